@@ -1,0 +1,15 @@
+# Libraries, all from Debian. cmake/packages.txt names the packages that the launcher installs.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+
+# Debian's libzookeeper-mt-dev has no .pc file.
+find_path(ZOOKEEPER_INCLUDE zookeeper/zookeeper.h REQUIRED)
+find_library(ZOOKEEPER_LIBRARY zookeeper_mt REQUIRED)
+add_library(ZooKeeper::mt INTERFACE IMPORTED)
+target_include_directories(ZooKeeper::mt SYSTEM INTERFACE ${ZOOKEEPER_INCLUDE})
+target_compile_definitions(ZooKeeper::mt INTERFACE THREADED)
+target_link_libraries(ZooKeeper::mt INTERFACE ${ZOOKEEPER_LIBRARY} Threads::Threads)

@@ -1,0 +1,111 @@
+/*
+ * Profiles of Kafka versions, and defects as switches.
+ *
+ * A profile is a set of *rules* (how this version works) and of *defects* (what this version does
+ * wrong, each with the JIRA that names it). The state machines and the controller ask for a rule
+ * or a defect by name, never for a version, so that one truth stands here.
+ */
+#ifndef STATEMACHINE_PROFILE_H
+#define STATEMACHINE_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sm_version {
+    SM_VERSION_NONE,
+    SM_VERSION_2_8,       /* "2.8": Kafka 2.8.2, inter.broker.protocol.version 2.6, defects and all */
+    SM_VERSION_2_8_FIXED, /* "2.8-fixed": the same without its defects */
+    SM_VERSION_0_9,       /* "0.9": Kafka 0.9.0.1 */
+    SM_VERSION_0_8_2,     /* "0.8.2": Kafka 0.8.2.2, the version of the notes on ReplicaStateMachine */
+    SM_VERSION_END
+};
+
+/* Rules: one bit each. 2.8 has a bit set where the comment says so. */
+enum sm_rule {
+    SM_RULE_FENCED_WRITES,             /* 2.8: writes are a multi with check(/controller_epoch) */
+    SM_RULE_BROKER_EPOCHS,             /* 2.8: czxid of the registration travels in requests (KIP-380) */
+    SM_RULE_RESET_ON_RESIGNATION,      /* 2.8: the context is cleared (KAFKA-5310) */
+    SM_RULE_METADATA_FIRST,            /* 2.8: failover begins with UpdateMetadata (KAFKA-4443) */
+    SM_RULE_OFFLINE_AT_STARTUP,        /* 2.8: replicas on dead brokers go Offline at start-up (KAFKA-3143) */
+    SM_RULE_KEEP_LAST_ISR,             /* 2.8: the last ISR member stays also with unclean election on */
+    SM_RULE_STOP_REPLICA_EPOCH,        /* 2.8: StopReplica carries leader epochs (KIP-570) */
+    SM_RULE_EPOCH_IN_CREATE,           /* 2.8: /controller_epoch starts at 0 and the election multi raises it */
+    SM_RULE_ISR_NOTIFICATION,          /* 2.8, 0.9: /isr_change_notification is watched */
+    SM_RULE_REASSIGNMENT_IN_TOPIC,     /* 2.8: adding/removing replicas live in the topic znode (KIP-455) */
+    SM_RULE_METADATA_TO_ALL_ON_STARTUP,/* 2.8, 0.9: broker start-up tells every broker, not the new ones only */
+    SM_RULE_METADATA_ON_FAILURE,       /* 2.8, 0.9: broker failure ends with UpdateMetadata */
+    SM_RULE_INELIGIBLE_FROM_OFFLINE,   /* 2.8: Offline -> ReplicaDeletionIneligible is legal */
+    SM_RULE_DELETION_EVENTS,           /* 2.8: answers of StopReplica are controller events */
+    SM_RULE_BATCHED_CHANGES,           /* 2.8: one state-change call handles many replicas at once */
+    SM_RULE_EMPTY_METADATA_IS_NONE,    /* 2.8: UpdateMetadata of no partitions carries none (0.9: all) */
+    SM_RULE_OFFLINE_NEEDS_LEADERSHIP,  /* 0.8.2: Offline throws where the partition has no leadership info */
+    SM_RULE_END
+};
+
+/*
+ * Defects that Kafka 2.8.2's controller has. id, JIRA or name, what it breaks.
+ * Each is a switch; profile 2.8 has all on, 2.8-fixed all off.
+ */
+#define SM_DEFECT_MAP(X)                                                                           \
+    X(STUCK_BATCH, "KAFKA-2300",                                                                   \
+      "an error inside a state machine's call leaves its request batch dirty; every later call "   \
+      "on that machine fails until the process restarts")                                          \
+    X(METADATA_SKIPPED, "KAFKA-13225",                                                             \
+      "UpdateMetadata about a dead broker is skipped while any partition has no live leader")      \
+    X(ISR_OUTSIDE_REPLICAS, "KAFKA-9672",                                                          \
+      "a completing reassignment leaves removed replicas in the ISR until they are stopped")       \
+    X(IMBALANCE_NEGATIVE, "KAFKA-13572",                                                           \
+      "queueing a topic for deletion again subtracts its imbalance again")                         \
+    X(POISON_PREFERRED, "kcsim-poison-preferred",                                                  \
+      "a preferred election naming a partition without leadership info spins the controller role") \
+    X(CANCEL_DELETES_ONLY_COPY, "KAFKA-14424",                                                     \
+      "cancelling a reassignment may stop and delete the only in-sync replica")                    \
+    X(UNCLEAN_CONSIDERS_UNASSIGNED, "kcsim-leaderless-though-unclean",                             \
+      "an unclean election is not considered while an ISR member outside the assignment lives")    \
+    X(DELETE_WHILE_REASSIGNING, "kcsim-delete-while-reassigning",                                  \
+      "a topic under reassignment is deleted at once and its reassignment strikes its namesake")
+
+enum sm_defect {
+#define X(name, jira, text) SM_DEFECT_##name,
+    SM_DEFECT_MAP(X)
+#undef X
+    SM_DEFECT_END
+};
+
+/* What is on: by value, 16 bytes, no padding. */
+struct sm_profile {
+    uint32_t version; /* enum sm_version */
+    uint32_t rules;   /* bit per enum sm_rule */
+    uint64_t defects; /* bit per enum sm_defect */
+};
+
+/* Returns the profile of `version` (asserts that it is one). */
+struct sm_profile sm_profile_of(enum sm_version version);
+
+/* Returns the version called `name` ("2.8", "2.8-fixed", "0.9", "0.8.2"), or SM_VERSION_NONE. */
+enum sm_version sm_version_named(const char *name);
+
+/* Returns the name of `version`; static. */
+const char *sm_version_name(enum sm_version version);
+
+static inline bool sm_rule_on(const struct sm_profile *p, enum sm_rule rule)
+{
+    return (p->rules >> rule & 1u) != 0;
+}
+
+static inline bool sm_defect_on(const struct sm_profile *p, enum sm_defect defect)
+{
+    return (p->defects >> defect & 1u) != 0;
+}
+
+/* Returns the defect named by its JIRA or name ("KAFKA-13225"), or SM_DEFECT_END. */
+enum sm_defect sm_defect_named(const char *jira);
+
+/* Return the JIRA (or name) and the sentence of a defect; static. */
+const char *sm_defect_jira(enum sm_defect defect);
+const char *sm_defect_text(enum sm_defect defect);
+
+/* Returns the name of a rule ("fenced-writes"), static. */
+const char *sm_rule_name(enum sm_rule rule);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * The embedded ZooKeeper server: a step function over one flat block.
+ *
+ * One server object is the whole ensemble. Sessions, ephemerals, sequential nodes, versions, czxid
+ * and mzxid, one-shot watches, multi with check: as ZooKeeper 3.8 (proved equal by
+ * tests/zookeeper against a real one). Replicated-server effects that a client can see are
+ * modelled as inputs: a server that lags (reads of a connection are answered from an older state,
+ * own writes always visible), a lost quorum (no reply, no expiry while it lasts).
+ *
+ * The server knows *connections* (numbers that the caller gives) and *sessions* (ids that it
+ * gives). A session outlives its connection; it expires when nothing was heard of it for its
+ * timeout. Heartbeats are inputs.
+ *
+ * Memory: lives in kz_server_size(limits) bytes that the caller owns; holds no pointer; may be
+ * copied as bytes. Thread: none; one caller at a time. No clock, no allocation.
+ */
+#ifndef ZOOKEEPER_SERVER_H
+#define ZOOKEEPER_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "statemachine/error.h"
+#include "wire/coord.h"
+
+struct kz_server; /* opaque: a block of bytes, 8-byte aligned */
+
+/* Each is a capacity; kz_server_step says which one is short (struct kz_outputs.short_of). */
+struct kz_limits {
+    uint32_t nodes;       /* znodes, the root included */
+    uint32_t bytes;       /* names and data of all znodes */
+    uint32_t watches;     /* armed (session, path, kind) */
+    uint32_t sessions;
+    uint32_t history;     /* undo records kept for lagging reads; 0: reads never lag */
+};
+
+size_t kz_server_size(const struct kz_limits *limits);
+
+/* An empty tree (the root, and nothing else; real servers also hold /zookeeper, which is hidden
+   here) at zxid 0. tick_us: expiry times are rounded up to a multiple of it (ZooKeeper's
+   ExpiryQueue); session timeouts are clamped to [2, 20] ticks. */
+void kz_server_init(struct kz_server *s, const struct kz_limits *limits, int64_t tick_us);
+
+/* Copies `from` into the larger block `to` laid out for `limits` (each not below the present one). */
+void kz_server_grow(const struct kz_server *from, struct kz_server *to, const struct kz_limits *limits);
+const struct kz_limits *kz_server_limits(const struct kz_server *s);
+
+enum kz_input_kind {
+    KZ_IN_NONE,
+    KZ_IN_CONNECT,    /* connection `conn` asks for session `session` (0: a new one) */
+    KZ_IN_REQUEST,    /* `request` over `conn` */
+    KZ_IN_HEARTBEAT,  /* a ping over `conn` */
+    KZ_IN_DISCONNECT, /* the connection is gone (either side); the session lives on */
+    KZ_IN_CLOSE,      /* `conn` closes its session: ephemerals go at once */
+    KZ_IN_TICK,       /* time passed: sessions that are due expire */
+    KZ_IN_EXPIRE,     /* fault: session `session` expires now */
+    KZ_IN_QUORUM,     /* fault: `on` 0 lost, 1 regained */
+    KZ_IN_LAG,        /* fault: reads over `conn` are answered as of `zxid` (0: no lag) */
+};
+
+struct kz_input {
+    uint32_t kind;
+    uint32_t conn;        /* 1.. */
+    int64_t session;
+    uint64_t password;    /* CONNECT with a session id */
+    int64_t timeout_us;   /* CONNECT: what the client asks for */
+    int64_t zxid;         /* CONNECT: last seen by the client; LAG */
+    uint32_t on;
+    uint32_t unused;
+    const struct wire_zk_request *request; /* borrowed for the call */
+};
+
+enum kz_output_kind {
+    KZ_OUT_NONE,
+    KZ_OUT_CONNECTED, /* to conn: session, password, timeout_us; session 0: refused, it has expired */
+    KZ_OUT_REPLY,     /* to conn: reply */
+    KZ_OUT_EVENT,     /* to conn: a watch fired: type, path */
+    KZ_OUT_CLOSED,    /* the server closes conn */
+    KZ_OUT_EXPIRED,   /* note: session has expired (nobody is told; a client learns on reconnecting) */
+    KZ_OUT_APPLIED,   /* note: one znode changed: opcode, path, zxid, stat, data; before the reply */
+};
+
+/* Outputs are records in the order in which they must be delivered; valid until the next call. */
+struct kz_output {
+    uint32_t kind;
+    uint32_t conn;
+    int64_t session;
+    uint64_t password;
+    int64_t timeout_us;
+    int64_t zxid;
+    uint32_t type;   /* EVENT: enum wire_zk_event_type; APPLIED: enum wire_zk_opcode */
+    uint32_t data_size;
+    const char *path;                   /* EVENT, APPLIED */
+    const uint8_t *data;                /* APPLIED: the new data, NULL for null or deleted */
+    const struct wire_zk_stat *stat;    /* APPLIED: the node after the change (before, for a delete) */
+    const struct wire_zk_reply *reply;  /* REPLY */
+};
+
+/* A sink for outputs: the caller's function is called during kz_server_step, once per output, in
+   order; pointers inside are valid during that call only. */
+struct kz_outputs {
+    void (*put)(void *context, const struct kz_output *output);
+    void *context;
+    const char *short_of; /* set on SM_ERR_LIMIT: the name of the field of kz_limits */
+    void *scratch;        /* for building replies, 8-byte aligned */
+    size_t scratch_size;  /* a reply that does not fit gives SM_ERR_LIMIT with short_of "scratch" */
+};
+
+/* Consumes one input at `now_us` (µs since the start of the run, never decreasing).
+   Errors: LIMIT, the server is then unchanged and nothing was put: grow and call again. */
+enum sm_err kz_server_step(struct kz_server *s, int64_t now_us, const struct kz_input *in,
+                           struct kz_outputs *out);
+
+/* Returns when the next session is due to expire (call with KZ_IN_TICK then), or INT64_MAX. */
+int64_t kz_server_next_tick(const struct kz_server *s);
+
+/* ---- looking at the tree from outside (scenario set-up, traces, tools); no watches, no session ---- */
+
+int64_t kz_server_zxid(const struct kz_server *s);
+/* True and stat, data (aliases the block until the next step) where `path` exists. */
+bool kz_server_get(const struct kz_server *s, const char *path, struct wire_zk_stat *stat,
+                   const uint8_t **data, uint32_t *data_size, bool *has_data);
+/* Walks all nodes in path order, or children of `parent` in name order. Returns the next path after
+   `previous` (NULL: first), NULL at the end; the string lives until the next call with the same
+   buffer. `buffer` has SM_PATH_MAX bytes or more (`capacity`). */
+const char *kz_server_next_path(const struct kz_server *s, const char *previous, char *buffer,
+                                size_t capacity);
+/* Puts a znode with a given stat, parents made as persistent nodes where missing (import of a dump). */
+enum sm_err kz_server_put(struct kz_server *s, const char *path, const void *data, uint32_t size,
+                          const struct wire_zk_stat *stat);
+
+/* Returns a digest of the state that a client can ever see: tree, versions, sessions, watches;
+   independent of the order in which free slots were used and of the block's limits. */
+uint64_t kz_server_digest(const struct kz_server *s);
+
+/* Asserts every invariant of the block (tests and the explorer call it). */
+void kz_server_check(const struct kz_server *s);
+
+#endif
