@@ -39,6 +39,10 @@ enum sm_rule {
     SM_RULE_BATCHED_CHANGES,           /* 2.8: one state-change call handles many replicas at once */
     SM_RULE_EMPTY_METADATA_IS_NONE,    /* 2.8: UpdateMetadata of no partitions carries none (0.9: all) */
     SM_RULE_OFFLINE_NEEDS_LEADERSHIP,  /* 0.8.2: Offline throws where the partition has no leadership info */
+    SM_RULE_SHUTDOWN_IN_ASSIGNMENT_ORDER, /* 2.8: controlled shutdown elects in assignment order, and only
+                                             the living (before: the first of the ISR left, KAFKA-3670) */
+    SM_RULE_REELECT_PREFERRED,         /* 2.8: electing a preferred replica that leads already is done again
+                                          (before: "not needed") */
     SM_RULE_END
 };
 

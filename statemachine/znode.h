@@ -60,9 +60,10 @@ bool sm_path_is_broker(const char *path, int32_t *broker_id);
    or ".."). */
 bool sm_topic_name_is_legal(const char *topic, size_t size);
 
-/* ---- state: {"version":1,"leader":l,"leader_epoch":e,"controller_epoch":c,"isr":[..]} ---- */
+/* ---- state: {"controller_epoch":c,"leader":l,"version":1,"leader_epoch":e,"isr":[..]} ---- */
 
-/* Decodes; zk_version comes from the stat and is passed in. Errors: SYNTAX, RANGE, LIMIT (ISR longer
+/* Decodes; every field but `version` must be there (else SYNTAX), the last of a name counts.
+   zk_version comes from the stat and is passed in. Errors: SYNTAX, RANGE, LIMIT (ISR longer
    than SM_REPLICAS_MAX). *out is untouched on error. */
 enum sm_err sm_znode_decode_state(const char *bytes, size_t size, int32_t zk_version,
                                   struct sm_leader_and_isr *out);
@@ -70,34 +71,43 @@ enum sm_err sm_znode_decode_state(const char *bytes, size_t size, int32_t zk_ver
    controller_epoch, leader, version, leader_epoch, isr (ZkData.TopicPartitionStateZNode.encode). */
 size_t sm_znode_encode_state(char *out, const struct sm_leader_and_isr *li);
 
-/* ---- topic: {"version":3,"partitions":{"0":[1,2]},"adding_replicas":{},"removing_replicas":{}} ----
-   Versions 1, 2, 3; optional "topic_id". A reader over borrowed bytes. */
+/* ---- topic: {"partitions":{"0":[1,2]},"adding_replicas":{},"removing_replicas":{},"version":3} ----
+   Versions 1, 2, 3; optional "topic_id" (22 characters of URL-safe base64), which Kafka 2.8.2 writes
+   behind the partitions. A reader over borrowed bytes.
+
+   A partition that the text names twice is given twice: the last counts, as in Kafka, if the caller
+   stores each over the one before. Differs: Kafka reads "-1" as a partition, here it is RANGE. */
 struct sm_topic_reader {
     const char *bytes;
     size_t size;
-    size_t at;               /* position inside the partitions map */
-    size_t adding, removing; /* offsets of the maps' values, 0 where absent */
+    size_t at;               /* position inside the partitions map, 0 where absent */
+    size_t adding, removing; /* positions inside these maps, 0 where absent */
+    bool ordered;            /* every map ascends: then lookups in the two small maps only advance */
     bool has_topic_id;
     uint8_t topic_id[16];
 };
 
 /* Validates the whole text, so that sm_topic_next cannot fail later. Errors: SYNTAX, RANGE, LIMIT. */
 enum sm_err sm_topic_open(struct sm_topic_reader *r, const char *bytes, size_t size);
-/* Gives the next partition in the order of the text; false at the end. Linear overall where the
-   adding/removing maps are small (they hold only partitions under reassignment). */
+/* Gives the next partition in the order of the text; false at the end. Linear overall where the maps
+   ascend, as those of our writer do; else each partition costs a walk through the adding and
+   removing maps (they hold only partitions under reassignment). */
 bool sm_topic_next(struct sm_topic_reader *r, int32_t *partition, struct sm_assignment *out);
 
 /* Writer: begin, then partitions (any order; the caller passes them ascending), then end. Returns
-   sizes; where the buffer would overflow nothing more is written and end returns 0. */
+   sizes; where the buffer would overflow nothing more is written and end returns 0.
+   Differs: the maps of 12 partitions and more are in the order of Scala's mutable.HashMap of strings
+   in Kafka ("11" before "0"); here they ascend. No reader sees the difference. */
 struct sm_topic_writer {
     char *out;
     size_t capacity, size;
     bool overflow;
-    int32_t section; /* 0 partitions, 1 adding, 2 removing */
-    int32_t count;   /* in this section */
+    int32_t section;      /* 0 partitions, 1 adding, 2 removing */
+    int32_t count;        /* in this section */
+    size_t topic_id_at;   /* where Kafka puts the topic id: behind the partitions */
 };
 void sm_topic_writer_begin(struct sm_topic_writer *w, char *out, size_t capacity);
-/* Call three passes over the same partitions: section 0, 1, 2. Partitions with an empty adding or
+/* Call three passes over the same partitions: section 0 (open after begin), 1, 2. Partitions with an empty adding or
    removing list are left out of these sections, as Kafka does. */
 void sm_topic_writer_section(struct sm_topic_writer *w, int32_t section);
 void sm_topic_writer_partition(struct sm_topic_writer *w, int32_t partition,
@@ -168,7 +178,9 @@ void sm_partitions_writer_item(struct sm_partitions_writer *w, const char *topic
                                const struct sm_list *replicas); /* NULL: no field */
 size_t sm_partitions_writer_end(struct sm_partitions_writer *w);
 
-/* /config/topics/T: {"version":1,"config":{k:v}}. Looks one key up; *found false where it is absent.
+/* /config/topics/T: {"version":1,"config":{k:v}}. Empty bytes, no object and no "config" are no
+   settings, as in Kafka; malformed text is SYNTAX (Kafka reads that too as no settings). Looks one
+   key up; *found false where it is absent.
    `value` (capacity bytes) is NUL-terminated, cut never: LIMIT instead. */
 enum sm_err sm_znode_config_get(const char *bytes, size_t size, const char *key, char *value,
                                 size_t capacity, bool *found);
@@ -176,7 +188,7 @@ enum sm_err sm_znode_config_get(const char *bytes, size_t size, const char *key,
    "topics/T" form into `entity` (capacity bytes). */
 enum sm_err sm_znode_decode_config_change(const char *bytes, size_t size, char *entity,
                                           size_t capacity);
-/* /feature at inter.broker.protocol.version 2.6: {"version":1,"status":0,"features":{}}. */
+/* /feature at inter.broker.protocol.version 2.6: {"features":{},"version":1,"status":0}. */
 size_t sm_znode_encode_feature(char *out, size_t capacity, int32_t status);
 enum sm_err sm_znode_decode_feature(const char *bytes, size_t size, int32_t *status);
 

@@ -1,0 +1,129 @@
+/*
+ * Four versions, each a set of rules and of defects: the only place where a version is a version.
+ *
+ * 2.8 and 2.8-fixed differ in defects only. 0.9 and 0.8.2 have the rules of their time; of the
+ * defects they have those whose code they share with 2.8 (their own, such as the last ISR member
+ * that goes, are rules here, because they were how those versions worked).
+ *
+ * Source: tags 2.8.2, 0.9.0.1 and 0.8.2.2 of apache/kafka.
+ */
+#include "statemachine/profile.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct sm_profile) == 16, "a profile is compared and hashed as bytes");
+_Static_assert(SM_RULE_END <= 32, "rules are bits of 32");
+_Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
+
+#define RULE(name)   (1u << SM_RULE_##name)
+#define DEFECT(name) (UINT64_C(1) << SM_DEFECT_##name)
+
+#define ALL_RULES   ((UINT32_C(1) << SM_RULE_END) - 1)
+#define ALL_DEFECTS ((UINT64_C(1) << SM_DEFECT_END) - 1)
+
+#define RULES_2_8 (ALL_RULES & ~RULE(OFFLINE_NEEDS_LEADERSHIP))
+#define RULES_0_9                                                                                  \
+    (RULE(ISR_NOTIFICATION) | RULE(METADATA_TO_ALL_ON_STARTUP) | RULE(METADATA_ON_FAILURE))
+#define RULES_0_8_2 RULE(OFFLINE_NEEDS_LEADERSHIP)
+
+/* 0.8.2 has no METADATA_SKIPPED: it sends no metadata after a failure that could be skipped. */
+#define DEFECTS_0_8_2                                                                              \
+    (DEFECT(STUCK_BATCH) | DEFECT(ISR_OUTSIDE_REPLICAS) | DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED))
+#define DEFECTS_0_9 (DEFECTS_0_8_2 | DEFECT(METADATA_SKIPPED))
+
+struct version_row {
+    const char *name;
+    uint32_t rules;
+    uint64_t defects;
+};
+
+static const struct version_row versions[SM_VERSION_END] = {
+    [SM_VERSION_2_8] = {.name = "2.8", .rules = RULES_2_8, .defects = ALL_DEFECTS},
+    [SM_VERSION_2_8_FIXED] = {.name = "2.8-fixed", .rules = RULES_2_8, .defects = 0},
+    [SM_VERSION_0_9] = {.name = "0.9", .rules = RULES_0_9, .defects = DEFECTS_0_9},
+    [SM_VERSION_0_8_2] = {.name = "0.8.2", .rules = RULES_0_8_2, .defects = DEFECTS_0_8_2},
+};
+
+static const char *const rule_names[SM_RULE_END] = {
+    [SM_RULE_FENCED_WRITES] = "fenced-writes",
+    [SM_RULE_BROKER_EPOCHS] = "broker-epochs",
+    [SM_RULE_RESET_ON_RESIGNATION] = "reset-on-resignation",
+    [SM_RULE_METADATA_FIRST] = "metadata-first",
+    [SM_RULE_OFFLINE_AT_STARTUP] = "offline-at-startup",
+    [SM_RULE_KEEP_LAST_ISR] = "keep-last-isr",
+    [SM_RULE_STOP_REPLICA_EPOCH] = "stop-replica-epoch",
+    [SM_RULE_EPOCH_IN_CREATE] = "epoch-in-create",
+    [SM_RULE_ISR_NOTIFICATION] = "isr-notification",
+    [SM_RULE_REASSIGNMENT_IN_TOPIC] = "reassignment-in-topic",
+    [SM_RULE_METADATA_TO_ALL_ON_STARTUP] = "metadata-to-all-on-startup",
+    [SM_RULE_METADATA_ON_FAILURE] = "metadata-on-failure",
+    [SM_RULE_INELIGIBLE_FROM_OFFLINE] = "ineligible-from-offline",
+    [SM_RULE_DELETION_EVENTS] = "deletion-events",
+    [SM_RULE_BATCHED_CHANGES] = "batched-changes",
+    [SM_RULE_EMPTY_METADATA_IS_NONE] = "empty-metadata-is-none",
+    [SM_RULE_OFFLINE_NEEDS_LEADERSHIP] = "offline-needs-leadership",
+    [SM_RULE_SHUTDOWN_IN_ASSIGNMENT_ORDER] = "shutdown-in-assignment-order",
+    [SM_RULE_REELECT_PREFERRED] = "reelect-preferred",
+};
+
+struct defect_row {
+    const char *jira, *text;
+};
+
+static const struct defect_row defects[SM_DEFECT_END] = {
+#define X(id, name, sentence) [SM_DEFECT_##id] = {.jira = name, .text = sentence},
+    SM_DEFECT_MAP(X)
+#undef X
+};
+
+struct sm_profile sm_profile_of(enum sm_version version)
+{
+    assert(version > SM_VERSION_NONE);
+    assert(version < SM_VERSION_END);
+    return (struct sm_profile){
+        .version = version, .rules = versions[version].rules, .defects = versions[version].defects};
+}
+
+enum sm_version sm_version_named(const char *name)
+{
+    for (int version = SM_VERSION_NONE + 1; version < SM_VERSION_END; version++)
+        if (strcmp(versions[version].name, name) == 0)
+            return (enum sm_version)version;
+    return SM_VERSION_NONE;
+}
+
+const char *sm_version_name(enum sm_version version)
+{
+    assert(version > SM_VERSION_NONE);
+    assert(version < SM_VERSION_END);
+    return versions[version].name;
+}
+
+enum sm_defect sm_defect_named(const char *jira)
+{
+    for (int defect = 0; defect < SM_DEFECT_END; defect++)
+        if (strcmp(defects[defect].jira, jira) == 0)
+            return (enum sm_defect)defect;
+    return SM_DEFECT_END;
+}
+
+const char *sm_defect_jira(enum sm_defect defect)
+{
+    assert(defect < SM_DEFECT_END);
+    return defects[defect].jira;
+}
+
+const char *sm_defect_text(enum sm_defect defect)
+{
+    assert(defect < SM_DEFECT_END);
+    return defects[defect].text;
+}
+
+const char *sm_rule_name(enum sm_rule rule)
+{
+    assert(rule < SM_RULE_END);
+    assert(rule_names[rule] != NULL);
+    return rule_names[rule];
+}
