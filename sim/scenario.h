@@ -1,0 +1,443 @@
+/*
+ * A scenario: what a scenario file says, checked, as plain structs.
+ *
+ *     file.yaml ──► sim_yaml (tree with marks) ──► sim_scenario_load ──► struct sim_scenario
+ *                                                        └──► struct sim_diagnostics (errors)
+ *
+ * A struct sim_scenario that sim_scenario_load returns is right: every name in it exists, every time
+ * is in range, every label is resolved to the index of its step, every topic has its assignment
+ * rule. Whoever executes it asserts and never reports. Only what a moment decides is left open: the
+ * roles ("leader of orders-0") are resolved when the step fires.
+ *
+ * Memory: arrays and strings belong to the scenario, and one call frees them all. They live until
+ * then and do not move. Thread: none. Times are µs of virtual time.
+ *
+ * Source: design of scenario files, docs/scenarios.md.
+ */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "statemachine/list.h"
+#include "statemachine/profile.h"
+#include "wire/coord.h"
+#include "wire/messages.h"
+
+struct sim_diagnostics;
+struct sim_dump;
+
+/* Where something stands in the file: 1-based, columns count code points; line 0: nowhere (a
+   default). */
+struct sim_place {
+    uint32_t line, column;
+    uint32_t length; /* columns to underline; 0 as 1 */
+};
+
+#define SIM_FOREVER INT64_MAX
+
+/* ---- settings: Kafka's properties that are modelled, resolved, with Kafka's defaults ---- */
+
+struct sim_settings {
+    int64_t session_timeout_us;           /* zookeeper.session.timeout.ms */
+    int64_t connection_timeout_us;        /* zookeeper.connection.timeout.ms; 0: the session timeout */
+    int64_t leader_imbalance_check_us;    /* leader.imbalance.check.interval.seconds */
+    int64_t controlled_shutdown_retry_us; /* controlled.shutdown.retry.backoff.ms */
+    int64_t socket_timeout_us;            /* controller.socket.timeout.ms */
+    int64_t replica_lag_us;               /* replica.lag.time.max.ms */
+    int32_t controlled_shutdown_retries;  /* controlled.shutdown.max.retries */
+    int32_t leader_imbalance_percentage;  /* leader.imbalance.per.broker.percentage */
+    int32_t num_partitions;               /* num.partitions */
+    int32_t default_replication_factor;   /* default.replication.factor */
+    int32_t min_insync_replicas;          /* min.insync.replicas */
+    int32_t zk_in_flight;                 /* zookeeper.max.in.flight.requests */
+    bool unclean_leader_election;         /* unclean.leader.election.enable */
+    bool delete_topic;                    /* delete.topic.enable */
+    bool auto_leader_rebalance;           /* auto.leader.rebalance.enable */
+    bool controlled_shutdown;             /* controlled.shutdown.enable */
+};
+
+/* Returns Kafka's defaults for `version`. */
+struct sim_settings sim_settings_default(enum sm_version version);
+
+/* ---- cluster ---- */
+
+enum sim_node_role { SIM_NODE_BOTH, SIM_NODE_BROKER, SIM_NODE_CONTROLLER };
+enum sim_behaviour { SIM_BEHAVIOUR_SCRIPTED, SIM_BEHAVIOUR_FULL };
+
+struct sim_node {
+    int32_t id; /* broker.id, >= 0 */
+    enum sim_node_role role;
+    enum sim_behaviour behaviour; /* of its broker */
+    bool down;                    /* starts down: has to be restarted by a step */
+    char *rack;                   /* "" for none */
+    struct sim_settings settings; /* those of the cluster, with the node's own over them */
+    struct sim_place place;
+};
+
+struct sim_zookeeper {
+    int32_t servers; /* quorum size; told, and the number of servers that may lag */
+    int64_t lag_us;  /* how old a read may be, 0: never lags */
+};
+
+/* ---- topics ---- */
+
+struct sim_config_entry {
+    char *key, *value; /* Kafka's topic config, value as text */
+    struct sim_place place;
+};
+
+struct sim_topic {
+    char *name;
+    int32_t partition_count;
+    int32_t replication_factor; /* of the generated rule; 0 where `assignment` is given */
+    struct sm_list *assignment; /* [partition_count], or NULL: generated, see sim_topic_replicas */
+    struct sim_config_entry *config;
+    uint32_t config_count;
+    struct sim_place place;
+};
+
+/* What stands in a state znode before the first controller starts. Partitions that are not given
+   have no state znode then (unless a dump brings one), so that the first controller elects. */
+struct sim_given {
+    uint32_t topic; /* index into sim_scenario.topics, or UINT32_MAX: a topic of the dump */
+    char *topic_name;
+    int32_t partition;
+    int32_t leader;       /* SM_NO_LEADER for none */
+    struct sm_list isr;
+    int32_t leader_epoch; /* 0 where absent */
+    int32_t zk_version;   /* 0 where absent */
+    int32_t controller_epoch; /* 1 where absent; /controller_epoch is made at least the largest */
+    struct sim_place place;
+};
+
+/* ---- patterns: which trace records are meant ---- */
+
+enum sim_side {
+    SIM_SIDE_AFTER,              /* the step acts right behind the record (default) */
+    SIM_SIDE_BEFORE,             /* the step acts before what the record tells takes effect */
+    SIM_SIDE_APPLIED_REPLY_LOST, /* zreq only: ZooKeeper applies it, the asker's connection breaks */
+};
+
+enum sim_op { SIM_OP_EQ, SIM_OP_NE, SIM_OP_LT, SIM_OP_LE, SIM_OP_GT, SIM_OP_GE };
+
+/* One condition on a field of a record; fields are the trace's own. */
+struct sim_condition {
+    const char *field; /* static: the trace's name of the field ("to", "api", "name", "what", …) */
+    enum sim_op op;    /* EQ unless the text says otherwise (field: ">= 3") */
+    bool is_number;
+    bool is_glob;      /* text holds * or ?: a shell pattern */
+    int64_t number;
+    char *text;        /* as a text: always there */
+    struct sim_place place;
+};
+
+struct sim_pattern {
+    const char *kind; /* static: the trace's name of the kind ("send", "queue", "session", …) */
+    struct sim_condition *conditions;
+    uint32_t condition_count;
+    uint32_t nth;     /* counts matching records; 1 = the first, the default */
+    enum sim_side side;
+    struct sim_place place;
+};
+
+/* What a pattern needs to know of a record; whoever makes records fills it in. `field` stores the
+   value of a field: *text (borrowed, NULL where it is a number) or *number; false where the record
+   has no such field. A list gives its members one by one: `index` 0, 1, … until false. */
+struct sim_record {
+    uint64_t n;       /* number of the record */
+    int64_t t_us;
+    const char *kind; /* "send" */
+    const void *context;
+    bool (*field)(const void *context, const char *name, uint32_t index, const char **text,
+                  int64_t *number);
+};
+
+/* Returns whether the record is of the kind and meets every condition (nth and side aside). A
+   condition on a list field is met where a member meets it. */
+bool sim_pattern_match(const struct sim_pattern *pattern, const struct sim_record *record);
+
+/* ---- steps ---- */
+
+enum sim_target_kind {
+    SIM_TARGET_NONE,
+    SIM_TARGET_IDS,        /* ids */
+    SIM_TARGET_ALL,        /* every node */
+    SIM_TARGET_ANY,        /* one living node, drawn by the seed */
+    SIM_TARGET_MINORITY,   /* (n-1)/2 of the living nodes, drawn by the seed */
+    SIM_TARGET_CONTROLLER, /* the node that /controller names */
+    SIM_TARGET_LEADER,     /* of topic-partition, by its state znode */
+    SIM_TARGET_ISR,
+    SIM_TARGET_FOLLOWERS,  /* members of the ISR but the leader */
+    SIM_TARGET_LABEL,      /* whom step `step` hit (nobody before it fired) */
+    SIM_TARGET_ZOOKEEPER,  /* the ensemble; in partition groups and channels only */
+};
+
+struct sim_target {
+    enum sim_target_kind kind;
+    uint32_t id_count;
+    int32_t *ids;      /* IDS, ascending as written */
+    char *topic;       /* LEADER, ISR, FOLLOWERS */
+    int32_t partition;
+    uint32_t step;     /* LABEL: index into sim_scenario.steps */
+    char *text;        /* as written: "leader of orders-0" */
+    struct sim_place place;
+};
+
+/* Messages meant by hold, release, drop, degrade. */
+struct sim_channel {
+    struct sim_target from, to; /* kind NONE: anybody */
+    enum wire_api api;          /* WIRE_API_NONE: any */
+    uint32_t nth;               /* only the n-th such message from now on; 0: every one */
+};
+
+/* name in files, what it takes, what it does. The third column is documentation. */
+#define SIM_VERB_MAP(X)                                                                            \
+    X(KILL, "kill", "the process ends at once; its ZooKeeper session expires later")               \
+    X(RESTART, "restart", "a process that is down starts again")                                   \
+    X(BOUNCE, "bounce", "the process is replaced so fast that only the broker epoch shows it")     \
+    X(SHUTDOWN, "shutdown", "controlled shutdown: asks the controller, then leaves cleanly")       \
+    X(STOP, "stop", "clean stop without asking the controller: the session is closed")             \
+    X(PAUSE, "pause", "the process stands still (SIGSTOP, a long garbage collection)")             \
+    X(RESUME, "resume", "a paused process goes on")                                                \
+    X(PARTITION, "partition", "no message passes between the groups")                              \
+    X(DEGRADE, "degrade", "messages of a channel take longer, or some are lost")                   \
+    X(HOLD, "hold", "messages of a channel wait until released")                                   \
+    X(RELEASE, "release", "messages held by a step go on")                                         \
+    X(DROP, "drop", "messages of a channel are lost, and the connection with them")                \
+    X(ANSWER, "answer", "a scripted broker answers as told, not without error")                    \
+    X(FAIL_LOG_DIR, "fail-log-dir", "a broker reports a failed log directory")                     \
+    X(EXPIRE, "expire", "ZooKeeper expires the session of a node")                                 \
+    X(DISCONNECT, "disconnect", "the connection of a node to ZooKeeper breaks")                    \
+    X(LOSE_QUORUM, "lose-quorum", "ZooKeeper answers nobody")                                      \
+    X(DELAY, "delay", "ZooKeeper's replies to a node take longer")                                 \
+    X(FAIL, "fail", "a ZooKeeper request of a node ends with an unknown outcome")                  \
+    X(BLOCK, "block", "the controller's event thread takes no event")                              \
+    X(UNBLOCK, "unblock", "the controller's event thread goes on")                                 \
+    X(CREATE_TOPIC, "create-topic", "a topic is created as kafka-topics.sh does")                  \
+    X(ADD_PARTITIONS, "add-partitions", "a topic gets more partitions")                            \
+    X(DELETE_TOPIC, "delete-topic", "topics are marked for deletion, in one transaction")          \
+    X(ALTER_CONFIG, "alter-config", "a topic's configuration is changed, and the change told")     \
+    X(ELECT_LEADERS, "elect-leaders", "an election is asked for (Kafka's JSON)")                   \
+    X(REASSIGN, "reassign", "a reassignment is asked for (Kafka's JSON)")                          \
+    X(CANCEL_REASSIGNMENT, "cancel-reassignment", "reassignments are cancelled, by request")       \
+    X(MOVE_CONTROLLER, "move-controller", "the /controller znode is deleted")                      \
+    X(SET_ISR, "set-isr", "what a leader does: writes another ISR into the state znode")           \
+    X(ZNODE, "znode", "somebody outside writes a znode")
+
+enum sim_verb {
+    SIM_VERB_NONE,
+#define X(name, text, what) SIM_VERB_##name,
+    SIM_VERB_MAP(X)
+#undef X
+    SIM_VERB_END
+};
+const char *sim_verb_name(enum sim_verb verb); /* "kill"; static */
+const char *sim_verb_text(enum sim_verb verb); /* what it does; static */
+
+enum sim_via { SIM_VIA_DEFAULT, SIM_VIA_ZNODE, SIM_VIA_REQUEST };
+enum sim_znode_act { SIM_ZNODE_NONE, SIM_ZNODE_SET, SIM_ZNODE_CREATE, SIM_ZNODE_DELETE };
+
+struct sim_partition_arg {
+    char *topic;
+    int32_t partition;
+    bool has_replicas;
+    struct sm_list replicas; /* reassign: the target; add-partitions, create-topic: the assignment;
+                                set-isr: the ISR */
+    struct sim_place place;
+};
+
+enum sim_when {
+    SIM_WHEN_AT,      /* at_us */
+    SIM_WHEN_EVERY,   /* at_us, at_us + every_us, … while <= until_us */
+    SIM_WHEN_PATTERN, /* pattern */
+    SIM_WHEN_AFTER,   /* at_us after step `after` has fired */
+};
+
+/* A step, and the arguments of its verb; those that a verb does not take are zero. */
+struct sim_step {
+    enum sim_when when;
+    enum sim_verb verb;
+    int64_t at_us, every_us, until_us;
+    int64_t for_us; /* the fault is undone after it; SIM_FOREVER: never */
+    uint32_t after; /* index of a step, always another one */
+    struct sim_pattern pattern;
+    char *label;    /* NULL for none */
+
+    /* kill restart bounce shutdown stop pause resume answer fail-log-dir expire disconnect delay fail
+       block unblock */
+    struct sim_target target;
+
+    struct sim_target *groups; /* PARTITION: two or more; every group is cut off from every other */
+    uint32_t group_count;
+    bool oneway;               /* PARTITION: only from the first group to the others */
+
+    struct sim_channel channel; /* DEGRADE HOLD DROP RELEASE (RELEASE: or target, a label) */
+    int64_t delay_us;           /* DEGRADE, DELAY, ANSWER: added to each */
+    int64_t jitter_us;          /* DEGRADE: 0 … jitter more, drawn by the seed */
+    int32_t loss_percent;       /* DEGRADE */
+
+    /* ANSWER: requests of `api` (NONE: any) get `error`; else partitions named (none named: all) get
+       `partition_error`. drop: the connection breaks; hang: no answer. `count` of them, 0: until
+       another `answer` or the end of `for`. */
+    enum wire_api api;
+    int32_t error, partition_error;
+    bool drop, hang, clear; /* clear: back to answers without error */
+    uint32_t count;
+
+    bool stale_epoch;       /* SHUTDOWN: the request carries the epoch of an earlier life */
+    bool request_only;      /* SHUTDOWN: asks, and does not leave */
+    bool applied;           /* FAIL: applied, and only the reply lost (else not applied) */
+
+    char **topics;          /* CREATE_TOPIC (1), ADD_PARTITIONS (1), DELETE_TOPIC, ALTER_CONFIG (1) */
+    uint32_t topic_count;
+    int32_t partition_count;    /* CREATE_TOPIC, ADD_PARTITIONS without an assignment: the new total */
+    int32_t replication_factor; /* CREATE_TOPIC, likewise */
+    struct sim_config_entry *config; /* CREATE_TOPIC, ALTER_CONFIG; value NULL: the key is removed */
+    uint32_t config_count;
+    struct sim_partition_arg *partitions; /* as struct sim_partition_arg says; ANSWER, FAIL_LOG_DIR:
+                                             which partitions */
+    uint32_t partition_arg_count;
+    bool unclean;           /* ELECT_LEADERS: type unclean (else preferred) */
+    bool all_partitions;    /* ELECT_LEADERS: no partitions named, all */
+    enum sim_via via;       /* ELECT_LEADERS, REASSIGN: DEFAULT is what 2.8's tools do (request), for
+                               0.9 and before the znode */
+    bool notify;            /* SET_ISR: an /isr_change_notification follows (default true) */
+
+    enum sim_znode_act act; /* ZNODE */
+    char *path;
+    char *data;             /* NULL: null payload */
+    size_t data_size;
+    int32_t version;        /* expected, or WIRE_ZK_ANY_VERSION */
+
+    struct sim_place place; /* of the step */
+    struct sim_place verb_place;
+};
+
+/* Faults that the seed draws. */
+struct sim_random {
+    int32_t kill, restart, expire, pause, drop; /* how many of each */
+    int64_t from_us, until_us;
+    bool is_on;
+    struct sim_place place;
+};
+
+/* ---- expectations ---- */
+
+enum sim_modality {
+    SIM_ALWAYS,    /* from the first moment it can hold to the end */
+    SIM_NEVER,
+    SIM_SOMETIMES, /* at least once */
+    SIM_BY,        /* true at some moment not later than time_us, and from then to time_us */
+    SIM_AT,        /* true at time_us */
+    SIM_END,       /* true when the run ends */
+};
+
+enum sim_subject {
+    SIM_SUBJECT_PATTERN,    /* pattern: records */
+    SIM_SUBJECT_PARTITION,  /* topic, partition */
+    SIM_SUBJECT_REPLICA,    /* topic, partition, broker */
+    SIM_SUBJECT_CONTROLLER, /* node */
+    SIM_SUBJECT_BROKER,     /* node */
+    SIM_SUBJECT_TOPIC,      /* topic */
+    SIM_SUBJECT_ZNODE,      /* path */
+    SIM_SUBJECT_METRIC,     /* metric, op, number */
+    SIM_SUBJECT_EACH,       /* all | any | count of a selection */
+};
+
+enum sim_quantifier { SIM_ALL, SIM_ANY, SIM_COUNT };
+enum sim_selection { SIM_PARTITIONS, SIM_REPLICAS };
+
+/* One property that a subject must have: see docs/scenarios.md for each name. */
+struct sim_property {
+    const char *name; /* static: "state", "leader", "isr", "epoch", "zk-version", … */
+    enum sim_op op;
+    bool is_number, is_list;
+    int64_t number;
+    char *text;
+    struct sm_list list; /* is_list */
+    struct sim_place place;
+};
+
+struct sim_expect {
+    enum sim_modality modality;
+    enum sim_subject subject;
+    int64_t time_us; /* BY, AT */
+    struct sim_pattern pattern;
+    bool has_after;  /* counts only behind the first record that meets `after` */
+    struct sim_pattern after;
+    char *topic;
+    int32_t partition;
+    int32_t node; /* REPLICA, BROKER: broker id; CONTROLLER: node id, -1: none must be active */
+    char *path;
+    const char *metric; /* static */
+    enum sim_op op;     /* METRIC; EACH with COUNT */
+    int64_t number;
+    bool absent;        /* is: absent */
+    enum sim_quantifier quantifier;
+    enum sim_selection selection;
+    int32_t on;         /* EACH: replicas on this broker; -1: on any */
+    struct sim_property *properties;
+    uint32_t property_count;
+    char *text; /* one line, as written, for reports */
+    struct sim_place place;
+};
+
+/* ---- the whole ---- */
+
+struct sim_scenario {
+    char *file; /* name as given to load */
+    char *text; /* the file's bytes, NUL-terminated */
+    size_t text_size;
+    char *title, *question, *source; /* NULL where absent */
+    enum sm_version version;
+    struct sm_profile profile; /* of version, with `defects` applied */
+    uint64_t seed;
+    int64_t until_us;    /* end of the run; with until_quiet the horizon */
+    bool until_quiet;    /* ends when quiet and nothing of the scenario is ahead */
+    struct sim_settings settings; /* of the cluster */
+    struct sim_zookeeper zookeeper;
+    struct sim_node *nodes; /* in the order of the file: processes start in this order */
+    uint32_t node_count;
+    struct sim_topic *topics; /* in the order of the file, patterns expanded */
+    uint32_t topic_count;
+    struct sim_given *given;
+    uint32_t given_count;
+    struct sim_dump *dump; /* cluster.from, or NULL: the znodes before the first process starts */
+    struct sim_step *steps;
+    uint32_t step_count;
+    struct sim_random random;
+    struct sim_expect *expect;
+    uint32_t expect_count;
+    uint32_t lesson_count; /* kept for later: lessons are checked, not yet asked */
+    void *memory;          /* the scenario's own */
+};
+
+/* Loads the file, or a text under the name `file`. Returns an owned scenario, or NULL with at least
+   one error in `diagnostics` (which also gets warnings of a good file). Paths in a scenario are
+   relative to its folder. */
+struct sim_scenario *sim_scenario_load(const char *file, struct sim_diagnostics *diagnostics);
+struct sim_scenario *sim_scenario_parse(const char *file, const char *text, size_t size,
+                                        struct sim_diagnostics *diagnostics);
+/* Returns an empty scenario to be filled by another reader (.scn); sim_scenario_alloc gives memory
+   that lives as long as it (zeroed, never NULL). */
+struct sim_scenario *sim_scenario_new(const char *file);
+void *sim_scenario_alloc(struct sim_scenario *scenario, size_t size);
+char *sim_scenario_text(struct sim_scenario *scenario, const char *text); /* copies */
+void sim_scenario_free(struct sim_scenario *scenario);                   /* NULL is fine */
+
+/* Returns the node, or NULL. */
+const struct sim_node *sim_scenario_node(const struct sim_scenario *scenario, int32_t id);
+
+/* Stores the replicas of a partition: the explicit list, or Kafka's rule without racks over the ids
+   of the brokers, ascending, with start index and shift 0 (Kafka draws both).
+   Source: AdminUtils.assignReplicasToBrokersRackUnaware. */
+void sim_topic_replicas(const struct sim_scenario *scenario, const struct sim_topic *topic,
+                        int32_t partition, struct sm_list *replicas);
+/* The same rule for any count of brokers `ids` (ascending), for create-topic and add-partitions. */
+void sim_assign_replicas(const int32_t *ids, uint32_t id_count, int32_t partition,
+                         int32_t replication_factor, struct sm_list *replicas);
+
+#endif
