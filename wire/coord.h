@@ -127,7 +127,8 @@ struct wire_zk_builder {
 
 /* Begins a request in `bytes` (capacity bytes, 8-byte aligned). */
 void wire_zk_begin(struct wire_zk_builder *b, void *bytes, size_t capacity, uint32_t xid, bool multi);
-/* Appends one operation. data NULL: null payload. */
+/* Appends one operation. path_size and has_data are filled in here; data NULL: null payload,
+   otherwise data_size bytes. */
 void wire_zk_add(struct wire_zk_builder *b, struct wire_zk_op op, const char *path, const void *data);
 /* Returns the finished record, or NULL on overflow. Aliases the buffer. */
 const struct wire_zk_request *wire_zk_end(struct wire_zk_builder *b);
@@ -158,6 +159,12 @@ struct wire_zk_result_view {
     size_t next;
 };
 bool wire_zk_result_next(const struct wire_zk_reply *r, struct wire_zk_result_view *v);
+
+/* Whether `r`, of which `size` bytes may be read, is well formed: every item lies inside, paths are
+   NUL-terminated, the count is right, and one that is no multi holds exactly one operation. The
+   walks above are safe on any record whose stated size may be read; they end early on a bad one. */
+bool wire_zk_request_valid(const struct wire_zk_request *r, size_t size);
+bool wire_zk_reply_valid(const struct wire_zk_reply *r, size_t size);
 
 /* Walks the names of a GET_CHILDREN result: start with NULL; NULL at the end. */
 const char *wire_zk_name_next(const struct wire_zk_result_view *v, const char *previous);
