@@ -125,12 +125,15 @@ enum sim_op { SIM_OP_EQ, SIM_OP_NE, SIM_OP_LT, SIM_OP_LE, SIM_OP_GT, SIM_OP_GE }
 
 /* One condition on a field of a record; fields are the trace's own. */
 struct sim_condition {
-    const char *field; /* static: the trace's name of the field ("to", "api", "name", "what", …) */
+    const char *field; /* static: the trace's name of the field ("to", "api", "name", "what", …), or
+                          broker, node, at: whom the record is about */
     enum sim_op op;    /* EQ unless the text says otherwise (field: ">= 3") */
     bool is_number;
+    bool is_list;      /* list of ids, compared in order */
     bool is_glob;      /* text holds * or ?: a shell pattern */
     int64_t number;
     char *text;        /* as a text: always there */
+    struct sm_list list;
     struct sim_place place;
 };
 
@@ -143,21 +146,7 @@ struct sim_pattern {
     struct sim_place place;
 };
 
-/* What a pattern needs to know of a record; whoever makes records fills it in. `field` stores the
-   value of a field: *text (borrowed, NULL where it is a number) or *number; false where the record
-   has no such field. A list gives its members one by one: `index` 0, 1, … until false. */
-struct sim_record {
-    uint64_t n;       /* number of the record */
-    int64_t t_us;
-    const char *kind; /* "send" */
-    const void *context;
-    bool (*field)(const void *context, const char *name, uint32_t index, const char **text,
-                  int64_t *number);
-};
-
-/* Returns whether the record is of the kind and meets every condition (nth and side aside). A
-   condition on a list field is met where a member meets it. */
-bool sim_pattern_match(const struct sim_pattern *pattern, const struct sim_record *record);
+/* Matching is in pattern.h. */
 
 /* ---- steps ---- */
 
