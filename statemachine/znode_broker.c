@@ -215,8 +215,7 @@ static enum sm_err read_version_1(const struct fields *f, struct sm_broker *b)
         return SM_ERR_SYNTAX;
     struct sm_endpoint *e = &b->endpoint[b->endpoint_count++];
     *e = (struct sm_endpoint){.listener = "PLAINTEXT", .protocol = "PLAINTEXT", .port = f->port};
-    memcpy(e->host, f->host, sizeof e->host);
-    return SM_ERR_OK;
+    return parse_host(f->host, strlen(f->host), e->host);
 }
 
 enum sm_err sm_znode_decode_broker(const char *bytes, size_t size, int32_t broker_id,
