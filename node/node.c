@@ -1,0 +1,440 @@
+/*
+ * Wiring: what the session says goes to the controller or to the config watch; what they ask goes
+ * to the session. A step is a turn: the input is given to whom it belongs, and while the controller
+ * is content, one consequence is worked off (`consequence`); where another is left the step says
+ * `more`.
+ *
+ * Owners of requests are numbers that come back with the reply; the controller's keep the xids that
+ * it chose, the config watch has its own.
+ */
+#include "node/node.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum owner { OWNER_CONTROLLER = 1, OWNER_CONFIG = 2 };
+
+/* What lives only during one step. */
+struct turn {
+    struct kn_node *node;
+    int64_t now_us;
+    struct kn_outputs *out;
+    uint64_t record; /* of the input: the cause of what has no better one */
+    enum sm_err err; /* first trouble */
+    bool created;    /* the session was made in this turn */
+    uint64_t created_record;
+};
+
+static void controller_step(struct turn *t, struct kc_input in);
+
+const char *kn_session_what_name(enum kn_session_what what)
+{
+    static const char *const names[] = {"created", "connected", "disconnected", "expired",
+                                        "closed"};
+    return names[what];
+}
+
+void kn_node_init(struct kn_node *n, int32_t id, struct kn_session *session,
+                  struct kc_controller *controller)
+{
+    memset(n, 0, sizeof(*n));
+    n->id = id;
+    n->session = session;
+    n->controller = controller;
+    kn_config_watch_init(&n->config_watch);
+}
+
+static uint64_t put(struct turn *t, struct kn_output output)
+{
+    return t->out->put(t->out->context, &output);
+}
+
+static void grow(struct turn *t, enum kn_block block, const char *short_of)
+{
+    if (t->out->grow(t->out->context, t->node, block, short_of))
+        return;
+    t->err = SM_ERR_LIMIT;
+    t->out->short_of = short_of;
+}
+
+/* ---- session ---- */
+
+static uint64_t note_session(struct turn *t, enum kn_session_what what,
+                             const struct kn_session_output *o)
+{
+    return put(t, (struct kn_output){.kind = KN_OUT_SESSION,
+                                     .by = t->record,
+                                     .what = what,
+                                     .session = o->session,
+                                     .timeout_us = o->timeout_us});
+}
+
+static void session_step(struct turn *t, struct kn_session_input in);
+
+static void wish_for(struct turn *t, struct kn_config_wish wish)
+{
+    if (wish.request != NULL)
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_REQUEST,
+                                                  .owner = OWNER_CONFIG,
+                                                  .request = wish.request});
+    if (wish.unclean_enabled)
+        controller_step(t, (struct kc_input){.kind = KC_IN_UNCLEAN_ENABLED,
+                                             .record = t->record,
+                                             .path = wish.topic});
+}
+
+static void on_reply(struct turn *t, const struct kn_session_output *o)
+{
+    _Alignas(8) uint8_t buffer[KN_CONFIG_REQUEST_MAX];
+    if (o->owner == OWNER_CONFIG) {
+        wish_for(t, kn_config_watch_on_reply(&t->node->config_watch, o->reply, buffer));
+        return;
+    }
+    controller_step(
+        t, (struct kc_input){.kind = KC_IN_ZK_REPLY, .record = t->record, .reply = o->reply});
+}
+
+static void session_put(void *context, const struct kn_session_output *o)
+{
+    struct turn *t = context;
+    struct kn_node *n = t->node;
+    switch ((enum kn_session_output_kind)o->kind) {
+    case KN_SESSION_OUT_NONE:
+        return;
+    case KN_SESSION_OUT_CONNECT:
+        put(t, (struct kn_output){.kind = KN_OUT_ZK_CONNECT,
+                                  .by = t->record,
+                                  .session = o->session,
+                                  .password = o->password,
+                                  .timeout_us = o->timeout_us,
+                                  .zxid = o->zxid});
+        return;
+    case KN_SESSION_OUT_HANG_UP:
+        put(t, (struct kn_output){.kind = KN_OUT_ZK_HANG_UP, .by = t->record});
+        return;
+    case KN_SESSION_OUT_SEND:
+        put(t, (struct kn_output){.kind = KN_OUT_ZK_SEND,
+                                  .by = t->record,
+                                  .record = o->record,
+                                  .again = o->again,
+                                  .is_broker = o->owner == OWNER_CONFIG,
+                                  .request = o->request});
+        return;
+    case KN_SESSION_OUT_PING:
+        put(t, (struct kn_output){.kind = KN_OUT_ZK_PING, .by = t->record});
+        return;
+    case KN_SESSION_OUT_CLOSE:
+        put(t, (struct kn_output){.kind = KN_OUT_ZK_CLOSE, .by = t->record, .session = o->session});
+        return;
+    case KN_SESSION_OUT_TIMER:
+        put(t, (struct kn_output){.kind = KN_OUT_TIMER,
+                                  .by = t->record,
+                                  .timer = KN_TIMER_SESSION,
+                                  .due_us = o->due_us});
+        return;
+    case KN_SESSION_OUT_REPLY:
+        on_reply(t, o);
+        return;
+    case KN_SESSION_OUT_CREATED:
+        t->created = true;
+        t->created_record = note_session(t, KN_CREATED, o);
+        return;
+    case KN_SESSION_OUT_CONNECTED:
+        note_session(t, KN_CONNECTED, o);
+        return;
+    case KN_SESSION_OUT_DISCONNECTED:
+        note_session(t, KN_DISCONNECTED, o);
+        return;
+    case KN_SESSION_OUT_EXPIRED:
+        n->session_has_expired = true;
+        n->expired_record = note_session(t, KN_EXPIRED, o);
+        return;
+    case KN_SESSION_OUT_CLOSED:
+        note_session(t, KN_CLOSED, o);
+        return;
+    }
+}
+
+static void session_step(struct turn *t, struct kn_session_input in)
+{
+    struct kn_session_outputs out = {.put = session_put, .context = t};
+    while (t->err == SM_ERR_OK) {
+        enum sm_err err = kn_session_step(t->node->session, t->now_us, &in, &out);
+        if (err != SM_ERR_LIMIT)
+            return; /* ILLEGAL_STATE: came too late, nothing happened */
+        grow(t, KN_BLOCK_SESSION, out.short_of);
+    }
+}
+
+/* ---- controller ---- */
+
+static uint64_t controller_put(void *context, const struct kc_output *o)
+{
+    struct turn *t = context;
+    uint64_t record =
+        put(t, (struct kn_output){.kind = KN_OUT_CONTROLLER, .by = o->by, .controller = o});
+    switch ((enum kc_output_kind)o->kind) {
+    case KC_OUT_ZK:
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_REQUEST,
+                                                  .owner = OWNER_CONTROLLER,
+                                                  .record = record,
+                                                  .request = o->request});
+        break;
+    case KC_OUT_TIMER:
+        put(t, (struct kn_output){.kind = KN_OUT_TIMER,
+                                  .by = o->by,
+                                  .record = record,
+                                  .timer = o->timer,
+                                  .due_us = o->due_us});
+        break;
+    case KC_OUT_EXPIRE_STARTED:
+        t->node->may_renew = true;
+        break;
+    case KC_OUT_NONE:
+    case KC_OUT_BATCH:
+    case KC_OUT_SEND:
+    case KC_OUT_CLOSE:
+    case KC_OUT_REPLY:
+    case KC_OUT_QUEUE:
+    case KC_OUT_FLOW:
+    case KC_OUT_MOVE:
+    case KC_OUT_DECIDE:
+    case KC_OUT_FACT:
+    case KC_OUT_LOG:
+        break;
+    }
+    return record;
+}
+
+static void controller_step(struct turn *t, struct kc_input in)
+{
+    struct kc_outputs out = {.put = controller_put, .context = t};
+    while (t->err == SM_ERR_OK) {
+        enum sm_err err = kc_controller_step(t->node->controller, t->now_us, &in, &out);
+        if (err != SM_ERR_LIMIT) {
+            assert(err == SM_ERR_OK);
+            t->node->controller_has_more = out.more;
+            return;
+        }
+        grow(t, KN_BLOCK_CONTROLLER, out.short_of);
+    }
+}
+
+/* ---- life ---- */
+
+static void on_created(struct turn *t)
+{
+    _Alignas(8) uint8_t buffer[KN_CONFIG_REQUEST_MAX];
+    struct kn_node *n = t->node;
+    bool is_first = n->state == KN_STARTING;
+    if (is_first)
+        n->state = KN_RUNNING;
+    controller_step(t, (struct kc_input){
+                           .kind = is_first ? KC_IN_START : KC_IN_SESSION_CREATED,
+                           .record = t->created_record,
+                           .session = kn_session_id(n->session),
+                       });
+    wish_for(t, kn_config_watch_begin(&n->config_watch, buffer));
+}
+
+static bool everybody_is_dead(void *context, int32_t id)
+{
+    (void)context;
+    (void)id;
+    return true;
+}
+
+static bool has_resigned(const struct kn_node *n)
+{
+    return kc_controller_is_quiet(n->controller, everybody_is_dead, NULL) &&
+           !kc_controller_is_active(n->controller);
+}
+
+static void stop_now(struct turn *t)
+{
+    t->node->state = KN_STOPPED;
+    session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_CLOSE});
+    put(t, (struct kn_output){.kind = KN_OUT_STOPPED, .by = t->record});
+}
+
+static void on_stop(struct turn *t)
+{
+    bool had_started = t->node->state == KN_RUNNING;
+    if (t->node->state == KN_STOPPING || t->node->state == KN_STOPPED)
+        return;
+    t->node->state = KN_STOPPING;
+    if (!had_started) {
+        stop_now(t);
+        return;
+    }
+    controller_step(t, (struct kc_input){.kind = KC_IN_SHUTDOWN, .record = t->record});
+}
+
+static bool expired_head_waits(const struct kn_node *n)
+{
+    return kn_session_state(n->session) == KN_SESSION_EXPIRED &&
+           kn_session_outstanding(n->session) > 0;
+}
+
+/* Whether something follows from what is known, without any input. */
+static bool has_consequence(const struct kn_node *n)
+{
+    if (n->state == KN_STOPPED)
+        return false;
+    if (n->controller_has_more || expired_head_waits(n) || n->session_has_expired)
+        return true;
+    if (n->may_renew && kn_session_state(n->session) == KN_SESSION_EXPIRED)
+        return true;
+    return n->state == KN_STOPPING && has_resigned(n);
+}
+
+/* Works one off: the controller's own first, then answers of the old session, then its end. */
+static void consequence(struct turn *t)
+{
+    struct kn_node *n = t->node;
+    if (n->controller_has_more) {
+        n->controller_has_more = false;
+        controller_step(t, (struct kc_input){.kind = KC_IN_MORE, .record = t->record});
+    } else if (expired_head_waits(n)) {
+        t->record = n->expired_record;
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_DENY});
+    } else if (n->session_has_expired) {
+        n->session_has_expired = false;
+        if (n->state == KN_STARTING) /* the first session expired before it was known: try again */
+            n->may_renew = true;
+        else
+            controller_step(
+                t, (struct kc_input){.kind = KC_IN_SESSION_EXPIRED, .record = n->expired_record});
+    } else if (n->may_renew && kn_session_state(n->session) == KN_SESSION_EXPIRED) {
+        n->may_renew = false;
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_OPEN});
+    } else if (n->state == KN_STOPPING && has_resigned(n)) {
+        stop_now(t);
+    }
+}
+
+static void on_zk_event(struct turn *t, const struct kn_input *in)
+{
+    _Alignas(8) uint8_t buffer[KN_CONFIG_REQUEST_MAX];
+    session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_HEARD});
+    if (strcmp(in->path, SM_PATH_CONFIG_CHANGES) == 0) {
+        wish_for(t, kn_config_watch_on_event(&t->node->config_watch, buffer));
+        return;
+    }
+    controller_step(t, (struct kc_input){.kind = KC_IN_ZK_EVENT,
+                                         .record = in->record,
+                                         .event_type = in->event_type,
+                                         .path = in->path});
+}
+
+static void on_timer(struct turn *t, const struct kn_input *in)
+{
+    if (in->timer == KN_TIMER_SESSION)
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_TIMER});
+    else
+        controller_step(
+            t, (struct kc_input){.kind = KC_IN_TIMER, .record = in->record, .timer = in->timer});
+}
+
+static void take(struct turn *t, const struct kn_input *in)
+{
+    struct kn_node *n = t->node;
+    switch ((enum kn_input_kind)in->kind) {
+    case KN_IN_NONE:
+    case KN_IN_MORE:
+        return;
+    case KN_IN_START:
+        assert(n->state == KN_NEW);
+        n->state = KN_STARTING;
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_OPEN});
+        return;
+    case KN_IN_CONNECTED:
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_CONNECTED,
+                                                  .session = in->session,
+                                                  .password = in->password,
+                                                  .timeout_us = in->timeout_us});
+        if (t->created)
+            on_created(t);
+        return;
+    case KN_IN_DISCONNECTED:
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_DISCONNECTED});
+        return;
+    case KN_IN_ZK_REPLY:
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_REPLY, .reply = in->reply});
+        return;
+    case KN_IN_ZK_EVENT:
+        on_zk_event(t, in);
+        return;
+    case KN_IN_PONG:
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_HEARD});
+        return;
+    case KN_IN_ANSWER:
+        controller_step(t, (struct kc_input){.kind = KC_IN_ANSWER,
+                                             .record = in->record,
+                                             .broker_id = in->broker_id,
+                                             .correlation = in->correlation,
+                                             .answer = in->answer});
+        return;
+    case KN_IN_SEND_FAILED:
+        controller_step(t, (struct kc_input){.kind = KC_IN_SEND_FAILED,
+                                             .record = in->record,
+                                             .broker_id = in->broker_id,
+                                             .correlation = in->correlation});
+        return;
+    case KN_IN_CALL:
+        controller_step(t, (struct kc_input){.kind = KC_IN_CALL,
+                                             .record = in->record,
+                                             .call_id = in->call_id,
+                                             .call = in->call});
+        return;
+    case KN_IN_TIMER:
+        on_timer(t, in);
+        return;
+    case KN_IN_BLOCK:
+        controller_step(t,
+                        (struct kc_input){.kind = KC_IN_BLOCK, .record = in->record, .on = in->on});
+        return;
+    case KN_IN_STOP:
+        on_stop(t);
+        return;
+    }
+}
+
+enum sm_err kn_node_step(struct kn_node *n, int64_t now_us, const struct kn_input *in,
+                         struct kn_outputs *out)
+{
+    struct turn t = {.node = n, .now_us = now_us, .out = out, .record = in->record};
+    out->more = false;
+    if (n->state == KN_STOPPED)
+        return SM_ERR_OK;
+    assert(in->kind == KN_IN_MORE || !n->controller_has_more);
+    take(&t, in);
+    if (t.err == SM_ERR_OK && in->kind == KN_IN_MORE)
+        consequence(&t);
+    out->more = t.err == SM_ERR_OK && has_consequence(n);
+    return t.err;
+}
+
+bool kn_node_is_running(const struct kn_node *n)
+{
+    return n->state == KN_RUNNING;
+}
+
+bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context)
+{
+    if (n->state == KN_STOPPED || n->state == KN_NEW)
+        return true;
+    return n->state == KN_RUNNING && !has_consequence(n) &&
+           kn_session_state(n->session) == KN_SESSION_CONNECTED &&
+           kn_session_outstanding(n->session) == 0 && kn_config_watch_is_idle(&n->config_watch) &&
+           kc_controller_is_quiet(n->controller, is_dead, context);
+}
+
+void kn_node_check(const struct kn_node *n)
+{
+    kn_session_check(n->session);
+    kc_controller_check(n->controller);
+    assert(n->state <= KN_STOPPED);
+    assert(n->config_watch.pending_at <= n->config_watch.pending_count);
+    assert(n->config_watch.pending_count <= KN_CONFIG_PENDING_MAX);
+}

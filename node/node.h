@@ -1,0 +1,165 @@
+/*
+ * One process of a cluster: a ZooKeeper session, a controller, and the broker's watch on
+ * configuration changes; the same in every mode.
+ *
+ *      KN_IN_*                                                        KN_OUT_*
+ *   connected, reply, event ──► session ──► controller ──► batches, sends, answers, notes ──►
+ *   answers, calls, timers  ──────────────►    │   ▲
+ *                                  ▲           │   │ unclean election switched on
+ *                                  └─ requests ┴── config watch (/config/changes)
+ *
+ * The life of a process: start, connect, KC_IN_START (the controller registers the broker as its
+ * first flow), work; a session that expires is told to the controller, which lets the next one be
+ * made; a clean stop lets the controller resign, then closes the session. A process that is killed
+ * is simply forgotten by its caller.
+ *
+ * Order at expiry: everything that waits for ZooKeeper is answered with SESSION_EXPIRED, then
+ * KC_IN_SESSION_EXPIRED; whatever the controller asks from then on is answered the same way until
+ * it says that its Expire event is in work; then a new session is opened, KC_IN_SESSION_CREATED.
+ *
+ * Memory: a struct that holds places of two blocks, which the caller owns and which grow through
+ * `kn_outputs.grow`; everything else is flat. Thread: none. No clock, no allocation.
+ *
+ * Source: Kafka kafka.server.KafkaServer.startup and shutdown, kafka.zookeeper.ZooKeeperClient,
+ * kafka.server.DynamicConfigManager, kafka.common.ZkNodeChangeNotificationListener.
+ */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "controller/controller.h"
+#include "node/config_watch.h"
+#include "node/session.h"
+
+enum kn_state {
+    KN_NEW,
+    KN_STARTING, /* waits for its first session */
+    KN_RUNNING,
+    KN_STOPPING, /* the controller resigns */
+    KN_STOPPED,
+};
+
+struct kn_node {
+    int32_t id;
+    uint32_t state;             /* enum kn_state */
+    struct kn_session *session; /* blocks: owned by the caller, replaced in `grow` */
+    struct kc_controller *controller;
+    struct kn_config_watch config_watch;
+    uint64_t expired_record; /* record of the expiry in work */
+    bool controller_has_more;
+    bool session_has_expired; /* … and the controller has not been told */
+    bool may_renew;           /* the controller lets a new session be made */
+    uint8_t unused[5];
+};
+
+/* Makes a node over two initialised blocks. */
+void kn_node_init(struct kn_node *n, int32_t id, struct kn_session *session,
+                  struct kc_controller *controller);
+
+enum kn_input_kind {
+    KN_IN_NONE,
+    KN_IN_START,
+    KN_IN_MORE,         /* the last step said `more` */
+    KN_IN_CONNECTED,    /* session, password, timeout_us; session 0: it has expired */
+    KN_IN_DISCONNECTED, /* the connection to ZooKeeper broke or could not be made */
+    KN_IN_ZK_REPLY,     /* reply */
+    KN_IN_ZK_EVENT,     /* event_type, path */
+    KN_IN_PONG,         /* ZooKeeper answered a ping */
+    KN_IN_ANSWER,       /* broker_id answered `correlation`: answer */
+    KN_IN_SEND_FAILED,  /* broker_id, correlation: the connection broke before an answer */
+    KN_IN_CALL,         /* call, to be answered as call_id */
+    KN_IN_TIMER,        /* timer */
+    KN_IN_BLOCK,        /* fault: the controller's event thread stops (on 1) or goes on (0) */
+    KN_IN_STOP,         /* clean stop; KN_OUT_STOPPED when done */
+};
+
+/* Pointers are borrowed for the call; unused fields zero. */
+struct kn_input {
+    uint32_t kind;
+    int32_t broker_id;
+    uint64_t record; /* trace record of this input */
+    uint64_t correlation;
+    uint64_t call_id;
+    int64_t session;
+    uint64_t password;
+    int64_t timeout_us;
+    uint32_t timer;
+    uint32_t event_type;
+    int32_t on;
+    uint32_t unused;
+    const char *path;
+    const struct wire_zk_reply *reply;
+    const struct wire_answer *answer;
+    const struct wire_call *call;
+};
+
+/* The timers of a controller keep their numbers; this one is the session's. */
+#define KN_TIMER_SESSION UINT32_MAX
+
+enum kn_output_kind {
+    KN_OUT_NONE,
+    KN_OUT_CONTROLLER, /* an output of the controller, as it is: batches, sends, answers, notes; for
+                          KC_OUT_ZK and KC_OUT_TIMER it comes first, to be recorded */
+    KN_OUT_ZK_CONNECT, /* session (0: new), password, timeout_us, zxid */
+    KN_OUT_ZK_HANG_UP,
+    KN_OUT_ZK_SEND, /* request; record: what `put` gave for the controller's output, or for the
+                       first KN_OUT_ZK_SEND of it; 0: not recorded yet; again: sent once before */
+    KN_OUT_ZK_PING,
+    KN_OUT_ZK_CLOSE, /* close the session */
+    KN_OUT_SESSION,  /* note: the session as this client sees it: what, session, timeout_us */
+    KN_OUT_TIMER,    /* arm `timer` for due_us, replacing an earlier one; < 0: cancel */
+    KN_OUT_STOPPED,  /* the process has ended cleanly */
+};
+
+enum kn_session_what { KN_CREATED, KN_CONNECTED, KN_DISCONNECTED, KN_EXPIRED, KN_CLOSED };
+const char *kn_session_what_name(enum kn_session_what what); /* "created", … static */
+
+struct kn_output {
+    uint32_t kind;
+    uint32_t timer;
+    uint64_t by; /* trace record that caused it */
+    uint64_t record;
+    int64_t session;
+    uint64_t password;
+    int64_t timeout_us;
+    int64_t zxid;
+    int64_t due_us;
+    uint32_t what; /* enum kn_session_what */
+    bool again;
+    bool is_broker; /* ZK_SEND: asked by the broker part (configuration), not by the controller */
+    const struct wire_zk_request *request;
+    const struct kc_output *controller;
+};
+
+enum kn_block { KN_BLOCK_SESSION, KN_BLOCK_CONTROLLER };
+
+struct kn_outputs {
+    /* Called during the step, once per output, in order; pointers are valid during that call only.
+       Returns the number of the trace record that it made, 0 for none. */
+    uint64_t (*put)(void *context, const struct kn_output *output);
+    /* Grows one block of `node` (by copy, storing the new place in it) in its limit `short_of`.
+       Returns false where it cannot grow any further: the step then ends with SM_ERR_LIMIT and the
+       node must not be used again. */
+    bool (*grow)(void *context, struct kn_node *node, enum kn_block block, const char *short_of);
+    void *context;
+    bool more;            /* set: call again with KN_IN_MORE before any other input */
+    const char *short_of; /* on SM_ERR_LIMIT */
+};
+
+/* Consumes one input at `now_us` (µs, never decreasing). Inputs that come too late for the state
+   (an answer after the stop) are ignored. Errors: LIMIT, see grow. */
+enum sm_err kn_node_step(struct kn_node *n, int64_t now_us, const struct kn_input *in,
+                         struct kn_outputs *out);
+
+/* Returns whether it takes calls: the controller has been started. */
+bool kn_node_is_running(const struct kn_node *n);
+
+/* Returns whether nothing is under way but requests to brokers that is_dead(context, id) names. */
+bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context);
+
+void kn_node_check(const struct kn_node *n);
+
+#endif
