@@ -7,7 +7,7 @@
  * --help prints, what the man page lists and what the shell completes come from these rows. Options
  * are parsed by argp; each command's parser fills the command's own struct.
  *
- * Exit codes are part of the interface (man 1 kcsim): see enum cli_exit.
+ * Exit codes are part of the interface (man 1 kcsim): enum sim_exit.
  * Thread: one. Memory: a command frees what it opens; main frees nothing.
  */
 #ifndef CLI_CLI_H
@@ -19,16 +19,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum cli_exit {
-    CLI_OK = 0,          /* all met */
-    CLI_UNMET = 1,       /* an expectation failed; two things compared differ */
-    CLI_UNDECIDED = 2,   /* the run ended too early to tell */
-    CLI_VIOLATED = 3,    /* an invariant is violated, and no known defect explains it */
-    CLI_USAGE = 64,      /* the command line is wrong (EX_USAGE) */
-    CLI_BAD_INPUT = 65,  /* an input file is wrong (EX_DATAERR) */
-    CLI_OUR_BUG = 70,    /* kcsim is wrong, or the machine fails it (EX_SOFTWARE) */
-    CLI_INTERRUPTED = 130, /* by SIGINT; the partial trace is kept */
-};
+#include "sim/story.h"
+#include "sim/verdict.h"
 
 struct cli_command {
     const char *name;      /* "run" */
@@ -39,7 +31,7 @@ struct cli_command {
     const char *about;     /* paragraphs behind the options, or NULL */
     const struct argp_option *options;
     argp_parser_t parse;
-    /* argv[0] is "kcsim NAME". Returns an enum cli_exit. */
+    /* argv[0] is "kcsim NAME". Returns an enum sim_exit. */
     int (*run)(const struct cli_command *command, int argc, char **argv);
 };
 
@@ -47,8 +39,8 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[];
 
 /* Parses argv with the command's options into `input` (state->input of its parser). A wrong command
-   line ends the program with CLI_USAGE and a message, --help with CLI_OK; so this returns only where
-   all is well. */
+   line ends the program with SIM_EXIT_USAGE and a message, --help with SIM_EXIT_MET; so this returns
+   only where all is well. */
 void cli_parse(const struct cli_command *command, int argc, char **argv, void *input);
 
 /* Prints the help of a command: examples, usage, options. */
@@ -57,14 +49,8 @@ void cli_help(const struct cli_command *command, FILE *out);
 /* Prints "kcsim: …" and a newline to stderr. */
 __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
 
-/* Returns the word of the NULL-ended list that is nearest to `word` and near enough to be a slip of
-   the finger, else NULL. Aliases the list. */
-const char *cli_nearest(const char *word, const char *const *words);
-
-/* Decides whether `out` gets colours. `when` is "auto", "always", "never" (or NULL: auto). auto: on a
-   terminal whose TERM is not dumb; NO_COLOR and CLICOLOR_FORCE are heeded. Returns -1 for another
-   word. */
-int cli_color(const char *when, FILE *out);
+/* Stores the colour option of that name ("auto", "always", "never"); false where there is none. */
+bool cli_color_named(const char *name, enum sim_color *color);
 
 /* Catches SIGINT from now on: the first sets the flag, a second ends the program. */
 void cli_catch_interrupt(void);

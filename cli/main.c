@@ -84,12 +84,12 @@ static int unknown(const char *name)
     for (const struct cli_command *const *c = cli_commands; (*c)->name != NULL; c++)
         names[count++] = (*c)->name;
     names[count] = NULL;
-    const char *nearest = cli_nearest(name, names);
+    const char *nearest = sim_closest(name, names);
     if (nearest != NULL)
         cli_error("no command '%s'; did you mean '%s'?", name, nearest);
     else
         cli_error("no command '%s'; kcsim help lists them", name);
-    return CLI_USAGE;
+    return SIM_EXIT_USAGE;
 }
 
 static int print_help(const struct cli_command *command, int argc, char **argv)
@@ -97,17 +97,17 @@ static int print_help(const struct cli_command *command, int argc, char **argv)
     (void)command;
     if (argc > 2) {
         cli_error("help takes one command");
-        return CLI_USAGE;
+        return SIM_EXIT_USAGE;
     }
     if (argc == 1) {
         print_commands(stdout);
-        return CLI_OK;
+        return SIM_EXIT_MET;
     }
     const struct cli_command *asked = find(argv[1]);
     if (asked == NULL)
         return unknown(argv[1]);
     cli_help(asked, stdout);
-    return CLI_OK;
+    return SIM_EXIT_MET;
 }
 
 static int print_version(const struct cli_command *command, int argc, char **argv)
@@ -116,7 +116,7 @@ static int print_version(const struct cli_command *command, int argc, char **arg
     (void)argc;
     (void)argv;
     puts("kcsim " KCSIM_VERSION);
-    return CLI_OK;
+    return SIM_EXIT_MET;
 }
 
 /* Runs `command` under the name that its messages should have. */
@@ -132,7 +132,7 @@ static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
         fputs(first_screen, stdout);
-        return CLI_OK;
+        return SIM_EXIT_MET;
     }
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "-?") == 0)
@@ -141,7 +141,7 @@ static int dispatch(int argc, char **argv)
         name = "version";
     if (name[0] == '-') {
         cli_error("option '%s' without a command; kcsim help lists the commands", name);
-        return CLI_USAGE;
+        return SIM_EXIT_USAGE;
     }
     const struct cli_command *command = find(name);
     if (command == NULL)
@@ -151,11 +151,11 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    argp_err_exit_status = CLI_USAGE;
+    argp_err_exit_status = SIM_EXIT_USAGE;
     int code = dispatch(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         cli_error("cannot write the output: %s", strerror(errno));
-        return CLI_OUR_BUG;
+        return SIM_EXIT_SOFTWARE;
     }
     return code;
 }
