@@ -33,13 +33,13 @@ enum sm_strategy {
 /* All pointers are borrowed for the call. */
 struct sm_election_input {
     enum sm_strategy strategy;
-    bool unclean_allowed;                       /* for this partition; read by Offline only */
+    bool unclean_allowed; /* for this partition; read by Offline only */
     const struct sm_profile *profile;
     const struct sm_assignment *assignment;
-    const struct sm_leader_and_isr *current;    /* as just read from ZooKeeper */
-    const struct sm_list *online;               /* those of replicas ∪ isr that are online(b, tp) */
+    const struct sm_leader_and_isr *current; /* as just read from ZooKeeper */
+    const struct sm_list *online;            /* those of replicas and ISR that are alive */
     const struct sm_list *online_or_shutting_down;
-    const struct sm_list *shutting_down;        /* those of replicas ∪ isr that are shutting down */
+    const struct sm_list *shutting_down; /* those of replicas and ISR that are leaving */
 };
 
 enum sm_election_verdict {

@@ -28,7 +28,7 @@ enum sm_machine sm_machine_named(const char *name);
 /* Returns Kafka's name of the machine; static. */
 const char *sm_machine_name(enum sm_machine machine);
 
-/* Prints the grid of moves, the meaning of each state, and the moves that only some versions have. */
+/* Prints the grid of moves, the meaning of each state, and the moves that not all versions have. */
 void sm_explain_markdown(enum sm_machine machine, const struct sm_profile *profile,
                          const struct sm_sink *sink);
 

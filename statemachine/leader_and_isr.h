@@ -13,7 +13,7 @@
 enum {
     SM_NO_LEADER = -1,
     SM_LEADER_DURING_DELETE = -2, /* leader id in UpdateMetadata of a topic queued for deletion */
-    SM_NO_EPOCH = -1,             /* leader epoch in StopReplica where there is no leadership info */
+    SM_NO_EPOCH = -1,             /* leader epoch in StopReplica without leadership info */
     SM_EPOCH_DURING_DELETE = -2,  /* leader epoch in StopReplica of a topic queued for deletion */
     SM_INITIAL_LEADER_EPOCH = 0,
     SM_INITIAL_ZK_VERSION = 0,
@@ -28,9 +28,10 @@ struct sm_leader_and_isr {
 };
 
 /* Returns {leader, isr, leader epoch + 1, same zk_version and controller_epoch}: every write of the
-   controller goes through it. The epoch saturates at INT32_MAX. Source: LeaderAndIsr.newLeaderAndIsr. */
-struct sm_leader_and_isr sm_leader_and_isr_bump(const struct sm_leader_and_isr *from, int32_t leader,
-                                                const struct sm_list *isr);
+   controller goes through it. The epoch stays at INT32_MAX once there.
+   Source: LeaderAndIsr.newLeaderAndIsr. */
+struct sm_leader_and_isr sm_leader_and_isr_bump(const struct sm_leader_and_isr *from,
+                                                int32_t leader, const struct sm_list *isr);
 
 /* Returns what is left when `id` leaves the ISR: leader -1 where it led, the last member stays, the
    epoch rises even so. keep_last = false gives the 0.9 rule with unclean election on (the ISR may

@@ -37,7 +37,7 @@ bool sm_list_same_members(const struct sm_list *a, const struct sm_list *b);
 /* Appends `id`; false, and nothing changed, where the list is full. Duplicates are allowed. */
 bool sm_list_append(struct sm_list *list, int32_t id);
 
-/* Returns `list` without the members of `removed`, order kept (Scala's `diff` on distinct lists). */
+/* Returns `list` without the members of `removed`, order kept (Scala's diff on distinct lists). */
 struct sm_list sm_list_minus(const struct sm_list *list, const struct sm_list *removed);
 
 /* Returns `list` without `id`, order kept. */

@@ -11,7 +11,7 @@
 
 #include "statemachine/profile.h"
 
-/* Kafka's bytes are 0..3 (New, Online, Offline, NonExistent); ours are one more, 0 is "no entry". */
+/* Kafka's bytes are 0..3 (New, Online, Offline, NonExistent); ours are one more, 0 is no entry. */
 enum sm_partition_state {
     SM_PARTITION_NONE = 0,
     SM_PARTITION_NEW = 1,

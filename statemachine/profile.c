@@ -46,26 +46,14 @@ static const struct version_row versions[SM_VERSION_END] = {
     [SM_VERSION_0_8_2] = {.name = "0.8.2", .rules = RULES_0_8_2, .defects = DEFECTS_0_8_2},
 };
 
-static const char *const rule_names[SM_RULE_END] = {
-    [SM_RULE_FENCED_WRITES] = "fenced-writes",
-    [SM_RULE_BROKER_EPOCHS] = "broker-epochs",
-    [SM_RULE_RESET_ON_RESIGNATION] = "reset-on-resignation",
-    [SM_RULE_METADATA_FIRST] = "metadata-first",
-    [SM_RULE_OFFLINE_AT_STARTUP] = "offline-at-startup",
-    [SM_RULE_KEEP_LAST_ISR] = "keep-last-isr",
-    [SM_RULE_STOP_REPLICA_EPOCH] = "stop-replica-epoch",
-    [SM_RULE_EPOCH_IN_CREATE] = "epoch-in-create",
-    [SM_RULE_ISR_NOTIFICATION] = "isr-notification",
-    [SM_RULE_REASSIGNMENT_IN_TOPIC] = "reassignment-in-topic",
-    [SM_RULE_METADATA_TO_ALL_ON_STARTUP] = "metadata-to-all-on-startup",
-    [SM_RULE_METADATA_ON_FAILURE] = "metadata-on-failure",
-    [SM_RULE_INELIGIBLE_FROM_OFFLINE] = "ineligible-from-offline",
-    [SM_RULE_DELETION_EVENTS] = "deletion-events",
-    [SM_RULE_BATCHED_CHANGES] = "batched-changes",
-    [SM_RULE_EMPTY_METADATA_IS_NONE] = "empty-metadata-is-none",
-    [SM_RULE_OFFLINE_NEEDS_LEADERSHIP] = "offline-needs-leadership",
-    [SM_RULE_SHUTDOWN_IN_ASSIGNMENT_ORDER] = "shutdown-in-assignment-order",
-    [SM_RULE_REELECT_PREFERRED] = "reelect-preferred",
+struct rule_row {
+    const char *name, *text;
+};
+
+static const struct rule_row rule_rows[SM_RULE_END] = {
+#define X(id, rule, versions, sentence) [SM_RULE_##id] = {.name = rule, .text = sentence},
+    SM_RULE_MAP(X)
+#undef X
 };
 
 struct defect_row {
@@ -124,6 +112,11 @@ const char *sm_defect_text(enum sm_defect defect)
 const char *sm_rule_name(enum sm_rule rule)
 {
     assert(rule < SM_RULE_END);
-    assert(rule_names[rule] != NULL);
-    return rule_names[rule];
+    return rule_rows[rule].name;
+}
+
+const char *sm_rule_text(enum sm_rule rule)
+{
+    assert(rule < SM_RULE_END);
+    return rule_rows[rule].text;
 }

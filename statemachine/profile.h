@@ -13,37 +13,59 @@
 
 enum sm_version {
     SM_VERSION_NONE,
-    SM_VERSION_2_8,       /* "2.8": Kafka 2.8.2, inter.broker.protocol.version 2.6, defects and all */
+    SM_VERSION_2_8,       /* "2.8": Kafka 2.8.2 at protocol level 2.6, defects and all */
     SM_VERSION_2_8_FIXED, /* "2.8-fixed": the same without its defects */
     SM_VERSION_0_9,       /* "0.9": Kafka 0.9.0.1 */
-    SM_VERSION_0_8_2,     /* "0.8.2": Kafka 0.8.2.2, the version of the notes on ReplicaStateMachine */
+    SM_VERSION_0_8_2,     /* "0.8.2": Kafka 0.8.2.2, of the notes on ReplicaStateMachine */
     SM_VERSION_END
 };
 
-/* Rules: one bit each. 2.8 has a bit set where the comment says so. */
+/*
+ * Rules: how a version works, one bit each. Enumerator, name, versions that have it (2.8 stands for
+ * 2.8-fixed too), what it says.
+ */
+#define SM_RULE_MAP(X)                                                                             \
+    X(FENCED_WRITES, "fenced-writes", "2.8", "writes are a multi with check(/controller_epoch)")   \
+    X(BROKER_EPOCHS, "broker-epochs", "2.8",                                                       \
+      "the czxid of the registration travels in requests (KIP-380)")                               \
+    X(RESET_ON_RESIGNATION, "reset-on-resignation", "2.8",                                         \
+      "the context is cleared on resignation (KAFKA-5310)")                                        \
+    X(METADATA_FIRST, "metadata-first", "2.8", "failover begins with UpdateMetadata (KAFKA-4443)") \
+    X(OFFLINE_AT_STARTUP, "offline-at-startup", "2.8",                                             \
+      "replicas on dead brokers go Offline at start-up (KAFKA-3143)")                              \
+    X(KEEP_LAST_ISR, "keep-last-isr", "2.8",                                                       \
+      "the last ISR member stays also with unclean election on")                                   \
+    X(STOP_REPLICA_EPOCH, "stop-replica-epoch", "2.8",                                             \
+      "StopReplica carries leader epochs (KIP-570)")                                               \
+    X(EPOCH_IN_CREATE, "epoch-in-create", "2.8",                                                   \
+      "/controller_epoch starts at 0 and the election multi raises it")                            \
+    X(ISR_NOTIFICATION, "isr-notification", "2.8, 0.9", "/isr_change_notification is watched")     \
+    X(REASSIGNMENT_IN_TOPIC, "reassignment-in-topic", "2.8",                                       \
+      "adding and removing replicas live in the topic znode (KIP-455)")                            \
+    X(METADATA_TO_ALL_ON_STARTUP, "metadata-to-all-on-startup", "2.8, 0.9",                        \
+      "a broker's start-up is told to every broker, not to the new ones only")                     \
+    X(METADATA_ON_FAILURE, "metadata-on-failure", "2.8, 0.9",                                      \
+      "a broker's failure ends with UpdateMetadata")                                               \
+    X(INELIGIBLE_FROM_OFFLINE, "ineligible-from-offline", "2.8",                                   \
+      "Offline -> ReplicaDeletionIneligible is legal")                                             \
+    X(DELETION_EVENTS, "deletion-events", "2.8", "answers to StopReplica are controller events")   \
+    X(BATCHED_CHANGES, "batched-changes", "2.8",                                                   \
+      "one state-change call handles many replicas at once")                                       \
+    X(EMPTY_METADATA_IS_NONE, "empty-metadata-is-none", "2.8",                                     \
+      "UpdateMetadata of no partitions carries none (before: all)")                                \
+    X(OFFLINE_NEEDS_LEADERSHIP, "offline-needs-leadership", "0.8.2",                               \
+      "Offline throws where the partition has no leadership info")                                 \
+    X(SHUTDOWN_IN_ASSIGNMENT_ORDER, "shutdown-in-assignment-order", "2.8",                         \
+      "controlled shutdown elects in assignment order, and only the living (before: the head "     \
+      "of the ISR left, KAFKA-3670)")                                                              \
+    X(REELECT_PREFERRED, "reelect-preferred", "2.8",                                               \
+      "electing a preferred replica that leads already is done again (before: not needed)")
+
 enum sm_rule {
-    SM_RULE_FENCED_WRITES,             /* 2.8: writes are a multi with check(/controller_epoch) */
-    SM_RULE_BROKER_EPOCHS,             /* 2.8: czxid of the registration travels in requests (KIP-380) */
-    SM_RULE_RESET_ON_RESIGNATION,      /* 2.8: the context is cleared (KAFKA-5310) */
-    SM_RULE_METADATA_FIRST,            /* 2.8: failover begins with UpdateMetadata (KAFKA-4443) */
-    SM_RULE_OFFLINE_AT_STARTUP,        /* 2.8: replicas on dead brokers go Offline at start-up (KAFKA-3143) */
-    SM_RULE_KEEP_LAST_ISR,             /* 2.8: the last ISR member stays also with unclean election on */
-    SM_RULE_STOP_REPLICA_EPOCH,        /* 2.8: StopReplica carries leader epochs (KIP-570) */
-    SM_RULE_EPOCH_IN_CREATE,           /* 2.8: /controller_epoch starts at 0 and the election multi raises it */
-    SM_RULE_ISR_NOTIFICATION,          /* 2.8, 0.9: /isr_change_notification is watched */
-    SM_RULE_REASSIGNMENT_IN_TOPIC,     /* 2.8: adding/removing replicas live in the topic znode (KIP-455) */
-    SM_RULE_METADATA_TO_ALL_ON_STARTUP,/* 2.8, 0.9: broker start-up tells every broker, not the new ones only */
-    SM_RULE_METADATA_ON_FAILURE,       /* 2.8, 0.9: broker failure ends with UpdateMetadata */
-    SM_RULE_INELIGIBLE_FROM_OFFLINE,   /* 2.8: Offline -> ReplicaDeletionIneligible is legal */
-    SM_RULE_DELETION_EVENTS,           /* 2.8: answers of StopReplica are controller events */
-    SM_RULE_BATCHED_CHANGES,           /* 2.8: one state-change call handles many replicas at once */
-    SM_RULE_EMPTY_METADATA_IS_NONE,    /* 2.8: UpdateMetadata of no partitions carries none (0.9: all) */
-    SM_RULE_OFFLINE_NEEDS_LEADERSHIP,  /* 0.8.2: Offline throws where the partition has no leadership info */
-    SM_RULE_SHUTDOWN_IN_ASSIGNMENT_ORDER, /* 2.8: controlled shutdown elects in assignment order, and only
-                                             the living (before: the first of the ISR left, KAFKA-3670) */
-    SM_RULE_REELECT_PREFERRED,         /* 2.8: electing a preferred replica that leads already is done again
-                                          (before: "not needed") */
-    SM_RULE_END
+#define X(id, name, versions, text) SM_RULE_##id,
+    SM_RULE_MAP(X)
+#undef X
+        SM_RULE_END
 };
 
 /*
@@ -73,7 +95,7 @@ enum sm_defect {
 #define X(name, jira, text) SM_DEFECT_##name,
     SM_DEFECT_MAP(X)
 #undef X
-    SM_DEFECT_END
+        SM_DEFECT_END
 };
 
 /* What is on: by value, 16 bytes, no padding. */
@@ -109,7 +131,8 @@ enum sm_defect sm_defect_named(const char *jira);
 const char *sm_defect_jira(enum sm_defect defect);
 const char *sm_defect_text(enum sm_defect defect);
 
-/* Returns the name of a rule ("fenced-writes"), static. */
+/* Return the name of a rule ("fenced-writes") and its sentence; static. */
 const char *sm_rule_name(enum sm_rule rule);
+const char *sm_rule_text(enum sm_rule rule);
 
 #endif

@@ -8,9 +8,9 @@
  *     slot       3    7     9    12         walk: 7's key, 12's key, then inside 3, then inside 9
  *              child key  child key
  *
- * The trie is never built. Sorting the keys by (slot at level 0, slot at level 1, …) lays the keys
- * of each node side by side; inside a node it only remains to bring those alone in their slot to
- * the front. A node has 32 slots, so those fit a fixed array, and no memory is needed.
+ * The trie is never built. Sorting the keys by (slot at level 0, slot at level 1, ...) lays the
+ * keys of each node side by side; inside a node it only remains to bring those alone in their slot
+ * to the front. A node has 32 slots, so those fit a fixed array, and no memory is needed.
  *
  * The scrambling is a bijection on 32 bits (odd multiplications and shift-xors), so distinct ids
  * always part at one of the 7 levels and Scala's collision nodes cannot occur.

@@ -21,19 +21,19 @@
 #include "statemachine/error.h"
 #include "statemachine/leader_and_isr.h"
 
-#define SM_PATH_CONTROLLER "/controller"
+#define SM_PATH_CONTROLLER       "/controller"
 #define SM_PATH_CONTROLLER_EPOCH "/controller_epoch"
-#define SM_PATH_BROKER_IDS "/brokers/ids"
-#define SM_PATH_TOPICS "/brokers/topics"
-#define SM_PATH_BROKER_SEQID "/brokers/seqid"
-#define SM_PATH_DELETE_TOPICS "/admin/delete_topics"
-#define SM_PATH_REASSIGN "/admin/reassign_partitions"
-#define SM_PATH_PREFERRED "/admin/preferred_replica_election"
+#define SM_PATH_BROKER_IDS       "/brokers/ids"
+#define SM_PATH_TOPICS           "/brokers/topics"
+#define SM_PATH_BROKER_SEQID     "/brokers/seqid"
+#define SM_PATH_DELETE_TOPICS    "/admin/delete_topics"
+#define SM_PATH_REASSIGN         "/admin/reassign_partitions"
+#define SM_PATH_PREFERRED        "/admin/preferred_replica_election"
 #define SM_PATH_ISR_NOTIFICATION "/isr_change_notification"
-#define SM_PATH_LOG_DIR_EVENT "/log_dir_event_notification"
-#define SM_PATH_CONFIG_CHANGES "/config/changes"
-#define SM_PATH_CONFIG_TOPICS "/config/topics"
-#define SM_PATH_FEATURE "/feature"
+#define SM_PATH_LOG_DIR_EVENT    "/log_dir_event_notification"
+#define SM_PATH_CONFIG_CHANGES   "/config/changes"
+#define SM_PATH_CONFIG_TOPICS    "/config/topics"
+#define SM_PATH_FEATURE          "/feature"
 
 /* Paths that Kafka makes at broker start where they are missing (ZkData.PersistentZkPaths), parents
    included and parents first; NULL at the end. */
@@ -71,9 +71,12 @@ enum sm_err sm_znode_decode_state(const char *bytes, size_t size, int32_t zk_ver
    controller_epoch, leader, version, leader_epoch, isr (ZkData.TopicPartitionStateZNode.encode). */
 size_t sm_znode_encode_state(char *out, const struct sm_leader_and_isr *li);
 
-/* ---- topic: {"partitions":{"0":[1,2]},"adding_replicas":{},"removing_replicas":{},"version":3} ----
-   Versions 1, 2, 3; optional "topic_id" (22 characters of URL-safe base64), which Kafka 2.8.2 writes
-   behind the partitions. A reader over borrowed bytes.
+/* ---- topic ----
+
+   {"partitions":{"0":[1,2]},"adding_replicas":{},"removing_replicas":{},"version":3}
+
+   Versions 1, 2, 3; optional "topic_id" (22 characters of URL-safe base64), which Kafka 2.8.2
+   writes behind the partitions. A reader over borrowed bytes.
 
    A partition that the text names twice is given twice: the last counts, as in Kafka, if the caller
    stores each over the one before. Differs: Kafka reads "-1" as a partition, here it is RANGE. */
@@ -82,33 +85,33 @@ struct sm_topic_reader {
     size_t size;
     size_t at;               /* position inside the partitions map, 0 where absent */
     size_t adding, removing; /* positions inside these maps, 0 where absent */
-    bool ordered;            /* every map ascends: then lookups in the two small maps only advance */
+    bool ordered;            /* every map ascends: lookups in the two small ones only advance */
     bool has_topic_id;
     uint8_t topic_id[16];
 };
 
-/* Validates the whole text, so that sm_topic_next cannot fail later. Errors: SYNTAX, RANGE, LIMIT. */
+/* Checks the whole text, so that sm_topic_next cannot fail later. Errors: SYNTAX, RANGE, LIMIT. */
 enum sm_err sm_topic_open(struct sm_topic_reader *r, const char *bytes, size_t size);
-/* Gives the next partition in the order of the text; false at the end. Linear overall where the maps
-   ascend, as those of our writer do; else each partition costs a walk through the adding and
+/* Gives the next partition in the order of the text; false at the end. Linear overall where the
+   maps ascend, as those of our writer do; else each partition costs a walk through the adding and
    removing maps (they hold only partitions under reassignment). */
 bool sm_topic_next(struct sm_topic_reader *r, int32_t *partition, struct sm_assignment *out);
 
 /* Writer: begin, then partitions (any order; the caller passes them ascending), then end. Returns
    sizes; where the buffer would overflow nothing more is written and end returns 0.
-   Differs: the maps of 12 partitions and more are in the order of Scala's mutable.HashMap of strings
-   in Kafka ("11" before "0"); here they ascend. No reader sees the difference. */
+   Differs: the maps of 12 partitions and more are in the order of Scala's mutable.HashMap of
+   strings in Kafka ("11" before "0"); here they ascend. No reader sees the difference. */
 struct sm_topic_writer {
     char *out;
     size_t capacity, size;
     bool overflow;
-    int32_t section;      /* 0 partitions, 1 adding, 2 removing */
-    int32_t count;        /* in this section */
-    size_t topic_id_at;   /* where Kafka puts the topic id: behind the partitions */
+    int32_t section;    /* 0 partitions, 1 adding, 2 removing */
+    int32_t count;      /* in this section */
+    size_t topic_id_at; /* where Kafka puts the topic id: behind the partitions */
 };
 void sm_topic_writer_begin(struct sm_topic_writer *w, char *out, size_t capacity);
-/* Call three passes over the same partitions: section 0 (open after begin), 1, 2. Partitions with an empty adding or
-   removing list are left out of these sections, as Kafka does. */
+/* Call three passes over the same partitions: section 0 (open after begin), 1, 2. Partitions with
+   an empty adding or removing list are left out of these sections, as Kafka does. */
 void sm_topic_writer_section(struct sm_topic_writer *w, int32_t section);
 void sm_topic_writer_partition(struct sm_topic_writer *w, int32_t partition,
                                const struct sm_assignment *a);
@@ -133,7 +136,7 @@ struct sm_broker {
 /* Errors: SYNTAX, RANGE, LIMIT (too many endpoints, host too long). */
 enum sm_err sm_znode_decode_broker(const char *bytes, size_t size, int32_t broker_id,
                                    struct sm_broker *out);
-/* Writes version 4 (inter.broker.protocol.version 2.6). Returns the size, 0 where it does not fit. */
+/* Writes version 4 (protocol level 2.6). Returns the size, 0 where it does not fit. */
 size_t sm_znode_encode_broker(char *out, size_t capacity, const struct sm_broker *b,
                               int64_t timestamp_ms);
 
@@ -141,7 +144,8 @@ size_t sm_znode_encode_broker(char *out, size_t capacity, const struct sm_broker
 
 /* /controller: {"version":1,"brokerid":N,"timestamp":"…"} */
 enum sm_err sm_znode_decode_controller(const char *bytes, size_t size, int32_t *broker_id);
-size_t sm_znode_encode_controller(char *out, size_t capacity, int32_t broker_id, int64_t timestamp_ms);
+size_t sm_znode_encode_controller(char *out, size_t capacity, int32_t broker_id,
+                                  int64_t timestamp_ms);
 
 /* /controller_epoch: decimal text. */
 enum sm_err sm_znode_decode_epoch(const char *bytes, size_t size, int32_t *epoch);
@@ -153,7 +157,7 @@ size_t sm_znode_encode_log_dir_event(char *out, size_t capacity, int32_t broker_
 
 /* /isr_change_notification/…, /admin/preferred_replica_election, /admin/reassign_partitions:
    {"version":1,"partitions":[{"topic":T,"partition":p,"replicas":[..]},…]}. A reader over borrowed
-   bytes; validates on open. `replicas` is empty and has_replicas false where the field is absent. */
+   bytes; validates on open. `replicas` is empty and has_replicas false where it is absent. */
 struct sm_partitions_reader {
     const char *bytes;
     size_t size, at;

@@ -194,12 +194,25 @@ size_t sm_znode_encode_feature(char *out, size_t capacity, int32_t status)
 
 enum sm_err sm_znode_decode_feature(const char *bytes, size_t size, int32_t *status)
 {
-    int32_t version, value;
-    enum sm_err err = decode_int_field(bytes, size, "version", &version);
-    if (err == SM_ERR_OK)
-        err = decode_int_field(bytes, size, "status", &value);
+    struct sm_json j = sm_json_begin(bytes, size);
+    struct sm_span key;
+    int32_t version = 0, value = 0;
+    bool has_version = false, has_status = false, has_features = false;
+    for (sm_json_object(&j); sm_json_member(&j, &key);) {
+        if (sm_span_is(&key, "version")) {
+            has_version = sm_json_int32(&j, &version);
+        } else if (sm_span_is(&key, "status")) {
+            has_status = sm_json_int32(&j, &value);
+        } else {
+            has_features |= sm_span_is(&key, "features") && sm_json_peek(&j) == '{';
+            sm_json_skip(&j);
+        }
+    }
+    enum sm_err err = sm_json_end(&j);
     if (err != SM_ERR_OK)
         return err;
+    if (!has_version || !has_status || !has_features)
+        return SM_ERR_SYNTAX;
     if (version < 1 || value < 0 || value > 1)
         return SM_ERR_RANGE;
     *status = value;

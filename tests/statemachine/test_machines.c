@@ -200,6 +200,35 @@ START_TEST(old_profiles_lack_the_rules_of_2_8)
 }
 END_TEST
 
+/* The third column of the list of rules, by enumerator. */
+static const char *const rule_versions[SM_RULE_END] = {
+#define X(id, name, versions, text) [SM_RULE_##id] = versions,
+    SM_RULE_MAP(X)
+#undef X
+};
+
+/* Goal: a profile has the rules that the list of rules gives to its version, and no others. */
+START_TEST(profiles_have_the_rules_that_the_list_gives_them)
+{
+    for (int v = SM_VERSION_NONE + 1; v < SM_VERSION_END; v++) {
+        struct sm_profile profile = sm_profile_of((enum sm_version)v);
+        const char *name = v == SM_VERSION_2_8_FIXED ? "2.8" : sm_version_name((enum sm_version)v);
+        for (int r = 0; r < SM_RULE_END; r++) {
+            bool listed = false;
+            size_t size = strlen(name);
+            for (const char *at = rule_versions[r]; *at != '\0'; at++) {
+                bool begins = at == rule_versions[r] || at[-1] == ' ';
+                bool ends = strncmp(at, name, size) == 0 && (at[size] == ',' || at[size] == '\0');
+                listed = listed || (begins && ends);
+            }
+            ck_assert_msg(sm_rule_on(&profile, (enum sm_rule)r) == listed, "%s in %s",
+                          sm_rule_name((enum sm_rule)r), sm_version_name((enum sm_version)v));
+            ck_assert_uint_gt(strlen(sm_rule_text((enum sm_rule)r)), 10);
+        }
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("machines");
@@ -212,6 +241,7 @@ static Suite *suite(void)
     tcase_add_test_raise_signal(tc, a_partition_cannot_enter_no_entry, SIGABRT);
     tcase_add_test(tc, states_have_names_and_meanings);
     tcase_add_test(tc, profiles_differ_as_stated);
+    tcase_add_test(tc, profiles_have_the_rules_that_the_list_gives_them);
     tcase_add_test(tc, old_profiles_lack_the_rules_of_2_8);
     suite_add_tcase(s, tc);
     return s;

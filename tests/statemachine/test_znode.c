@@ -238,6 +238,10 @@ START_TEST(the_small_znodes_of_the_specification_are_read)
     ck_assert_int_eq(sm_znode_decode_config_change(v1, sizeof v1 - 1, entity, 8), SM_ERR_LIMIT);
     ck_assert_int_eq(sm_znode_decode_feature(feature, sizeof feature - 1, &n), SM_ERR_OK);
     ck_assert_int_eq(n, 1);
+    static const char no_map[] = "{\"version\":1,\"status\":1}";
+    ck_assert_int_eq(sm_znode_decode_feature(no_map, sizeof no_map - 1, &n), SM_ERR_SYNTAX);
+    static const char odd[] = "{\"version\":1,\"status\":2,\"features\":{}}";
+    ck_assert_int_eq(sm_znode_decode_feature(odd, sizeof odd - 1, &n), SM_ERR_RANGE);
 }
 END_TEST
 
