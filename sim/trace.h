@@ -175,7 +175,7 @@ enum sim_kind {
     X(LEVEL, "level", "TRACE, DEBUG, INFO, WARN, ERROR")                                           \
     X(STREAM, "stream", "controller or state-change")                                              \
     X(DEFECT, "defect", "known defect that explains it")                                           \
-    X(COUNTS, "counts", "{kind: records}")                                                         \
+    X(COUNTS, "counts", "[[kind, records]…]")                                                         \
     X(DATA, "data", "of a znode; null is a null payload")                                          \
     X(CZXID, "czxid", "of a znode")                                                                \
     X(MZXID, "mzxid", "of a znode")                                                                \
@@ -191,8 +191,7 @@ enum sim_kind {
     X(RECORDS, "records", "how many, this one included")                                           \
     X(KEY, "key", "of a property or fact")                                                         \
     X(UNDECIDED, "undecided", "1: could not be decided")                                           \
-    X(COUNT, "count", "how many")                                                                  \
-    X(PASSWORD, "password", "unused")
+    X(COUNT, "count", "how many")
 
 enum sim_field {
     SIM_F_NONE,
@@ -214,7 +213,7 @@ bool sim_kind_has(enum sim_kind kind, enum sim_field field);
 
 /* ---- lanes: where something happens ---- */
 
-/* zk, c2 (controller of node 2), b2 (broker of node 2), o (operator), w (world), p, u, j3.1 */
+/* zk, c2 (controller of node 2), b2 (broker of node 2), o (operator), w (world); clients p1, u1 */
 typedef uint64_t sim_lane;
 #define SIM_LANE(letter, id) ((uint64_t)(uint8_t)(letter) << 56 | (uint32_t)(id))
 #define SIM_LANE_ZK SIM_LANE('z', 0)
