@@ -1,0 +1,31 @@
+/*
+ * Memory of the world, which may be taken from the heap; without any left there is nothing to tell.
+ */
+#ifndef SIM_ALLOCATE_H
+#define SIM_ALLOCATE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline void *sim_realloc(void *old, size_t size)
+{
+    void *p = realloc(old, size == 0 ? 1 : size);
+    if (p == NULL) {
+        fprintf(stderr, "kcsim: out of memory (%zu bytes)\n", size);
+        abort();
+    }
+    return p;
+}
+
+static inline void *sim_alloc(size_t size)
+{
+    return memset(sim_realloc(NULL, size), 0, size == 0 ? 1 : size);
+}
+
+static inline void *sim_copy(const void *bytes, size_t size)
+{
+    return memcpy(sim_realloc(NULL, size), bytes, size);
+}
+
+#endif
