@@ -81,6 +81,32 @@ START_TEST(the_difference_of_the_versions_is_named)
 }
 END_TEST
 
+static void read_picture(const char *name, struct page *page)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/statemachine/%s.svg", KC_SOURCE_DIR, name);
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    page->size = fread(page->text, 1, sizeof page->text - 1, file);
+    page->text[page->size] = '\0';
+    fclose(file);
+}
+
+/* Goal: the pictures that the README shows are what the tables give today. If this fails, print
+   them again: kcsim explain ReplicaStateMachine --format svg >statemachine/ReplicaStateMachine.svg
+ */
+START_TEST(the_pictures_of_the_readme_are_up_to_date)
+{
+    struct sm_profile profile = sm_profile_of(SM_VERSION_2_8);
+    for (int m = SM_MACHINE_NONE + 1; m < SM_MACHINE_END; m++) {
+        struct page today = {0}, kept = {0};
+        sm_explain_svg((enum sm_machine)m, &profile, &(struct sm_sink){.put = put, .ctx = &today});
+        read_picture(sm_machine_name((enum sm_machine)m), &kept);
+        ck_assert_str_eq(today.text, kept.text);
+    }
+}
+END_TEST
+
 /* Goal: machines are found by Kafka's names. */
 START_TEST(machines_have_names)
 {
@@ -97,6 +123,7 @@ static Suite *suite(void)
     TCase *tc = tcase_create("explain");
     tcase_add_test(tc, every_legal_move_is_printed_once);
     tcase_add_test(tc, the_difference_of_the_versions_is_named);
+    tcase_add_test(tc, the_pictures_of_the_readme_are_up_to_date);
     tcase_add_test(tc, machines_have_names);
     suite_add_tcase(s, tc);
     return s;

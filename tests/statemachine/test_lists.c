@@ -313,6 +313,37 @@ START_TEST(scala_order_equals_the_naive_trie)
 }
 END_TEST
 
+/* Returns the id whose improved hash is `h`: the steps of improve() undone, last first. */
+static int32_t id_of_hash(uint32_t h)
+{
+    h ^= h >> 10 ^ h >> 20 ^ h >> 30;
+    h *= 0xf0f0f0f1; /* 17 times this is 1 */
+    h ^= h >> 14 ^ h >> 28;
+    uint32_t inverse = 1; /* of 1 - 512, by Newton: each round doubles the bits that are right */
+    for (int round = 0; round < 5; round++)
+        inverse *= 2 - (uint32_t)-511 * inverse;
+    return (int32_t)((h + 1) * inverse);
+}
+
+/* Goal: ids that share six of the seven levels are told apart by the last. Method: four ids whose
+   hashes differ in the two highest bits only, beside others. */
+START_TEST(scala_order_goes_down_to_the_last_level)
+{
+    for (uint32_t low = 0; low < 1000; low++) {
+        int32_t ids[5], expected[5];
+        for (uint32_t high = 0; high < 4; high++) {
+            ids[3 - high] = id_of_hash(low * 77777 | high << 30);
+            ck_assert_uint_eq(improve(ids[3 - high]), low * 77777 | high << 30);
+        }
+        ids[4] = id_of_hash(low * 77777 ^ 1u << (low % 30));
+        ck_assert_int_eq(naive(ids, 5, 0, expected), 5);
+        sm_scala_order(ids, 5);
+        for (int i = 0; i < 5; i++)
+            ck_assert_int_eq(ids[i], expected[i]);
+    }
+}
+END_TEST
+
 /* What scala-library 2.13.5 printed for HashMap.keysIterator over these keys. */
 static const struct {
     int count;
@@ -367,6 +398,7 @@ static Suite *suite(void)
     tcase_add_test(tc, leaving_the_isr_keeps_the_last_member);
     tcase_add_test(tc, a_bump_raises_the_epoch_and_no_further);
     tcase_add_test(tc, scala_order_equals_the_naive_trie);
+    tcase_add_test(tc, scala_order_goes_down_to_the_last_level);
     tcase_add_loop_test(tc, scala_order_equals_the_recorded_one, 0,
                         (int)(sizeof recorded / sizeof recorded[0]));
     suite_add_tcase(s, tc);

@@ -378,6 +378,7 @@ START_TEST(strings_are_checked)
         {"\\ud800\\n", false},
         {"\\ud800\\ud800", false},
         {"\\udc00", false},
+        {"\\udc00\\udc00", false},
         {"\x80", false},
         {"\xc3", false},
         {"\xc3(", false},
