@@ -1,0 +1,27 @@
+# Completion for bash:  source docs/completion/kcsim.bash
+#
+# The first word is a command; behind it options (asked from the program itself), scenario files, or
+# the names that `kcsim explain` knows.
+
+_kcsim() {
+    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]-}
+    local commands='run test demo coverage why describe zk logs diff import explain fidelity help version'
+    local topics='ReplicaStateMachine PartitionStateMachine versions defects faults targets events
+        expectations times exit-codes'
+    if [[ $COMP_CWORD == 1 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")
+        return
+    fi
+    if [[ $word == -* ]]; then
+        local options
+        options=$("${COMP_WORDS[0]}" help "$command" 2>/dev/null | grep -oE -- '--[a-z-]+' | sort -u)
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+        return
+    fi
+    case $command in
+    help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
+    explain) mapfile -t COMPREPLY < <(compgen -W "$topics" -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    esac
+}
+complete -o filenames -F _kcsim kcsim ./kcsim
