@@ -147,6 +147,28 @@ START_TEST(partition_lists_are_written_as_kafka_writes_them)
 }
 END_TEST
 
+/* Goal: any string can be written and comes back. Method: every character but NUL, in one name. */
+START_TEST(every_character_survives_in_a_name)
+{
+    struct sm_partitions_writer w;
+    struct sm_partitions_reader r;
+    struct sm_partition_item item;
+    char name[0x80], out[1024];
+    for (int c = 1; c < 0x80; c++)
+        name[c - 1] = (char)c;
+    name[0x7f] = '\0';
+    sm_partitions_writer_begin(&w, out, sizeof out);
+    sm_partitions_writer_item(&w, name, 1, NULL);
+    size_t size = sm_partitions_writer_end(&w);
+    ck_assert_int_eq(sm_partitions_open(&r, out, size), SM_ERR_OK);
+    ck_assert(sm_partitions_next(&r, &item));
+    ck_assert_str_eq(item.topic, name);
+    out[size] = '\0';
+    ck_assert_ptr_nonnull(strstr(out, "\\u0007\\b\\t\\n\\u000B\\f\\r\\u000E"));
+    ck_assert_ptr_nonnull(strstr(out, "\\u001F !\\\"#"));
+}
+END_TEST
+
 /* What BrokerIdZNode.encode of 2.8.2 printed for versions 2 to 5; version 1 is from its comment. */
 static const char *const registrations[] = {
     "{\"version\":1,\"host\":\"host\",\"port\":9092,\"jmx_port\":9999,\"timestamp\":\"1\"}",
@@ -475,6 +497,7 @@ START_TEST(wrong_registrations_are_refused_by_kind)
         {V4("[\"A://h:1\"]", "{\"A\":\"SSL\"}"), SM_ERR_OK},
         {V4("[\"a://h:1\"]", "{\"A\":\"SSL\"}"), SM_ERR_OK},
         {V4("[\"A://:-1\"]", "{\"A\":\"SSL\"}"), SM_ERR_OK},
+        {V4("[\"A://B://h:1\"]", "{\"A://B\":\"SSL\"}"), SM_ERR_OK},
         {V4("[]", "{}"), SM_ERR_OK},
         {V4("[\"A://h:1\"]", "{\"B\":\"SSL\"}"), SM_ERR_SYNTAX},
         {V4("[\"A://h:1\"]", "{\"A\":\"TLS\"}"), SM_ERR_SYNTAX},
@@ -550,7 +573,7 @@ START_TEST(random_topics_survive)
         for (int i = 0; i < 16; i++)
             id[i] = (uint8_t)draw(256);
         for (int32_t p = 0; p < count; p++) {
-            id_of[p] = round % 2 == 0 ? p : (p * 17 + 5) % 1009;
+            id_of[p] = round % 2 == 0 ? p : (p * 617 + 5) % 1009;
             want[p] = (struct sm_assignment){.replicas = random_list(5)};
             if (draw(2) == 0)
                 want[p].adding = random_list(2);
@@ -584,6 +607,23 @@ START_TEST(random_topics_survive)
         }
         ck_assert(!sm_topic_next(&r, &partition, &got));
     }
+}
+END_TEST
+
+/* Goal: no buffer is too small to be safe. Method: every capacity up to the one that suffices, with
+   a guard behind. */
+START_TEST(a_topic_never_leaves_its_buffer)
+{
+    char whole[512], out[512];
+    uint8_t id[16] = {[7] = 1, [15] = 2};
+    size_t size = write_topic(whole, sizeof whole, 2, id);
+    for (size_t capacity = 0; capacity <= size; capacity++) {
+        memset(out, '#', sizeof out);
+        ck_assert_uint_eq(write_topic(out, capacity, 2, id), capacity == size ? size : 0);
+        for (size_t i = capacity; i < sizeof out; i++)
+            ck_assert_int_eq(out[i], '#');
+    }
+    ck_assert_mem_eq(out, whole, size);
 }
 END_TEST
 
@@ -710,6 +750,7 @@ static Suite *suite(void)
     tcase_add_test(tc, a_broker_is_written_as_kafka_writes_it);
     tcase_add_test(tc, small_znodes_are_written_as_kafka_writes_them);
     tcase_add_test(tc, partition_lists_are_written_as_kafka_writes_them);
+    tcase_add_test(tc, every_character_survives_in_a_name);
     tcase_add_loop_test(tc, registrations_of_every_version_are_read, 0, 5);
     tcase_add_test(tc, topics_of_every_version_are_read);
     tcase_add_test(tc, the_small_znodes_of_the_specification_are_read);
@@ -724,6 +765,7 @@ static Suite *suite(void)
     tcase_add_test(tc, random_states_survive);
     tcase_add_test(tc, the_longest_state_fits);
     tcase_add_test(tc, random_topics_survive);
+    tcase_add_test(tc, a_topic_never_leaves_its_buffer);
     tcase_add_test(tc, the_last_of_a_name_counts);
     tcase_add_test(tc, every_recorded_znode_is_read);
     tcase_add_loop_test(tc, every_truncation_is_survived, 0, EXERCISE_SAMPLES);
