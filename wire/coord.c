@@ -135,20 +135,20 @@ static uint8_t *append(struct wire_zk_builder *b, size_t size)
     return at;
 }
 
-/* Appends a head of fixed size, then path NUL, then data. */
-static void append_item(struct wire_zk_builder *b, const void *head, size_t head_size,
-                        const char *path, size_t path_size, const void *data, size_t data_size)
+/* Appends a head of fixed size and a path with its NUL, and leaves `data_size` bytes after them;
+   returns where those are, NULL where full. */
+static uint8_t *append_item(struct wire_zk_builder *b, const void *head, size_t head_size,
+                            const char *path, size_t path_size, size_t data_size)
 {
     uint8_t *at = append(b, head_size + path_size + 1 + data_size);
     if (at == NULL)
-        return;
+        return NULL;
     memcpy(at, head, head_size);
     at += head_size;
     if (path_size != 0)
         memcpy(at, path, path_size);
     at[path_size] = 0;
-    if (data_size != 0)
-        memcpy(at + path_size + 1, data, data_size);
+    return at + path_size + 1;
 }
 
 void wire_zk_begin(struct wire_zk_builder *b, void *bytes, size_t capacity, uint32_t xid,
@@ -175,9 +175,12 @@ void wire_zk_add(struct wire_zk_builder *b, struct wire_zk_op op, const char *pa
     op.has_data = data != NULL;
     if (data == NULL)
         op.data_size = 0;
-    append_item(b, &op, sizeof op, path, path_size, data, op.data_size);
-    if (!b->overflow)
-        r->count++;
+    uint8_t *at = append_item(b, &op, sizeof op, path, path_size, op.data_size);
+    if (at == NULL)
+        return;
+    r->count++;
+    if (op.data_size != 0)
+        memcpy(at, data, op.data_size);
 }
 
 const struct wire_zk_request *wire_zk_end(struct wire_zk_builder *b)
@@ -192,20 +195,28 @@ void wire_zk_reply_begin(struct wire_zk_builder *b, void *bytes, size_t capacity
     begin(b, bytes, capacity, &head, sizeof head);
 }
 
-void wire_zk_reply_add(struct wire_zk_builder *b, struct wire_zk_result result, const char *path,
-                       const void *data)
+uint8_t *wire_zk_reply_add_space(struct wire_zk_builder *b, struct wire_zk_result result,
+                                 const char *path)
 {
     struct wire_zk_reply *r = (struct wire_zk_reply *)(void *)b->bytes;
     if (b->overflow || r->count == UINT16_MAX) {
         b->overflow = true;
-        return;
+        return NULL;
     }
     result.path_size = path == NULL ? 0 : (uint32_t)strlen(path);
+    uint8_t *at = append_item(b, &result, sizeof result, path, result.path_size, result.data_size);
+    r->count = (uint16_t)(r->count + (at != NULL));
+    return at;
+}
+
+void wire_zk_reply_add(struct wire_zk_builder *b, struct wire_zk_result result, const char *path,
+                       const void *data)
+{
     if (data == NULL)
         result.data_size = 0;
-    append_item(b, &result, sizeof result, path, result.path_size, data, result.data_size);
-    if (!b->overflow)
-        r->count++;
+    uint8_t *at = wire_zk_reply_add_space(b, result, path);
+    if (at != NULL && result.data_size != 0)
+        memcpy(at, data, result.data_size);
 }
 
 const struct wire_zk_reply *wire_zk_reply_end(struct wire_zk_builder *b, int32_t err)

@@ -139,6 +139,10 @@ void wire_zk_reply_begin(struct wire_zk_builder *b, void *bytes, size_t capacity
 /* Appends a result; path (NULL: none) and data (data_size bytes) as its opcode wants. */
 void wire_zk_reply_add(struct wire_zk_builder *b, struct wire_zk_result result, const char *path,
                        const void *data);
+/* As wire_zk_reply_add, but leaves the data to the caller: returns the place of result.data_size
+   bytes to fill in, or NULL on overflow. */
+uint8_t *wire_zk_reply_add_space(struct wire_zk_builder *b, struct wire_zk_result result,
+                                 const char *path);
 const struct wire_zk_reply *wire_zk_reply_end(struct wire_zk_builder *b, int32_t err);
 
 /* ---- reading ---- */

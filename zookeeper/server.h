@@ -26,13 +26,19 @@
 
 struct kz_server; /* opaque: a block of bytes, 8-byte aligned */
 
+/* Longest path, its NUL included. A create beyond it is refused with BADARGUMENTS (ZooKeeper itself
+   has no limit but that of a packet). */
+enum { KZ_PATH_MAX = 1024 };
+
 /* Each is a capacity; kz_server_step says which one is short (struct kz_outputs.short_of). */
 struct kz_limits {
     uint32_t nodes;       /* znodes, the root included */
-    uint32_t bytes;       /* names and data of all znodes */
+    uint32_t bytes;       /* data of all znodes, names longer than 16 bytes, watched paths, and what
+                             history keeps: each rounded up to 8, plus 8. A request needs room for
+                             the new before it gives back the old. */
     uint32_t watches;     /* armed (session, path, kind) */
     uint32_t sessions;
-    uint32_t history;     /* undo records kept for lagging reads; 0: reads never lag */
+    uint32_t history;     /* changes kept for lagging reads; 0: reads never lag */
 };
 
 size_t kz_server_size(const struct kz_limits *limits);
@@ -51,12 +57,18 @@ enum kz_input_kind {
     KZ_IN_CONNECT,    /* connection `conn` asks for session `session` (0: a new one) */
     KZ_IN_REQUEST,    /* `request` over `conn` */
     KZ_IN_HEARTBEAT,  /* a ping over `conn` */
-    KZ_IN_DISCONNECT, /* the connection is gone (either side); the session lives on */
+    KZ_IN_DISCONNECT, /* the connection is gone (either side); the session lives on, and so do its
+                         watches (see zookeeper/README.md): what they missed is told after the next
+                         CONNECT, judged by the zxid given there, as the client's own setWatches is */
     KZ_IN_CLOSE,      /* `conn` closes its session: ephemerals go at once */
     KZ_IN_TICK,       /* time passed: sessions that are due expire */
     KZ_IN_EXPIRE,     /* fault: session `session` expires now */
     KZ_IN_QUORUM,     /* fault: `on` 0 lost, 1 regained */
-    KZ_IN_LAG,        /* fault: reads over `conn` are answered as of `zxid` (0: no lag) */
+    KZ_IN_LAG,        /* fault: reads over `conn` are answered as of `zxid` (0: no lag), and its
+                         watches fire late; never older than what it has seen, nor than history */
+    KZ_IN_LOST_EVENT, /* an EVENT put for `session` never reached its client (the connection broke
+                         first): path and `on` = kz_output.watches of that event. Its watches are
+                         armed again, as the client believes they are; judged at the next CONNECT */
 };
 
 struct kz_input {
@@ -65,15 +77,17 @@ struct kz_input {
     int64_t session;
     uint64_t password;    /* CONNECT with a session id */
     int64_t timeout_us;   /* CONNECT: what the client asks for */
-    int64_t zxid;         /* CONNECT: last seen by the client; LAG */
+    int64_t zxid;         /* CONNECT: last seen by the client (in a reply); LAG */
     uint32_t on;
     uint32_t unused;
     const struct wire_zk_request *request; /* borrowed for the call */
+    const char *path;     /* LOST_EVENT; borrowed for the call */
 };
 
 enum kz_output_kind {
     KZ_OUT_NONE,
-    KZ_OUT_CONNECTED, /* to conn: session, password, timeout_us; session 0: refused, it has expired */
+    KZ_OUT_CONNECTED, /* to conn: session, password, timeout_us; session 0: refused, it has expired,
+                         and a CLOSED follows */
     KZ_OUT_REPLY,     /* to conn: reply */
     KZ_OUT_EVENT,     /* to conn: a watch fired: type, path */
     KZ_OUT_CLOSED,    /* the server closes conn */
@@ -95,7 +109,12 @@ struct kz_output {
     const uint8_t *data;                /* APPLIED: the new data, NULL for null or deleted */
     const struct wire_zk_stat *stat;    /* APPLIED: the node after the change (before, for a delete) */
     const struct wire_zk_reply *reply;  /* REPLY */
+    uint32_t watches;                   /* EVENT: what fired, bits of enum kz_watch_kind */
+    uint32_t unused;
 };
+
+/* An exists watch is one armed on a path where no node was. */
+enum kz_watch_kind { KZ_WATCH_DATA = 1, KZ_WATCH_EXISTS = 2, KZ_WATCH_CHILD = 4 };
 
 /* A sink for outputs: the caller's function is called during kz_server_step, once per output, in
    order; pointers inside are valid during that call only. */
@@ -123,12 +142,25 @@ bool kz_server_get(const struct kz_server *s, const char *path, struct wire_zk_s
                    const uint8_t **data, uint32_t *data_size, bool *has_data);
 /* Walks all nodes in path order, or children of `parent` in name order. Returns the next path after
    `previous` (NULL: first), NULL at the end; the string lives until the next call with the same
-   buffer. `buffer` has SM_PATH_MAX bytes or more (`capacity`). */
+   buffer. `previous` may be the buffer. `buffer` must hold the path; KZ_PATH_MAX always does.
+   A parent comes before its children, children in ascending byte order of their names. */
 const char *kz_server_next_path(const struct kz_server *s, const char *previous, char *buffer,
                                 size_t capacity);
-/* Puts a znode with a given stat, parents made as persistent nodes where missing (import of a dump). */
+/* Returns the path of the first child of `parent` (previous NULL) or of the one after the child
+   `previous` (a path), NULL at the end. */
+const char *kz_server_next_child(const struct kz_server *s, const char *parent,
+                                 const char *previous, char *buffer, size_t capacity);
+/* Puts a znode with a given stat (NULL: as if created now, by a change of its own), parents made as
+   persistent nodes where missing (import of a dump); one that exists is overwritten. data NULL: null.
+   cversion is the reported form (2 x creations - children), with stat->num_children as it was; the
+   zxid of the server rises to the highest in the stat. An ephemeral owner that is no session here is
+   kept as a number: nothing expires it. No watch fires, and nobody lags behind it.
+   Errors: LIMIT (unchanged), SYNTAX (bad path), ILLEGAL_STATE (the parent is ephemeral, or an
+   ephemeral stat for a node that has children). */
 enum sm_err kz_server_put(struct kz_server *s, const char *path, const void *data, uint32_t size,
                           const struct wire_zk_stat *stat);
+/* Returns the name of the limit that kz_server_put of this path and size would reach, or NULL. */
+const char *kz_server_put_short_of(const struct kz_server *s, const char *path, uint32_t size);
 
 /* Returns a digest of the state that a client can ever see: tree, versions, sessions, watches;
    independent of the order in which free slots were used and of the block's limits. */
