@@ -252,7 +252,9 @@ void kz_tree_own(struct kz_server *s, uint32_t node, uint32_t session);
    of the limit. */
 const char *kz_watch_short_of(const struct kz_server *s, uint32_t session, const char *path,
                               uint32_t kind);
-void kz_watch_arm(struct kz_server *s, uint32_t session, const char *path, uint32_t kind);
+/* Returns false where it was armed already. */
+bool kz_watch_arm(struct kz_server *s, uint32_t session, const char *path, uint32_t kind);
+void kz_watch_disarm(struct kz_server *s, uint32_t session, const char *path, uint32_t kind);
 /* Fires what `opcode` on `path` triggers, in ZooKeeper's order. only 0: for every connected session
    that does not lag; otherwise for that one. */
 void kz_watch_fire(struct kz_server *s, struct kz_outputs *out, enum wire_zk_opcode opcode,

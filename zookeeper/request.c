@@ -43,8 +43,9 @@ void kz_change_publish(struct kz_server *s, struct kz_outputs *out, const struct
     kz_watch_fire(s, out, c->opcode, c->path, c->path_size, c->zxid, 0);
 }
 
-static enum sm_err put_reply(struct kz_server *s, struct kz_outputs *out, uint32_t session,
-                             const struct wire_zk_reply *reply)
+static enum sm_err put_reply_armed(struct kz_server *s, struct kz_outputs *out, uint32_t session,
+                                   const struct wire_zk_reply *reply, const char *path,
+                                   uint32_t watches)
 {
     struct kz_session *of = kz_session(s, session);
     if (of->seen < reply->zxid)
@@ -53,9 +54,17 @@ static enum sm_err put_reply(struct kz_server *s, struct kz_outputs *out, uint32
                                .conn = of->conn,
                                .session = of->id,
                                .zxid = reply->zxid,
-                               .reply = reply};
+                               .path = path,
+                               .reply = reply,
+                               .watches = watches};
     out->put(out->context, &output);
     return SM_ERR_OK;
+}
+
+static enum sm_err put_reply(struct kz_server *s, struct kz_outputs *out, uint32_t session,
+                             const struct wire_zk_reply *reply)
+{
+    return put_reply_armed(s, out, session, reply, NULL, 0);
 }
 
 /* ---- one write, applied ---- */
@@ -581,9 +590,8 @@ static enum sm_err read_request(struct kz_server *s, uint32_t session,
     const char *short_of = kind == 0 ? NULL : kz_watch_short_of(s, session, v->path, kind);
     if (short_of != NULL)
         return kz_limit(out, short_of);
-    if (kind != 0)
-        kz_watch_arm(s, session, v->path, kind);
-    return put_reply(s, out, session, reply);
+    bool armed = kind != 0 && kz_watch_arm(s, session, v->path, kind);
+    return put_reply_armed(s, out, session, reply, armed ? v->path : NULL, armed ? kind : 0);
 }
 
 /* ---- the rest ---- */

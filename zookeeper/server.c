@@ -43,6 +43,13 @@ static enum sm_err lost_event(struct kz_server *s, const struct kz_input *in,
     return SM_ERR_OK;
 }
 
+static void lost_reply(struct kz_server *s, const struct kz_input *in)
+{
+    uint32_t session = kz_session_find(s, in->session);
+    if (session != 0 && in->on != 0)
+        kz_watch_disarm(s, session, in->path, in->on);
+}
+
 enum sm_err kz_server_step(struct kz_server *s, int64_t now_us, const struct kz_input *in,
                            struct kz_outputs *out)
 {
@@ -76,6 +83,9 @@ enum sm_err kz_server_step(struct kz_server *s, int64_t now_us, const struct kz_
         return session == 0 ? SM_ERR_OK : kz_session_lag(s, session, in->zxid, out);
     case KZ_IN_LOST_EVENT:
         return lost_event(s, in, out);
+    case KZ_IN_LOST_REPLY:
+        lost_reply(s, in);
+        return SM_ERR_OK;
     }
     return SM_ERR_OK;
 }

@@ -69,6 +69,9 @@ enum kz_input_kind {
     KZ_IN_LOST_EVENT, /* an EVENT put for `session` never reached its client (the connection broke
                          first): path and `on` = kz_output.watches of that event. Its watches are
                          armed again, as the client believes they are; judged at the next CONNECT */
+    KZ_IN_LOST_REPLY, /* a REPLY with `watches` never reached its client, which thus does not hold the
+                         watch that its read armed: path and `on` of that output. What was lost is
+                         reported newest first, before the next CONNECT */
 };
 
 struct kz_input {
@@ -81,7 +84,7 @@ struct kz_input {
     uint32_t on;
     uint32_t unused;
     const struct wire_zk_request *request; /* borrowed for the call */
-    const char *path;     /* LOST_EVENT; borrowed for the call */
+    const char *path;     /* LOST_EVENT, LOST_REPLY; borrowed for the call */
 };
 
 enum kz_output_kind {
@@ -105,11 +108,12 @@ struct kz_output {
     int64_t zxid;
     uint32_t type;   /* EVENT: enum wire_zk_event_type; APPLIED: enum wire_zk_opcode */
     uint32_t data_size;
-    const char *path;                   /* EVENT, APPLIED */
+    const char *path;                   /* EVENT, APPLIED; REPLY: what was armed, or NULL */
     const uint8_t *data;                /* APPLIED: the new data, NULL for null or deleted */
     const struct wire_zk_stat *stat;    /* APPLIED: the node after the change (before, for a delete) */
     const struct wire_zk_reply *reply;  /* REPLY */
-    uint32_t watches;                   /* EVENT: what fired, bits of enum kz_watch_kind */
+    uint32_t watches;                   /* bits of enum kz_watch_kind. EVENT: what fired; REPLY: what
+                                           was armed by it and had not been before */
     uint32_t unused;
 };
 

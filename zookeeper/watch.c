@@ -120,13 +120,13 @@ static void insert(struct kz_server *s, uint32_t watched, uint32_t i)
     session->watch = i;
 }
 
-void kz_watch_arm(struct kz_server *s, uint32_t session, const char *path, uint32_t kind)
+bool kz_watch_arm(struct kz_server *s, uint32_t session, const char *path, uint32_t kind)
 {
     size_t size = strlen(path);
     uint32_t watched = kz_watched_find(s, path, size), i = find(s, session, watched, kind);
     if (i != 0) {
         kz_watch(s, i)->kind = kind;
-        return;
+        return false;
     }
     if (watched == 0) {
         kz_arena_reserve(s, kz_blob_cost(size));
@@ -141,6 +141,7 @@ void kz_watch_arm(struct kz_server *s, uint32_t session, const char *path, uint3
     assert(s->watch_count <= s->limits.watches);
     *kz_watch(s, i) = (struct kz_watch){.session = session, .watched = watched, .kind = kind};
     insert(s, watched, i);
+    return true;
 }
 
 static void remove_watch(struct kz_server *s, uint32_t i)
@@ -159,6 +160,13 @@ static void remove_watch(struct kz_server *s, uint32_t i)
     *w = (struct kz_watch){.next = s->watch_free};
     s->watch_free = i;
     s->watch_count--;
+}
+
+void kz_watch_disarm(struct kz_server *s, uint32_t session, const char *path, uint32_t kind)
+{
+    uint32_t i = find(s, session, kz_watched_find(s, path, strlen(path)), kind);
+    if (i != 0)
+        remove_watch(s, i);
 }
 
 void kz_watch_drop_all(struct kz_server *s, uint32_t session)
