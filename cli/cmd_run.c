@@ -1,0 +1,232 @@
+/*
+ * kcsim run FILE…: plays scenarios and tells what happened.
+ *
+ * For people each file gets its story; for machines (--format) all files go into one report. A
+ * recording of the harness (.scn) is played too; --canonical then writes what brokers were sent and
+ * what the znodes are in the form that recordings of the real controller have.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/play.h"
+#include "sim/moment.h"
+#include "sim/scn.h"
+#include "sim/story.h"
+#include "sim/verdict.h"
+
+struct arguments {
+    struct cli_play_options play;
+    const char *trace, *canonical, *output;
+    enum sim_format format;
+    enum sim_color color;
+    unsigned lines;
+    char **files;
+    int file_count;
+};
+
+static bool is_scn(const char *file)
+{
+    size_t size = strlen(file);
+    return size > 4 && strcmp(file + size - 4, ".scn") == 0;
+}
+
+static bool write_trace(const struct sim_trace *trace, const char *file)
+{
+    FILE *out = strcmp(file, "-") == 0 ? stdout : fopen(file, "w");
+    bool good = out != NULL && sim_trace_write(trace, out);
+    if (out != NULL && out != stdout)
+        good = fclose(out) == 0 && good;
+    if (!good)
+        cli_error("cannot write %s: %s", file, strerror(errno));
+    return good;
+}
+
+static void tell(const struct arguments *a, struct cli_play *play, FILE *out)
+{
+    struct sim_story_options story = {.lines = a->lines, .color = sim_color_wanted(a->color, out)};
+    sim_story_print(out, play->trace, &play->result, &story);
+}
+
+/* Plays one file. What goes to `out` is its story, or its part of the report. */
+static enum sim_exit run_file(const struct arguments *a, const char *file,
+                              struct sim_report *report, FILE *out)
+{
+    struct sim_diagnostics diagnostics;
+    struct cli_play play;
+    sim_diagnostics_init(&diagnostics);
+    enum sim_exit code = SIM_EXIT_DATA;
+    bool good = cli_play_file(&play, file, &a->play, &diagnostics);
+    sim_diagnostics_print(&diagnostics, stderr, sim_color_wanted(a->color, stderr));
+    if (!good) {
+        if (a->format != SIM_FORMAT_HUMAN)
+            sim_report_bad(report, file, &diagnostics);
+        sim_diagnostics_free(&diagnostics);
+        return code;
+    }
+    sim_diagnostics_free(&diagnostics);
+    code = cli_play_exit(&play);
+    if (a->trace != NULL && !write_trace(play.trace, a->trace))
+        code = SIM_EXIT_SOFTWARE;
+    if (a->format == SIM_FORMAT_HUMAN)
+        tell(a, &play, out);
+    else
+        sim_report_add(report, &play.result);
+    cli_play_free(&play);
+    return code;
+}
+
+static enum sim_exit run_files(const struct arguments *a, FILE *out)
+{
+    enum sim_exit code = SIM_EXIT_MET;
+    struct sim_report report;
+    if (a->format != SIM_FORMAT_HUMAN)
+        sim_report_begin(&report, out, a->format, sim_color_wanted(a->color, out));
+    for (int i = 0; i < a->file_count && !cli_is_interrupted(); i++) {
+        if (i > 0 && a->format == SIM_FORMAT_HUMAN)
+            fputc('\n', out);
+        code = cli_worse(code, run_file(a, a->files[i], &report, out));
+    }
+    if (a->format != SIM_FORMAT_HUMAN)
+        sim_report_end(&report);
+    return code;
+}
+
+static enum sim_exit run_to_output(const struct arguments *a)
+{
+    FILE *out = a->output == NULL ? stdout : fopen(a->output, "w");
+    if (out == NULL) {
+        cli_error("cannot write %s: %s", a->output, strerror(errno));
+        return SIM_EXIT_SOFTWARE;
+    }
+    enum sim_exit code = run_files(a, out);
+    if (out != stdout && fclose(out) != 0) {
+        cli_error("cannot write %s: %s", a->output, strerror(errno));
+        code = SIM_EXIT_SOFTWARE;
+    }
+    return code;
+}
+
+/* What options ask of several files, or of a kind of file, that it cannot give. */
+static const char *contradiction(const struct arguments *a)
+{
+    int scn_count = 0;
+    for (int i = 0; i < a->file_count; i++)
+        scn_count += is_scn(a->files[i]);
+    if (a->trace != NULL && a->file_count > 1)
+        return "--trace takes one scenario at a time";
+    if (a->canonical != NULL && (a->file_count > 1 || scn_count == 0))
+        return "--canonical takes one .scn file";
+    if (a->trace != NULL && strcmp(a->trace, "-") == 0 && a->output == NULL)
+        return "--trace - needs --output FILE for the story";
+    if (scn_count > 0 && scn_count < a->file_count)
+        return ".scn files run by themselves";
+    return NULL;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    struct arguments a = {.format = SIM_FORMAT_HUMAN};
+    cli_parse(command, argc, argv, &a);
+    const char *wrong = contradiction(&a);
+    if (wrong != NULL) {
+        cli_error("%s", wrong);
+        return SIM_EXIT_USAGE;
+    }
+    cli_catch_interrupt();
+    return (int)run_to_output(&a);
+}
+
+static bool parse_seed(const char *text, uint64_t *seed)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    *seed = value;
+    return errno == 0 && end != text && *end == '\0' && text[0] >= '0' && text[0] <= '9';
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 's':
+        a->play.has_seed = true;
+        if (!parse_seed(arg, &a->play.seed))
+            argp_error(state, "'%s' is no seed: a whole number from 0 is", arg);
+        return 0;
+    case 'u':
+        a->play.has_until = true;
+        if (!sim_time_parse(arg, &a->play.until_us))
+            argp_error(state, "'%s' is no time: 500ms, 30s, 2m are", arg);
+        return 0;
+    case 't':
+        a->trace = arg;
+        return 0;
+    case 'c':
+        a->canonical = arg;
+        return 0;
+    case 'o':
+        a->output = arg;
+        return 0;
+    case 'v':
+        a->lines = UINT_MAX;
+        return 0;
+    case 'f':
+        if (!sim_format_named(arg, &a->format))
+            argp_error(state, "no format '%s'; there are: human, json, ndjson, junit, tap, github",
+                       arg);
+        return 0;
+    case 'C':
+        if (!cli_color_named(arg, &a->color))
+            argp_error(state, "--color is auto, always or never, not '%s'", arg);
+        return 0;
+    case ARGP_KEY_ARGS:
+        a->files = state->argv + state->next;
+        a->file_count = state->argc - state->next;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which scenario? kcsim demo runs one that is here");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option options[] = {
+    {.name = "trace",
+     .key = 't',
+     .arg = "FILE",
+     .doc = "write every record, one JSON object a line"},
+    {.name = "verbose", .key = 'v', .doc = "the whole story, however long"},
+    {.name = "seed", .key = 's', .arg = "N", .doc = "in place of the scenario's"},
+    {.name = "until", .key = 'u', .arg = "TIME", .doc = "in place of the scenario's: 30s, 2m"},
+    {.name = "format",
+     .key = 'f',
+     .arg = "FORMAT",
+     .doc = "human, json, ndjson, junit, tap, github"},
+    {.name = "output", .key = 'o', .arg = "FILE", .doc = "write the story or report there"},
+    {.name = "canonical",
+     .key = 'c',
+     .arg = "DIR",
+     .doc = "of a .scn file: write trace.jsonl, effect.jsonl, znodes.jsonl there"},
+    {.name = "color", .key = 'C', .arg = "WHEN", .doc = "auto (default), always, never"},
+    {0},
+};
+
+const struct cli_command cli_run = {
+    .name = "run",
+    .group = "Run",
+    .line = "run scenarios and tell their stories",
+    .arguments = "FILE…",
+    .examples = "kcsim run scenarios/real/controller-fails-with-a-broker-down.yaml\n"
+                "kcsim run my.yaml --trace out.ndjson\n"
+                "kcsim run my.yaml --seed 7 --until 30s -v\n"
+                "kcsim run scenarios/*.yaml --format junit --output report.xml\n",
+    .options = options,
+    .parse = parse,
+    .run = run,
+};

@@ -1,0 +1,245 @@
+/*
+ * One run: events of the world, and behind each the records and the moment judged.
+ *
+ * The loop stops the world at three kinds of times: when the run ends, when an expectation names a
+ * time, and between any two events when somebody pressed ^C. Records are shown to the expectations
+ * in order and once; a moment is judged after all records of its event.
+ */
+#include "cli/play.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cli/cli.h"
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void write_meta(struct cli_play *p, const char *file, uint64_t seed)
+{
+    const struct sim_scenario *s = p->scenario;
+    if (!sim_trace_meta_begin(p->trace, seed, sm_version_name(s->version)))
+        return;
+    /* Its name without folders: the trace must not depend on where one stands. */
+    const char *slash = strrchr(file, '/');
+    sim_trace_text(p->trace, SIM_F_FILE, slash != NULL ? slash + 1 : file);
+    if (s->title != NULL)
+        sim_trace_text(p->trace, SIM_F_TITLE, s->title);
+    if (s->question != NULL)
+        sim_trace_text(p->trace, SIM_F_QUESTION, s->question);
+    sim_trace_end(p->trace);
+}
+
+/* Shows the expectations what has been recorded since `*seen`. */
+static void judge_records(struct cli_play *p, uint64_t *seen)
+{
+    uint64_t count = sim_trace_count(p->trace);
+    while (*seen < count) {
+        struct sim_record record;
+        if (sim_trace_get(p->trace, ++*seen, &record))
+            sim_expect_record(p->expectations, p->trace, &record);
+    }
+}
+
+static void judge(struct cli_play *p, uint64_t *seen)
+{
+    judge_records(p, seen);
+    struct sim_view view = sim_world_view(p->world);
+    sim_expect_moment(p->expectations, sim_world_now(p->world), *seen, &view);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static enum sim_ending play_until_end(struct cli_play *p, int64_t until_us, bool until_quiet,
+                                      uint64_t *seen)
+{
+    for (;;) {
+        if (cli_is_interrupted())
+            return SIM_ENDED_INTERRUPTED;
+        if (until_quiet && sim_world_is_over(p->world))
+            return SIM_ENDED_QUIET;
+        int64_t now = sim_world_now(p->world);
+        int64_t next = sim_world_next(p->world);
+        int64_t stop = earlier(until_us, sim_expect_next(p->expectations, now));
+        if (next > stop) {
+            /* Nothing happens until then: only time passes, and the moment is judged. */
+            if (!sim_world_run(p->world, stop))
+                return SIM_ENDED_AT_HORIZON;
+            judge(p, seen);
+            if (stop == until_us)
+                return until_quiet ? SIM_ENDED_AT_HORIZON : SIM_ENDED_AT_UNTIL;
+            continue;
+        }
+        if (!sim_world_step(p->world))
+            return SIM_ENDED_AT_HORIZON;
+        judge(p, seen);
+    }
+}
+
+static void run_world(struct cli_play *p, const struct cli_play_options *o)
+{
+    const struct sim_scenario *s = p->scenario;
+    struct sim_world_options options = sim_world_options_default();
+    options.seed = o->has_seed ? o->seed : s->seed;
+    options.trace = p->trace;
+    options.notes = o->log_trace ? KC_NOTE_ALL : KC_NOTE_ALL & ~(uint32_t)KC_NOTE_LOG_TRACE;
+    p->world = sim_world_new(&options);
+    write_meta(p, s->file, options.seed);
+    sim_world_load(p->world, s);
+    p->expectations = sim_expect_new(s);
+
+    uint64_t seen = 0;
+    int64_t until_us = o->has_until ? o->until_us : s->until_us;
+    bool until_quiet = s->until_quiet && !o->has_until;
+    judge(p, &seen);
+    enum sim_ending ending = play_until_end(p, until_us, until_quiet, &seen);
+    judge_records(p, &seen);
+    struct sim_view view = sim_world_view(p->world);
+    sim_expect_end(p->expectations, sim_world_now(p->world), seen, &view, ending);
+
+    p->failed = sim_world_error(p->world) != NULL;
+    if (p->failed)
+        cli_error("%s: %s", s->file, sim_world_error(p->world));
+    p->result = (struct sim_result){
+        .scenario = s,
+        .expectations = p->expectations,
+        .ending = ending,
+        .end_us = sim_world_now(p->world),
+        .seed = options.seed,
+        .seed_given = o->has_seed,
+        .until_given = o->has_until,
+        .never_fired = sim_world_never_fired(p->world),
+    };
+    p->result.digest =
+        sim_trace_finish(p->trace, p->result.end_us, sim_verdict_name(sim_verdict(&p->result)));
+    p->result.records = sim_trace_count(p->trace);
+}
+
+bool cli_play_file(struct cli_play *p, const char *file, const struct cli_play_options *options,
+                   struct sim_diagnostics *diagnostics)
+{
+    *p = (struct cli_play){0};
+    double began = now_seconds();
+    p->scenario = sim_scenario_load(file, diagnostics);
+    if (p->scenario == NULL)
+        return false;
+    p->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
+    run_world(p, options);
+    p->result.wall_seconds = now_seconds() - began;
+    return true;
+}
+
+void cli_play_free(struct cli_play *p)
+{
+    sim_expect_free(p->expectations);
+    sim_world_free(p->world);
+    sim_trace_free(p->trace);
+    sim_scenario_free(p->scenario);
+    *p = (struct cli_play){0};
+}
+
+enum sim_exit cli_play_exit(const struct cli_play *p)
+{
+    return p->failed ? SIM_EXIT_SOFTWARE : sim_verdict(&p->result);
+}
+
+enum sim_exit cli_worse(enum sim_exit a, enum sim_exit b)
+{
+    static const enum sim_exit worst_first[] = {
+        SIM_EXIT_INTERRUPTED, SIM_EXIT_SOFTWARE, SIM_EXIT_USAGE,     SIM_EXIT_DATA,
+        SIM_EXIT_VIOLATED,    SIM_EXIT_FAILED,   SIM_EXIT_UNDECIDED, SIM_EXIT_MET};
+    for (size_t i = 0; i < sizeof worst_first / sizeof worst_first[0]; i++)
+        if (a == worst_first[i] || b == worst_first[i])
+            return worst_first[i];
+    return a;
+}
+
+/* ---- files ---- */
+
+struct files {
+    char **names;
+    size_t count, capacity;
+};
+
+static void files_add(struct files *f, const char *name)
+{
+    if (f->count + 1 >= f->capacity) {
+        f->capacity = f->capacity == 0 ? 16 : f->capacity * 2;
+        f->names = realloc(f->names, f->capacity * sizeof *f->names);
+        if (f->names == NULL)
+            abort();
+    }
+    f->names[f->count] = strdup(name);
+    if (f->names[f->count++] == NULL)
+        abort();
+    f->names[f->count] = NULL;
+}
+
+static bool is_scenario(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot != NULL && name[0] != '.' && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static bool walk(struct files *f, char *folder)
+{
+    char *roots[] = {folder, NULL};
+    FTS *fts = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+    if (fts == NULL)
+        return false;
+    size_t before = f->count;
+    FTSENT *entry;
+    while ((entry = fts_read(fts)) != NULL) {
+        if (entry->fts_info == FTS_D && entry->fts_level > 0 && entry->fts_name[0] == '.')
+            fts_set(fts, entry, FTS_SKIP);
+        if (entry->fts_info == FTS_F && is_scenario(entry->fts_name))
+            files_add(f, entry->fts_path);
+    }
+    fts_close(fts);
+    if (f->count == before)
+        cli_error("%s: no scenario (*.yaml) in it", folder);
+    return f->count > before;
+}
+
+char **cli_scenario_files(char *const *names)
+{
+    struct files f = {0};
+    for (; *names != NULL; names++) {
+        struct stat st;
+        bool good = stat(*names, &st) == 0;
+        if (!good)
+            cli_error("%s: %s", *names, strerror(errno));
+        else if (S_ISDIR(st.st_mode))
+            good = walk(&f, *names);
+        else
+            files_add(&f, *names);
+        if (!good) {
+            cli_scenario_files_free(f.names);
+            return NULL;
+        }
+    }
+    return f.names;
+}
+
+void cli_scenario_files_free(char **files)
+{
+    for (char **f = files; files != NULL && *f != NULL; f++)
+        free(*f);
+    free(files);
+}
