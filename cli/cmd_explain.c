@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "sim/grammar.h"
 #include "sim/pattern.h"
 #include "sim/scenario.h"
 #include "sim/trace.h"
@@ -76,6 +77,30 @@ static void print_versions(const struct arguments *a)
         puts("");
     }
     puts("\nkcsim explain defects --kafka VERSION lists its defects.");
+}
+
+static void print_schema(const struct arguments *a)
+{
+    (void)a;
+    sim_schema_print(stdout);
+}
+
+static void print_keys(enum sim_shape shape)
+{
+    for (const struct sim_key *k = sim_keys; k->name != NULL; k++)
+        if (k->shape == shape)
+            printf("  %-20s %s%s\n", k->name, k->text,
+                   k->form == SIM_FORM_LATER ? " (not modelled yet)" : "");
+}
+
+static void print_file(const struct arguments *a)
+{
+    (void)a;
+    puts("Keys of a scenario file:\n");
+    print_keys(SIM_SHAPE_FILE);
+    puts("\nkcsim explain NAME lists the keys of:\n");
+    for (enum sim_shape s = SIM_SHAPE_FILE + 1; s < SIM_SHAPE_END; s++)
+        printf("  %-20s %s\n", sim_shape_name(s), sim_shape_text(s));
 }
 
 static void print_faults(const struct arguments *a)
@@ -164,6 +189,8 @@ static const struct topic topics[] = {
     {"PartitionStateMachine", "states of a partition, as a grid or a picture", print_machine, NULL},
     {"versions", "which rules each Kafka version follows", print_versions, NULL},
     {"defects", "known defects of Kafka, as switches", print_defects, NULL},
+    {"scenario", "keys of a scenario file", print_file, NULL},
+    {"schema", "JSON Schema of scenario files, for editors", print_schema, NULL},
     {"faults", "verbs of a step: kill, restart, expire, …", print_faults, NULL},
     {"targets", "whom a step hits", NULL, targets},
     {"events", "kinds of trace records, for `when` and `never`", print_events, NULL},
@@ -177,7 +204,8 @@ static void print_topics(void)
     puts("kcsim explain NAME, where NAME is one of\n");
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
         printf("  %-22s %s\n", topics[i].name, topics[i].line);
-    puts("\nor a verb of a step (kill), a kind of record (decide), a defect (KAFKA-14424).");
+    puts("\nor a verb of a step (kill), a part of a file (step), a kind of record (decide),\n"
+         "a defect (KAFKA-14424).");
 }
 
 /* One word of a table. False where no table has it. */
@@ -195,6 +223,13 @@ static bool print_word(const struct arguments *a)
             return true;
         }
     }
+    for (enum sim_shape s = 0; s < SIM_SHAPE_END; s++) {
+        if (strcmp(a->name, sim_shape_name(s)) == 0) {
+            printf("%s (part of a scenario file): %s\n\nkeys:\n", a->name, sim_shape_text(s));
+            print_keys(s);
+            return true;
+        }
+    }
     enum sim_kind kind = sim_kind_named(a->name);
     if (kind != SIM_K_NONE)
         print_event(kind);
@@ -204,12 +239,14 @@ static bool print_word(const struct arguments *a)
 static int unknown(const char *name)
 {
     enum { TOPICS = sizeof topics / sizeof topics[0] };
-    const char *words[TOPICS + SIM_VERB_END + SIM_K_END + SM_DEFECT_END + 1];
+    const char *words[TOPICS + SIM_VERB_END + SIM_SHAPE_END + SIM_K_END + SM_DEFECT_END + 1];
     size_t n = 0;
     for (size_t i = 0; i < TOPICS; i++)
         words[n++] = topics[i].name;
     for (enum sim_verb v = SIM_VERB_NONE + 1; v < SIM_VERB_END; v++)
         words[n++] = sim_verb_name(v);
+    for (enum sim_shape shape = 0; shape < SIM_SHAPE_END; shape++)
+        words[n++] = sim_shape_name(shape);
     for (enum sim_kind k = SIM_K_NONE + 1; k < SIM_K_END; k++)
         words[n++] = sim_kind_name(k);
     for (enum sm_defect d = 0; d < SM_DEFECT_END; d++)
