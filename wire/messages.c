@@ -19,10 +19,10 @@
 #include <assert.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct wire_batch) == 56, "the head of a batch is 56 bytes");
-_Static_assert(sizeof(struct wire_broker) == 24, "the head of a broker is 24 bytes");
-_Static_assert(sizeof(struct wire_call) == 32, "the head of a call is 32 bytes");
-_Static_assert(sizeof(struct wire_call_item) == 24, "the head of a call's item is 24 bytes");
+_Static_assert(sizeof(struct wire_batch) % 8 == 0, "what follows the head is aligned");
+_Static_assert(sizeof(struct wire_broker) % 8 == 0, "what follows the head is aligned");
+_Static_assert(sizeof(struct wire_call) % 8 == 0, "what follows the head is aligned");
+_Static_assert(sizeof(struct wire_call_item) % 8 == 0, "what follows the head is aligned");
 
 enum { RECORD_HEAD = (sizeof(struct wire_record) + 7) / 8 * 8, WORD_BITS = 64 };
 
