@@ -241,6 +241,22 @@ static void open_session(struct sim_trace *trace, struct sim_zk_step *z, const c
     set_session(trace, session_key(trace, z, session), what, session);
 }
 
+/* An event that its client never saw: the watches stand again. */
+static void record_lost_event(struct sim_trace *trace, struct sim_zk_step *z)
+{
+    const struct kz_input *in = z->input;
+    if (!sim_trace_begin(trace, SIM_K_WATCH, z->t, SIM_LANE_ZK, z->by, z->mute))
+        return;
+    sim_trace_text(trace, SIM_F_PATH, in->path);
+    sim_trace_text(trace, SIM_F_EVENT, "lost");
+    sim_trace_int(trace, SIM_F_SESSION, in->session);
+    if ((in->on & (KZ_WATCH_DATA | KZ_WATCH_EXISTS)) != 0)
+        sim_trace_set_int(trace, watch_key(trace, z, in->session, in->path, "data"), 1);
+    if ((in->on & KZ_WATCH_CHILD) != 0)
+        sim_trace_set_int(trace, watch_key(trace, z, in->session, in->path, "child"), 1);
+    z->record = sim_trace_end(trace);
+}
+
 void sim_zk_step_begin(struct sim_trace *trace, struct sim_zk_step *z, int64_t t,
                        const struct kz_input *input)
 {
@@ -252,6 +268,8 @@ void sim_zk_step_begin(struct sim_trace *trace, struct sim_zk_step *z, int64_t t
     z->zxid = 0;
     if (input->kind == KZ_IN_REQUEST)
         open_zap(trace, z);
+    if (input->kind == KZ_IN_LOST_EVENT)
+        record_lost_event(trace, z);
 }
 
 /* A `zap` that was not answered by an error has been applied; its zxid is that of the changes. */
@@ -306,14 +324,13 @@ static uint64_t record_watch(struct sim_trace *trace, struct sim_zk_step *z,
     if (node >= 0)
         sim_trace_lane(trace, SIM_F_TO, SIM_LANE_CONTROLLER(node));
     sim_trace_int(trace, SIM_F_SESSION, session);
-    /* A deletion uses up both watches of the path. */
-    for (int kind = 0; kind < 2; kind++) {
-        const char *key = watch_key(trace, z, session, o->path, kind == 0 ? "data" : "child");
-        bool fits = (kind == 1) == child || o->type == WIRE_ZK_EVENT_DELETED;
-        uint32_t id = sim_keys_find(&trace->store->keys, key, strlen(key));
-        if (fits && id != SIM_NO_KEY && trace->store->present[id])
-            sim_trace_set_null(trace, key);
-    }
+    static const struct {
+        uint32_t fired;
+        const char *type;
+    } kinds[] = {{KZ_WATCH_DATA | KZ_WATCH_EXISTS, "data"}, {KZ_WATCH_CHILD, "child"}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if ((o->watches & kinds[i].fired) != 0)
+            sim_trace_set_null(trace, watch_key(trace, z, session, o->path, kinds[i].type));
     return sim_trace_end(trace);
 }
 

@@ -1,0 +1,90 @@
+/*
+ * Log lines. The trace holds level, stream and message; date and logger are added here.
+ */
+#include "sim/logs.h"
+
+#include <string.h>
+
+#include "sim/zkshell.h"
+
+/* Prefix of a message -> class that logs it. The first that fits counts. 2.8 and 0.8.2. */
+static const struct {
+    const char *prefix, *logger;
+} loggers[] = {
+    {"[Controller id=", "kafka.controller.KafkaController"},
+    {"[ReplicaStateMachine controllerId=", "kafka.controller.ZkReplicaStateMachine"},
+    {"[PartitionStateMachine controllerId=", "kafka.controller.ZkPartitionStateMachine"},
+    {"[RequestSendThread controllerId=", "kafka.controller.RequestSendThread"},
+    {"[Channel manager on controller ", "kafka.controller.ControllerChannelManager"},
+    {"[Topic Deletion Manager ", "kafka.controller.TopicDeletionManager"},
+    {"[ControllerEventThread controllerId=",
+     "kafka.controller.ControllerEventManager$ControllerEventThread"},
+    {"[Replica state machine on controller ", "kafka.controller.ReplicaStateMachine"},
+    {"[Partition state machine on Controller ", "kafka.controller.PartitionStateMachine"},
+    {"[BrokerChangeListener on Controller ",
+     "kafka.controller.ReplicaStateMachine$BrokerChangeListener"},
+    {"[TopicChangeListener on Controller ",
+     "kafka.controller.PartitionStateMachine$TopicChangeListener"},
+    {"[DeleteTopicsListener on ", "kafka.controller.PartitionStateMachine$DeleteTopicsListener"},
+    {"[AddPartitionsListener on ",
+     "kafka.controller.PartitionStateMachine$PartitionModificationsListener"},
+    {"[Controller-", "kafka.controller.RequestSendThread"},
+    {"[delete-topics-thread-", "kafka.controller.TopicDeletionManager$DeleteTopicsThread"},
+    {"[SessionExpirationListener on ",
+     "kafka.controller.KafkaController$SessionExpirationListener"},
+    {"[OfflinePartitionLeaderSelector]", "kafka.controller.OfflinePartitionLeaderSelector"},
+    {"[ControlledShutdownLeaderSelector]", "kafka.controller.ControlledShutdownLeaderSelector"},
+};
+
+const char *sim_log_logger(const struct sim_record *record)
+{
+    const char *stream = sim_record_text(record, SIM_F_STREAM);
+    const char *text = sim_record_text(record, SIM_F_TEXT);
+    if (stream != NULL && strcmp(stream, "state-change") == 0)
+        return "state.change.logger";
+    for (size_t i = 0; text != NULL && i < sizeof(loggers) / sizeof(loggers[0]); i++)
+        if (strncmp(text, loggers[i].prefix, strlen(loggers[i].prefix)) == 0)
+            return loggers[i].logger;
+    return "kafka.controller.KafkaController";
+}
+
+static int rank_of(const char *level)
+{
+    static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"};
+    for (int i = 0; i < 5; i++)
+        if (strcmp(level, levels[i]) == 0)
+            return i;
+    return -1;
+}
+
+bool sim_log_is_level(const char *name)
+{
+    return rank_of(name) >= 0;
+}
+
+static bool is_wanted(const struct sim_record *r, const struct sim_log_options *o)
+{
+    const char *stream = sim_record_text(r, SIM_F_STREAM), *level = sim_record_text(r, SIM_F_LEVEL);
+    if (stream == NULL || level == NULL || sim_record_text(r, SIM_F_TEXT) == NULL)
+        return false;
+    unsigned bit = strcmp(stream, "state-change") == 0 ? SIM_LOG_STATE_CHANGE : SIM_LOG_CONTROLLER;
+    if ((o->streams & bit) == 0 || (o->node >= 0 && sim_lane_id(r->at) != o->node))
+        return false;
+    return o->level == NULL || rank_of(level) >= rank_of(o->level);
+}
+
+uint64_t sim_logs_print(FILE *out, const struct sim_trace *trace, const struct sim_log_options *o)
+{
+    struct sim_record r;
+    char date[SIM_DATE_TEXT];
+    uint64_t lines = 0, until = o->until != 0 ? o->until : sim_trace_count(trace);
+    for (uint64_t n = o->from > 0 ? o->from : 1; n <= until && sim_trace_get(trace, n, &r); n++) {
+        if (r.kind != SIM_K_LOG || !is_wanted(&r, o))
+            continue;
+        fprintf(out, "[%s] %s %s (%s)\n", sim_log_date_text(date, SIM_LOG_EPOCH_MS + r.t / 1000),
+                sim_record_text(&r, SIM_F_LEVEL), sim_record_text(&r, SIM_F_TEXT),
+                sim_log_logger(&r));
+        lines++;
+    }
+    return lines;
+}

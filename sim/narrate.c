@@ -1,0 +1,388 @@
+/*
+ * The table, and its interpreter.
+ *
+ * Invariant: every kind has a last row without conditions, so every record has a sentence; a test
+ * walks the table and checks it, and that a template names fields of its kind only.
+ */
+#include "sim/narrate.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct condition {
+    enum sim_field field; /* SIM_F_NONE: no condition */
+    const char *text;     /* "*" present, "-" absent, else equal (numbers in decimal) */
+};
+
+struct row {
+    enum sim_kind kind;
+    struct condition when[2];
+    const char *say;
+};
+
+#define IF(field, text)                                                                            \
+    {                                                                                              \
+        SIM_F_##field, text                                                                        \
+    }
+
+static const struct row rows[] = {
+    {SIM_K_META, {{0}}, "A run begins[: {title}][, Kafka {profile}], seed {seed}"},
+    {SIM_K_GIVEN, {{0}}, "The cluster is as given at the start"},
+
+    {SIM_K_FAULT, {IF(TARGET, "*")}, "Fault: {verb} {target}[ (that is {hit})][, called {label}]"},
+    {SIM_K_FAULT, {{0}}, "Fault: {verb}[ {hit}][, called {label}]"},
+
+    {SIM_K_SEND, {IF(RE, "*"), IF(ERROR, "0")}, "{at} answers {api}[ to {to}]"},
+    {SIM_K_SEND, {IF(RE, "*")}, "{at} answers {api}[ to {to}] with error {error}"},
+    {SIM_K_SEND, {IF(CE, "*")}, "{at} sends {api} to {to}, controller epoch {ce}"},
+    {SIM_K_SEND, {IF(TO, "*")}, "{at} sends {api} to {to}"},
+    {SIM_K_SEND, {{0}}, "{at} answers {api}[, error {error}]"},
+
+    {SIM_K_RECV, {IF(RE, "*"), IF(ERROR, "0")}, "{at} has the answer to {api} from {frm}"},
+    {SIM_K_RECV, {IF(RE, "*")}, "{at} has the answer to {api} from {frm}: error {error}"},
+    {SIM_K_RECV,
+     {IF(OK, "0")},
+     "{at} refuses {api} from {frm}[, controller epoch {ce}]: error {error}"},
+    {SIM_K_RECV, {IF(CE, "*")}, "{at} takes {api} from {frm}, controller epoch {ce}"},
+    {SIM_K_RECV, {{0}}, "{at} takes {api}[ from {frm}]"},
+
+    {SIM_K_DROP, {{0}}, "Message {m} is lost: {why}"},
+
+    {SIM_K_ZREQ,
+     {IF(OP, "multi")},
+     "{at} asks ZooKeeper: multi on {path}[, if {check} has version {want}]"},
+    {SIM_K_ZREQ, {IF(WANT, "*")}, "{at} asks ZooKeeper: {op} {path}, if its version is {want}"},
+    {SIM_K_ZREQ, {{0}}, "{at} asks ZooKeeper: {op} {path}"},
+
+    {SIM_K_ZAP, {IF(OK, "0")}, "ZooKeeper refuses {op} {path}[ of {frm}]: {code}"},
+    {SIM_K_ZAP,
+     {IF(SET, "*"), IF(ZXID, "*")},
+     "ZooKeeper applies {op} {path}[ of {frm}], zxid {zxid}"},
+    {SIM_K_ZAP, {{0}}, "ZooKeeper answers {op} {path}[ of {frm}][, {arm} watch armed]"},
+
+    {SIM_K_ZREP, {IF(OK, "0")}, "{at} learns that {op}[ {path}] was refused: {code}"},
+    {SIM_K_ZREP, {IF(COUNT, "*")}, "{at} has the reply to {op}: {count} names"},
+    {SIM_K_ZREP, {IF(VERSION, "*")}, "{at} has the reply to {op}, version {version}"},
+    {SIM_K_ZREP, {{0}}, "{at} has the reply[ to {op}]"},
+
+    {SIM_K_WATCH,
+     {IF(EVENT, "lost")},
+     "The event on {path} never reached its client, the watch stands again"},
+    {SIM_K_WATCH, {{0}}, "The watch[ of {to}] on {path} fires: {event}"},
+    {SIM_K_NOTIFY, {{0}}, "{at} is told: {event} {path}"},
+
+    {SIM_K_SESSION,
+     {IF(SEEN, "server"), IF(WHAT, "expired")},
+     "ZooKeeper lets the session[ of node {node}] expire, its ephemeral znodes go"},
+    {SIM_K_SESSION,
+     {IF(SEEN, "server"), IF(WHAT, "closed")},
+     "ZooKeeper closes the session[ of node {node}], its ephemeral znodes go"},
+    {SIM_K_SESSION,
+     {IF(SEEN, "server"), IF(WHAT, "refused")},
+     "ZooKeeper refuses a session[ of node {node}]: it has expired"},
+    {SIM_K_SESSION, {IF(SEEN, "server")}, "ZooKeeper: session[ of node {node}] {what}"},
+    {SIM_K_SESSION, {{0}}, "Node {node} sees its session {what}"},
+
+    {SIM_K_ZNODE, {{0}}, "[{who}: ]{what} {path}"},
+
+    {SIM_K_QUEUE, {IF(WHAT, "put")}, "{at} queues {name}[, {depth} waiting]"},
+    {SIM_K_QUEUE,
+     {IF(WHAT, "start"), IF(WAITED, "*")},
+     "{at} begins {name}, which waited {waited} µs"},
+    {SIM_K_QUEUE, {IF(WHAT, "start")}, "{at} begins {name}"},
+    {SIM_K_QUEUE, {IF(WHAT, "done")}, "{at} is done with {name}"},
+    {SIM_K_QUEUE, {IF(WHAT, "preempt")}, "{at} preempts {name}"},
+    {SIM_K_QUEUE, {IF(WHAT, "clear")}, "{at} clears its queue[ for {name}]"},
+    {SIM_K_QUEUE, {{0}}, "{at}: {what}[ {name}]"},
+
+    {SIM_K_FLOW, {IF(ROW, "*")}, "{at}: {name}, step {row}"},
+    {SIM_K_FLOW, {{0}}, "{at}: {name}"},
+
+    {SIM_K_DECIDE,
+     {IF(VERDICT, "elected")},
+     "{at} elects {chosen} as leader of {partition}, ISR {isr} ({rule})"},
+    {SIM_K_DECIDE,
+     {IF(VERDICT, "elected-unclean")},
+     "{at} elects {chosen}, which was not in sync, as leader of {partition} ({rule})"},
+    {SIM_K_DECIDE,
+     {IF(VERDICT, "not-needed")},
+     "{at} leaves the leader of {partition} as it is ({rule})"},
+    {SIM_K_DECIDE, {{0}}, "{at} finds no leader for {partition} ({rule})"},
+
+    {SIM_K_MOVE,
+     {IF(OK, "0"), IF(MACHINE, "replica")},
+     "{at} refuses to move replica {replica} of {partition} from {from} to {to}[: {why}]"},
+    {SIM_K_MOVE, {IF(OK, "0")}, "{at} refuses to move {partition} from {from} to {to}[: {why}]"},
+    {SIM_K_MOVE,
+     {IF(DIRECT, "*"), IF(MACHINE, "replica")},
+     "{at} finds replica {replica} of {partition} as {to}"},
+    {SIM_K_MOVE, {IF(DIRECT, "*")}, "{at} finds {partition} as {to}"},
+    {SIM_K_MOVE,
+     {IF(MACHINE, "replica")},
+     "{at} moves replica {replica} of {partition} from {from} to {to}"},
+    {SIM_K_MOVE, {{0}}, "{at} moves {partition} from {from} to {to}"},
+
+    {SIM_K_LEARN, {{0}}, "{at} updates what it believes"},
+    {SIM_K_BATCH, {{0}}, "{at} completes batch {id}, controller epoch {ce}"},
+    {SIM_K_CLOSE, {{0}}, "{at} closes its channel to {to}"},
+
+    {SIM_K_TIMER, {IF(WHAT, "arm")}, "{at} arms a timer[ {name}] for {due} µs"},
+    {SIM_K_TIMER, {IF(WHAT, "fire")}, "{at}: timer[ {name}] fires"},
+    {SIM_K_TIMER, {{0}}, "{at}: timer[ {name}] {what}"},
+
+    {SIM_K_LOG, {{0}}, "{at} logs {level}: {text}"},
+
+    {SIM_K_CHECK, {IF(OK, "1")}, "Check {name} holds"},
+    {SIM_K_CHECK, {IF(DEFECT, "*")}, "Check {name} fails, as known from {defect}"},
+    {SIM_K_CHECK, {{0}}, "Check {name} fails"},
+    {SIM_K_MARK, {{0}}, "Mark {label}[: {text}]"},
+    {SIM_K_FINISH, {{0}}, "The run ends: {verdict}[, {records} records][, digest {digest}]"},
+};
+
+/* ---- text that grows up to a limit ---- */
+
+struct sentence {
+    char *out;
+    size_t capacity, size;
+};
+
+static void add(struct sentence *s, const char *bytes, size_t size)
+{
+    size_t room = s->capacity > s->size ? s->capacity - s->size - 1 : 0;
+    size_t take = size < room ? size : room;
+    memcpy(s->out + s->size, bytes, take);
+    s->size += take;
+    s->out[s->size] = '\0';
+}
+
+__attribute__((format(printf, 2, 3))) static void add_format(struct sentence *s, const char *format,
+                                                             ...)
+{
+    char text[64];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    add(s, text, (size_t)size < sizeof(text) ? (size_t)size : sizeof(text) - 1);
+}
+
+/* ---- values in words ---- */
+
+static void add_lane(struct sentence *s, sim_lane lane)
+{
+    switch (sim_lane_letter(lane)) {
+    case 'z':
+        add_format(s, "ZooKeeper");
+        break;
+    case 'w':
+        add_format(s, "the scenario");
+        break;
+    case 'o':
+        add_format(s, "the operator");
+        break;
+    case 'c':
+        add_format(s, "controller %" PRId32, sim_lane_id(lane));
+        break;
+    case 'b':
+        add_format(s, "broker %" PRId32, sim_lane_id(lane));
+        break;
+    case 'p':
+        add_format(s, "producer %" PRId32, sim_lane_id(lane));
+        break;
+    case 'u':
+        add_format(s, "consumer %" PRId32, sim_lane_id(lane));
+        break;
+    default:
+        add_format(s, "?");
+        break;
+    }
+}
+
+size_t sim_narrate_lane(sim_lane lane, char *out, size_t capacity)
+{
+    struct sentence s = {.out = out, .capacity = capacity};
+    assert(capacity > 0);
+    out[0] = '\0';
+    add_lane(&s, lane);
+    return s.size;
+}
+
+static void add_value(struct sentence *s, const struct sim_value *v);
+
+static void add_list(struct sentence *s, const struct sim_value *v)
+{
+    struct sim_walk walk = {0};
+    struct sim_value item;
+    for (bool first = true; sim_list_next(v, &walk, &item); first = false) {
+        if (!first)
+            add(s, ",", 1);
+        add_value(s, &item);
+    }
+}
+
+static void add_value(struct sentence *s, const struct sim_value *v)
+{
+    switch ((enum sim_value_type)v->type) {
+    case SIM_V_NULL:
+        add(s, "nothing", 7);
+        break;
+    case SIM_V_INT:
+        add_format(s, "%" PRId64, v->number);
+        break;
+    case SIM_V_TEXT:
+        add(s, v->text, strlen(v->text));
+        break;
+    case SIM_V_LIST:
+        add_list(s, v);
+        break;
+    case SIM_V_OBJECT:
+        add(s, "{…}", strlen("{…}"));
+        break;
+    }
+}
+
+/* Lanes of messages are in words; a `to` that is no lane is a state of a machine. */
+static void add_field(struct sentence *s, const struct sim_record *r, enum sim_field field,
+                      const struct sim_value *v)
+{
+    bool may_be_lane = field == SIM_F_FRM || (field == SIM_F_TO && r->kind != SIM_K_MOVE);
+    sim_lane lane = may_be_lane && v->type == SIM_V_TEXT ? sim_lane_named(v->text) : 0;
+    if (lane != 0)
+        add_lane(s, lane);
+    else
+        add_value(s, v);
+}
+
+/* ---- templates ---- */
+
+static bool holds(const struct condition *c, const struct sim_record *r)
+{
+    struct sim_value v;
+    if (c->field == SIM_F_NONE)
+        return true;
+    bool present = sim_record_get(r, c->field, &v);
+    if (strcmp(c->text, "*") == 0)
+        return present;
+    if (strcmp(c->text, "-") == 0 || !present)
+        return !present && strcmp(c->text, "-") == 0;
+    if (v.type == SIM_V_INT) {
+        char number[24];
+        snprintf(number, sizeof(number), "%" PRId64, v.number);
+        return strcmp(number, c->text) == 0;
+    }
+    return v.type == SIM_V_TEXT && strcmp(v.text, c->text) == 0;
+}
+
+static const struct row *find_row(const struct sim_record *r)
+{
+    size_t i = 0;
+    for (; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].kind == r->kind && holds(&rows[i].when[0], r) && holds(&rows[i].when[1], r))
+            break;
+    assert(i < sizeof(rows) / sizeof(rows[0])); /* every kind has a row without conditions */
+    return &rows[i];
+}
+
+/* Copies the name between braces at `at` and returns what follows it. */
+static const char *read_name(const char *at, char *name, size_t capacity)
+{
+    const char *end = strchr(at, '}');
+    assert(end != NULL && (size_t)(end - at) < capacity);
+    memcpy(name, at, (size_t)(end - at));
+    name[end - at] = '\0';
+    return end + 1;
+}
+
+/* Puts one field; false where the record has none. */
+static bool put_field(struct sentence *s, const struct sim_record *r, const char *name)
+{
+    struct sim_value v;
+    if (strcmp(name, "at") == 0) {
+        add_lane(s, r->at);
+        return true;
+    }
+    enum sim_field field = sim_field_named(name);
+    if (!sim_record_get(r, field, &v) || (v.type == SIM_V_LIST && v.size == 0))
+        return false;
+    add_field(s, r, field, &v);
+    return true;
+}
+
+/* A field that is absent outside of brackets is a dash. */
+static void fill(struct sentence *s, const struct sim_record *r, const char *say)
+{
+    char name[32];
+    size_t mark = 0;
+    bool inside = false, complete = true;
+    for (const char *at = say; *at != '\0';) {
+        if (*at == '{') {
+            at = read_name(at + 1, name, sizeof(name));
+            bool put = put_field(s, r, name);
+            complete = complete && put;
+            if (!put && !inside)
+                add(s, "-", 1);
+            continue;
+        }
+        if (*at == '[') {
+            mark = s->size;
+            inside = complete = true;
+        } else if (*at == ']') {
+            s->size = complete ? s->size : mark;
+            s->out[s->size] = '\0';
+            inside = false;
+        } else {
+            add(s, at, 1);
+        }
+        at++;
+    }
+}
+
+size_t sim_narrate(const struct sim_record *record, char *out, size_t capacity)
+{
+    struct sentence s = {.out = out, .capacity = capacity};
+    assert(capacity > 8);
+    out[0] = '\0';
+    fill(&s, record, find_row(record)->say);
+    if (s.size == capacity - 1) {
+        size_t cut = capacity - 4;
+        while (cut > 0 && ((uint8_t)out[cut] & 0xc0) == 0x80)
+            cut--; /* no half characters */
+        memcpy(out + cut, "...", 4);
+        s.size = cut + 3;
+    }
+    if (out[0] >= 'a' && out[0] <= 'z')
+        out[0] = (char)(out[0] - 'a' + 'A');
+    return s.size;
+}
+
+/* ---- export ---- */
+
+static void print_json(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+void sim_narrate_print_table(FILE *out)
+{
+    size_t count = sizeof(rows) / sizeof(rows[0]);
+    fputs("[\n", out);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, " {\"k\":\"%s\",\"if\":[", sim_kind_name(rows[i].kind));
+        for (int c = 0; c < 2 && rows[i].when[c].field != SIM_F_NONE; c++)
+            fprintf(out, "%s[\"%s\",\"%s\"]", c > 0 ? "," : "",
+                    sim_field_name(rows[i].when[c].field), rows[i].when[c].text);
+        fputs("],\"say\":", out);
+        print_json(out, rows[i].say);
+        fprintf(out, "}%s\n", i + 1 < count ? "," : "");
+    }
+    fputs("]\n", out);
+}
