@@ -44,7 +44,8 @@ void cli_help(const struct cli_command *command, FILE *out)
     print_indented(command->examples, out);
     fputc('\n', out);
     struct argp argp = argp_of(command);
-    argp_help(&argp, out, ARGP_HELP_USAGE, name);
+    setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* the note would say what everybody knows */
+    argp_help(&argp, out, ARGP_HELP_SHORT_USAGE, name);
     if (command->options != NULL) {
         fputs("\nOptions:\n", out);
         argp_help(&argp, out, ARGP_HELP_LONG, name);

@@ -42,12 +42,12 @@ const struct cli_command *const cli_commands[] = {
 
 static const char first_screen[] =
     "kcsim runs the control plane of a Kafka cluster (ZooKeeper mode) on one desk, exactly:\n"
-    "controller, state machines, ZooKeeper sessions and watches, on virtual time; and lets\n"
-    "you break it and see what happens, and why.\n"
+    "controller, state machines, ZooKeeper sessions and watches, in virtual time. Break it, and\n"
+    "see what happens and why.\n"
     "\n"
-    "  kcsim demo                        a real cluster's broker dies: the story in a few lines\n"
-    "  kcsim run FILE --trace out.ndjson run a scenario of your own, keep what happened\n"
-    "  kcsim why out.ndjson 'leader of T-0'   the chain from an effect back to its cause\n"
+    "  kcsim demo                               a real cluster loses its controller: the story\n"
+    "  kcsim run FILE --trace out.ndjson        a scenario of your own; keep what happened\n"
+    "  kcsim why out.ndjson 'leader of T-0'     from an effect back to its cause\n"
     "\n"
     "kcsim help lists all commands; kcsim help COMMAND shows one, examples first.\n";
 
