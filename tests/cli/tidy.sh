@@ -4,8 +4,7 @@
 #   - the layers that are step functions reach for nothing: no clock, no chance, no allocation, no
 #     printing, no threads, no fractions, no pointers as text;
 #   - every file opens with a comment that states its idea, every folder with a README;
-#   - every function that a header declares is documented, by a comment in the same paragraph;
-#   - no line is longer than 100 columns.
+#   - every function that a header declares is documented, by a comment in the same paragraph.
 #
 # usage: tidy.sh SOURCE_ROOT
 set -u
@@ -79,10 +78,6 @@ for file in $(find $code tests bench -name '*.[ch]' 2>/dev/null); do
     '/*'*) ;;
     *) complain "$file:1: does not open with a comment" ;;
     esac
-    # Columns, not bytes: the bytes that continue a UTF-8 character do not count.
-    long=$(LC_ALL=C awk '{ gsub(/[\200-\277]/, "") }
-        length($0) > 100 { print FILENAME ":" FNR ": longer than 100 columns" }' "$file")
-    [ -z "$long" ] || complain "$long"
 done
 
 # A paragraph (lines between empty ones) that declares a function has a comment in it. Names whose last
