@@ -495,6 +495,7 @@ uint64_t sim_trace_controller(struct sim_trace *trace, int64_t t, int32_t node,
     switch ((enum kc_output_kind)o->kind) {
     case KC_OUT_NONE:
     case KC_OUT_EXPIRE_STARTED: /* the session's records tell it */
+    case KC_OUT_FATAL:          /* the log tells why, the world what becomes of the process */
         return o->by;
     case KC_OUT_ZK:
         return sim_trace_zreq(trace, t, lane_of(node), o->by, o->request);
