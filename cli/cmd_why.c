@@ -38,7 +38,7 @@ static void print_chain(const struct arguments *a, const struct sim_trace *trace
 static int explain_value(const struct arguments *a, const struct sim_trace *trace, uint64_t n)
 {
     struct sim_facts *facts = sim_facts_new(trace);
-    struct sim_subject target;
+    struct sim_effect target;
     char message[512], value[512], time[SIM_TIME_TEXT];
     uint64_t setter;
     struct sim_record r;

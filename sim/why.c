@@ -71,7 +71,7 @@ static bool refuse(char *error, size_t capacity, const char *what, const char *t
 }
 
 static bool target_partition(const struct sim_facts *facts, const char *text, uint64_t n,
-                             struct sim_subject *t, char *error, size_t capacity)
+                             struct sim_effect *t, char *error, size_t capacity)
 {
     char topic[SM_TOPIC_NAME_MAX + 1], path[SM_PATH_MAX];
     const char *name = strstr(text, " of ") + 4;
@@ -100,9 +100,9 @@ static bool target_partition(const struct sim_facts *facts, const char *text, ui
 }
 
 bool sim_why_target(const struct sim_facts *facts, const char *text, uint64_t n,
-                    struct sim_subject *t, char *error, size_t capacity)
+                    struct sim_effect *t, char *error, size_t capacity)
 {
-    *t = (struct sim_subject){.aspect = SIM_ASPECT_FACT};
+    *t = (struct sim_effect){.aspect = SIM_ASPECT_FACT};
     if (strlen(text) >= sizeof(t->text) - 8)
         return refuse(error, capacity, "too long", text);
     snprintf(t->text, sizeof(t->text), "%s", text);
@@ -186,7 +186,7 @@ static void aspect_text(enum sim_aspect aspect, const struct sim_value *v, char 
         snprintf(out, capacity, "%" PRId32, li.leader);
 }
 
-bool sim_why_value(const struct sim_facts *facts, const struct sim_subject *t, uint64_t n,
+bool sim_why_value(const struct sim_facts *facts, const struct sim_effect *t, uint64_t n,
                    char *value, size_t capacity, uint64_t *setter)
 {
     struct sim_fact fact = {0};

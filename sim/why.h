@@ -25,7 +25,7 @@ enum sim_aspect {
 };
 
 /* What is asked about. */
-struct sim_subject {
+struct sim_effect {
     enum sim_aspect aspect;
     char key[400];  /* the fact behind it */
     char text[400]; /* in words: "leader of orders-0" */
@@ -35,11 +35,11 @@ struct sim_subject {
    or the key of a fact. States are those in the machine of the controller that was active at record
    n. False and *error (capacity bytes) where it names nothing that the trace knows. */
 bool sim_why_target(const struct sim_facts *facts, const char *text, uint64_t n,
-                    struct sim_subject *target, char *error, size_t capacity);
+                    struct sim_effect *target, char *error, size_t capacity);
 
 /* The value that the target had at record n, in words ("2", "2,3", "none"), and the record that
    made it so: an ISR may change while the leader stays. False where it had none. */
-bool sim_why_value(const struct sim_facts *facts, const struct sim_subject *target, uint64_t n,
+bool sim_why_value(const struct sim_facts *facts, const struct sim_effect *target, uint64_t n,
                    char *value, size_t capacity, uint64_t *setter);
 
 /* Returns the next record of the walk, 0 at its end. */
