@@ -23,6 +23,9 @@
 
 struct sim_diagnostics;
 
+/* Of one dump: znodes of a million partitions. */
+#define SIM_DUMP_SIZE_MAX ((size_t)1 << 30)
+
 enum sim_dump_form { SIM_DUMP_JSONL, SIM_DUMP_TRANSCRIPT };
 
 struct sim_dump_node {

@@ -1,0 +1,105 @@
+/*
+ * The grammar of scenario files as tables: which keys each mapping may have, what they hold, and
+ * which verbs a step's arguments go with.
+ *
+ * The reader checks keys against these tables, docs/scenario.schema.json is printed from them, and
+ * `kcsim explain` shows their texts: there is no second list of keys. Keys of the full grammar that
+ * are not modelled yet are rows too, so that they are refused by name.
+ */
+#ifndef SIM_GRAMMAR_H
+#define SIM_GRAMMAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "sim/scenario.h"
+
+/* Mappings, by what they describe; name (in the schema), text. */
+#define SIM_SHAPE_MAP(X)                                                                           \
+    X(FILE, "file", "a scenario")                                                                  \
+    X(CLUSTER, "cluster", "the cluster")                                                           \
+    X(NODE, "node", "one process")                                                                 \
+    X(ZOOKEEPER, "zookeeper", "the ZooKeeper ensemble")                                            \
+    X(TOPIC, "topic", "one topic, or one pattern of topics")                                       \
+    X(GIVEN, "given", "the state znode of a partition before the start")                           \
+    X(STEP, "step", "a step")                                                                      \
+    X(CHANNEL, "channel", "messages between processes")                                            \
+    X(PATTERN, "pattern", "a pattern of trace records")                                            \
+    X(RANDOM, "random", "faults that the seed draws")                                              \
+    X(FAULTS, "faults", "how many faults of each kind")                                            \
+    X(EXPECT, "expectation", "an expectation")                                                     \
+    X(STATEMENT, "statement", "a statement about a state")                                         \
+    X(IS_PARTITION, "is-partition", "what a partition is")                                         \
+    X(IS_REPLICA, "is-replica", "what a replica is")                                               \
+    X(IS_CONTROLLER, "is-controller", "what a controller is")                                      \
+    X(IS_BROKER, "is-broker", "what a broker is")                                                  \
+    X(IS_TOPIC, "is-topic", "what a topic is")                                                     \
+    X(IS_ZNODE, "is-znode", "what a znode is")                                                     \
+    X(LESSON, "lesson", "a stop of a lesson")
+
+enum sim_shape {
+#define X(name, text, what) SIM_SHAPE_##name,
+    SIM_SHAPE_MAP(X)
+#undef X
+    SIM_SHAPE_END
+};
+
+enum sim_form {
+    SIM_FORM_TEXT,
+    SIM_FORM_LATER,      /* refused: not modelled yet */
+    SIM_FORM_INT,
+    SIM_FORM_BOOL,
+    SIM_FORM_TRUE,       /* true only */
+    SIM_FORM_TIME,       /* 500ms, 6s, 1m30s */
+    SIM_FORM_UNTIL,      /* a time, or quiet */
+    SIM_FORM_PERCENT,
+    SIM_FORM_AFTER,      /* LABEL, or LABEL +T */
+    SIM_FORM_TARGET,
+    SIM_FORM_GROUPS,     /* list of targets */
+    SIM_FORM_IDS,        /* list of ids */
+    SIM_FORM_VALUE,      /* a scalar or list that is compared: 3, ">= 3", [1, 2] */
+    SIM_FORM_PROPERTIES, /* mapping of properties, or a file name */
+    SIM_FORM_CONFIG,     /* mapping of topic configuration */
+    SIM_FORM_ASSIGNMENT, /* {0: [1, 2, 3], …} or [[1, 2, 3], …] */
+    SIM_FORM_SWITCHES,   /* {KAFKA-13225: off} */
+    SIM_FORM_NODES,
+    SIM_FORM_TOPICS,
+    SIM_FORM_GIVENS,
+    SIM_FORM_PARTITIONS, /* a count, or a list of T-P */
+    SIM_FORM_ISRS,       /* {T-P: ids} */
+    SIM_FORM_KAFKA_JSON, /* Kafka's JSON, inline or a file name; for elections also T-P, a list, all */
+    SIM_FORM_NAMES,      /* a text or a list of them */
+    SIM_FORM_ENUM,       /* one of `words` */
+    SIM_FORM_OBJECT,     /* mapping of `shape` */
+    SIM_FORM_LIST,       /* list of `shape` */
+    SIM_FORM_JSON_VALUE, /* text, or a mapping compared with JSON */
+    SIM_FORM_IS,         /* a mapping of the subject's shape, or absent */
+};
+
+#define SIM_VERB_BIT(verb) (UINT64_C(1) << (verb))
+_Static_assert(SIM_VERB_END <= 64, "a verb is a bit");
+
+struct sim_key {
+    enum sim_shape shape;
+    const char *name;
+    enum sim_form form;
+    enum sim_shape of;         /* OBJECT, LIST */
+    const char *const *words;  /* ENUM: NULL at the end */
+    enum sim_verb verb;        /* STEP: the key is this verb */
+    uint64_t verbs;            /* STEP: an argument of these verbs; 0: of every step */
+    const char *text;
+};
+
+/* All keys, shape by shape; ends with a NULL name. */
+extern const struct sim_key sim_keys[];
+
+/* Returns the row, or NULL. */
+const struct sim_key *sim_key_find(enum sim_shape shape, const char *name);
+const char *sim_shape_name(enum sim_shape shape);
+const char *sim_shape_text(enum sim_shape shape);
+
+/* Prints the JSON Schema of scenario files. */
+void sim_schema_print(FILE *out);
+
+#endif
