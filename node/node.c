@@ -190,6 +190,9 @@ static uint64_t controller_put(void *context, const struct kc_output *o)
     case KC_OUT_EXPIRE_STARTED:
         t->node->may_renew = true;
         break;
+    case KC_OUT_FATAL:
+        t->node->has_failed = true;
+        break;
     case KC_OUT_NONE:
     case KC_OUT_BATCH:
     case KC_OUT_SEND:
@@ -281,7 +284,7 @@ static bool has_consequence(const struct kn_node *n)
 {
     if (n->state == KN_STOPPED)
         return false;
-    if (n->controller_has_more || expired_head_waits(n) || n->session_has_expired)
+    if (n->has_failed || n->controller_has_more || expired_head_waits(n) || n->session_has_expired)
         return true;
     if (n->may_renew && kn_session_state(n->session) == KN_SESSION_EXPIRED)
         return true;
@@ -292,7 +295,9 @@ static bool has_consequence(const struct kn_node *n)
 static void consequence(struct turn *t)
 {
     struct kn_node *n = t->node;
-    if (n->controller_has_more) {
+    if (n->has_failed) {
+        stop_now(t);
+    } else if (n->controller_has_more) {
         n->controller_has_more = false;
         controller_step(t, (struct kc_input){.kind = KC_IN_MORE, .record = t->record});
     } else if (expired_head_waits(n)) {
@@ -346,7 +351,9 @@ static void take(struct turn *t, const struct kn_input *in)
     case KN_IN_START:
         assert(n->state == KN_NEW);
         n->state = KN_STARTING;
-        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_OPEN});
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_OPEN,
+                                                  .session = in->session,
+                                                  .password = in->password});
         return;
     case KN_IN_CONNECTED:
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_CONNECTED,

@@ -52,7 +52,8 @@ struct kn_node {
     bool controller_has_more;
     bool session_has_expired; /* … and the controller has not been told */
     bool may_renew;           /* the controller lets a new session be made */
-    uint8_t unused[5];
+    bool has_failed;          /* start-up failed: the process ends */
+    uint8_t unused[4];
 };
 
 /* Makes a node over two initialised blocks. */
@@ -61,7 +62,7 @@ void kn_node_init(struct kn_node *n, int32_t id, struct kn_session *session,
 
 enum kn_input_kind {
     KN_IN_NONE,
-    KN_IN_START,
+    KN_IN_START,        /* session, password: takes that session over; 0: asks for a new one */
     KN_IN_MORE,         /* the last step said `more` */
     KN_IN_CONNECTED,    /* session, password, timeout_us; session 0: it has expired */
     KN_IN_DISCONNECTED, /* the connection to ZooKeeper broke or could not be made */

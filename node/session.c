@@ -37,6 +37,8 @@ struct kn_session {
     int64_t armed_us; /* the timer, -1: none */
     uint32_t head, tail, unsent;
     uint32_t count;
+    uint32_t is_new; /* 1: asked for, not yet made */
+    uint32_t unused;
     uint8_t bytes[];
 };
 
@@ -240,12 +242,14 @@ static void give_up_connection(struct kn_session *s, int64_t now_us, struct kn_s
 
 /* ---- inputs ---- */
 
-static enum sm_err on_open(struct kn_session *s, int64_t now_us, struct kn_session_outputs *out)
+static enum sm_err on_open(struct kn_session *s, int64_t now_us, const struct kn_session_input *in,
+                           struct kn_session_outputs *out)
 {
     if (s->state != KN_SESSION_IDLE && s->state != KN_SESSION_EXPIRED)
         return SM_ERR_ILLEGAL_STATE;
-    s->session = 0;
-    s->password = 0;
+    s->session = in->session;
+    s->password = in->password;
+    s->is_new = 1;
     s->timeout_us = s->config.timeout_us;
     connect(s, now_us, out);
     return SM_ERR_OK;
@@ -265,8 +269,9 @@ static enum sm_err on_connected(struct kn_session *s, int64_t now_us,
         put(out, (struct kn_session_output){.kind = KN_SESSION_OUT_EXPIRED, .session = gone});
         return SM_ERR_OK;
     }
-    bool is_new = s->session == 0;
-    assert(is_new || s->session == in->session);
+    bool is_new = s->is_new != 0;
+    assert(s->session == 0 || s->session == in->session);
+    s->is_new = 0;
     s->state = KN_SESSION_CONNECTED;
     s->session = in->session;
     s->password = in->password;
@@ -388,7 +393,7 @@ enum sm_err kn_session_step(struct kn_session *s, int64_t now_us, const struct k
     case KN_SESSION_IN_NONE:
         return SM_ERR_OK;
     case KN_SESSION_IN_OPEN:
-        return on_open(s, now_us, out);
+        return on_open(s, now_us, in, out);
     case KN_SESSION_IN_CONNECTED:
         return on_connected(s, now_us, in, out);
     case KN_SESSION_IN_DISCONNECTED:

@@ -26,7 +26,8 @@ struct sim_event_queue {
     uint64_t pushed;
 };
 
-/* Starts empty when zeroed. push copies; memory is taken as needed (abort()s where there is none). */
+/* Starts empty when zeroed. push copies; memory is taken as needed (abort()s where there is none).
+ */
 void sim_event_push(struct sim_event_queue *q, struct sim_event event);
 /* Takes the earliest into *event; false where there is none. */
 bool sim_event_pop(struct sim_event_queue *q, struct sim_event *event);

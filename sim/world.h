@@ -10,8 +10,8 @@
  * `minority`, random faults. Same calls, same seed: same trace.
  *
  * A process is a node (session, controller, and a broker that answers as scripted) or a scripted
- * broker alone (a session that registers, and answers). Connections are FIFO and may break; what was
- * under way in a connection that breaks is lost, and whoever asked learns only that it broke. A
+ * broker alone (a session that registers, and answers). Connections are FIFO and may break; what
+ * was under way in a connection that breaks is lost, and whoever asked learns only that it broke. A
  * process that is killed leaves its ZooKeeper session behind, which expires when its time is over.
  *
  * Memory: the world owns everything but the trace and the scenario, and abort()s where the machine
@@ -40,9 +40,12 @@ struct sim_world; /* opaque */
 /* A block may not grow beyond it: offsets inside blocks are 32 bits. */
 #define SIM_BLOCK_BYTES_MAX ((uint64_t)1 << 34)
 /* No limit of a block may be raised above it. */
-#define SIM_LIMIT_MAX       ((uint32_t)1 << 31)
+#define SIM_LIMIT_MAX ((uint32_t)1 << 31)
 /* Steps at one instant, after which something turns in circles and the run ends with an error. */
 #define SIM_STEPS_PER_INSTANT_MAX 100000000u
+
+/* Until then delays are never drawn, so that everybody is there when the first controller looks. */
+#define SIM_START_US 100000
 
 /* What the network costs, one way, µs. Drawn: uniformly from half to one and a half of it. */
 struct sim_delays {
@@ -97,10 +100,11 @@ int64_t sim_world_now(const struct sim_world *w);
 int64_t sim_world_next(const struct sim_world *w);
 /* Does the next event; false where there is none or the world has failed. */
 bool sim_world_step(struct sim_world *w);
-/* Does all events up to and at `until_us`, and sets the time to it; false where the world failed. */
+/* Does all events up to and at `until_us`, and sets the time to it; false where the world failed.
+ */
 bool sim_world_run(struct sim_world *w, int64_t until_us);
-/* Nothing is under way: no message, no queued event, no running flow, no session that has to expire,
-   no timer but periodic ones and retries against dead brokers. */
+/* Nothing is under way: no message, no queued event, no running flow, no session that has to
+   expire, no timer but periodic ones and retries against dead brokers. */
 bool sim_world_is_quiet(const struct sim_world *w);
 /* Quiet, and no step of the scenario is ahead that a time alone will bring. */
 bool sim_world_is_over(const struct sim_world *w);
@@ -124,9 +128,11 @@ struct sim_world_counts {
     uint64_t memory; /* bytes of all blocks */
 };
 struct sim_world_counts sim_world_counts(const struct sim_world *w);
-/* Returns the number (1…) of the registration of scripted broker `id` whose czxid is `epoch`, 0 none. */
+/* Returns the number (1…) of the registration of scripted broker `id` whose czxid is `epoch`, 0
+ * none. */
 uint32_t sim_world_registration(const struct sim_world *w, int32_t id, int64_t epoch);
-/* Index + 1 of the first step of the scenario that waits for a pattern, or for such a step; 0 none. */
+/* Index + 1 of the first step of the scenario that waits for a pattern, or for such a step; 0 none.
+ */
 uint32_t sim_world_never_fired(const struct sim_world *w);
 
 /* ---- processes; `by` is the trace record that causes it, 0: the scenario ---- */
@@ -163,7 +169,13 @@ void sim_world_kill_together(struct sim_world *w, const int32_t *ids, uint32_t c
 bool sim_world_is_registered(const struct sim_world *w, int32_t id);
 
 /* What a scripted broker is told to do with requests; the first that fits counts. */
-enum sim_told { SIM_TOLD_ERROR, SIM_TOLD_PARTITION_ERROR, SIM_TOLD_DELAY, SIM_TOLD_DROP, SIM_TOLD_HANG };
+enum sim_told {
+    SIM_TOLD_ERROR,
+    SIM_TOLD_PARTITION_ERROR,
+    SIM_TOLD_DELAY,
+    SIM_TOLD_DROP,
+    SIM_TOLD_HANG
+};
 struct sim_answer_rule {
     enum wire_api api; /* NONE: any */
     enum sim_told told;
@@ -171,7 +183,7 @@ struct sim_answer_rule {
     int64_t delay_us;
     const char *topic; /* PARTITION_ERROR: of this partition; NULL: of all. Copied */
     int32_t partition;
-    uint32_t count;    /* so many requests; 0: for ever */
+    uint32_t count; /* so many requests; 0: for ever */
 };
 /* Returns a number by which the rule may be taken back. */
 uint32_t sim_world_tell(struct sim_world *w, int32_t id, const struct sim_answer_rule *rule);
@@ -191,8 +203,8 @@ int32_t sim_world_znode_delete(struct sim_world *w, const char *path, int32_t ve
 
 struct sim_new_topic {
     const char *name;
-    const int32_t *partitions;       /* [count]: numbers */
-    const struct sm_list *replicas;  /* [count] */
+    const int32_t *partitions;      /* [count]: numbers */
+    const struct sm_list *replicas; /* [count] */
     uint32_t count;
     const struct sim_config_entry *config;
     uint32_t config_count;
@@ -201,9 +213,11 @@ struct sim_new_topic {
 /* As AdminZkClient: the configuration, then the topic. Returns ZooKeeper's error. */
 int32_t sim_world_create_topic(struct sim_world *w, const struct sim_new_topic *topic, uint64_t by);
 /* Rewrites the topic znode with more partitions. */
-int32_t sim_world_add_partitions(struct sim_world *w, const struct sim_new_topic *more, uint64_t by);
+int32_t sim_world_add_partitions(struct sim_world *w, const struct sim_new_topic *more,
+                                 uint64_t by);
 /* One transaction. */
-int32_t sim_world_delete_topics(struct sim_world *w, char *const *names, uint32_t count, uint64_t by);
+int32_t sim_world_delete_topics(struct sim_world *w, char *const *names, uint32_t count,
+                                uint64_t by);
 /* Writes exactly `config` (merge: over what is there; value NULL removes), and the notification. */
 int32_t sim_world_alter_config(struct sim_world *w, const char *topic,
                                const struct sim_config_entry *config, uint32_t count, bool merge,

@@ -1,0 +1,773 @@
+/*
+ * Processes: start, death, standing still; and what a node says, put on its way.
+ *
+ * A process that stands still takes nothing: messages wait in its inbox, timers that are due are
+ * remembered. When it goes on it first takes what has waited, in order, then the timers.
+ */
+#include <assert.h>
+
+#include "sim/world_state.h"
+
+sim_lane sim_process_lane(const struct sim_process *p)
+{
+    return p->has_node ? SIM_LANE_CONTROLLER(p->id) : SIM_LANE_BROKER(p->id);
+}
+
+/* ---- blocks ---- */
+
+static uint32_t *controller_limit(struct kc_limits *limits, const char *name)
+{
+    struct {
+        const char *name;
+        uint32_t *limit;
+    } all[] = {
+        {"brokers", &limits->brokers},         {"topics", &limits->topics},
+        {"partitions", &limits->partitions},   {"replicas", &limits->replicas},
+        {"topic_name", &limits->topic_name},   {"events", &limits->events},
+        {"event_bytes", &limits->event_bytes}, {"scratch_bytes", &limits->scratch_bytes},
+        {"batch_bytes", &limits->batch_bytes}, {"window", &limits->window},
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (strcmp(all[i].name, name) == 0)
+            return all[i].limit;
+    return NULL;
+}
+
+static bool refuse(struct sim_world *w, const struct kn_node *n, const char *what, const char *name,
+                   uint64_t value)
+{
+    sim_world_fail(w, "node %d: %s: limit '%s' = %llu is reached and may not grow further", n->id,
+                   what, name, (unsigned long long)value);
+    return false;
+}
+
+static bool grow_controller(struct sim_world *w, struct kn_node *n, const char *short_of)
+{
+    struct kc_limits limits = *kc_controller_limits(n->controller);
+    uint32_t *limit = controller_limit(&limits, short_of);
+    assert(limit != NULL);
+    if (*limit >= SIM_LIMIT_MAX)
+        return refuse(w, n, "controller", short_of, *limit);
+    *limit = *limit == 0 ? 16 : *limit * 2;
+    size_t size = kc_controller_size(&limits);
+    if (size > SIM_BLOCK_BYTES_MAX)
+        return refuse(w, n, "controller", short_of, *limit);
+    struct kc_controller *larger = sim_realloc(NULL, size);
+    kc_controller_grow(n->controller, larger, &limits);
+    free(n->controller);
+    n->controller = larger;
+    return true;
+}
+
+static struct kn_session *grow_session(const struct kn_session *from)
+{
+    struct kn_session_limits limits = *kn_session_limits_of(from);
+    limits.request_bytes *= 2;
+    struct kn_session *larger = sim_realloc(NULL, kn_session_size(&limits));
+    kn_session_grow(from, larger, &limits);
+    return larger;
+}
+
+static bool grow(void *context, struct kn_node *n, enum kn_block block, const char *short_of)
+{
+    struct sim_world *w = context;
+    if (block == KN_BLOCK_CONTROLLER)
+        return grow_controller(w, n, short_of);
+    uint32_t bytes = kn_session_limits_of(n->session)->request_bytes;
+    if (bytes >= SIM_LIMIT_MAX)
+        return refuse(w, n, "session", short_of, bytes);
+    struct kn_session *larger = grow_session(n->session);
+    free(n->session);
+    n->session = larger;
+    return true;
+}
+
+/* ---- timers ---- */
+
+static struct sim_timer *timer_of(struct sim_process *p, uint32_t id)
+{
+    for (uint32_t i = 0; i < p->timer_count; i++)
+        if (p->timers[i].id == id)
+            return &p->timers[i];
+    p->timers = sim_realloc(p->timers, (p->timer_count + 1) * sizeof(*p->timers));
+    p->timers[p->timer_count] = (struct sim_timer){.id = id, .due_us = -1};
+    return &p->timers[p->timer_count++];
+}
+
+void sim_process_arm(struct sim_world *w, struct sim_process *p, uint32_t id, int64_t due_us,
+                     uint64_t record)
+{
+    struct sim_timer *t = timer_of(p, id);
+    t->generation++;
+    t->due_us = due_us;
+    t->record = record;
+    if (due_us >= 0)
+        sim_push(w, due_us,
+                 (struct sim_event){.kind = SIM_E_TIMER,
+                                    .process = p->index,
+                                    .a = id,
+                                    .b = (uint64_t)t->generation << 32 | p->incarnation});
+}
+
+void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, uint32_t generation,
+                       uint32_t incarnation)
+{
+    struct sim_timer *t = timer_of(p, id);
+    if (p->life != SIM_UP || p->incarnation != incarnation || t->generation != generation)
+        return; /* dead, standing still (remembered), or armed anew */
+    int64_t due_us = t->due_us;
+    t->due_us = -1;
+    if (!p->has_node) {
+        sim_scripted_timer(w, p, id);
+        return;
+    }
+    uint64_t record = t->record;
+    if (id != KN_TIMER_SESSION)
+        record = sim_trace_timer(w->trace, w->now_us, sim_process_lane(p), t->record, 0, "fire",
+                                 "controller", id, due_us);
+    sim_outbox_fire(w, SIM_SIDE_BEFORE);
+    sim_outbox_flush(w);
+    if (p->life == SIM_UP && p->incarnation == incarnation)
+        sim_process_step(w, p,
+                         (struct kn_input){.kind = KN_IN_TIMER, .timer = id, .record = record});
+}
+
+/* ---- what a node says ---- */
+
+struct node_turn {
+    struct sim_world *w;
+    struct sim_process *p;
+};
+
+static void send_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
+                         uint64_t record)
+{
+    struct sim_process *broker = sim_find(w, o->broker_id);
+    struct sim_pipe *c = broker == NULL ? NULL : sim_pipe_of(w, p, broker);
+    struct sim_message *m;
+    if (c == NULL) { /* nobody has that name */
+        m = sim_message_new(w, SIM_M_BROKEN);
+        m->process = p;
+        m->correlation = o->correlation;
+        m->session = o->broker_id;
+        m->delay_us = w->options.delays.network_us * 2;
+    } else {
+        c->in_flight = true;
+        c->correlation = o->correlation;
+        c->m = record;
+        c->api = (enum wire_api)o->api;
+        c->deadline_us = w->now_us + p->settings.socket_timeout_us;
+        if (!c->deadline_set) {
+            c->deadline_set = true;
+            sim_push(w, c->deadline_us, (struct sim_event){.kind = SIM_E_DEADLINE, .p = c});
+        }
+        m = sim_message_new(w, SIM_M_REQUEST);
+        m->process = broker;
+        m->channel = c;
+        m->life = c->life;
+        m->link = &c->request;
+        m->batch = sim_batch_store(w, p, o->batch);
+    }
+    m->incarnation = m->process->incarnation;
+    m->api = (enum wire_api)o->api;
+    m->correlation = o->correlation;
+    m->m = m->by = record;
+    sim_outbox_message(w, p, m);
+}
+
+static void send_call_answer(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
+                             uint64_t record)
+{
+    struct sim_message *m = sim_message_new(w, SIM_M_CALL_ANSWER);
+    m->call_id = o->call_id;
+    m->process = p;
+    m->incarnation = p->incarnation;
+    m->delay_us = w->options.delays.network_us;
+    m->m = m->by = record;
+    m->bytes = sim_copy(o->call, o->call->size);
+    sim_outbox_message(w, p, m);
+}
+
+/* A controller gives its channel up: what it has sent still arrives, the answers do not. */
+static void close_channel(struct sim_world *w, struct sim_process *p, int32_t broker_id)
+{
+    struct sim_process *broker = sim_find(w, broker_id);
+    struct sim_pipe *c = broker == NULL ? NULL : sim_pipe_of(w, p, broker);
+    if (c == NULL)
+        return;
+    c->life++;
+    c->in_flight = false;
+}
+
+static uint64_t on_controller(struct sim_world *w, struct sim_process *p, const struct kc_output *o)
+{
+    uint64_t record = sim_trace_controller(w->trace, w->now_us, p->id, o);
+    sim_outbox_fire(w, SIM_SIDE_BEFORE);
+    switch ((enum kc_output_kind)o->kind) {
+    case KC_OUT_BATCH:
+        sim_batch_release(w, sim_batch_store(w, p, o->batch));
+        break;
+    case KC_OUT_SEND:
+        send_request(w, p, o, record);
+        break;
+    case KC_OUT_CLOSE:
+        close_channel(w, p, o->broker_id);
+        break;
+    case KC_OUT_REPLY:
+        send_call_answer(w, p, o, record);
+        break;
+    case KC_OUT_NONE:
+    case KC_OUT_ZK: /* comes as KN_OUT_ZK_SEND */
+        return record;
+    case KC_OUT_TIMER:
+    case KC_OUT_EXPIRE_STARTED:
+    case KC_OUT_FATAL:
+    case KC_OUT_QUEUE:
+    case KC_OUT_FLOW:
+    case KC_OUT_MOVE:
+    case KC_OUT_DECIDE:
+    case KC_OUT_FACT:
+    case KC_OUT_LOG:
+        break;
+    }
+    sim_outbox_fire(w, SIM_SIDE_AFTER);
+    return record;
+}
+
+static struct sim_message *to_zookeeper(struct sim_world *w, struct sim_process *p,
+                                        enum sim_message_kind kind, uint64_t by)
+{
+    struct sim_message *m = sim_message_new(w, kind);
+    m->process = p;
+    m->incarnation = p->incarnation;
+    m->conn = p->conn;
+    m->link = &p->conn->to_server;
+    m->by = by;
+    return m;
+}
+
+static void send_zk_request(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
+{
+    bool is_recorded = o->record != 0 && !o->again && !o->is_broker;
+    uint64_t by = o->record != 0 ? o->record : o->by;
+    uint64_t m_number =
+        is_recorded ? o->record
+                    : sim_trace_zreq(w->trace, w->now_us, sim_process_lane(p), by, o->request);
+    struct sim_message *m = to_zookeeper(w, p, SIM_M_ZK_REQUEST, m_number);
+    m->m = m_number;
+    m->bytes = sim_copy(o->request, o->request->size);
+    sim_outbox_fire(w, SIM_SIDE_BEFORE);
+    sim_outbox_message(w, p, m);
+    sim_outbox_fire(w, SIM_SIDE_AFTER);
+}
+
+static void connect_zookeeper(struct sim_world *w, struct sim_process *p, int64_t session,
+                              uint64_t password, int64_t timeout_us, int64_t zxid, uint64_t by)
+{
+    p->conn = sim_zk_connect(w, p);
+    struct sim_message *m = to_zookeeper(w, p, SIM_M_ZK_CONNECT, by);
+    m->session = session;
+    m->password = password;
+    m->timeout_us = timeout_us;
+    m->zxid = zxid;
+    sim_outbox_message(w, p, m);
+}
+
+static void hang_up(struct sim_world *w, struct sim_process *p, uint64_t by)
+{
+    if (p->conn != NULL)
+        sim_zk_hang_up(w, p->conn, by);
+    p->conn = NULL;
+}
+
+static uint64_t on_session(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
+{
+    uint64_t n = sim_trace_session_client(w->trace, w->now_us, p->id, o->by, 0,
+                                          kn_session_what_name((enum kn_session_what)o->what),
+                                          o->session, o->timeout_us);
+    if (o->what == KN_DISCONNECTED || o->what == KN_EXPIRED)
+        hang_up(w, p, n);
+    sim_outbox_fire(w, SIM_SIDE_BEFORE);
+    sim_outbox_fire(w, SIM_SIDE_AFTER);
+    return n;
+}
+
+static uint64_t node_put(void *context, const struct kn_output *o)
+{
+    struct node_turn *turn = context;
+    struct sim_world *w = turn->w;
+    struct sim_process *p = turn->p;
+    switch ((enum kn_output_kind)o->kind) {
+    case KN_OUT_NONE:
+        return 0;
+    case KN_OUT_CONTROLLER:
+        return on_controller(w, p, o->controller);
+    case KN_OUT_ZK_CONNECT:
+        connect_zookeeper(w, p, o->session, o->password, o->timeout_us, o->zxid, o->by);
+        return 0;
+    case KN_OUT_ZK_HANG_UP:
+        hang_up(w, p, o->by);
+        return 0;
+    case KN_OUT_ZK_SEND:
+        send_zk_request(w, p, o);
+        return 0;
+    case KN_OUT_ZK_PING:
+        sim_outbox_message(w, p, to_zookeeper(w, p, SIM_M_ZK_PING, 0));
+        return 0;
+    case KN_OUT_ZK_CLOSE:
+        sim_outbox_message(w, p, to_zookeeper(w, p, SIM_M_ZK_CLOSE, o->by));
+        return 0;
+    case KN_OUT_SESSION:
+        return on_session(w, p, o);
+    case KN_OUT_TIMER:
+        sim_process_arm(w, p, o->timer, o->due_us, o->record);
+        return 0;
+    case KN_OUT_STOPPED:
+        p->stopping = true;
+        return 0;
+    }
+    return 0;
+}
+
+static void gone(struct sim_world *w, struct sim_process *p, uint64_t by);
+
+void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_input in)
+{
+    struct node_turn turn = {.w = w, .p = p};
+    struct kn_outputs out = {.put = node_put, .grow = grow, .context = &turn};
+    uint32_t incarnation = p->incarnation;
+    do {
+        if (kn_node_step(&p->node, w->now_us, &in, &out) != SM_ERR_OK)
+            return;
+        bool has_stopped = p->stopping;
+        sim_outbox_flush(w);
+        if (p->incarnation != incarnation || p->life == SIM_DOWN)
+            return;
+        if (has_stopped) {
+            gone(w, p, in.record);
+            return;
+        }
+        w->steps_at_instant++;
+        in = (struct kn_input){.kind = KN_IN_MORE, .record = in.record};
+    } while (out.more && w->steps_at_instant < SIM_STEPS_PER_INSTANT_MAX);
+}
+
+/* ---- what reaches a process ---- */
+
+static void wait_in_inbox(struct sim_process *p, struct sim_message *m)
+{
+    m->next = NULL;
+    if (p->inbox == NULL)
+        p->inbox = m;
+    else
+        p->inbox_last->next = m;
+    p->inbox_last = m;
+}
+
+static void to_node(struct sim_world *w, struct sim_process *p, struct kn_input in)
+{
+    uint32_t incarnation = p->incarnation;
+    sim_outbox_fire(w, SIM_SIDE_BEFORE);
+    sim_outbox_flush(w);
+    if (p->life == SIM_UP && p->incarnation == incarnation)
+        sim_process_step(w, p, in);
+    sim_outbox_fire(w, SIM_SIDE_AFTER);
+    sim_outbox_flush(w);
+}
+
+static void deliver_zookeeper(struct sim_world *w, struct sim_process *p, struct sim_message *m)
+{
+    sim_lane lane = sim_process_lane(p);
+    struct kn_input in = {.record = m->by};
+    if (m->conn != p->conn)
+        return; /* a connection that was given up */
+    if (m->kind == SIM_M_ZK_CONNECTED) {
+        in.kind = KN_IN_CONNECTED;
+        in.session = m->session;
+        in.password = m->password;
+        in.timeout_us = m->timeout_us;
+    } else if (m->kind == SIM_M_ZK_REPLY) {
+        const struct wire_zk_reply *reply = m->bytes;
+        in.kind = KN_IN_ZK_REPLY;
+        in.reply = reply;
+        in.record = sim_trace_zrep(w->trace, w->now_us, lane, m->by, 0, m->m, reply, 0);
+    } else if (m->kind == SIM_M_ZK_EVENT) {
+        in.kind = KN_IN_ZK_EVENT;
+        in.event_type = m->event_type;
+        in.path = m->bytes;
+        in.record = sim_trace_notify(w->trace, w->now_us, lane, m->by, m->event_type, m->bytes);
+    } else if (m->kind == SIM_M_ZK_PONG) {
+        in.kind = KN_IN_PONG;
+    } else {
+        assert(m->kind == SIM_M_ZK_CLOSED);
+        in.kind = KN_IN_DISCONNECTED;
+    }
+    to_node(w, p, in);
+}
+
+static void deliver_to_session(struct sim_world *w, struct sim_process *p, struct sim_message *m)
+{
+    struct kn_session_input in = {.kind = KN_SESSION_IN_HEARD};
+    if (m->conn != p->conn)
+        return;
+    if (m->kind == SIM_M_ZK_CONNECTED)
+        in = (struct kn_session_input){.kind = KN_SESSION_IN_CONNECTED,
+                                       .session = m->session,
+                                       .password = m->password,
+                                       .timeout_us = m->timeout_us};
+    else if (m->kind == SIM_M_ZK_REPLY)
+        in = (struct kn_session_input){.kind = KN_SESSION_IN_REPLY, .reply = m->bytes};
+    else if (m->kind == SIM_M_ZK_CLOSED)
+        in = (struct kn_session_input){.kind = KN_SESSION_IN_DISCONNECTED};
+    sim_scripted_session(w, p, in, m->by);
+}
+
+static void deliver_answer(struct sim_world *w, struct sim_process *p, struct sim_message *m)
+{
+    struct sim_pipe *c = m->channel;
+    if (c->life != m->life || !c->in_flight || c->correlation != m->correlation) {
+        return; /* of a connection that is over */
+    }
+    c->in_flight = false;
+    uint64_t record =
+        sim_trace_recv_answer(w->trace, w->now_us, sim_process_lane(p), m->by, m->m, m->re,
+                              SIM_LANE_BROKER(c->broker->id), m->api, &m->answer);
+    to_node(w, p,
+            (struct kn_input){.kind = KN_IN_ANSWER,
+                              .record = record,
+                              .broker_id = c->broker->id,
+                              .correlation = m->correlation,
+                              .answer = &m->answer});
+}
+
+static void deliver_broken(struct sim_world *w, struct sim_process *p, struct sim_message *m)
+{
+    struct sim_pipe *c = m->channel;
+    if (c != NULL && (c->life != m->life || c->in_flight))
+        return; /* used anew already */
+    to_node(w, p,
+            (struct kn_input){.kind = KN_IN_SEND_FAILED,
+                              .record = m->by,
+                              .broker_id = c == NULL ? (int32_t)m->session : c->broker->id,
+                              .correlation = m->correlation});
+}
+
+static void deliver_call(struct sim_world *w, struct sim_process *p, struct sim_message *m)
+{
+    uint64_t record = sim_trace_call(w->trace, SIM_K_RECV, w->now_us, sim_process_lane(p), m->by,
+                                     m->m, SIM_LANE_OPERATOR, m->bytes);
+    to_node(w, p,
+            (struct kn_input){
+                .kind = KN_IN_CALL, .record = record, .call_id = m->call_id, .call = m->bytes});
+}
+
+static bool is_for_channel_of_dead(const struct sim_message *m)
+{
+    return m->kind == SIM_M_REQUEST &&
+           (m->process->life == SIM_DOWN || m->process->incarnation != m->incarnation);
+}
+
+/* Refused: the controller learns it a way back later. */
+static void refuse_request(struct sim_world *w, struct sim_message *m)
+{
+    struct sim_pipe *c = m->channel;
+    uint64_t record = m->process->life_record;
+    bool is_current = c->life == m->life && c->in_flight && c->correlation == m->correlation;
+    sim_message_drop(w, m, record, "closed");
+    if (is_current)
+        sim_pipe_break(w, c, true, record);
+}
+
+void sim_process_deliver(struct sim_world *w, struct sim_message *m)
+{
+    struct sim_process *p = m->process;
+    if (is_for_channel_of_dead(m)) {
+        refuse_request(w, m);
+        return;
+    }
+    if (p->life == SIM_DOWN || p->incarnation != m->incarnation ||
+        (m->conn != NULL && !m->conn->up && m->kind != SIM_M_ZK_CLOSED)) {
+        sim_message_drop(w, m, p->life_record, p->life == SIM_DOWN ? "dead" : "closed");
+        return;
+    }
+    if (p->life == SIM_PAUSED) {
+        wait_in_inbox(p, m);
+        return;
+    }
+    if (m->kind == SIM_M_REQUEST) {
+        sim_scripted_request(w, m);
+        return;
+    }
+    if (m->conn != NULL && m->conn == p->conn)
+        sim_zk_unlink(m); /* else the client takes it no more */
+    if (m->kind == SIM_M_ANSWER)
+        deliver_answer(w, p, m);
+    else if (m->kind == SIM_M_BROKEN)
+        deliver_broken(w, p, m);
+    else if (m->kind == SIM_M_CALL)
+        deliver_call(w, p, m);
+    else if (p->has_node)
+        deliver_zookeeper(w, p, m);
+    else
+        deliver_to_session(w, p, m);
+    sim_message_free(w, m);
+}
+
+/* ---- life ---- */
+
+static struct kc_config controller_config(const struct sim_world *w, const struct sim_process *p)
+{
+    struct kc_config c = kc_config_default(p->profile, p->id);
+    c.broker = sim_registration_of(p);
+    c.register_broker = p->registers;
+    c.notes = w->options.notes;
+    c.auto_leader_rebalance = p->settings.auto_leader_rebalance;
+    c.leader_imbalance_percentage = p->settings.leader_imbalance_percentage;
+    c.leader_imbalance_check_us = p->settings.leader_imbalance_check_us;
+    c.unclean_leader_election = p->settings.unclean_leader_election;
+    c.delete_topic = p->settings.delete_topic;
+    return c;
+}
+
+static struct kn_session *new_session(const struct sim_process *p)
+{
+    struct kn_session_limits limits = kn_session_limits_default();
+    struct kn_session_config config = kn_session_config_default();
+    config.timeout_us = p->settings.session_timeout_us;
+    struct kn_session *s = sim_realloc(NULL, kn_session_size(&limits));
+    kn_session_init(s, &limits, &config);
+    return s;
+}
+
+static void make_node(struct sim_world *w, struct sim_process *p)
+{
+    struct kc_limits limits = kc_limits_default();
+    struct kc_config config = controller_config(w, p);
+    if (p->settings.zk_in_flight > 0)
+        limits.window = (uint32_t)p->settings.zk_in_flight;
+    struct kc_controller *c = sim_realloc(NULL, kc_controller_size(&limits));
+    kc_controller_init(c, &limits, &config);
+    kn_node_init(&p->node, p->id, new_session(p), c);
+}
+
+static void free_blocks(struct sim_process *p)
+{
+    free(p->node.session);
+    free(p->node.controller);
+    free(p->session);
+    p->node = (struct kn_node){0};
+    p->session = NULL;
+}
+
+void sim_world_start(struct sim_world *w, int32_t id, uint64_t by)
+{
+    struct sim_process *p = sim_find(w, id);
+    assert(p != NULL);
+    if (p->life != SIM_DOWN)
+        return;
+    p->life = SIM_UP;
+    p->incarnation++;
+    p->stopping = p->blocked = p->is_registered = false;
+    p->life_record = by;
+    for (uint32_t i = 0; i < p->timer_count; i++)
+        p->timers[i].due_us = -1;
+    if (!p->has_node) {
+        p->session = new_session(p);
+        sim_scripted_start(w, p, by);
+        return;
+    }
+    make_node(w, p);
+    struct kn_input start = {.kind = KN_IN_START,
+                             .record = by,
+                             .session = p->given_session,
+                             .password = p->given_password};
+    p->given_session = 0;
+    sim_process_step(w, p, start);
+}
+
+void sim_process_empty_inbox(struct sim_world *w, struct sim_process *p)
+{
+    while (p->inbox != NULL) {
+        struct sim_message *m = p->inbox;
+        p->inbox = m->next;
+        sim_message_free(w, m);
+    }
+}
+
+/* Its own connections close; what it has sent still arrives. */
+static void close_own_channels(struct sim_process *p)
+{
+    for (uint32_t i = 0; i < p->channel_count; i++)
+        if (p->channels[i] != NULL) {
+            p->channels[i]->life++;
+            p->channels[i]->in_flight = false;
+        }
+}
+
+static void gone(struct sim_world *w, struct sim_process *p, uint64_t by)
+{
+    p->life = SIM_DOWN;
+    p->stopping = false;
+    p->is_registered = false;
+    p->life_record = by;
+    close_own_channels(p);
+    sim_pipes_break_at_broker(w, p, by);
+    sim_calls_lost(w, p);
+    hang_up(w, p, by);
+    sim_process_empty_inbox(w, p);
+    free_blocks(p);
+}
+
+static int64_t session_of(const struct sim_process *p)
+{
+    return kn_session_id(p->has_node ? p->node.session : p->session);
+}
+
+void sim_world_kill(struct sim_world *w, int32_t id, enum sim_session_end session, uint64_t by)
+{
+    struct sim_process *p = sim_find(w, id);
+    assert(p != NULL);
+    if (p->life == SIM_DOWN)
+        return;
+    int64_t orphan = session_of(p);
+    struct sim_zk_conn *conn = p->conn;
+    p->life_record = by;
+    p->killed = p->incarnation;
+    if (session == SIM_SESSION_CLOSED && conn != NULL) {
+        p->life = SIM_DOWN; /* nothing reaches it any more */
+        sim_pipes_break_at_broker(w, p, by);
+        sim_zk_close(w, conn, by);
+    } else {
+        sim_zk_orphan(w, orphan, by);
+    }
+    gone(w, p, by);
+}
+
+void sim_world_stop(struct sim_world *w, int32_t id, uint64_t by)
+{
+    struct sim_process *p = sim_find(w, id);
+    assert(p != NULL);
+    if (p->life == SIM_DOWN)
+        return;
+    if (!p->has_node) {
+        sim_world_kill(w, id, SIM_SESSION_CLOSED, by);
+        return;
+    }
+    sim_process_step(w, p, (struct kn_input){.kind = KN_IN_STOP, .record = by});
+}
+
+void sim_world_pause(struct sim_world *w, int32_t id, uint64_t by)
+{
+    struct sim_process *p = sim_find(w, id);
+    assert(p != NULL);
+    if (p->life != SIM_UP)
+        return;
+    p->life = SIM_PAUSED;
+    p->life_record = by;
+    sim_zk_blame(w, session_of(p), by, by);
+}
+
+void sim_world_resume(struct sim_world *w, int32_t id, uint64_t by)
+{
+    struct sim_process *p = sim_find(w, id);
+    assert(p != NULL);
+    if (p->life != SIM_PAUSED)
+        return;
+    p->life = SIM_UP;
+    p->life_record = by;
+    while (p->inbox != NULL) {
+        struct sim_message *m = p->inbox;
+        p->inbox = m->next;
+        sim_push(w, w->now_us, (struct sim_event){.kind = SIM_E_MESSAGE, .p = m});
+    }
+    for (uint32_t i = 0; i < p->timer_count; i++)
+        if (p->timers[i].due_us >= 0 && p->timers[i].due_us <= w->now_us)
+            sim_process_arm(w, p, p->timers[i].id, w->now_us, p->timers[i].record);
+}
+
+void sim_world_bounce(struct sim_world *w, int32_t id, uint64_t by)
+{
+    struct sim_process *p = sim_find(w, id);
+    assert(p != NULL);
+    if (p->life == SIM_DOWN)
+        return;
+    if (p->has_node || p->conn == NULL) {
+        sim_world_kill(w, id, SIM_SESSION_CLOSED, by);
+        sim_world_start(w, id, by);
+        return;
+    }
+    p->old_conn = p->conn;
+    p->conn = NULL;
+    p->is_bouncing = true;
+    gone(w, p, by);
+    sim_world_start(w, id, by);
+}
+
+void sim_world_kill_together(struct sim_world *w, const int32_t *ids, uint32_t count, uint64_t by)
+{
+    struct wire_zk_builder b;
+    char path[SM_PATH_MAX];
+    size_t size = 64 + count * (SM_PATH_MAX + sizeof(struct wire_zk_op));
+    wire_zk_begin(&b, sim_builder(w, size), size, ++w->operator_xid, true);
+    for (uint32_t i = 0; i < count; i++) {
+        struct sim_process *p = sim_find(w, ids[i]);
+        assert(p != NULL);
+        sim_pipes_break_at_broker(w, p, by);
+        if (p->life == SIM_DOWN)
+            continue;
+        p->life = SIM_PAUSED; /* takes nothing any more; killed below */
+        sm_path_broker(path, ids[i]);
+        wire_zk_add(&b,
+                    (struct wire_zk_op){.opcode = WIRE_ZK_DELETE,
+                                        .version = WIRE_ZK_ANY_VERSION,
+                                        .path_size = (uint32_t)strlen(path)},
+                    path, NULL);
+    }
+    sim_world_operate(w, wire_zk_end(&b), by);
+    for (uint32_t i = 0; i < count; i++)
+        sim_world_kill(w, ids[i], SIM_SESSION_CLOSED, by);
+}
+
+void sim_process_block(struct sim_world *w, struct sim_process *p, bool on, uint64_t by)
+{
+    if (!p->has_node || p->life == SIM_DOWN)
+        return;
+    p->blocked = on;
+    sim_process_step(w, p, (struct kn_input){.kind = KN_IN_BLOCK, .on = on, .record = by});
+}
+
+/* ---- quiet ---- */
+
+static bool is_dead(void *context, int32_t id)
+{
+    const struct sim_process *p = sim_find(context, id);
+    return p == NULL || p->life == SIM_DOWN;
+}
+
+bool sim_process_is_quiet(const struct sim_world *w, const struct sim_process *p)
+{
+    union {
+        const void *c;
+        void *v;
+    } world = {.c = w};
+    if (p->life == SIM_DOWN)
+        return true;
+    if (p->life == SIM_PAUSED)
+        return false;
+    if (p->has_node)
+        return p->blocked || kn_node_is_quiet(&p->node, is_dead, world.v);
+    return p->is_registered && kn_session_state(p->session) == KN_SESSION_CONNECTED &&
+           kn_session_outstanding(p->session) == 0;
+}
+
+void sim_process_free(struct sim_process *p)
+{
+    free_blocks(p);
+    for (uint32_t i = 0; i < p->channel_count; i++)
+        free(p->channels[i]);
+    free(p->channels);
+    free(p->timers);
+    free(p->rules);
+    free(p->epochs);
+    free(p);
+}
