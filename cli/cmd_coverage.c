@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/look.h"
 #include "cli/play.h"
 #include "sim/trace.h"
 #include "statemachine/partition_state.h"
@@ -87,13 +88,9 @@ static bool ends_with(const char *text, const char *end)
 static enum sim_exit count_file(struct coverage *c, const char *file)
 {
     if (ends_with(file, ".ndjson")) {
-        bool cut;
-        struct sim_trace_error error;
-        struct sim_trace *trace = sim_trace_open(file, &cut, &error);
-        if (trace == NULL) {
-            cli_error("%s:%u:%u: %s", file, error.line, error.column, error.text);
+        struct sim_trace *trace = cli_trace_open(file);
+        if (trace == NULL)
             return SIM_EXIT_DATA;
-        }
         count_trace(c, trace, file);
         sim_trace_free(trace);
         return SIM_EXIT_MET;
