@@ -75,8 +75,6 @@ struct kc_config {
     int32_t unclean_leader_election;          /* unclean.leader.election.enable */
     int32_t delete_topic;                     /* delete.topic.enable */
     int64_t retry_backoff_us;                 /* after a failed send: 100 ms (0.9: 300 ms) */
-    uint32_t write_group;                     /* partitions that share one fenced multi; Kafka: 1 */
-    uint32_t unused;
 };
 /* Returns Kafka's defaults for `profile` and broker `id` on localhost:9092. */
 struct kc_config kc_config_default(struct sm_profile profile, int32_t id);
@@ -132,6 +130,10 @@ enum kc_output_kind {
     KC_OUT_CLOSE,   /* the channel to broker_id is closed, what was in flight is forgotten */
     KC_OUT_REPLY,   /* the answer `call` to call_id */
     KC_OUT_TIMER,   /* arm `timer` for due_us (replacing an earlier one), or cancel it: due_us < 0 */
+    KC_OUT_EXPIRE_STARTED, /* the Expire event is in work: a new session may be made now. Until then
+                              every ZooKeeper request after KC_IN_SESSION_EXPIRED is answered with
+                              SESSION_EXPIRED (ZooKeeperClient: beforeInitializingSession blocks) */
+    KC_OUT_FATAL,   /* start-up failed, the process ends: text says why */
     /* notes */
     KC_OUT_QUEUE,   /* what: see enum kc_queue_what; event, event_id, depth, waited_us */
     KC_OUT_FLOW,    /* name (of the flow), row (of the step) begins */

@@ -92,6 +92,8 @@ struct wire_batch {
     int32_t controller_id;
     int32_t controller_epoch;
     uint64_t id;           /* 1.. within one life of one controller object */
+    uint32_t pins;         /* the controller's own: queued events about answers to it */
+    uint32_t unused;
 };
 
 struct wire_broker {
@@ -118,7 +120,7 @@ struct wire_record {
     int32_t zk_version;
     uint32_t row; /* the controller's own number of the partition; meaningless to others */
     uint32_t older; /* offset+1 of an earlier record of this partition and kind, 0 none; controller's */
-    uint32_t unused;
+    uint32_t unused[2]; /* 48 bytes in all: the sets behind it are 64-bit words */
     /* then uint64 to[set_words] (all but UPDATE_METADATA), uint64 flag[set_words] (isNew per broker
        for LEADER_AND_ISR, deletePartition per broker for STOP_REPLICA),
        then int32 ids: isr, replicas, adding, removing, offline; then topic NUL */

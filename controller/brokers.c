@@ -1,0 +1,818 @@
+/*
+ * Brokers come and go.
+ *
+ *   BrokerChange ─► list, read ─► new, bounced, dead (by id and by czxid, KAFKA-7235)
+ *        new      ─► start-up
+ *        bounced  ─► failure, then start-up
+ *        dead     ─► failure
+ *
+ *   failure: partitions without a live leader go Offline ─► elect ─► replicas go Offline (leave
+ * ISRs) ─► deletions of theirs fail ─► the others are told who lives
+ *
+ * Electing before shrinking saves an epoch: a clean election takes the dead out of the ISR in the
+ * same write. The other order would write leader -1 first and show it to everybody.
+ *
+ * Source: Kafka KafkaController.processBrokerChange, onBrokerStartup, onBrokerFailure,
+ * onReplicasBecomeOffline, processBrokerModification, processLogDirEventNotification,
+ * processLeaderAndIsrResponseReceived.
+ */
+#include "controller/state.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static enum kc_next if_active(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    return kc_is_active(c) ? KC_NEXT : KC_RETURN;
+}
+
+/* Makes the brokers with `flag` the group that the next flow is about; returns whether there is
+ * one. */
+static bool make_group(struct kc_controller *c, uint32_t flag)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        struct kc_broker *b = kc_broker(c, i);
+        b->flags &= ~(uint32_t)KC_BROKER_GROUP;
+        if ((b->flags & flag) != 0) {
+            b->flags |= KC_BROKER_GROUP;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static const char *group_text(struct kc_controller *c, char *out, size_t size)
+{
+    kc_text_brokers(c, out, size, ",", KC_BROKER_GROUP, KC_BROKER_GROUP);
+    return out;
+}
+
+bool kc_replica_of_group(struct kc_controller *c, uint32_t row, uint32_t broker, uint32_t arg)
+{
+    (void)row, (void)arg;
+    return kc_broker_is(c, broker, KC_BROKER_GROUP);
+}
+
+/* ---- BrokerChange ---- */
+
+static uint32_t change_of(const struct kc_controller *c, const struct kc_broker *b)
+{
+    bool was = (b->flags & KC_BROKER_LIVE) != 0;
+    bool is = (b->flags & KC_BROKER_READ) != 0;
+
+    if (was && is) {
+        bool epochs = sm_rule_on(&c->config.profile, SM_RULE_BROKER_EPOCHS);
+        return epochs && b->read_epoch > b->epoch ? KC_BROKER_BOUNCED : 0;
+    }
+    return is ? KC_BROKER_NEW : was ? KC_BROKER_DEAD : 0;
+}
+
+static void log_change(struct kc_controller *c)
+{
+    char added[1024], deleted[1024], bounced[1024], live[2048];
+
+    if (!kc_notes(c, KC_NOTE_LOG | KC_NOTE_LOG_TRACE)) {
+        return;
+    }
+    kc_text_brokers(c, added, sizeof added, ",", KC_BROKER_NEW, KC_BROKER_NEW);
+    kc_text_brokers(c, deleted, sizeof deleted, ",", KC_BROKER_DEAD, KC_BROKER_DEAD);
+    kc_text_brokers(c, bounced, sizeof bounced, ",", KC_BROKER_BOUNCED, KC_BROKER_BOUNCED);
+    kc_text_brokers(c, live, sizeof live, ",", KC_BROKER_READ, KC_BROKER_READ);
+    if (!sm_rule_on(&c->config.profile, SM_RULE_BROKER_EPOCHS)) {
+        kc_log(c, KC_INFO,
+               "[BrokerChangeListener on Controller %d]: Broker change listener fired for path "
+               "/brokers/ids with children %s",
+               c->config.broker.id, live);
+        kc_log(c, KC_INFO,
+               "[BrokerChangeListener on Controller %d]: Newly added brokers: %s, deleted brokers: "
+               "%s, all live brokers: %s",
+               c->config.broker.id, added, deleted, live);
+        return;
+    }
+    kc_log(
+        c, KC_INFO,
+        "[Controller id=%d] Newly added brokers: %s, deleted brokers: %s, bounced brokers: %s, all "
+        "live brokers: %s",
+        c->config.broker.id, added, deleted, bounced, live);
+}
+
+/* Senders change before anything is said: nothing queued for an old incarnation reaches the new. */
+static void change_channels(struct kc_controller *c)
+{
+    for (uint32_t n = 0; n < c->broker_count; n++) {
+        uint32_t i = kc_broker_ordered(c, n);
+        if (kc_broker_is(c, i, KC_BROKER_DEAD | KC_BROKER_BOUNCED)) {
+            kc_channel_close(c, i);
+        }
+        if (kc_broker_is(c, i, KC_BROKER_NEW | KC_BROKER_BOUNCED)) {
+            kc_channel_open(c, i);
+        }
+    }
+}
+
+static enum kc_next classify(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        struct kc_broker *b = kc_broker(c, i);
+        b->flags &= ~(uint32_t)(KC_BROKER_NEW | KC_BROKER_BOUNCED | KC_BROKER_DEAD);
+        b->flags |= change_of(c, b);
+    }
+    log_change(c);
+    change_channels(c);
+    return KC_NEXT;
+}
+
+static void set_live(struct kc_controller *c, uint32_t flag, bool live)
+{
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        struct kc_broker *b = kc_broker(c, i);
+        if ((b->flags & flag) == 0) {
+            continue;
+        }
+        b->flags &= ~(uint32_t)KC_BROKER_LIVE;
+        if (live) {
+            b->flags |= KC_BROKER_LIVE;
+            b->known = b->read;
+            b->epoch = b->read_epoch;
+        }
+    }
+    kc_note_live(c);
+}
+
+static enum kc_next start_new(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (make_group(c, KC_BROKER_NEW)) {
+        set_live(c, KC_BROKER_NEW, true);
+        kc_call(c, KC_FLOW_BROKER_STARTUP, 0);
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next fail_bounced(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (make_group(c, KC_BROKER_BOUNCED)) {
+        set_live(c, KC_BROKER_BOUNCED, false);
+        kc_call(c, KC_FLOW_BROKER_FAILURE, 0);
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next start_bounced(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (make_group(c, KC_BROKER_BOUNCED)) {
+        set_live(c, KC_BROKER_BOUNCED, true);
+        kc_call(c, KC_FLOW_BROKER_STARTUP, 0);
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next fail_dead(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (make_group(c, KC_BROKER_DEAD)) {
+        set_live(c, KC_BROKER_DEAD, false);
+        kc_call(c, KC_FLOW_BROKER_FAILURE, 0);
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next say_epochs(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (make_group(c, KC_BROKER_NEW | KC_BROKER_BOUNCED | KC_BROKER_DEAD)) {
+        kc_log_epochs(c, "Updated broker epochs cache");
+    }
+    return KC_NEXT;
+}
+
+static const struct kc_row broker_change_rows[] = {
+    {.name = "active?", .run = if_active},
+    {.name = "list brokers", .bulk = &kc_list_brokers},
+    {.name = "read brokers", .bulk = &kc_read_brokers},
+    {.name = "new, bounced, dead", .run = classify},
+    {.name = "new brokers", .run = start_new},
+    {.name = "bounced brokers fail", .run = fail_bounced},
+    {.name = "bounced brokers start", .run = start_bounced},
+    {.name = "dead brokers", .run = fail_dead},
+    {.name = "say epochs", .run = say_epochs},
+    {0},
+};
+const struct kc_flow_def kc_flow_BROKER_CHANGE = {.name = "BrokerChange",
+                                                  .rows = broker_change_rows};
+
+/* ---- onBrokerStartup: of the group ---- */
+
+static enum kc_next start_begin(struct kc_controller *c, struct kc_frame *f)
+{
+    char ids[1024];
+
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] New broker startup callback for %s", c->config.broker.id,
+           group_text(c, ids, sizeof ids));
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        if (kc_broker_is(c, i, KC_BROKER_GROUP)) {
+            kc_clear_offline_dirs(c, i);
+        }
+    }
+    return KC_NEXT;
+}
+
+static void address(struct kc_controller *c, uint32_t mask, uint32_t want)
+{
+    uint32_t n = 0;
+
+    for (uint32_t b = kc_broker_next(c, &n, mask, want); b != KC_NO_ROW;
+         b = kc_broker_next(c, &n, mask, want)) {
+        kc_batch_update_metadata_to(c, b);
+    }
+}
+
+/* The brokers that were there learn of the new ones, and nothing else. */
+static enum kc_next tell_existing(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (sm_rule_on(&c->config.profile, SM_RULE_METADATA_FIRST)) {
+        kc_batch_begin(c, KC_OWNER_CONTROLLER);
+        address(c, KC_BROKER_LIVE | KC_BROKER_GROUP, KC_BROKER_LIVE);
+        kc_batch_send(c);
+    }
+    return KC_NEXT;
+}
+
+/* The new ones are told of all partitions first; in 0.9 everybody is, in 0.8.2 only the new ones.
+ */
+static enum kc_next tell_new(struct kc_controller *c, struct kc_frame *f)
+{
+    bool all = !sm_rule_on(&c->config.profile, SM_RULE_METADATA_FIRST) &&
+               sm_rule_on(&c->config.profile, SM_RULE_METADATA_TO_ALL_ON_STARTUP);
+
+    if (!kc_batch_is_open(c)) {
+        kc_batch_begin(c, KC_OWNER_CONTROLLER);
+        address(c, KC_BROKER_LIVE | (all ? 0u : KC_BROKER_GROUP),
+                KC_BROKER_LIVE | (all ? 0u : KC_BROKER_GROUP));
+    }
+    while (f->cursor < c->partition_high) {
+        uint32_t row = f->cursor++;
+        if (kc_row_at(c, row)->topic != 0 && kc_has_leadership(c, row) && !kc_is_queued(c, row)) {
+            kc_batch_partition_metadata(c, row);
+            if (kc_worked(c)) {
+                return KC_YIELD;
+            }
+        }
+    }
+    kc_batch_send(c);
+    return KC_NEXT;
+}
+
+static enum kc_next start_replicas(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_replicas_select(c, kc_replica_of_group, 0);
+    kc_replicas_call(c, SM_REPLICA_ONLINE);
+    return KC_NEXT;
+}
+
+static enum kc_next trigger_online(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_call(c, KC_FLOW_TRIGGER_ONLINE, 0);
+    return KC_NEXT;
+}
+
+static bool targets_group(struct kc_controller *c, const struct sm_assignment *a)
+{
+    struct sm_list target = sm_assignment_target(a);
+
+    for (int32_t i = 0; i < target.count; i++) {
+        uint32_t broker = kc_broker_find(c, target.id[i]);
+        if (broker != KC_NO_ROW && kc_broker_is(c, broker, KC_BROKER_GROUP)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum kc_next resume_reassignments(struct kc_controller *c, struct kc_frame *f)
+{
+    for (uint32_t row = kc_set_next(c, KC_SET_REASSIGNING, f->cursor); row != KC_NO_ROW;
+         row = kc_set_next(c, KC_SET_REASSIGNING, row + 1)) {
+        struct sm_assignment a = kc_row_assignment(c, row);
+        f->cursor = row + 1;
+        if (targets_group(c, &a)) {
+            kc_reassign_call(c, row, &a);
+            return KC_STAY;
+        }
+    }
+    return KC_NEXT;
+}
+
+static bool topic_on_group(struct kc_controller *c, uint32_t topic)
+{
+    for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
+         row = kc_row_next_of(c, topic, row)) {
+        const struct kc_partition *p = kc_row_at(c, row);
+        for (uint32_t i = 0; i < p->replica_count; i++) {
+            if (kc_broker_is(c, kc_replicas(c, p)[i], KC_BROKER_GROUP)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static enum kc_next resume_deletions(struct kc_controller *c, struct kc_frame *f)
+{
+    bool any = false;
+
+    (void)f;
+    for (uint32_t t = 0; t < c->topic_count; t++) {
+        if ((kc_topic(c, t)->flags & KC_TOPIC_QUEUED) != 0 && topic_on_group(c, t)) {
+            kc_mark_topic(c, t, KC_TOPIC_INELIGIBLE, false);
+            any = true;
+        }
+    }
+    if (any) {
+        kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
+    }
+    return KC_NEXT;
+}
+
+static const struct kc_row startup_rows[] = {
+    {.name = "begin", .run = start_begin},
+    {.name = "tell the existing brokers", .run = tell_existing},
+    {.name = "tell the new brokers", .run = tell_new},
+    {.name = "replicas go Online", .run = start_replicas},
+    {.name = "elect", .run = trigger_online},
+    {.name = "resume reassignments", .run = resume_reassignments},
+    {.name = "resume deletions", .run = resume_deletions},
+    {.name = "arm brokers", .bulk = &kc_arm_brokers},
+    {0},
+};
+const struct kc_flow_def kc_flow_BROKER_STARTUP = {.name = "onBrokerStartup", .rows = startup_rows};
+
+/* ---- onBrokerFailure: of the group ---- */
+
+static enum kc_next fail_begin(struct kc_controller *c, struct kc_frame *f)
+{
+    char ids[1024];
+
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Broker failure callback for %s", c->config.broker.id,
+           group_text(c, ids, sizeof ids));
+    kc_text_brokers(c, ids, sizeof ids, ",", KC_BROKER_GROUP | KC_BROKER_SHUTTING_DOWN,
+                    KC_BROKER_GROUP | KC_BROKER_SHUTTING_DOWN);
+    if (ids[0] != '\0') {
+        kc_log(c, KC_INFO, "[Controller id=%d] Removed %s from list of shutting down brokers.",
+               c->config.broker.id, ids);
+    }
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        if (kc_broker_is(c, i, KC_BROKER_GROUP)) {
+            kc_clear_offline_dirs(c, i);
+            kc_broker(c, i)->flags &= ~(uint32_t)KC_BROKER_SHUTTING_DOWN;
+        }
+    }
+    kc_call(c, KC_FLOW_REPLICAS_OFFLINE, 0);
+    return KC_NEXT;
+}
+
+static enum kc_next fail_end(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        if (kc_broker_is(c, i, KC_BROKER_GROUP)) {
+            kc_broker(c, i)->flags &= ~(uint32_t)KC_BROKER_MODIFICATIONS;
+        }
+    }
+    return KC_NEXT;
+}
+
+static const struct kc_row failure_rows[] = {
+    {.name = "begin", .run = fail_begin}, {.name = "forget handlers", .run = fail_end}, {0}};
+const struct kc_flow_def kc_flow_BROKER_FAILURE = {.name = "onBrokerFailure", .rows = failure_rows};
+
+/* ---- onReplicasBecomeOffline: arg 0 those on the group, 1 those of KC_SET_LISTED on broker
+ * `value` ---- */
+
+static bool became_offline(struct kc_controller *c, uint32_t row, uint32_t broker, uint32_t arg)
+{
+    uint32_t of = arg >> 2; /* 0: the group, else broker + 1 */
+    bool queued = (arg & 1) != 0;
+
+    if (kc_is_queued(c, row) != queued) {
+        return false;
+    }
+    return of == 0 ? kc_broker_is(c, broker, KC_BROKER_GROUP) : broker == of - 1;
+}
+
+static uint32_t offline_arg(const struct kc_frame *f, bool queued)
+{
+    return (f->arg == 0 ? 0 : (uint32_t)(f->value + 1) << 2) | queued;
+}
+
+static void select_offline(struct kc_controller *c, const struct kc_frame *f, bool queued)
+{
+    if (f->arg == 0) {
+        kc_replicas_select(c, became_offline, offline_arg(f, queued));
+    } else {
+        kc_replicas_select_in(c, KC_SET_GIVEN, became_offline, offline_arg(f, queued));
+    }
+}
+
+/* Over the whole context, not only the newly offline: that is Kafka's rule, and KAFKA-13225's root.
+ */
+static bool lost_its_leader(struct kc_controller *c, uint32_t row)
+{
+    if (kc_row_at(c, row)->topic == 0 || !kc_has_leadership(c, row) || kc_is_queued(c, row)) {
+        return false;
+    }
+    int32_t leader = kc_row_at(c, row)->leader;
+    if (sm_rule_on(&c->config.profile, SM_RULE_BATCHED_CHANGES)) {
+        return leader < 0 || !kc_is_online_id(c, row, leader);
+    }
+    uint32_t broker = leader < 0 ? KC_NO_ROW : kc_broker_find(c, leader);
+    return broker != KC_NO_ROW && kc_broker_is(c, broker, KC_BROKER_GROUP);
+}
+
+static enum kc_next partitions_offline(struct kc_controller *c, struct kc_frame *f)
+{
+    if (f->cursor == 0) {
+        kc_set_clear(c, KC_SET_WORK);
+    }
+    while (f->cursor < c->partition_high) {
+        uint32_t row = f->cursor++;
+        if (lost_its_leader(c, row)) {
+            kc_set_add(c, KC_SET_WORK, row);
+            f->arg2 = 1;
+        }
+    }
+    kc_partitions_call(c, SM_PARTITION_OFFLINE, SM_STRATEGY_NONE, false);
+    return KC_NEXT;
+}
+
+static enum kc_next replicas_offline(struct kc_controller *c, struct kc_frame *f)
+{
+    select_offline(c, f, false);
+    kc_replicas_call(c, SM_REPLICA_OFFLINE);
+    return KC_NEXT;
+}
+
+static void mark_topics_of_work(struct kc_controller *c)
+{
+    uint32_t count = kc_work_start(c)[c->call.group_count];
+
+    for (uint32_t i = 0; i < count; i++) {
+        kc_topic(c, kc_row_at(c, kc_work_rows(c)[i])->topic - 1)->flags |= KC_TOPIC_MARKED;
+    }
+}
+
+static enum kc_next deletions_fail(struct kc_controller *c, struct kc_frame *f)
+{
+    select_offline(c, f, true);
+    if (!kc_replicas_are_none(c)) {
+        mark_topics_of_work(c);
+        kc_call(c, KC_FLOW_FAIL_DELETION, 0);
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next tell_survivors(struct kc_controller *c, struct kc_frame *f)
+{
+    const struct sm_profile *p = &c->config.profile;
+
+    if (!sm_rule_on(p, SM_RULE_METADATA_ON_FAILURE) ||
+        (f->arg2 != 0 && (sm_defect_on(p, SM_DEFECT_METADATA_SKIPPED) ||
+                          !sm_rule_on(p, SM_RULE_BATCHED_CHANGES)))) {
+        return KC_NEXT;
+    }
+    if (sm_rule_on(p, SM_RULE_EMPTY_METADATA_IS_NONE)) {
+        kc_send_live_brokers(c);
+    } else {
+        kc_call(c, KC_FLOW_TELL_ALL, 0);
+    }
+    return KC_NEXT;
+}
+
+static const struct kc_row offline_rows[] = {
+    {.name = "partitions without live leader go Offline", .run = partitions_offline},
+    {.name = "elect", .run = trigger_online},
+    {.name = "replicas go Offline", .run = replicas_offline},
+    {.name = "deletions fail", .run = deletions_fail},
+    {.name = "tell who lives", .run = tell_survivors},
+    {0},
+};
+const struct kc_flow_def kc_flow_REPLICAS_OFFLINE = {.name = "onReplicasBecomeOffline",
+                                                     .rows = offline_rows};
+
+/* ---- BrokerModifications ---- */
+
+static bool select_modified(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    s->row = kc_broker_find(c, c->event.broker_id);
+    return kc_is_active(c) && s->row != KC_NO_ROW && f->cursor++ == 0;
+}
+
+static bool ask_modified(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                         struct kc_ask *ask)
+{
+    kc_broker(c, s->row)->flags &= ~(uint32_t)KC_BROKER_READ;
+    return kc_read_brokers.ask(c, f, s, ask);
+}
+
+static enum kc_slot_next answer_modified(struct kc_controller *c, struct kc_frame *f,
+                                         struct kc_slot *s, int32_t err,
+                                         const struct wire_zk_result_view *r)
+{
+    return kc_read_brokers.answer(c, f, s, err, r);
+}
+
+static const struct kc_bulk read_modified = {
+    .select = select_modified, .ask = ask_modified, .answer = answer_modified};
+
+static enum kc_next modified(struct kc_controller *c, struct kc_frame *f)
+{
+    uint32_t index = kc_broker_find(c, c->event.broker_id);
+
+    (void)f;
+    if (!kc_is_active(c) || index == KC_NO_ROW) {
+        return KC_NEXT;
+    }
+    struct kc_broker *b = kc_broker(c, index);
+    uint32_t both = KC_BROKER_LIVE | KC_BROKER_READ;
+    if ((b->flags & both) != both ||
+        (b->read.endpoint_count == b->known.endpoint_count &&
+         memcmp(b->read.endpoint, b->known.endpoint, sizeof b->read.endpoint) == 0)) {
+        return KC_NEXT; /* a rack that changed alone is ignored */
+    }
+    b->known = b->read;
+    kc_log(c, KC_INFO, "[Controller id=%d] Broker info update callback for %d", c->config.broker.id,
+           b->id);
+    kc_send_live_brokers(c);
+    return KC_NEXT;
+}
+
+static const struct kc_row modifications_rows[] = {
+    {.name = "read broker", .bulk = &read_modified}, {.name = "tell all", .run = modified}, {0}};
+const struct kc_flow_def kc_flow_BROKER_MODIFICATIONS = {.name = "BrokerModifications",
+                                                         .rows = modifications_rows};
+
+/* ---- LogDirEventNotification: probe with LeaderAndIsr, the answers tell which replicas are gone
+ * ---- */
+
+static bool ask_log_dir_event(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                              struct kc_ask *ask)
+{
+    (void)f;
+    ask->opcode = WIRE_ZK_GET_DATA;
+    sm_path_child(ask->path, SM_PATH_LOG_DIR_EVENT, kc_slot_name(c, s));
+    return true;
+}
+
+static enum kc_slot_next answer_log_dir_event(struct kc_controller *c, struct kc_frame *f,
+                                              struct kc_slot *s, int32_t err,
+                                              const struct wire_zk_result_view *r)
+{
+    int32_t id;
+
+    (void)f, (void)s;
+    if (err == WIRE_ZK_NO_NODE) {
+        return KC_SLOT_DONE;
+    }
+    if (err != WIRE_ZK_OK) {
+        return kc_slot_throw(c, err);
+    }
+    if (sm_znode_decode_log_dir_event((const char *)r->data, r->result->data_size, &id) ==
+        SM_ERR_OK) {
+        uint32_t broker = kc_broker_find(c, id);
+        if (broker != KC_NO_ROW) {
+            kc_broker(c, broker)->flags |= KC_BROKER_GROUP;
+        }
+    }
+    return KC_SLOT_DONE;
+}
+
+static const struct kc_bulk read_log_dir_events = {
+    .select = kc_select_name, .ask = ask_log_dir_event, .answer = answer_log_dir_event};
+
+static enum kc_next no_group(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    make_group(c, 0);
+    return KC_NEXT;
+}
+
+static enum kc_next probe(struct kc_controller *c, struct kc_frame *f)
+{
+    char ids[1024];
+
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Handling log directory failure for brokers %s",
+           c->config.broker.id, group_text(c, ids, sizeof ids));
+    kc_replicas_select(c, kc_replica_of_group, 0);
+    kc_replicas_call(c, SM_REPLICA_ONLINE);
+    return KC_NEXT;
+}
+
+enum { LOG_DIR_DELETE = 5 };
+
+/* The notifications are deleted whatever happened; then the error goes on. */
+static enum kc_catch delete_anyway(struct kc_controller *c, struct kc_frame *f)
+{
+    if (f->row < 3 || f->row >= LOG_DIR_DELETE) {
+        return KC_RETHROW;
+    }
+    f->value = c->error;
+    f->row = LOG_DIR_DELETE;
+    f->phase = 0;
+    f->cursor = 0;
+    return KC_RESUME;
+}
+
+static enum kc_next rethrow(struct kc_controller *c, struct kc_frame *f)
+{
+    if (f->value != SM_ERR_OK) {
+        c->error = f->value;
+        return KC_THROW;
+    }
+    return KC_NEXT;
+}
+
+static const struct kc_row log_dir_rows[] = {
+    {.name = "active?", .run = if_active},
+    {.name = "begin", .run = no_group},
+    {.name = "list log dir events", .bulk = &kc_list_log_dir_events},
+    {.name = "read log dir events", .bulk = &read_log_dir_events},
+    {.name = "probe", .run = probe},
+    [LOG_DIR_DELETE] = {.name = "delete log dir events", .bulk = &kc_delete_log_dir_events},
+    {.name = "rethrow", .run = rethrow},
+    {0},
+};
+const struct kc_flow_def kc_flow_LOG_DIR_EVENT = {
+    .name = "LogDirEventNotification", .rows = log_dir_rows, .on_error = delete_anyway};
+
+/* ---- LeaderAndIsrResponseReceived ---- */
+
+/* Gives the error of one record of an answered request. Items ascend by record. */
+static int32_t error_of(const struct wire_answer_item *items, uint32_t count, uint32_t *at,
+                        uint32_t record, int32_t otherwise)
+{
+    while (*at < count && items[*at].record < record) {
+        (*at)++;
+    }
+    return *at < count && items[*at].record == record ? items[*at].error : otherwise;
+}
+
+/* A replica answered KAFKA_STORAGE_ERROR is on an offline directory; NONE takes it back. */
+static void note_dirs(struct kc_controller *c, uint32_t broker)
+{
+    const struct wire_answer_item *items = kc_event_bytes(c, &c->event);
+    uint32_t count = c->event.bytes_size / (uint32_t)sizeof *items;
+    struct wire_record_view v = {0};
+    uint32_t at = 0;
+
+    while (wire_batch_next_for(kc_batch_at(c, c->event.batch), WIRE_RECORD_LEADER_AND_ISR, broker,
+                               &v)) {
+        int32_t error = error_of(items, count, &at, v.offset, c->event.partition_error);
+        uint32_t row = kc_row_named(c, v.topic, v.record->partition);
+        if (row == KC_NO_ROW) {
+            continue;
+        }
+        if (error == WIRE_ERROR_KAFKA_STORAGE_ERROR && !kc_is_offline_dir(c, row, broker)) {
+            kc_set_add(c, KC_SET_GIVEN, row);
+            kc_put_offline_dir(c, row, broker, true);
+        } else if (error == WIRE_ERROR_NONE) {
+            kc_put_offline_dir(c, row, broker, false);
+        }
+    }
+}
+
+static bool may_concern_dirs(const struct kc_controller *c, uint32_t broker)
+{
+    return c->event.bytes_size > 0 || c->event.partition_error == WIRE_ERROR_KAFKA_STORAGE_ERROR ||
+           kc_broker_is(c, broker, KC_BROKER_OFFLINE_DIRS);
+}
+
+static enum kc_next leader_and_isr_answered(struct kc_controller *c, struct kc_frame *f)
+{
+    uint32_t broker = kc_broker_find(c, c->event.broker_id);
+
+    (void)f;
+    if (!kc_is_active(c) || broker == KC_NO_ROW) {
+        return KC_RETURN;
+    }
+    if (c->event.error != WIRE_ERROR_NONE) {
+        kc_state_log(c, KC_ERROR, "Received error %s in LeaderAndIsr response from broker %d",
+                     wire_error_name(c->event.error), c->event.broker_id);
+        return KC_RETURN;
+    }
+    if (!may_concern_dirs(c, broker)) {
+        return KC_RETURN;
+    }
+    kc_set_clear(c, KC_SET_GIVEN);
+    note_dirs(c, broker);
+    if (kc_set_is_empty(c, KC_SET_GIVEN)) {
+        return KC_RETURN;
+    }
+    kc_log_offline_dirs(c, broker);
+    kc_call(c, KC_FLOW_REPLICAS_OFFLINE, 1)->value = (int32_t)broker;
+    return KC_NEXT;
+}
+
+static const struct kc_row leader_and_isr_rows[] = {
+    {.name = "answered", .run = leader_and_isr_answered}, {0}};
+const struct kc_flow_def kc_flow_LEADER_AND_ISR_RESPONSE = {.name = "LeaderAndIsrResponseReceived",
+                                                            .rows = leader_and_isr_rows};
+
+static enum kc_next update_metadata_answered(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (kc_is_active(c) && c->event.error != WIRE_ERROR_NONE) {
+        kc_state_log(c, KC_ERROR, "Received error %s in UpdateMetadata response from broker %d",
+                     wire_error_name(c->event.error), c->event.broker_id);
+    }
+    return KC_NEXT;
+}
+
+static const struct kc_row update_metadata_rows[] = {
+    {.name = "answered", .run = update_metadata_answered}, {0}};
+const struct kc_flow_def kc_flow_UPDATE_METADATA_RESPONSE = {
+    .name = "UpdateMetadataResponseReceived", .rows = update_metadata_rows};
+
+/* ---- TopicDeletionStopReplicaResponseReceived ---- */
+
+/* KC_SET_LISTED: replicas in error, KC_SET_GIVEN: deleted ones. */
+static enum kc_next stop_replica_answered(struct kc_controller *c, struct kc_frame *f)
+{
+    const struct wire_answer_item *items = kc_event_bytes(c, &c->event);
+    uint32_t count = c->event.bytes_size / (uint32_t)sizeof *items;
+    uint32_t broker = kc_broker_find(c, c->event.broker_id);
+    struct wire_record_view v = {0};
+    uint32_t at = 0;
+
+    if (!kc_is_active(c) || broker == KC_NO_ROW) {
+        return KC_RETURN;
+    }
+    kc_set_clear(c, KC_SET_LISTED);
+    kc_set_clear(c, KC_SET_GIVEN);
+    while (
+        wire_batch_next_for(kc_batch_at(c, c->event.batch), WIRE_RECORD_STOP_REPLICA, broker, &v)) {
+        int32_t error = error_of(items, count, &at, v.offset, c->event.partition_error);
+        uint32_t row = kc_row_named(c, v.topic, v.record->partition);
+        bool deleted = (v.flag[broker / 64] >> broker % 64 & 1) != 0;
+        if (row != KC_NO_ROW && deleted &&
+            (kc_topic(c, kc_row_at(c, row)->topic - 1)->flags & KC_TOPIC_STARTED) != 0) {
+            kc_set_add(c, error == WIRE_ERROR_NONE ? KC_SET_GIVEN : KC_SET_LISTED, row);
+        }
+    }
+    f->value = (int32_t)broker;
+    return KC_NEXT;
+}
+
+static bool is_queued_on(struct kc_controller *c, uint32_t row, uint32_t broker, uint32_t arg)
+{
+    return broker == arg && kc_is_queued(c, row);
+}
+
+static enum kc_next fail_in_error(struct kc_controller *c, struct kc_frame *f)
+{
+    kc_replicas_select_in(c, KC_SET_LISTED, is_queued_on, (uint32_t)f->value);
+    if (!kc_replicas_are_none(c)) {
+        mark_topics_of_work(c);
+        kc_call(c, KC_FLOW_FAIL_DELETION, 0);
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next complete_deleted(struct kc_controller *c, struct kc_frame *f)
+{
+    if (kc_set_is_empty(c, KC_SET_GIVEN)) {
+        return KC_RETURN;
+    }
+    kc_replicas_select_in(c, KC_SET_GIVEN, is_queued_on, (uint32_t)f->value);
+    kc_replicas_call(c, SM_REPLICA_DELETION_SUCCESSFUL);
+    return KC_NEXT;
+}
+
+static enum kc_next resume(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
+    return KC_NEXT;
+}
+
+static const struct kc_row stop_replica_rows[] = {
+    {.name = "answered", .run = stop_replica_answered},
+    {.name = "those in error fail", .run = fail_in_error},
+    {.name = "the others are deleted", .run = complete_deleted},
+    {.name = "resume deletions", .run = resume},
+    {0},
+};
+const struct kc_flow_def kc_flow_STOP_REPLICA_RESPONSE = {
+    .name = "TopicDeletionStopReplicaResponseReceived", .rows = stop_replica_rows};

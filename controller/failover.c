@@ -1,0 +1,935 @@
+/*
+ * Becoming the controller: read everything, tell everybody, pick up what was left half-way.
+ *
+ *    1  /feature                        9  UpdateMetadata: who lives (before any LeaderAndIsr)
+ *    2  handlers                       10  replica machine: the living Online, then the dead
+ * Offline 3  arm admin znodes               11  partition machine: elect for what has no live
+ * leader 4  drop log-dir notifications     12  reassignments 5  drop ISR notifications         13
+ * topic deletion 6  brokers, topics, states        14  preferred elections asked for by znode 7
+ * deletions asked for            15  rebalance timer 8  topic deletion manager
+ *
+ * Dropping the ISR notifications before reading the states loses nothing: the states say it all.
+ * Who lives goes first, for a broker that gets LeaderAndIsr naming a leader it has never heard of
+ * creates the log and starts no fetcher (KAFKA-4443). The replica machine comes before the
+ * partition machine, so that a partition whose leader has died gets two epochs here and one in an
+ * ordinary broker failure. Before 0.10.2 the metadata went last (SM_RULE_METADATA_FIRST off).
+ *
+ * Source: Kafka KafkaController.onControllerFailover, initializeControllerContext.
+ */
+#include "controller/state.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- names ---- */
+
+bool kc_select_name(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    if (f->cursor >= c->scratch_names_size) {
+        return false;
+    }
+    s->item = c->scratch_names + f->cursor;
+    f->cursor += (uint32_t)strlen((const char *)kc_scratch(c) + s->item) + 1;
+    return true;
+}
+
+const char *kc_slot_name(const struct kc_controller *c, const struct kc_slot *s)
+{
+    return (const char *)kc_scratch(c) + s->item;
+}
+
+enum kc_slot_next kc_answer_names(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                                  int32_t err, const struct wire_zk_result_view *r)
+{
+    (void)f, (void)s;
+    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
+        return kc_slot_throw(c, err);
+    }
+    kc_keep_names(c, err == WIRE_ZK_OK ? r : NULL);
+    return KC_SLOT_DONE;
+}
+
+enum kc_slot_next kc_answer_deleted(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                                    int32_t err, const struct wire_zk_result_view *r)
+{
+    (void)f, (void)s, (void)r;
+    return err == WIRE_ZK_OK || err == WIRE_ZK_NO_NODE ? KC_SLOT_DONE : kc_slot_throw(c, err);
+}
+
+static bool ask_list(struct kc_ask *ask, const char *path)
+{
+    kc_ask_path(ask, WIRE_ZK_GET_CHILDREN, path);
+    ask->watch = 1;
+    return true;
+}
+
+static bool ask_delete_child(struct kc_controller *c, struct kc_slot *s, struct kc_ask *ask,
+                             const char *parent)
+{
+    char path[SM_PATH_MAX];
+
+    sm_path_child(path, parent, kc_slot_name(c, s));
+    kc_ask_write(ask, WIRE_ZK_DELETE, path, NULL, 0, WIRE_ZK_ANY_VERSION);
+    return true;
+}
+
+/* One pair of bulks a folder: list it (arming its child watch), delete what was listed. */
+#define LISTING(name, path)                                                                        \
+    static bool ask_list_##name(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,    \
+                                struct kc_ask *ask)                                                \
+    {                                                                                              \
+        (void)c, (void)f, (void)s;                                                                 \
+        return ask_list(ask, (path));                                                              \
+    }                                                                                              \
+    static bool ask_delete_##name(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,  \
+                                  struct kc_ask *ask)                                              \
+    {                                                                                              \
+        (void)f;                                                                                   \
+        return ask_delete_child(c, s, ask, (path));                                                \
+    }                                                                                              \
+    const struct kc_bulk kc_list_##name = {                                                        \
+        .select = kc_select_once, .ask = ask_list_##name, .answer = kc_answer_names};              \
+    const struct kc_bulk kc_delete_##name = {                                                      \
+        .select = kc_select_name, .ask = ask_delete_##name, .answer = kc_answer_deleted}
+
+LISTING(isr_changes, SM_PATH_ISR_NOTIFICATION);
+LISTING(log_dir_events, SM_PATH_LOG_DIR_EVENT);
+
+/* ---- 1: /feature ---- */
+
+static bool is_current(const struct kc_controller *c)
+{
+    return sm_rule_on(&c->config.profile, SM_RULE_FENCED_WRITES);
+}
+
+static bool select_feature(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    return is_current(c) && kc_select_once(c, f, s);
+}
+
+enum { FEATURE_READ, FEATURE_CREATE, FEATURE_SET };
+
+static bool ask_feature(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                        struct kc_ask *ask)
+{
+    (void)c, (void)f;
+    if (s->stage == FEATURE_READ) {
+        kc_ask_path(ask, WIRE_ZK_GET_DATA, SM_PATH_FEATURE);
+        return true;
+    }
+    kc_ask_write(ask, s->stage == FEATURE_CREATE ? WIRE_ZK_CREATE : WIRE_ZK_SET_DATA,
+                 SM_PATH_FEATURE, ask->small,
+                 (uint32_t)sm_znode_encode_feature(ask->small, KC_SMALL_MAX, 0),
+                 WIRE_ZK_ANY_VERSION);
+    ask->fenced = 0;
+    return true;
+}
+
+static enum kc_slot_next answer_feature(struct kc_controller *c, struct kc_frame *f,
+                                        struct kc_slot *s, int32_t err,
+                                        const struct wire_zk_result_view *r)
+{
+    int32_t status = 0;
+
+    (void)f;
+    if (s->stage != FEATURE_READ) {
+        return err == WIRE_ZK_OK ? KC_SLOT_DONE : kc_slot_throw(c, err);
+    }
+    if (err == WIRE_ZK_NO_NODE) {
+        kc_log(c, KC_INFO,
+               "[Controller id=%d] Creating FeatureZNode at path: /feature with contents: "
+               "FeatureZNode(Disabled,Features{})",
+               c->config.broker.id);
+        s->stage = FEATURE_CREATE;
+        return KC_SLOT_ASK;
+    }
+    if (err != WIRE_ZK_OK) {
+        return kc_slot_throw(c, err);
+    }
+    if (sm_znode_decode_feature((const char *)r->data, r->result->data_size, &status) !=
+            SM_ERR_OK ||
+        status != 0) {
+        s->stage = FEATURE_SET;
+        return KC_SLOT_ASK;
+    }
+    return KC_SLOT_DONE;
+}
+
+static const struct kc_bulk set_up_feature = {
+    .select = select_feature, .ask = ask_feature, .answer = answer_feature};
+
+/* ---- 2, 3: handlers and admin znodes ---- */
+
+static enum kc_next register_handlers(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Registering handlers", c->config.broker.id);
+    c->handlers |= KC_HANDLER_BROKERS | KC_HANDLER_TOPICS | KC_HANDLER_DELETIONS |
+                   KC_HANDLER_PREFERRED | KC_HANDLER_REASSIGN;
+    c->handlers |= is_current(c) ? KC_HANDLER_LOG_DIRS : 0u;
+    c->handlers |= sm_rule_on(&c->config.profile, SM_RULE_ISR_NOTIFICATION) ? KC_HANDLER_ISR : 0u;
+    return KC_NEXT;
+}
+
+static bool select_admin(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    (void)c;
+    s->item = f->cursor;
+    return f->cursor++ < 2;
+}
+
+static bool ask_admin(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                      struct kc_ask *ask)
+{
+    (void)c, (void)f;
+    kc_ask_path(ask, WIRE_ZK_EXISTS, s->item == 0 ? SM_PATH_PREFERRED : SM_PATH_REASSIGN);
+    ask->watch = 1;
+    return true;
+}
+
+static const struct kc_bulk arm_admin = {
+    .select = select_admin, .ask = ask_admin, .answer = kc_answer_deleted};
+
+static enum kc_next say_log_dirs(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Deleting log dir event notifications",
+           c->config.broker.id);
+    return KC_NEXT;
+}
+
+static enum kc_next say_isr(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Deleting isr change notifications", c->config.broker.id);
+    return KC_NEXT;
+}
+
+static enum kc_next say_context(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Initializing controller context", c->config.broker.id);
+    return KC_NEXT;
+}
+
+/* ---- 6a: brokers ---- */
+
+static bool ask_list_brokers(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                             struct kc_ask *ask)
+{
+    (void)c, (void)f, (void)s;
+    return ask_list(ask, SM_PATH_BROKER_IDS);
+}
+
+static bool parse_id(const char *name, int32_t *id)
+{
+    int64_t value = 0;
+
+    if (*name == '\0') {
+        return false;
+    }
+    for (; *name >= '0' && *name <= '9'; name++) {
+        value = value * 10 + (*name - '0');
+        if (value > INT32_MAX) {
+            return false;
+        }
+    }
+    *id = (int32_t)value;
+    return *name == '\0';
+}
+
+static enum kc_slot_next answer_list_brokers(struct kc_controller *c, struct kc_frame *f,
+                                             struct kc_slot *s, int32_t err,
+                                             const struct wire_zk_result_view *r)
+{
+    const char *name = NULL;
+    int32_t id;
+
+    (void)f, (void)s;
+    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
+        return kc_slot_throw(c, err);
+    }
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        kc_broker(c, i)->flags &= ~(uint32_t)(KC_BROKER_SEEN | KC_BROKER_READ);
+    }
+    while (err == WIRE_ZK_OK && (name = wire_zk_name_next(r, name)) != NULL) {
+        if (parse_id(name, &id)) {
+            kc_broker(c, kc_broker_intern(c, id))->flags |= KC_BROKER_SEEN;
+        }
+    }
+    return KC_SLOT_DONE;
+}
+
+static bool select_seen(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    s->row = kc_broker_next(c, &f->cursor, KC_BROKER_SEEN, KC_BROKER_SEEN);
+    return s->row != KC_NO_ROW;
+}
+
+static bool ask_read_broker(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                            struct kc_ask *ask)
+{
+    (void)f;
+    ask->opcode = WIRE_ZK_GET_DATA;
+    ask->watch = kc_broker_is(c, s->row, KC_BROKER_MODIFICATIONS);
+    sm_path_broker(ask->path, kc_broker(c, s->row)->id);
+    return true;
+}
+
+/* A broker that went between listing and reading is left out, as in getAllBrokerAndEpochsInCluster.
+ */
+static enum kc_slot_next answer_read_broker(struct kc_controller *c, struct kc_frame *f,
+                                            struct kc_slot *s, int32_t err,
+                                            const struct wire_zk_result_view *r)
+{
+    struct kc_broker *b = kc_broker(c, s->row);
+
+    (void)f;
+    if (err == WIRE_ZK_NO_NODE) {
+        return KC_SLOT_DONE;
+    }
+    if (err != WIRE_ZK_OK) {
+        return kc_slot_throw(c, err);
+    }
+    if (sm_znode_decode_broker((const char *)r->data, r->result->data_size, b->id, &b->read) !=
+        SM_ERR_OK) {
+        kc_throw(c, SM_ERR_SYNTAX,
+                 "org.apache.kafka.common.KafkaException: Failed to parse the broker info from "
+                 "zookeeper: /brokers/ids/%d",
+                 b->id);
+        return KC_SLOT_FAIL;
+    }
+    b->read_epoch = r->result->stat.czxid;
+    b->flags |= KC_BROKER_READ;
+    return KC_SLOT_DONE;
+}
+
+const struct kc_bulk kc_list_brokers = {.select = kc_select_once,
+                                        .ask = ask_list_brokers,
+                                        .answer = answer_list_brokers,
+                                        .needs = kc_needs_broker_names};
+const struct kc_bulk kc_read_brokers = {
+    .select = select_seen, .ask = ask_read_broker, .answer = answer_read_broker};
+
+static enum kc_next set_live_brokers(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        struct kc_broker *b = kc_broker(c, i);
+        bool live = (b->flags & KC_BROKER_READ) != 0;
+        b->flags &= ~(uint32_t)(KC_BROKER_LIVE | KC_BROKER_SHUTTING_DOWN);
+        b->flags |= live ? KC_BROKER_LIVE : 0u;
+        b->known = b->read;
+        b->epoch = b->read_epoch;
+    }
+    kc_note_live(c);
+    kc_log_epochs(c, "Initialized broker epochs cache");
+    return KC_NEXT;
+}
+
+/* ---- 6b–d: topics ---- */
+
+static bool ask_list_topics(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                            struct kc_ask *ask)
+{
+    (void)c, (void)f, (void)s;
+    return ask_list(ask, SM_PATH_TOPICS);
+}
+
+/* Marks what is listed SEEN and what was not known NEW; removing the others is the caller's. */
+static enum kc_slot_next answer_list_topics(struct kc_controller *c, struct kc_frame *f,
+                                            struct kc_slot *s, int32_t err,
+                                            const struct wire_zk_result_view *r)
+{
+    const char *name = NULL;
+
+    (void)f, (void)s;
+    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
+        return kc_slot_throw(c, err);
+    }
+    for (uint32_t i = 0; i < c->topic_count; i++) {
+        kc_topic(c, i)->flags &= ~(uint32_t)(KC_TOPIC_SEEN | KC_TOPIC_NEW);
+    }
+    while (err == WIRE_ZK_OK && (name = wire_zk_name_next(r, name)) != NULL) {
+        struct kc_topic *t = kc_topic(c, kc_topic_intern(c, name));
+        t->flags |= KC_TOPIC_SEEN;
+        t->flags |= (t->flags & KC_TOPIC_EXISTS) == 0 ? KC_TOPIC_NEW : 0u;
+    }
+    return KC_SLOT_DONE;
+}
+
+const struct kc_bulk kc_list_topics = {.select = kc_select_once,
+                                       .ask = ask_list_topics,
+                                       .answer = answer_list_topics,
+                                       .needs = kc_needs_topic_names};
+
+static bool select_new_topic(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    for (; f->cursor < c->topic_count; f->cursor++) {
+        const struct kc_topic *t = kc_topic(c, f->cursor);
+        if (t->used && (t->flags & KC_TOPIC_NEW) != 0) {
+            s->row = f->cursor++;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool ask_read_topic(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                           struct kc_ask *ask)
+{
+    struct kc_topic *t = kc_topic(c, s->row);
+
+    (void)f;
+    ask->opcode = WIRE_ZK_GET_DATA;
+    ask->watch = 1;
+    sm_path_topic(ask->path, kc_topic_name(t));
+    t->flags |= KC_TOPIC_HANDLER;
+    kc_mark_topic(c, s->row, KC_TOPIC_EXISTS, true);
+    return true;
+}
+
+/* arg 1: at failover, where a reassignment found in a topic goes on; 0: for a new topic, where
+   Kafka takes adding and removing over and forgets that they mean a reassignment. */
+static enum kc_slot_next answer_read_topic(struct kc_controller *c, struct kc_frame *f,
+                                           struct kc_slot *s, int32_t err,
+                                           const struct wire_zk_result_view *r)
+{
+    struct sm_topic_reader reader;
+    struct sm_assignment a;
+    int32_t partition;
+
+    if (err == WIRE_ZK_NO_NODE) {
+        return KC_SLOT_DONE;
+    }
+    if (err != WIRE_ZK_OK) {
+        return kc_slot_throw(c, err);
+    }
+    if (sm_topic_open(&reader, (const char *)r->data, r->result->data_size) != SM_ERR_OK) {
+        return KC_SLOT_DONE; /* Kafka reads what it cannot parse as no partitions */
+    }
+    if (reader.has_topic_id) {
+        kc_topic(c, s->row)->flags |= KC_TOPIC_HAS_ID;
+        memcpy(kc_topic(c, s->row)->id, reader.topic_id, 16);
+    }
+    while (sm_topic_next(&reader, &partition, &a)) {
+        uint32_t row = kc_row_intern(c, s->row, partition);
+        kc_put_assignment(c, row, &a);
+        kc_set_add(c, KC_SET_LISTED, row);
+        if (f->arg2 == 1 && sm_assignment_is_being_reassigned(&a)) {
+            kc_set_add(c, KC_SET_REASSIGNING, row);
+        }
+    }
+    return KC_SLOT_DONE;
+}
+
+const struct kc_bulk kc_read_topics = {.select = select_new_topic,
+                                       .ask = ask_read_topic,
+                                       .answer = answer_read_topic,
+                                       .needs = kc_needs_topic_znode};
+
+static enum kc_next before_topics(struct kc_controller *c, struct kc_frame *f)
+{
+    f->arg2 = 1;
+    kc_set_clear(c, KC_SET_LISTED);
+    for (uint32_t i = 0; i < c->topic_count; i++) { /* profiles that never forget: read all again */
+        kc_mark_topic(c, i, KC_TOPIC_EXISTS, false);
+    }
+    return KC_NEXT;
+}
+
+/* ---- 6e: broker handlers ---- */
+
+static bool select_group(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    s->row = kc_broker_next(c, &f->cursor, KC_BROKER_GROUP, KC_BROKER_GROUP);
+    return s->row != KC_NO_ROW;
+}
+
+static bool ask_arm_broker(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                           struct kc_ask *ask)
+{
+    (void)f;
+    kc_broker(c, s->row)->flags |= KC_BROKER_MODIFICATIONS;
+    ask->opcode = WIRE_ZK_EXISTS;
+    ask->watch = 1;
+    sm_path_broker(ask->path, kc_broker(c, s->row)->id);
+    return is_current(c);
+}
+
+/* of the brokers flagged GROUP */
+const struct kc_bulk kc_arm_brokers = {
+    .select = select_group, .ask = ask_arm_broker, .answer = kc_answer_deleted};
+
+static enum kc_next group_live(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        struct kc_broker *b = kc_broker(c, i);
+        b->flags &= ~(uint32_t)KC_BROKER_GROUP;
+        b->flags |= (b->flags & KC_BROKER_LIVE) != 0 ? KC_BROKER_GROUP : 0u;
+    }
+    return KC_NEXT;
+}
+
+/* ---- 6f: states ---- */
+
+static bool select_listed(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    s->row = kc_set_next(c, KC_SET_LISTED, f->cursor);
+    f->cursor = s->row + 1;
+    return s->row != KC_NO_ROW;
+}
+
+static bool ask_leadership(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                           struct kc_ask *ask)
+{
+    (void)f;
+    kc_ask_state_read(c, s->row, ask);
+    return true;
+}
+
+static enum kc_slot_next answer_leadership(struct kc_controller *c, struct kc_frame *f,
+                                           struct kc_slot *s, int32_t err,
+                                           const struct wire_zk_result_view *r)
+{
+    (void)f;
+    switch (kc_read_state(c, err, r, &s->plan)) {
+    case KC_STATE_READ:
+    case KC_STATE_NEWER_CONTROLLER:
+        kc_put_leadership(c, s->row, &s->plan);
+        return KC_SLOT_DONE;
+    case KC_STATE_MISSING:
+        return KC_SLOT_DONE;
+    case KC_STATE_FAILED:
+        break;
+    }
+    return kc_slot_throw(c, err);
+}
+
+const struct kc_bulk kc_read_leadership = {.select = select_listed,
+                                           .ask = ask_leadership,
+                                           .answer = answer_leadership,
+                                           .needs = kc_needs_state_znode};
+
+static enum kc_next open_channels(struct kc_controller *c, struct kc_frame *f)
+{
+    uint32_t n = 0;
+
+    (void)f;
+    for (uint32_t b = kc_broker_next(c, &n, KC_BROKER_LIVE, KC_BROKER_LIVE); b != KC_NO_ROW;
+         b = kc_broker_next(c, &n, KC_BROKER_LIVE, KC_BROKER_LIVE)) {
+        kc_channel_open(c, b);
+    }
+    kc_log_members(c);
+    return KC_NEXT;
+}
+
+/* ---- 7, 8: deletions ---- */
+
+static bool ask_list_deletions(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                               struct kc_ask *ask)
+{
+    (void)c, (void)f, (void)s;
+    return ask_list(ask, SM_PATH_DELETE_TOPICS);
+}
+
+static enum kc_slot_next answer_list_deletions(struct kc_controller *c, struct kc_frame *f,
+                                               struct kc_slot *s, int32_t err,
+                                               const struct wire_zk_result_view *r)
+{
+    return kc_answer_names(c, f, s, err, r);
+}
+
+const struct kc_bulk kc_list_deletions = {.select = kc_select_once,
+                                          .ask = ask_list_deletions,
+                                          .answer = answer_list_deletions,
+                                          .needs = kc_needs_topic_names};
+
+static bool has_offline_replica(struct kc_controller *c, uint32_t topic)
+{
+    for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
+         row = kc_row_next_of(c, topic, row)) {
+        const struct kc_partition *p = kc_row_at(c, row);
+        for (uint32_t i = 0; i < p->replica_count; i++) {
+            if (!kc_is_online(c, row, kc_replicas(c, p)[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool kc_topic_has_reassignment(const struct kc_controller *c, uint32_t topic)
+{
+    if (kc_set_is_empty(c, KC_SET_REASSIGNING)) {
+        return false;
+    }
+    for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
+         row = kc_row_next_of(c, topic, row)) {
+        if (kc_set_has(c, KC_SET_REASSIGNING, row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum kc_next say_deletions(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Fetching topic deletions in progress",
+           c->config.broker.id);
+    return KC_NEXT;
+}
+
+/* Topics asked for that do not exist are queued too: their deletion completes at once. */
+static enum kc_next init_deletions(struct kc_controller *c, struct kc_frame *f)
+{
+    const char *name = NULL;
+
+    (void)f;
+    kc_log_deletions(c);
+    while (kc_delete_topic_enabled(c) && (name = kc_name_next(c, name)) != NULL) {
+        uint32_t topic = kc_topic_intern(c, name);
+        kc_queue_topic_deletion(c, topic);
+        if (has_offline_replica(c, topic) || kc_topic_has_reassignment(c, topic)) {
+            kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE, true);
+        }
+    }
+    if (kc_delete_topic_enabled(c)) {
+        c->scratch_names_size = 0; /* nothing to drop in the next row */
+    } else {
+        kc_log(c, KC_INFO,
+               "[Topic Deletion Manager %d] Removing Set() since delete topic is disabled",
+               c->config.broker.id);
+    }
+    return KC_NEXT;
+}
+
+static bool ask_drop_deletion(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                              struct kc_ask *ask)
+{
+    (void)f;
+    return ask_delete_child(c, s, ask, SM_PATH_DELETE_TOPICS);
+}
+
+const struct kc_bulk kc_delete_deletions = {
+    .select = kc_select_name, .ask = ask_drop_deletion, .answer = kc_answer_deleted};
+
+/* ---- 9: who lives ---- */
+
+static enum kc_next tell_who_lives(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (!sm_rule_on(&c->config.profile, SM_RULE_METADATA_FIRST)) {
+        return KC_NEXT;
+    }
+    kc_log(c, KC_INFO, "[Controller id=%d] Sending update metadata request", c->config.broker.id);
+    kc_send_live_brokers(c);
+    return KC_NEXT;
+}
+
+/* UpdateMetadata about every partition to every live broker: what "no partitions" meant before
+ * 0.10. */
+static enum kc_next tell_all(struct kc_controller *c, struct kc_frame *f)
+{
+    if (!kc_batch_is_open(c)) {
+        kc_batch_begin(c, KC_OWNER_CONTROLLER);
+        kc_batch_update_metadata(c, KC_NO_ROW);
+    }
+    while (f->cursor < c->partition_high) {
+        uint32_t row = f->cursor++;
+        if (kc_row_is_assigned(c, row) && kc_has_leadership(c, row)) {
+            kc_batch_partition_metadata(c, row);
+            if (kc_worked(c)) {
+                return KC_YIELD;
+            }
+        }
+    }
+    kc_batch_send(c);
+    return KC_NEXT;
+}
+
+/* Before 0.10.2: all partitions, last. */
+static enum kc_next tell_everything(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (!sm_rule_on(&c->config.profile, SM_RULE_METADATA_FIRST)) {
+        kc_call(c, KC_FLOW_TELL_ALL, 0);
+    }
+    return KC_NEXT;
+}
+
+/* ---- 10: replica machine ---- */
+
+static enum kc_next init_replicas(struct kc_controller *c, struct kc_frame *f)
+{
+    if (f->cursor == 0) {
+        kc_log(c, KC_INFO, "[ReplicaStateMachine controllerId=%d] Initializing replica state",
+               c->config.broker.id);
+    }
+    while (f->cursor < c->partition_high) {
+        uint32_t row = f->cursor++;
+        const struct kc_partition *p = kc_row_at(c, row);
+        for (uint32_t i = 0; kc_row_is_assigned(c, row) && i < p->replica_count; i++) {
+            uint32_t broker = kc_replicas(c, p)[i];
+            kc_put_replica_state(c, row, broker,
+                                 kc_is_online(c, row, broker) ? SM_REPLICA_ONLINE
+                                                              : SM_REPLICA_DELETION_INELIGIBLE,
+                                 true);
+        }
+        if (kc_worked(c)) {
+            return KC_YIELD;
+        }
+    }
+    return KC_NEXT;
+}
+
+static bool is_online_replica(struct kc_controller *c, uint32_t row, uint32_t broker,
+                              uint32_t online)
+{
+    return kc_is_online(c, row, broker) == (online != 0);
+}
+
+static enum kc_next replicas_online(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log(c, KC_INFO,
+           "[ReplicaStateMachine controllerId=%d] Triggering online replica state changes",
+           c->config.broker.id);
+    kc_replicas_select(c, is_online_replica, 1);
+    kc_replicas_call(c, SM_REPLICA_ONLINE);
+    return KC_NEXT;
+}
+
+/* Since KAFKA-3143: without it a dead broker's replicas stay ReplicaDeletionIneligible and in ISRs.
+ */
+static enum kc_next replicas_offline(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (!sm_rule_on(&c->config.profile, SM_RULE_OFFLINE_AT_STARTUP)) {
+        return KC_NEXT;
+    }
+    kc_log(c, KC_INFO,
+           "[ReplicaStateMachine controllerId=%d] Triggering offline replica state changes",
+           c->config.broker.id);
+    kc_replicas_select(c, is_online_replica, 0);
+    kc_replicas_call(c, SM_REPLICA_OFFLINE);
+    return KC_NEXT;
+}
+
+/* ---- 11: partition machine ---- */
+
+static enum sm_partition_state initial_state(struct kc_controller *c, uint32_t row)
+{
+    if (!kc_has_leadership(c, row)) {
+        return SM_PARTITION_NEW;
+    }
+    return kc_is_online_id(c, row, kc_row_at(c, row)->leader) ? SM_PARTITION_ONLINE
+                                                              : SM_PARTITION_OFFLINE;
+}
+
+static enum kc_next init_partitions(struct kc_controller *c, struct kc_frame *f)
+{
+    if (f->cursor == 0) {
+        kc_log_started(c);
+        kc_log(c, KC_INFO, "[PartitionStateMachine controllerId=%d] Initializing partition state",
+               c->config.broker.id);
+    }
+    while (f->cursor < c->partition_high) {
+        uint32_t row = f->cursor++;
+        if (kc_row_is_assigned(c, row)) {
+            kc_put_partition_state(c, row, initial_state(c, row), true);
+        }
+        if (kc_worked(c)) {
+            return KC_YIELD;
+        }
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next elect_partitions(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log(c, KC_INFO,
+           "[PartitionStateMachine controllerId=%d] Triggering online partition state changes",
+           c->config.broker.id);
+    kc_call(c, KC_FLOW_TRIGGER_ONLINE, 0);
+    return KC_NEXT;
+}
+
+/* ---- 12: reassignments ---- */
+
+static enum kc_next resume_znode(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Ready to serve as the new controller with epoch %d",
+           c->config.broker.id, c->epoch);
+    kc_set_clear(c, KC_SET_RESUMED);
+    kc_call(c, KC_FLOW_REASSIGN_ZNODE, 1);
+    return KC_NEXT;
+}
+
+static enum kc_next resume_others(struct kc_controller *c, struct kc_frame *f)
+{
+    for (uint32_t row = kc_set_next(c, KC_SET_REASSIGNING, f->cursor); row != KC_NO_ROW;
+         row = kc_set_next(c, KC_SET_REASSIGNING, row + 1)) {
+        f->cursor = row + 1;
+        if (!kc_set_has(c, KC_SET_RESUMED, row)) {
+            struct sm_assignment a = kc_row_assignment(c, row);
+            kc_reassign_call(c, row, &a);
+            return KC_STAY;
+        }
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next try_deletion(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (kc_delete_topic_enabled(c)) {
+        kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
+    }
+    return KC_NEXT;
+}
+
+/* ---- 14: preferred elections asked for by znode ---- */
+
+static bool ask_preferred(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                          struct kc_ask *ask)
+{
+    (void)c, (void)f, (void)s;
+    kc_ask_path(ask, WIRE_ZK_GET_DATA, SM_PATH_PREFERRED);
+    ask->watch = 1;
+    return true;
+}
+
+enum pending { PENDING, COMPLETED, SKIPPED, POISON };
+
+static enum pending pending_of(struct kc_controller *c, const struct sm_partition_item *item,
+                               uint32_t *row)
+{
+    *row = kc_row_named(c, item->topic, item->partition);
+    if (*row == KC_NO_ROW || kc_row_at(c, *row)->replica_count == 0) {
+        return COMPLETED; /* deleted */
+    }
+    const struct kc_partition *p = kc_row_at(c, *row);
+    if (!kc_has_leadership(c, *row)) {
+        return POISON;
+    }
+    if (p->leader == kc_broker(c, kc_replicas(c, p)[0])->id) {
+        return COMPLETED;
+    }
+    return kc_is_queued(c, *row) ? SKIPPED : PENDING;
+}
+
+static enum kc_slot_next answer_preferred(struct kc_controller *c, struct kc_frame *f,
+                                          struct kc_slot *s, int32_t err,
+                                          const struct wire_zk_result_view *r)
+{
+    struct sm_partitions_reader reader;
+    struct sm_partition_item item;
+    uint32_t row;
+
+    (void)f, (void)s;
+    kc_set_clear(c, KC_SET_LISTED);
+    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
+        return kc_slot_throw(c, err);
+    }
+    if (err == WIRE_ZK_NO_NODE ||
+        sm_partitions_open(&reader, (const char *)r->data, r->result->data_size) != SM_ERR_OK) {
+        return KC_SLOT_DONE;
+    }
+    while (sm_partitions_next(&reader, &item)) {
+        switch (pending_of(c, &item, &row)) {
+        case PENDING:
+            kc_set_add(c, KC_SET_LISTED, row);
+            break;
+        case COMPLETED:
+        case SKIPPED:
+            break;
+        case POISON:
+            if (sm_defect_on(&c->config.profile, SM_DEFECT_POISON_PREFERRED)) {
+                kc_throw(c, SM_ERR_NO_ELEMENT, "java.util.NoSuchElementException: None.get");
+                return KC_SLOT_FAIL;
+            }
+            break;
+        }
+    }
+    return KC_SLOT_DONE;
+}
+
+static const struct kc_bulk read_preferred = {
+    .select = kc_select_once, .ask = ask_preferred, .answer = answer_preferred};
+
+static enum kc_next elect_preferred(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log_pending_preferred(c);
+    kc_election_call(c, 0, KC_TRIGGER_ZK);
+    return KC_NEXT;
+}
+
+/* ---- 15 ---- */
+
+static enum kc_next start_scheduler(struct kc_controller *c, struct kc_frame *f)
+{
+    enum { FIRST_RUN_US = 5000000 };
+
+    (void)f;
+    kc_log(c, KC_INFO, "[Controller id=%d] Starting the controller scheduler", c->config.broker.id);
+    if (c->config.auto_leader_rebalance) {
+        kc_emit(c, &(struct kc_output){.kind = KC_OUT_TIMER,
+                                       .timer = KC_TIMER_BALANCE,
+                                       .due_us = c->step->now_us + FIRST_RUN_US});
+    }
+    return KC_NEXT;
+}
+
+static const struct kc_row tell_all_rows[] = {{.name = "tell everything", .run = tell_all}, {0}};
+const struct kc_flow_def kc_flow_TELL_ALL = {.name = "sendUpdateMetadataRequest(all)",
+                                             .rows = tell_all_rows};
+
+static const struct kc_row rows[] = {
+    {.name = "set up /feature", .bulk = &set_up_feature},
+    {.name = "register handlers", .run = register_handlers},
+    {.name = "arm admin znodes", .bulk = &arm_admin},
+    {.name = "say: log dir events", .run = say_log_dirs},
+    {.name = "list log dir events", .bulk = &kc_list_log_dir_events},
+    {.name = "delete log dir events", .bulk = &kc_delete_log_dir_events},
+    {.name = "say: ISR changes", .run = say_isr},
+    {.name = "list ISR changes", .bulk = &kc_list_isr_changes},
+    {.name = "delete ISR changes", .bulk = &kc_delete_isr_changes},
+    {.name = "say: context", .run = say_context},
+    {.name = "list brokers", .bulk = &kc_list_brokers},
+    {.name = "read brokers", .bulk = &kc_read_brokers},
+    {.name = "set live brokers", .run = set_live_brokers},
+    {.name = "before topics", .run = before_topics},
+    {.name = "list topics", .bulk = &kc_list_topics},
+    {.name = "read topics", .bulk = &kc_read_topics},
+    {.name = "live brokers", .run = group_live},
+    {.name = "arm brokers", .bulk = &kc_arm_brokers},
+    {.name = "read partition states", .bulk = &kc_read_leadership},
+    {.name = "open channels", .run = open_channels},
+    {.name = "say: deletions", .run = say_deletions},
+    {.name = "list deletions", .bulk = &kc_list_deletions},
+    {.name = "queue deletions", .run = init_deletions},
+    {.name = "drop deletions", .bulk = &kc_delete_deletions},
+    {.name = "tell who lives", .run = tell_who_lives},
+    {.name = "replica states", .run = init_replicas},
+    {.name = "live replicas go Online", .run = replicas_online},
+    {.name = "dead replicas go Offline", .run = replicas_offline},
+    {.name = "partition states", .run = init_partitions},
+    {.name = "elect", .run = elect_partitions},
+    {.name = "reassignments by znode", .run = resume_znode},
+    {.name = "other reassignments", .run = resume_others},
+    {.name = "topic deletion", .run = try_deletion},
+    {.name = "read preferred elections", .bulk = &read_preferred},
+    {.name = "preferred elections", .run = elect_preferred},
+    {.name = "tell everything", .run = tell_everything},
+    {.name = "start the scheduler", .run = start_scheduler},
+    {0},
+};
+
+const struct kc_flow_def kc_flow_FAILOVER = {.name = "onControllerFailover", .rows = rows};

@@ -1,0 +1,242 @@
+/*
+ * What room an input takes, asked before anything is changed.
+ *
+ * A block has fixed tables. A step that found a table full half-way would have to undo; so each
+ * step first asks whether what it may do fits, and where not says which limit is too small. The
+ * caller grows the block and gives the same input again. Bounds are generous, never exact: a step
+ * touches at most KC_WORK_PER_STEP partitions, and what a reply brings can be counted in its bytes.
+ */
+#include "controller/state.h"
+
+#include <string.h>
+
+/* Most bytes that one partition adds to an open batch: LeaderAndIsr, UpdateMetadata, StopReplica.
+ */
+static uint64_t record_max(const struct kc_controller *c)
+{
+    uint64_t one = sizeof(struct wire_record) + 16ull * c->at.broker_words +
+                   20ull * c->limits.replicas + c->limits.topic_name + 16;
+    return 3 * one;
+}
+
+static uint64_t batch_head_max(const struct kc_controller *c)
+{
+    return sizeof(struct wire_batch) + 24ull * c->at.broker_words +
+           (uint64_t)c->broker_count * (sizeof(struct wire_broker) + SM_RACK_MAX +
+                                        SM_ENDPOINTS_MAX * (sizeof(struct sm_endpoint) + 8ull));
+}
+
+/* Half of the arena stays free, so that moving the live bytes down is rare. */
+static bool batches_fit(struct kc_controller *c)
+{
+    uint64_t live = c->batches.tail - c->batches.head;
+    uint64_t need = KC_WORK_PER_STEP * record_max(c) + 4 * batch_head_max(c) + 4096;
+
+    return (live + need) * 2 <= c->batches.capacity || kc_arena_room(c, &c->batches, need * 4);
+}
+
+static uint32_t bytes_of(const struct kc_input *in)
+{
+    switch ((enum kc_input_kind)in->kind) {
+    case KC_IN_ZK_EVENT:
+    case KC_IN_UNCLEAN_ENABLED:
+        return in->path == NULL ? 0 : (uint32_t)strlen(in->path) + 1;
+    case KC_IN_ANSWER:
+        return in->answer->count * (uint32_t)sizeof(struct wire_answer_item);
+    case KC_IN_CALL:
+        return in->call->size;
+    case KC_IN_NONE:
+    case KC_IN_START:
+    case KC_IN_MORE:
+    case KC_IN_ZK_REPLY:
+    case KC_IN_SESSION_EXPIRED:
+    case KC_IN_SESSION_CREATED:
+    case KC_IN_SEND_FAILED:
+    case KC_IN_TIMER:
+    case KC_IN_SHUTDOWN:
+    case KC_IN_BLOCK:
+        break;
+    }
+    return 0;
+}
+
+static bool scratch_fits(const struct kc_controller *c, const struct kc_input *in)
+{
+    uint64_t znode = 256 + (uint64_t)c->largest_topic * (48 + 36ull * c->limits.replicas);
+    uint64_t reply = in->kind == KC_IN_ZK_REPLY ? in->reply->size : 0;
+    uint64_t calls = c->event.call_id != 0 ? 4ull * c->event.bytes_size : 0;
+    /* an answer may name every partition */
+    uint64_t answer = c->event.call_id != 0 || in->kind == KC_IN_CALL
+                          ? (uint64_t)c->partition_high *
+                                (sizeof(struct wire_call_item) + c->limits.topic_name + 16)
+                          : 0;
+
+    return c->scratch_used + reply * 3 + znode * 2 + calls + answer + 16384 <=
+           c->limits.scratch_bytes;
+}
+
+/* ---- what replies bring ---- */
+
+static void need_ids(const struct kc_controller *c, const struct sm_list *list,
+                     struct kc_limits *needed)
+{
+    needed->replicas =
+        (uint32_t)list->count > needed->replicas ? (uint32_t)list->count : needed->replicas;
+    for (int32_t i = 0; i < list->count; i++) {
+        needed->brokers += kc_broker_find(c, list->id[i]) == KC_NO_ROW;
+    }
+}
+
+static void need_name(struct kc_limits *needed, const char *name)
+{
+    uint32_t size = (uint32_t)strlen(name) + 1;
+
+    needed->topic_name = size > needed->topic_name ? size : needed->topic_name;
+}
+
+void kc_needs_topic_names(const struct kc_controller *c, const struct wire_zk_result_view *r,
+                          struct kc_limits *needed)
+{
+    const char *name = NULL;
+
+    while ((name = wire_zk_name_next(r, name)) != NULL) {
+        needed->topics += kc_topic_find(c, name) == KC_NO_ROW;
+        need_name(needed, name);
+    }
+}
+
+void kc_needs_broker_names(const struct kc_controller *c, const struct wire_zk_result_view *r,
+                           struct kc_limits *needed)
+{
+    (void)c;
+    needed->brokers += r->result->name_count;
+}
+
+void kc_needs_topic_znode(const struct kc_controller *c, const struct wire_zk_result_view *r,
+                          struct kc_limits *needed)
+{
+    struct sm_topic_reader reader;
+    struct sm_assignment a;
+    int32_t partition;
+
+    if (sm_topic_open(&reader, (const char *)r->data, r->result->data_size) != SM_ERR_OK) {
+        return;
+    }
+    while (sm_topic_next(&reader, &partition, &a)) {
+        needed->partitions++;
+        need_ids(c, &a.replicas, needed);
+        need_ids(c, &a.adding, needed);
+        need_ids(c, &a.removing, needed);
+    }
+}
+
+void kc_needs_state_znode(const struct kc_controller *c, const struct wire_zk_result_view *r,
+                          struct kc_limits *needed)
+{
+    struct sm_leader_and_isr li;
+
+    if (sm_znode_decode_state((const char *)r->data, r->result->data_size, 0, &li) == SM_ERR_OK) {
+        need_ids(c, &li.isr, needed);
+    }
+}
+
+static void need_union(const struct kc_controller *c, const char *topic, int32_t partition,
+                       const struct sm_list *target, struct kc_limits *needed)
+{
+    uint32_t row = kc_row_named(c, topic, partition);
+    uint32_t both =
+        (uint32_t)target->count + (row == KC_NO_ROW ? 0 : kc_row_at(c, row)->replica_count);
+
+    both = both > SM_REPLICAS_MAX ? SM_REPLICAS_MAX : both;
+    need_ids(c, target, needed);
+    needed->replicas = both > needed->replicas ? both : needed->replicas;
+}
+
+void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk_result_view *r,
+                             struct kc_limits *needed)
+{
+    struct sm_partitions_reader reader;
+    struct sm_partition_item item;
+
+    if (sm_partitions_open(&reader, (const char *)r->data, r->result->data_size) != SM_ERR_OK) {
+        return;
+    }
+    while (sm_partitions_next(&reader, &item)) {
+        need_union(c, item.topic, item.partition, &item.replicas, needed);
+    }
+}
+
+static void need_call(const struct kc_controller *c, const struct wire_call *call,
+                      struct kc_limits *needed)
+{
+    struct wire_call_view v = {0};
+
+    while (wire_call_next(call, &v)) {
+        uint32_t count =
+            v.item->replica_count > SM_REPLICAS_MAX ? SM_REPLICAS_MAX : v.item->replica_count;
+        struct sm_list target = sm_list_of(v.replicas, (int32_t)count);
+        need_union(c, v.topic, v.item->partition, &target, needed);
+    }
+}
+
+/* What the reply's bulk says that its answer takes. */
+static void need_reply(const struct kc_controller *c, const struct kc_input *in,
+                       struct kc_limits *needed)
+{
+    struct wire_zk_result_view v = {0};
+
+    if (c->depth == 0 || c->op_count == 0) {
+        return;
+    }
+    const struct kc_bulk *bulk = kc_bulk_of(c);
+    if (bulk == NULL || bulk->needs == NULL) {
+        return;
+    }
+    while (wire_zk_result_next(in->reply, &v)) {
+        if (v.result->err == WIRE_ZK_OK && v.result->data_size > 0) {
+            bulk->needs(c, &v, needed);
+        }
+    }
+}
+
+static uint32_t free_topics(const struct kc_controller *c)
+{
+    return c->limits.topics -
+           c->topic_count; /* freed rows come on top; a bound need not count them */
+}
+
+const char *kc_short_of(struct kc_controller *c, const struct kc_input *in)
+{
+    struct kc_limits needed = {.brokers = 0};
+
+    if (in->kind == KC_IN_ZK_REPLY) {
+        need_reply(c, in, &needed);
+    } else if (in->kind == KC_IN_CALL) {
+        need_call(c, in->call, &needed);
+    }
+    if (c->broker_count + needed.brokers > c->limits.brokers) {
+        return "brokers";
+    }
+    if (needed.replicas > c->limits.replicas) {
+        return "replicas";
+    }
+    if (needed.topic_name > c->limits.topic_name) {
+        return "topic_name";
+    }
+    if (needed.topics > free_topics(c)) {
+        return "topics";
+    }
+    if (needed.partitions > c->limits.partitions - c->partition_high) {
+        return "partitions";
+    }
+    if (c->event_count + KC_EVENTS_RESERVED > c->limits.events) {
+        return "events";
+    }
+    if (!kc_arena_room(c, &c->event_arena, bytes_of(in) + 1024)) {
+        return "event_bytes";
+    }
+    if (!scratch_fits(c, in)) {
+        return "scratch_bytes";
+    }
+    return batches_fit(c) ? NULL : "batch_bytes";
+}

@@ -1,0 +1,604 @@
+/*
+ * The replica state machine at work: move replicas of many partitions to one state.
+ *
+ *   for each broker, in the order of Scala's hash map:
+ *       check       which of its replicas may move (the table decides); what needs no ZooKeeper is
+ * done shrink ISR  only on the way to Offline: read the state, take the broker out, write if
+ * unchanged finish      replicas of partitions that never had a leader send            one batch
+ * for all brokers of the call
+ *
+ * The order inside Offline is Kafka's and shows: StopReplica is noted first, with the leader epoch
+ * of before; the shrunk ISR then raises the epoch; LeaderAndIsr goes to the other assigned
+ * replicas. The last member never leaves the ISR, but the attempt raises the epoch.
+ *
+ * An illegal move is logged and skipped for that replica, the others go on. An error of ZooKeeper
+ * ends one replica's change; ControllerMoved ends the event; anything else that escapes is logged
+ * and swallowed here.
+ *
+ * Source: Kafka 2.8.2 ZkReplicaStateMachine; 0.9 and 0.8.2 ReplicaStateMachine.handleStateChange.
+ */
+#include "controller/state.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- work lists ---- */
+
+void kc_replicas_begin(struct kc_controller *c)
+{
+    assert(c->limits.brokers > 0);
+    c->call.group = c->call.group_count = 0;
+    kc_work_start(c)[0] = 0;
+    memset(kc_work_place(c), 0, 4ull * c->limits.brokers);
+}
+
+typedef uint32_t (*kc_row_walk)(const struct kc_controller *c, uint32_t set, uint32_t from);
+
+static uint32_t every_row(const struct kc_controller *c, uint32_t set, uint32_t from)
+{
+    (void)set;
+    for (; from < c->partition_high; from++) {
+        if (kc_row_is_assigned(c, from)) {
+            return from;
+        }
+    }
+    return KC_NO_ROW;
+}
+
+static uint32_t row_of_set(const struct kc_controller *c, uint32_t set, uint32_t from)
+{
+    return kc_set_next(c, set, from);
+}
+
+static void count_wanted(struct kc_controller *c, kc_row_walk walk, uint32_t set,
+                         kc_replica_filter wanted, uint32_t arg)
+{
+    uint32_t *place = kc_work_place(c);
+
+    for (uint32_t row = walk(c, set, 0); row != KC_NO_ROW; row = walk(c, set, row + 1)) {
+        const struct kc_partition *p = kc_row_at(c, row);
+        const uint16_t *replicas = kc_replicas(c, p);
+        for (uint32_t i = 0; i < p->replica_count; i++) {
+            place[replicas[i]] += wanted(c, row, replicas[i], arg);
+        }
+    }
+}
+
+/* Brokers with work, in the order in which Kafka 2.8 handles them; places become positions. */
+static void order_groups(struct kc_controller *c)
+{
+    int32_t ids[UINT16_MAX / 8];
+    uint32_t *place = kc_work_place(c);
+    uint32_t count = 0;
+    uint32_t at = 0;
+
+    for (uint32_t n = 0; n < c->broker_count; n++) {
+        uint32_t broker = kc_broker_ordered(c, n);
+        if (place[broker] > 0 && count < sizeof ids / sizeof ids[0]) {
+            ids[count++] = kc_broker(c, broker)->id;
+        }
+    }
+    if (sm_rule_on(&c->config.profile, SM_RULE_BATCHED_CHANGES)) {
+        sm_scala_order(ids, (int32_t)count);
+    }
+    for (uint32_t g = 0; g < count; g++) {
+        uint32_t broker = kc_broker_find(c, ids[g]);
+        uint32_t size = place[broker];
+        kc_work_order(c)[g] = (uint16_t)broker;
+        kc_work_start(c)[g] = at;
+        place[broker] = at;
+        at += size;
+    }
+    kc_work_start(c)[count] = at;
+    c->call.group_count = count;
+}
+
+static void fill_wanted(struct kc_controller *c, kc_row_walk walk, uint32_t set,
+                        kc_replica_filter wanted, uint32_t arg)
+{
+    uint32_t *place = kc_work_place(c);
+
+    for (uint32_t row = walk(c, set, 0); row != KC_NO_ROW; row = walk(c, set, row + 1)) {
+        const struct kc_partition *p = kc_row_at(c, row);
+        const uint16_t *replicas = kc_replicas(c, p);
+        for (uint32_t i = 0; i < p->replica_count; i++) {
+            if (wanted(c, row, replicas[i], arg)) {
+                kc_work_rows(c)[place[replicas[i]]++] = row;
+            }
+        }
+    }
+    memset(place, 0, 4ull * c->limits.brokers);
+}
+
+static void select_replicas(struct kc_controller *c, kc_row_walk walk, uint32_t set,
+                            kc_replica_filter wanted, uint32_t arg)
+{
+    kc_replicas_begin(c);
+    count_wanted(c, walk, set, wanted, arg);
+    order_groups(c);
+    fill_wanted(c, walk, set, wanted, arg);
+}
+
+void kc_replicas_select(struct kc_controller *c, kc_replica_filter wanted, uint32_t arg)
+{
+    select_replicas(c, every_row, 0, wanted, arg);
+}
+
+void kc_replicas_select_in(struct kc_controller *c, enum kc_set set, kc_replica_filter wanted,
+                           uint32_t arg)
+{
+    select_replicas(c, row_of_set, set, wanted, arg);
+}
+
+void kc_replicas_of(struct kc_controller *c, uint32_t row, const struct sm_list *ids)
+{
+    uint32_t *place = kc_work_place(c);
+
+    kc_replicas_begin(c);
+    for (int32_t i = 0; i < ids->count; i++) {
+        place[kc_broker_intern(c, ids->id[i])] = 1;
+    }
+    order_groups(c);
+    for (uint32_t g = 0; g < c->call.group_count; g++) {
+        kc_work_rows(c)[g] = row;
+    }
+    memset(place, 0, 4ull * c->limits.brokers);
+}
+
+bool kc_replicas_are_none(const struct kc_controller *c)
+{
+    return c->call.group_count == 0;
+}
+
+void kc_replicas_call(struct kc_controller *c, enum sm_replica_state target)
+{
+    if (!kc_replicas_are_none(c)) {
+        c->call.target = target;
+        kc_call(c, KC_FLOW_REPLICA_CHANGE, 0);
+    }
+}
+
+/* ---- log ---- */
+
+static void log_moved(struct kc_controller *c, uint32_t row, uint32_t broker,
+                      enum sm_replica_state from, enum sm_replica_state to)
+{
+    if (kc_notes(c, KC_NOTE_LOG_TRACE)) {
+        char name[SM_PATH_MAX];
+        kc_text_row(c, row, name, sizeof name);
+        kc_state_log(c, KC_TRACE, "Changed state of replica %d for partition %s from %s to %s",
+                     kc_broker(c, broker)->id, name, sm_replica_state_name(from),
+                     sm_replica_state_name(to));
+    }
+}
+
+static void log_failed(struct kc_controller *c, uint32_t row, uint32_t broker,
+                       enum sm_replica_state to, const char *exception)
+{
+    char name[SM_PATH_MAX];
+
+    if (!kc_notes(c, KC_NOTE_LOG | KC_NOTE_LOG_TRACE)) {
+        return;
+    }
+    kc_text_row(c, row, name, sizeof name);
+    kc_state_log(
+        c, KC_ERROR,
+        "Controller %d epoch %d initiated state change of replica %d for partition %s from "
+        "%s to %s failed\n%s",
+        c->config.broker.id, c->epoch, kc_broker(c, broker)->id, name,
+        sm_replica_state_name(kc_row_replica_state(c, row, broker)), sm_replica_state_name(to),
+        exception);
+}
+
+static void text_predecessors(struct kc_controller *c, enum sm_replica_state to, char *out,
+                              size_t size)
+{
+    uint32_t allowed = sm_replica_predecessors(&c->config.profile, to);
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (int s = SM_REPLICA_NEW; s <= SM_REPLICA_NONEXISTENT && at < size; s++) {
+        if ((allowed >> s & 1) != 0) {
+            at += (size_t)snprintf(out + at, size - at, "%s%s", at > 0 ? "," : "",
+                                   sm_replica_state_name(s));
+        }
+    }
+}
+
+static void refuse(struct kc_controller *c, uint32_t row, uint32_t broker, enum sm_replica_state to)
+{
+    enum sm_replica_state from = kc_row_replica_state(c, row, broker);
+    char allowed[256];
+    char text[640];
+
+    text_predecessors(c, to, allowed, sizeof allowed);
+    snprintf(
+        text, sizeof text,
+        "java.lang.IllegalStateException: Replica [Topic=%s,Partition=%d,Replica=%d] should be "
+        "in the %s states before moving to %s state. Instead it is in %s state",
+        kc_row_topic(c, row), kc_row_at(c, row)->partition, kc_broker(c, broker)->id, allowed,
+        sm_replica_state_name(to), sm_replica_state_name(from));
+    if (kc_notes(c, KC_NOTE_MOVE)) {
+        kc_emit(c, &(struct kc_output){.kind = KC_OUT_MOVE,
+                                       .machine = KC_MACHINE_REPLICA,
+                                       .topic = kc_row_topic(c, row),
+                                       .partition = kc_row_at(c, row)->partition,
+                                       .broker_id = kc_broker(c, broker)->id,
+                                       .from = (uint8_t)from,
+                                       .to = (uint8_t)to,
+                                       .text = text});
+    }
+    log_failed(c, row, broker, to, text);
+}
+
+/* ---- effects of each target that need no ZooKeeper ---- */
+
+static void move(struct kc_controller *c, uint32_t row, uint32_t broker, enum sm_replica_state to)
+{
+    log_moved(c, row, broker, kc_row_replica_state(c, row, broker), to);
+    kc_put_replica_state(c, row, broker, to, false);
+}
+
+static void send_leadership(struct kc_controller *c, uint32_t row, uint32_t broker, bool is_new)
+{
+    struct sm_leader_and_isr li = kc_row_leadership(c, row);
+    struct sm_assignment a = kc_row_assignment(c, row);
+    struct sm_list to = {.count = 1, .id = {kc_broker(c, broker)->id}};
+
+    kc_batch_leader_and_isr(c, &to, row, &li, &a, is_new);
+}
+
+static void to_new(struct kc_controller *c, uint32_t row, uint32_t broker)
+{
+    int32_t id = kc_broker(c, broker)->id;
+
+    if (kc_has_leadership(c, row)) {
+        if (kc_row_at(c, row)->leader == id) {
+            char text[SM_PATH_MAX + 200];
+            snprintf(
+                text, sizeof text,
+                "kafka.common.StateChangeFailedException: Replica %d for partition %s-%d cannot "
+                "be moved to NewReplica state as it is being requested to become leader",
+                id, kc_row_topic(c, row), kc_row_at(c, row)->partition);
+            log_failed(c, row, broker, SM_REPLICA_OFFLINE, text); /* Kafka names that state */
+            return;
+        }
+        send_leadership(c, row, broker, true);
+    }
+    move(c, row, broker, SM_REPLICA_NEW);
+}
+
+static void join_assignment(struct kc_controller *c, uint32_t row, uint32_t broker)
+{
+    struct sm_assignment a = kc_row_assignment(c, row);
+    char text[SM_REPLICAS_MAX * 40];
+
+    if (kc_row_has_replica(c, row, broker) || a.replicas.count == (int32_t)c->limits.replicas) {
+        return;
+    }
+    kc_text_assignment(text, sizeof text, &a);
+    kc_log(c, KC_ERROR,
+           "[ReplicaStateMachine controllerId=%d] Adding replica (%d) that is not part of the "
+           "assignment %s",
+           c->config.broker.id, kc_broker(c, broker)->id, text);
+    sm_list_append(&a.replicas, kc_broker(c, broker)->id);
+    kc_put_assignment(c, row, &a);
+}
+
+static void to_online(struct kc_controller *c, uint32_t row, uint32_t broker)
+{
+    if (kc_row_replica_state(c, row, broker) == SM_REPLICA_NEW) {
+        join_assignment(c, row, broker); /* no request: it got its LeaderAndIsr as NewReplica */
+    } else if (kc_has_leadership(c, row)) {
+        send_leadership(c, row, broker, false);
+    }
+    move(c, row, broker, SM_REPLICA_ONLINE);
+}
+
+static void to_nonexistent(struct kc_controller *c, uint32_t row, uint32_t broker)
+{
+    struct sm_assignment a = kc_row_assignment(c, row);
+    struct sm_assignment rest = sm_assignment_remove_replica(&a, kc_broker(c, broker)->id);
+
+    kc_put_assignment(c, row, &rest);
+    move(c, row, broker, SM_REPLICA_NONEXISTENT);
+}
+
+static void apply(struct kc_controller *c, uint32_t row, uint32_t broker, enum sm_replica_state to)
+{
+    switch (to) {
+    case SM_REPLICA_NEW:
+        to_new(c, row, broker);
+        break;
+    case SM_REPLICA_ONLINE:
+        to_online(c, row, broker);
+        break;
+    case SM_REPLICA_OFFLINE: /* the rest needs ZooKeeper */
+        kc_batch_stop_replica(c, broker, row, false);
+        break;
+    case SM_REPLICA_DELETION_STARTED:
+        move(c, row, broker, to);
+        kc_batch_stop_replica(c, broker, row, true);
+        break;
+    case SM_REPLICA_DELETION_SUCCESSFUL:
+    case SM_REPLICA_DELETION_INELIGIBLE:
+        move(c, row, broker, to);
+        break;
+    case SM_REPLICA_NONEXISTENT:
+        to_nonexistent(c, row, broker);
+        break;
+    case SM_REPLICA_NONE:
+    case SM_REPLICA_STATE_END:
+        assert(!"not a target");
+    }
+}
+
+/* ---- rows ---- */
+
+static enum kc_next begin(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (!kc_batch_begin(c, KC_OWNER_REPLICAS)) {
+        return kc_throw(c, SM_ERR_ILLEGAL_STATE,
+                        "java.lang.IllegalStateException: Controller to broker state change "
+                        "requests batch is not empty while creating a new one");
+    }
+    c->call.group = 0;
+    return KC_NEXT;
+}
+
+static uint32_t group_broker(const struct kc_controller *c)
+{
+    return kc_work_order(c)[c->call.group];
+}
+
+/* Rows of the group that may not move are struck out, so that the next rows pass over them. */
+static enum kc_next check(struct kc_controller *c, struct kc_frame *f)
+{
+    uint32_t broker = group_broker(c);
+    uint32_t first = kc_work_start(c)[c->call.group];
+    uint32_t count = kc_work_start(c)[c->call.group + 1] - first;
+
+    while (f->cursor < count) {
+        uint32_t *row = &kc_work_rows(c)[first + f->cursor++];
+        if (sm_replica_may_move(&c->config.profile, kc_row_replica_state(c, *row, broker),
+                                c->call.target)) {
+            apply(c, *row, broker, c->call.target);
+        } else {
+            refuse(c, *row, broker, c->call.target);
+            *row = KC_NO_ROW;
+        }
+        if (kc_worked(c)) {
+            return KC_YIELD;
+        }
+    }
+    return KC_NEXT;
+}
+
+/* ---- taking a broker out of ISRs ---- */
+
+static bool select_shrink(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    uint32_t first = kc_work_start(c)[c->call.group];
+    uint32_t count = kc_work_start(c)[c->call.group + 1] - first;
+
+    if (c->call.target != SM_REPLICA_OFFLINE) {
+        return false;
+    }
+    while (f->cursor < count) {
+        uint32_t row = kc_work_rows(c)[first + f->cursor++];
+        if (row != KC_NO_ROW && kc_has_leadership(c, row)) {
+            s->row = row;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool ask_shrink(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                       struct kc_ask *ask)
+{
+    (void)f;
+    if (s->stage == 0) {
+        kc_ask_state_read(c, s->row, ask);
+    } else {
+        kc_ask_state_write(c, s, ask);
+    }
+    return true;
+}
+
+static void gone_offline(struct kc_controller *c, uint32_t row, const struct sm_leader_and_isr *li)
+{
+    uint32_t broker = group_broker(c);
+    struct sm_assignment a = kc_row_assignment(c, row);
+    struct sm_list others = sm_list_without(&a.replicas, kc_broker(c, broker)->id);
+
+    if (kc_notes(c, KC_NOTE_LOG | KC_NOTE_LOG_TRACE)) {
+        char text[SM_REPLICAS_MAX * 13 + 128];
+        kc_state_log(
+            c, KC_INFO,
+            "Partition %s-%d state changed to (Leader:%d,ISR:%s,LeaderEpoch:%d,ZkVersion:%d,"
+            "ControllerEpoch:%d) after removing replica %d from the ISR as part of "
+            "transition to OfflineReplica",
+            kc_row_topic(c, row), kc_row_at(c, row)->partition, li->leader,
+            kc_text_list(text, sizeof text, &li->isr, ","), li->leader_epoch, li->zk_version,
+            li->controller_epoch, kc_broker(c, broker)->id);
+    }
+    kc_put_leadership(c, row, li);
+    if (!kc_is_queued(c, row)) {
+        kc_batch_leader_and_isr(c, &others, row, li, &a, false);
+    }
+    move(c, row, broker, SM_REPLICA_OFFLINE);
+}
+
+static bool keeps_last(const struct kc_controller *c)
+{
+    return sm_rule_on(&c->config.profile, SM_RULE_KEEP_LAST_ISR) ||
+           !c->config.unclean_leader_election;
+}
+
+static void fail_zk(struct kc_controller *c, uint32_t row, int32_t err)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "org.apache.zookeeper.KeeperException: KeeperErrorCode = %s",
+             wire_zk_err_name(err));
+    log_failed(c, row, group_broker(c), SM_REPLICA_OFFLINE, text);
+}
+
+static void fail_missing(struct kc_controller *c, uint32_t row)
+{
+    char text[SM_PATH_MAX + 200];
+
+    if (kc_is_queued(c, row)) {
+        return; /* neither success nor failure: the state stays as it is */
+    }
+    snprintf(text, sizeof text,
+             "kafka.common.StateChangeFailedException: Failed to change state of replica %d for "
+             "partition %s-%d since the leader and isr path in zookeeper is empty",
+             kc_broker(c, group_broker(c))->id, kc_row_topic(c, row), kc_row_at(c, row)->partition);
+    log_failed(c, row, group_broker(c), SM_REPLICA_OFFLINE, text);
+}
+
+static void fail_newer_controller(struct kc_controller *c, uint32_t row, int32_t epoch)
+{
+    char text[400];
+
+    snprintf(text, sizeof text,
+             "kafka.common.StateChangeFailedException: Leader and isr path written by another "
+             "controller. This probably means the current controller with epoch %d went through a "
+             "soft failure and another controller was elected with epoch %d. Aborting state change "
+             "by this controller",
+             c->epoch, epoch);
+    log_failed(c, row, group_broker(c), SM_REPLICA_OFFLINE, text);
+}
+
+static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s, int32_t err,
+                                     const struct wire_zk_result_view *r)
+{
+    int32_t broker = kc_broker(c, group_broker(c))->id;
+
+    switch (kc_read_state(c, err, r, &s->plan)) {
+    case KC_STATE_FAILED:
+        fail_zk(c, s->row, err);
+        return KC_SLOT_DONE;
+    case KC_STATE_MISSING:
+        fail_missing(c, s->row);
+        return KC_SLOT_DONE;
+    case KC_STATE_NEWER_CONTROLLER:
+        fail_newer_controller(c, s->row, s->plan.controller_epoch);
+        return KC_SLOT_DONE;
+    case KC_STATE_READ:
+        break;
+    }
+    if (!sm_list_has(&s->plan.isr, broker)) {
+        s->plan.controller_epoch = c->epoch;
+        gone_offline(c, s->row, &s->plan);
+        return KC_SLOT_DONE;
+    }
+    s->plan = sm_leader_and_isr_remove(&s->plan, broker, keeps_last(c));
+    s->plan.controller_epoch = c->epoch;
+    s->stage = 1;
+    return KC_SLOT_ASK;
+}
+
+static enum kc_slot_next answer_shrink(struct kc_controller *c, struct kc_frame *f,
+                                       struct kc_slot *s, int32_t err,
+                                       const struct wire_zk_result_view *r)
+{
+    (void)f;
+    if (s->stage == 0) {
+        return read_shrink(c, s, err, r);
+    }
+    if (err == WIRE_ZK_OK) {
+        s->plan.zk_version = r->result->stat.version;
+        gone_offline(c, s->row, &s->plan);
+        return KC_SLOT_DONE;
+    }
+    if (err == WIRE_ZK_BAD_VERSION && ++s->attempts < KC_ATTEMPTS_MAX) {
+        s->stage = 0; /* somebody wrote in between: read again */
+        return KC_SLOT_ASK;
+    }
+    fail_zk(c, s->row, err);
+    return KC_SLOT_DONE;
+}
+
+static const struct kc_bulk shrink_isr = {.select = select_shrink,
+                                          .ask = ask_shrink,
+                                          .answer = answer_shrink,
+                                          .needs = kc_needs_state_znode};
+
+/* Replicas of partitions without leadership info: the metadata request goes out, its entry is
+ * empty. */
+static enum kc_next finish(struct kc_controller *c, struct kc_frame *f)
+{
+    uint32_t broker = group_broker(c);
+    uint32_t first = kc_work_start(c)[c->call.group];
+    uint32_t count = kc_work_start(c)[c->call.group + 1] - first;
+
+    while (c->call.target == SM_REPLICA_OFFLINE && f->cursor < count) {
+        uint32_t row = kc_work_rows(c)[first + f->cursor++];
+        if (row == KC_NO_ROW || kc_has_leadership(c, row)) {
+            continue;
+        }
+        kc_batch_update_metadata(c, row);
+        move(c, row, broker, SM_REPLICA_OFFLINE);
+        if (kc_worked(c)) {
+            return KC_YIELD;
+        }
+    }
+    return KC_NEXT;
+}
+
+enum { ROW_CHECK = 1 };
+
+static enum kc_next next_broker(struct kc_controller *c, struct kc_frame *f)
+{
+    if (++c->call.group == c->call.group_count) {
+        return KC_NEXT;
+    }
+    f->row = ROW_CHECK;
+    f->cursor = 0;
+    f->phase = 0;
+    return KC_STAY;
+}
+
+static enum kc_next send(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_batch_send(c);
+    c->call.group = c->call.group_count = 0;
+    kc_work_start(c)[0] = 0;
+    return KC_NEXT;
+}
+
+static enum kc_catch swallow(struct kc_controller *c, struct kc_frame *f)
+{
+    bool moved = c->error == SM_ERR_CONTROLLER_MOVED;
+    const char *state = sm_replica_state_name(c->call.target);
+
+    (void)f;
+    kc_log(c, KC_ERROR, "[ReplicaStateMachine controllerId=%d] %s %s state\n%s",
+           c->config.broker.id,
+           moved ? "Controller moved to another broker when moving some replicas to"
+                 : "Error while moving some replicas to",
+           state, kc_error_text(c));
+    kc_batch_drop(c, true);
+    c->call.group = c->call.group_count = 0;
+    kc_work_start(c)[0] = 0;
+    return moved ? KC_RETHROW : KC_SWALLOW;
+}
+
+static const struct kc_row rows[] = {
+    {.name = "begin", .run = begin},
+    [ROW_CHECK] = {.name = "check", .run = check},
+    {.name = "shrink ISR", .bulk = &shrink_isr},
+    {.name = "finish", .run = finish},
+    {.name = "next broker", .run = next_broker},
+    {.name = "send", .run = send},
+    {0},
+};
+
+const struct kc_flow_def kc_flow_REPLICA_CHANGE = {
+    .name = "ReplicaStateMachine.handleStateChanges", .rows = rows, .on_error = swallow};
