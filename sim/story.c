@@ -1,0 +1,819 @@
+/*
+ * The story of a run, from its records.
+ *
+ *     records ──► events {time, rank, sentence} ──► the most important that fit ──► lines
+ *            └──► partitions {leader, ISR, …}  ──► how it stands at the end
+ *
+ * One pass. A change of leader or ISR is told with what made it: changes that one controller event
+ * makes are one line with counts and a few names; so are those that leaders make themselves. Faults,
+ * expired sessions and changes of the controller are lines of their own.
+ *
+ * What does not fit gives way by rank, and a line says how much is missing; faults are never missing
+ * without being counted.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "sim/story.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim/keys.h"
+#include "statemachine/leader_and_isr.h"
+#include "statemachine/znode.h"
+
+enum { LINE = 400, NAMES = 3, LINES_DEFAULT = 25, EVENT_NAME = 64 };
+
+/* Lower is more important. */
+enum rank { RANK_FAULT, RANK_CONTROLLER, RANK_SESSION, RANK_LEADERS, RANK_ADMIN, RANK_ISR, RANK_END };
+
+struct line {
+    int64_t t;
+    enum rank rank;
+    uint32_t order;
+    bool dropped;
+    char *text;
+};
+
+struct partition {
+    bool exists;
+    bool had_leader; /* ever, in this run */
+    struct sm_leader_and_isr li;
+    int32_t replicas; /* of the topic znode, 0 unknown */
+};
+
+/* Changes that are told together: those of one event of one controller, or of nobody's. */
+struct chapter {
+    int64_t t, last_t;
+    sim_lane who;
+    char event[EVENT_NAME];
+    uint32_t elected, lost, shrunk, grown, created, gone, touched;
+    char names[RANK_END + 2][LINE / 2]; /* a few partitions per kind of change */
+    bool open;
+};
+enum kind { ELECTED, LOST, SHRUNK, GROWN, CREATED, GONE };
+
+struct teller {
+    const struct sim_trace *trace;
+    const struct sim_result *result;
+    struct line *lines;
+    size_t line_capacity;
+    uint32_t line_count;
+    struct sim_keys keys; /* T-P -> index of partitions */
+    struct partition *partitions;
+    size_t partition_capacity;
+    struct chapter chapter;
+    char running[EVENT_NAME]; /* event in work at `running_at` */
+    sim_lane running_at;
+    int32_t controller, epoch; /* active now */
+    uint32_t elections, unclean, refused;
+    struct sim_keys deleting; /* topics whose deletion was asked for */
+    uint32_t truncated;
+};
+
+/* ---- lines ---- */
+
+__attribute__((format(printf, 4, 5))) static void tell(struct teller *s, int64_t t, enum rank rank,
+                                                       const char *format, ...)
+{
+    char text[LINE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    s->lines = sim_grow(s->lines, &s->line_capacity, s->line_count + 1, sizeof(*s->lines));
+    char *copy = strdup(text);
+    if (copy == NULL) {
+        abort();
+    }
+    s->lines[s->line_count] = (struct line){.t = t, .rank = rank, .order = s->line_count, .text = copy};
+    s->line_count++;
+}
+
+__attribute__((format(printf, 3, 4))) static void append(char *out, size_t capacity,
+                                                         const char *format, ...)
+{
+    const size_t size = strlen(out);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out + size, capacity - size, format, args);
+    va_end(args);
+}
+
+static void append_ids(char *out, size_t capacity, const struct sm_list *ids)
+{
+    append(out, capacity, "[");
+    for (int32_t i = 0; i < ids->count; i++) {
+        append(out, capacity, "%s%d", i == 0 ? "" : ",", ids->id[i]);
+    }
+    append(out, capacity, "]");
+}
+
+/* ---- chapters ---- */
+
+static const char *plural(uint32_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void add_name(struct chapter *c, enum kind kind, uint32_t count, const char *name)
+{
+    char *names = c->names[kind];
+    if (count <= NAMES) {
+        append(names, sizeof(c->names[0]), "%s%s", count == 1 ? "" : ", ", name);
+    } else if (count == NAMES + 1) {
+        append(names, sizeof(c->names[0]), ", …");
+    }
+}
+
+static void append_part(char *text, bool *first, uint32_t count, const char *what, const char *names)
+{
+    if (count > 0) {
+        append(text, LINE, "%s%u partition%s %s (%s)", *first ? "" : "; ", count, plural(count), what, names);
+        *first = false;
+    }
+}
+
+static void close_chapter(struct teller *s)
+{
+    struct chapter *c = &s->chapter;
+    char text[LINE] = "", who[64] = "";
+    bool first = true;
+    if (!c->open) {
+        return;
+    }
+    c->open = false;
+    if (c->who != 0 && sim_lane_letter(c->who) == 'c') {
+        snprintf(who, sizeof(who), "controller %d%s%s: ", sim_lane_id(c->who), c->event[0] ? ", " : "", c->event);
+    } else if (c->who != 0 && sim_lane_letter(c->who) == 'b') {
+        snprintf(who, sizeof(who), "broker %d as leader: ", sim_lane_id(c->who));
+    } else {
+        snprintf(who, sizeof(who), "leaders: ");
+    }
+    append_part(text, &first, c->created, "created", c->names[CREATED]);
+    append_part(text, &first, c->elected, "with a new leader", c->names[ELECTED]);
+    append_part(text, &first, c->lost, "left without a leader", c->names[LOST]);
+    append_part(text, &first, c->shrunk, "with a smaller ISR", c->names[SHRUNK]);
+    append_part(text, &first, c->grown, "with a larger ISR", c->names[GROWN]);
+    append_part(text, &first, c->gone, "deleted", c->names[GONE]);
+    if (!first) {
+        const enum rank rank = c->elected + c->lost > 0   ? RANK_LEADERS
+                               : c->created + c->gone > 0 ? RANK_ADMIN
+                                                          : RANK_ISR;
+        tell(s, c->t, rank, "%s%s", who, text);
+    }
+}
+
+static struct chapter *chapter_of(struct teller *s, int64_t t, sim_lane who)
+{
+    struct chapter *c = &s->chapter;
+    const char *event = who == s->running_at ? s->running : "";
+    if (!c->open || c->who != who || strcmp(c->event, event) != 0) {
+        close_chapter(s);
+        *c = (struct chapter){.t = t, .who = who, .open = true};
+        snprintf(c->event, sizeof(c->event), "%s", event);
+    }
+    c->last_t = t;
+    return c;
+}
+
+/* ---- partitions ---- */
+
+static struct partition *partition_of(struct teller *s, const char *name)
+{
+    const uint32_t before = s->keys.count;
+    const uint32_t id = sim_keys_intern(&s->keys, name, strlen(name));
+    s->partitions = sim_grow(s->partitions, &s->partition_capacity, (size_t)id + 1, sizeof(*s->partitions));
+    if (id >= before) {
+        s->partitions[id] = (struct partition){.li = {.leader = SM_NO_LEADER}};
+    }
+    return &s->partitions[id];
+}
+
+static void describe_leader(char *out, size_t capacity, const char *name,
+                            const struct sm_leader_and_isr *from, const struct sm_leader_and_isr *to)
+{
+    char old[16] = "none", now[16] = "none";
+    if (from->leader >= 0) {
+        snprintf(old, sizeof(old), "%d", from->leader);
+    }
+    if (to->leader >= 0) {
+        snprintf(now, sizeof(now), "%d", to->leader);
+    }
+    snprintf(out, capacity, "%s %s→%s", name, old, now);
+}
+
+static void tell_change(struct teller *s, int64_t t, sim_lane who, const char *name,
+                        struct partition *p, const struct sm_leader_and_isr *now)
+{
+    struct chapter *c = chapter_of(s, t, who);
+    char text[LINE / 2];
+    if (!p->exists) {
+        snprintf(text, sizeof(text), "%s led by %d", name, now->leader);
+        add_name(c, CREATED, ++c->created, text);
+        return;
+    }
+    if (now->leader != p->li.leader) {
+        describe_leader(text, sizeof(text), name, &p->li, now);
+        if (now->leader >= 0) {
+            add_name(c, ELECTED, ++c->elected, text);
+            s->elections++;
+        } else {
+            add_name(c, LOST, ++c->lost, name);
+        }
+        return;
+    }
+    if (now->isr.count != p->li.isr.count) {
+        snprintf(text, sizeof(text), "%s ", name);
+        append_ids(text, sizeof(text), &now->isr);
+        if (now->isr.count < p->li.isr.count) {
+            add_name(c, SHRUNK, ++c->shrunk, text);
+        } else {
+            add_name(c, GROWN, ++c->grown, text);
+        }
+    }
+}
+
+static void take_state(struct teller *s, int64_t t, sim_lane who, bool given, const char *topic,
+                       int32_t number, const struct sim_value *value)
+{
+    char name[SM_TOPIC_NAME_MAX + 16];
+    struct sim_value data;
+    struct sm_leader_and_isr now;
+    snprintf(name, sizeof(name), "%s-%" PRId32, topic, number);
+    struct partition *p = partition_of(s, name);
+    if (value->type == SIM_V_NULL) {
+        if (p->exists && !given) {
+            struct chapter *c = chapter_of(s, t, who);
+            add_name(c, GONE, ++c->gone, name);
+        }
+        p->exists = false;
+        return;
+    }
+    if (!sim_object_get(value, SIM_F_DATA, &data) || data.type != SIM_V_TEXT ||
+        sm_znode_decode_state(data.text, data.size, 0, &now) != SM_ERR_OK) {
+        return;
+    }
+    if (!given) {
+        tell_change(s, t, who, name, p, &now);
+    }
+    p->exists = true;
+    p->had_leader = p->had_leader || now.leader >= 0;
+    p->li = now;
+}
+
+static void take_topic(struct teller *s, const char *topic, const struct sim_value *value)
+{
+    char name[SM_TOPIC_NAME_MAX + 16];
+    struct sim_value data;
+    struct sm_topic_reader reader;
+    struct sm_assignment a;
+    int32_t number;
+    if (value->type == SIM_V_NULL || !sim_object_get(value, SIM_F_DATA, &data) ||
+        data.type != SIM_V_TEXT || sm_topic_open(&reader, data.text, data.size) != SM_ERR_OK) {
+        return;
+    }
+    while (sm_topic_next(&reader, &number, &a)) {
+        snprintf(name, sizeof(name), "%s-%" PRId32, topic, number);
+        struct partition *p = partition_of(s, name);
+        const struct sm_list target = sm_assignment_target(&a);
+        p->replicas = target.count;
+    }
+}
+
+static void take_deletion(struct teller *s, int64_t t, bool given, const char *path,
+                          const struct sim_value *value)
+{
+    const char *topic = path + strlen(SM_PATH_DELETE_TOPICS "/");
+    if (value->type == SIM_V_NULL) {
+        if (!given && sim_keys_find(&s->deleting, topic, strlen(topic)) != SIM_NO_KEY) {
+            tell(s, t, RANK_ADMIN, "the deletion of topic %s is finished", topic);
+        }
+        return;
+    }
+    sim_keys_intern(&s->deleting, topic, strlen(topic));
+}
+
+static void take_sets(struct teller *s, const struct sim_record *r, sim_lane who)
+{
+    struct sim_walk walk = {0};
+    const char *key;
+    struct sim_value value;
+    const bool given = r->kind == SIM_K_GIVEN || r->kind == SIM_K_META;
+    while (sim_record_next_set(r, &walk, &key, &value)) {
+        char topic[SM_TOPIC_NAME_MAX + 1];
+        int32_t number;
+        if (strncmp(key, "zn:", 3) != 0) {
+            continue;
+        }
+        if (sm_path_is_partition_state(key + 3, topic, &number)) {
+            take_state(s, r->t, who, given, topic, number, &value);
+        } else if (sm_path_is_topic(key + 3, topic)) {
+            take_topic(s, topic, &value);
+        } else if (strncmp(key + 3, SM_PATH_DELETE_TOPICS "/", strlen(SM_PATH_DELETE_TOPICS "/")) == 0) {
+            take_deletion(s, r->t, given, key + 3, &value);
+        }
+    }
+}
+
+/* ---- records ---- */
+
+static const struct sim_step *step_at(const struct sim_scenario *scenario, int64_t line)
+{
+    for (uint32_t i = 0; i < scenario->step_count; i++) {
+        if (scenario->steps[i].place.line == line) {
+            return &scenario->steps[i];
+        }
+    }
+    return NULL;
+}
+
+static void describe_arguments(const struct sim_step *step, char *out, size_t capacity)
+{
+    for (uint32_t i = 0; i < step->topic_count && i < NAMES; i++) {
+        append(out, capacity, " %s", step->topics[i]);
+    }
+    for (uint32_t i = 0; i < step->partition_arg_count && i < NAMES && step->topic_count == 0; i++) {
+        const struct sim_partition_arg *p = &step->partitions[i];
+        append(out, capacity, " %s-%d", p->topic, p->partition);
+        if (p->has_replicas) {
+            append_ids(out, capacity, &p->replicas);
+        }
+    }
+    if (step->path != NULL) {
+        append(out, capacity, " %s", step->path);
+    }
+    for (uint32_t i = 0; i < step->group_count; i++) {
+        append(out, capacity, "%s%s", i == 0 ? " " : " | ", step->groups[i].text);
+    }
+    if (step->channel.from.text != NULL) {
+        append(out, capacity, " from %s", step->channel.from.text);
+    }
+    if (step->channel.to.text != NULL) {
+        append(out, capacity, " to %s", step->channel.to.text);
+    }
+}
+
+/* What a verb did, in the past tense, with the ids in it. */
+static void describe_fault(const struct sim_scenario *scenario, const struct sim_record *r, char *out,
+                           size_t capacity)
+{
+    static const struct {
+        const char *verb, *one, *many;
+    } sentences[] = {
+        {"kill", "node %s is killed", "nodes %s are killed"},
+        {"restart", "node %s starts again", "nodes %s start again"},
+        {"bounce", "node %s is replaced at once", "nodes %s are replaced at once"},
+        {"shutdown", "broker %s asks for a controlled shutdown", "brokers %s ask for a controlled shutdown"},
+        {"stop", "node %s stops cleanly", "nodes %s stop cleanly"},
+        {"pause", "node %s stands still (paused)", "nodes %s stand still (paused)"},
+        {"resume", "node %s goes on", "nodes %s go on"},
+        {"expire", "ZooKeeper expires the session of node %s", "ZooKeeper expires the sessions of nodes %s"},
+        {"disconnect", "node %s loses its connection to ZooKeeper", "nodes %s lose their connections to ZooKeeper"},
+        {"block", "the controller thread of node %s is blocked", "the controller threads of nodes %s are blocked"},
+        {"unblock", "the controller thread of node %s goes on", "the controller threads of nodes %s go on"},
+        {"fail-log-dir", "a log directory of broker %s fails", "a log directory of brokers %s fails"},
+    };
+    const char *verb = sim_record_text(r, SIM_F_VERB), *target = sim_record_text(r, SIM_F_TARGET);
+    const struct sim_step *step = step_at(scenario, sim_record_int(r, SIM_F_STEP, -1));
+    char ids[128] = "";
+    struct sim_value hit;
+    int32_t id[16];
+    size_t count = 0;
+    if (sim_record_get(r, SIM_F_HIT, &hit) && hit.type == SIM_V_LIST) {
+        count = sim_value_ids(&hit, id, 16);
+    }
+    for (size_t i = 0; i < count && i < 16; i++) {
+        append(ids, sizeof(ids), "%s%d", i == 0 ? "" : ", ", id[i]);
+    }
+    const bool by_role = target != NULL && strpbrk(target, "abcdefghijklmnopqrstuvwxyz") != NULL;
+    for (unsigned i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++) {
+        if (verb != NULL && strcmp(verb, sentences[i].verb) == 0 && count > 0) {
+            const char *form = count == 1 ? sentences[i].one : sentences[i].many;
+            const char *at = strstr(form, "%s");
+            append(out, capacity, "%.*s%s%s", (int)(at - form), form, ids, at + 2);
+            if (by_role) {
+                append(out, capacity, ", the %s", target);
+            }
+            return;
+        }
+    }
+    append(out, capacity, "%s", verb == NULL ? "something" : verb);
+    if (step != NULL) {
+        describe_arguments(step, out, capacity);
+    }
+    if (count > 0) {
+        append(out, capacity, " %s", ids);
+    }
+}
+
+static void take_fault(struct teller *s, const struct sim_record *r)
+{
+    char text[LINE] = "";
+    close_chapter(s);
+    describe_fault(s->result->scenario, r, text, sizeof(text));
+    tell(s, r->t, RANK_FAULT, "%s", text);
+}
+
+static void take_session(struct teller *s, const struct sim_record *r)
+{
+    const char *what = sim_record_text(r, SIM_F_WHAT), *seen = sim_record_text(r, SIM_F_SEEN);
+    struct sim_record cause;
+    const int64_t node = sim_record_int(r, SIM_F_NODE, -1);
+    if (what == NULL || strcmp(what, "expired") != 0 || seen == NULL || strcmp(seen, "server") != 0) {
+        return;
+    }
+    close_chapter(s);
+    if (r->mute != 0 && sim_trace_get(s->trace, r->mute, &cause)) {
+        tell(s, r->t, RANK_SESSION, "ZooKeeper expires the session of node %" PRId64
+             ", %.3gs after it fell silent", node, (double)(r->t - cause.t) / 1e6);
+    } else {
+        tell(s, r->t, RANK_SESSION, "ZooKeeper expires the session of node %" PRId64, node);
+    }
+}
+
+static void take_queue(struct teller *s, const struct sim_record *r)
+{
+    const char *what = sim_record_text(r, SIM_F_WHAT), *name = sim_record_text(r, SIM_F_NAME);
+    if (what != NULL && strcmp(what, "start") == 0) {
+        s->running_at = r->at;
+        snprintf(s->running, sizeof(s->running), "%s", name == NULL ? "" : name);
+        if (strcmp(s->running, "Startup") == 0 || strcmp(s->running, "Reelect") == 0 ||
+            strcmp(s->running, "RegisterBrokerAndReelect") == 0) {
+            snprintf(s->running, sizeof(s->running), "taking over");
+        }
+    } else if (what != NULL && strcmp(what, "done") == 0 && r->at == s->running_at) {
+        close_chapter(s);
+        s->running[0] = '\0';
+    }
+}
+
+/* Who is the controller, and at which epoch: facts that a record sets. */
+static void take_roles(struct teller *s, const struct sim_record *r)
+{
+    struct sim_walk walk = {0};
+    const char *key;
+    struct sim_value value;
+    while (sim_record_next_set(r, &walk, &key, &value)) {
+        int node;
+        char rest[16] = "";
+        if (sscanf(key, "ctx.%d.%15s", &node, rest) == 2 && strcmp(rest, "epoch") == 0 &&
+            value.type == SIM_V_INT && value.number > s->epoch) {
+            s->epoch = (int32_t)value.number;
+        } else if (sscanf(key, "role.%d", &node) == 1) {
+            const bool active = value.type == SIM_V_TEXT && strcmp(value.text, "active") == 0;
+            if (active && s->controller != node) {
+                close_chapter(s);
+                tell(s, r->t, RANK_CONTROLLER, "node %d becomes the controller", node);
+                s->controller = node;
+            } else if (!active && s->controller == node) {
+                close_chapter(s);
+                if (r->kind != SIM_K_FAULT) {
+                    tell(s, r->t, RANK_CONTROLLER, "node %d is the controller no more", node);
+                }
+                s->controller = -1;
+            }
+        }
+    }
+}
+
+static void take_record(struct teller *s, const struct sim_record *r)
+{
+    sim_lane who = 0;
+    const char *from;
+    switch (r->kind) {
+    case SIM_K_FAULT:
+        take_fault(s, r);
+        break;
+    case SIM_K_SESSION:
+        take_session(s, r);
+        break;
+    case SIM_K_QUEUE:
+        take_queue(s, r);
+        break;
+    case SIM_K_MOVE:
+        s->refused += sim_record_int(r, SIM_F_OK, 1) == 0;
+        break;
+    case SIM_K_DECIDE:
+        s->unclean += sim_record_int(r, SIM_F_UNCLEAN, 0) != 0;
+        break;
+    case SIM_K_ZAP:
+        from = sim_record_text(r, SIM_F_FRM);
+        who = from == NULL ? 0 : sim_lane_named(from);
+        break;
+    default: /* other kinds tell no story, but may set facts */
+        break;
+    }
+    take_roles(s, r);
+    take_sets(s, r, who);
+}
+
+/* ---- how it stands at the end ---- */
+
+static bool is_being_deleted(struct teller *s, const char *name)
+{
+    const char *dash = strrchr(name, '-');
+    return sim_keys_find(&s->deleting, name, (size_t)(dash - name)) != SIM_NO_KEY;
+}
+
+static void append_counted(char *out, uint32_t *count, const char *name, uint32_t most)
+{
+    if (*count < most) {
+        append(out, LINE, "%s%s", *count == 0 ? "" : ", ", name);
+    } else if (*count == most) {
+        append(out, LINE, ", …");
+    }
+    (*count)++;
+}
+
+struct ending {
+    uint32_t all, led, leaderless, never, fewer;
+    char leaderless_names[LINE], never_names[LINE], fewer_names[LINE];
+    int32_t leaders[64];
+    uint32_t leads[64], leader_count;
+};
+
+static void count_leader(struct ending *e, int32_t leader)
+{
+    for (uint32_t i = 0; i < e->leader_count; i++) {
+        if (e->leaders[i] == leader) {
+            e->leads[i]++;
+            return;
+        }
+    }
+    if (e->leader_count < 64) {
+        e->leaders[e->leader_count] = leader;
+        e->leads[e->leader_count++] = 1;
+    }
+}
+
+static void look_at_end(struct teller *s, struct ending *e)
+{
+    for (uint32_t i = 0; i < s->keys.count; i++) {
+        const struct partition *p = &s->partitions[i];
+        const char *name = sim_keys_name(&s->keys, i);
+        if ((!p->exists && p->replicas == 0) || is_being_deleted(s, name)) {
+            continue;
+        }
+        if (!p->exists && p->had_leader) {
+            continue; /* deleted in this run */
+        }
+        e->all++;
+        if (!p->exists) {
+            append_counted(e->never_names, &e->never, name, 6);
+        } else if (p->li.leader < 0) {
+            append_counted(e->leaderless_names, &e->leaderless, name, 8);
+        } else {
+            e->led++;
+            count_leader(e, p->li.leader);
+        }
+        if (p->exists && p->li.isr.count < p->replicas) {
+            append_counted(e->fewer_names, &e->fewer, name, 6);
+        }
+    }
+}
+
+static unsigned print_single(struct teller *s, FILE *out)
+{
+    unsigned lines = 0;
+    for (uint32_t i = 0; i < s->keys.count; i++) {
+        const struct partition *p = &s->partitions[i];
+        char text[LINE] = "";
+        if (!p->exists) {
+            continue;
+        }
+        append_ids(text, sizeof(text), &p->li.isr);
+        if (p->li.leader >= 0) {
+            fprintf(out, "  %s: leader %d, ISR %s, epoch %d\n", sim_keys_name(&s->keys, i), p->li.leader,
+                    text, p->li.leader_epoch);
+        } else {
+            fprintf(out, "  %s: no leader, ISR %s, epoch %d\n", sim_keys_name(&s->keys, i), text,
+                    p->li.leader_epoch);
+        }
+        lines++;
+    }
+    return lines;
+}
+
+static unsigned print_leaders(const struct ending *e, FILE *out)
+{
+    char text[LINE] = "";
+    uint32_t order[64];
+    for (uint32_t i = 0; i < e->leader_count; i++) {
+        uint32_t at = i;
+        for (; at > 0 && e->leaders[order[at - 1]] > e->leaders[i]; at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = i;
+    }
+    for (uint32_t i = 0; i < e->leader_count && i < 12; i++) {
+        append(text, sizeof(text), "%s%d leads %u", i == 0 ? "" : ", ", e->leaders[order[i]],
+               e->leads[order[i]]);
+    }
+    fprintf(out, "  who leads: %s%s, of %u partitions\n", text[0] ? text : "nobody",
+            e->leader_count > 12 ? ", …" : "", e->all);
+    return 1;
+}
+
+static unsigned print_ending(struct teller *s, FILE *out, const char *bold, const char *off)
+{
+    struct ending e = {0};
+    unsigned lines = 1;
+    look_at_end(s, &e);
+    if (s->controller >= 0) {
+        fprintf(out, "%sIn the end%s the controller is node %d, epoch %d.\n", bold, off, s->controller, s->epoch);
+    } else {
+        fprintf(out, "%sIn the end%s there is no controller.\n", bold, off);
+    }
+    if (e.all > 0 && e.all <= 4) {
+        lines += print_single(s, out);
+    } else if (e.all > 0) {
+        lines += print_leaders(&e, out);
+    }
+    if (e.leaderless > 0) {
+        fprintf(out, "  lost: %u partition%s without a leader (%s)\n", e.leaderless,
+                e.leaderless == 1 ? " is" : "s are", e.leaderless_names);
+        lines++;
+    }
+    if (e.never > 0) {
+        fprintf(out, "  %u partition%s never had a leader (%s)\n", e.never, plural(e.never), e.never_names);
+        lines++;
+    }
+    if (s->unclean > 0) {
+        fprintf(out, "  lost: %u unclean election%s; records that only the old leader had are gone\n",
+                s->unclean, plural(s->unclean));
+        lines++;
+    }
+    if (e.fewer > 0) {
+        fprintf(out, "  weaker: %u partition%s an ISR smaller than the assignment (%s)\n", e.fewer,
+                e.fewer == 1 ? " has" : "s have", e.fewer_names);
+        lines++;
+    }
+    if (e.all > 0 && e.leaderless + e.never + s->unclean == 0) {
+        fprintf(out, "  nothing is lost: every partition has a leader\n");
+        lines++;
+    }
+    return lines;
+}
+
+/* ---- choosing lines ---- */
+
+/* Drops the least important lines, the latest first, until `room` are left. */
+static void drop_lines(struct teller *s, uint32_t room)
+{
+    uint32_t kept = s->line_count;
+    if (kept <= room) {
+        return;
+    }
+    room = room > 0 ? room - 1 : 0; /* the line that tells of it */
+    for (int rank = RANK_END - 1; rank >= RANK_FAULT && kept > room; rank--) {
+        for (uint32_t i = s->line_count; i > 0 && kept > room; i--) {
+            if (!s->lines[i - 1].dropped && (int)s->lines[i - 1].rank == rank) {
+                s->lines[i - 1].dropped = true;
+                s->truncated++;
+                kept--;
+            }
+        }
+    }
+}
+
+static unsigned print_lines(struct teller *s, FILE *out, bool color)
+{
+    static const char *const colors[RANK_END] = {
+        [RANK_FAULT] = "\033[31m", [RANK_CONTROLLER] = "\033[1m", [RANK_SESSION] = "\033[33m",
+        [RANK_LEADERS] = "", [RANK_ADMIN] = "", [RANK_ISR] = "\033[2m"};
+    static const char *const marks[RANK_END] = {
+        [RANK_FAULT] = "!", [RANK_CONTROLLER] = "*", [RANK_SESSION] = "-",
+        [RANK_LEADERS] = ">", [RANK_ADMIN] = "+", [RANK_ISR] = "."};
+    unsigned lines = 0;
+    for (uint32_t i = 0; i < s->line_count; i++) {
+        const struct line *l = &s->lines[i];
+        if (!l->dropped) {
+            fprintf(out, "%10.3fs %s%s %s%s\n", (double)l->t / 1e6, color ? colors[l->rank] : "",
+                    marks[l->rank], l->text, color ? "\033[0m" : "");
+            lines++;
+        }
+    }
+    if (s->truncated > 0) {
+        fprintf(out, "            (%u more line%s: --lines all)\n", s->truncated, plural(s->truncated));
+        lines++;
+    }
+    return lines;
+}
+
+/* ---- the whole ---- */
+
+static void free_teller(struct teller *s)
+{
+    for (uint32_t i = 0; i < s->line_count; i++) {
+        free(s->lines[i].text);
+    }
+    free(s->lines);
+    free(s->partitions);
+    sim_keys_clear(&s->keys);
+    sim_keys_clear(&s->deleting);
+}
+
+static unsigned print_head(FILE *out, const struct sim_scenario *scenario, const char *bold, const char *off)
+{
+    fprintf(out, "%s%s%s\n", bold, scenario->title == NULL ? scenario->file : scenario->title, off);
+    if (scenario->question != NULL) {
+        fprintf(out, "%s\n", scenario->question);
+        return 2;
+    }
+    return 1;
+}
+
+/* Counts what a print function would print, by printing it into memory first. */
+static char *into_memory(unsigned (*print)(struct teller *, FILE *, const char *, const char *),
+                         struct teller *s, const char *bold, const char *off, unsigned *lines)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        abort();
+    }
+    *lines = print(s, out, bold, off);
+    fclose(out);
+    return text;
+}
+
+static unsigned print_verdict(struct teller *s, FILE *out, const char *bold, const char *off)
+{
+    (void)off;
+    return sim_verdict_print(out, s->result, bold[0] != '\0');
+}
+
+/* Cuts a verdict that alone would be too long: its first lines and its last three stay. */
+static unsigned print_cut(FILE *out, const char *text, unsigned lines, unsigned room)
+{
+    const unsigned last = 3;
+    if (lines <= room || room <= last + 1) {
+        fputs(text, out);
+        return lines;
+    }
+    unsigned number = 0, printed = 0;
+    for (const char *at = text; *at != '\0'; number++) {
+        const char *newline = strchr(at, '\n');
+        const size_t size = newline == NULL ? strlen(at) : (size_t)(newline - at) + 1;
+        if (number < room - last - 1 || number >= lines - last) {
+            fwrite(at, 1, size, out);
+            printed++;
+        } else if (number == room - last - 1) {
+            fprintf(out, "    (%u more lines of failures: --lines all)\n", lines - room + 1);
+            printed++;
+        }
+        at += size;
+    }
+    return printed;
+}
+
+unsigned sim_story_print(FILE *out, const struct sim_trace *trace, const struct sim_result *result,
+                         const struct sim_story_options *options)
+{
+    struct teller s = {.trace = trace, .result = result, .controller = -1};
+    const char *bold = options->color ? "\033[1m" : "", *off = options->color ? "\033[0m" : "";
+    const unsigned most = options->lines == 0 ? LINES_DEFAULT : options->lines;
+    unsigned ending_lines, verdict_lines;
+    struct sim_record record;
+    for (uint64_t n = 1; n <= sim_trace_count(trace); n++) {
+        if (sim_trace_get(trace, n, &record)) {
+            take_record(&s, &record);
+        }
+    }
+    close_chapter(&s);
+    char *ending = into_memory(print_ending, &s, bold, off, &ending_lines);
+    char *verdict = into_memory(print_verdict, &s, bold, off, &verdict_lines);
+    const unsigned verdict_room = most > ending_lines + 10 ? most - ending_lines - 8 : 6;
+    const unsigned shown = verdict_lines < verdict_room ? verdict_lines : verdict_room;
+    unsigned lines = print_head(out, result->scenario, bold, off);
+    const unsigned used = lines + ending_lines + shown;
+    drop_lines(&s, most > used ? most - used : 1);
+    lines += print_lines(&s, out, options->color);
+    fputs(ending, out);
+    lines += ending_lines;
+    lines += print_cut(out, verdict, verdict_lines, verdict_room);
+    free(ending);
+    free(verdict);
+    free_teller(&s);
+    return lines;
+}
+
+bool sim_color_wanted(enum sim_color option, FILE *out)
+{
+    const char *none = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE"), *term = getenv("TERM");
+    if (option != SIM_COLOR_AUTO) {
+        return option == SIM_COLOR_ALWAYS;
+    }
+    if (none != NULL && none[0] != '\0') {
+        return false;
+    }
+    if (force != NULL && force[0] != '\0' && strcmp(force, "0") != 0) {
+        return true;
+    }
+    return (term == NULL || strcmp(term, "dumb") != 0) && isatty(fileno(out)) == 1;
+}
