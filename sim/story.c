@@ -140,7 +140,7 @@ static void append_part(char *text, bool *first, uint32_t count, const char *wha
 static void close_chapter(struct teller *s)
 {
     struct chapter *c = &s->chapter;
-    char text[LINE] = "", who[64] = "";
+    char text[LINE] = "", who[160] = "";
     bool first = true;
     if (!c->open) {
         return;
