@@ -8,12 +8,23 @@
 
 /* ---- the frame of a run ---- */
 
+/* A seed beyond the integers of a trace is text. */
+static void add_seed(struct sim_trace *trace, uint64_t seed)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRIu64, seed);
+    if (seed <= INT64_MAX)
+        sim_trace_int(trace, SIM_F_SEED, (int64_t)seed);
+    else
+        sim_trace_text(trace, SIM_F_SEED, text);
+}
+
 bool sim_trace_meta_begin(struct sim_trace *trace, uint64_t seed, const char *profile)
 {
     if (!sim_trace_begin(trace, SIM_K_META, 0, SIM_LANE_WORLD, 0, 0))
         return false;
     sim_trace_text(trace, SIM_F_SCHEMA, SIM_TRACE_SCHEMA);
-    sim_trace_int(trace, SIM_F_SEED, (int64_t)seed);
+    add_seed(trace, seed);
     if (profile != NULL)
         sim_trace_text(trace, SIM_F_PROFILE, profile);
     return true;
