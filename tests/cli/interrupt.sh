@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 cat >"$folder/long.yaml" <<'YAML'
 title: Without end
 cluster: {nodes: [1, 2, 3]}
-topics: {t: {partitions: 3, replication: 3}}
+topics: {t: {partitions: 3, replication-factor: 3}}
 steps:
   - {every: 30s, bounce: 2}
 until: 8000h
