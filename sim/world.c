@@ -384,3 +384,9 @@ uint32_t sim_world_registration(const struct sim_world *w, int32_t id, int64_t e
             return i + 1;
     return 0;
 }
+
+int64_t sim_world_last_epoch(const struct sim_world *w, int32_t id)
+{
+    const struct sim_process *p = sim_find(w, id);
+    return p == NULL || p->epoch_count == 0 ? -1 : p->epochs[p->epoch_count - 1];
+}

@@ -131,6 +131,8 @@ struct sim_world_counts sim_world_counts(const struct sim_world *w);
 /* Returns the number (1…) of the registration of scripted broker `id` whose czxid is `epoch`, 0
  * none. */
 uint32_t sim_world_registration(const struct sim_world *w, int32_t id, int64_t epoch);
+/* Returns the czxid of the last registration of scripted broker `id`, -1 none. */
+int64_t sim_world_last_epoch(const struct sim_world *w, int32_t id);
 /* Index + 1 of the first step of the scenario that waits for a pattern, or for such a step; 0 none.
  */
 uint32_t sim_world_never_fired(const struct sim_world *w);
