@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "wire/coord.h"
 
@@ -52,6 +53,12 @@ struct sim_dump *sim_dump_load(const char *file, struct sim_diagnostics *diagnos
 struct sim_dump *sim_dump_parse(const char *file, const char *text, size_t size,
                                 struct sim_diagnostics *diagnostics);
 void sim_dump_free(struct sim_dump *dump);
+
+/* Writes the dump as znodes.jsonl, one object a line with all stat fields. */
+void sim_dump_write(const struct sim_dump *dump, FILE *out);
+/* Writes a scenario that starts from the dump; `znodes` is the name of its znodes.jsonl as the scenario
+   will name it. */
+void sim_dump_write_scenario(const struct sim_dump *dump, const char *znodes, FILE *out);
 
 /* Returns the node at `path`, or NULL. */
 const struct sim_dump_node *sim_dump_find(const struct sim_dump *dump, const char *path);

@@ -103,6 +103,16 @@ __attribute__((format(printf, 3, 4))) static void append(char *out, size_t capac
     va_end(args);
 }
 
+/* Writes a text, cut where it does not fit. */
+__attribute__((format(printf, 3, 4))) static void put(char *out, size_t capacity, const char *format,
+                                                      ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out, capacity, format, args);
+    va_end(args);
+}
+
 static void append_ids(char *out, size_t capacity, const struct sm_list *ids)
 {
     append(out, capacity, "[");
@@ -147,11 +157,11 @@ static void close_chapter(struct teller *s)
     }
     c->open = false;
     if (c->who != 0 && sim_lane_letter(c->who) == 'c') {
-        snprintf(who, sizeof(who), "controller %d%s%s: ", sim_lane_id(c->who), c->event[0] ? ", " : "", c->event);
+        put(who, sizeof(who), "controller %d%s%s: ", sim_lane_id(c->who), c->event[0] ? ", " : "", c->event);
     } else if (c->who != 0 && sim_lane_letter(c->who) == 'b') {
-        snprintf(who, sizeof(who), "broker %d as leader: ", sim_lane_id(c->who));
+        put(who, sizeof(who), "broker %d as leader: ", sim_lane_id(c->who));
     } else {
-        snprintf(who, sizeof(who), "leaders: ");
+        put(who, sizeof(who), "leaders: ");
     }
     append_part(text, &first, c->created, "created", c->names[CREATED]);
     append_part(text, &first, c->elected, "with a new leader", c->names[ELECTED]);
@@ -203,7 +213,7 @@ static void describe_leader(char *out, size_t capacity, const char *name,
     if (to->leader >= 0) {
         snprintf(now, sizeof(now), "%d", to->leader);
     }
-    snprintf(out, capacity, "%s %s→%s", name, old, now);
+    put(out, capacity, "%s %s→%s", name, old, now);
 }
 
 static void tell_change(struct teller *s, int64_t t, sim_lane who, const char *name,
@@ -212,7 +222,7 @@ static void tell_change(struct teller *s, int64_t t, sim_lane who, const char *n
     struct chapter *c = chapter_of(s, t, who);
     char text[LINE / 2];
     if (!p->exists) {
-        snprintf(text, sizeof(text), "%s led by %d", name, now->leader);
+        put(text, sizeof(text), "%s led by %d", name, now->leader);
         add_name(c, CREATED, ++c->created, text);
         return;
     }
@@ -227,7 +237,7 @@ static void tell_change(struct teller *s, int64_t t, sim_lane who, const char *n
         return;
     }
     if (now->isr.count != p->li.isr.count) {
-        snprintf(text, sizeof(text), "%s ", name);
+        put(text, sizeof(text), "%s ", name);
         append_ids(text, sizeof(text), &now->isr);
         if (now->isr.count < p->li.isr.count) {
             add_name(c, SHRUNK, ++c->shrunk, text);
