@@ -191,7 +191,9 @@ static bool address(struct kc_controller *c, struct wire_record *r, const struct
         if (broker == KC_NO_ROW || !kc_broker_is(c, broker, KC_BROKER_LIVE)) {
             continue; /* dropped when sent, so not even noted */
         }
-        bool was_new = replace(c, LEADER_AND_ISR, older, broker);
+        bool was_new = replace(c, LEADER_AND_ISR, older, broker) ||
+                       (has_bit(to_of(r), b->set_words, broker) &&
+                        has_bit(to_of(r) + b->set_words, b->set_words, broker));
         set_bit(to_of(r), b->set_words, broker);
         if (is_new || was_new) {
             set_bit(to_of(r) + b->set_words, b->set_words, broker);
@@ -202,12 +204,33 @@ static bool address(struct kc_controller *c, struct wire_record *r, const struct
     return any;
 }
 
-void kc_batch_leader_and_isr(struct kc_controller *c, const struct sm_list *to, uint32_t row,
-                             const struct sm_leader_and_isr *li, const struct sm_assignment *a,
-                             bool is_new)
+/* Whether the newest record about the partition says just this. */
+static bool says(const struct wire_record *r, uint32_t words, const struct sm_leader_and_isr *li,
+                 const struct sm_assignment *a)
+{
+    const int32_t *ids = (const int32_t *)((const uint64_t *)(r + 1) + 2 * words);
+    const struct sm_list *lists[] = {&li->isr, &a->replicas, &a->adding, &a->removing};
+    const uint8_t counts[] = {r->isr_count, r->replica_count, r->adding_count, r->removing_count};
+
+    if (r->kind != WIRE_RECORD_LEADER_AND_ISR || r->leader != li->leader ||
+        r->leader_epoch != li->leader_epoch || r->zk_version != li->zk_version ||
+        r->controller_epoch != li->controller_epoch) {
+        return false;
+    }
+    for (int i = 0; i < 4; i++) {
+        if (counts[i] != lists[i]->count || memcmp(ids, lists[i]->id, 4ull * counts[i]) != 0) {
+            return false;
+        }
+        ids += counts[i];
+    }
+    return true;
+}
+
+static struct wire_record *append_leader_and_isr(struct kc_controller *c, uint32_t row,
+                                                 const struct sm_leader_and_isr *li,
+                                                 const struct sm_assignment *a)
 {
     int32_t ids = li->isr.count + a->replicas.count + a->adding.count + a->removing.count;
-    uint32_t older = kc_row_at(c, row)->batch[LEADER_AND_ISR];
     struct wire_record *r = append(c, LEADER_AND_ISR, row, ids, true);
 
     put_leadership(r, li);
@@ -219,9 +242,26 @@ void kc_batch_leader_and_isr(struct kc_controller *c, const struct sm_list *to, 
     out = put_ids(out, &a->replicas);
     out = put_ids(out, &a->adding);
     put_ids(out, &a->removing);
-    if (!address(c, r, to, older, is_new)) {
-        r->kind = WIRE_RECORD_DEAD;
-        open_batch(c)->count[LEADER_AND_ISR]--;
+    return r;
+}
+
+/* The same word to one more broker joins the record that is there: a failover tells each replica of
+   a partition alone, broker by broker. */
+void kc_batch_leader_and_isr(struct kc_controller *c, const struct sm_list *to, uint32_t row,
+                             const struct sm_leader_and_isr *li, const struct sm_assignment *a,
+                             bool is_new)
+{
+    uint32_t older = kc_row_at(c, row)->batch[LEADER_AND_ISR];
+    struct wire_record *r = older == 0 ? NULL : record_at(open_batch(c), older - 1);
+
+    if (r != NULL && says(r, open_batch(c)->set_words, li, a)) {
+        address(c, r, to, r->older, is_new);
+    } else {
+        r = append_leader_and_isr(c, row, li, a);
+        if (!address(c, r, to, older, is_new)) {
+            r->kind = WIRE_RECORD_DEAD;
+            open_batch(c)->count[LEADER_AND_ISR]--;
+        }
     }
     kc_batch_update_metadata(c, row);
 }
@@ -258,6 +298,22 @@ static struct sm_list offline_replicas(struct kc_controller *c, uint32_t row)
     return offline;
 }
 
+/* Whether the entry that is there says just this. */
+static bool tells(const struct wire_record *r, const struct sm_leader_and_isr *li,
+                  const struct sm_list *replicas, const struct sm_list *offline, bool deleting)
+{
+    const int32_t *ids = (const int32_t *)(r + 1);
+
+    return deleting == (r->leader == SM_LEADER_DURING_DELETE) &&
+           (deleting || (r->leader == li->leader && r->leader_epoch == li->leader_epoch &&
+                         r->zk_version == li->zk_version)) &&
+           r->controller_epoch == li->controller_epoch && r->isr_count == li->isr.count &&
+           r->replica_count == replicas->count && r->offline_count == offline->count &&
+           memcmp(ids, li->isr.id, 4ull * r->isr_count) == 0 &&
+           memcmp(ids + r->isr_count, replicas->id, 4ull * r->replica_count) == 0 &&
+           memcmp(ids + r->isr_count + r->replica_count, offline->id, 4ull * r->offline_count) == 0;
+}
+
 /* The entry about one partition, newest word wins. */
 void kc_batch_partition_metadata(struct kc_controller *c, uint32_t row)
 {
@@ -273,13 +329,17 @@ void kc_batch_partition_metadata(struct kc_controller *c, uint32_t row)
         }
         return;
     }
-    if (p->batch[UPDATE_METADATA] != 0) {
-        record_at(open_batch(c), p->batch[UPDATE_METADATA] - 1)->kind = WIRE_RECORD_DEAD;
-        open_batch(c)->count[UPDATE_METADATA]--;
-    }
     struct sm_leader_and_isr li = kc_row_leadership(c, row);
     struct sm_list replicas = kc_row_replicas(c, row);
     struct sm_list offline = offline_replicas(c, row);
+    if (p->batch[UPDATE_METADATA] != 0) {
+        struct wire_record *old = record_at(open_batch(c), p->batch[UPDATE_METADATA] - 1);
+        if (tells(old, &li, &replicas, &offline, kc_is_queued(c, row))) {
+            return;
+        }
+        old->kind = WIRE_RECORD_DEAD;
+        open_batch(c)->count[UPDATE_METADATA]--;
+    }
     struct wire_record *r =
         append(c, UPDATE_METADATA, row, li.isr.count + replicas.count + offline.count, false);
     if (kc_is_queued(c, row)) { /* LeaderAndIsr.duringDelete */

@@ -445,6 +445,18 @@ static const char *strategy_text(const struct kc_controller *c, char *out, size_
     return out;
 }
 
+/* Kafka 2.8.2 leaves the removed replicas in the ISR until they are stopped one by one
+ * (KAFKA-9672). */
+static void drop_unassigned(const struct kc_controller *c, const struct sm_assignment *a,
+                            struct sm_leader_and_isr *li)
+{
+    struct sm_list assigned = sm_list_intersect(&li->isr, &a->replicas);
+
+    if (!sm_defect_on(&c->config.profile, SM_DEFECT_ISR_OUTSIDE_REPLICAS) && assigned.count > 0) {
+        li->isr = assigned;
+    }
+}
+
 static enum kc_slot_next decide(struct kc_controller *c, struct kc_slot *s, bool unclean_allowed)
 {
     struct sm_assignment a = kc_row_assignment(c, s->row);
@@ -482,6 +494,9 @@ static enum kc_slot_next decide(struct kc_controller *c, struct kc_slot *s, bool
     c->unclean_elections += elected.verdict == SM_ELECTED_UNCLEAN;
     s->plan = elected.next;
     s->plan.controller_epoch = c->epoch;
+    if (c->call.strategy == SM_STRATEGY_REASSIGN) {
+        drop_unassigned(c, &a, &s->plan);
+    }
     s->recipients = elected.recipients;
     s->stage = WRITE_STATE;
     c->cause = record != 0 ? record : c->cause;
@@ -732,6 +747,8 @@ static enum kc_slot_next read_bump(struct kc_controller *c, struct kc_slot *s, i
     }
     s->plan = sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr);
     s->plan.controller_epoch = c->epoch;
+    struct sm_assignment a = kc_row_assignment(c, s->row);
+    drop_unassigned(c, &a, &s->plan);
     s->stage = 1;
     return KC_SLOT_ASK;
 }
