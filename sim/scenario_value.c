@@ -136,7 +136,7 @@ bool sim_read_int(struct sim_reader *r, const struct sim_yaml *node, const char 
 bool sim_read_int32(struct sim_reader *r, const struct sim_yaml *node, const char *what,
                     int32_t least, int32_t most, int32_t *out)
 {
-    int64_t number;
+    int64_t number = 0;
     if (!sim_read_int(r, node, what, least, most, &number)) {
         return false;
     }
