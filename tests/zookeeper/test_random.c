@@ -12,7 +12,7 @@
 
 #include "script.h"
 
-enum { STEPS = 600, CONNS = 4, SEEDS = 25 };
+enum { STEPS = 3000, CONNS = 4, SEEDS = 25 };
 
 static uint64_t state;
 
@@ -26,9 +26,9 @@ static int below(int n)
 
 static const char *draw_path(void)
 {
-    static const char *const paths[] = {"/a",
+    static const char *const paths[] = {"/a/x",
+                                        "/a",
                                         "/b",
-                                        "/a/x",
                                         "/a/y",
                                         "/b/x",
                                         "/a/x/p",
@@ -38,7 +38,8 @@ static const char *draw_path(void)
                                         "/a/a-name-longer-than-sixteen",
                                         "/b/another-name-longer-than-sixteen",
                                         "/"};
-    return paths[below(12)];
+    static const int widths[] = {2, 3, 5, 12};
+    return paths[below(widths[below(4)])];
 }
 
 static const char *draw_data(void)
@@ -81,49 +82,87 @@ static void write_request(char *to)
         return;
     }
     to += sprintf(to, "multi ");
-    for (int n = below(5); n >= 0; n--) {
+    for (int n = below(4); n >= 0; n--) {
         write_op(op);
         to += sprintf(to, "%s; ", op);
     }
 }
 
-/* The time of the run goes on by itself; sessions are numbered as they come, about 1 to 40. */
-static void write_line(char *to, int *now_ms, int sessions)
+static void write_fault(char *to, int conn, int session)
 {
-    int conn = 1 + below(CONNS), session = 1 + below(sessions + 1);
-    *now_ms += below(300);
+    switch (below(16)) {
+    case 0:
+        sprintf(to, below(3) ? "disconnect %d" : "quorum lost", conn);
+        return;
+    case 1:
+        sprintf(to, "expire %d", session);
+        return;
+    case 2:
+        sprintf(to, "close %d", conn);
+        return;
+    case 3:
+    case 4:
+    case 5:
+        sprintf(to, "disconnect %d", conn);
+        return;
+    case 6:
+    case 7:
+    case 8:
+        sprintf(to, "lag %d", conn);
+        return;
+    case 9:
+    case 10:
+    case 11:
+    case 12:
+        sprintf(to, "lag %d 99999999999999", conn);
+        return;
+    default:
+        sprintf(to, "lost %d %s %d %s", session, below(2) ? "event" : "reply", 1 << below(3),
+                draw_path());
+        return;
+    }
+}
+
+/* Time goes on by itself. Sessions are numbered as they come; `newest` is the last so far. */
+static void write_line(char *to, int *now_ms, int newest)
+{
+    int conn = 1 + below(CONNS), session = newest > 5 ? newest - below(5) : 1 + below(newest + 1);
+    *now_ms += below(100);
     to += sprintf(to, "at %d\n", *now_ms);
     switch (below(24)) {
     case 0:
-        sprintf(to, "connect %d %d", conn, 1000 + below(9000));
+        sprintf(to, "connect %d %d", conn, 4000 + below(9000));
         return;
     case 1:
     case 2:
-        sprintf(to, "reconnect %d %d %d", conn, session, below(200));
+        sprintf(to, below(2) ? "reconnect %d %d" : "reconnect %d %d %d", conn, session, below(60));
         return;
     case 3:
-        sprintf(to, "disconnect %d", conn);
-        return;
     case 4:
-        sprintf(to, "%s %d", below(3) ? "lag" : "close", conn);
+        write_fault(to, conn, session);
         return;
     case 5:
-        sprintf(to, "lag %d 99999999999", conn);
+        sprintf(to, "%s", below(3) ? "tick" : "quorum regained");
         return;
     case 6:
-        sprintf(to, below(6) ? "ping %d" : "expire %d", below(2) ? conn : session);
-        return;
-    case 7:
-        sprintf(to, "%s", below(5) ? "tick" : below(3) ? "quorum regained" : "quorum lost");
-        return;
-    case 8:
-        sprintf(to, "lost %d %s %d %s", session, below(2) ? "event" : "reply", 1 << below(3),
-                draw_path());
+        sprintf(to, "ping %d", conn);
         return;
     default:
         write_request(to);
         return;
     }
+}
+
+static const char *const beginning[] = {"connect 1 9000", "connect 2 9000", "connect 3 9000",
+                                        "connect 4 9000", "1 create /a x",  "2 create /a/x",
+                                        "2 create:e /b",  "3 children! /a"};
+enum { BEGINNING = sizeof beginning / sizeof beginning[0] };
+
+static int newest_session(const char *said, int newest)
+{
+    const char *at = strstr(said, " is session ");
+    int session = at == NULL ? 0 : atoi(at + 12);
+    return session > newest ? session : newest;
 }
 
 static void grow_named(struct script *s, struct kz_limits *l)
@@ -146,15 +185,17 @@ static void grow_named(struct script *s, struct kz_limits *l)
 START_TEST(neither_size_nor_growth_shows)
 {
     struct kz_limits wide = {
-        .nodes = 200, .bytes = 1 << 16, .watches = 200, .sessions = 60, .history = 2000};
+        .nodes = 200, .bytes = 1 << 16, .watches = 200, .sessions = 60, .history = 9000};
     struct kz_limits narrow = {.nodes = 1, .bytes = 0, .watches = 0, .sessions = 0, .history = 1};
     struct script *a = script_new(&wide), *b = script_new(&narrow);
     char line[4096];
-    int now_ms = 0;
+    int now_ms = 0, newest = 0, told = 0;
     state = (uint64_t)_i + 1;
-    script_run(a, "lag 1 0");
     for (int i = 0; i < STEPS; i++) {
-        write_line(line, &now_ms, i / 20);
+        if (i < BEGINNING)
+            strcpy(line, beginning[i]);
+        else
+            write_line(line, &now_ms, newest);
         const char *said = script_run(a, line);
         const char *other = script_run(b, line);
         for (int tries = 0; b->err == SM_ERR_LIMIT; tries++) {
@@ -162,10 +203,13 @@ START_TEST(neither_size_nor_growth_shows)
             grow_named(b, &narrow);
             other = script_run(b, line);
         }
+        newest = newest_session(said, newest);
+        told += strstr(said, "!!") != NULL;
         ck_assert_int_eq(a->err, SM_ERR_OK);
         ck_assert_msg(strcmp(said, other) == 0, "%s\nwide:\n%snarrow:\n%s", line, said, other);
         ck_assert_uint_eq(kz_server_digest(a->server), kz_server_digest(b->server));
     }
+    ck_assert_int_gt(told, 20); /* or the inputs do nothing */
     script_free(a);
     script_free(b);
 }
