@@ -455,8 +455,14 @@ const struct kc_flow_def kc_flow_STOP_REMOVED = {.name = "stopRemovedReplicasOfR
 
 static enum kc_next guarded(struct kc_controller *c, struct kc_frame *f)
 {
-    kc_row_at(c, f->arg)->result = KC_RESULT_OK;
     kc_call(c, KC_FLOW_REASSIGN, f->arg);
+    return KC_NEXT;
+}
+
+/* Set afterwards: elections on the way use the same field. */
+static enum kc_next succeeded(struct kc_controller *c, struct kc_frame *f)
+{
+    kc_row_at(c, f->arg)->result = KC_RESULT_OK;
     return KC_NEXT;
 }
 
@@ -479,7 +485,8 @@ static enum kc_catch guard(struct kc_controller *c, struct kc_frame *f)
     return KC_SWALLOW;
 }
 
-static const struct kc_row guarded_rows[] = {{.name = "reassign", .run = guarded}, {0}};
+static const struct kc_row guarded_rows[] = {
+    {.name = "reassign", .run = guarded}, {.name = "succeeded", .run = succeeded}, {0}};
 const struct kc_flow_def kc_flow_REASSIGN_GUARDED = {
     .name = "maybeTriggerPartitionReassignment", .rows = guarded_rows, .on_error = guard};
 
