@@ -25,7 +25,7 @@
 #include "statemachine/leader_and_isr.h"
 #include "statemachine/znode.h"
 
-enum { LINE = 400, NAMES = 3, LINES_DEFAULT = 25, EVENT_NAME = 64 };
+enum { LINE = 400, NAMES = 3, LINES_DEFAULT = 25, EVENT_NAME = 64, LIVE_MAX = 256 };
 
 /* Lower is more important. */
 enum rank { RANK_FAULT, RANK_CONTROLLER, RANK_SESSION, RANK_LEADERS, RANK_ADMIN, RANK_ISR, RANK_END };
@@ -41,20 +41,32 @@ struct line {
 struct partition {
     bool exists;
     bool had_leader; /* ever, in this run */
+    bool leaderless_from_start;
     struct sm_leader_and_isr li;
     int32_t replicas; /* of the topic znode, 0 unknown */
+    /* as it was when the open chapter first touched it */
+    bool is_touched, existed;
+    struct sm_leader_and_isr before;
 };
 
 /* Changes that are told together: those of one event of one controller, or of nobody's. */
 struct chapter {
-    int64_t t, last_t;
+    int64_t t;
     sim_lane who;
     char event[EVENT_NAME];
-    uint32_t elected, lost, shrunk, grown, created, gone, touched;
-    char names[RANK_END + 2][LINE / 2]; /* a few partitions per kind of change */
+    uint32_t touched_count;
+    uint32_t *touched; /* partitions that it has changed, in the order of their first change */
+    size_t touched_capacity;
     bool open;
 };
-enum kind { ELECTED, LOST, SHRUNK, GROWN, CREATED, GONE };
+
+/* What a chapter has done to a partition, all in all: a leader that is taken away and replaced by one
+   event is one change. */
+enum kind { CREATED, ELECTED, LOST, SHRUNK, GROWN, GONE, KIND_END };
+struct summary {
+    uint32_t count[KIND_END];
+    char names[KIND_END][LINE / 2]; /* the first few */
+};
 
 struct teller {
     const struct sim_trace *trace;
@@ -69,6 +81,8 @@ struct teller {
     char running[EVENT_NAME]; /* event in work at `running_at` */
     sim_lane running_at;
     int32_t controller, epoch; /* active now */
+    int32_t live[LIVE_MAX], live_of; /* what the active controller thinks */
+    uint32_t live_count;
     uint32_t elections, unclean, refused;
     struct sim_keys deleting; /* topics whose deletion was asked for */
     uint32_t truncated;
@@ -129,33 +143,57 @@ static const char *plural(uint32_t count)
     return count == 1 ? "" : "s";
 }
 
-static void add_name(struct chapter *c, enum kind kind, uint32_t count, const char *name)
+static void add_name(struct summary *sum, enum kind kind, const char *name)
 {
-    char *names = c->names[kind];
+    char *names = sum->names[kind];
+    const uint32_t count = ++sum->count[kind];
     if (count <= NAMES) {
-        append(names, sizeof(c->names[0]), "%s%s", count == 1 ? "" : ", ", name);
+        append(names, sizeof(sum->names[0]), "%s%s", count == 1 ? "" : ", ", name);
     } else if (count == NAMES + 1) {
-        append(names, sizeof(c->names[0]), ", …");
+        append(names, sizeof(sum->names[0]), ", …");
     }
 }
 
-static void append_part(char *text, bool *first, uint32_t count, const char *what, const char *names)
+static void describe_leader(char *out, size_t capacity, const char *name,
+                            const struct sm_leader_and_isr *from, const struct sm_leader_and_isr *to)
 {
-    if (count > 0) {
-        append(text, LINE, "%s%u partition%s %s (%s)", *first ? "" : "; ", count, plural(count), what, names);
-        *first = false;
+    if (from->leader >= 0) {
+        put(out, capacity, "%s %d→%d", name, from->leader, to->leader);
+    } else {
+        put(out, capacity, "%s by %d", name, to->leader);
     }
 }
 
-static void close_chapter(struct teller *s)
+static void sum_up(struct teller *s, struct summary *sum, const char *name, const struct partition *p)
 {
-    struct chapter *c = &s->chapter;
-    char text[LINE] = "", who[160] = "";
-    bool first = true;
-    if (!c->open) {
+    char text[LINE / 2];
+    const struct sm_leader_and_isr *from = &p->before, *to = &p->li;
+    if (!p->existed || !p->exists) {
+        put(text, sizeof(text), "%s led by %d", name, to->leader);
+        if (p->exists != p->existed) {
+            add_name(sum, p->exists ? CREATED : GONE, p->exists ? text : name);
+        }
         return;
     }
-    c->open = false;
+    if (to->leader != from->leader && to->leader < 0) {
+        add_name(sum, LOST, name);
+    } else if (to->leader != from->leader) {
+        describe_leader(text, sizeof(text), name, from, to);
+        add_name(sum, ELECTED, text);
+        s->elections++;
+    } else if (to->isr.count != from->isr.count) {
+        put(text, sizeof(text), "%s ", name);
+        append_ids(text, sizeof(text), &to->isr);
+        add_name(sum, to->isr.count < from->isr.count ? SHRUNK : GROWN, text);
+    }
+}
+
+static void tell_summary(struct teller *s, const struct chapter *c, const struct summary *sum)
+{
+    static const char *const what[KIND_END] = {
+        [CREATED] = "created", [ELECTED] = "with a new leader", [LOST] = "left without a leader",
+        [SHRUNK] = "with a smaller ISR", [GROWN] = "with a larger ISR", [GONE] = "deleted"};
+    char text[LINE] = "", who[160] = "";
     if (c->who != 0 && sim_lane_letter(c->who) == 'c') {
         put(who, sizeof(who), "controller %d%s%s: ", sim_lane_id(c->who), c->event[0] ? ", " : "", c->event);
     } else if (c->who != 0 && sim_lane_letter(c->who) == 'b') {
@@ -163,18 +201,34 @@ static void close_chapter(struct teller *s)
     } else {
         put(who, sizeof(who), "leaders: ");
     }
-    append_part(text, &first, c->created, "created", c->names[CREATED]);
-    append_part(text, &first, c->elected, "with a new leader", c->names[ELECTED]);
-    append_part(text, &first, c->lost, "left without a leader", c->names[LOST]);
-    append_part(text, &first, c->shrunk, "with a smaller ISR", c->names[SHRUNK]);
-    append_part(text, &first, c->grown, "with a larger ISR", c->names[GROWN]);
-    append_part(text, &first, c->gone, "deleted", c->names[GONE]);
-    if (!first) {
-        const enum rank rank = c->elected + c->lost > 0   ? RANK_LEADERS
-                               : c->created + c->gone > 0 ? RANK_ADMIN
-                                                          : RANK_ISR;
+    for (int k = 0; k < KIND_END; k++) {
+        if (sum->count[k] > 0) {
+            append(text, sizeof(text), "%s%u partition%s %s (%s)", text[0] == '\0' ? "" : "; ", sum->count[k],
+                   plural(sum->count[k]), what[k], sum->names[k]);
+        }
+    }
+    if (text[0] != '\0') {
+        const enum rank rank = sum->count[ELECTED] + sum->count[LOST] > 0  ? RANK_LEADERS
+                               : sum->count[CREATED] + sum->count[GONE] > 0 ? RANK_ADMIN
+                                                                            : RANK_ISR;
         tell(s, c->t, rank, "%s%s", who, text);
     }
+}
+
+static void close_chapter(struct teller *s)
+{
+    struct chapter *c = &s->chapter;
+    struct summary sum = {0};
+    if (!c->open) {
+        return;
+    }
+    c->open = false;
+    for (uint32_t i = 0; i < c->touched_count; i++) {
+        struct partition *p = &s->partitions[c->touched[i]];
+        sum_up(s, &sum, sim_keys_name(&s->keys, c->touched[i]), p);
+        p->is_touched = false;
+    }
+    tell_summary(s, c, &sum);
 }
 
 static struct chapter *chapter_of(struct teller *s, int64_t t, sim_lane who)
@@ -183,16 +237,18 @@ static struct chapter *chapter_of(struct teller *s, int64_t t, sim_lane who)
     const char *event = who == s->running_at ? s->running : "";
     if (!c->open || c->who != who || strcmp(c->event, event) != 0) {
         close_chapter(s);
-        *c = (struct chapter){.t = t, .who = who, .open = true};
+        c->t = t;
+        c->who = who;
+        c->open = true;
+        c->touched_count = 0;
         snprintf(c->event, sizeof(c->event), "%s", event);
     }
-    c->last_t = t;
     return c;
 }
 
 /* ---- partitions ---- */
 
-static struct partition *partition_of(struct teller *s, const char *name)
+static uint32_t partition_of(struct teller *s, const char *name)
 {
     const uint32_t before = s->keys.count;
     const uint32_t id = sim_keys_intern(&s->keys, name, strlen(name));
@@ -200,50 +256,20 @@ static struct partition *partition_of(struct teller *s, const char *name)
     if (id >= before) {
         s->partitions[id] = (struct partition){.li = {.leader = SM_NO_LEADER}};
     }
-    return &s->partitions[id];
+    return id;
 }
 
-static void describe_leader(char *out, size_t capacity, const char *name,
-                            const struct sm_leader_and_isr *from, const struct sm_leader_and_isr *to)
-{
-    char old[16] = "none", now[16] = "none";
-    if (from->leader >= 0) {
-        snprintf(old, sizeof(old), "%d", from->leader);
-    }
-    if (to->leader >= 0) {
-        snprintf(now, sizeof(now), "%d", to->leader);
-    }
-    put(out, capacity, "%s %s→%s", name, old, now);
-}
-
-static void tell_change(struct teller *s, int64_t t, sim_lane who, const char *name,
-                        struct partition *p, const struct sm_leader_and_isr *now)
+/* Notes, before it changes, how a partition stands. */
+static void touch(struct teller *s, int64_t t, sim_lane who, uint32_t id)
 {
     struct chapter *c = chapter_of(s, t, who);
-    char text[LINE / 2];
-    if (!p->exists) {
-        put(text, sizeof(text), "%s led by %d", name, now->leader);
-        add_name(c, CREATED, ++c->created, text);
-        return;
-    }
-    if (now->leader != p->li.leader) {
-        describe_leader(text, sizeof(text), name, &p->li, now);
-        if (now->leader >= 0) {
-            add_name(c, ELECTED, ++c->elected, text);
-            s->elections++;
-        } else {
-            add_name(c, LOST, ++c->lost, name);
-        }
-        return;
-    }
-    if (now->isr.count != p->li.isr.count) {
-        put(text, sizeof(text), "%s ", name);
-        append_ids(text, sizeof(text), &now->isr);
-        if (now->isr.count < p->li.isr.count) {
-            add_name(c, SHRUNK, ++c->shrunk, text);
-        } else {
-            add_name(c, GROWN, ++c->grown, text);
-        }
+    struct partition *p = &s->partitions[id];
+    if (!p->is_touched) {
+        p->is_touched = true;
+        p->existed = p->exists;
+        p->before = p->li;
+        c->touched = sim_grow(c->touched, &c->touched_capacity, c->touched_count + 1, sizeof(*c->touched));
+        c->touched[c->touched_count++] = id;
     }
 }
 
@@ -254,25 +280,22 @@ static void take_state(struct teller *s, int64_t t, sim_lane who, bool given, co
     struct sim_value data;
     struct sm_leader_and_isr now;
     snprintf(name, sizeof(name), "%s-%" PRId32, topic, number);
-    struct partition *p = partition_of(s, name);
-    if (value->type == SIM_V_NULL) {
-        if (p->exists && !given) {
-            struct chapter *c = chapter_of(s, t, who);
-            add_name(c, GONE, ++c->gone, name);
-        }
-        p->exists = false;
-        return;
-    }
-    if (!sim_object_get(value, SIM_F_DATA, &data) || data.type != SIM_V_TEXT ||
-        sm_znode_decode_state(data.text, data.size, 0, &now) != SM_ERR_OK) {
+    const uint32_t id = partition_of(s, name);
+    const bool gone = value->type == SIM_V_NULL;
+    if (!gone && (!sim_object_get(value, SIM_F_DATA, &data) || data.type != SIM_V_TEXT ||
+                  sm_znode_decode_state(data.text, data.size, 0, &now) != SM_ERR_OK)) {
         return;
     }
     if (!given) {
-        tell_change(s, t, who, name, p, &now);
+        touch(s, t, who, id);
     }
-    p->exists = true;
-    p->had_leader = p->had_leader || now.leader >= 0;
-    p->li = now;
+    struct partition *p = &s->partitions[id];
+    p->exists = !gone;
+    if (!gone) {
+        p->leaderless_from_start = given && now.leader < 0;
+        p->had_leader = p->had_leader || now.leader >= 0;
+        p->li = now;
+    }
 }
 
 static void take_topic(struct teller *s, const char *topic, const struct sim_value *value)
@@ -288,9 +311,8 @@ static void take_topic(struct teller *s, const char *topic, const struct sim_val
     }
     while (sm_topic_next(&reader, &number, &a)) {
         snprintf(name, sizeof(name), "%s-%" PRId32, topic, number);
-        struct partition *p = partition_of(s, name);
-        const struct sm_list target = sm_assignment_target(&a);
-        p->replicas = target.count;
+        const uint32_t id = partition_of(s, name);
+        s->partitions[id].replicas = sm_assignment_target(&a).count;
     }
 }
 
@@ -379,6 +401,7 @@ static void describe_fault(const struct sim_scenario *scenario, const struct sim
         {"bounce", "node %s is replaced at once", "nodes %s are replaced at once"},
         {"shutdown", "broker %s asks for a controlled shutdown", "brokers %s ask for a controlled shutdown"},
         {"stop", "node %s stops cleanly", "nodes %s stop cleanly"},
+        {"exit", "node %s cannot start, and ends", "nodes %s cannot start, and end"},
         {"pause", "node %s stands still (paused)", "nodes %s stand still (paused)"},
         {"resume", "node %s goes on", "nodes %s go on"},
         {"expire", "ZooKeeper expires the session of node %s", "ZooKeeper expires the sessions of nodes %s"},
@@ -461,6 +484,44 @@ static void take_queue(struct teller *s, const struct sim_record *r)
     }
 }
 
+/* Which brokers a controller thinks are alive: what it notices. */
+static void take_live(struct teller *s, const struct sim_record *r, int node, const struct sim_value *value)
+{
+    int32_t now[LIVE_MAX];
+    const size_t count = value->type == SIM_V_LIST ? sim_value_ids(value, now, LIVE_MAX) : 0;
+    char gone[128] = "", come[128] = "";
+    if (count > LIVE_MAX || node != s->controller || s->live_of != node) {
+        s->live_of = node; /* the first list of a controller is no change */
+    } else {
+        for (uint32_t i = 0; i < s->live_count; i++) {
+            bool kept = false;
+            for (size_t j = 0; j < count; j++) {
+                kept = kept || now[j] == s->live[i];
+            }
+            if (!kept) {
+                append(gone, sizeof(gone), "%s%d", gone[0] == '\0' ? "" : ", ", s->live[i]);
+            }
+        }
+        for (size_t j = 0; j < count; j++) {
+            bool known = false;
+            for (uint32_t i = 0; i < s->live_count; i++) {
+                known = known || now[j] == s->live[i];
+            }
+            if (!known) {
+                append(come, sizeof(come), "%s%d", come[0] == '\0' ? "" : ", ", now[j]);
+            }
+        }
+        if (gone[0] != '\0') {
+            tell(s, r->t, RANK_SESSION, "controller %d notices that broker %s is gone", node, gone);
+        }
+        if (come[0] != '\0') {
+            tell(s, r->t, RANK_SESSION, "controller %d notices that broker %s is there", node, come);
+        }
+    }
+    s->live_count = count <= LIVE_MAX ? (uint32_t)count : 0;
+    memcpy(s->live, now, s->live_count * sizeof(now[0]));
+}
+
 /* Who is the controller, and at which epoch: facts that a record sets. */
 static void take_roles(struct teller *s, const struct sim_record *r)
 {
@@ -473,6 +534,8 @@ static void take_roles(struct teller *s, const struct sim_record *r)
         if (sscanf(key, "ctx.%d.%15s", &node, rest) == 2 && strcmp(rest, "epoch") == 0 &&
             value.type == SIM_V_INT && value.number > s->epoch) {
             s->epoch = (int32_t)value.number;
+        } else if (sscanf(key, "ctx.%d.%15s", &node, rest) == 2 && strcmp(rest, "live") == 0) {
+            take_live(s, r, node, &value);
         } else if (sscanf(key, "role.%d", &node) == 1) {
             const bool active = value.type == SIM_V_TEXT && strcmp(value.text, "active") == 0;
             if (active && s->controller != node) {
@@ -540,7 +603,7 @@ static void append_counted(char *out, uint32_t *count, const char *name, uint32_
 }
 
 struct ending {
-    uint32_t all, led, leaderless, never, fewer;
+    uint32_t all, led, leaderless, before, never, fewer;
     char leaderless_names[LINE], never_names[LINE], fewer_names[LINE];
     int32_t leaders[64];
     uint32_t leads[64], leader_count;
@@ -576,6 +639,7 @@ static void look_at_end(struct teller *s, struct ending *e)
             append_counted(e->never_names, &e->never, name, 6);
         } else if (p->li.leader < 0) {
             append_counted(e->leaderless_names, &e->leaderless, name, 8);
+            e->before += p->leaderless_from_start;
         } else {
             e->led++;
             count_leader(e, p->li.leader);
@@ -644,8 +708,12 @@ static unsigned print_ending(struct teller *s, FILE *out, const char *bold, cons
         lines += print_leaders(&e, out);
     }
     if (e.leaderless > 0) {
-        fprintf(out, "  lost: %u partition%s without a leader (%s)\n", e.leaderless,
+        fprintf(out, "  lost: %u partition%s without a leader (%s)", e.leaderless,
                 e.leaderless == 1 ? " is" : "s are", e.leaderless_names);
+        if (e.before > 0) {
+            fprintf(out, ", %u of them from the start", e.before);
+        }
+        fputs("\n", out);
         lines++;
     }
     if (e.never > 0) {
@@ -723,6 +791,7 @@ static void free_teller(struct teller *s)
     }
     free(s->lines);
     free(s->partitions);
+    free(s->chapter.touched);
     sim_keys_clear(&s->keys);
     sim_keys_clear(&s->deleting);
 }
@@ -785,7 +854,7 @@ static unsigned print_cut(FILE *out, const char *text, unsigned lines, unsigned 
 unsigned sim_story_print(FILE *out, const struct sim_trace *trace, const struct sim_result *result,
                          const struct sim_story_options *options)
 {
-    struct teller s = {.trace = trace, .result = result, .controller = -1};
+    struct teller s = {.trace = trace, .result = result, .controller = -1, .live_of = -1};
     const char *bold = options->color ? "\033[1m" : "", *off = options->color ? "\033[0m" : "";
     const unsigned most = options->lines == 0 ? LINES_DEFAULT : options->lines;
     unsigned ending_lines, verdict_lines;

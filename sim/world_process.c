@@ -344,6 +344,8 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
         if (p->incarnation != incarnation || p->life == SIM_DOWN)
             return;
         if (has_stopped) {
+            if (p->node.has_failed)
+                sim_process_failed(w, p, in.record);
             gone(w, p, in.record);
             return;
         }

@@ -449,6 +449,8 @@ void sim_step_undo(struct sim_world *w, uint32_t undo);
 void sim_random_fault(struct sim_world *w, uint64_t verb, uint64_t for_us);
 /* The answer to call `call`, if it is a broker's that wants to leave. */
 void sim_shutdown_answered(struct sim_world *w, uint64_t call, const struct wire_call *answer);
+/* Its start-up has failed; recorded before it goes. */
+void sim_process_failed(struct sim_world *w, struct sim_process *p, uint64_t by);
 void sim_shutdown_again(struct sim_world *w, struct sim_process *p, uint64_t incarnation);
 void sim_steps_listen(void *context, const struct sim_record *record);
 void sim_steps_free(struct sim_world *w);

@@ -15,6 +15,9 @@
 #include "sim/pattern.h"
 #include "sim/world_state.h"
 
+static uint64_t record_fault(struct sim_world *w, const struct sim_fault_note *note,
+                             enum sim_verb verb, uint64_t by);
+
 /* ---- whom a target means ---- */
 
 struct ids {
@@ -434,8 +437,8 @@ static void reassign(struct sim_world *w, const struct sim_step *s, uint64_t rec
         cancels, record);
 }
 
-/* Asks the controller; leaving follows when it says that nothing is led here any more, or after the
-   retries: see world_shutdown in sim_shutdown_answered. */
+/* Asks the controller; it leaves when it hears that nothing is led here any more, or after the
+   retries. */
 static void shutdown(struct sim_world *w, const struct sim_step *s, int32_t id, uint64_t record)
 {
     struct wire_call_builder b;
@@ -460,6 +463,23 @@ static void shutdown(struct sim_world *w, const struct sim_step *s, int32_t id, 
     p->shutdown_record = record;
 }
 
+/* It leaves, allowed to or tired of asking. */
+static void leave(struct sim_world *w, struct sim_process *p)
+{
+    struct sim_fault_note note = {.verb = sim_verb_name(SIM_VERB_STOP),
+                                  .hit = &p->id,
+                                  .hit_count = 1,
+                                  .until_us = -1};
+    uint64_t record = record_fault(w, &note, SIM_VERB_STOP, p->shutdown_record);
+    sim_world_stop(w, p->id, record);
+}
+
+void sim_process_failed(struct sim_world *w, struct sim_process *p, uint64_t by)
+{
+    struct sim_fault_note note = {.verb = "exit", .hit = &p->id, .hit_count = 1, .until_us = -1};
+    record_fault(w, &note, SIM_VERB_STOP, by);
+}
+
 void sim_shutdown_answered(struct sim_world *w, uint64_t call, const struct wire_call *answer)
 {
     struct sim_process *p = NULL;
@@ -473,7 +493,7 @@ void sim_shutdown_answered(struct sim_world *w, uint64_t call, const struct wire
         return;
     bool may_leave = answer != NULL && answer->error == WIRE_ERROR_NONE && answer->count == 0;
     if (may_leave || p->shutdown_tries > (uint32_t)p->settings.controlled_shutdown_retries) {
-        sim_world_stop(w, p->id, p->shutdown_record);
+        leave(w, p);
         return;
     }
     sim_push(w, w->now_us + p->settings.controlled_shutdown_retry_us,
@@ -684,6 +704,7 @@ static const char *state_after(const struct sim_process *p, enum sim_verb verb)
 {
     switch (verb) {
     case SIM_VERB_KILL:
+    case SIM_VERB_STOP:
         return p->life == SIM_DOWN ? NULL : "down";
     case SIM_VERB_RESTART:
         return p->life == SIM_DOWN ? "up" : NULL;
@@ -710,9 +731,11 @@ static uint64_t record_fault(struct sim_world *w, const struct sim_fault_note *n
     for (size_t i = 0; i < note->hit_count; i++) {
         struct sim_process *p = sim_find(w, note->hit[i]);
         const char *state = p == NULL ? NULL : state_after(p, verb);
+        bool starts = verb == SIM_VERB_RESTART || verb == SIM_VERB_BOUNCE;
+        if (state != NULL && verb == SIM_VERB_BOUNCE) /* what it had in memory is gone */
+            sim_trace_set_node(w->trace, p->id, "down", (int32_t)p->incarnation);
         if (state != NULL)
-            sim_trace_set_node(w->trace, p->id, state,
-                               (int32_t)(p->incarnation + (p->life == SIM_DOWN)));
+            sim_trace_set_node(w->trace, p->id, state, (int32_t)(p->incarnation + starts));
     }
     return sim_trace_end(w->trace);
 }
