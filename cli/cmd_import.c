@@ -1,8 +1,10 @@
 /*
- * kcsim import: a dump, a transcript or a running ZooKeeper becomes a scenario.
+ * kcsim import: a scenario that starts where a real cluster is.
  *
- * Two files are written, NAME.yaml and NAME.znodes.jsonl, neither over an existing one unless
- * --force says so. What is read: a file if there is one of that name, else an address.
+ *     dump, transcript of zookeeper-shell, running ZooKeeper ──► NAME.yaml + NAME.znodes.jsonl
+ *
+ * The znodes go into a file beside the scenario, so that the scenario stays short enough to edit
+ * and both can be kept together. Nothing that exists is written over unless --force is given.
  */
 #include "cli/cli.h"
 
@@ -12,115 +14,122 @@
 #include <unistd.h>
 
 #include "live/import.h"
-#include "sim/diagnostics.h"
 #include "sim/dump.h"
+#include "sim/moment.h"
 
 struct arguments {
-    const char *source;
-    const char *name;
-    int timeout_ms;
+    const char *dump, *zookeeper, *output;
+    int64_t timeout_us;
     bool force;
 };
 
-static bool is_file(const char *source)
+enum { NAME_MAX_BYTES = 4000 };
+
+/* "out.yaml" -> "out.znodes.jsonl" in the same folder. */
+static void znodes_name(char *name, size_t capacity, const char *output)
 {
-    return access(source, F_OK) == 0;
+    const char *dot = strrchr(output, '.');
+    const char *slash = strrchr(output, '/');
+    size_t stem =
+        dot != NULL && (slash == NULL || dot > slash) ? (size_t)(dot - output) : strlen(output);
+    snprintf(name, capacity, "%.*s.znodes.jsonl", (int)stem, output);
 }
 
-/* host:port, several with commas, a chroot behind a slash */
-static bool is_address(const char *source)
+static const char *without_folder(const char *name)
 {
-    const char *colon = strchr(source, ':');
-    return colon != NULL && colon != source && colon[1] >= '0' && colon[1] <= '9';
+    const char *slash = strrchr(name, '/');
+    return slash != NULL ? slash + 1 : name;
 }
 
-static FILE *open_new(const char *file, bool force)
+static bool may_write(const struct arguments *a, const char *name)
 {
-    if (!force && access(file, F_OK) == 0) {
-        cli_error("%s is there already; --force writes over it, --output chooses another name", file);
-        return NULL;
-    }
-    FILE *out = fopen(file, "w");
-    if (out == NULL)
-        cli_error("cannot write %s: %s", file, strerror(errno));
-    return out;
+    if (a->force || access(name, F_OK) != 0)
+        return true;
+    cli_error("%s exists; --force writes over it", name);
+    return false;
 }
 
-static bool close_written(FILE *out, const char *file)
+static bool close_written(FILE *out, const char *name)
 {
-    bool failed = ferror(out) != 0;
-    if (fclose(out) != 0 || failed) {
-        cli_error("cannot write %s: %s", file, strerror(errno));
-        return false;
-    }
-    return true;
+    bool good = out != NULL && !ferror(out);
+    if (out != NULL)
+        good = fclose(out) == 0 && good;
+    if (!good)
+        cli_error("cannot write %s: %s", name, strerror(errno));
+    return good;
 }
 
-static int write_both(const struct arguments *a, const struct sim_dump *dump)
+static enum sim_exit write_files(const struct arguments *a, const struct sim_dump *dump)
 {
-    char yaml[4096], znodes[4096];
-    if (snprintf(yaml, sizeof yaml, "%s.yaml", a->name) >= (int)sizeof yaml ||
-        snprintf(znodes, sizeof znodes, "%s.znodes.jsonl", a->name) >= (int)sizeof znodes) {
-        cli_error("the name is too long");
+    char znodes[NAME_MAX_BYTES + 32];
+    znodes_name(znodes, sizeof znodes, a->output);
+    if (!may_write(a, a->output) || !may_write(a, znodes))
         return SIM_EXIT_USAGE;
-    }
-    FILE *out = open_new(znodes, a->force);
-    if (out == NULL)
-        return SIM_EXIT_DATA;
-    sim_dump_write(dump, out);
-    if (!close_written(out, znodes) || (out = open_new(yaml, a->force)) == NULL)
-        return SIM_EXIT_DATA;
-    const char *slash = strrchr(znodes, '/');
-    sim_dump_write_scenario(dump, slash == NULL ? znodes : slash + 1, out);
-    if (!close_written(out, yaml))
-        return SIM_EXIT_DATA;
-    printf("%s: %u znodes\n", znodes, dump->count);
+    FILE *out = fopen(znodes, "w");
+    if (out != NULL)
+        sim_dump_write(dump, out);
+    if (!close_written(out, znodes))
+        return SIM_EXIT_SOFTWARE;
+    out = fopen(a->output, "w");
+    if (out != NULL)
+        sim_dump_write_scenario(dump, without_folder(znodes), out);
+    if (!close_written(out, a->output))
+        return SIM_EXIT_SOFTWARE;
+    printf("%u znodes in %s", dump->count, znodes);
     if (dump->invented > 0)
-        printf("%u czxids were not in the dump and are invented, in the order of paths\n",
-               dump->invented);
-    printf("%s: try  kcsim run %s\n", yaml, yaml);
+        printf(" (%u czxids that the dump lacks are invented, in path order)", dump->invented);
+    printf("\nthe scenario is %s: put your steps in, then kcsim run %s\n", a->output, a->output);
     return SIM_EXIT_MET;
 }
 
-static int import(const struct arguments *a)
+static int run(const struct cli_command *command, int argc, char **argv)
 {
+    struct arguments a = {.timeout_us = 10000000};
+    cli_parse(command, argc, argv, &a);
+    if ((a.dump == NULL) == (a.zookeeper == NULL)) {
+        cli_error("import takes a dump file, or --zookeeper HOST:PORT");
+        return SIM_EXIT_USAGE;
+    }
+    if (a.output == NULL || strlen(a.output) > NAME_MAX_BYTES) {
+        cli_error("where to? --output NAME.yaml");
+        return SIM_EXIT_USAGE;
+    }
     struct sim_diagnostics diagnostics;
-    struct sim_dump *dump = NULL;
     sim_diagnostics_init(&diagnostics);
-    if (is_file(a->source) || !is_address(a->source))
-        dump = sim_dump_load(a->source, &diagnostics);
-    else
-        dump = live_import(a->source, a->timeout_ms, &diagnostics);
+    struct sim_dump *dump =
+        a.dump != NULL ? sim_dump_load(a.dump, &diagnostics)
+                       : live_import(a.zookeeper, (int)(a.timeout_us / 1000), &diagnostics);
     sim_diagnostics_print(&diagnostics, stderr, sim_color_wanted(SIM_COLOR_AUTO, stderr));
     sim_diagnostics_free(&diagnostics);
-    int code = dump == NULL ? SIM_EXIT_DATA : write_both(a, dump);
+    if (dump == NULL)
+        return SIM_EXIT_DATA;
+    enum sim_exit code = write_files(&a, dump);
     sim_dump_free(dump);
-    return code;
+    return (int)code;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
-    case 'o':
-        a->name = arg;
+    case 'z':
+        a->zookeeper = arg;
         return 0;
-    case 'f':
+    case 'o':
+        a->output = arg;
+        return 0;
+    case 'F':
         a->force = true;
         return 0;
     case 't':
-        a->timeout_ms = atoi(arg);
-        if (a->timeout_ms < 100 || a->timeout_ms > 600000)
-            argp_error(state, "--timeout is 100 to 600000 ms, not '%s'", arg);
+        if (!sim_time_parse(arg, &a->timeout_us) || a->timeout_us < 1000 ||
+            a->timeout_us > INT64_C(3600000000))
+            argp_error(state, "'%s' is no time from 1ms to 1h", arg);
         return 0;
     case ARGP_KEY_ARG:
-        if (a->source != NULL)
-            argp_error(state, "import takes one source, but got '%s' too", arg);
-        a->source = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (a->source == NULL)
-            argp_error(state, "import needs a file, or the address of a ZooKeeper");
+        if (a->dump != NULL)
+            argp_error(state, "one dump at a time");
+        a->dump = arg;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -128,30 +137,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    {"output", 'o', "NAME", 0, "write NAME.yaml and NAME.znodes.jsonl; imported", 0},
-    {"force", 'f', NULL, 0, "write over files that are there", 0},
-    {"timeout", 't', "MS", 0, "how long to wait for a ZooKeeper; 10000", 0},
+    {.name = "zookeeper", .key = 'z', .arg = "HOST:PORT", .doc = "read a running ZooKeeper"},
+    {.name = "output", .key = 'o', .arg = "FILE", .doc = "the scenario; its znodes go beside it"},
+    {.name = "timeout", .key = 't', .arg = "TIME", .doc = "to connect; 10s where not given"},
+    {.name = "force", .key = 'F', .doc = "write over files that exist"},
     {0},
 };
-
-static int run(const struct cli_command *command, int argc, char **argv)
-{
-    struct arguments a = {.name = "imported", .timeout_ms = 10000};
-    cli_parse(command, argc, argv, &a);
-    return import(&a);
-}
 
 const struct cli_command cli_import = {
     .name = "import",
     .group = "Bring in",
-    .line = "make a scenario of a ZooKeeper dump or a live one",
-    .arguments = "FILE\nHOST:PORT",
-    .examples = "kcsim import dump.znodes.jsonl -o incident\n"
-                "kcsim import zookeeper-shell.txt -o incident\n"
-                "kcsim import 127.0.0.1:2181 -o mycluster\n",
-    .about = "A file is a dump (one JSON object a line: path, data, stat), or what zookeeper-shell "
-             "printed for 'ls -R /' and then 'get -s PATH' for each path. A running ZooKeeper is read "
-             "only; data under /config/users and /delegation_token is left out.",
+    .line = "make a scenario of a ZooKeeper, live or dumped",
+    .arguments = "[DUMP]",
+    .examples = "kcsim import --zookeeper localhost:2181 --output mine.yaml\n"
+                "kcsim import shell-transcript.txt --output mine.yaml\n"
+                "kcsim import znodes.jsonl --output mine.yaml\n",
+    .about =
+        "A transcript is what zookeeper-shell.sh prints for `ls -R /` and then `get -s PATH` of\n"
+        "each path. From a live ZooKeeper nothing is changed, and data of users and delegation\n"
+        "tokens stays behind.\n",
     .options = options,
     .parse = parse,
     .run = run,

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,34 @@ static enum sim_exit run_file(const struct arguments *a, const char *file,
     return code;
 }
 
+/* A recording of the harness, as it was recorded: no expectations, so that it is met once played.
+ */
+static enum sim_exit run_scn(const struct arguments *a, const char *file, FILE *out)
+{
+    struct sim_scn_error error;
+    struct sim_trace *trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
+    cli_play_meta(trace, file, NULL, a->play.seed);
+    bool good =
+        sim_scn_run(file, a->canonical,
+                    &(struct sim_scn_options){.seed = a->play.seed, .trace = trace}, &error);
+    enum sim_exit code = good ? SIM_EXIT_MET : error.is_input ? SIM_EXIT_DATA : SIM_EXIT_SOFTWARE;
+    if (!good && error.line > 0)
+        cli_error("%s:%u: %s", file, error.line, error.text);
+    else if (!good)
+        cli_error("%s: %s", file, error.text);
+    struct sim_record last = {0};
+    sim_trace_get(trace, sim_trace_count(trace), &last);
+    uint64_t digest = sim_trace_finish(trace, last.t, good ? "met" : "undecided");
+    if (a->trace != NULL && !write_trace(trace, a->trace))
+        code = SIM_EXIT_SOFTWARE;
+    if (good)
+        fprintf(out, "%s is played: %" PRIu64 " records, digest %016" PRIx64 "%s%s\n", file,
+                sim_trace_count(trace), digest, a->canonical != NULL ? "; recorded in " : "",
+                a->canonical != NULL ? a->canonical : "");
+    sim_trace_free(trace);
+    return code;
+}
+
 static enum sim_exit run_files(const struct arguments *a, FILE *out)
 {
     enum sim_exit code = SIM_EXIT_MET;
@@ -88,7 +117,8 @@ static enum sim_exit run_files(const struct arguments *a, FILE *out)
     for (int i = 0; i < a->file_count && !cli_is_interrupted(); i++) {
         if (i > 0 && a->format == SIM_FORMAT_HUMAN)
             fputc('\n', out);
-        code = cli_worse(code, run_file(a, a->files[i], &report, out));
+        code = cli_worse(code, is_scn(a->files[i]) ? run_scn(a, a->files[i], out)
+                                                   : run_file(a, a->files[i], &report, out));
     }
     if (a->format != SIM_FORMAT_HUMAN)
         sim_report_end(&report);
@@ -122,8 +152,10 @@ static const char *contradiction(const struct arguments *a)
         return "--canonical takes one .scn file";
     if (a->trace != NULL && strcmp(a->trace, "-") == 0 && a->output == NULL)
         return "--trace - needs --output FILE for the story";
-    if (scn_count > 0 && scn_count < a->file_count)
-        return ".scn files run by themselves";
+    if (scn_count > 0 && a->format != SIM_FORMAT_HUMAN)
+        return "--format is for scenarios with expectations; a .scn file has none";
+    if (scn_count > 0 && a->play.has_until)
+        return "--until is for .yaml scenarios; a .scn file says itself how long it waits";
     return NULL;
 }
 

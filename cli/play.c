@@ -23,19 +23,48 @@ static double now_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void write_meta(struct cli_play *p, const char *file, uint64_t seed)
+static void write_lanes(struct sim_trace *trace, const struct sim_scenario *s)
 {
-    const struct sim_scenario *s = p->scenario;
-    if (!sim_trace_meta_begin(p->trace, seed, sm_version_name(s->version)))
+    sim_trace_list_begin(trace, SIM_F_LANES);
+    for (uint32_t i = 0; i < s->node_count; i++) {
+        static const char *const roles[] = {[SIM_NODE_BOTH] = "controller and broker",
+                                            [SIM_NODE_BROKER] = "broker",
+                                            [SIM_NODE_CONTROLLER] = "controller"};
+        sim_trace_object_begin(trace, SIM_F_NONE);
+        sim_trace_int(trace, SIM_F_NODE, s->nodes[i].id);
+        sim_trace_text(trace, SIM_F_ROLE, roles[s->nodes[i].role]);
+        sim_trace_object_end(trace);
+    }
+    sim_trace_list_end(trace);
+}
+
+static void write_expectations(struct sim_trace *trace, const struct sim_scenario *s)
+{
+    sim_trace_list_begin(trace, SIM_F_EXPECT);
+    for (uint32_t i = 0; i < s->expect_count; i++)
+        sim_trace_text(trace, SIM_F_NONE, s->expect[i].text);
+    sim_trace_list_end(trace);
+}
+
+void cli_play_meta(struct sim_trace *trace, const char *file, const struct sim_scenario *s,
+                   uint64_t seed)
+{
+    if (!sim_trace_meta_begin(trace, seed, s != NULL ? sm_version_name(s->version) : "2.8"))
         return;
+    sim_trace_text(trace, SIM_F_VERSION, KCSIM_VERSION);
     /* Its name without folders: the trace must not depend on where one stands. */
     const char *slash = strrchr(file, '/');
-    sim_trace_text(p->trace, SIM_F_FILE, slash != NULL ? slash + 1 : file);
-    if (s->title != NULL)
-        sim_trace_text(p->trace, SIM_F_TITLE, s->title);
-    if (s->question != NULL)
-        sim_trace_text(p->trace, SIM_F_QUESTION, s->question);
-    sim_trace_end(p->trace);
+    sim_trace_text(trace, SIM_F_FILE, slash != NULL ? slash + 1 : file);
+    if (s != NULL) {
+        if (s->title != NULL)
+            sim_trace_text(trace, SIM_F_TITLE, s->title);
+        if (s->question != NULL)
+            sim_trace_text(trace, SIM_F_QUESTION, s->question);
+        sim_trace_bytes(trace, SIM_F_SCENARIO, s->text, s->text_size);
+        write_lanes(trace, s);
+        write_expectations(trace, s);
+    }
+    sim_trace_end(trace);
 }
 
 /* Shows the expectations what has been recorded since `*seen`. */
@@ -95,7 +124,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     options.trace = p->trace;
     options.notes = o->log_trace ? KC_NOTE_ALL : KC_NOTE_ALL & ~(uint32_t)KC_NOTE_LOG_TRACE;
     p->world = sim_world_new(&options);
-    write_meta(p, s->file, options.seed);
+    cli_play_meta(p->trace, s->file, s, options.seed);
     sim_world_load(p->world, s);
     p->expectations = sim_expect_new(s);
 

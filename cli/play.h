@@ -42,6 +42,10 @@ bool cli_play_file(struct cli_play *play, const char *file, const struct cli_pla
                    struct sim_diagnostics *diagnostics);
 void cli_play_free(struct cli_play *play);
 
+/* Writes the first record of a trace: what is played. scenario NULL: only the file is known. */
+void cli_play_meta(struct sim_trace *trace, const char *file, const struct sim_scenario *scenario,
+                   uint64_t seed);
+
 /* Returns the exit code of the play. */
 enum sim_exit cli_play_exit(const struct cli_play *play);
 
