@@ -292,7 +292,8 @@ static void take_state(struct teller *s, int64_t t, sim_lane who, bool given, co
     struct partition *p = &s->partitions[id];
     p->exists = !gone;
     if (!gone) {
-        p->leaderless_from_start = given && now.leader < 0;
+        p->leaderless_from_start =
+            (given || p->leaderless_from_start) && now.leader < 0;
         p->had_leader = p->had_leader || now.leader >= 0;
         p->li = now;
     }
