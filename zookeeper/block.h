@@ -210,6 +210,7 @@ uint64_t kz_hash_bytes(uint64_t seed, const void *bytes, size_t size);
 uint32_t kz_path_hash(const char *path, size_t size);
 /* Whether ZooKeeper's PathUtils accepts `path` (and it is shorter than KZ_PATH_MAX). */
 bool kz_path_valid(const char *path, size_t size);
+bool kz_name_valid(const char *name, size_t size);
 /* Size of the parent's path within `path`: up to the last slash, 0 for a child of the root. */
 size_t kz_path_parent(const char *path, size_t size);
 /* Java's String.hashCode of the path. */

@@ -63,7 +63,7 @@ static bool is_allowed(uint32_t c)
     return c > 0x1f && !(c >= 0x7f && c <= 0x9f) && !(c >= 0xd800 && c <= 0xf8ff) && c < 0xfff0;
 }
 
-static bool name_valid(const char *name, size_t size)
+bool kz_name_valid(const char *name, size_t size)
 {
     if (size == 0 || (size == 1 && name[0] == '.') ||
         (size == 2 && name[0] == '.' && name[1] == '.'))
@@ -86,7 +86,7 @@ bool kz_path_valid(const char *path, size_t size)
     for (size_t at = 1; at <= size;) {
         const char *slash = memchr(path + at, '/', size - at);
         size_t end = slash == NULL ? size : (size_t)(slash - path);
-        if (!name_valid(path + at, end - at))
+        if (!kz_name_valid(path + at, end - at))
             return false;
         at = end + 1;
         if (end + 1 == size)

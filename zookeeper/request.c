@@ -110,7 +110,9 @@ static int32_t name_created(struct work *w, const struct wire_zk_op_view *v, uin
     if (v->op->flags & WIRE_ZK_SEQUENTIAL)
         snprintf(w->path + size, KZ_PATH_MAX - size, "%010" PRId32,
                  kz_node(w->s, *parent)->creations);
-    return kz_path_valid(w->path, strlen(w->path)) ? WIRE_ZK_OK : WIRE_ZK_BAD_ARGUMENTS;
+    size_t name_at = kz_path_parent(v->path, size) + 1, whole = strlen(w->path);
+    return whole == 1 || kz_name_valid(w->path + name_at, whole - name_at) ? WIRE_ZK_OK
+                                                                           : WIRE_ZK_BAD_ARGUMENTS;
 }
 
 static int32_t apply_create(struct work *w, const struct wire_zk_op_view *v,
@@ -168,11 +170,9 @@ static int32_t apply_delete(struct work *w, const struct wire_zk_op_view *v, str
 /* The node that setData and check are about. */
 static int32_t find_versioned(struct work *w, const struct wire_zk_op_view *v, uint32_t *node)
 {
-    if (!kz_path_valid(v->path, v->op->path_size))
-        return WIRE_ZK_BAD_ARGUMENTS;
-    *node = kz_tree_find(w->s, v->path, v->op->path_size);
-    if (*node == 0)
-        return WIRE_ZK_NO_NODE;
+    *node = v->op->path_size == 0 ? 0 : kz_tree_find(w->s, v->path, v->op->path_size);
+    if (*node == 0) /* what is in the tree has a good path */
+        return kz_path_valid(v->path, v->op->path_size) ? WIRE_ZK_NO_NODE : WIRE_ZK_BAD_ARGUMENTS;
     if (v->op->version != WIRE_ZK_ANY_VERSION && v->op->version != kz_node(w->s, *node)->version)
         return WIRE_ZK_BAD_VERSION;
     return WIRE_ZK_OK;
@@ -559,7 +559,7 @@ static int32_t answer(struct kz_server *s, const struct wire_zk_op_view *v, int6
     bool children = v->op->opcode == WIRE_ZK_GET_CHILDREN;
     struct wire_zk_result result = {.opcode = v->op->opcode, .err = err, .stat = seen.stat};
     bool arms = v->op->watch && (seen.exists || v->op->opcode == WIRE_ZK_EXISTS) &&
-                kz_path_valid(v->path, v->op->path_size);
+                (seen.exists || kz_path_valid(v->path, v->op->path_size));
     *kind = !arms ? 0 : children ? KZ_WATCH_CHILD : seen.exists ? KZ_WATCH_DATA : KZ_WATCH_EXISTS;
     if (children && seen.exists) {
         answer_children(s, v, view, result, b);
