@@ -23,6 +23,7 @@ static const struct event {
     {"controller-event-done", SIM_K_QUEUE, "done"},
     {"controller-event-preempt", SIM_K_QUEUE, "preempt"},
     {"controller-queue-clear", SIM_K_QUEUE, "clear"},
+    {"request", SIM_K_SEND, NULL},
     {"session-created", SIM_K_SESSION, "created"},
     {"session-connected", SIM_K_SESSION, "connected"},
     {"session-disconnected", SIM_K_SESSION, "disconnected"},
@@ -315,11 +316,28 @@ static bool field_meets(const struct sim_condition *c, const struct sim_record *
     return meets(c, &value);
 }
 
+/* Answers are sent and received too. A pattern means them only where it asks for what only an answer
+   has: "LeaderAndIsr to broker 1" is a request. */
+static bool is_unmeant_answer(const struct sim_pattern *p, const struct sim_record *record)
+{
+    struct sim_value value;
+    if (!has_body(record->kind) || !sim_record_get(record, SIM_F_RE, &value)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < p->condition_count; i++) {
+        const enum sim_field field = sim_field_named(p->conditions[i].field);
+        if (field == SIM_F_RE || field == SIM_F_ERROR || field == SIM_F_CODES) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool sim_pattern_match(const struct sim_pattern *pattern, const struct sim_trace *trace,
                        const struct sim_record *record)
 {
     bool asks_body = false;
-    if (strcmp(sim_kind_name(record->kind), pattern->kind) != 0) {
+    if (strcmp(sim_kind_name(record->kind), pattern->kind) != 0 || is_unmeant_answer(pattern, record)) {
         return false;
     }
     for (uint32_t i = 0; i < pattern->condition_count; i++) {
