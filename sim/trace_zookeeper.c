@@ -172,9 +172,14 @@ uint64_t sim_trace_session_client(struct sim_trace *trace, int64_t t, int32_t no
 
 /* ---- a step of the server ---- */
 
+/* A new session belongs to whoever asks for it: the world does not know its number yet. */
 static int32_t node_of(const struct sim_zk_step *z, int64_t session)
 {
-    return z->node_of != NULL && session != 0 ? z->node_of(z->context, session) : -1;
+    int32_t node = z->node_of != NULL && session != 0 ? z->node_of(z->context, session) : -1;
+    char letter = sim_lane_letter(z->from);
+    if (node < 0 && z->input->kind == KZ_IN_CONNECT && (letter == 'b' || letter == 'c'))
+        return sim_lane_id(z->from);
+    return node;
 }
 
 static const char *session_key(struct sim_trace *trace, const struct sim_zk_step *z,
@@ -358,13 +363,24 @@ static void expire(struct sim_trace *trace, struct sim_zk_step *z, const struct 
     open_session(trace, z, z->input->kind == KZ_IN_CLOSE ? "closed" : "expired", o->session);
 }
 
+/* A client that connects again by itself, when a delay is over, does so because of what it last saw
+   of its session. */
+static uint64_t cause_of_connect(struct sim_trace *trace, const struct sim_zk_step *z)
+{
+    int32_t node = node_of(z, z->session);
+    if (z->by != 0 || node < 0)
+        return z->by;
+    return sim_trace_last_setter(trace, sim_trace_key(trace, "sess.%" PRId32 ".client", node));
+}
+
 static void connect(struct sim_trace *trace, struct sim_zk_step *z, const struct kz_output *o)
 {
     bool refused = o->session == 0;
     const char *what = refused ? "refused" : z->input->session == 0 ? "created" : "connected";
     close_step(trace, z);
     z->session = refused ? z->input->session : o->session;
-    z->open = sim_trace_begin(trace, SIM_K_SESSION, z->t, SIM_LANE_ZK, z->by, z->mute);
+    z->open = sim_trace_begin(trace, SIM_K_SESSION, z->t, SIM_LANE_ZK, cause_of_connect(trace, z),
+                              z->mute);
     if (!z->open)
         return;
     z->record = sim_trace_open_number(trace);
