@@ -19,7 +19,7 @@ YAML
 
 "$program" run "$folder/long.yaml" --trace "$folder/trace.ndjson" >"$folder/out" 2>&1 &
 pid=$!
-sleep 1
+sleep 0.5
 # A background command of a shell ignores SIGINT unless the program asks for it, as kcsim does.
 kill -INT "$pid"
 wait "$pid"

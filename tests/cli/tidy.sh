@@ -74,7 +74,10 @@ done
 
 # shellcheck disable=SC2044,SC2086 # no file of ours has a blank in its name
 for file in $(find $code tests bench -name '*.[ch]' 2>/dev/null); do
-    case $(head -n 1 "$file") in
+    idea=$(head -n 1 "$file")
+    # The idea may stand in the header instead.
+    [ -e "${file%.c}.h" ] && idea=$(head -n 1 "${file%.c}.h")
+    case $idea in
     '/*'*) ;;
     *) complain "$file:1: does not open with a comment" ;;
     esac
