@@ -33,7 +33,7 @@ static struct {
     struct real_session *sessions[SESSIONS]; /* the third is of plain sequences only */
     int sequences;                           /* run so far, for names */
     bool show, faults;
-    long requests, events, cuts, expiries, spoilt;
+    long requests, events, cuts, lost, expiries, spoilt;
 } world;
 
 /* One sequence while it runs. */
@@ -132,6 +132,7 @@ static void run_cut(struct race *r, int at)
     model_reconnect(r->model, VICTIM);
     flush_session(r, VICTIM);
     world.cuts++;
+    world.lost += done - answered;
 }
 
 static void run_expiry(struct race *r)
@@ -300,15 +301,18 @@ static bool run_until_clear(uint64_t seed, enum plan_fault fault, enum model_wro
 /* The comparison must see each wrong variant of our server within a few sequences. */
 static void notices_wrong_servers(uint64_t seed)
 {
+    enum { TRIES = 200 };
     for (int wrong = MODEL_RIGHT + 1; wrong < MODEL_WRONG_END; wrong++) {
-        int n = 0;
-        while (n < 60 && run_until_clear(seed + (uint64_t)n, PLAN_PLAIN, (enum model_wrong)wrong))
+        enum plan_fault fault = wrong == MODEL_FORGETS_LOSSES ? PLAN_CUT : PLAN_PLAIN;
+        uint64_t n = 0;
+        while (n < TRIES && run_until_clear(seed + n, fault, (enum model_wrong)wrong))
             n++;
-        if (n == 60) {
+        if (n == TRIES) {
             printf("wrong server %d is not noticed\n", wrong);
             real_stop();
             exit(1);
         }
+        printf("wrong server %d: noticed after %d sequences\n", wrong, (int)n + 1);
     }
 }
 
@@ -340,9 +344,9 @@ int main(int count, char **arguments)
     for (int i = 0; i < SESSIONS; i++)
         real_close(world.sessions[i]);
     real_stop();
-    printf("%d sequences from seed %" PRIu64 ": %s; %ld requests, %ld events, %ld cuts, %ld "
-           "expiries, %ld run again\n",
+    printf("%d sequences from seed %" PRIu64 ": %s; %ld requests, %ld events, %ld cuts with %ld "
+           "requests taken and their answers lost, %ld expiries, %ld run again\n",
            sequences, seed, equal ? "equal" : "DIFFERENT", world.requests, world.events, world.cuts,
-           world.expiries, world.spoilt);
+           world.lost, world.expiries, world.spoilt);
     return equal ? 0 : 1;
 }

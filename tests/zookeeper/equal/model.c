@@ -319,7 +319,7 @@ void model_cut(struct model *m, const struct plan_step *steps, int first, int co
                     steps[i].multi ? "multi" : wire_zk_opcode_name(steps[i].ops[0].opcode));
     step(m, (struct kz_input){.kind = KZ_IN_DISCONNECT, .conn = m->conns[VICTIM]});
     m->conns[VICTIM] = 0;
-    while (m->lost_count > 0) {
+    while (m->lost_count > 0 && m->wrong != MODEL_FORGETS_LOSSES) {
         const struct lost *l = &m->lost[--m->lost_count];
         step(m, (struct kz_input){.kind =
                                       l->kind == KZ_OUT_EVENT ? KZ_IN_LOST_EVENT : KZ_IN_LOST_REPLY,

@@ -15,6 +15,7 @@ enum model_wrong {
     MODEL_FORGETS_CVERSION,  /* stats show it as 0 */
     MODEL_SPARES_ZXIDS,      /* a refused write uses none up */
     MODEL_EVENT_AFTER_REPLY, /* in the writer's own history */
+    MODEL_FORGETS_LOSSES,    /* lost events and replies are not reported to the server */
     MODEL_WRONG_END
 };
 
