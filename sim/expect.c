@@ -130,6 +130,13 @@ static enum answer compare(const struct sim_property *want, const struct have *h
         }
         break;
     case HAVE_TEXT:
+        if (want->is_number && want->op != SIM_OP_EQ && want->op != SIM_OP_NE) {
+            char *end;
+            const int64_t number = strtoll(have->text, &end, 10);
+            return end != have->text && *end == '\0' && compare_numbers(want->op, number, want->number)
+                       ? YES
+                       : NO;
+        }
         equal = strpbrk(want->text, "*?") != NULL ? fnmatch(want->text, have->text, 0) == 0
                                                   : strcmp(want->text, have->text) == 0;
         break;
