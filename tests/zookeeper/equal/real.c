@@ -47,16 +47,25 @@ static bool find_class_path(char *to, size_t size)
     return true;
 }
 
+/* A port that nobody has now, below those that the kernel hands out: of those, one might be given
+   to a client that tries to reach it, which then talks to itself. */
 static int free_port(void)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(fd, (struct sockaddr *)&at, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&at, &size) != 0)
-        abort();
-    close(fd);
-    return ntohs(at.sin_port);
+    for (int tries = 0, port; tries < 1000; tries++) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        port = 12000 + (int)((now.tv_nsec / 64 + getpid() * 31 + tries * 7) % 19000);
+        struct sockaddr_in at = {.sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        bool is_free = bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+        close(fd);
+        if (is_free)
+            return port;
+    }
+    printf("no free port\n");
+    exit(1);
 }
 
 static void write_config(int port)
@@ -88,13 +97,17 @@ static void run_server(const char *class_path)
     _exit(127);
 }
 
+/* Whether a ZooKeeper server says so itself ("srvr" is allowed to all). */
 static bool answers(int port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bool yes = connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    char text[10] = "";
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool yes = connect(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+               send(fd, "srvr", 4, MSG_NOSIGNAL) == 4 && recv(fd, text, 9, MSG_WAITALL) == 9 &&
+               strcmp(text, "Zookeeper") == 0;
     close(fd);
     return yes;
 }
@@ -119,6 +132,15 @@ static bool await_server(int port)
     return false;
 }
 
+static void stop_process(void)
+{
+    if (server_pid > 0) {
+        kill(server_pid, SIGKILL);
+        waitpid(server_pid, NULL, 0);
+    }
+    server_pid = 0;
+}
+
 int real_start(void)
 {
     char class_path[4096];
@@ -129,6 +151,7 @@ int real_start(void)
     }
     if (mkdtemp(folder) == NULL)
         abort();
+    atexit(real_stop);
     zoo_set_debug_level(0);
     for (int tries = 0; tries < 3; tries++) {
         int port = free_port();
@@ -138,19 +161,17 @@ int real_start(void)
             run_server(class_path);
         if (await_server(port))
             return port;
-        real_stop();
+        stop_process();
     }
-    printf("skipped: ZooKeeper does not start, see %s/log\n", folder);
-    return 0;
+    printf("ZooKeeper does not start, see %s/log\n", folder);
+    exit(1);
 }
 
 void real_stop(void)
 {
     if (server_pid <= 0)
         return;
-    kill(server_pid, SIGKILL);
-    waitpid(server_pid, NULL, 0);
-    server_pid = 0;
+    stop_process();
     char command[128];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     if (system(command) != 0)

@@ -5,8 +5,9 @@
 #include "history.h"
 #include "plan.h"
 
-/* Starts a server on a free port in a temporary folder. Returns its port; 0 where there is no JVM
-   or no ZooKeeper, which is said on standard output. */
+/* Starts a server in a temporary folder and returns its port; 0 where there is no JVM or no
+   ZooKeeper, which is said on standard output. One that is there but does not start ends the
+   program. */
 int real_start(void);
 void real_stop(void);
 
