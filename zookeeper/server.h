@@ -126,7 +126,7 @@ struct kz_outputs {
     void (*put)(void *context, const struct kz_output *output);
     void *context;
     const char *short_of; /* set on SM_ERR_LIMIT: the name of the field of kz_limits */
-    void *scratch;        /* for building replies, 8-byte aligned */
+    void *scratch;        /* for replies and a multi's undo records, 8-byte aligned */
     size_t scratch_size;  /* a reply that does not fit gives SM_ERR_LIMIT with short_of "scratch" */
 };
 
