@@ -7,16 +7,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BROKERS = 64, TEXT = 1 << 20, CONN_CONTROLLER = 1, CONN_OUTSIDE = 2, CONN_BROKER = 10 };
+enum {
+    BROKERS = 64,
+    HELD_MAX = 256,
+    TEXT = 1 << 20,
+    CONN_OUTSIDE = 9,
+    CONN_BROKER = 10,
+    PEERS = 2
+};
+
+/* A controller process; its connection to ZooKeeper is its place + 1. */
+struct peer {
+    struct kc_controller *c;
+    bool alive;
+    bool expired; /* its session is gone and it has not begun to resign: requests are refused */
+    int64_t balance_due; /* -1: not armed */
+};
 
 struct held {
     uint64_t correlation;
     int32_t broker, api;
-    struct wire_batch *batch;
+    int who;
+    struct wire_batch *batch; /* owned */
 };
 
 struct desk {
-    struct kc_controller *c;
+    struct peer peer[PEERS];
     struct kz_server *z;
     uint8_t *scratch;
     size_t scratch_size;
@@ -26,28 +42,31 @@ struct desk {
     uint64_t password[BROKERS + CONN_BROKER];
     /* messages in flight, in order */
     struct message {
-        int kind; /* 0 zk request, 1 broker request, 2 zk reply, 3 zk event */
+        enum kind { ZK_REQUEST, BROKER_REQUEST, ZK_REPLY, ZK_EVENT, SESSION, TIMER } kind;
+        int who; /* which controller */
         void *bytes;
         struct held request;
         uint32_t type;
     } * queue;
     size_t head, count, capacity;
-    struct wire_batch *batch; /* the last one completed */
     struct behaviour {
         int32_t error, partition_error;
         char partition[64];
         bool held;
+        int breaks; /* so many more requests break the connection */
     } behaviour[BROKERS][8];
-    struct held held[256];
+    struct held held[HELD_MAX];
     size_t held_count;
     char write_path[512];
     int write_nth;
     void (*write_act)(struct desk *);
-    char *story, *log, *out;
+    char *story, *log, *out, *tree;
     size_t story_size, log_size;
-    int refused;
-    bool expired;
-    struct wire_call *answer;
+    int refused, grown;
+    uint64_t call_id;
+    long replies, expire_at; /* of ZooKeeper to controllers, and at which the session expires */
+    long requests, lose_at;  /* to ZooKeeper, and of which the first answer is lost */
+    char refusals[4096];
 };
 
 static void say(struct desk *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -60,14 +79,14 @@ static void say(struct desk *d, const char *format, ...)
     ck_assert_uint_lt(d->story_size, TEXT - 4096);
 }
 
-static struct message *push(struct desk *d)
+static struct message *push(struct desk *d, enum kind kind, int who)
 {
     if (d->count == d->capacity) {
         d->capacity = d->capacity ? d->capacity * 2 : 256;
         d->queue = realloc(d->queue, d->capacity * sizeof *d->queue);
     }
     struct message *m = &d->queue[d->count++];
-    memset(m, 0, sizeof *m);
+    *m = (struct message){.kind = kind, .who = who};
     return m;
 }
 
@@ -90,16 +109,13 @@ static void from_server(void *context, const struct kz_output *o)
         d->password[o->conn] = o->password;
         break;
     case KZ_OUT_REPLY:
-        if (o->conn == CONN_CONTROLLER) {
-            struct message *m = push(d);
-            m->kind = 2;
-            m->bytes = copy(o->reply, o->reply->size);
+        if (o->conn <= PEERS) {
+            push(d, ZK_REPLY, (int)o->conn - 1)->bytes = copy(o->reply, o->reply->size);
         }
         break;
     case KZ_OUT_EVENT:
-        if (o->conn == CONN_CONTROLLER) {
-            struct message *m = push(d);
-            m->kind = 3;
+        if (o->conn <= PEERS) {
+            struct message *m = push(d, ZK_EVENT, (int)o->conn - 1);
             m->type = o->type;
             m->bytes = copy(o->path, strlen(o->path) + 1);
         }
@@ -140,6 +156,11 @@ static void server(struct desk *d, const struct kz_input *in)
 static void connect(struct desk *d, uint32_t conn)
 {
     server(d, &(struct kz_input){.kind = KZ_IN_CONNECT, .conn = conn, .timeout_us = 20000000});
+}
+
+static uint32_t conn_of(int who)
+{
+    return (uint32_t)who + 1;
 }
 
 static void outside(struct desk *d, uint32_t conn, int n, const struct wire_zk_op *ops,
@@ -294,6 +315,87 @@ void desk_isr(struct desk *d, const char *topic, int32_t partition, const char *
     }
 }
 
+void desk_state(struct desk *d, const char *topic, int32_t partition, int32_t leader, int32_t epoch,
+                const char *isr, int32_t version)
+{
+    char path[SM_PATH_MAX], data[SM_STATE_BYTES_MAX];
+    struct sm_leader_and_isr li = {
+        .leader = leader, .leader_epoch = epoch, .controller_epoch = 1, .isr = ids(isr)};
+
+    data[sm_znode_encode_state(data, &li)] = '\0';
+    sm_path_topic_partitions(path, topic);
+    desk_create(d, path, NULL);
+    sm_path_partition(path, topic, partition);
+    desk_create(d, path, NULL);
+    sm_path_partition_state(path, topic, partition);
+    desk_create(d, path, data);
+    for (int32_t i = 0; i < version; i++) {
+        desk_set(d, path, data);
+    }
+}
+
+void desk_reassign(struct desk *d, const char *topic, int32_t partition, const char *replicas)
+{
+    char data[1024];
+
+    snprintf(data, sizeof data,
+             "{\"version\":1,\"partitions\":[{\"topic\":\"%s\",\"partition\":%d,"
+             "\"replicas\":[%s]}]}",
+             topic, partition, replicas);
+    desk_create(d, SM_PATH_REASSIGN, data);
+}
+
+/* ---- calls ---- */
+
+static void call_one(struct desk *d, struct wire_call head, const char *topic, int32_t partition,
+                     const char *replicas)
+{
+    _Alignas(8) uint8_t bytes[1024];
+    struct wire_call_builder b;
+    struct sm_list list = ids(replicas == NULL ? "" : replicas);
+    struct sm_assignment a = {.replicas = list};
+    bool cancel = head.api == WIRE_API_ALTER_PARTITION_REASSIGNMENTS && replicas == NULL;
+
+    head.all = topic == NULL && head.api != WIRE_API_CONTROLLED_SHUTDOWN;
+    wire_call_begin(&b, bytes, sizeof bytes, &head);
+    if (topic != NULL) {
+        wire_call_add(&b, topic, partition, 0, cancel, replicas == NULL ? NULL : &a);
+    }
+    desk_call(d, wire_call_end(&b));
+}
+
+void desk_call_elect(struct desk *d, const char *topic, int32_t partition, bool unclean)
+{
+    call_one(d, (struct wire_call){.api = WIRE_API_ELECT_LEADERS, .election_type = unclean}, topic,
+             partition, NULL);
+}
+
+void desk_call_reassign(struct desk *d, const char *topic, int32_t partition, const char *replicas)
+{
+    call_one(d, (struct wire_call){.api = WIRE_API_ALTER_PARTITION_REASSIGNMENTS}, topic, partition,
+             replicas);
+}
+
+void desk_call_cancel(struct desk *d, const char *topic, int32_t partition)
+{
+    desk_call_reassign(d, topic, partition, NULL);
+}
+
+void desk_call_list(struct desk *d, const char *topic, int32_t partition)
+{
+    call_one(d, (struct wire_call){.api = WIRE_API_LIST_PARTITION_REASSIGNMENTS}, topic, partition,
+             NULL);
+}
+
+void desk_call_shutdown(struct desk *d, int32_t broker, int64_t broker_epoch)
+{
+    call_one(d,
+             (struct wire_call){.api = WIRE_API_CONTROLLED_SHUTDOWN,
+                                .broker_id = broker,
+                                .broker_epoch = broker_epoch},
+             NULL, 0, NULL);
+}
+
 /* ---- the controller's outputs as a story ---- */
 
 static const char *text_of(const struct sm_list *l)
@@ -321,7 +423,12 @@ static void brokers_with(struct desk *d, const struct wire_batch *b, const uint6
     }
 }
 
-static void say_batch(struct desk *d, const struct wire_batch *b)
+static const char *prefix_of(int who)
+{
+    return who == 0 ? "" : "[2] ";
+}
+
+static void say_batch(struct desk *d, int who, const struct wire_batch *b)
 {
     struct wire_record_view v = {0};
     const struct wire_broker *w = NULL;
@@ -332,7 +439,7 @@ static void say_batch(struct desk *d, const struct wire_batch *b)
         struct sm_list replicas = sm_list_of(v.replicas, v.record->replica_count);
         struct sm_list adding = sm_list_of(v.adding, v.record->adding_count);
         struct sm_list removing = sm_list_of(v.removing, v.record->removing_count);
-        say(d, "LeaderAndIsr -> ");
+        say(d, "%sLeaderAndIsr -> ", prefix_of(who));
         brokers_with(d, b, v.to);
         say(d, ": %s-%d leader=%d epoch=%d isr=%s v%d replicas=%s", v.topic, v.record->partition,
             v.record->leader, v.record->leader_epoch, text_of(&isr), v.record->zk_version,
@@ -357,7 +464,8 @@ static void say_batch(struct desk *d, const struct wire_batch *b)
     bool metadata = false;
     while ((w = wire_batch_next_broker(b, w)) != NULL) {
         if (wire_batch_is_for(b, WIRE_RECORD_UPDATE_METADATA, w->index)) {
-            say(d, "%s%d", metadata ? "," : "UpdateMetadata -> ", w->id);
+            say(d, "%s%s%d", metadata ? "" : prefix_of(who), metadata ? "," : "UpdateMetadata -> ",
+                w->id);
             metadata = true;
         }
     }
@@ -382,7 +490,7 @@ static void say_batch(struct desk *d, const struct wire_batch *b)
     }
     memset(&v, 0, sizeof v);
     while (wire_batch_next(b, WIRE_RECORD_STOP_REPLICA, &v)) {
-        say(d, "StopReplica -> ");
+        say(d, "%sStopReplica -> ", prefix_of(who));
         brokers_with(d, b, v.to);
         bool any = false;
         for (uint32_t i = 0; i < b->set_words; i++) {
@@ -393,50 +501,92 @@ static void say_batch(struct desk *d, const struct wire_batch *b)
     }
 }
 
+struct turn { /* whose outputs are being taken */
+    struct desk *d;
+    int who;
+};
+
+static void say_answer(struct desk *d, const struct wire_call *call)
+{
+    say(d, "answer %s error=%s", wire_api_name(call->api), wire_error_name(call->error));
+    for (struct wire_call_view v = {0}; wire_call_next(call, &v);) {
+        struct sm_list replicas = sm_list_of(v.replicas, v.item->replica_count);
+        struct sm_list adding = sm_list_of(v.adding, v.item->adding_count);
+        struct sm_list removing = sm_list_of(v.removing, v.item->removing_count);
+        say(d, " %s-%d=%s", v.topic, v.item->partition, wire_error_name(v.item->error));
+        if (replicas.count > 0) {
+            say(d, "(%s", text_of(&replicas));
+            say(d, " +%s -%s)", text_of(&adding), text_of(&removing));
+        }
+    }
+    say(d, "\n");
+}
+
+static void keep_refusal(struct desk *d, const struct kc_output *o)
+{
+    size_t at = strlen(d->refusals);
+    const char *from = o->machine == KC_MACHINE_PARTITION ? sm_partition_state_name(o->from)
+                                                          : sm_replica_state_name(o->from);
+    const char *to = o->machine == KC_MACHINE_PARTITION ? sm_partition_state_name(o->to)
+                                                        : sm_replica_state_name(o->to);
+
+    d->refused++;
+    if (o->machine == KC_MACHINE_PARTITION) {
+        snprintf(d->refusals + at, sizeof d->refusals - at, "%s-%d %s -> %s\n", o->topic,
+                 o->partition, from, to);
+    } else {
+        snprintf(d->refusals + at, sizeof d->refusals - at, "%s-%d on %d %s -> %s\n", o->topic,
+                 o->partition, o->broker_id, from, to);
+    }
+}
+
 static uint64_t from_controller(void *context, const struct kc_output *o)
 {
-    struct desk *d = context;
-    struct message *m;
+    struct desk *d = ((struct turn *)context)->d;
+    int who = ((struct turn *)context)->who;
 
     switch ((enum kc_output_kind)o->kind) {
     case KC_OUT_ZK:
-        m = push(d);
-        m->kind = 0;
-        m->bytes = copy(o->request, o->request->size);
+        push(d, ZK_REQUEST, who)->bytes = copy(o->request, o->request->size);
         break;
     case KC_OUT_BATCH:
-        d->batch = copy(o->batch, o->batch->size); /* leaked on purpose: tests fork */
-        say_batch(d, o->batch);
+        say_batch(d, who, o->batch);
         break;
     case KC_OUT_SEND:
-        m = push(d);
-        m->kind = 1;
-        m->request =
-            (struct held){o->correlation, o->broker_id, o->api, copy(o->batch, o->batch->size)};
+        push(d, BROKER_REQUEST, who)->request = (struct held){o->correlation, o->broker_id, o->api,
+                                                              who, copy(o->batch, o->batch->size)};
         break;
     case KC_OUT_REPLY:
-        say(d, "answer %s error=%d", wire_api_name(o->api), o->call->error);
-        for (struct wire_call_view v = {0}; wire_call_next(o->call, &v);) {
-            say(d, " %s-%d=%d", v.topic, v.item->partition, v.item->error);
-        }
-        say(d, "\n");
+        say_answer(d, o->call);
         break;
     case KC_OUT_MOVE:
-        d->refused += !o->ok;
+        if (!o->ok) {
+            keep_refusal(d, o);
+        }
         break;
     case KC_OUT_LOG:
+        if (d->log_size > TEXT - 65536) { /* keep the newer half */
+            memmove(d->log, d->log + d->log_size / 2, d->log_size - d->log_size / 2 + 1);
+            d->log_size -= d->log_size / 2;
+        }
         d->log_size += (size_t)snprintf(d->log + d->log_size, TEXT - d->log_size, "%s\n", o->text);
-        ck_assert_uint_lt(d->log_size, TEXT - 4096);
         break;
     case KC_OUT_EXPIRE_STARTED:
-        d->expired = true;
+        d->peer[who].expired = false;
+        push(d, SESSION, who);
         break;
     case KC_OUT_FATAL:
         say(d, "fatal\n");
         break;
+    case KC_OUT_TIMER:
+        if (o->timer == DESK_TIMER_BALANCE) {
+            d->peer[who].balance_due = o->due_us;
+        } else if (o->due_us >= 0) { /* a sender's pause: over at once */
+            push(d, TIMER, who)->type = o->timer;
+        }
+        break;
     case KC_OUT_NONE:
     case KC_OUT_CLOSE:
-    case KC_OUT_TIMER:
     case KC_OUT_QUEUE:
     case KC_OUT_FLOW:
     case KC_OUT_DECIDE:
@@ -446,47 +596,71 @@ static uint64_t from_controller(void *context, const struct kc_output *o)
     return 0;
 }
 
-static void grow(struct desk *d, const char *name)
+static uint32_t *limit_named(struct kc_limits *l, const char *name)
 {
-    struct kc_limits l = *kc_controller_limits(d->c);
     const struct {
         const char *name;
         uint32_t *field;
-    } all[] = {{"brokers", &l.brokers},         {"topics", &l.topics},
-               {"partitions", &l.partitions},   {"replicas", &l.replicas},
-               {"topic_name", &l.topic_name},   {"events", &l.events},
-               {"event_bytes", &l.event_bytes}, {"scratch_bytes", &l.scratch_bytes},
-               {"batch_bytes", &l.batch_bytes}};
+    } all[] = {{"brokers", &l->brokers},         {"topics", &l->topics},
+               {"partitions", &l->partitions},   {"replicas", &l->replicas},
+               {"topic_name", &l->topic_name},   {"events", &l->events},
+               {"event_bytes", &l->event_bytes}, {"scratch_bytes", &l->scratch_bytes},
+               {"batch_bytes", &l->batch_bytes}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strcmp(all[i].name, name) == 0) {
-            *all[i].field *= 2;
-            struct kc_controller *grown = aligned_alloc(8, (kc_controller_size(&l) + 7) & ~7ul);
-            kc_controller_grow(d->c, grown, &l);
-            free(d->c);
-            d->c = grown;
-            return;
+            return all[i].field;
         }
     }
     ck_abort_msg("unknown limit %s", name);
 }
 
-static void controller(struct desk *d, struct kc_input *in)
+static void *block_of(const struct kc_limits *l)
 {
+    return aligned_alloc(8, (kc_controller_size(l) + 7) & ~7ul);
+}
+
+static void grow(struct desk *d, int who, const char *name)
+{
+    struct kc_limits l = *kc_controller_limits(d->peer[who].c);
+    uint32_t *field = limit_named(&l, name);
+
+    if (field == &l.replicas) {
+        *field = *field * 2 > SM_REPLICAS_MAX ? SM_REPLICAS_MAX : *field * 2;
+    } else {
+        *field *= 2;
+    }
+    struct kc_controller *grown = block_of(&l);
+    uint64_t before = kc_controller_digest(d->peer[who].c);
+    kc_controller_grow(d->peer[who].c, grown, &l);
+    free(d->peer[who].c);
+    d->peer[who].c = grown;
+    ck_assert_uint_eq(kc_controller_digest(grown), before);
+    d->grown++;
+}
+
+static void controller(struct desk *d, int who, struct kc_input *in)
+{
+    struct turn turn = {d, who};
+    struct kc_input more = {.kind = KC_IN_MORE};
+
+    if (!d->peer[who].alive) {
+        return;
+    }
     for (;;) {
-        struct kc_outputs out = {.put = from_controller, .context = d};
-        if (kc_controller_step(d->c, d->now, in, &out) == SM_ERR_LIMIT) {
-            grow(d, out.short_of);
+        struct kc_outputs out = {.put = from_controller, .context = &turn};
+        if (kc_controller_step(d->peer[who].c, d->now, in, &out) == SM_ERR_LIMIT) {
+            grow(d, who, out.short_of);
             continue;
         }
-        kc_controller_check(d->c);
+        kc_controller_check(d->peer[who].c);
         if (!out.more) {
             return;
         }
-        in = &(struct kc_input){.kind = KC_IN_MORE};
+        in = &more;
     }
 }
 
-static void say_writes(struct desk *d, const struct wire_zk_request *r)
+static void say_writes(struct desk *d, int who, const struct wire_zk_request *r)
 {
     for (struct wire_zk_op_view v = {0}; wire_zk_op_next(r, &v);) {
         struct sm_leader_and_isr li;
@@ -502,15 +676,19 @@ static void say_writes(struct desk *d, const struct wire_zk_request *r)
             d->write_act = NULL;
             act(d);
         }
+        if (strncmp(v.path, "/brokers/ids", 12) == 0) {
+            continue;
+        }
+        say(d, "%s%s %s", prefix_of(who), verb, v.path);
         if (v.op->opcode != WIRE_ZK_DELETE && strstr(v.path, "/state") != NULL &&
             sm_znode_decode_state((const char *)v.data, v.op->data_size, 0, &li) == SM_ERR_OK) {
-            say(d, "%s %s leader=%d epoch=%d isr=%s\n", verb, v.path, li.leader, li.leader_epoch,
-                text_of(&li.isr));
-        } else if (strstr(v.path, "/brokers/ids") == NULL) {
-            say(d, "%s %s\n", verb, v.path);
+            say(d, " leader=%d epoch=%d isr=%s", li.leader, li.leader_epoch, text_of(&li.isr));
         }
+        say(d, "\n");
     }
 }
+
+/* ---- answers of brokers ---- */
 
 static void answer(struct desk *d, const struct held *r)
 {
@@ -529,81 +707,264 @@ static void answer(struct desk *d, const struct held *r)
             items[a.count++] = (struct wire_answer_item){v.offset, b->partition_error};
         }
     }
-    controller(d, &(struct kc_input){.kind = KC_IN_ANSWER,
-                                     .broker_id = r->broker,
-                                     .correlation = r->correlation,
-                                     .answer = &a});
+    controller(d, r->who,
+               &(struct kc_input){.kind = KC_IN_ANSWER,
+                                  .broker_id = r->broker,
+                                  .correlation = r->correlation,
+                                  .answer = &a});
+}
+
+static void to_broker(struct desk *d, const struct held *r)
+{
+    struct behaviour *b = &d->behaviour[r->broker % BROKERS][0];
+
+    if (b->held) {
+        ck_assert_uint_lt(d->held_count, HELD_MAX);
+        d->held[d->held_count++] = *r;
+        return;
+    }
+    if (b->breaks > 0) {
+        b->breaks--;
+        say(d, "%s -> %d: connection broke\n", wire_api_name(r->api), r->broker);
+        controller(d, r->who,
+                   &(struct kc_input){.kind = KC_IN_SEND_FAILED,
+                                      .broker_id = r->broker,
+                                      .correlation = r->correlation});
+    } else {
+        answer(d, r);
+    }
+    free(r->batch);
+}
+
+/* ---- ZooKeeper as seen from a controller's session ---- */
+
+static void *refused_reply(uint32_t xid, bool multi)
+{
+    void *bytes = aligned_alloc(8, 256);
+    struct wire_zk_builder b;
+
+    wire_zk_reply_begin(&b, bytes, 256, xid, multi, 0);
+    ck_assert_ptr_nonnull(wire_zk_reply_end(&b, WIRE_ZK_SESSION_EXPIRED));
+    return bytes;
+}
+
+static void ask_server(struct desk *d, const struct message *m)
+{
+    const struct wire_zk_request *r = m->bytes;
+
+    if (d->peer[m->who].expired) {
+        push(d, ZK_REPLY, m->who)->bytes = refused_reply(r->xid, r->multi);
+        return;
+    }
+    say_writes(d, m->who, r);
+    if (++d->requests == d->lose_at) { /* the first answer is lost, the client asks again */
+        size_t before = d->count;
+        server(d, &(struct kz_input){.kind = KZ_IN_REQUEST, .conn = conn_of(m->who), .request = r});
+        for (size_t i = before; i < d->count; i++) {
+            if (d->queue[i].kind == ZK_REPLY) {
+                free(d->queue[i].bytes);
+                memmove(&d->queue[i], &d->queue[i + 1], (--d->count - i) * sizeof *d->queue);
+                break;
+            }
+        }
+    }
+    server(d, &(struct kz_input){.kind = KZ_IN_REQUEST, .conn = conn_of(m->who), .request = r});
+}
+
+/* What was in flight comes back as refused; watches of the old session are gone. */
+static void refuse_in_flight(struct desk *d, int who)
+{
+    size_t kept = d->head;
+
+    for (size_t i = d->head; i < d->count; i++) {
+        struct message m = d->queue[i];
+        if (m.who == who && m.kind == ZK_EVENT) {
+            free(m.bytes);
+            continue;
+        }
+        if (m.who == who && m.kind == ZK_REPLY) {
+            const struct wire_zk_reply *r = m.bytes;
+            void *refused = refused_reply(r->xid, r->multi);
+            free(m.bytes);
+            m.bytes = refused;
+        }
+        d->queue[kept++] = m;
+    }
+    d->count = kept;
+}
+
+static void expire(struct desk *d, int who)
+{
+    server(d, &(struct kz_input){.kind = KZ_IN_EXPIRE, .session = d->session[conn_of(who)]});
+    refuse_in_flight(d, who);
+    d->peer[who].expired = true;
+    controller(d, who, &(struct kc_input){.kind = KC_IN_SESSION_EXPIRED});
+}
+
+static void new_session(struct desk *d, int who)
+{
+    connect(d, conn_of(who));
+    controller(
+        d, who,
+        &(struct kc_input){.kind = KC_IN_SESSION_CREATED, .session = d->session[conn_of(who)]});
 }
 
 static void deliver(struct desk *d, struct message *m)
 {
     switch (m->kind) {
-    case 0:
-        say_writes(d, m->bytes);
-        server(d, &(struct kz_input){
-                      .kind = KZ_IN_REQUEST, .conn = CONN_CONTROLLER, .request = m->bytes});
+    case ZK_REQUEST:
+        ask_server(d, m);
         break;
-    case 1:
-        if (d->behaviour[m->request.broker % BROKERS][0].held) {
-            d->held[d->held_count++] = m->request;
-        } else {
-            answer(d, &m->request);
+    case BROKER_REQUEST:
+        to_broker(d, &m->request);
+        break;
+    case ZK_REPLY:
+        if (!d->peer[m->who].expired && ++d->replies == d->expire_at) {
+            d->head--; /* this one, too, comes back as refused */
+            expire(d, m->who);
+            return;
         }
+        controller(d, m->who, &(struct kc_input){.kind = KC_IN_ZK_REPLY, .reply = m->bytes});
         break;
-    case 2:
-        controller(d, &(struct kc_input){.kind = KC_IN_ZK_REPLY, .reply = m->bytes});
-        break;
-    case 3:
+    case ZK_EVENT:
         controller(
-            d, &(struct kc_input){.kind = KC_IN_ZK_EVENT, .event_type = m->type, .path = m->bytes});
+            d, m->who,
+            &(struct kc_input){.kind = KC_IN_ZK_EVENT, .event_type = m->type, .path = m->bytes});
+        break;
+    case SESSION:
+        new_session(d, m->who);
+        break;
+    case TIMER:
+        controller(d, m->who, &(struct kc_input){.kind = KC_IN_TIMER, .timer = m->type});
         break;
     }
     free(m->bytes);
+}
+
+bool desk_step(struct desk *d)
+{
+    if (d->head == d->count) {
+        d->head = d->count = 0;
+        return false;
+    }
+    struct message m = d->queue[d->head++];
+    d->now += 100;
+    deliver(d, &m);
+    return true;
 }
 
 void desk_run(struct desk *d)
 {
     size_t steps = 0;
 
-    while (d->head < d->count) {
-        struct message m = d->queue[d->head++];
-        d->now += 100;
-        deliver(d, &m);
+    while (desk_step(d)) {
         ck_assert_msg(++steps < 2000000, "the desk does not come to rest");
     }
-    d->head = d->count = 0;
+}
+
+bool desk_run_until(struct desk *d, const char *part)
+{
+    size_t steps = 0;
+
+    while (strstr(d->story, part) == NULL) {
+        if (!desk_step(d)) {
+            return false;
+        }
+        ck_assert_msg(++steps < 2000000, "the desk does not come to rest");
+    }
+    return true;
+}
+
+/* ---- the controller's life ---- */
+
+static void start(struct desk *d, int who)
+{
+    d->peer[who].alive = true;
+    connect(d, conn_of(who));
+    controller(d, who,
+               &(struct kc_input){.kind = KC_IN_START, .session = d->session[conn_of(who)]});
 }
 
 void desk_start(struct desk *d)
 {
-    connect(d, CONN_CONTROLLER);
-    controller(d, &(struct kc_input){.kind = KC_IN_START, .session = d->session[CONN_CONTROLLER]});
+    start(d, 0);
+}
+
+void desk_second(struct desk *d, const struct kc_config *config)
+{
+    struct kc_limits l = kc_limits_default();
+
+    d->peer[1].c = block_of(&l);
+    kc_controller_init(d->peer[1].c, &l, config);
+    start(d, 1);
+}
+
+void desk_kill_controller(struct desk *d)
+{
+    d->peer[0].alive = false;
+    server(d, &(struct kz_input){.kind = KZ_IN_CLOSE, .conn = conn_of(0)});
+    for (size_t i = d->head; i < d->count; i++) {
+        if (d->queue[i].who == 0 && d->queue[i].kind == ZK_REQUEST) {
+            free(d->queue[i].bytes); /* never left the process */
+            memmove(&d->queue[i], &d->queue[i + 1], (--d->count - i) * sizeof *d->queue);
+            i--;
+        }
+    }
 }
 
 void desk_expire(struct desk *d)
 {
-    server(d, &(struct kz_input){.kind = KZ_IN_EXPIRE, .session = d->session[CONN_CONTROLLER]});
-    controller(d, &(struct kc_input){.kind = KC_IN_SESSION_EXPIRED});
-    connect(d, CONN_CONTROLLER);
-    controller(d, &(struct kc_input){.kind = KC_IN_SESSION_CREATED,
-                                     .session = d->session[CONN_CONTROLLER]});
+    expire(d, 0);
+}
+
+void desk_expire_at(struct desk *d, long n)
+{
+    d->expire_at = n == 0 ? 0 : d->replies + n;
+}
+
+void desk_lose_at(struct desk *d, long n)
+{
+    d->lose_at = n == 0 ? 0 : d->requests + n;
+}
+
+long desk_replies(const struct desk *d)
+{
+    return d->replies;
+}
+
+long desk_requests(const struct desk *d)
+{
+    return d->requests;
 }
 
 void desk_call(struct desk *d, const struct wire_call *call)
 {
-    static uint64_t id;
-
-    controller(d, &(struct kc_input){.kind = KC_IN_CALL, .call_id = ++id, .call = call});
+    controller(d, 0, &(struct kc_input){.kind = KC_IN_CALL, .call_id = ++d->call_id, .call = call});
 }
 
 void desk_timer(struct desk *d, uint32_t timer)
 {
-    controller(d, &(struct kc_input){.kind = KC_IN_TIMER, .timer = timer});
+    controller(d, 0, &(struct kc_input){.kind = KC_IN_TIMER, .timer = timer});
+}
+
+int64_t desk_balance_due(const struct desk *d)
+{
+    return d->peer[0].balance_due < 0 ? -1 : d->peer[0].balance_due - d->now;
 }
 
 void desk_unclean(struct desk *d, const char *topic)
 {
-    controller(d, &(struct kc_input){.kind = KC_IN_UNCLEAN_ENABLED, .path = topic});
+    controller(d, 0, &(struct kc_input){.kind = KC_IN_UNCLEAN_ENABLED, .path = topic});
+}
+
+void desk_shutdown(struct desk *d)
+{
+    controller(d, 0, &(struct kc_input){.kind = KC_IN_SHUTDOWN});
+}
+
+void desk_block(struct desk *d, bool on)
+{
+    controller(d, 0, &(struct kc_input){.kind = KC_IN_BLOCK, .on = on});
 }
 
 void desk_answer(struct desk *d, int32_t broker, int32_t api, int32_t error,
@@ -616,18 +977,29 @@ void desk_answer(struct desk *d, int32_t broker, int32_t api, int32_t error,
     snprintf(b->partition, sizeof b->partition, "%s", partition == NULL ? "" : partition);
 }
 
+void desk_break(struct desk *d, int32_t broker, int times)
+{
+    d->behaviour[broker % BROKERS][0].breaks = times;
+}
+
 void desk_hold(struct desk *d, int32_t broker, bool on)
 {
+    size_t count = d->held_count;
+
     d->behaviour[broker % BROKERS][0].held = on;
-    size_t kept = 0;
-    for (size_t i = 0; i < d->held_count; i++) {
-        if (!on && d->held[i].broker == broker) {
-            answer(d, &d->held[i]);
-        } else {
-            d->held[kept++] = d->held[i];
-        }
+    if (on) {
+        return;
     }
-    d->held_count = kept;
+    d->held_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct held r = d->held[i];
+        if (r.broker != broker) {
+            d->held[d->held_count++] = r;
+            continue;
+        }
+        answer(d, &r);
+        free(r.batch);
+    }
 }
 
 void desk_before_write(struct desk *d, const char *path, int nth, void (*act)(struct desk *))
@@ -637,9 +1009,11 @@ void desk_before_write(struct desk *d, const char *path, int nth, void (*act)(st
     d->write_act = act;
 }
 
+/* ---- looking ---- */
+
 struct kc_controller *desk_controller(struct desk *d)
 {
-    return d->c;
+    return d->peer[0].alive || d->peer[1].c == NULL ? d->peer[0].c : d->peer[1].c;
 }
 
 struct kz_server *desk_server(struct desk *d)
@@ -653,6 +1027,31 @@ const char *desk_story(struct desk *d)
     d->story[0] = d->log[0] = '\0';
     d->story_size = d->log_size = 0;
     return d->out;
+}
+
+/* Prints a story as lines of C, ready to paste. */
+static void print_as_source(const char *text)
+{
+    fprintf(stderr, "             \"");
+    for (; *text != '\0'; text++) {
+        if (*text != '\n') {
+            fputc(*text, stderr);
+        } else {
+            fprintf(stderr, text[1] == '\0' ? "\\n" : "\\n\"\n             \"");
+        }
+    }
+    fprintf(stderr, "\"\n");
+}
+
+void desk_ck_story(struct desk *d, const char *file, int line, const char *expected)
+{
+    const char *actual = desk_story(d);
+
+    if (strcmp(actual, expected) != 0) {
+        fprintf(stderr, "%s:%d: the story is\n", file, line);
+        print_as_source(actual);
+        ck_abort_msg("%s:%d: another story", file, line);
+    }
 }
 
 bool desk_logged(struct desk *d, const char *part)
@@ -681,21 +1080,58 @@ int desk_moves_refused(const struct desk *d)
     return d->refused;
 }
 
-struct desk *desk_new_with(const struct kc_config *config)
+const char *desk_refusals(const struct desk *d)
+{
+    return d->refusals;
+}
+
+int desk_grown(const struct desk *d)
+{
+    return d->grown;
+}
+
+const char *desk_tree(struct desk *d)
+{
+    char path[KZ_PATH_MAX] = "";
+    const char *next = kz_server_next_path(d->z, NULL, path, sizeof path);
+    size_t size = 0;
+
+    for (; next != NULL; next = kz_server_next_path(d->z, path, path, sizeof path)) {
+        struct sm_leader_and_isr li;
+        const char *data = desk_znode(d, path);
+        size += (size_t)snprintf(d->tree + size, TEXT - size, "%s", path);
+        if (strstr(path, "/state") != NULL &&
+            sm_znode_decode_state(data, strlen(data), 0, &li) == SM_ERR_OK) {
+            size += (size_t)snprintf(d->tree + size, TEXT - size, " leader=%d isr=%s", li.leader,
+                                     text_of(&li.isr));
+        } else if (strncmp(path, "/brokers/topics/", 16) == 0 || strncmp(path, "/admin/", 7) == 0) {
+            size += (size_t)snprintf(d->tree + size, TEXT - size, " %s", data);
+        }
+        size += (size_t)snprintf(d->tree + size, TEXT - size, "\n");
+        ck_assert_uint_lt(size, TEXT - 65536);
+    }
+    return d->tree;
+}
+
+/* ---- making and freeing ---- */
+
+struct desk *desk_new_within(const struct kc_config *config, const struct kc_limits *limits)
 {
     struct desk *d = calloc(1, sizeof *d);
-    struct kc_limits l = kc_limits_default();
-    struct kz_limits z = {.nodes = 4096, .bytes = 1 << 20, .watches = 1024, .sessions = 128};
+    struct kz_limits z = {.nodes = 512, .bytes = 1 << 17, .watches = 256, .sessions = 80};
 
     d->scratch_size = 1 << 16;
     d->scratch = aligned_alloc(8, d->scratch_size);
     d->story = calloc(1, TEXT);
     d->log = calloc(1, TEXT);
     d->out = calloc(1, TEXT);
+    d->tree = calloc(1, TEXT);
     d->z = aligned_alloc(8, (kz_server_size(&z) + 7) & ~7ul);
     kz_server_init(d->z, &z, 1000000);
-    d->c = aligned_alloc(8, (kc_controller_size(&l) + 7) & ~7ul);
-    kc_controller_init(d->c, &l, config);
+    d->peer[0].c = block_of(limits);
+    d->peer[0].alive = true;
+    d->peer[0].balance_due = -1;
+    kc_controller_init(d->peer[0].c, limits, config);
     connect(d, CONN_OUTSIDE);
     for (size_t i = 0; sm_persistent_paths[i] != NULL; i++) {
         desk_create(d, sm_persistent_paths[i], NULL);
@@ -703,13 +1139,27 @@ struct desk *desk_new_with(const struct kc_config *config)
     return d;
 }
 
-struct desk *desk_new(enum sm_version version)
+struct desk *desk_new_with(const struct kc_config *config)
 {
-    struct kc_config config = kc_config_default(sm_profile_of(version), 100);
+    struct kc_limits l = kc_limits_default();
+
+    return desk_new_within(config, &l);
+}
+
+struct kc_config desk_config(enum sm_version version, int32_t id)
+{
+    struct kc_config config = kc_config_default(sm_profile_of(version), id);
 
     config.register_broker = 0;
     config.auto_leader_rebalance = 0;
     config.delete_topic = 1;
+    return config;
+}
+
+struct desk *desk_new(enum sm_version version)
+{
+    struct kc_config config = desk_config(version, 100);
+
     return desk_new_with(&config);
 }
 
@@ -717,13 +1167,19 @@ void desk_free(struct desk *d)
 {
     for (size_t i = d->head; i < d->count; i++) {
         free(d->queue[i].bytes);
+        free(d->queue[i].request.batch);
+    }
+    for (size_t i = 0; i < d->held_count; i++) {
+        free(d->held[i].batch);
     }
     free(d->queue);
     free(d->scratch);
     free(d->story);
     free(d->log);
     free(d->out);
+    free(d->tree);
     free(d->z);
-    free(d->c);
+    free(d->peer[0].c);
+    free(d->peer[1].c);
     free(d);
 }
