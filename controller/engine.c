@@ -40,12 +40,29 @@ static const struct kc_row *row_of(const struct kc_frame *f)
     return &flows[f->flow]->rows[f->row];
 }
 
+/* What a row does comes from the row, and the row from the one that called its flow: not from the
+   reply that happened to end the row before. So a chain of causes climbs from a write through the
+   flows to the event, however many other partitions were handled in between. */
 static void note_row(struct kc_controller *c, const struct kc_frame *f)
 {
-    if (kc_notes(c, KC_NOTE_FLOW) && row_of(f)->name != NULL) {
-        kc_emit(c, &(struct kc_output){
-                       .kind = KC_OUT_FLOW, .name = flows[f->flow]->name, .row = row_of(f)->name});
+    size_t depth = (size_t)(f - c->frame);
+
+    if (!kc_notes(c, KC_NOTE_FLOW) || row_of(f)->name == NULL) {
+        return;
     }
+    c->row_record[depth] = kc_emit(c, &(struct kc_output){.kind = KC_OUT_FLOW,
+                                                          .name = flows[f->flow]->name,
+                                                          .row = row_of(f)->name,
+                                                          .by = c->called_by[depth]});
+    c->cause = c->row_record[depth] != 0 ? c->row_record[depth] : c->cause;
+}
+
+/* The cause of what is asked anew, while replies to others come in. */
+static void blame_row(struct kc_controller *c)
+{
+    uint64_t record = c->row_record[c->depth - 1];
+
+    c->cause = record != 0 ? record : c->cause;
 }
 
 struct kc_frame *kc_call(struct kc_controller *c, enum kc_flow flow, uint32_t arg)
@@ -54,6 +71,8 @@ struct kc_frame *kc_call(struct kc_controller *c, enum kc_flow flow, uint32_t ar
     struct kc_frame *f = &c->frame[c->depth++];
 
     *f = (struct kc_frame){.flow = (uint16_t)flow, .arg = arg};
+    uint64_t caller = c->depth > 1 ? c->row_record[c->depth - 2] : 0;
+    c->called_by[c->depth - 1] = caller != 0 ? caller : c->cause;
     note_row(c, f);
     return f;
 }
@@ -62,6 +81,7 @@ static void leave(struct kc_controller *c)
 {
     *top(c) = (struct kc_frame){0};
     c->depth--;
+    c->called_by[c->depth] = c->row_record[c->depth] = 0;
 }
 
 static void go_on(struct kc_controller *c, struct kc_frame *f)
@@ -330,6 +350,7 @@ static enum kc_next run_bulk(struct kc_controller *c, struct kc_frame *f,
         c->step->in = NULL;
         take_reply(c, f, bulk, in->reply);
     }
+    blame_row(c);
     while (c->error == SM_ERR_OK && c->op_count < c->limits.window && f->phase == 0) {
         uint32_t i = free_slot(c);
         struct kc_slot *s = kc_slot(c, i);
@@ -376,11 +397,15 @@ void kc_run(struct kc_controller *c)
             continue;
         }
         struct kc_frame *f = top(c);
+        uint16_t row = f->row;
         switch (run_row(c, f)) {
         case KC_NEXT:
             go_on(c, f);
             break;
         case KC_STAY:
+            if (f == top(c) && f->row != row) { /* it has chosen another row */
+                note_row(c, f);
+            }
             break;
         case KC_WAIT:
             return;

@@ -368,6 +368,8 @@ struct kc_controller {
 
     /* notes */
     uint64_t cause; /* trace record that outputs of now come from */
+    uint64_t called_by[KC_FRAMES_MAX]; /* per frame: record of the row that called it */
+    uint64_t row_record[KC_FRAMES_MAX];/* per frame: record of the row in work */
     uint64_t batch_cause;
     struct kc_step *step; /* NULL between steps */
 };
