@@ -83,6 +83,9 @@ struct teller {
     int32_t controller, epoch; /* active now */
     int32_t live[LIVE_MAX], live_of; /* what the active controller thinks */
     uint32_t live_count;
+    struct sim_keys down; /* nodes that went down, "3"; back again: see is_up */
+    uint8_t *is_down;     /* [key of `down`] */
+    size_t down_capacity;
     uint32_t elections, unclean, refused;
     struct sim_keys deleting; /* topics whose deletion was asked for */
     uint32_t truncated;
@@ -523,6 +526,27 @@ static void take_live(struct teller *s, const struct sim_record *r, int node, co
     memcpy(s->live, now, s->live_count * sizeof(now[0]));
 }
 
+static void take_node(struct teller *s, int node, const struct sim_value *value)
+{
+    char name[16];
+    struct sim_value state = *value;
+    if (value->type == SIM_V_OBJECT && !sim_object_get(value, SIM_F_STATE, &state)) {
+        return;
+    }
+    put(name, sizeof(name), "%d", node);
+    const uint32_t id = sim_keys_intern(&s->down, name, strlen(name));
+    s->is_down = sim_grow(s->is_down, &s->down_capacity, (size_t)id + 1, sizeof(*s->is_down));
+    s->is_down[id] = state.type == SIM_V_TEXT && strcmp(state.text, "down") == 0;
+}
+
+static bool is_down(const struct teller *s, int32_t node)
+{
+    char name[16];
+    put(name, sizeof(name), "%d", node);
+    const uint32_t id = sim_keys_find(&s->down, name, strlen(name));
+    return id != SIM_NO_KEY && s->is_down[id] != 0;
+}
+
 /* Who is the controller, and at which epoch: facts that a record sets. */
 static void take_roles(struct teller *s, const struct sim_record *r)
 {
@@ -537,6 +561,8 @@ static void take_roles(struct teller *s, const struct sim_record *r)
             s->epoch = (int32_t)value.number;
         } else if (sscanf(key, "ctx.%d.%15s", &node, rest) == 2 && strcmp(rest, "live") == 0) {
             take_live(s, r, node, &value);
+        } else if (sscanf(key, "node.%d", &node) == 1) {
+            take_node(s, node, &value);
         } else if (sscanf(key, "role.%d", &node) == 1) {
             const bool active = value.type == SIM_V_TEXT && strcmp(value.text, "active") == 0;
             if (active && s->controller != node) {
@@ -604,8 +630,8 @@ static void append_counted(char *out, uint32_t *count, const char *name, uint32_
 }
 
 struct ending {
-    uint32_t all, led, leaderless, before, never, fewer;
-    char leaderless_names[LINE], never_names[LINE], fewer_names[LINE];
+    uint32_t all, led, leaderless, before, never, fewer, dead;
+    char dead_names[LINE], leaderless_names[LINE], never_names[LINE], fewer_names[LINE];
     int32_t leaders[64];
     uint32_t leads[64], leader_count;
 };
@@ -644,6 +670,9 @@ static void look_at_end(struct teller *s, struct ending *e)
         } else {
             e->led++;
             count_leader(e, p->li.leader);
+            if (is_down(s, p->li.leader)) {
+                append_counted(e->dead_names, &e->dead, name, 6);
+            }
         }
         if (p->exists && p->li.isr.count < p->replicas) {
             append_counted(e->fewer_names, &e->fewer, name, 6);
@@ -717,6 +746,11 @@ static unsigned print_ending(struct teller *s, FILE *out, const char *bold, cons
         fputs("\n", out);
         lines++;
     }
+    if (e.dead > 0) {
+        fprintf(out, "  lost: %u partition%s still led by a node that is down (%s)\n", e.dead,
+                e.dead == 1 ? " is" : "s are", e.dead_names);
+        lines++;
+    }
     if (e.never > 0) {
         fprintf(out, "  %u partition%s never had a leader (%s)\n", e.never, plural(e.never), e.never_names);
         lines++;
@@ -731,7 +765,7 @@ static unsigned print_ending(struct teller *s, FILE *out, const char *bold, cons
                 e.fewer == 1 ? " has" : "s have", e.fewer_names);
         lines++;
     }
-    if (e.all > 0 && e.leaderless + e.never + s->unclean == 0) {
+    if (e.all > 0 && e.leaderless + e.dead + e.never + s->unclean == 0) {
         fprintf(out, "  nothing is lost: every partition has a leader\n");
         lines++;
     }
@@ -795,6 +829,8 @@ static void free_teller(struct teller *s)
     free(s->chapter.touched);
     sim_keys_clear(&s->keys);
     sim_keys_clear(&s->deleting);
+    sim_keys_clear(&s->down);
+    free(s->is_down);
 }
 
 static unsigned print_head(FILE *out, const struct sim_scenario *scenario, const char *bold, const char *off)
