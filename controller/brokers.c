@@ -345,6 +345,13 @@ static enum kc_next resume_deletions(struct kc_controller *c, struct kc_frame *f
     return KC_NEXT;
 }
 
+static enum kc_next say_handlers(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    kc_log_broker_handlers(c, "Register", "List", KC_BROKER_GROUP);
+    return KC_NEXT;
+}
+
 static const struct kc_row startup_rows[] = {
     {.name = "begin", .run = start_begin},
     {.name = "tell the existing brokers", .run = tell_existing},
@@ -353,6 +360,7 @@ static const struct kc_row startup_rows[] = {
     {.name = "elect", .run = trigger_online},
     {.name = "resume reassignments", .run = resume_reassignments},
     {.name = "resume deletions", .run = resume_deletions},
+    {.name = "say: handlers", .run = say_handlers},
     {.name = "arm brokers", .bulk = &kc_arm_brokers},
     {0},
 };
@@ -386,6 +394,7 @@ static enum kc_next fail_begin(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next fail_end(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
+    kc_log_broker_handlers(c, "Unregister", "List", KC_BROKER_GROUP);
     for (uint32_t i = 0; i < c->broker_count; i++) {
         if (kc_broker_is(c, i, KC_BROKER_GROUP)) {
             kc_broker(c, i)->flags &= ~(uint32_t)KC_BROKER_MODIFICATIONS;

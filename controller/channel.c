@@ -35,6 +35,20 @@ void kc_channel_open(struct kc_controller *c, uint32_t broker)
     b->flags |= KC_BROKER_CHANNEL;
     b->cursor = kc_batch_end(c);
     b->stage = b->part = 0;
+    b->sent = b->connected = 0;
+    kc_log(c, KC_DEBUG,
+           "[Channel manager on controller %d]: Controller %d trying to connect to broker %d",
+           c->config.broker.id, c->config.broker.id, b->id);
+    kc_log(c, KC_INFO, "[RequestSendThread controllerId=%d] Starting", c->config.broker.id);
+}
+
+static void say_closed(struct kc_controller *c)
+{
+    static const char *const words[] = {"Shutting down", "Stopped", "Shutdown completed"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        kc_log(c, KC_INFO, "[RequestSendThread controllerId=%d] %s", c->config.broker.id, words[i]);
+    }
 }
 
 void kc_channel_close(struct kc_controller *c, uint32_t broker)
@@ -53,12 +67,14 @@ void kc_channel_close(struct kc_controller *c, uint32_t broker)
     b->stage = b->part = 0;
     b->correlation = 0;
     kc_emit(c, &(struct kc_output){.kind = KC_OUT_CLOSE, .broker_id = b->id});
+    say_closed(c);
 }
 
 static void send(struct kc_controller *c, struct kc_broker *b)
 {
     b->flags |= KC_BROKER_BUSY;
     b->correlation = ++c->correlation;
+    b->sent++;
     kc_emit(c, &(struct kc_output){.kind = KC_OUT_SEND,
                                    .broker_id = b->id,
                                    .api = api_of[b->stage],
@@ -170,6 +186,11 @@ void kc_channel_answer(struct kc_controller *c, const struct kc_input *in)
         return;
     }
     struct kc_broker *b = kc_broker(c, broker);
+    if (!b->connected) {
+        b->connected = 1;
+        kc_log_connected(c, broker);
+    }
+    kc_log_answer(c, broker, api_of[b->stage], kc_batch_at(c, b->cursor), in->answer);
     put_event(c, b, broker, in->answer);
     b->flags &= ~(uint32_t)KC_BROKER_BUSY;
     b->correlation = 0;
@@ -190,6 +211,7 @@ void kc_channel_failed(struct kc_controller *c, const struct kc_input *in)
            "[RequestSendThread controllerId=%d] Controller %d epoch %d fails to send request to "
            "broker %d. Reconnecting to broker.",
            c->config.broker.id, c->config.broker.id, c->epoch, b->id);
+    b->connected = 0;
     b->flags &= ~(uint32_t)KC_BROKER_BUSY;
     b->flags |= KC_BROKER_BACKOFF;
     kc_emit(c, &(struct kc_output){.kind = KC_OUT_TIMER,

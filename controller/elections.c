@@ -14,7 +14,7 @@
  * Source: Kafka KafkaController.processReplicaLeaderElection, onReplicaElection,
  * checkAndTriggerAutoLeaderRebalance, doControlledShutdown.
  */
-#include "controller/state.h"
+#include "controller/line.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -311,9 +311,61 @@ static int32_t election_result(struct kc_controller *c, uint32_t row)
     return WIRE_ERROR_UNKNOWN_SERVER_ERROR;
 }
 
+static void add_error(struct kc_line *l, const char *error, const char *message)
+{
+    kc_line_add(l, "Left(ApiError(error=%s, message=%s", error, message);
+}
+
+static void add_result(struct kc_controller *c, struct kc_line *l, uint32_t row, uint32_t type)
+{
+    const struct kc_partition *p = kc_row_at(c, row);
+
+    kc_line_add(l, "%s-%d -> ", kc_row_topic(c, row), p->partition);
+    if (kc_is_queued(c, row)) {
+        add_error(l, "INVALID_TOPIC_EXCEPTION", "The topic is being deleted))");
+    } else if (!kc_set_has(c, KC_SET_LISTED, row)) {
+        add_error(l, "ELECTION_NOT_NEEDED", "Leader election not needed for topic partition.))");
+    } else if (p->result == KC_RESULT_OK || p->result == KC_RESULT_NONE) {
+        kc_line_add(l, "Right(%d)", p->leader);
+    } else if (p->result == KC_RESULT_ERROR) {
+        add_error(l, "UNKNOWN_SERVER_ERROR",
+                  "The server experienced an unexpected error when processing the request.))");
+    } else {
+        add_error(l,
+                  type == PREFERRED ? "PREFERRED_LEADER_NOT_AVAILABLE"
+                                    : "ELIGIBLE_LEADERS_NOT_AVAILABLE",
+                  "Failed to elect leader for partition ");
+        kc_line_add(l, "%s-%d under strategy %s))", kc_row_topic(c, row), p->partition,
+                    type == PREFERRED ? "PreferredReplicaPartitionLeaderElectionStrategy"
+                                      : "OfflinePartitionLeaderElectionStrategy(true)");
+    }
+}
+
+/* Partitions that do not exist are left out: they have no row. */
+static void log_results(struct kc_controller *c, uint32_t type)
+{
+    struct kc_line l;
+
+    if (!kc_notes(c, KC_NOTE_LOG_TRACE)) {
+        return;
+    }
+    kc_line_begin(&l);
+    for (uint32_t row = kc_set_next(c, KC_SET_GIVEN, 0); row != KC_NO_ROW && !kc_line_is_full(&l);
+         row = kc_set_next(c, KC_SET_GIVEN, row + 1)) {
+        kc_line_separate(&l, 0, ", ");
+        add_result(c, &l, row, type);
+    }
+    kc_log(c, KC_DEBUG,
+           "[Controller id=%d] Waiting for any successful result for election type (%s) by %s for "
+           "partitions: %s(%s)",
+           c->config.broker.id, type_name[type],
+           trigger_name[by_admin(c) ? KC_TRIGGER_ADMIN : KC_TRIGGER_ZK],
+           kc_set_count(c, KC_SET_GIVEN) > 4 ? "HashMap" : "Map", l.text);
+}
+
 static enum kc_next answer_admin(struct kc_controller *c, struct kc_frame *f)
 {
-    (void)f;
+    log_results(c, f->arg);
     if (by_admin(c)) {
         answer_each(c, election_result);
     }

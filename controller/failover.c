@@ -16,7 +16,7 @@
  *
  * Source: Kafka KafkaController.onControllerFailover, initializeControllerContext.
  */
-#include "controller/state.h"
+#include "controller/line.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -470,6 +470,7 @@ static enum kc_next group_live(struct kc_controller *c, struct kc_frame *f)
         b->flags &= ~(uint32_t)KC_BROKER_GROUP;
         b->flags |= (b->flags & KC_BROKER_LIVE) != 0 ? KC_BROKER_GROUP : 0u;
     }
+    kc_log_broker_handlers(c, "Register", "Set", KC_BROKER_GROUP);
     return KC_NEXT;
 }
 
@@ -547,7 +548,7 @@ const struct kc_bulk kc_list_deletions = {.select = kc_select_once,
                                           .answer = answer_list_deletions,
                                           .needs = kc_needs_topic_names};
 
-static bool has_offline_replica(struct kc_controller *c, uint32_t topic)
+bool kc_topic_has_offline_replica(struct kc_controller *c, uint32_t topic)
 {
     for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
          row = kc_row_next_of(c, topic, row)) {
@@ -593,7 +594,7 @@ static enum kc_next init_deletions(struct kc_controller *c, struct kc_frame *f)
     while (kc_delete_topic_enabled(c) && (name = kc_name_next(c, name)) != NULL) {
         uint32_t topic = kc_topic_intern(c, name);
         kc_queue_topic_deletion(c, topic);
-        if (has_offline_replica(c, topic) || kc_topic_has_reassignment(c, topic)) {
+        if (kc_topic_has_offline_replica(c, topic) || kc_topic_has_reassignment(c, topic)) {
             kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE, true);
         }
     }
@@ -733,7 +734,7 @@ static enum sm_partition_state initial_state(struct kc_controller *c, uint32_t r
 static enum kc_next init_partitions(struct kc_controller *c, struct kc_frame *f)
 {
     if (f->cursor == 0) {
-        kc_log_started(c);
+        kc_log_replica_states(c);
         kc_log(c, KC_INFO, "[PartitionStateMachine controllerId=%d] Initializing partition state",
                c->config.broker.id);
     }
@@ -764,6 +765,7 @@ static enum kc_next elect_partitions(struct kc_controller *c, struct kc_frame *f
 static enum kc_next resume_znode(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
+    kc_log_partition_states(c);
     kc_log(c, KC_INFO, "[Controller id=%d] Ready to serve as the new controller with epoch %d",
            c->config.broker.id, c->epoch);
     kc_set_clear(c, KC_SET_RESUMED);
@@ -824,6 +826,39 @@ static enum pending pending_of(struct kc_controller *c, const struct sm_partitio
     return kc_is_queued(c, *row) ? SKIPPED : PENDING;
 }
 
+/* One line for each thing that came of the partitions asked for. */
+static void log_preferred(struct kc_controller *c, const struct wire_zk_result_view *r)
+{
+    static const struct {
+        const char *text;
+        bool all;
+        enum pending which;
+    } lines[] = {
+        {"Partitions undergoing preferred replica election: ", true, PENDING},
+        {"Partitions that completed preferred replica election: ", false, COMPLETED},
+        {"Skipping preferred replica election for partitions due to topic deletion: ", false,
+         SKIPPED},
+        {"Resuming preferred replica election for partitions: ", false, PENDING},
+    };
+    struct sm_partitions_reader reader;
+    struct sm_partition_item item;
+    struct kc_line l;
+    uint32_t row;
+
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        kc_line_begin(&l);
+        bool more = r != NULL && sm_partitions_open(&reader, (const char *)r->data,
+                                                    r->result->data_size) == SM_ERR_OK;
+        while (more && sm_partitions_next(&reader, &item)) {
+            if (lines[i].all || pending_of(c, &item, &row) == lines[i].which) {
+                kc_line_separate(&l, 0, ",");
+                kc_line_add(&l, "%s-%d", item.topic, item.partition);
+            }
+        }
+        kc_log(c, KC_INFO, "[Controller id=%d] %s%s", c->config.broker.id, lines[i].text, l.text);
+    }
+}
+
 static enum kc_slot_next answer_preferred(struct kc_controller *c, struct kc_frame *f,
                                           struct kc_slot *s, int32_t err,
                                           const struct wire_zk_result_view *r)
@@ -837,11 +872,9 @@ static enum kc_slot_next answer_preferred(struct kc_controller *c, struct kc_fra
     if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
         return kc_slot_throw(c, err);
     }
-    if (err == WIRE_ZK_NO_NODE ||
-        sm_partitions_open(&reader, (const char *)r->data, r->result->data_size) != SM_ERR_OK) {
-        return KC_SLOT_DONE;
-    }
-    while (sm_partitions_next(&reader, &item)) {
+    bool readable = err == WIRE_ZK_OK && sm_partitions_open(&reader, (const char *)r->data,
+                                                            r->result->data_size) == SM_ERR_OK;
+    while (readable && sm_partitions_next(&reader, &item)) {
         switch (pending_of(c, &item, &row)) {
         case PENDING:
             kc_set_add(c, KC_SET_LISTED, row);
@@ -857,6 +890,9 @@ static enum kc_slot_next answer_preferred(struct kc_controller *c, struct kc_fra
             break;
         }
     }
+    if (kc_notes(c, KC_NOTE_LOG | KC_NOTE_LOG_TRACE)) {
+        log_preferred(c, readable ? r : NULL);
+    }
     return KC_SLOT_DONE;
 }
 
@@ -866,7 +902,6 @@ static const struct kc_bulk read_preferred = {
 static enum kc_next elect_preferred(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    kc_log_pending_preferred(c);
     kc_election_call(c, 0, KC_TRIGGER_ZK);
     return KC_NEXT;
 }

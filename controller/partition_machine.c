@@ -707,9 +707,13 @@ const struct kc_flow_def kc_flow_TRIGGER_ONLINE = {.name = "triggerOnlinePartiti
 /* arg: the row; its assignment is the one that the request carries. */
 static bool select_bump(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
 {
-    (void)c;
     s->row = f->arg;
-    return f->cursor++ == 0;
+    if (f->cursor++ > 0) {
+        return false;
+    }
+    kc_log(c, KC_DEBUG, "[Controller id=%d] Updating leader epoch for partition %s-%d",
+           c->config.broker.id, kc_row_topic(c, s->row), kc_row_at(c, s->row)->partition);
+    return true;
 }
 
 static bool ask_bump(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,

@@ -19,7 +19,7 @@
  *
  * Source: Kafka KafkaController.onPartitionReassignment and what it calls (KIP-455).
  */
-#include "controller/state.h"
+#include "controller/line.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -118,6 +118,19 @@ static void log_updated(struct kc_controller *c, uint32_t row, const struct sm_a
            c->config.broker.id, kc_row_topic(c, row), kc_row_at(c, row)->partition, text);
 }
 
+static void log_updating(struct kc_controller *c, uint32_t row, const struct sm_assignment *from)
+{
+    char before[SM_REPLICAS_MAX * 40], after[SM_REPLICAS_MAX * 40];
+
+    if (kc_notes(c, KC_NOTE_LOG_TRACE)) {
+        kc_text_assignment(before, sizeof before, from);
+        kc_text_assignment(after, sizeof after, &c->goal);
+        kc_log(c, KC_DEBUG, "[Controller id=%d] Updating assignment of partition %s-%d from %s to %s",
+               c->config.broker.id, kc_row_topic(c, row), kc_row_at(c, row)->partition, before,
+               after);
+    }
+}
+
 /* ---- U ---- */
 
 enum { CHANGED = 1, COMPLETE = 2 }; /* frame.flags */
@@ -127,6 +140,9 @@ static enum kc_next halt_deletion(struct kc_controller *c, struct kc_frame *f)
     kc_mark_ineligible(c, kc_row_at(c, f->arg)->topic - 1, "topic reassignment in progress");
     struct sm_assignment a = kc_row_assignment(c, f->arg);
     f->flags = sm_assignment_equal(&a, &c->goal) ? 0 : CHANGED;
+    if (f->flags != 0) {
+        log_updating(c, f->arg, &a);
+    }
     return KC_NEXT;
 }
 
@@ -598,6 +614,32 @@ static size_t encode_rest(struct kc_controller *c, const struct kc_frame *f, cha
     return w.count == 0 ? 0 : sm_partitions_writer_end(&w);
 }
 
+/* Scala prints the map by the number of its entries, the replicas as a Buffer of the JSON. */
+static void log_removed(struct kc_controller *c, const struct kc_frame *f)
+{
+    struct sm_partitions_reader reader;
+    struct sm_partition_item item;
+    struct kc_line l;
+    uint32_t count = 0;
+
+    if (!kc_notes(c, KC_NOTE_LOG | KC_NOTE_LOG_TRACE)) {
+        return;
+    }
+    kc_line_begin(&l);
+    for (bool more = open_kept(c, &reader); more && sm_partitions_next(&reader, &item);) {
+        if (is_removed(c, f, &item)) {
+            kc_line_add(&l, "%s%s-%d -> Buffer(", count++ > 0 ? ", " : "", item.topic,
+                        item.partition);
+            kc_line_ids(&l, item.replicas.id, (uint32_t)item.replicas.count, ", ");
+            kc_line_add(&l, ")");
+        }
+    }
+    kc_log(c, KC_INFO,
+           "[Controller id=%d] Removing partitions %s(%s) from the list of reassigned partitions in "
+           "zookeeper",
+           c->config.broker.id, count > 4 ? "HashMap" : "Map", l.text);
+}
+
 static bool ask_rest(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                      struct kc_ask *ask)
 {
@@ -606,10 +648,9 @@ static bool ask_rest(struct kc_controller *c, struct kc_frame *f, struct kc_slot
     size_t size = encode_rest(c, f, out, capacity / 2);
 
     s->item = size == 0;
-    kc_log(c, KC_INFO,
-           "[Controller id=%d] Removing partitions from the list of reassigned partitions in "
-           "zookeeper",
-           c->config.broker.id);
+    if (s->stage == 0) {
+        log_removed(c, f);
+    }
     if (size == 0) {
         kc_log(c, KC_INFO,
                "[Controller id=%d] No more partitions need to be reassigned. Deleting zk path "
@@ -992,7 +1033,7 @@ static enum kc_next complete(struct kc_controller *c, struct kc_frame *f)
     struct sm_assignment a = kc_row_assignment(c, f->arg - 1);
     struct sm_list target = sm_assignment_target(&a);
     kc_log(c, KC_INFO,
-           "[Controller id=%d] Target replicas List(%s) have all caught up with the leader for "
+           "[Controller id=%d] Target replicas ArrayBuffer(%s) have all caught up with the leader for "
            "reassigning partition %s-%d",
            c->config.broker.id, kc_text_list(text, sizeof text, &target, ", "),
            kc_row_topic(c, f->arg - 1), kc_row_at(c, f->arg - 1)->partition);

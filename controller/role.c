@@ -237,6 +237,7 @@ static void forget_handlers(struct kc_controller *c)
 void kc_resign(struct kc_controller *c)
 {
     kc_log(c, KC_DEBUG, "[Controller id=%d] Resigning", c->config.broker.id);
+    kc_log_broker_handlers(c, "Unregister", "Set", KC_BROKER_MODIFICATIONS);
     kc_emit(c, &(struct kc_output){.kind = KC_OUT_TIMER, .timer = KC_TIMER_BALANCE, .due_us = -1});
     kc_log(c, KC_INFO, "[PartitionStateMachine controllerId=%d] Stopped partition state machine",
            c->config.broker.id);
@@ -411,7 +412,6 @@ static enum kc_slot_next answer_create_epoch(struct kc_controller *c, struct kc_
     }
     c->read_value = 0;
     c->read_version = 0;
-    kc_log(c, KC_INFO, "Successfully created /controller_epoch with initial epoch 0");
     return KC_SLOT_DONE;
 }
 
@@ -623,11 +623,27 @@ static enum kc_next expire(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
+static void say_thread(struct kc_controller *c, const char *what)
+{
+    kc_log(c, KC_INFO, "[ControllerEventThread controllerId=%d] %s", c->config.broker.id, what);
+}
+
+static enum kc_next start(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    say_thread(c, "Starting");
+    kc_call(c, KC_FLOW_REGISTER, 0);
+    return KC_NEXT;
+}
+
 static enum kc_next shut_down(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
     kc_resign(c);
     kc_set_active(c, -1);
+    say_thread(c, "Shutting down");
+    say_thread(c, "Stopped");
+    say_thread(c, "Shutdown completed");
     c->shut_down = 1;
     return KC_NEXT;
 }
@@ -647,7 +663,7 @@ static enum kc_catch start_failed(struct kc_controller *c, struct kc_frame *f)
 }
 
 static const struct kc_row startup_rows[] = {
-    {.name = "register broker", .run = call_register},
+    {.name = "register broker", .run = start},
     {.name = "arm /controller", .bulk = &arm_controller},
     {.name = "elect", .run = call_elect},
     {0},

@@ -65,6 +65,8 @@ struct kc_broker {
     uint32_t head_total, head_imbalanced; /* event: auto balance, partitions that prefer it */
     uint32_t stage;     /* 0 LeaderAndIsr, 1 UpdateMetadata, 2.. StopReplica */
     uint32_t part;      /* old versions: which StopReplica of the batch */
+    uint32_t sent;      /* note: requests of this sender so far, retries too */
+    uint32_t connected; /* note: it has said that its connection stands */
     struct sm_broker known; /* as the context knows it */
     struct sm_broker read;  /* event: as just read */
 };
@@ -683,6 +685,7 @@ bool kc_replica_of_group(struct kc_controller *c, uint32_t row, uint32_t broker,
 bool kc_group_wants_queued(const struct kc_controller *c, uint32_t row);
 void kc_mark_ineligible(struct kc_controller *c, uint32_t topic, const char *reason);
 bool kc_topic_has_reassignment(const struct kc_controller *c, uint32_t topic);
+bool kc_topic_has_offline_replica(struct kc_controller *c, uint32_t topic);
 bool kc_delete_topic_enabled(const struct kc_controller *c);
 void kc_election_call(struct kc_controller *c, uint32_t election_type, enum kc_trigger trigger); /* of KC_SET_LISTED */
 void kc_watch_event(struct kc_controller *c, const struct kc_input *in);
@@ -697,14 +700,20 @@ void kc_reassign_call(struct kc_controller *c, uint32_t row, const struct sm_ass
 void kc_log_epochs(struct kc_controller *c, const char *what);
 void kc_log_members(struct kc_controller *c);
 void kc_log_deletions(struct kc_controller *c);
-void kc_log_started(struct kc_controller *c);
+void kc_log_broker_handlers(struct kc_controller *c, const char *verb, const char *collection, uint32_t flag);
+void kc_log_replica_states(struct kc_controller *c);
+void kc_log_partition_states(struct kc_controller *c);
+void kc_log_isr_changes(struct kc_controller *c);
 void kc_log_set(struct kc_controller *c, enum kc_level level, const char *before, enum kc_set set, const char *after);
 void kc_log_topic_change(struct kc_controller *c);
 void kc_log_topics(struct kc_controller *c, const char *before, uint32_t flag);
 void kc_log_halted(struct kc_controller *c, uint32_t flag, const char *reason);
 void kc_log_offline_dirs(struct kc_controller *c, uint32_t broker);
-void kc_log_pending_preferred(struct kc_controller *c);
+/* ---- log_requests.c ---- */
 void kc_batch_log_sends(struct kc_controller *c, const struct wire_batch *b);
+void kc_log_answer(struct kc_controller *c, uint32_t broker, int32_t api, const struct wire_batch *batch,
+                   const struct wire_answer *a);
+void kc_log_connected(struct kc_controller *c, uint32_t broker);
 void kc_text_row(const struct kc_controller *c, uint32_t row, char *out, size_t size);
 
 /* ---- needs.c: what room an input takes ---- */

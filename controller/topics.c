@@ -92,6 +92,7 @@ static enum kc_next before_read(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next forget_gone(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
+    kc_log_topic_change(c);
     for (uint32_t i = 0; i < c->topic_count; i++) {
         const struct kc_topic *t = kc_topic(c, i);
         if (t->used && (t->flags & (KC_TOPIC_EXISTS | KC_TOPIC_SEEN)) == KC_TOPIC_EXISTS) {
@@ -105,7 +106,6 @@ static enum kc_next forget_gone(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next create(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    kc_log_topic_change(c);
     if (!kc_set_is_empty(c, KC_SET_LISTED)) {
         kc_call(c, KC_FLOW_NEW_PARTITIONS, 0);
     }
@@ -366,6 +366,7 @@ static enum kc_next tell_isr(struct kc_controller *c, struct kc_frame *f)
             return KC_YIELD;
         }
     }
+    kc_log_isr_changes(c);
     kc_batch_send(c);
     kc_set_copy(c, KC_SET_GIVEN, KC_SET_LISTED);
     return KC_NEXT;
