@@ -330,6 +330,7 @@ static uint64_t node_put(void *context, const struct kn_output *o)
 }
 
 static void gone(struct sim_world *w, struct sim_process *p, uint64_t by);
+static int64_t session_of(const struct sim_process *p);
 
 void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_input in)
 {
@@ -346,6 +347,7 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
         if (has_stopped) {
             if (p->node.has_failed)
                 sim_process_failed(w, p, in.record);
+            sim_zk_orphan(w, session_of(p), in.record); /* until ZooKeeper has closed it */
             gone(w, p, in.record);
             return;
         }

@@ -466,10 +466,8 @@ static void shutdown(struct sim_world *w, const struct sim_step *s, int32_t id, 
 /* It leaves, allowed to or tired of asking. */
 static void leave(struct sim_world *w, struct sim_process *p)
 {
-    struct sim_fault_note note = {.verb = sim_verb_name(SIM_VERB_STOP),
-                                  .hit = &p->id,
-                                  .hit_count = 1,
-                                  .until_us = -1};
+    struct sim_fault_note note = {
+        .verb = sim_verb_name(SIM_VERB_STOP), .hit = &p->id, .hit_count = 1, .until_us = -1};
     uint64_t record = record_fault(w, &note, SIM_VERB_STOP, p->shutdown_record);
     sim_world_stop(w, p->id, record);
 }
@@ -923,8 +921,6 @@ uint32_t sim_world_never_fired(const struct sim_world *w)
 
 /* ---- chance ---- */
 
-enum { RANDOM_DOWN_US_MAX = 20000000 };
-
 static int64_t draw_time(struct sim_world *w)
 {
     const struct sim_random *r = &w->scenario->random;
@@ -934,11 +930,13 @@ static int64_t draw_time(struct sim_world *w)
     return r->from_us + (int64_t)drawn;
 }
 
+/* Processes are down, or stand still, for up to two session timeouts. */
 static void draw_faults(struct sim_world *w, enum sim_verb verb, int32_t count)
 {
+    int64_t session = w->scenario->settings.session_timeout_us;
     for (int32_t i = 0; i < count; i++) {
         int64_t t = draw_time(w);
-        uint64_t for_us = sim_random_below(&w->random, RANDOM_DOWN_US_MAX);
+        uint64_t for_us = sim_random_below(&w->random, 2 * (uint64_t)session);
         push_timed(w, t, (struct sim_event){.kind = SIM_E_RANDOM, .a = verb, .b = for_us + 1000});
     }
 }

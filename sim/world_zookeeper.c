@@ -301,7 +301,7 @@ void sim_zk_hang_up(struct sim_world *w, struct sim_zk_conn *conn, uint64_t by)
     m->link = &conn->to_server;
     m->process = conn->process;
     m->by = by;
-    sim_message_send(w, m);
+    sim_outbox_message(w, NULL, m); /* behind what the process has said already */
 }
 
 void sim_zk_close(struct sim_world *w, struct sim_zk_conn *conn, uint64_t by)
