@@ -92,6 +92,7 @@ void sim_trace_free(struct sim_trace *trace)
     free(s->setter);
     free(s->present);
     free(s->batches);
+    free(s->pauses);
     free(s->broker_of);
     free(s->key.at);
     XXH3_freeState(s->digest);
@@ -514,6 +515,27 @@ static bool is_memory_of(const char *key, int32_t node)
     return false;
 }
 
+uint64_t sim_trace_pause_of(const struct sim_trace *trace, int32_t node)
+{
+    const struct sim_trace_store *s = trace->store;
+    for (size_t i = 0; i < s->pause_count; i++)
+        if (s->pauses[i].node == node)
+            return s->pauses[i].n;
+    return 0;
+}
+
+static void note_pause(struct sim_trace_store *s, int32_t node, uint64_t n)
+{
+    size_t i = 0;
+    while (i < s->pause_count && s->pauses[i].node != node)
+        i++;
+    if (i == s->pause_count) {
+        s->pauses = sim_grow(s->pauses, &s->pause_capacity, i + 1, sizeof(*s->pauses));
+        s->pause_count++;
+    }
+    s->pauses[i] = (struct sim_pause_note){.node = node, .n = n};
+}
+
 void sim_trace_set_node(struct sim_trace *trace, int32_t node, const char *state,
                         int32_t incarnation)
 {
@@ -523,6 +545,8 @@ void sim_trace_set_node(struct sim_trace *trace, int32_t node, const char *state
     sim_trace_int(trace, SIM_F_INCARNATION, incarnation);
     sim_trace_object_end(trace);
     sim_trace_set_end(trace);
+    if (strcmp(state, "paused") == 0)
+        note_pause(trace->store, node, sim_top(trace)->n);
     if (strcmp(state, "down") != 0)
         return;
     const struct sim_trace_store *s = trace->store;

@@ -40,6 +40,11 @@ struct sim_batch_note {
     uint64_t id, n;
 };
 
+struct sim_pause_note {
+    int32_t node;
+    uint64_t n;
+};
+
 struct sim_trace_store {
     struct sim_trace_options options;
     struct sim_bytes bytes; /* complete records */
@@ -59,6 +64,8 @@ struct sim_trace_store {
     bool *present;    /* [key] its value is not null */
     size_t setter_capacity, present_capacity;
 
+    struct sim_pause_note *pauses; /* per node that ever stood still: the last record of it */
+    size_t pause_count, pause_capacity;
     struct sim_batch_note *batches;
     size_t batch_count, batch_capacity;
     int32_t *broker_of; /* [index of the batch at hand] */
@@ -78,6 +85,8 @@ static inline struct sim_frame *sim_top(const struct sim_trace *trace)
     return &s->frame[s->open_frames - 1];
 }
 
+/* Returns the record since which `node` stood still the last time, 0 none. */
+uint64_t sim_trace_pause_of(const struct sim_trace *trace, int32_t node);
 /* Ends a `learn` that waits for more facts. */
 void sim_trace_settle(struct sim_trace_store *s);
 /* As sim_trace_begin for a `learn`, joining the open one where t, at and by are the same. */

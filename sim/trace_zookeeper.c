@@ -161,6 +161,13 @@ uint64_t sim_trace_session_client(struct sim_trace *trace, int64_t t, int32_t no
                                   uint64_t mute, const char *what, int64_t session,
                                   int64_t timeout_us)
 {
+    /* What a client's own clock makes it do has no cause of its own: it waited on its session, and
+       where the process stood still meanwhile, that is why nothing came. */
+    if (trace->on && by == 0) {
+        by = sim_trace_last_setter(trace, sim_trace_key(trace, "sess.%" PRId32 ".client", node));
+        if (mute == 0 && strcmp(what, "disconnected") == 0)
+            mute = sim_trace_pause_of(trace, node);
+    }
     if (!sim_trace_begin(trace, SIM_K_SESSION, t, SIM_LANE_BROKER(node), by, mute))
         return by;
     add_session(trace, what, session, node, "client");
