@@ -2,17 +2,18 @@
  * The vocabulary of coordination: what a session asks of ZooKeeper, and what comes back.
  *
  * A request is one operation or a multi; a reply carries one result per operation. Both are flat
- * byte records (native byte order, 8-byte aligned), so that they are copied, queued, hashed and kept
- * without knowing what is inside; they hold no pointer. They never leave the process: on a real
- * ZooKeeper its C client speaks the wire protocol.
+ * byte records (native byte order, 8-byte aligned), so that they are copied, queued, hashed and
+ * kept without knowing what is inside; they hold no pointer. They never leave the process: on a
+ * real ZooKeeper its C client speaks the wire protocol.
  *
  *   request  = struct wire_zk_request, then `count` x (struct wire_zk_op, path NUL, data)
- *   reply    = struct wire_zk_reply,   then `count` x (struct wire_zk_result, path NUL, data or names)
+ *   reply    = struct wire_zk_reply,   then `count` x (struct wire_zk_result, path NUL, data)
  *
  * Replies of one session arrive in the order of its requests (ZooKeeper's FIFO promise), and an
  * event of a watch arrives before any reply that shows the change it is about.
  *
- * Source: Apache ZooKeeper 3.8, zookeeper.jute, DataTree, PrepRequestProcessor, FinalRequestProcessor.
+ * Source: Apache ZooKeeper 3.8, zookeeper.jute, DataTree, PrepRequestProcessor,
+ * FinalRequestProcessor.
  */
 #ifndef WIRE_COORD_H
 #define WIRE_COORD_H
@@ -61,7 +62,7 @@ enum { WIRE_ZK_ANY_VERSION = -1 };
 
 struct wire_zk_stat {
     int64_t czxid, mzxid, pzxid;
-    int64_t ctime, mtime; /* ms */
+    int64_t ctime, mtime;    /* ms */
     int64_t ephemeral_owner; /* session id, 0 for none */
     int32_t version, cversion, aversion;
     int32_t data_length, num_children;
@@ -69,11 +70,12 @@ struct wire_zk_stat {
 };
 
 struct wire_zk_op {
-    uint8_t opcode; /* enum wire_zk_opcode */
-    uint8_t flags;  /* create flags */
-    uint8_t watch;  /* EXISTS, GET_DATA: data watch; GET_CHILDREN: child watch */
-    uint8_t has_data; /* CREATE, SET_DATA: 0 means a null payload (Kafka creates some), not an empty one */
-    int32_t version; /* DELETE, SET_DATA, CHECK: expected data version or WIRE_ZK_ANY_VERSION */
+    uint8_t opcode;   /* enum wire_zk_opcode */
+    uint8_t flags;    /* create flags */
+    uint8_t watch;    /* EXISTS, GET_DATA: data watch; GET_CHILDREN: child watch */
+    uint8_t has_data; /* CREATE, SET_DATA: 0 means a null payload (Kafka creates some), not an empty
+                         one */
+    int32_t version;  /* DELETE, SET_DATA, CHECK: expected data version or WIRE_ZK_ANY_VERSION */
     uint32_t path_size; /* without the NUL that follows the bytes */
     uint32_t data_size;
 };
@@ -95,7 +97,7 @@ struct wire_zk_result {
     uint32_t data_size; /* GET_DATA: the data; GET_CHILDREN: names, each NUL-terminated */
     uint32_t name_count;
     uint32_t unused2;
-    struct wire_zk_stat stat; /* where the operation gives one: create(2), exists, getData, setData, getChildren */
+    struct wire_zk_stat stat; /* of CREATE, EXISTS, GET_DATA, SET_DATA, GET_CHILDREN */
 };
 
 struct wire_zk_reply {
@@ -126,10 +128,12 @@ struct wire_zk_builder {
 };
 
 /* Begins a request in `bytes` (capacity bytes, 8-byte aligned). */
-void wire_zk_begin(struct wire_zk_builder *b, void *bytes, size_t capacity, uint32_t xid, bool multi);
+void wire_zk_begin(struct wire_zk_builder *b, void *bytes, size_t capacity, uint32_t xid,
+                   bool multi);
 /* Appends one operation. path_size and has_data are filled in here; data NULL: null payload,
    otherwise data_size bytes. */
-void wire_zk_add(struct wire_zk_builder *b, struct wire_zk_op op, const char *path, const void *data);
+void wire_zk_add(struct wire_zk_builder *b, struct wire_zk_op op, const char *path,
+                 const void *data);
 /* Returns the finished record, or NULL on overflow. Aliases the buffer. */
 const struct wire_zk_request *wire_zk_end(struct wire_zk_builder *b);
 

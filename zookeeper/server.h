@@ -32,13 +32,13 @@ enum { KZ_PATH_MAX = 1024 };
 
 /* Each is a capacity; kz_server_step says which one is short (struct kz_outputs.short_of). */
 struct kz_limits {
-    uint32_t nodes;       /* znodes, the root included */
-    uint32_t bytes;       /* data of all znodes, names longer than 16 bytes, watched paths, and what
-                             history keeps: each rounded up to 8, plus 8. A request needs room for
-                             the new before it gives back the old. */
-    uint32_t watches;     /* armed (session, path, kind) */
+    uint32_t nodes;   /* znodes, the root included */
+    uint32_t bytes;   /* data of all znodes, names longer than 16 bytes, watched paths, and what
+                         history keeps: each rounded up to 8, plus 8. A request needs room for
+                         the new before it gives back the old. */
+    uint32_t watches; /* armed (session, path, kind) */
     uint32_t sessions;
-    uint32_t history;     /* changes kept for lagging reads; 0: reads never lag */
+    uint32_t history; /* changes kept for lagging reads; 0: reads never lag */
 };
 
 size_t kz_server_size(const struct kz_limits *limits);
@@ -48,8 +48,9 @@ size_t kz_server_size(const struct kz_limits *limits);
    ExpiryQueue); session timeouts are clamped to [2, 20] ticks. */
 void kz_server_init(struct kz_server *s, const struct kz_limits *limits, int64_t tick_us);
 
-/* Copies `from` into the larger block `to` laid out for `limits` (each not below the present one). */
-void kz_server_grow(const struct kz_server *from, struct kz_server *to, const struct kz_limits *limits);
+/* Copies `from` into the larger block `to` laid out for `limits` (none below its present one). */
+void kz_server_grow(const struct kz_server *from, struct kz_server *to,
+                    const struct kz_limits *limits);
 const struct kz_limits *kz_server_limits(const struct kz_server *s);
 
 enum kz_input_kind {
@@ -59,7 +60,7 @@ enum kz_input_kind {
     KZ_IN_HEARTBEAT,  /* a ping over `conn` */
     KZ_IN_DISCONNECT, /* the connection is gone (either side); the session lives on, and so do its
                          watches (see zookeeper/README.md): what they missed is told after the next
-                         CONNECT, judged by the zxid given there, as the client's own setWatches is */
+                         CONNECT, judged by the zxid given there, as the client's setWatches is */
     KZ_IN_CLOSE,      /* `conn` closes its session: ephemerals go at once */
     KZ_IN_TICK,       /* time passed: sessions that are due expire */
     KZ_IN_EXPIRE,     /* fault: session `session` expires now */
@@ -69,22 +70,22 @@ enum kz_input_kind {
     KZ_IN_LOST_EVENT, /* an EVENT put for `session` never reached its client (the connection broke
                          first): path and `on` = kz_output.watches of that event. Its watches are
                          armed again, as the client believes they are; judged at the next CONNECT */
-    KZ_IN_LOST_REPLY, /* a REPLY with `watches` never reached its client, which thus does not hold the
-                         watch that its read armed: path and `on` of that output. What was lost is
-                         reported newest first, before the next CONNECT */
+    KZ_IN_LOST_REPLY, /* a REPLY with `watches` never reached its client, which thus does not hold
+                         the watch that its read armed: path and `on` of that output. What was lost
+                         is reported newest first, before the next CONNECT */
 };
 
 struct kz_input {
     uint32_t kind;
-    uint32_t conn;        /* 1.. */
+    uint32_t conn; /* 1.. */
     int64_t session;
-    uint64_t password;    /* CONNECT with a session id */
-    int64_t timeout_us;   /* CONNECT: what the client asks for */
-    int64_t zxid;         /* CONNECT: last seen by the client (in a reply); LAG */
+    uint64_t password;  /* CONNECT with a session id */
+    int64_t timeout_us; /* CONNECT: what the client asks for */
+    int64_t zxid;       /* CONNECT: last seen by the client (in a reply); LAG */
     uint32_t on;
     uint32_t unused;
     const struct wire_zk_request *request; /* borrowed for the call */
-    const char *path;     /* LOST_EVENT, LOST_REPLY; borrowed for the call */
+    const char *path;                      /* LOST_EVENT, LOST_REPLY; borrowed for the call */
 };
 
 enum kz_output_kind {
@@ -94,8 +95,8 @@ enum kz_output_kind {
     KZ_OUT_REPLY,     /* to conn: reply */
     KZ_OUT_EVENT,     /* to conn: a watch fired: type, path */
     KZ_OUT_CLOSED,    /* the server closes conn */
-    KZ_OUT_EXPIRED,   /* note: session has expired (nobody is told; a client learns on reconnecting) */
-    KZ_OUT_APPLIED,   /* note: one znode changed: opcode, path, zxid, stat, data; before the reply */
+    KZ_OUT_EXPIRED,   /* note: session has expired (a client learns it on reconnecting) */
+    KZ_OUT_APPLIED, /* note: one znode changed: opcode, path, zxid, stat, data; before the reply */
 };
 
 /* Outputs are records in the order in which they must be delivered; valid until the next call. */
@@ -106,14 +107,14 @@ struct kz_output {
     uint64_t password;
     int64_t timeout_us;
     int64_t zxid;
-    uint32_t type;   /* EVENT: enum wire_zk_event_type; APPLIED: enum wire_zk_opcode */
+    uint32_t type; /* EVENT: enum wire_zk_event_type; APPLIED: enum wire_zk_opcode */
     uint32_t data_size;
-    const char *path;                   /* EVENT, APPLIED; REPLY: what was armed, or NULL */
-    const uint8_t *data;                /* APPLIED: the new data, NULL for null or deleted */
-    const struct wire_zk_stat *stat;    /* APPLIED: the node after the change (before, for a delete) */
-    const struct wire_zk_reply *reply;  /* REPLY */
-    uint32_t watches;                   /* bits of enum kz_watch_kind. EVENT: what fired; REPLY: what
-                                           was armed by it and had not been before */
+    const char *path;                /* EVENT, APPLIED; REPLY: what was armed, or NULL */
+    const uint8_t *data;             /* APPLIED: the new data, NULL for null or deleted */
+    const struct wire_zk_stat *stat; /* APPLIED: the node after the change (before, for a delete) */
+    const struct wire_zk_reply *reply; /* REPLY */
+    uint32_t watches;                  /* bits of enum kz_watch_kind. EVENT: what fired; REPLY: what
+                                          was armed by it and had not been before */
     uint32_t unused;
 };
 
@@ -138,7 +139,7 @@ enum sm_err kz_server_step(struct kz_server *s, int64_t now_us, const struct kz_
 /* Returns when the next session is due to expire (call with KZ_IN_TICK then), or INT64_MAX. */
 int64_t kz_server_next_tick(const struct kz_server *s);
 
-/* ---- looking at the tree from outside (scenario set-up, traces, tools); no watches, no session ---- */
+/* ---- looking at the tree from outside (set-up, traces, tools); no watches, no session ---- */
 
 int64_t kz_server_zxid(const struct kz_server *s);
 /* True and stat, data (aliases the block until the next step) where `path` exists. */
@@ -155,10 +156,10 @@ const char *kz_server_next_path(const struct kz_server *s, const char *previous,
 const char *kz_server_next_child(const struct kz_server *s, const char *parent,
                                  const char *previous, char *buffer, size_t capacity);
 /* Puts a znode with a given stat (NULL: as if created now, by a change of its own), parents made as
-   persistent nodes where missing (import of a dump); one that exists is overwritten. data NULL: null.
-   cversion is the reported form (2 x creations - children), with stat->num_children as it was; the
-   zxid of the server rises to the highest in the stat. An ephemeral owner that is no session here is
-   kept as a number: nothing expires it. No watch fires, and nobody lags behind it.
+   persistent nodes where missing (import of a dump); one that exists is overwritten. data NULL:
+   null. cversion is the reported form (2 x creations - children), with stat->num_children as it
+   was; the zxid of the server rises to the highest in the stat. An ephemeral owner that is no
+   session here is kept as a number: nothing expires it. No watch fires, and nobody lags behind it.
    Errors: LIMIT (unchanged), SYNTAX (bad path), ILLEGAL_STATE (the parent is ephemeral, or an
    ephemeral stat for a node that has children). */
 enum sm_err kz_server_put(struct kz_server *s, const char *path, const void *data, uint32_t size,
