@@ -226,7 +226,7 @@ static bool is_head_field(const char *name)
 /* Leaves a record open where it refuses: the trace is then thrown away. */
 static bool put_record(struct reader *r, json_t *line)
 {
-    struct head h;
+    struct head h = {0};
     if (r->finished)
         return refuse(r, 1, "a record follows \"finish\"");
     if (!json_is_object(line))
