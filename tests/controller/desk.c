@@ -60,7 +60,7 @@ struct desk {
     char write_path[512];
     int write_nth;
     void (*write_act)(struct desk *);
-    char *story, *log, *out, *tree;
+    char *story, *log, *out;
     size_t story_size, log_size;
     int refused, grown;
     uint64_t call_id;
@@ -1070,7 +1070,9 @@ const char *desk_znode(struct desk *d, const char *path)
     if (!kz_server_get(d->z, path, &stat, &data, &size, &has)) {
         return "(none)";
     }
-    memcpy(text, data, size);
+    if (has) {
+        memcpy(text, data, size);
+    }
     text[size] = '\0';
     return text;
 }
@@ -1090,27 +1092,29 @@ int desk_grown(const struct desk *d)
     return d->grown;
 }
 
-const char *desk_tree(struct desk *d)
+char *desk_tree(struct desk *d)
 {
+    char *tree = malloc(TEXT);
     char path[KZ_PATH_MAX] = "";
     const char *next = kz_server_next_path(d->z, NULL, path, sizeof path);
     size_t size = 0;
 
+    tree[0] = '\0';
     for (; next != NULL; next = kz_server_next_path(d->z, path, path, sizeof path)) {
         struct sm_leader_and_isr li;
         const char *data = desk_znode(d, path);
-        size += (size_t)snprintf(d->tree + size, TEXT - size, "%s", path);
+        size += (size_t)snprintf(tree + size, TEXT - size, "%s", path);
         if (strstr(path, "/state") != NULL &&
             sm_znode_decode_state(data, strlen(data), 0, &li) == SM_ERR_OK) {
-            size += (size_t)snprintf(d->tree + size, TEXT - size, " leader=%d isr=%s", li.leader,
+            size += (size_t)snprintf(tree + size, TEXT - size, " leader=%d isr=%s", li.leader,
                                      text_of(&li.isr));
         } else if (strncmp(path, "/brokers/topics/", 16) == 0 || strncmp(path, "/admin/", 7) == 0) {
-            size += (size_t)snprintf(d->tree + size, TEXT - size, " %s", data);
+            size += (size_t)snprintf(tree + size, TEXT - size, " %s", data);
         }
-        size += (size_t)snprintf(d->tree + size, TEXT - size, "\n");
+        size += (size_t)snprintf(tree + size, TEXT - size, "\n");
         ck_assert_uint_lt(size, TEXT - 65536);
     }
-    return d->tree;
+    return tree;
 }
 
 /* ---- making and freeing ---- */
@@ -1125,7 +1129,6 @@ struct desk *desk_new_within(const struct kc_config *config, const struct kc_lim
     d->story = calloc(1, TEXT);
     d->log = calloc(1, TEXT);
     d->out = calloc(1, TEXT);
-    d->tree = calloc(1, TEXT);
     d->z = aligned_alloc(8, (kz_server_size(&z) + 7) & ~7ul);
     kz_server_init(d->z, &z, 1000000);
     d->peer[0].c = block_of(limits);
@@ -1177,7 +1180,6 @@ void desk_free(struct desk *d)
     free(d->story);
     free(d->log);
     free(d->out);
-    free(d->tree);
     free(d->z);
     free(d->peer[0].c);
     free(d->peer[1].c);

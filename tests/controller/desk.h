@@ -100,7 +100,8 @@ const char *desk_znode(struct desk *d, const char *path); /* data as text, "(non
 int desk_moves_refused(const struct desk *d);
 const char *desk_refusals(const struct desk *d); /* "t-0 on 2 NewReplica -> NewReplica" a line */
 int desk_grown(const struct desk *d);            /* how often the block grew */
-/* Every znode, a line each, without epochs, versions, times: what is left when all is quiet. */
-const char *desk_tree(struct desk *d);
+/* Every znode, a line each, without epochs, versions, times: what is left when all is quiet.
+   Returns owned. */
+char *desk_tree(struct desk *d);
 
 #endif
