@@ -23,9 +23,11 @@ static inline void *sim_alloc(size_t size)
     return memset(sim_realloc(NULL, size), 0, size == 0 ? 1 : size);
 }
 
+/* bytes may be NULL where size is 0. */
 static inline void *sim_copy(const void *bytes, size_t size)
 {
-    return memcpy(sim_realloc(NULL, size), bytes, size);
+    void *copy = sim_realloc(NULL, size);
+    return size == 0 ? copy : memcpy(copy, bytes, size);
 }
 
 #endif
