@@ -38,9 +38,20 @@ static void print_or_absent(FILE *out, const struct sim_value *v)
         sim_value_print(out, v);
 }
 
-static void print_pair(FILE *out, const char *name, const struct sim_value *a,
+/* Shows the first pairs, counts the rest. */
+enum { PAIRS_SHOWN = 12 };
+
+struct pairs {
+    FILE *out;
+    int count;
+};
+
+static void print_pair(struct pairs *pairs, const char *name, const struct sim_value *a,
                        const struct sim_value *b)
 {
+    FILE *out = pairs->out;
+    if (pairs->count++ >= PAIRS_SHOWN)
+        return;
     fprintf(out, "    %s: ", name);
     print_or_absent(out, a);
     fputs(" | ", out);
@@ -59,7 +70,7 @@ static bool find_set(const struct sim_record *r, const char *key, struct sim_val
 }
 
 /* Facts of `a` that `b` does not set alike; with both ways round, all that differ. */
-static void print_sets(FILE *out, const struct sim_record *a, const struct sim_record *b,
+static void print_sets(struct pairs *out, const struct sim_record *a, const struct sim_record *b,
                        bool swapped)
 {
     struct sim_walk walk = {0};
@@ -74,7 +85,7 @@ static void print_sets(FILE *out, const struct sim_record *a, const struct sim_r
     }
 }
 
-static void print_fields(FILE *out, const struct sim_record *a, const struct sim_record *b,
+static void print_fields(struct pairs *out, const struct sim_record *a, const struct sim_record *b,
                          bool swapped)
 {
     struct sim_walk walk = {0};
@@ -91,10 +102,13 @@ static void print_fields(FILE *out, const struct sim_record *a, const struct sim
 
 static void print_differences(FILE *out, const struct sim_record *a, const struct sim_record *b)
 {
-    print_fields(out, a, b, false);
-    print_fields(out, b, a, true);
-    print_sets(out, a, b, false);
-    print_sets(out, b, a, true);
+    struct pairs pairs = {.out = out};
+    print_fields(&pairs, a, b, false);
+    print_fields(&pairs, b, a, true);
+    print_sets(&pairs, a, b, false);
+    print_sets(&pairs, b, a, true);
+    if (pairs.count > PAIRS_SHOWN)
+        fprintf(out, "    and %d more\n", pairs.count - PAIRS_SHOWN);
 }
 
 static void print_heads(FILE *out, const struct sim_record *a, const struct sim_record *b)

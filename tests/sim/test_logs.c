@@ -134,20 +134,58 @@ static void hide_addresses(char *text)
     }
 }
 
-/* "3 -> 27" and "3 -> 3#1" become "3 -> E" in lines about the broker epochs cache. */
-static void hide_epochs(char *text)
+/* Czxids of registrations, per broker in the order in which lines named them: the golden file has
+   "3 -> 3#2" for the second of broker 3. */
+struct epochs {
+    struct {
+        int broker;
+        long long czxid;
+        int number;
+    } at[64];
+    size_t count;
+};
+
+static int number_of(struct epochs *e, int broker, long long czxid)
 {
-    if (strstr(text, "broker epochs cache") == NULL)
-        return;
-    for (char *at = text; (at = strstr(at, " -> ")) != NULL; at += 4) {
-        size_t digits = strspn(at + 4, "0123456789#");
-        memmove(at + 5, at + 4 + digits, strlen(at + 4 + digits) + 1);
-        at[4] = 'E';
+    int number = 1;
+    for (size_t i = 0; i < e->count; i++) {
+        if (e->at[i].broker != broker)
+            continue;
+        if (e->at[i].czxid == czxid)
+            return e->at[i].number;
+        number = e->at[i].number + 1;
     }
+    assert(e->count < 64);
+    e->at[e->count].broker = broker;
+    e->at[e->count].czxid = czxid;
+    e->at[e->count++].number = number;
+    return number;
 }
 
-static char *make_equal(const char *level, const char *logger, const char *message)
+/* Writes `message` with "3 -> 27" as "3 -> 3#1" where it is about the broker epochs cache. */
+static char *number_epochs(struct epochs *e, const char *message)
 {
+    char *out = calloc(1, strlen(message) * 2 + 64), *to = out;
+    bool about = e != NULL && strstr(message, "broker epochs cache") != NULL;
+    for (const char *at = message; *at != '\0';) {
+        int broker, used = 0;
+        long long czxid;
+        bool begins = at == message || at[-1] < '0' || at[-1] > '9';
+        if (about && begins && sscanf(at, "%d -> %lld%n", &broker, &czxid, &used) == 2 &&
+            used > 0) {
+            to += sprintf(to, "%d -> %d#%d", broker, broker, number_of(e, broker, czxid));
+            at += used;
+        } else {
+            *to++ = *at++;
+        }
+    }
+    return out;
+}
+
+static char *make_equal(struct epochs *epochs, const char *level, const char *logger,
+                        const char *text_logged)
+{
+    char *message = number_epochs(epochs, text_logged);
     size_t size = strlen(level) + strlen(logger) + strlen(message) * 2 + 16;
     char *text = calloc(1, size), *out = text;
     out += sprintf(out, "%s\t%s\t", level, logger);
@@ -157,8 +195,8 @@ static char *make_equal(const char *level, const char *logger, const char *messa
         else
             *out++ = *at;
     }
+    free(message);
     hide_addresses(text);
-    hide_epochs(text);
     static const char *const unordered[] = {"Set(", "Map(", "partitionErrors=["};
     for (size_t i = 0; i < sizeof(unordered) / sizeof(unordered[0]); i++)
         sort_lists(text, unordered[i]);
@@ -190,7 +228,7 @@ static void read_golden(const char *name, struct lines *l)
         char *step = strtok_r(line, "\t", &save), *level = strtok_r(NULL, "\t", &save);
         char *logger = strtok_r(NULL, "\t", &save);
         assert(logger != NULL);
-        put(l, step, make_equal(level, logger, save));
+        put(l, step, make_equal(NULL, level, logger, save));
     }
     free(line);
     fclose(in);
@@ -216,6 +254,7 @@ static void read_run(const char *name, const struct lines *golden, struct lines 
     char path[512];
     struct sim_scn_error error = {0};
     struct sim_record r;
+    struct epochs epochs = {0};
     size_t group = 0;
     int64_t last = -1;
     struct sim_trace *trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
@@ -230,7 +269,7 @@ static void read_run(const char *name, const struct lines *golden, struct lines 
         group += last >= 0 && r.t - last > SILENCE_US;
         last = r.t;
         put(l, step_name(golden, group),
-            make_equal(sim_record_text(&r, SIM_F_LEVEL), sim_log_logger(&r),
+            make_equal(&epochs, sim_record_text(&r, SIM_F_LEVEL), sim_log_logger(&r),
                        sim_record_text(&r, SIM_F_TEXT)));
     }
     sim_trace_free(trace);
