@@ -110,7 +110,7 @@ static uint32_t copy_window(const char *line, size_t size, uint32_t first, char 
     for (const char *at = line; at < end && copied < WINDOW; column++) {
         const size_t bytes = code_point_size(at, end);
         if (column >= first) {
-            if (bytes > 4) { /* broken UTF-8: a run of continuation bytes */
+            if (bytes > 4 || (bytes == 1 && (unsigned char)*at >= 0x80)) { /* broken UTF-8 */
                 *out++ = '?';
             } else {
                 memcpy(out, at, bytes);
@@ -346,10 +346,11 @@ void sim_diagnostics_print(const struct sim_diagnostics *d, FILE *out, bool colo
     for (uint32_t i = 0; i < d->count; i++) {
         print_entry(sorted[i], out, color);
     }
+    const char *file = d->count > 0 ? d->entries[d->count - 1].file : "";
     if (d->errors > SIM_ERRORS_MAX) {
-        fprintf(out, "%s: %u more errors are not shown\n", d->file, d->errors - SIM_ERRORS_MAX);
+        fprintf(out, "%s: %u more errors are not shown\n", file, d->errors - SIM_ERRORS_MAX);
     }
     if (d->warnings > SIM_ERRORS_MAX) {
-        fprintf(out, "%s: %u more warnings are not shown\n", d->file, d->warnings - SIM_ERRORS_MAX);
+        fprintf(out, "%s: %u more warnings are not shown\n", file, d->warnings - SIM_ERRORS_MAX);
     }
 }

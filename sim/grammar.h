@@ -30,12 +30,12 @@
     X(FAULTS, "faults", "how many faults of each kind")                                            \
     X(EXPECT, "expectation", "an expectation")                                                     \
     X(STATEMENT, "statement", "a statement about a state")                                         \
-    X(IS_PARTITION, "is-partition", "what a partition is")                                         \
-    X(IS_REPLICA, "is-replica", "what a replica is")                                               \
-    X(IS_CONTROLLER, "is-controller", "what a controller is")                                      \
-    X(IS_BROKER, "is-broker", "what a broker is")                                                  \
-    X(IS_TOPIC, "is-topic", "what a topic is")                                                     \
-    X(IS_ZNODE, "is-znode", "what a znode is")                                                     \
+    X(IS_PARTITION, "is-partition", "what is said of a partition")                                         \
+    X(IS_REPLICA, "is-replica", "what is said of a replica")                                               \
+    X(IS_CONTROLLER, "is-controller", "what is said of a controller")                                      \
+    X(IS_BROKER, "is-broker", "what is said of a broker")                                                  \
+    X(IS_TOPIC, "is-topic", "what is said of a topic")                                                     \
+    X(IS_ZNODE, "is-znode", "what is said of a znode")                                                     \
     X(LESSON, "lesson", "a stop of a lesson")
 
 enum sim_shape {

@@ -68,6 +68,13 @@ struct summary {
     char names[KIND_END][LINE / 2]; /* the first few */
 };
 
+/* A yes or no per name. */
+struct flags {
+    struct sim_keys names;
+    uint8_t *on; /* [key] */
+    size_t capacity;
+};
+
 struct teller {
     const struct sim_trace *trace;
     const struct sim_result *result;
@@ -83,13 +90,32 @@ struct teller {
     int32_t controller, epoch; /* active now */
     int32_t live[LIVE_MAX], live_of; /* what the active controller thinks */
     uint32_t live_count;
-    struct sim_keys down; /* nodes that went down, "3"; back again: see is_up */
-    uint8_t *is_down;     /* [key of `down`] */
-    size_t down_capacity;
+    struct flags down;     /* nodes, "3" */
+    struct flags deleting; /* topics whose deletion is asked for and not finished */
     uint32_t elections, unclean, refused;
-    struct sim_keys deleting; /* topics whose deletion was asked for */
     uint32_t truncated;
 };
+
+/* ---- flags ---- */
+
+static void set_flag(struct flags *f, const char *name, bool on)
+{
+    const uint32_t id = sim_keys_intern(&f->names, name, strlen(name));
+    f->on = sim_grow(f->on, &f->capacity, (size_t)id + 1, sizeof(*f->on));
+    f->on[id] = on;
+}
+
+static bool has_flag(const struct flags *f, const char *name, size_t size)
+{
+    const uint32_t id = sim_keys_find(&f->names, name, size);
+    return id != SIM_NO_KEY && f->on[id] != 0;
+}
+
+static void free_flags(struct flags *f)
+{
+    sim_keys_clear(&f->names);
+    free(f->on);
+}
 
 /* ---- lines ---- */
 
@@ -325,12 +351,13 @@ static void take_deletion(struct teller *s, int64_t t, bool given, const char *p
 {
     const char *topic = path + strlen(SM_PATH_DELETE_TOPICS "/");
     if (value->type == SIM_V_NULL) {
-        if (!given && sim_keys_find(&s->deleting, topic, strlen(topic)) != SIM_NO_KEY) {
+        if (!given && has_flag(&s->deleting, topic, strlen(topic))) {
             tell(s, t, RANK_ADMIN, "the deletion of topic %s is finished", topic);
         }
+        set_flag(&s->deleting, topic, false);
         return;
     }
-    sim_keys_intern(&s->deleting, topic, strlen(topic));
+    set_flag(&s->deleting, topic, true);
 }
 
 static void take_sets(struct teller *s, const struct sim_record *r, sim_lane who)
@@ -534,17 +561,14 @@ static void take_node(struct teller *s, int node, const struct sim_value *value)
         return;
     }
     put(name, sizeof(name), "%d", node);
-    const uint32_t id = sim_keys_intern(&s->down, name, strlen(name));
-    s->is_down = sim_grow(s->is_down, &s->down_capacity, (size_t)id + 1, sizeof(*s->is_down));
-    s->is_down[id] = state.type == SIM_V_TEXT && strcmp(state.text, "down") == 0;
+    set_flag(&s->down, name, state.type == SIM_V_TEXT && strcmp(state.text, "down") == 0);
 }
 
 static bool is_down(const struct teller *s, int32_t node)
 {
     char name[16];
     put(name, sizeof(name), "%d", node);
-    const uint32_t id = sim_keys_find(&s->down, name, strlen(name));
-    return id != SIM_NO_KEY && s->is_down[id] != 0;
+    return has_flag(&s->down, name, strlen(name));
 }
 
 /* Who is the controller, and at which epoch: facts that a record sets. */
@@ -616,7 +640,7 @@ static void take_record(struct teller *s, const struct sim_record *r)
 static bool is_being_deleted(struct teller *s, const char *name)
 {
     const char *dash = strrchr(name, '-');
-    return sim_keys_find(&s->deleting, name, (size_t)(dash - name)) != SIM_NO_KEY;
+    return has_flag(&s->deleting, name, (size_t)(dash - name));
 }
 
 static void append_counted(char *out, uint32_t *count, const char *name, uint32_t most)
@@ -793,6 +817,13 @@ static void drop_lines(struct teller *s, uint32_t room)
     }
 }
 
+/* A chapter is told when it ends, at the time when it began. */
+static int compare_lines(const void *a, const void *b)
+{
+    const struct line *x = a, *y = b;
+    return x->t != y->t ? (x->t < y->t ? -1 : 1) : x->order < y->order ? -1 : 1;
+}
+
 static unsigned print_lines(struct teller *s, FILE *out, bool color)
 {
     static const char *const colors[RANK_END] = {
@@ -828,9 +859,8 @@ static void free_teller(struct teller *s)
     free(s->partitions);
     free(s->chapter.touched);
     sim_keys_clear(&s->keys);
-    sim_keys_clear(&s->deleting);
-    sim_keys_clear(&s->down);
-    free(s->is_down);
+    free_flags(&s->deleting);
+    free_flags(&s->down);
 }
 
 static unsigned print_head(FILE *out, const struct sim_scenario *scenario, const char *bold, const char *off)
@@ -902,6 +932,9 @@ unsigned sim_story_print(FILE *out, const struct sim_trace *trace, const struct 
         }
     }
     close_chapter(&s);
+    if (s.line_count > 1) {
+        qsort(s.lines, s.line_count, sizeof(*s.lines), compare_lines);
+    }
     char *ending = into_memory(print_ending, &s, bold, off, &ending_lines);
     char *verdict = into_memory(print_verdict, &s, bold, off, &verdict_lines);
     const unsigned verdict_room = most > ending_lines + 10 ? most - ending_lines - 8 : 6;
