@@ -458,6 +458,9 @@ void sim_network_free_batches(struct sim_world *w)
 
 void sim_network_free_pool(struct sim_world *w)
 {
+    for (uint32_t i = 0; i < w->conn_count; i++)
+        free(w->conns[i]);
+    free(w->conns);
     while (w->pool != NULL) {
         struct sim_message *m = w->pool;
         w->pool = m->next;
@@ -478,7 +481,6 @@ void sim_network_free(struct sim_world *w)
         if (w->conns[i] != NULL) {
             forget_held(w, &w->conns[i]->to_server);
             forget_held(w, &w->conns[i]->to_client);
-            free(w->conns[i]);
         }
     for (uint32_t i = 0; i < w->process_count; i++)
         for (uint32_t j = 0; j < w->processes[i]->channel_count; j++)
@@ -488,7 +490,6 @@ void sim_network_free(struct sim_world *w)
             }
     while (w->rule_count > 0)
         sim_net_rule_remove(w, w->rules[0].number);
-    free(w->conns);
     free(w->rules);
     free(w->outbox);
     sim_event_queue_free(&w->queue);

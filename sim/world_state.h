@@ -298,6 +298,7 @@ struct sim_world {
 
     struct sim_process **processes; /* in the order in which they were added */
     uint32_t process_count;
+    struct kc_limits needed; /* the most that any controller has grown to */
     struct sim_process **by_id; /* ascending */
     uint32_t ghosts;            /* sessions that have to expire */
     uint64_t in_flight;         /* messages that are not periodic */
@@ -403,7 +404,7 @@ void sim_pipes_break_at_broker(struct sim_world *w, struct sim_process *broker, 
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch);
 void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b);
-/* In this order, inboxes emptied between: messages, idle batches, the pool. */
+/* In this order, inboxes emptied between: messages, idle batches, connections and the pool. */
 void sim_network_free(struct sim_world *w);
 void sim_network_free_batches(struct sim_world *w);
 void sim_network_free_pool(struct sim_world *w);
