@@ -100,5 +100,5 @@ void sim_dump_write_scenario(const struct sim_dump *dump, const char *znodes, FI
     print_quoted(out, title);
     fprintf(out, "\ncluster:\n  from: ");
     print_quoted(out, znodes);
-    fprintf(out, "\nsteps:\n  # - {at: 1s, kill: controller}\nexpect:\n  - {end: {controller: any}}\n");
+    fprintf(out, "\n# steps:\n#   - {at: 1s, kill: controller}\nexpect:\n  - {end: {controller: any}}\n");
 }
