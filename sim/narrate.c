@@ -28,10 +28,32 @@ struct row {
         SIM_F_##field, text                                                                        \
     }
 
+/* Verbs by which a scenario asks for something or undoes a fault; all others are faults. */
+#define ASKED(verb)                                                                                \
+    {                                                                                              \
+        SIM_K_FAULT, {IF(VERB, verb)},                                                             \
+            "The scenario: {verb}[ {target}][ (that is {hit})][, called {label}]"                  \
+    }
+
 static const struct row rows[] = {
     {SIM_K_META, {{0}}, "A run begins[: {title}][, Kafka {profile}], seed {seed}"},
     {SIM_K_GIVEN, {{0}}, "The cluster is as given at the start"},
 
+    ASKED("restart"),
+    ASKED("resume"),
+    ASKED("release"),
+    ASKED("unblock"),
+    ASKED("create-topic"),
+    ASKED("add-partitions"),
+    ASKED("delete-topic"),
+    ASKED("alter-config"),
+    ASKED("elect-leaders"),
+    ASKED("reassign"),
+    ASKED("cancel-reassignment"),
+    ASKED("move-controller"),
+    ASKED("set-isr"),
+    ASKED("znode"),
+    {SIM_K_FAULT, {IF(VERB, "exit")}, "The process of node {hit} ends by itself"},
     {SIM_K_FAULT, {IF(TARGET, "*")}, "Fault: {verb} {target}[ (that is {hit})][, called {label}]"},
     {SIM_K_FAULT, {{0}}, "Fault: {verb}[ {hit}][, called {label}]"},
 
