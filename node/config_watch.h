@@ -68,6 +68,7 @@ struct kn_config_wish kn_config_watch_on_event(struct kn_config_watch *w, void *
 struct kn_config_wish kn_config_watch_on_reply(struct kn_config_watch *w,
                                                const struct wire_zk_reply *reply, void *buffer);
 
+/* Returns whether no request is in flight. */
 bool kn_config_watch_is_idle(const struct kn_config_watch *w);
 
 #endif
