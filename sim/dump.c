@@ -408,14 +408,34 @@ static const char *behind_prompt(const char *line, size_t size, size_t *left)
     return close;
 }
 
-static void take_command(struct transcript *t, const char *line, size_t size)
+static void take_command(struct transcript *t, const char *line, size_t size, uint32_t number)
 {
     t->listing = false;
     t->data = NULL;
     if (starts_with(line, size, "get -s ")) {
         t->commanded = sim_memory_copy(&t->l->owned->memory, line + 7, size - 7);
+        if (!is_path(t->commanded)) {
+            t->good = sim_error(t->l->d, line_place(number), "'%s' is no path of a znode", t->commanded);
+            t->commanded = NULL;
+        }
     } else if (starts_with(line, size, "ls -R")) {
         t->listing = true;
+    }
+}
+
+/* The next line of a stat that has begun; the first that is none ends it with an error. */
+static void take_stat(struct transcript *t, const char *line, size_t size, uint32_t number)
+{
+    const uint32_t errors = t->l->d->errors;
+    if (!stat_line(t, line, size, number)) {
+        if (t->l->d->errors == errors) {
+            sim_error(t->l->d, line_place(number), "here stands '%s = …' of a stat",
+                      stat_fields[t->stat_seen].shell);
+        }
+        t->good = false;
+        end_node(t);
+    } else if (t->stat_seen == STAT_FIELDS) {
+        end_node(t);
     }
 }
 
@@ -423,24 +443,15 @@ static void take_line(struct transcript *t, const char *line, size_t size, uint3
 {
     size_t left;
     const char *command = behind_prompt(line, size, &left);
-    if (command != NULL) {
-        take_command(t, command, left);
-    } else if (t->stat_seen < STAT_FIELDS) {
-        if (!stat_line(t, line, size, number)) {
-            t->good = sim_error(t->l->d, line_place(number), "here stands '%s = …' of a stat",
-                                stat_fields[t->stat_seen].shell);
-            end_node(t);
-        } else if (t->stat_seen == STAT_FIELDS) {
-            end_node(t);
-        }
+    if (t->stat_seen < STAT_FIELDS) {
+        take_stat(t, line, size, number);
+    } else if (command != NULL) {
+        take_command(t, command, left, number);
     } else if (t->listing && size > 0 && line[0] == '/') {
         add_listed(t, line, size, number);
     } else if (starts_with(line, size, "cZxid = ")) {
         begin_node(t, number);
-        if (!stat_line(t, line, size, number)) {
-            t->good = false;
-            end_node(t);
-        }
+        take_stat(t, line, size, number);
     } else if (starts_with(line, size, "Node does not exist: ")) {
         t->next += t->commanded == NULL && t->next < t->listed_count; /* gone meanwhile */
         t->commanded = NULL;
