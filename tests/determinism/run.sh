@@ -64,6 +64,7 @@ while [ "$seed" -le "$seeds" ]; do
     while [ "$number" -le "$count" ]; do
         if [ "$(sed -n "${seed}p" "$work/$number")" != "$first" ] || [ -z "$first" ]; then
             failed=$((failed + 1))
+            other=
             eval "other=\${$number}"
             echo "seed $seed: $1 and $other differ"
             "$(program "$1")" "$scenario" --trace "$seed" >"$work/a.ndjson"
