@@ -21,6 +21,7 @@ struct peer {
     struct kc_controller *c;
     bool alive;
     bool expired; /* its session is gone and it has not begun to resign: requests are refused */
+    bool waits;   /* … and a new one is yet to be made */
     int64_t balance_due; /* -1: not armed */
 };
 
@@ -573,6 +574,7 @@ static uint64_t from_controller(void *context, const struct kc_output *o)
         break;
     case KC_OUT_EXPIRE_STARTED:
         d->peer[who].expired = false;
+        d->peer[who].waits = true;
         push(d, SESSION, who);
         break;
     case KC_OUT_FATAL:
@@ -795,6 +797,9 @@ static void refuse_in_flight(struct desk *d, int who)
 
 static void expire(struct desk *d, int who)
 {
+    if (d->peer[who].expired || d->peer[who].waits) {
+        return;
+    }
     server(d, &(struct kz_input){.kind = KZ_IN_EXPIRE, .session = d->session[conn_of(who)]});
     refuse_in_flight(d, who);
     d->peer[who].expired = true;
@@ -803,6 +808,7 @@ static void expire(struct desk *d, int who)
 
 static void new_session(struct desk *d, int who)
 {
+    d->peer[who].waits = false;
     connect(d, conn_of(who));
     controller(
         d, who,
@@ -1054,6 +1060,11 @@ void desk_ck_story(struct desk *d, const char *file, int line, const char *expec
     }
 }
 
+const char *desk_log(const struct desk *d)
+{
+    return d->log;
+}
+
 bool desk_logged(struct desk *d, const char *part)
 {
     return strstr(d->log, part) != NULL;
@@ -1164,6 +1175,42 @@ struct desk *desk_new(enum sm_version version)
     struct kc_config config = desk_config(version, 100);
 
     return desk_new_with(&config);
+}
+
+struct desk *desk_running(enum sm_version version, int32_t brokers)
+{
+    struct desk *d = desk_new(version);
+
+    for (int32_t id = 1; id <= brokers; id++) {
+        desk_broker(d, id);
+    }
+    desk_start(d);
+    desk_run(d);
+    desk_story(d);
+    return d;
+}
+
+void desk_with_topic(struct desk *d, const char *topic, const char *assignment)
+{
+    desk_topic(d, topic, assignment);
+    desk_run(d);
+    desk_story(d);
+}
+
+int desk_suite(const char *name, const TTest *const *tests, size_t count)
+{
+    Suite *s = suite_create(name);
+    TCase *tc = tcase_create(name);
+    tcase_set_timeout(tc, 60);
+    for (size_t i = 0; i < count; i++) {
+        tcase_add_test(tc, tests[i]);
+    }
+    suite_add_tcase(s, tc);
+    SRunner *sr = srunner_create(s);
+    srunner_run_all(sr, CK_ENV);
+    int failed = srunner_ntests_failed(sr);
+    srunner_free(sr);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 void desk_free(struct desk *d)

@@ -7,6 +7,8 @@
 #ifndef TESTS_CONTROLLER_DESK_H
 #define TESTS_CONTROLLER_DESK_H
 
+#include <check.h>
+
 #include "controller/controller.h"
 #include "zookeeper/server.h"
 
@@ -19,6 +21,11 @@ struct desk *desk_new_within(const struct kc_config *config, const struct kc_lim
  */
 struct kc_config desk_config(enum sm_version version, int32_t id);
 void desk_free(struct desk *d);
+
+/* Brokers 1 to `brokers` live, the controller runs, nothing is left to tell. */
+struct desk *desk_running(enum sm_version version, int32_t brokers);
+/* … and one more topic is there. */
+void desk_with_topic(struct desk *d, const char *topic, const char *assignment);
 
 /* Brokers register and vanish as the recording harness's do. */
 void desk_broker(struct desk *d, int32_t id);
@@ -95,6 +102,7 @@ const char *desk_story(struct desk *d);
 #define ck_story(d, expected) desk_ck_story((d), __FILE__, __LINE__, (expected))
 void desk_ck_story(struct desk *d, const char *file, int line, const char *expected);
 /* Lines of the logs since the last desk_story that contain `part`. */
+const char *desk_log(const struct desk *d);
 bool desk_logged(struct desk *d, const char *part);
 const char *desk_znode(struct desk *d, const char *path); /* data as text, "(none)" where absent */
 int desk_moves_refused(const struct desk *d);
@@ -103,5 +111,8 @@ int desk_grown(const struct desk *d);            /* how often the block grew */
 /* Every znode, a line each, without epochs, versions, times: what is left when all is quiet.
    Returns owned. */
 char *desk_tree(struct desk *d);
+
+/* Runs the tests in the order given; returns what main returns. */
+int desk_suite(const char *name, const TTest *const *tests, size_t count);
 
 #endif
