@@ -53,9 +53,15 @@ static void write_node(struct reader *r, char *path, int size, const struct Stat
         .path = path,
         .data = size < 0 || is_secret(path) ? NULL : (uint8_t *)r->bytes,
         .data_size = size < 0 ? 0 : (uint32_t)size,
-        .stat = {.czxid = stat->czxid, .mzxid = stat->mzxid, .pzxid = stat->pzxid, .ctime = stat->ctime,
-                 .mtime = stat->mtime, .version = stat->version, .cversion = stat->cversion,
-                 .aversion = stat->aversion, .ephemeral_owner = stat->ephemeralOwner,
+        .stat = {.czxid = stat->czxid,
+                 .mzxid = stat->mzxid,
+                 .pzxid = stat->pzxid,
+                 .ctime = stat->ctime,
+                 .mtime = stat->mtime,
+                 .version = stat->version,
+                 .cversion = stat->cversion,
+                 .aversion = stat->aversion,
+                 .ephemeral_owner = stat->ephemeralOwner,
                  .num_children = stat->numChildren},
     };
     sim_dump_write(&(struct sim_dump){.nodes = &node, .count = 1}, r->out);
@@ -124,7 +130,8 @@ static zhandle_t *connect_to(const char *hosts, int timeout_ms, struct sim_diagn
         }
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
-    sim_error(d, (struct sim_place){0}, "no ZooKeeper answers at %s within %d ms", hosts, timeout_ms);
+    sim_error(d, (struct sim_place){0}, "no ZooKeeper answers at %s within %d ms", hosts,
+              timeout_ms);
     zookeeper_close(zk);
     return NULL;
 }
@@ -138,7 +145,8 @@ struct sim_dump *live_import(const char *hosts, int timeout_ms, struct sim_diagn
     if (zk == NULL) {
         return NULL;
     }
-    struct reader r = {.zk = zk, .d = d, .out = open_memstream(&text, &size), .bytes = malloc(NODE_BYTES_MAX)};
+    struct reader r = {
+        .zk = zk, .d = d, .out = open_memstream(&text, &size), .bytes = malloc(NODE_BYTES_MAX)};
     if (r.out == NULL || r.bytes == NULL) {
         abort();
     }

@@ -127,9 +127,8 @@ static uint32_t copy_window(const char *line, size_t size, uint32_t first, char 
 static void add_excerpt(const struct sim_diagnostics *d, struct sim_diagnostic *entry)
 {
     size_t size;
-    const char *line = d->text == NULL || entry->place.line == 0
-                           ? NULL
-                           : find_line(d, entry->place.line, &size);
+    const char *line =
+        d->text == NULL || entry->place.line == 0 ? NULL : find_line(d, entry->place.line, &size);
     if (line == NULL) {
         return;
     }

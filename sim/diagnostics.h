@@ -9,8 +9,8 @@
  *       see: kcsim explain targets
  *
  * Errors are collected, and printed in the order of the text; after SIM_ERRORS_MAX further ones are
- * only counted. An entry keeps its own copy of the line it is about, so that one collection may hold
- * errors of several files (a scenario, its dump, a .properties file).
+ * only counted. An entry keeps its own copy of the line it is about, so that one collection may
+ * hold errors of several files (a scenario, its dump, a .properties file).
  *
  * Memory: owned by the collection. Thread: none.
  */
@@ -31,7 +31,8 @@ enum sim_severity { SIM_WARNING, SIM_ERROR };
 struct sim_diagnostic {
     enum sim_severity severity;
     struct sim_place place;
-    char *file, *message, *excerpt, *caret, *notes; /* excerpt and caret NULL where there is no line */
+    char *file, *message, *excerpt, *caret,
+        *notes; /* excerpt and caret NULL where there is no line */
     uint32_t order;
 };
 

@@ -2,9 +2,9 @@
  * Reading dumps of znodes, and putting them in order.
  *
  * Both readers only collect nodes; `finish` sorts them, adds parents that are missing, and invents
- * the czxids that are. A shell transcript has no marks between the data of one znode and the next but
- * the stat that follows each: everything between two stats is data, and belongs to the path of that
- * turn in the listing (or to the command, where the shell has echoed it).
+ * the czxids that are. A shell transcript has no marks between the data of one znode and the next
+ * but the stat that follows each: everything between two stats is data, and belongs to the path of
+ * that turn in the listing (or to the command, where the shell has echoed it).
  */
 #define _POSIX_C_SOURCE 200809L
 #include "sim/dump.h"
@@ -58,10 +58,12 @@ static bool is_left_out(const char *path)
 static struct sim_dump_node *add_node(struct loader *l, const char *path, uint32_t line)
 {
     struct sim_dump *dump = &l->owned->dump;
-    dump->nodes = sim_memory_grow(&l->owned->memory, dump->nodes, sizeof(*dump->nodes), dump->count);
+    dump->nodes =
+        sim_memory_grow(&l->owned->memory, dump->nodes, sizeof(*dump->nodes), dump->count);
     struct sim_dump_node *node = &dump->nodes[dump->count++];
     *node = (struct sim_dump_node){.path = sim_memory_copy(&l->owned->memory, path, strlen(path)),
-                                   .line = line, .czxid_invented = true};
+                                   .line = line,
+                                   .czxid_invented = true};
     return node;
 }
 
@@ -84,7 +86,10 @@ static const struct stat_field {
     size_t offset;
     bool wide;
 } stat_fields[] = {
-#define F(name, shell, field, wide) {name, shell, offsetof(struct wire_zk_stat, field), wide}
+#define F(name, shell, field, wide)                                                                \
+    {                                                                                              \
+        name, shell, offsetof(struct wire_zk_stat, field), wide                                    \
+    }
     F("czxid", "cZxid", czxid, true),
     F("ctime", "ctime", ctime, true),
     F("mzxid", "mZxid", mzxid, true),
@@ -114,7 +119,8 @@ static bool store_stat(struct wire_zk_stat *stat, const struct stat_field *field
     return true;
 }
 
-static bool read_stat(struct loader *l, const json_t *stat, uint32_t line, struct sim_dump_node *node)
+static bool read_stat(struct loader *l, const json_t *stat, uint32_t line,
+                      struct sim_dump_node *node)
 {
     const json_t *owner = json_object_get(stat, "ephemeralOwner");
     for (unsigned i = 0; i < STAT_FIELDS; i++) {
@@ -217,7 +223,8 @@ static bool read_json_node(struct loader *l, const json_t *object, uint32_t line
     }
     if (json_is_true(json_object_get(object, "ephemeral"))) {
         node->ephemeral = true;
-        node->stat.ephemeral_owner = node->stat.ephemeral_owner == 0 ? 1 : node->stat.ephemeral_owner;
+        node->stat.ephemeral_owner =
+            node->stat.ephemeral_owner == 0 ? 1 : node->stat.ephemeral_owner;
     }
     return read_json_data(l, object, line, node);
 }
@@ -234,9 +241,11 @@ static bool read_json_lines(struct loader *l, const char *text, size_t size)
         if (length > 0 && !(length == 1 && *at == '\r')) {
             json_t *object = json_loadb(at, length, JSON_REJECT_DUPLICATES, &error);
             if (object == NULL) {
-                good = sim_error(l->d, (struct sim_place){.line = line,
-                                 .column = error.column > 0 ? (uint32_t)error.column : 1},
-                                 "no JSON: %s", error.text);
+                good = sim_error(
+                    l->d,
+                    (struct sim_place){.line = line,
+                                       .column = error.column > 0 ? (uint32_t)error.column : 1},
+                    "no JSON: %s", error.text);
             } else {
                 good = read_json_node(l, object, line) && good;
                 json_decref(object);
@@ -261,7 +270,7 @@ struct transcript {
     char *commanded;             /* path of an echoed `get`, or NULL */
     const char *data, *data_end; /* lines collected since the last stat */
     uint32_t data_line;
-    struct sim_dump_node *open;  /* whose stat is being read */
+    struct sim_dump_node *open; /* whose stat is being read */
     unsigned stat_seen;
     bool good;
 };
@@ -274,8 +283,8 @@ static bool starts_with(const char *line, size_t size, const char *prefix)
 
 static bool is_noise(const char *line, size_t size)
 {
-    static const char *const noise[] = {"WATCHER::", "WatchedEvent ", "Connecting to ", "Welcome to ",
-                                        "JLine support"};
+    static const char *const noise[] = {"WATCHER::", "WatchedEvent ", "Connecting to ",
+                                        "Welcome to ", "JLine support"};
     for (unsigned i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
         if (starts_with(line, size, noise[i])) {
             return true;
@@ -293,14 +302,16 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-/* "Sat Nov 21 14:56:15 UTC 2026": ms, or -1. The zone is taken for UTC; seconds are all there is. */
+/* "Sat Nov 21 14:56:15 UTC 2026": ms, or -1. The zone is taken for UTC; seconds are all there is.
+ */
 static int64_t shell_time(const char *text)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     char weekday[8], month[8], zone[16];
     int day, hour, minute, second, year;
     if (sscanf(text, "%7s %7s %d %d:%d:%d %15s %d", weekday, month, &day, &hour, &minute, &second,
-               zone, &year) != 8 || strlen(month) != 3) {
+               zone, &year) != 8 ||
+        strlen(month) != 3) {
         return -1;
     }
     const char *at = strstr(months, month);
@@ -334,7 +345,8 @@ static bool stat_line(struct transcript *t, const char *line, size_t size, uint3
         errno = 0;
         parsed = (int64_t)(strtoull(value, &end, 0) & INT64_MAX);
         if (end == value || *end != '\0' || errno != 0) {
-            return sim_error(t->l->d, line_place(number), "%s is a number, not '%s'", field->shell, value);
+            return sim_error(t->l->d, line_place(number), "%s is a number, not '%s'", field->shell,
+                             value);
         }
     }
     if (t->open != NULL && strcmp(field->name, "dataLength") != 0 &&
@@ -348,9 +360,9 @@ static bool stat_line(struct transcript *t, const char *line, size_t size, uint3
 /* The data before a stat is that of the node whose turn it is. */
 static void begin_node(struct transcript *t, uint32_t number)
 {
-    const char *path = t->commanded != NULL          ? t->commanded
+    const char *path = t->commanded != NULL        ? t->commanded
                        : t->next < t->listed_count ? t->listed[t->next++]
-                                                     : NULL;
+                                                   : NULL;
     t->stat_seen = 0;
     t->open = NULL;
     if (path == NULL) {
@@ -393,7 +405,8 @@ static void add_listed(struct transcript *t, const char *line, size_t size, uint
     t->listed[t->listed_count++] = path;
 }
 
-/* Returns what stands behind a shell prompt "[zk: host:port(CONNECTED) 3] ", NULL where there is none. */
+/* Returns what stands behind a shell prompt "[zk: host:port(CONNECTED) 3] ", NULL where there is
+ * none. */
 static const char *behind_prompt(const char *line, size_t size, size_t *left)
 {
     if (!starts_with(line, size, "[zk: ")) {
@@ -415,7 +428,8 @@ static void take_command(struct transcript *t, const char *line, size_t size, ui
     if (starts_with(line, size, "get -s ")) {
         t->commanded = sim_memory_copy(&t->l->owned->memory, line + 7, size - 7);
         if (!is_path(t->commanded)) {
-            t->good = sim_error(t->l->d, line_place(number), "'%s' is no path of a znode", t->commanded);
+            t->good =
+                sim_error(t->l->d, line_place(number), "'%s' is no path of a znode", t->commanded);
             t->commanded = NULL;
         }
     } else if (starts_with(line, size, "ls -R")) {
@@ -486,16 +500,20 @@ static bool read_transcript(struct loader *l, const char *text, size_t size)
         return wrong(l, number - 1, "the transcript ends inside a stat");
     }
     if (t.good && t.listed_count == 0 && l->owned->dump.count == 0) {
-        sim_error(l->d, line_place(1), "neither a dump (JSON lines) nor a transcript of zookeeper-shell");
-        sim_note(l->d, "a transcript is what zookeeper-shell prints for 'ls -R /', then 'get -s PATH' for each path");
+        sim_error(l->d, line_place(1),
+                  "neither a dump (JSON lines) nor a transcript of zookeeper-shell");
+        sim_note(l->d, "a transcript is what zookeeper-shell prints for 'ls -R /', then 'get -s "
+                       "PATH' for each path");
         return false;
     }
     if (t.good && t.next < t.listed_count && t.next > 0) {
-        return sim_error(l->d, line_place(number - 1), "the transcript ends before %s: %u of %u znodes",
-                         t.listed[t.next], t.next, t.listed_count);
+        return sim_error(l->d, line_place(number - 1),
+                         "the transcript ends before %s: %u of %u znodes", t.listed[t.next], t.next,
+                         t.listed_count);
     }
     if (t.good && t.listed_count > 0 && t.next == 0 && l->owned->dump.count == 0) {
-        return sim_error(l->d, line_place(number - 1), "a listing, but no data: 'get -s PATH' for each path is missing");
+        return sim_error(l->d, line_place(number - 1),
+                         "a listing, but no data: 'get -s PATH' for each path is missing");
     }
     return t.good;
 }
@@ -611,7 +629,8 @@ static bool finish(struct loader *l)
     if (controller != NULL && controller->data != NULL &&
         sm_znode_decode_controller((const char *)controller->data, controller->data_size,
                                    &dump->controller) != SM_ERR_OK) {
-        sim_warning(l->d, line_place(controller->line), "/controller cannot be read; it is ignored");
+        sim_warning(l->d, line_place(controller->line),
+                    "/controller cannot be read; it is ignored");
         dump->controller = -1;
     }
     return true;
@@ -631,7 +650,8 @@ struct sim_dump *sim_dump_parse(const char *file, const char *text, size_t size,
     owned->dump.file = sim_memory_copy(&owned->memory, file, strlen(file));
     sim_diagnostics_source(d, owned->dump.file, text, size);
     size_t first = 0;
-    while (first < size && (text[first] == ' ' || text[first] == '\n' || text[first] == '\r' || text[first] == '\t')) {
+    while (first < size && (text[first] == ' ' || text[first] == '\n' || text[first] == '\r' ||
+                            text[first] == '\t')) {
         first++;
     }
     owned->dump.form = first < size && text[first] == '{' ? SIM_DUMP_JSONL : SIM_DUMP_TRANSCRIPT;
@@ -671,7 +691,8 @@ struct sim_dump *sim_dump_load(const char *file, struct sim_diagnostics *d)
     if (in == NULL || ferror(in)) {
         sim_error(d, (struct sim_place){0}, "cannot read: %s", strerror(errno));
     } else if (size > SIM_DUMP_SIZE_MAX) {
-        sim_error(d, (struct sim_place){0}, "more than %zu bytes (SIM_DUMP_SIZE_MAX)", SIM_DUMP_SIZE_MAX);
+        sim_error(d, (struct sim_place){0}, "more than %zu bytes (SIM_DUMP_SIZE_MAX)",
+                  SIM_DUMP_SIZE_MAX);
     } else {
         dump = sim_dump_parse(file, text, size, d);
     }

@@ -56,8 +56,8 @@ void sim_dump_free(struct sim_dump *dump);
 
 /* Writes the dump as znodes.jsonl, one object a line with all stat fields. */
 void sim_dump_write(const struct sim_dump *dump, FILE *out);
-/* Writes a scenario that starts from the dump; `znodes` is the name of its znodes.jsonl as the scenario
-   will name it. */
+/* Writes a scenario that starts from the dump; `znodes` is the name of its znodes.jsonl as the
+   scenario will name it. */
 void sim_dump_write_scenario(const struct sim_dump *dump, const char *znodes, FILE *out);
 
 /* Returns the node at `path`, or NULL. */

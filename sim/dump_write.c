@@ -53,12 +53,13 @@ void sim_dump_write(const struct sim_dump *dump, FILE *out)
             json_object_set_new(object, "base64", json_true());
         }
         json_object_set_new(object, "stat",
-                            json_pack("{s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:I,s:i,s:i}", "czxid", (json_int_t)s->czxid,
-                                      "mzxid", (json_int_t)s->mzxid, "pzxid", (json_int_t)s->pzxid, "ctime",
-                                      (json_int_t)s->ctime, "mtime", (json_int_t)s->mtime, "version", s->version,
-                                      "cversion", s->cversion, "aversion", s->aversion, "ephemeralOwner",
-                                      (json_int_t)s->ephemeral_owner, "dataLength", (int)node->data_size,
-                                      "numChildren", s->num_children));
+                            json_pack("{s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:i,s:I,s:i,s:i}", "czxid",
+                                      (json_int_t)s->czxid, "mzxid", (json_int_t)s->mzxid, "pzxid",
+                                      (json_int_t)s->pzxid, "ctime", (json_int_t)s->ctime, "mtime",
+                                      (json_int_t)s->mtime, "version", s->version, "cversion",
+                                      s->cversion, "aversion", s->aversion, "ephemeralOwner",
+                                      (json_int_t)s->ephemeral_owner, "dataLength",
+                                      (int)node->data_size, "numChildren", s->num_children));
         json_dumpf(object, out, JSON_COMPACT);
         fputc('\n', out);
         json_decref(object);
@@ -88,17 +89,21 @@ void sim_dump_write_scenario(const struct sim_dump *dump, const char *znodes, FI
         partitions += sm_path_is_partition_state(dump->nodes[i].path, topic, &id);
         brokers += sm_path_is_broker(dump->nodes[i].path, &id);
     }
-    fprintf(out, "# Made by kcsim import: %u znodes, %u brokers, %u topics, %u partitions.\n", dump->count,
-            brokers, topics, partitions);
+    fprintf(out, "# Made by kcsim import: %u znodes, %u brokers, %u topics, %u partitions.\n",
+            dump->count, brokers, topics, partitions);
     if (dump->invented > 0) {
-        fprintf(out, "# %u czxids were not in the dump and are invented, in the order of paths.\n", dump->invented);
+        fprintf(out, "# %u czxids were not in the dump and are invented, in the order of paths.\n",
+                dump->invented);
     }
-    fprintf(out, "# Nodes are those that are registered; those that only assignments name are down.\n");
+    fprintf(out,
+            "# Nodes are those that are registered; those that only assignments name are down.\n");
     fprintf(out, "title: ");
     char title[512];
     snprintf(title, sizeof(title), "Starting from %s", dump->file);
     print_quoted(out, title);
     fprintf(out, "\ncluster:\n  from: ");
     print_quoted(out, znodes);
-    fprintf(out, "\n# steps:\n#   - {at: 1s, kill: controller}\nexpect:\n  - {end: {controller: any}}\n");
+    fprintf(
+        out,
+        "\n# steps:\n#   - {at: 1s, kill: controller}\nexpect:\n  - {end: {controller: any}}\n");
 }

@@ -30,10 +30,10 @@ enum answer { NO, YES, UNKNOWN };
 
 struct entry {
     struct sim_judgement judgement;
-    bool open;         /* not decided yet */
-    bool after_seen;   /* the record of `after` has come, or there is none */
-    bool held;         /* a statement: has held at some moment */
-    uint32_t matches;  /* records that matched, for nth */
+    bool open;        /* not decided yet */
+    bool after_seen;  /* the record of `after` has come, or there is none */
+    bool held;        /* a statement: has held at some moment */
+    uint32_t matches; /* records that matched, for nth */
 };
 
 struct sim_expectations {
@@ -133,7 +133,8 @@ static enum answer compare(const struct sim_property *want, const struct have *h
         if (want->is_number && want->op != SIM_OP_EQ && want->op != SIM_OP_NE) {
             char *end;
             const int64_t number = strtoll(have->text, &end, 10);
-            return end != have->text && *end == '\0' && compare_numbers(want->op, number, want->number)
+            return end != have->text && *end == '\0' &&
+                           compare_numbers(want->op, number, want->number)
                        ? YES
                        : NO;
         }
@@ -213,7 +214,8 @@ static bool read_state(const struct sim_view *view, const char *topic, int32_t p
            sm_znode_decode_state((const char *)data, size, stat.version, li) == SM_ERR_OK;
 }
 
-static bool open_topic(const struct sim_view *view, const char *topic, struct sm_topic_reader *reader)
+static bool open_topic(const struct sim_view *view, const char *topic,
+                       struct sm_topic_reader *reader)
 {
     char path[SM_PATH_MAX];
     struct wire_zk_stat stat;
@@ -260,9 +262,9 @@ static struct have partition_has(const struct partition *p, const char *name)
     const struct have unknown = {.kind = HAVE_UNKNOWN}, nothing = {.kind = HAVE_NOTHING};
 #define IS(text) (strcmp(name, text) == 0)
     if (IS("state")) {
-        return p->controller == NULL
-                   ? unknown
-                   : text_of(sm_partition_state_name(kc_partition_state(p->controller, p->topic, p->number)));
+        return p->controller == NULL ? unknown
+                                     : text_of(sm_partition_state_name(
+                                           kc_partition_state(p->controller, p->topic, p->number)));
     }
     if (IS("reassigning")) {
         return p->controller == NULL
@@ -306,7 +308,8 @@ static struct have replica_has(const struct partition *p, int32_t broker, const 
     if (p->controller == NULL) {
         return (struct have){.kind = HAVE_UNKNOWN};
     }
-    return text_of(sm_replica_state_name(kc_replica_state(p->controller, p->topic, p->number, broker)));
+    return text_of(
+        sm_replica_state_name(kc_replica_state(p->controller, p->topic, p->number, broker)));
 }
 
 static void look_at_partition(struct partition *p, bool with_assignment)
@@ -320,7 +323,8 @@ static bool asks_assignment(const struct sim_expect *x)
 {
     for (uint32_t i = 0; i < x->property_count; i++) {
         const char *name = x->properties[i].name;
-        if (strcmp(name, "replicas") == 0 || strcmp(name, "adding") == 0 || strcmp(name, "removing") == 0) {
+        if (strcmp(name, "replicas") == 0 || strcmp(name, "adding") == 0 ||
+            strcmp(name, "removing") == 0) {
             return true;
         }
     }
@@ -383,7 +387,8 @@ static struct have topic_has(const struct sim_view *view, const char *topic, con
 static struct have json_field(const uint8_t *data, uint32_t size, const char *name, char *text,
                               size_t capacity)
 {
-    json_t *root = data == NULL ? NULL : json_loadb((const char *)data, size, JSON_DECODE_ANY, NULL);
+    json_t *root =
+        data == NULL ? NULL : json_loadb((const char *)data, size, JSON_DECODE_ANY, NULL);
     const json_t *value = json_object_get(root, name);
     struct have have = {.kind = HAVE_NOTHING};
     if (json_is_integer(value)) {
@@ -455,7 +460,8 @@ static struct have look(struct looker *l, const char *name)
     case SIM_SUBJECT_REPLICA:
         return replica_has(&l->partition, x->node, name);
     case SIM_SUBJECT_CONTROLLER:
-        return controller_has(l->view, x->node == -2 ? l->view->active(l->view->context) : x->node, name);
+        return controller_has(l->view, x->node == -2 ? l->view->active(l->view->context) : x->node,
+                              name);
     case SIM_SUBJECT_BROKER:
         return broker_has(l->view, x->node, name);
     case SIM_SUBJECT_TOPIC:
@@ -517,9 +523,12 @@ static bool exists(const struct looker *l)
 static enum answer single(const struct sim_expect *x, const struct sim_view *view, char *actual,
                           size_t capacity)
 {
-    struct looker l = {.x = x, .view = view,
-                       .partition = {.view = view, .controller = active_controller(view),
-                                     .topic = x->topic, .number = x->partition}};
+    struct looker l = {.x = x,
+                       .view = view,
+                       .partition = {.view = view,
+                                     .controller = active_controller(view),
+                                     .topic = x->topic,
+                                     .number = x->partition}};
     if (x->subject == SIM_SUBJECT_PARTITION || x->subject == SIM_SUBJECT_REPLICA) {
         look_at_partition(&l.partition, x->property_count == 0 || asks_assignment(x));
     }
@@ -590,7 +599,8 @@ static void count_replicas(struct tally *t, const struct sm_assignment *a)
         if (x->on >= 0 && broker != x->on) {
             continue;
         }
-        snprintf(what, sizeof(what), "%s-%d-%d", t->l->partition.topic, t->l->partition.number, broker);
+        snprintf(what, sizeof(what), "%s-%d-%d", t->l->partition.topic, t->l->partition.number,
+                 broker);
         for (uint32_t p = 0; p < x->property_count; p++) {
             const struct have have = replica_has(&t->l->partition, broker, x->properties[p].name);
             const enum answer answer = compare(&x->properties[p], &have);
@@ -660,8 +670,8 @@ static void count_all_topics(struct tally *t)
 static enum answer each(const struct sim_expect *x, const struct sim_view *view, char *actual,
                         size_t capacity)
 {
-    struct looker l = {.x = x, .view = view,
-                       .partition = {.view = view, .controller = active_controller(view)}};
+    struct looker l = {
+        .x = x, .view = view, .partition = {.view = view, .controller = active_controller(view)}};
     char first[TEXT] = "";
     struct tally t = {.l = &l, .actual = first, .capacity = sizeof(first)};
     if (x->topic != NULL) {
@@ -715,7 +725,8 @@ static enum answer evaluate(const struct sim_expect *x, const struct sim_view *v
 static void write_expected(const struct sim_expect *x, char *out, size_t capacity)
 {
     out[0] = '\0';
-    if (x->subject == SIM_SUBJECT_METRIC || (x->subject == SIM_SUBJECT_EACH && x->quantifier == SIM_COUNT)) {
+    if (x->subject == SIM_SUBJECT_METRIC ||
+        (x->subject == SIM_SUBJECT_EACH && x->quantifier == SIM_COUNT)) {
         append(out, capacity, "%s%" PRId64, op_texts[x->op], x->number);
         return;
     }
@@ -825,8 +836,8 @@ static void judge_moment(const struct sim_expect *x, struct entry *entry, int64_
                          uint64_t last, const struct sim_view *view, bool quiet_end)
 {
     char actual[TEXT];
-    const bool due = (x->modality == SIM_BY || x->modality == SIM_AT) &&
-                     (now_us >= x->time_us || quiet_end);
+    const bool due =
+        (x->modality == SIM_BY || x->modality == SIM_AT) && (now_us >= x->time_us || quiet_end);
     if (x->modality == SIM_END || ((x->modality == SIM_BY || x->modality == SIM_AT) && !due)) {
         return;
     }
@@ -880,8 +891,8 @@ int64_t sim_expect_next(const struct sim_expectations *e, int64_t now_us)
     for (uint32_t i = 0; i < e->scenario->expect_count; i++) {
         const struct sim_expect *x = &e->scenario->expect[i];
         const bool timed = x->modality == SIM_BY || x->modality == SIM_AT;
-        if (e->entries[i].open && timed && x->subject != SIM_SUBJECT_PATTERN && x->time_us >= now_us &&
-            x->time_us < next) {
+        if (e->entries[i].open && timed && x->subject != SIM_SUBJECT_PATTERN &&
+            x->time_us >= now_us && x->time_us < next) {
             next = x->time_us;
         }
     }
@@ -909,7 +920,8 @@ static void end_pattern(const struct sim_expect *x, struct entry *entry, int64_t
         undecided(entry, now_us, "the run was cut off before it");
         return;
     }
-    snprintf(entry->judgement.expected, TEXT, x->pattern.nth > 1 ? "such records" : "such a record");
+    snprintf(entry->judgement.expected, TEXT,
+             x->pattern.nth > 1 ? "such records" : "such a record");
     if (x->pattern.nth > 1) {
         snprintf(entry->judgement.actual, TEXT, "%u of %u came", entry->matches, x->pattern.nth);
     } else {

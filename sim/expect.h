@@ -47,8 +47,8 @@ enum sim_outcome { SIM_UNDECIDED, SIM_MET, SIM_FAILED };
 /* Judgement of one expectation. */
 struct sim_judgement {
     enum sim_outcome outcome;
-    int64_t t_us;    /* when it was decided */
-    uint64_t record; /* the record that decided it, 0 none: where `why` begins */
+    int64_t t_us;                    /* when it was decided */
+    uint64_t record;                 /* the record that decided it, 0 none: where `why` begins */
     char expected[240], actual[240]; /* one line each; for FAILED and UNDECIDED */
 };
 
@@ -69,9 +69,9 @@ void sim_expect_moment(struct sim_expectations *e, int64_t now_us, uint64_t last
 int64_t sim_expect_next(const struct sim_expectations *e, int64_t now_us);
 
 enum sim_ending {
-    SIM_ENDED_QUIET,       /* nothing was left to do */
-    SIM_ENDED_AT_UNTIL,    /* the time that the scenario names */
-    SIM_ENDED_AT_HORIZON,  /* not quiet within the horizon */
+    SIM_ENDED_QUIET,      /* nothing was left to do */
+    SIM_ENDED_AT_UNTIL,   /* the time that the scenario names */
+    SIM_ENDED_AT_HORIZON, /* not quiet within the horizon */
     SIM_ENDED_INTERRUPTED,
 };
 /* The run is over. A quiet end stands for all time to come: what `by` and `at` name later is judged

@@ -15,8 +15,11 @@ static const char *const acts[] = {"set", "create", "delete", NULL};
 static const char *const sides[] = {"after", "before", "applied-reply-lost", NULL};
 static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">=", NULL};
 
-#define ROW(s, n, f, ...) {.shape = SIM_SHAPE_##s, .name = n, .form = SIM_FORM_##f, __VA_ARGS__}
-#define V(verb) SIM_VERB_BIT(SIM_VERB_##verb)
+#define ROW(s, n, f, ...)                                                                          \
+    {                                                                                              \
+        .shape = SIM_SHAPE_##s, .name = n, .form = SIM_FORM_##f, __VA_ARGS__                       \
+    }
+#define V(verb)             SIM_VERB_BIT(SIM_VERB_##verb)
 #define VERB(id, n, f, ...) ROW(STEP, n, f, .verb = SIM_VERB_##id, __VA_ARGS__)
 
 const struct sim_key sim_keys[] = {
@@ -85,52 +88,70 @@ const struct sim_key sim_keys[] = {
                  V(DISCONNECT) | V(LOSE_QUORUM) | V(DELAY) | V(BLOCK)),
     VERB(KILL, "kill", TARGET, .text = "ends processes at once; their sessions expire later"),
     VERB(RESTART, "restart", TARGET, .text = "starts processes that are down"),
-    VERB(BOUNCE, "bounce", TARGET, .text = "replaces processes so fast that only the broker epoch shows it"),
-    VERB(SHUTDOWN, "shutdown", TARGET, .text = "controlled shutdown: asks the controller, then leaves"),
-    VERB(STOP, "stop", TARGET, .text = "clean stop: the session is closed, the controller not asked"),
+    VERB(BOUNCE, "bounce", TARGET,
+         .text = "replaces processes so fast that only the broker epoch shows it"),
+    VERB(SHUTDOWN, "shutdown", TARGET,
+         .text = "controlled shutdown: asks the controller, then leaves"),
+    VERB(STOP, "stop", TARGET,
+         .text = "clean stop: the session is closed, the controller not asked"),
     VERB(PAUSE, "pause", TARGET, .text = "processes stand still, as in a long garbage collection"),
     VERB(RESUME, "resume", TARGET, .text = "paused processes go on"),
-    VERB(PARTITION, "partition", GROUPS, .text = "no message passes between these groups (zookeeper may be in one)"),
-    VERB(DEGRADE, "degrade", OBJECT, .of = SIM_SHAPE_CHANNEL, .text = "messages take longer, or get lost"),
+    VERB(PARTITION, "partition", GROUPS,
+         .text = "no message passes between these groups (zookeeper may be in one)"),
+    VERB(DEGRADE, "degrade", OBJECT, .of = SIM_SHAPE_CHANNEL,
+         .text = "messages take longer, or get lost"),
     VERB(HOLD, "hold", OBJECT, .of = SIM_SHAPE_CHANNEL, .text = "messages wait until released"),
     VERB(RELEASE, "release", TARGET, .text = "what the step of this label holds goes on"),
-    VERB(DROP, "drop", OBJECT, .of = SIM_SHAPE_CHANNEL, .text = "messages are lost, their connection breaks"),
+    VERB(DROP, "drop", OBJECT, .of = SIM_SHAPE_CHANNEL,
+         .text = "messages are lost, their connection breaks"),
     VERB(ANSWER, "answer", TARGET, .text = "scripted brokers answer as told"),
     VERB(FAIL_LOG_DIR, "fail-log-dir", TARGET, .text = "a log directory of these brokers fails"),
     VERB(EXPIRE, "expire", TARGET, .text = "ZooKeeper expires the sessions of these nodes"),
-    VERB(DISCONNECT, "disconnect", TARGET, .text = "the connections of these nodes to ZooKeeper break"),
+    VERB(DISCONNECT, "disconnect", TARGET,
+         .text = "the connections of these nodes to ZooKeeper break"),
     VERB(LOSE_QUORUM, "lose-quorum", TRUE, .text = "ZooKeeper answers nobody"),
     VERB(DELAY, "delay", TARGET, .text = "ZooKeeper's replies to these nodes take longer"),
-    VERB(FAIL, "fail", TARGET, .text = "the next ZooKeeper request of these nodes: outcome unknown"),
+    VERB(FAIL, "fail", TARGET,
+         .text = "the next ZooKeeper request of these nodes: outcome unknown"),
     VERB(BLOCK, "block", TARGET, .text = "the controller event threads of these nodes stand still"),
     VERB(UNBLOCK, "unblock", TARGET, .text = "they go on"),
     VERB(CREATE_TOPIC, "create-topic", TEXT, .text = "as kafka-topics.sh --create"),
     VERB(ADD_PARTITIONS, "add-partitions", TEXT, .text = "as kafka-topics.sh --alter --partitions"),
-    VERB(DELETE_TOPIC, "delete-topic", NAMES, .text = "as kafka-topics.sh --delete, in one transaction"),
+    VERB(DELETE_TOPIC, "delete-topic", NAMES,
+         .text = "as kafka-topics.sh --delete, in one transaction"),
     VERB(ALTER_CONFIG, "alter-config", TEXT, .text = "as kafka-configs.sh --alter on a topic"),
-    VERB(ELECT_LEADERS, "elect-leaders", KAFKA_JSON, .text = "as kafka-leader-election.sh, with its JSON"),
-    VERB(REASSIGN, "reassign", KAFKA_JSON, .text = "as kafka-reassign-partitions.sh --execute, with its JSON"),
-    VERB(CANCEL_REASSIGNMENT, "cancel-reassignment", NAMES, .text = "as kafka-reassign-partitions.sh --cancel"),
+    VERB(ELECT_LEADERS, "elect-leaders", KAFKA_JSON,
+         .text = "as kafka-leader-election.sh, with its JSON"),
+    VERB(REASSIGN, "reassign", KAFKA_JSON,
+         .text = "as kafka-reassign-partitions.sh --execute, with its JSON"),
+    VERB(CANCEL_REASSIGNMENT, "cancel-reassignment", NAMES,
+         .text = "as kafka-reassign-partitions.sh --cancel"),
     VERB(MOVE_CONTROLLER, "move-controller", TRUE, .text = "deletes /controller"),
     VERB(SET_ISR, "set-isr", ISRS, .text = "what leaders do: write another ISR, then tell of it"),
     VERB(ZNODE, "znode", TEXT, .text = "somebody outside writes this znode"),
     VERB(NONE, "clock-skew", LATER, .text = "a clock that goes wrong"),
     VERB(NONE, "savepoint", LATER, .text = "of a stream job"),
     VERB(NONE, "cancel", LATER, .text = "of a stream job"),
-    ROW(STEP, "oneway", BOOL, .verbs = V(PARTITION), .text = "only from the first group to the others"),
+    ROW(STEP, "oneway", BOOL, .verbs = V(PARTITION),
+        .text = "only from the first group to the others"),
     ROW(STEP, "latency", TIME, .verbs = V(DEGRADE) | V(DELAY) | V(ANSWER), .text = "added to each"),
-    ROW(STEP, "jitter", TIME, .verbs = V(DEGRADE), .text = "up to this much more, drawn by the seed"),
+    ROW(STEP, "jitter", TIME, .verbs = V(DEGRADE),
+        .text = "up to this much more, drawn by the seed"),
     ROW(STEP, "loss", PERCENT, .verbs = V(DEGRADE), .text = "how many are lost: 10%"),
-    ROW(STEP, "api", TEXT, .verbs = V(ANSWER), .text = "requests of this API only: LeaderAndIsr, …"),
-    ROW(STEP, "error", TEXT, .verbs = V(ANSWER), .text = "of the whole answer: STALE_BROKER_EPOCH, …"),
-    ROW(STEP, "partition-error", TEXT, .verbs = V(ANSWER), .text = "of partitions: KAFKA_STORAGE_ERROR, …"),
+    ROW(STEP, "api", TEXT, .verbs = V(ANSWER),
+        .text = "requests of this API only: LeaderAndIsr, …"),
+    ROW(STEP, "error", TEXT, .verbs = V(ANSWER),
+        .text = "of the whole answer: STALE_BROKER_EPOCH, …"),
+    ROW(STEP, "partition-error", TEXT, .verbs = V(ANSWER),
+        .text = "of partitions: KAFKA_STORAGE_ERROR, …"),
     ROW(STEP, "outcome", ENUM, .words = outcomes, .verbs = V(ANSWER),
         .text = "normal: without error again; drop: the connection breaks; hang: no answer"),
     ROW(STEP, "count", INT, .verbs = V(ANSWER), .text = "so many answers only"),
     ROW(STEP, "partitions", PARTITIONS,
         .verbs = V(ANSWER) | V(FAIL_LOG_DIR) | V(CREATE_TOPIC) | V(ADD_PARTITIONS),
         .text = "a count, or which partitions"),
-    ROW(STEP, "replication-factor", INT, .verbs = V(CREATE_TOPIC), .text = "with a count of partitions"),
+    ROW(STEP, "replication-factor", INT, .verbs = V(CREATE_TOPIC),
+        .text = "with a count of partitions"),
     ROW(STEP, "assignment", ASSIGNMENT, .verbs = V(CREATE_TOPIC) | V(ADD_PARTITIONS),
         .text = "replicas of each (new) partition"),
     ROW(STEP, "config", CONFIG, .verbs = V(CREATE_TOPIC), .text = "topic configuration"),
@@ -140,23 +161,29 @@ const struct sim_key sim_keys[] = {
         .text = "preferred (the default) or unclean"),
     ROW(STEP, "via", ENUM, .words = ways, .verbs = V(ELECT_LEADERS) | V(REASSIGN),
         .text = "by writing the znode, or by request to the controller"),
-    ROW(STEP, "stale-epoch", BOOL, .verbs = V(SHUTDOWN), .text = "asks with the epoch of an earlier life"),
+    ROW(STEP, "stale-epoch", BOOL, .verbs = V(SHUTDOWN),
+        .text = "asks with the epoch of an earlier life"),
     ROW(STEP, "request-only", BOOL, .verbs = V(SHUTDOWN), .text = "asks, and does not leave"),
-    ROW(STEP, "applied", BOOL, .verbs = V(FAIL), .text = "ZooKeeper applies it, only the reply is lost"),
-    ROW(STEP, "notify", BOOL, .verbs = V(SET_ISR), .text = "an /isr_change_notification follows; true"),
-    ROW(STEP, "do", ENUM, .words = acts, .verbs = V(ZNODE), .text = "set (the default), create or delete"),
+    ROW(STEP, "applied", BOOL, .verbs = V(FAIL),
+        .text = "ZooKeeper applies it, only the reply is lost"),
+    ROW(STEP, "notify", BOOL, .verbs = V(SET_ISR),
+        .text = "an /isr_change_notification follows; true"),
+    ROW(STEP, "do", ENUM, .words = acts, .verbs = V(ZNODE),
+        .text = "set (the default), create or delete"),
     ROW(STEP, "data", TEXT, .verbs = V(ZNODE), .text = "the data to write"),
     ROW(STEP, "version", INT, .verbs = V(ZNODE), .text = "the data version expected"),
 
     ROW(CHANNEL, "from", TARGET, .text = "who sends; anybody"),
     ROW(CHANNEL, "to", TARGET, .text = "who receives; anybody"),
-    ROW(CHANNEL, "api", TEXT, .text = "only this API: LeaderAndIsr, UpdateMetadata, StopReplica, …"),
+    ROW(CHANNEL, "api", TEXT,
+        .text = "only this API: LeaderAndIsr, UpdateMetadata, StopReplica, …"),
     ROW(CHANNEL, "nth", INT, .text = "only the n-th message from now on"),
 
     ROW(PATTERN, "event", TEXT, .text = "kind of the record: see kcsim explain events"),
     ROW(PATTERN, "nth", INT, .text = "the n-th that matches; 1"),
     ROW(PATTERN, "side", ENUM, .words = sides,
-        .text = "act after it (default), before it takes effect, or (zreq) apply it and lose the reply"),
+        .text = "act after it (default), before it takes effect, or (zreq) apply it and lose the "
+                "reply"),
 
     ROW(RANDOM, "faults", OBJECT, .of = SIM_SHAPE_FAULTS, .text = "how many of each"),
     ROW(RANDOM, "from", TIME, .text = "not before; 0s"),
@@ -169,7 +196,8 @@ const struct sim_key sim_keys[] = {
     ROW(FAULTS, "drop", INT, .text = "messages lost"),
 
     ROW(EXPECT, "always", OBJECT, .of = SIM_SHAPE_STATEMENT, .text = "true at every moment"),
-    ROW(EXPECT, "never", OBJECT, .of = SIM_SHAPE_STATEMENT, .text = "no such record, or never true"),
+    ROW(EXPECT, "never", OBJECT, .of = SIM_SHAPE_STATEMENT,
+        .text = "no such record, or never true"),
     ROW(EXPECT, "sometimes", OBJECT, .of = SIM_SHAPE_STATEMENT, .text = "at least once"),
     ROW(EXPECT, "by", TIME, .text = "true at this time at the latest, and still at it"),
     ROW(EXPECT, "at", TIME, .text = "true at this time"),
@@ -191,7 +219,8 @@ const struct sim_key sim_keys[] = {
     ROW(STATEMENT, "value", INT, .text = "with metric and count"),
     ROW(STATEMENT, "output of", LATER, .text = "output of a stream job"),
 
-    ROW(IS_PARTITION, "state", VALUE, .text = "OnlinePartition, OfflinePartition, NewPartition, NonExistentPartition"),
+    ROW(IS_PARTITION, "state", VALUE,
+        .text = "OnlinePartition, OfflinePartition, NewPartition, NonExistentPartition"),
     ROW(IS_PARTITION, "leader", VALUE, .text = "broker id, or none"),
     ROW(IS_PARTITION, "isr", VALUE, .text = "in-sync replicas, in order"),
     ROW(IS_PARTITION, "epoch", VALUE, .text = "leader epoch"),
@@ -202,7 +231,8 @@ const struct sim_key sim_keys[] = {
     ROW(IS_PARTITION, "removing", VALUE, .text = "replicas that a reassignment removes"),
     ROW(IS_PARTITION, "reassigning", VALUE, .text = "true while the controller reassigns it"),
 
-    ROW(IS_REPLICA, "state", VALUE, .text = "OnlineReplica, OfflineReplica, ReplicaDeletionIneligible, …"),
+    ROW(IS_REPLICA, "state", VALUE,
+        .text = "OnlineReplica, OfflineReplica, ReplicaDeletionIneligible, …"),
     ROW(IS_REPLICA, "in-sync", VALUE, .text = "true where it is in the ISR"),
 
     ROW(IS_CONTROLLER, "epoch", VALUE, .text = "controller epoch"),
@@ -213,9 +243,11 @@ const struct sim_key sim_keys[] = {
     ROW(IS_BROKER, "live", VALUE, .text = "true where the active controller thinks so"),
 
     ROW(IS_TOPIC, "partitions", VALUE, .text = "how many the topic znode has"),
-    ROW(IS_TOPIC, "deletion", VALUE, .text = "none, queued, started or ineligible (in the controller)"),
+    ROW(IS_TOPIC, "deletion", VALUE,
+        .text = "none, queued, started or ineligible (in the controller)"),
 
-    ROW(IS_ZNODE, "data", JSON_VALUE, .text = "the whole as text (* and ? are wild), or fields of its JSON"),
+    ROW(IS_ZNODE, "data", JSON_VALUE,
+        .text = "the whole as text (* and ? are wild), or fields of its JSON"),
     ROW(IS_ZNODE, "version", VALUE, .text = "data version"),
     ROW(IS_ZNODE, "ephemeral", VALUE, .text = "true where a session owns it"),
     ROW(IS_ZNODE, "children", VALUE, .text = "how many"),
@@ -262,10 +294,9 @@ const char *sim_shape_text(enum sim_shape shape)
 
 const char *sim_verb_name(enum sim_verb verb)
 {
-    static const char *const names[] = {
-        [SIM_VERB_NONE] = "none",
+    static const char *const names[] = {[SIM_VERB_NONE] = "none",
 #define X(name, text, what) [SIM_VERB_##name] = text,
-        SIM_VERB_MAP(X)
+                                        SIM_VERB_MAP(X)
 #undef X
     };
     return verb < SIM_VERB_END ? names[verb] : "none";
@@ -273,10 +304,9 @@ const char *sim_verb_name(enum sim_verb verb)
 
 const char *sim_verb_text(enum sim_verb verb)
 {
-    static const char *const texts[] = {
-        [SIM_VERB_NONE] = "does nothing",
+    static const char *const texts[] = {[SIM_VERB_NONE] = "does nothing",
 #define X(name, text, what) [SIM_VERB_##name] = what,
-        SIM_VERB_MAP(X)
+                                        SIM_VERB_MAP(X)
 #undef X
     };
     return verb < SIM_VERB_END ? texts[verb] : "does nothing";

@@ -30,31 +30,31 @@
     X(FAULTS, "faults", "how many faults of each kind")                                            \
     X(EXPECT, "expectation", "an expectation")                                                     \
     X(STATEMENT, "statement", "a statement about a state")                                         \
-    X(IS_PARTITION, "is-partition", "what is said of a partition")                                         \
-    X(IS_REPLICA, "is-replica", "what is said of a replica")                                               \
-    X(IS_CONTROLLER, "is-controller", "what is said of a controller")                                      \
-    X(IS_BROKER, "is-broker", "what is said of a broker")                                                  \
-    X(IS_TOPIC, "is-topic", "what is said of a topic")                                                     \
-    X(IS_ZNODE, "is-znode", "what is said of a znode")                                                     \
+    X(IS_PARTITION, "is-partition", "what is said of a partition")                                 \
+    X(IS_REPLICA, "is-replica", "what is said of a replica")                                       \
+    X(IS_CONTROLLER, "is-controller", "what is said of a controller")                              \
+    X(IS_BROKER, "is-broker", "what is said of a broker")                                          \
+    X(IS_TOPIC, "is-topic", "what is said of a topic")                                             \
+    X(IS_ZNODE, "is-znode", "what is said of a znode")                                             \
     X(LESSON, "lesson", "a stop of a lesson")
 
 enum sim_shape {
 #define X(name, text, what) SIM_SHAPE_##name,
     SIM_SHAPE_MAP(X)
 #undef X
-    SIM_SHAPE_END
+        SIM_SHAPE_END
 };
 
 enum sim_form {
     SIM_FORM_TEXT,
-    SIM_FORM_LATER,      /* refused: not modelled yet */
+    SIM_FORM_LATER, /* refused: not modelled yet */
     SIM_FORM_INT,
     SIM_FORM_BOOL,
-    SIM_FORM_TRUE,       /* true only */
-    SIM_FORM_TIME,       /* 500ms, 6s, 1m30s */
-    SIM_FORM_UNTIL,      /* a time, or quiet */
+    SIM_FORM_TRUE,  /* true only */
+    SIM_FORM_TIME,  /* 500ms, 6s, 1m30s */
+    SIM_FORM_UNTIL, /* a time, or quiet */
     SIM_FORM_PERCENT,
-    SIM_FORM_AFTER,      /* LABEL, or LABEL +T */
+    SIM_FORM_AFTER, /* LABEL, or LABEL +T */
     SIM_FORM_TARGET,
     SIM_FORM_GROUPS,     /* list of targets */
     SIM_FORM_IDS,        /* list of ids */
@@ -68,7 +68,8 @@ enum sim_form {
     SIM_FORM_GIVENS,
     SIM_FORM_PARTITIONS, /* a count, or a list of T-P */
     SIM_FORM_ISRS,       /* {T-P: ids} */
-    SIM_FORM_KAFKA_JSON, /* Kafka's JSON, inline or a file name; for elections also T-P, a list, all */
+    SIM_FORM_KAFKA_JSON, /* Kafka's JSON, inline or a file name; for elections also T-P, a list, all
+                          */
     SIM_FORM_NAMES,      /* a text or a list of them */
     SIM_FORM_ENUM,       /* one of `words` */
     SIM_FORM_OBJECT,     /* mapping of `shape` */
@@ -84,10 +85,10 @@ struct sim_key {
     enum sim_shape shape;
     const char *name;
     enum sim_form form;
-    enum sim_shape of;         /* OBJECT, LIST */
-    const char *const *words;  /* ENUM: NULL at the end */
-    enum sim_verb verb;        /* STEP: the key is this verb */
-    uint64_t verbs;            /* STEP: an argument of these verbs; 0: of every step */
+    enum sim_shape of;        /* OBJECT, LIST */
+    const char *const *words; /* ENUM: NULL at the end */
+    enum sim_verb verb;       /* STEP: the key is this verb */
+    uint64_t verbs;           /* STEP: an argument of these verbs; 0: of every step */
     const char *text;
 };
 

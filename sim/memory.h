@@ -1,6 +1,6 @@
 /*
- * Memory that is freed all at once: pieces are taken from blocks, never given back singly, and do not
- * move. What a parser builds lives in it.
+ * Memory that is freed all at once: pieces are taken from blocks, never given back singly, and do
+ * not move. What a parser builds lives in it.
  */
 #ifndef SIM_MEMORY_H
 #define SIM_MEMORY_H
@@ -23,7 +23,8 @@ char *sim_memory_format(struct sim_memory *memory, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Returns the place of an array of `count` items of `size` bytes each that has room for one more:
-   `items` itself or a larger copy. Every append to the array must go through it, from count 0 on. */
+   `items` itself or a larger copy. Every append to the array must go through it, from count 0 on.
+ */
 void *sim_memory_grow(struct sim_memory *memory, void *items, size_t size, size_t count);
 
 void sim_memory_free(struct sim_memory *memory);

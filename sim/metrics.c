@@ -25,7 +25,7 @@ const char *const sim_metric_names[] = {
 #define X(name, field) name,
     METRIC_MAP(X)
 #undef X
-    NULL,
+        NULL,
 };
 
 int64_t sim_metric(const struct kc_metrics *metrics, const char *name)

@@ -108,7 +108,8 @@ const char *sim_event_field(enum sim_kind kind, const char *name)
             return derived[i];
         }
     }
-    const enum sim_field field = sim_field_named(strcmp(name, "zk-version") == 0 ? "zkversion" : name);
+    const enum sim_field field =
+        sim_field_named(strcmp(name, "zk-version") == 0 ? "zkversion" : name);
     if (field == SIM_F_NONE) {
         return NULL;
     }
@@ -167,8 +168,7 @@ static bool meets(const struct sim_condition *c, const struct sim_value *value)
         if (!c->is_number && strcmp(c->text, "none") == 0) {
             return compare_numbers(c->op, value->number, -1);
         }
-        return c->is_number ? compare_numbers(c->op, value->number, c->number)
-                            : c->op == SIM_OP_NE;
+        return c->is_number ? compare_numbers(c->op, value->number, c->number) : c->op == SIM_OP_NE;
     case SIM_V_TEXT:
         if (c->is_number && lane_number(value->text, &number)) {
             return compare_numbers(c->op, number, c->number);
@@ -235,7 +235,8 @@ static bool entry_meets(const struct sim_pattern *p, const struct sim_value *ent
             continue;
         }
         if (field == SIM_F_NEW || field == SIM_F_DELETE) {
-            value = (struct sim_value){.type = SIM_V_INT, .number = has_member(entry, field, broker)};
+            value =
+                (struct sim_value){.type = SIM_V_INT, .number = has_member(entry, field, broker)};
         } else if (!sim_object_get(entry, field, &value)) {
             return false;
         }
@@ -316,8 +317,8 @@ static bool field_meets(const struct sim_condition *c, const struct sim_record *
     return meets(c, &value);
 }
 
-/* Answers are sent and received too. A pattern means them only where it asks for what only an answer
-   has: "LeaderAndIsr to broker 1" is a request. */
+/* Answers are sent and received too. A pattern means them only where it asks for what only an
+   answer has: "LeaderAndIsr to broker 1" is a request. */
 static bool is_unmeant_answer(const struct sim_pattern *p, const struct sim_record *record)
 {
     struct sim_value value;
@@ -337,7 +338,8 @@ bool sim_pattern_match(const struct sim_pattern *pattern, const struct sim_trace
                        const struct sim_record *record)
 {
     bool asks_body = false;
-    if (strcmp(sim_kind_name(record->kind), pattern->kind) != 0 || is_unmeant_answer(pattern, record)) {
+    if (strcmp(sim_kind_name(record->kind), pattern->kind) != 0 ||
+        is_unmeant_answer(pattern, record)) {
         return false;
     }
     for (uint32_t i = 0; i < pattern->condition_count; i++) {

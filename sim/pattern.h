@@ -2,9 +2,10 @@
  * Patterns against trace records: what `when`, `never: {event: …}` and their like mean.
  *
  * A pattern names a kind and conditions on fields. Fields are the trace's own, and a few that are
- * derived: `broker` (whom the record is about, sim_record_broker), `node` and `at` (its lane). For a
- * request (`send`, `recv`) the fields of a partition (partition, leader, isr, epoch, …) are looked
- * up in the batch that it belongs to: they must all hold of one partition that its receiver gets.
+ * derived: `broker` (whom the record is about, sim_record_broker), `node` and `at` (its lane). For
+ * a request (`send`, `recv`) the fields of a partition (partition, leader, isr, epoch, …) are
+ * looked up in the batch that it belongs to: they must all hold of one partition that its receiver
+ * gets.
  */
 #ifndef SIM_PATTERN_H
 #define SIM_PATTERN_H
@@ -14,8 +15,9 @@
 #include "sim/scenario.h"
 #include "sim/trace.h"
 
-/* Returns whether the record is of the kind and meets every condition; nth and side are the caller's
-   business. `trace` is where the record's batch is looked up (NULL: partitions are never met). */
+/* Returns whether the record is of the kind and meets every condition; nth and side are the
+   caller's business. `trace` is where the record's batch is looked up (NULL: partitions are never
+   met). */
 bool sim_pattern_match(const struct sim_pattern *pattern, const struct sim_trace *trace,
                        const struct sim_record *record);
 

@@ -291,9 +291,9 @@ const struct sim_property_row sim_broker_properties[] = {
     MODELLED(X)
 #undef X
 #define X(name) {name, SIM_P_IGNORED, 0, 0, 0},
-    REAL(X)
+        REAL(X)
 #undef X
-    {NULL, SIM_P_IGNORED, 0, 0, 0},
+            {NULL, SIM_P_IGNORED, 0, 0, 0},
 };
 
 const struct sim_property_row sim_topic_properties[] = {
@@ -301,9 +301,9 @@ const struct sim_property_row sim_topic_properties[] = {
     TOPIC_MODELLED(X)
 #undef X
 #define X(name) {name, SIM_P_IGNORED, 0, 0, 0},
-    TOPIC_REAL(X)
+        TOPIC_REAL(X)
 #undef X
-    {NULL, SIM_P_IGNORED, 0, 0, 0},
+            {NULL, SIM_P_IGNORED, 0, 0, 0},
 };
 
 #define NAME_OF(name, ...) name,

@@ -119,7 +119,8 @@ void sim_topic_replicas(const struct sim_scenario *s, const struct sim_topic *to
     if (topic->assignment != NULL) {
         *replicas = topic->assignment[partition];
     } else {
-        sim_assign_replicas(ids, broker_ids(s, ids), partition, topic->replication_factor, replicas);
+        sim_assign_replicas(ids, broker_ids(s, ids), partition, topic->replication_factor,
+                            replicas);
     }
 }
 
@@ -182,7 +183,8 @@ char *sim_read_file(struct sim_reader *r, const char *path, struct sim_place pla
     const char *slash = strrchr(r->s->file, '/');
     *name = path[0] == '/' || slash == NULL
                 ? sim_memory_format(r->memory, "%s", path)
-                : sim_memory_format(r->memory, "%.*s%s", (int)(slash + 1 - r->s->file), r->s->file, path);
+                : sim_memory_format(r->memory, "%.*s%s", (int)(slash + 1 - r->s->file), r->s->file,
+                                    path);
     char *bytes = load_bytes(*name, limit, place, size, r->d);
     char *text = bytes == NULL ? NULL : sim_memory_copy(r->memory, bytes, *size);
     free(bytes);
@@ -252,7 +254,8 @@ static bool read_behaviour(struct sim_reader *r, const struct sim_yaml *node,
     *out = (enum sim_behaviour)index;
     if (*out == SIM_BEHAVIOUR_FULL) {
         sim_error(r->d, node->place, "behaviour 'full' (brokers with logs) is not modelled yet");
-        sim_note(r->d, "brokers are scripted: they answer without error and do nothing by themselves");
+        sim_note(r->d,
+                 "brokers are scripted: they answer without error and do nothing by themselves");
         sim_note(r->d, "see: kcsim fidelity");
         return false;
     }
@@ -284,13 +287,15 @@ static void read_node_keys(struct sim_reader *r, const struct sim_yaml *node, st
     if (out == NULL) {
         return;
     }
-    if ((value = sim_yaml_get(node, "role")) != NULL && sim_read_word(r, value, "role", roles, &role)) {
+    if ((value = sim_yaml_get(node, "role")) != NULL &&
+        sim_read_word(r, value, "role", roles, &role)) {
         out->role = (enum sim_node_role)role;
     }
     if ((value = sim_yaml_get(node, "rack")) != NULL) {
         sim_read_text(r, value, "rack", &out->rack);
         if (strlen(out->rack) >= SM_RACK_MAX) {
-            sim_error(r->d, value->place, "a rack has at most %d bytes (SM_RACK_MAX)", SM_RACK_MAX - 1);
+            sim_error(r->d, value->place, "a rack has at most %d bytes (SM_RACK_MAX)",
+                      SM_RACK_MAX - 1);
         }
     }
     if ((value = sim_yaml_get(node, "down")) != NULL) {
@@ -510,7 +515,8 @@ static bool parse_name_pattern(struct sim_reader *r, const struct sim_yaml *key,
     errno = 0;
     p->first = strtoll(open + 1, &end, 10);
     if (end == open + 1 || strncmp(end, "..", 2) != 0) {
-        sim_error(r->d, key->place, "'%s' is no pattern of names; write \"t-{1..1000}\"", key->text);
+        sim_error(r->d, key->place, "'%s' is no pattern of names; write \"t-{1..1000}\"",
+                  key->text);
         return false;
     }
     const char *second = end + 2;
@@ -520,7 +526,8 @@ static bool parse_name_pattern(struct sim_reader *r, const struct sim_yaml *key,
     p->is_pattern = true;
     if (end == second || *end != '}' || errno != 0 || p->first < 0 || p->last < p->first ||
         p->last - p->first >= SIM_PARTITIONS_MAX) {
-        sim_error(r->d, key->place, "'%s' is no pattern of names; write \"t-{1..1000}\"", key->text);
+        sim_error(r->d, key->place, "'%s' is no pattern of names; write \"t-{1..1000}\"",
+                  key->text);
         return false;
     }
     return true;
@@ -561,17 +568,20 @@ static bool read_topic_keys(struct sim_reader *r, const struct sim_yaml *key,
                       "a topic has either an assignment, or partitions and a replication-factor");
             return false;
         }
-        return sim_read_assignment(r, assignment, 0, &out->assignment, &out->partition_count) && good;
+        return sim_read_assignment(r, assignment, 0, &out->assignment, &out->partition_count) &&
+               good;
     }
     out->partition_count = r->s->settings.num_partitions;
     out->replication_factor = r->s->settings.default_replication_factor;
     if (partitions != NULL) {
         good = sim_read_int32(r, partitions, "partitions", 1, SIM_PARTITIONS_MAX,
-                              &out->partition_count) && good;
+                              &out->partition_count) &&
+               good;
     }
     if (factor != NULL) {
         good = sim_read_int32(r, factor, "replication-factor", 1, SM_REPLICAS_MAX,
-                              &out->replication_factor) && good;
+                              &out->replication_factor) &&
+               good;
     }
     if (good && out->replication_factor > brokers) {
         return sim_error(r->d, (factor != NULL ? factor : key)->place,
@@ -581,7 +591,8 @@ static bool read_topic_keys(struct sim_reader *r, const struct sim_yaml *key,
     return good;
 }
 
-static void read_topic(struct sim_reader *r, const struct sim_yaml *key, const struct sim_yaml *node)
+static void read_topic(struct sim_reader *r, const struct sim_yaml *key,
+                       const struct sim_yaml *node)
 {
     struct name_pattern p;
     struct sim_topic model = {0};
@@ -610,7 +621,8 @@ static void read_topic(struct sim_reader *r, const struct sim_yaml *key, const s
         return;
     }
     for (int64_t i = p.first; i <= p.last; i++) {
-        char *name = sim_memory_format(r->memory, "%.*s%" PRId64 "%s", p.head_size, p.head, i, p.tail);
+        char *name =
+            sim_memory_format(r->memory, "%.*s%" PRId64 "%s", p.head_size, p.head, i, p.tail);
         if (!sm_topic_name_is_legal(name, strlen(name))) {
             add_topic(r, &model, name, key->place); /* tells, once */
             return;
@@ -621,7 +633,8 @@ static void read_topic(struct sim_reader *r, const struct sim_yaml *key, const s
 
 static int compare_known(const void *a, const void *b)
 {
-    return strcmp(((const struct sim_known_topic *)a)->name, ((const struct sim_known_topic *)b)->name);
+    return strcmp(((const struct sim_known_topic *)a)->name,
+                  ((const struct sim_known_topic *)b)->name);
 }
 
 static void check_topics_once(struct sim_reader *r)
@@ -650,7 +663,8 @@ static void read_topics(struct sim_reader *r, const struct sim_yaml *node)
         return;
     }
     if (node->kind != SIM_YAML_MAP) {
-        sim_error(r->d, node->place, "topics is a mapping: {orders: {partitions: 6, replication-factor: 3}}");
+        sim_error(r->d, node->place,
+                  "topics is a mapping: {orders: {partitions: 6, replication-factor: 3}}");
         return;
     }
     for (uint32_t i = 0; i < node->count; i++) {
@@ -849,7 +863,8 @@ static void read_head(struct sim_reader *r, const struct sim_yaml *root)
     };
     for (unsigned i = 0; i < 3; i++) {
         if ((value = sim_yaml_get(root, texts[i].key)) != NULL) {
-            sim_read_text(r, value, texts[i].key, (char **)(void *)((char *)r->s + texts[i].offset));
+            sim_read_text(r, value, texts[i].key,
+                          (char **)(void *)((char *)r->s + texts[i].offset));
         }
     }
     if (r->s->title == NULL) {
@@ -857,7 +872,8 @@ static void read_head(struct sim_reader *r, const struct sim_yaml *root)
     }
     read_version(r, root);
     read_defects(r, sim_yaml_get(root, "defects"));
-    if ((value = sim_yaml_get(root, "seed")) != NULL && sim_read_int(r, value, "seed", 0, INT64_MAX, &seed)) {
+    if ((value = sim_yaml_get(root, "seed")) != NULL &&
+        sim_read_int(r, value, "seed", 0, INT64_MAX, &seed)) {
         r->s->seed = (uint64_t)seed;
     }
     read_until(r, sim_yaml_get(root, "until"));

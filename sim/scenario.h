@@ -4,10 +4,10 @@
  *     file.yaml ──► sim_yaml (tree with marks) ──► sim_scenario_load ──► struct sim_scenario
  *                                                        └──► struct sim_diagnostics (errors)
  *
- * A struct sim_scenario that sim_scenario_load returns is right: every name in it exists, every time
- * is in range, every label is resolved to the index of its step, every topic has its assignment
- * rule. Whoever executes it asserts and never reports. Only what a moment decides is left open: the
- * roles ("leader of orders-0") are resolved when the step fires.
+ * A struct sim_scenario that sim_scenario_load returns is right: every name in it exists, every
+ * time is in range, every label is resolved to the index of its step, every topic has its
+ * assignment rule. Whoever executes it asserts and never reports. Only what a moment decides is
+ * left open: the roles ("leader of orders-0") are resolved when the step fires.
  *
  * Memory: arrays and strings belong to the scenario, and one call frees them all. They live until
  * then and do not move. Thread: none. Times are µs of virtual time.
@@ -41,9 +41,9 @@ struct sim_place {
 /* ---- settings: Kafka's properties that are modelled, resolved, with Kafka's defaults ---- */
 
 struct sim_settings {
-    int64_t session_timeout_us;           /* zookeeper.session.timeout.ms */
-    int64_t connection_timeout_us;        /* zookeeper.connection.timeout.ms; 0: the session timeout */
-    int64_t leader_imbalance_check_us;    /* leader.imbalance.check.interval.seconds */
+    int64_t session_timeout_us;        /* zookeeper.session.timeout.ms */
+    int64_t connection_timeout_us;     /* zookeeper.connection.timeout.ms; 0: the session timeout */
+    int64_t leader_imbalance_check_us; /* leader.imbalance.check.interval.seconds */
     int64_t controlled_shutdown_retry_us; /* controlled.shutdown.retry.backoff.ms */
     int64_t socket_timeout_us;            /* controller.socket.timeout.ms */
     int64_t replica_lag_us;               /* replica.lag.time.max.ms */
@@ -105,10 +105,10 @@ struct sim_given {
     uint32_t topic; /* index into sim_scenario.topics, or UINT32_MAX: a topic of the dump */
     char *topic_name;
     int32_t partition;
-    int32_t leader;       /* SM_NO_LEADER for none */
+    int32_t leader; /* SM_NO_LEADER for none */
     struct sm_list isr;
-    int32_t leader_epoch; /* 0 where absent */
-    int32_t zk_version;   /* 0 where absent */
+    int32_t leader_epoch;     /* 0 where absent */
+    int32_t zk_version;       /* 0 where absent */
     int32_t controller_epoch; /* 1 where absent; /controller_epoch is made at least the largest */
     struct sim_place place;
 };
@@ -118,7 +118,8 @@ struct sim_given {
 enum sim_side {
     SIM_SIDE_AFTER,              /* the step acts right behind the record (default) */
     SIM_SIDE_BEFORE,             /* the step acts before what the record tells takes effect */
-    SIM_SIDE_APPLIED_REPLY_LOST, /* zreq only: ZooKeeper applies it, the asker's connection breaks */
+    SIM_SIDE_APPLIED_REPLY_LOST, /* zreq only: ZooKeeper applies it, the asker's connection breaks
+                                  */
 };
 
 enum sim_op { SIM_OP_EQ, SIM_OP_NE, SIM_OP_LT, SIM_OP_LE, SIM_OP_GT, SIM_OP_GE };
@@ -129,10 +130,10 @@ struct sim_condition {
                           broker, node, at: whom the record is about */
     enum sim_op op;    /* EQ unless the text says otherwise (field: ">= 3") */
     bool is_number;
-    bool is_list;      /* list of ids, compared in order */
-    bool is_glob;      /* text holds * or ?: a shell pattern */
+    bool is_list; /* list of ids, compared in order */
+    bool is_glob; /* text holds * or ?: a shell pattern */
     int64_t number;
-    char *text;        /* as a text: always there */
+    char *text; /* as a text: always there */
     struct sm_list list;
     struct sim_place place;
 };
@@ -141,7 +142,7 @@ struct sim_pattern {
     const char *kind; /* static: the trace's name of the kind ("send", "queue", "session", …) */
     struct sim_condition *conditions;
     uint32_t condition_count;
-    uint32_t nth;     /* counts matching records; 1 = the first, the default */
+    uint32_t nth; /* counts matching records; 1 = the first, the default */
     enum sim_side side;
     struct sim_place place;
 };
@@ -159,19 +160,19 @@ enum sim_target_kind {
     SIM_TARGET_CONTROLLER, /* the node that /controller names */
     SIM_TARGET_LEADER,     /* of topic-partition, by its state znode */
     SIM_TARGET_ISR,
-    SIM_TARGET_FOLLOWERS,  /* members of the ISR but the leader */
-    SIM_TARGET_LABEL,      /* whom step `step` hit (nobody before it fired) */
-    SIM_TARGET_ZOOKEEPER,  /* the ensemble; in partition groups and channels only */
+    SIM_TARGET_FOLLOWERS, /* members of the ISR but the leader */
+    SIM_TARGET_LABEL,     /* whom step `step` hit (nobody before it fired) */
+    SIM_TARGET_ZOOKEEPER, /* the ensemble; in partition groups and channels only */
 };
 
 struct sim_target {
     enum sim_target_kind kind;
     uint32_t id_count;
-    int32_t *ids;      /* IDS, ascending as written */
-    char *topic;       /* LEADER, ISR, FOLLOWERS */
+    int32_t *ids; /* IDS, ascending as written */
+    char *topic;  /* LEADER, ISR, FOLLOWERS */
     int32_t partition;
-    uint32_t step;     /* LABEL: index into sim_scenario.steps */
-    char *text;        /* as written: "leader of orders-0" */
+    uint32_t step; /* LABEL: index into sim_scenario.steps */
+    char *text;    /* as written: "leader of orders-0" */
     struct sim_place place;
 };
 
@@ -221,7 +222,7 @@ enum sim_verb {
 #define X(name, text, what) SIM_VERB_##name,
     SIM_VERB_MAP(X)
 #undef X
-    SIM_VERB_END
+        SIM_VERB_END
 };
 const char *sim_verb_name(enum sim_verb verb); /* "kill"; static */
 const char *sim_verb_text(enum sim_verb verb); /* what it does; static */
@@ -253,53 +254,54 @@ struct sim_step {
     int64_t for_us; /* the fault is undone after it; SIM_FOREVER: never */
     uint32_t after; /* index of a step, always another one */
     struct sim_pattern pattern;
-    char *label;    /* NULL for none */
+    char *label; /* NULL for none */
 
-    /* kill restart bounce shutdown stop pause resume answer fail-log-dir expire disconnect delay fail
-       block unblock */
+    /* kill restart bounce shutdown stop pause resume answer fail-log-dir expire disconnect delay
+       fail block unblock */
     struct sim_target target;
 
     struct sim_target *groups; /* PARTITION: two or more; every group is cut off from every other */
     uint32_t group_count;
-    bool oneway;               /* PARTITION: only from the first group to the others */
+    bool oneway; /* PARTITION: only from the first group to the others */
 
     struct sim_channel channel; /* DEGRADE HOLD DROP RELEASE (RELEASE: or target, a label) */
     int64_t delay_us;           /* DEGRADE, DELAY, ANSWER: added to each */
     int64_t jitter_us;          /* DEGRADE: 0 … jitter more, drawn by the seed */
     int32_t loss_percent;       /* DEGRADE */
 
-    /* ANSWER: requests of `api` (NONE: any) get `error`; else partitions named (none named: all) get
-       `partition_error`. drop: the connection breaks; hang: no answer. `count` of them, 0: until
-       another `answer` or the end of `for`. */
+    /* ANSWER: requests of `api` (NONE: any) get `error`; else partitions named (none named: all)
+       get `partition_error`. drop: the connection breaks; hang: no answer. `count` of them, 0:
+       until another `answer` or the end of `for`. */
     enum wire_api api;
     int32_t error, partition_error;
     bool drop, hang, clear; /* clear: back to answers without error */
     uint32_t count;
 
-    bool stale_epoch;       /* SHUTDOWN: the request carries the epoch of an earlier life */
-    bool request_only;      /* SHUTDOWN: asks, and does not leave */
-    bool applied;           /* FAIL: applied, and only the reply lost (else not applied) */
+    bool stale_epoch;  /* SHUTDOWN: the request carries the epoch of an earlier life */
+    bool request_only; /* SHUTDOWN: asks, and does not leave */
+    bool applied;      /* FAIL: applied, and only the reply lost (else not applied) */
 
-    char **topics;          /* CREATE_TOPIC (1), ADD_PARTITIONS (1), DELETE_TOPIC, ALTER_CONFIG (1) */
+    char **topics; /* CREATE_TOPIC (1), ADD_PARTITIONS (1), DELETE_TOPIC, ALTER_CONFIG (1) */
     uint32_t topic_count;
-    int32_t partition_count;    /* CREATE_TOPIC, ADD_PARTITIONS without an assignment: the new total */
+    int32_t partition_count; /* CREATE_TOPIC, ADD_PARTITIONS without an assignment: the new total */
     int32_t replication_factor; /* CREATE_TOPIC, likewise */
-    struct sim_config_entry *config; /* CREATE_TOPIC, ALTER_CONFIG; value NULL: the key is removed */
+    struct sim_config_entry
+        *config; /* CREATE_TOPIC, ALTER_CONFIG; value NULL: the key is removed */
     uint32_t config_count;
     struct sim_partition_arg *partitions; /* as struct sim_partition_arg says; ANSWER, FAIL_LOG_DIR:
                                              which partitions */
     uint32_t partition_arg_count;
-    bool unclean;           /* ELECT_LEADERS: type unclean (else preferred) */
-    bool all_partitions;    /* ELECT_LEADERS: no partitions named, all */
-    enum sim_via via;       /* ELECT_LEADERS, REASSIGN: DEFAULT is what 2.8's tools do (request), for
-                               0.9 and before the znode */
-    bool notify;            /* SET_ISR: an /isr_change_notification follows (default true) */
+    bool unclean;        /* ELECT_LEADERS: type unclean (else preferred) */
+    bool all_partitions; /* ELECT_LEADERS: no partitions named, all */
+    enum sim_via via;    /* ELECT_LEADERS, REASSIGN: DEFAULT is what 2.8's tools do (request), for
+                            0.9 and before the znode */
+    bool notify;         /* SET_ISR: an /isr_change_notification follows (default true) */
 
     enum sim_znode_act act; /* ZNODE */
     char *path;
-    char *data;             /* NULL: null payload */
+    char *data; /* NULL: null payload */
     size_t data_size;
-    int32_t version;        /* expected, or WIRE_ZK_ANY_VERSION */
+    int32_t version; /* expected, or WIRE_ZK_ANY_VERSION */
 
     struct sim_place place; /* of the step */
     struct sim_place verb_place;
@@ -316,7 +318,7 @@ struct sim_random {
 /* ---- expectations ---- */
 
 enum sim_modality {
-    SIM_ALWAYS,    /* from the first moment it can hold to the end */
+    SIM_ALWAYS, /* from the first moment it can hold to the end */
     SIM_NEVER,
     SIM_SOMETIMES, /* at least once */
     SIM_BY,        /* true at some moment not later than time_us, and from then to time_us */
@@ -355,7 +357,7 @@ struct sim_expect {
     enum sim_subject subject;
     int64_t time_us; /* BY, AT */
     struct sim_pattern pattern;
-    bool has_after;  /* counts only behind the first record that meets `after` */
+    bool has_after; /* counts only behind the first record that meets `after` */
     struct sim_pattern after;
     char *topic;
     int32_t partition;
@@ -364,10 +366,10 @@ struct sim_expect {
     const char *metric; /* static */
     enum sim_op op;     /* METRIC; EACH with COUNT */
     int64_t number;
-    bool absent;        /* is: absent */
+    bool absent; /* is: absent */
     enum sim_quantifier quantifier;
     enum sim_selection selection;
-    int32_t on;         /* EACH: replicas on this broker; -1: on any */
+    int32_t on; /* EACH: replicas on this broker; -1: on any */
     struct sim_property *properties;
     uint32_t property_count;
     char *text; /* one line, as written, for reports */
@@ -384,8 +386,8 @@ struct sim_scenario {
     enum sm_version version;
     struct sm_profile profile; /* of version, with `defects` applied */
     uint64_t seed;
-    int64_t until_us;    /* end of the run; with until_quiet the horizon */
-    bool until_quiet;    /* ends when quiet and nothing of the scenario is ahead */
+    int64_t until_us;             /* end of the run; with until_quiet the horizon */
+    bool until_quiet;             /* ends when quiet and nothing of the scenario is ahead */
     struct sim_settings settings; /* of the cluster */
     struct sim_zookeeper zookeeper;
     struct sim_node *nodes; /* in the order of the file: processes start in this order */
@@ -415,7 +417,7 @@ struct sim_scenario *sim_scenario_parse(const char *file, const char *text, size
 struct sim_scenario *sim_scenario_new(const char *file);
 void *sim_scenario_alloc(struct sim_scenario *scenario, size_t size);
 char *sim_scenario_text(struct sim_scenario *scenario, const char *text); /* copies */
-void sim_scenario_free(struct sim_scenario *scenario);                   /* NULL is fine */
+void sim_scenario_free(struct sim_scenario *scenario);                    /* NULL is fine */
 
 /* Returns the node, or NULL. */
 const struct sim_node *sim_scenario_node(const struct sim_scenario *scenario, int32_t id);

@@ -76,7 +76,8 @@ static bool check_flag(struct sim_reader *r, const struct sim_yaml *node, const 
 static bool check_list(struct sim_reader *r, const struct sim_yaml *node, const char *name,
                        const struct sim_comparison *c)
 {
-    bool good = c->is_list || sim_error(r->d, node->place, "%s is a list of ids, like [1, 2]", name);
+    bool good =
+        c->is_list || sim_error(r->d, node->place, "%s is a list of ids, like [1, 2]", name);
     for (int32_t i = 0; good && i < c->list.count; i++) {
         if (sim_scenario_node(r->s, c->list.id[i]) == NULL) {
             good = sim_error(r->d, node->place, "there is no node %d", c->list.id[i]);
@@ -107,7 +108,8 @@ static bool check_property(struct sim_reader *r, enum sim_shape shape, const cha
                            const struct sim_yaml *node, const struct sim_comparison *c)
 {
     static const char *const lists[] = {"isr", "replicas", "adding", "removing"};
-    static const char *const flags[] = {"reassigning", "in-sync", "registered", "live", "ephemeral"};
+    static const char *const flags[] = {"reassigning", "in-sync", "registered", "live",
+                                        "ephemeral"};
     static const char *const deletions[] = {"none", "queued", "started", "ineligible", NULL};
     for (unsigned i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (strcmp(name, lists[i]) == 0) {
@@ -138,14 +140,21 @@ static bool read_property(struct sim_reader *r, enum sim_shape shape, const char
     if (!sim_read_comparison(r, node, &c) || !check_property(r, shape, name, node, &c)) {
         return false;
     }
-    add_property(r, out, (struct sim_property){
-        .name = name, .op = c.op, .is_number = c.is_number, .is_list = c.is_list,
-        .number = c.number, .text = c.text, .list = c.list, .place = node->place});
+    add_property(r, out,
+                 (struct sim_property){.name = name,
+                                       .op = c.op,
+                                       .is_number = c.is_number,
+                                       .is_list = c.is_list,
+                                       .number = c.number,
+                                       .text = c.text,
+                                       .list = c.list,
+                                       .place = node->place});
     return true;
 }
 
 /* data: {brokerid: 2}: each field of the znode's JSON is a property "data.FIELD" */
-static bool read_data_fields(struct sim_reader *r, const struct sim_yaml *node, struct sim_expect *out)
+static bool read_data_fields(struct sim_reader *r, const struct sim_yaml *node,
+                             struct sim_expect *out)
 {
     bool good = true;
     for (uint32_t i = 0; i < node->count; i++) {
@@ -154,10 +163,16 @@ static bool read_data_fields(struct sim_reader *r, const struct sim_yaml *node, 
             good = false;
             continue;
         }
-        add_property(r, out, (struct sim_property){
-            .name = sim_memory_format(r->memory, "data.%s", node->keys[i]->text), .op = c.op,
-            .is_number = c.is_number, .is_list = c.is_list, .number = c.number, .text = c.text,
-            .list = c.list, .place = node->items[i]->place});
+        add_property(r, out,
+                     (struct sim_property){
+                         .name = sim_memory_format(r->memory, "data.%s", node->keys[i]->text),
+                         .op = c.op,
+                         .is_number = c.is_number,
+                         .is_list = c.is_list,
+                         .number = c.number,
+                         .text = c.text,
+                         .list = c.list,
+                         .place = node->items[i]->place});
     }
     return good;
 }
@@ -196,7 +211,8 @@ static bool read_is(struct sim_reader *r, enum sim_shape shape, const struct sim
 
 /* ---- subjects ---- */
 
-static bool read_replica_name(struct sim_reader *r, const struct sim_yaml *node, struct sim_expect *out)
+static bool read_replica_name(struct sim_reader *r, const struct sim_yaml *node,
+                              struct sim_expect *out)
 {
     char *text;
     if (!sim_read_text(r, node, "replica", &text)) {
@@ -204,8 +220,8 @@ static bool read_replica_name(struct sim_reader *r, const struct sim_yaml *node,
     }
     const char *dash = strrchr(text, '-');
     if (dash == NULL || dash[1] == '\0' || strspn(dash + 1, "0123456789") != strlen(dash + 1)) {
-        return sim_error(r->d, node->place, "'%s' is no replica; write TOPIC-NUMBER-BROKER, like orders-0-3",
-                         text);
+        return sim_error(r->d, node->place,
+                         "'%s' is no replica; write TOPIC-NUMBER-BROKER, like orders-0-3", text);
     }
     struct sim_yaml broker = *node;
     broker.text = sim_memory_copy(r->memory, dash + 1, strlen(dash + 1));
@@ -216,7 +232,8 @@ static bool read_replica_name(struct sim_reader *r, const struct sim_yaml *node,
 }
 
 /* partitions [of T] · replicas [of T] [on B] */
-static bool read_selection(struct sim_reader *r, const struct sim_yaml *node, struct sim_expect *out)
+static bool read_selection(struct sim_reader *r, const struct sim_yaml *node,
+                           struct sim_expect *out)
 {
     char *text, *rest;
     out->on = -1;
@@ -250,14 +267,17 @@ static bool read_selection(struct sim_reader *r, const struct sim_yaml *node, st
     }
     if (rest == NULL || *rest != '\0') {
         sim_error(r->d, node->place, "unknown selection '%s'", text);
-        sim_note(r->d, "selections: partitions, partitions of T, replicas, replicas of T, replicas on B,");
+        sim_note(
+            r->d,
+            "selections: partitions, partitions of T, replicas, replicas of T, replicas on B,");
         sim_note(r->d, "  replicas of T on B");
         return false;
     }
     return true;
 }
 
-static bool read_controller(struct sim_reader *r, const struct sim_yaml *node, struct sim_expect *out)
+static bool read_controller(struct sim_reader *r, const struct sim_yaml *node,
+                            struct sim_expect *out)
 {
     if (node->kind == SIM_YAML_SCALAR && strcmp(node->text, "none") == 0) {
         out->node = -1;
@@ -287,13 +307,14 @@ static bool read_op(struct sim_reader *r, const struct sim_yaml *map, const char
     }
     out->op = (enum sim_op)index;
     if (value == NULL) {
-        return sim_error(r->d, map->place, "%s has a value to compare with: {…, op: \"==\", value: 0}", subject);
+        return sim_error(r->d, map->place,
+                         "%s has a value to compare with: {…, op: \"==\", value: 0}", subject);
     }
     return sim_read_int(r, value, "value", INT64_MIN / 2, INT64_MAX / 2, &out->number) && good;
 }
 
-static bool read_metric(struct sim_reader *r, const struct sim_yaml *node, const struct sim_yaml *map,
-                        struct sim_expect *out)
+static bool read_metric(struct sim_reader *r, const struct sim_yaml *node,
+                        const struct sim_yaml *map, struct sim_expect *out)
 {
     uint32_t index;
     if (!sim_read_word(r, node, "metric", sim_metric_names, &index)) {
@@ -344,7 +365,8 @@ static bool read_subject(struct sim_reader *r, const struct sim_yaml *value,
             return false;
         }
         return (out->path[0] == '/' && strlen(out->path) < SM_PATH_MAX) ||
-               sim_error(r->d, value->place, "'%s' is no path of a znode, like /controller", out->path);
+               sim_error(r->d, value->place, "'%s' is no path of a znode, like /controller",
+                         out->path);
     case SIM_SUBJECT_METRIC:
         return read_metric(r, value, map, out);
     case SIM_SUBJECT_EACH:
@@ -363,7 +385,8 @@ static bool read_statement(struct sim_reader *r, const struct sim_yaml *map, boo
     const struct sim_yaml *found = NULL, *is = sim_yaml_get(map, "is");
     enum sim_shape shape = SIM_SHAPE_END;
     bool needs_is = false;
-    if (!sim_read_keys(r, map, SIM_SHAPE_STATEMENT, beside_time ? SIM_SHAPE_EXPECT : SIM_SHAPE_END)) {
+    if (!sim_read_keys(r, map, SIM_SHAPE_STATEMENT,
+                       beside_time ? SIM_SHAPE_EXPECT : SIM_SHAPE_END)) {
         return false;
     }
     for (unsigned i = 0; i < SUBJECT_COUNT; i++) {
@@ -381,7 +404,9 @@ static bool read_statement(struct sim_reader *r, const struct sim_yaml *map, boo
         needs_is = subjects[i].needs_is;
     }
     if (found == NULL) {
-        sim_error(r->d, map->place, "a statement is about a partition, replica, controller, broker, topic, znode or metric");
+        sim_error(r->d, map->place,
+                  "a statement is about a partition, replica, controller, broker, topic, znode or "
+                  "metric");
         sim_note(r->d, "see: kcsim explain expectations");
         return false;
     }
@@ -396,7 +421,8 @@ static bool read_statement(struct sim_reader *r, const struct sim_yaml *map, boo
         return sim_error(r->d, is->place, "a metric has op and value, not is");
     }
     if (out->subject == SIM_SUBJECT_CONTROLLER && out->node == -1) {
-        return sim_error(r->d, is->place, "where no controller is active there is nothing to say of it");
+        return sim_error(r->d, is->place,
+                         "where no controller is active there is nothing to say of it");
     }
     return read_is(r, shape, is, out) && good;
 }
@@ -410,7 +436,8 @@ static bool read_pattern_expectation(struct sim_reader *r, const struct sim_yaml
     out->subject = SIM_SUBJECT_PATTERN;
     if (out->modality != SIM_NEVER && out->modality != SIM_SOMETIMES && out->modality != SIM_BY) {
         sim_error(r->d, node->place, "a pattern of records goes with never, sometimes or by");
-        sim_note(r->d, "what holds over time is a statement: {partition: orders-0, is: {leader: 1}}");
+        sim_note(r->d,
+                 "what holds over time is a statement: {partition: orders-0, is: {leader: 1}}");
         return false;
     }
     return sim_read_pattern(r, map, beside_time ? SIM_SHAPE_EXPECT : SIM_SHAPE_END, &out->pattern);
@@ -431,7 +458,8 @@ static void read_one(struct sim_reader *r, const struct sim_yaml *node, struct s
                 continue;
             }
             if (value != NULL) {
-                sim_error(r->d, node->keys[i]->place, "an expectation has one of always, never, sometimes, by, at, end");
+                sim_error(r->d, node->keys[i]->place,
+                          "an expectation has one of always, never, sometimes, by, at, end");
                 return;
             }
             name = node->keys[i];
@@ -440,7 +468,8 @@ static void read_one(struct sim_reader *r, const struct sim_yaml *node, struct s
         }
     }
     if (value == NULL) {
-        sim_error(r->d, node->place, "when must this be true? Write always, never, sometimes, by, at or end");
+        sim_error(r->d, node->place,
+                  "when must this be true? Write always, never, sometimes, by, at or end");
         if (node->count > 0) {
             const char *words[] = {"always", "never", "sometimes", "by", "at", "end", NULL};
             sim_suggest(r->d, node->keys[0]->text, words);
@@ -464,8 +493,10 @@ static void read_one(struct sim_reader *r, const struct sim_yaml *node, struct s
     }
     if (value->kind == SIM_YAML_SCALAR) {
         sim_error(r->d, value->place, "checks by name ('%s') are not modelled yet", value->text);
-        sim_note(r->d, "write a statement or a pattern: {%s: {event: send, api: LeaderAndIsr, broker: 1}}",
-                 name->text);
+        sim_note(
+            r->d,
+            "write a statement or a pattern: {%s: {event: send, api: LeaderAndIsr, broker: 1}}",
+            name->text);
         return;
     }
     sim_read_keys(r, node, SIM_SHAPE_EXPECT, SIM_SHAPE_END);
@@ -482,11 +513,13 @@ void sim_read_expect(struct sim_reader *r, const struct sim_yaml *node)
         return;
     }
     if (node->kind != SIM_YAML_LIST) {
-        sim_error(r->d, node->place, "expect is a list: - {end: {partition: orders-0, is: {leader: 1}}}");
+        sim_error(r->d, node->place,
+                  "expect is a list: - {end: {partition: orders-0, is: {leader: 1}}}");
         return;
     }
     if (node->count > SIM_EXPECT_MAX) {
-        sim_error(r->d, node->place, "%u expectations; at most %d (SIM_EXPECT_MAX)", node->count, SIM_EXPECT_MAX);
+        sim_error(r->d, node->place, "%u expectations; at most %d (SIM_EXPECT_MAX)", node->count,
+                  SIM_EXPECT_MAX);
         return;
     }
     r->s->expect = sim_memory_take(r->memory, node->count * sizeof(*r->s->expect));
@@ -515,7 +548,8 @@ void sim_read_lesson(struct sim_reader *r, const struct sim_yaml *node)
             continue;
         }
         const struct sim_yaml *at = sim_yaml_get(stop, "at"), *when = sim_yaml_get(stop, "when");
-        const bool says = sim_yaml_get(stop, "say") != NULL, asks = sim_yaml_get(stop, "ask") != NULL;
+        const bool says = sim_yaml_get(stop, "say") != NULL,
+                   asks = sim_yaml_get(stop, "ask") != NULL;
         if (at != NULL) {
             sim_read_time(r, at, "at", &time_us);
         }

@@ -47,13 +47,14 @@ struct sim_reader {
 
 /* ---- scenario_value.c ---- */
 
-/* Checks that `node` is a mapping with keys of `shape` only (or of `other`, if not SIM_SHAPE_END). */
+/* Checks that `node` is a mapping with keys of `shape` only (or of `other`, if not SIM_SHAPE_END).
+ */
 bool sim_read_keys(struct sim_reader *r, const struct sim_yaml *node, enum sim_shape shape,
                    enum sim_shape other);
 bool sim_read_is_scalar(struct sim_reader *r, const struct sim_yaml *node, const char *what);
 bool sim_read_text(struct sim_reader *r, const struct sim_yaml *node, const char *what, char **out);
-bool sim_read_int(struct sim_reader *r, const struct sim_yaml *node, const char *what, int64_t least,
-                  int64_t most, int64_t *out);
+bool sim_read_int(struct sim_reader *r, const struct sim_yaml *node, const char *what,
+                  int64_t least, int64_t most, int64_t *out);
 bool sim_read_int32(struct sim_reader *r, const struct sim_yaml *node, const char *what,
                     int32_t least, int32_t most, int32_t *out);
 bool sim_read_bool(struct sim_reader *r, const struct sim_yaml *node, const char *what, bool *out);
@@ -86,7 +87,8 @@ struct sim_comparison {
 };
 bool sim_read_comparison(struct sim_reader *r, const struct sim_yaml *node,
                          struct sim_comparison *out);
-/* {0: [1, 2], …} or [[1, 2], …], from partition `first` on, without gaps: *lists has *count lists. */
+/* {0: [1, 2], …} or [[1, 2], …], from partition `first` on, without gaps: *lists has *count lists.
+ */
 bool sim_read_assignment(struct sim_reader *r, const struct sim_yaml *node, int32_t first,
                          struct sm_list **lists, int32_t *count);
 bool sim_read_config(struct sim_reader *r, const struct sim_yaml *node,

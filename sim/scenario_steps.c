@@ -126,7 +126,8 @@ static bool read_every(struct sim_reader *r, const struct sim_yaml *step, struct
     if (until != NULL) {
         good = sim_read_time(r, until, "until", &out->until_us) && good;
     } else if (r->s->until_quiet) {
-        good = sim_error(r->d, every->place, "a step that repeats needs an end: until here, or for the whole");
+        good = sim_error(r->d, every->place,
+                         "a step that repeats needs an end: until here, or for the whole");
     }
     if (good && out->until_us < out->at_us) {
         good = sim_error(r->d, until->place, "until lies before the first time");
@@ -144,7 +145,8 @@ static bool read_trigger(struct sim_reader *r, const struct sim_yaml *step, uint
     for (uint32_t i = 0; i < 4; i++) {
         const struct sim_yaml *found = sim_yaml_get(step, triggers[i]);
         if (found != NULL && ++count > 1) {
-            return sim_error(r->d, found->place, "a step has one of at, every, when, after; here are two");
+            return sim_error(r->d, found->place,
+                             "a step has one of at, every, when, after; here are two");
         }
         if (found != NULL) {
             value = found;
@@ -197,8 +199,9 @@ static const struct sim_key *find_verb(struct sim_reader *r, const struct sim_ya
             continue;
         }
         if (verb != NULL) {
-            sim_error(r->d, step->keys[i]->place, "a step does one thing; this is the second ('%s' and '%s')",
-                      verb->name, key->name);
+            sim_error(r->d, step->keys[i]->place,
+                      "a step does one thing; this is the second ('%s' and '%s')", verb->name,
+                      key->name);
             return NULL;
         }
         verb = key;
@@ -217,7 +220,8 @@ static bool check_arguments(struct sim_reader *r, const struct sim_yaml *step,
         if (key == NULL || key->verbs == 0 || (key->verbs >> verb->verb & 1) != 0) {
             continue;
         }
-        good = sim_error(r->d, step->keys[i]->place, "'%s' does not take '%s'", verb->name, key->name);
+        good =
+            sim_error(r->d, step->keys[i]->place, "'%s' does not take '%s'", verb->name, key->name);
         const char *names[80];
         uint32_t count = 0;
         for (const struct sim_key *k = sim_keys; k->name != NULL; k++) {
@@ -229,7 +233,8 @@ static bool check_arguments(struct sim_reader *r, const struct sim_yaml *step,
         char text[300] = "nothing";
         size_t size = 0;
         for (uint32_t n = 0; n < count; n++) {
-            size += (size_t)snprintf(text + size, sizeof(text) - size, "%s%s", n == 0 ? "" : ", ", names[n]);
+            size += (size_t)snprintf(text + size, sizeof(text) - size, "%s%s", n == 0 ? "" : ", ",
+                                     names[n]);
         }
         sim_note(r->d, "it takes: %s", text);
     }
@@ -258,8 +263,8 @@ static bool add_partition_arg(struct sim_reader *r, const struct sim_yaml *node,
 }
 
 /* {"topic": "t", "partition": 0, "replicas": [1, 2]}: one of Kafka's JSON */
-static bool read_json_partition(struct sim_reader *r, const struct sim_yaml *node, bool with_replicas,
-                                struct sim_step *out)
+static bool read_json_partition(struct sim_reader *r, const struct sim_yaml *node,
+                                bool with_replicas, struct sim_step *out)
 {
     const struct sim_yaml *topic = sim_yaml_get(node, "topic");
     const struct sim_yaml *partition = sim_yaml_get(node, "partition");
@@ -272,7 +277,8 @@ static bool read_json_partition(struct sim_reader *r, const struct sim_yaml *nod
         const char *key = node->keys[i]->text;
         const bool ignored = with_replicas && strcmp(key, "log_dirs") == 0;
         if (ignored) {
-            sim_warning(r->d, node->keys[i]->place, "log_dirs is not modelled; it has no effect here");
+            sim_warning(r->d, node->keys[i]->place,
+                        "log_dirs is not modelled; it has no effect here");
         } else if (strcmp(key, "topic") != 0 && strcmp(key, "partition") != 0 &&
                    !(with_replicas && strcmp(key, "replicas") == 0)) {
             return sim_error(r->d, node->keys[i]->place, "Kafka's JSON has no '%s' here", key);
@@ -291,13 +297,16 @@ static bool read_json(struct sim_reader *r, const struct sim_yaml *node, bool wi
     const struct sim_yaml *list = sim_yaml_get(node, "partitions");
     bool good = true;
     if (list == NULL || list->kind != SIM_YAML_LIST) {
-        sim_error(r->d, node->place, "Kafka's JSON is {\"partitions\": [{\"topic\": …, \"partition\": …%s}]}",
+        sim_error(r->d, node->place,
+                  "Kafka's JSON is {\"partitions\": [{\"topic\": …, \"partition\": …%s}]}",
                   with_replicas ? ", \"replicas\": […]" : "");
         return false;
     }
     for (uint32_t i = 0; i < node->count; i++) {
-        if (strcmp(node->keys[i]->text, "partitions") != 0 && strcmp(node->keys[i]->text, "version") != 0) {
-            good = sim_error(r->d, node->keys[i]->place, "Kafka's JSON has no '%s' here", node->keys[i]->text);
+        if (strcmp(node->keys[i]->text, "partitions") != 0 &&
+            strcmp(node->keys[i]->text, "version") != 0) {
+            good = sim_error(r->d, node->keys[i]->place, "Kafka's JSON has no '%s' here",
+                             node->keys[i]->text);
         }
     }
     for (uint32_t i = 0; i < list->count; i++) {
@@ -371,12 +380,14 @@ static bool read_partition_map(struct sim_reader *r, const struct sim_yaml *node
         return sim_error(r->d, node->place, "%s is a mapping like {orders-0: [1, 2]}", what);
     }
     for (uint32_t i = 0; i < node->count; i++) {
-        good = add_partition_arg(r, node->keys[i], node->keys[i]->text, node->items[i], out) && good;
+        good =
+            add_partition_arg(r, node->keys[i], node->keys[i]->text, node->items[i], out) && good;
     }
     return good;
 }
 
-static bool read_reassignment(struct sim_reader *r, const struct sim_yaml *node, struct sim_step *out)
+static bool read_reassignment(struct sim_reader *r, const struct sim_yaml *node,
+                              struct sim_step *out)
 {
     if (node->kind == SIM_YAML_SCALAR) {
         return sim_read_is_scalar(r, node, "reassign") && read_json_file(r, node, true, out);
@@ -387,7 +398,8 @@ static bool read_reassignment(struct sim_reader *r, const struct sim_yaml *node,
     return read_partition_map(r, node, "a reassignment", out);
 }
 
-static bool read_topic_names(struct sim_reader *r, const struct sim_yaml *node, struct sim_step *out)
+static bool read_topic_names(struct sim_reader *r, const struct sim_yaml *node,
+                             struct sim_step *out)
 {
     const uint32_t count = node->kind == SIM_YAML_SCALAR ? 1 : node->count;
     bool good = node->kind != SIM_YAML_MAP && count > 0;
@@ -477,7 +489,7 @@ static const char *const *error_names(void)
 #define X(name, code) #name,
         WIRE_ERROR_MAP(X)
 #undef X
-        NULL};
+            NULL};
     return names;
 }
 
@@ -520,7 +532,8 @@ static bool read_assignment_argument(struct sim_reader *r, const struct sim_yaml
             !sim_read_int32(r, node->keys[0], "a partition", 1, SIM_PARTITIONS_MAX, &first)) {
             return node->kind == SIM_YAML_MAP && node->count > 0
                        ? false
-                       : sim_error(r->d, node->place, "new partitions are numbered: {2: [3, 1], 3: [1, 2]}");
+                       : sim_error(r->d, node->place,
+                                   "new partitions are numbered: {2: [3, 1], 3: [1, 2]}");
         }
         for (uint32_t i = 1; i < node->count; i++) {
             int32_t number;
@@ -560,7 +573,8 @@ static bool read_removed(struct sim_reader *r, const struct sim_yaml *node, stru
             good = false;
             continue;
         }
-        out->config = sim_memory_grow(r->memory, out->config, sizeof(*out->config), out->config_count);
+        out->config =
+            sim_memory_grow(r->memory, out->config, sizeof(*out->config), out->config_count);
         out->config[out->config_count++] = (struct sim_config_entry){item->text, NULL, item->place};
     }
     return good;
@@ -619,27 +633,46 @@ static bool read_argument(struct sim_reader *r, const char *key, const struct si
     uint32_t word = 0;
     int32_t count = 0;
 #define IS(name) (strcmp(key, name) == 0)
-    if (IS("for")) return sim_read_time(r, node, "for", &out->for_us);
-    if (IS("oneway")) return sim_read_bool(r, node, key, &out->oneway);
-    if (IS("latency")) return sim_read_time(r, node, key, &out->delay_us);
-    if (IS("jitter")) return sim_read_time(r, node, key, &out->jitter_us);
-    if (IS("loss")) return read_percent(r, node, &out->loss_percent);
-    if (IS("api")) return sim_read_api(r, node, &out->api);
-    if (IS("error")) return read_error(r, node, &out->error);
-    if (IS("partition-error")) return read_error(r, node, &out->partition_error);
-    if (IS("outcome")) return read_outcome(r, node, out);
-    if (IS("partitions")) return read_partitions_argument(r, node, out);
+    if (IS("for"))
+        return sim_read_time(r, node, "for", &out->for_us);
+    if (IS("oneway"))
+        return sim_read_bool(r, node, key, &out->oneway);
+    if (IS("latency"))
+        return sim_read_time(r, node, key, &out->delay_us);
+    if (IS("jitter"))
+        return sim_read_time(r, node, key, &out->jitter_us);
+    if (IS("loss"))
+        return read_percent(r, node, &out->loss_percent);
+    if (IS("api"))
+        return sim_read_api(r, node, &out->api);
+    if (IS("error"))
+        return read_error(r, node, &out->error);
+    if (IS("partition-error"))
+        return read_error(r, node, &out->partition_error);
+    if (IS("outcome"))
+        return read_outcome(r, node, out);
+    if (IS("partitions"))
+        return read_partitions_argument(r, node, out);
     if (IS("replication-factor"))
         return sim_read_int32(r, node, key, 1, SM_REPLICAS_MAX, &out->replication_factor);
-    if (IS("assignment")) return read_assignment_argument(r, node, out);
-    if (IS("config") || IS("set")) return sim_read_config(r, node, &out->config, &out->config_count);
-    if (IS("remove")) return read_removed(r, node, out);
-    if (IS("stale-epoch")) return sim_read_bool(r, node, key, &out->stale_epoch);
-    if (IS("request-only")) return sim_read_bool(r, node, key, &out->request_only);
-    if (IS("applied")) return sim_read_bool(r, node, key, &out->applied);
-    if (IS("notify")) return sim_read_bool(r, node, key, &out->notify);
-    if (IS("data")) return read_data(r, node, out);
-    if (IS("version")) return sim_read_int32(r, node, key, 0, INT32_MAX, &out->version);
+    if (IS("assignment"))
+        return read_assignment_argument(r, node, out);
+    if (IS("config") || IS("set"))
+        return sim_read_config(r, node, &out->config, &out->config_count);
+    if (IS("remove"))
+        return read_removed(r, node, out);
+    if (IS("stale-epoch"))
+        return sim_read_bool(r, node, key, &out->stale_epoch);
+    if (IS("request-only"))
+        return sim_read_bool(r, node, key, &out->request_only);
+    if (IS("applied"))
+        return sim_read_bool(r, node, key, &out->applied);
+    if (IS("notify"))
+        return sim_read_bool(r, node, key, &out->notify);
+    if (IS("data"))
+        return read_data(r, node, out);
+    if (IS("version"))
+        return sim_read_int32(r, node, key, 0, INT32_MAX, &out->version);
     if (IS("count")) {
         const bool good = sim_read_int32(r, node, key, 1, 1000000000, &count);
         out->count = (uint32_t)count;
@@ -675,9 +708,11 @@ static bool missing(struct sim_reader *r, const struct sim_step *step, const cha
 static bool check_topic_args(struct sim_reader *r, struct sim_step *s)
 {
     if (s->partition_arg_count > 0 && s->partition_count > 0) {
-        return sim_error(r->d, s->verb_place, "either a count of partitions or an assignment, not both");
+        return sim_error(r->d, s->verb_place,
+                         "either a count of partitions or an assignment, not both");
     }
-    if (s->verb == SIM_VERB_ADD_PARTITIONS && s->partition_arg_count == 0 && s->partition_count == 0) {
+    if (s->verb == SIM_VERB_ADD_PARTITIONS && s->partition_arg_count == 0 &&
+        s->partition_count == 0) {
         return missing(r, s, "partitions (the new total) or assignment");
     }
     if (s->verb != SIM_VERB_CREATE_TOPIC || s->partition_arg_count > 0) {
@@ -687,7 +722,8 @@ static bool check_topic_args(struct sim_reader *r, struct sim_step *s)
     for (uint32_t i = 0; i < r->s->node_count; i++) {
         brokers += r->s->nodes[i].role != SIM_NODE_CONTROLLER;
     }
-    s->partition_count = s->partition_count == 0 ? r->s->settings.num_partitions : s->partition_count;
+    s->partition_count =
+        s->partition_count == 0 ? r->s->settings.num_partitions : s->partition_count;
     if (s->replication_factor == 0) {
         s->replication_factor = r->s->settings.default_replication_factor;
     }
@@ -819,8 +855,11 @@ static void read_step(struct sim_reader *r, const struct sim_yaml *node, uint32_
                       struct sim_step *out)
 {
     const struct sim_yaml *name = NULL, *value = NULL, *as = sim_yaml_get(node, "as");
-    *out = (struct sim_step){.for_us = SIM_FOREVER, .api = WIRE_API_NONE, .notify = true,
-                             .version = WIRE_ZK_ANY_VERSION, .place = node->place,
+    *out = (struct sim_step){.for_us = SIM_FOREVER,
+                             .api = WIRE_API_NONE,
+                             .notify = true,
+                             .version = WIRE_ZK_ANY_VERSION,
+                             .place = node->place,
                              .channel = {.api = WIRE_API_NONE}};
     const bool keys = sim_read_keys(r, node, SIM_SHAPE_STEP, SIM_SHAPE_END);
     if (node->kind != SIM_YAML_MAP) {
@@ -833,7 +872,8 @@ static void read_step(struct sim_reader *r, const struct sim_yaml *node, uint32_
     const struct sim_key *verb = find_verb(r, node, &name, &value);
     if (verb == NULL) {
         if (keys && name == NULL) {
-            sim_error(r->d, node->place, "this step does nothing: it has no verb like kill or restart");
+            sim_error(r->d, node->place,
+                      "this step does nothing: it has no verb like kill or restart");
             sim_note(r->d, "see: kcsim explain steps");
         }
         return;
@@ -866,7 +906,8 @@ static void check_circles(struct sim_reader *r)
             at = r->s->steps[at].after;
             steps++;
             if (at == i) {
-                sim_error(r->d, r->s->steps[i].place, "this step waits for itself, by way of others");
+                sim_error(r->d, r->s->steps[i].place,
+                          "this step waits for itself, by way of others");
                 return;
             }
             if (steps > 1000) {
@@ -886,7 +927,8 @@ void sim_read_steps(struct sim_reader *r, const struct sim_yaml *node)
         return;
     }
     if (node->count > SIM_STEPS_MAX) {
-        sim_error(r->d, node->place, "%u steps; at most %d (SIM_STEPS_MAX)", node->count, SIM_STEPS_MAX);
+        sim_error(r->d, node->place, "%u steps; at most %d (SIM_STEPS_MAX)", node->count,
+                  SIM_STEPS_MAX);
         return;
     }
     const uint32_t errors = r->d->errors;
@@ -909,8 +951,10 @@ void sim_read_random(struct sim_reader *r, const struct sim_yaml *node)
         const char *key;
         size_t offset;
     } faults[] = {
-        {"kill", offsetof(struct sim_random, kill)},     {"restart", offsetof(struct sim_random, restart)},
-        {"expire", offsetof(struct sim_random, expire)}, {"pause", offsetof(struct sim_random, pause)},
+        {"kill", offsetof(struct sim_random, kill)},
+        {"restart", offsetof(struct sim_random, restart)},
+        {"expire", offsetof(struct sim_random, expire)},
+        {"pause", offsetof(struct sim_random, pause)},
         {"drop", offsetof(struct sim_random, drop)},
     };
     const struct sim_yaml *value;
@@ -924,7 +968,8 @@ void sim_read_random(struct sim_reader *r, const struct sim_yaml *node)
         sim_read_time(r, value, "from", &random->from_us);
     }
     if ((value = sim_yaml_get(node, "until")) != NULL &&
-        sim_read_time(r, value, "until", &random->until_us) && random->until_us <= random->from_us) {
+        sim_read_time(r, value, "until", &random->until_us) &&
+        random->until_us <= random->from_us) {
         sim_error(r->d, value->place, "until does not lie behind from");
     }
     sim_read_note_time(r, random->until_us);

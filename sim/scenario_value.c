@@ -1,8 +1,8 @@
 /*
  * Values of a scenario: numbers, times, ids, partitions, targets, patterns.
  *
- * Each reader tells what it expected in the words of the documentation, and offers the nearest legal
- * word. None stops the pass.
+ * Each reader tells what it expected in the words of the documentation, and offers the nearest
+ * legal word. None stops the pass.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "sim/scenario_read.h"
@@ -66,11 +66,13 @@ bool sim_read_keys(struct sim_reader *r, const struct sim_yaml *node, enum sim_s
             continue;
         }
         if (key != NULL) {
-            good = sim_error(r->d, name->place, "'%s' (%s) is not modelled yet", name->text, key->text);
+            good = sim_error(r->d, name->place, "'%s' (%s) is not modelled yet", name->text,
+                             key->text);
             sim_note(r->d, "see: kcsim fidelity");
             continue;
         }
-        good = sim_error(r->d, name->place, "%s has no key '%s'", sim_shape_text(shape), name->text);
+        good =
+            sim_error(r->d, name->place, "%s has no key '%s'", sim_shape_text(shape), name->text);
         list_keys(r, shape, other, names);
         sim_suggest(r->d, name->text, names);
         if (shape == SIM_SHAPE_STEP) {
@@ -115,8 +117,8 @@ static bool parse_int(const char *text, int64_t *out)
            end != text;
 }
 
-bool sim_read_int(struct sim_reader *r, const struct sim_yaml *node, const char *what, int64_t least,
-                  int64_t most, int64_t *out)
+bool sim_read_int(struct sim_reader *r, const struct sim_yaml *node, const char *what,
+                  int64_t least, int64_t most, int64_t *out)
 {
     int64_t number;
     if (!sim_read_is_scalar(r, node, what)) {
@@ -183,8 +185,8 @@ static const struct unit {
     const char *name;
     int64_t us;
 } units[] = {
-    {"us", 1}, {"µs", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60000000}, {"h", 3600000000},
-    {"d", 86400000000},
+    {"us", 1},       {"µs", 1},         {"ms", 1000},       {"s", 1000000},
+    {"m", 60000000}, {"h", 3600000000}, {"d", 86400000000},
 };
 
 /* One number (a fraction is fine) and its unit at *at; moves behind it. */
@@ -250,11 +252,12 @@ static void suggest_time(struct sim_reader *r, const char *text)
     } else if (digits > 0 && text[digits] != '\0') {
         const char *unit = text + digits + strspn(text + digits, " ");
         const char *meant = strncmp(unit, "mi", 2) == 0 && strncmp(unit, "mil", 3) != 0 ? "m"
-                            : unit[0] == 'm' || unit[0] == 'M' ? "ms"
-                            : unit[0] == 'h' || unit[0] == 'H' ? "h"
-                            : unit[0] == 'd' || unit[0] == 'D' ? "d"
-                                                               : "s";
-        sim_note(r->d, "did you mean '%.*s%s'? units: us, ms, s, m, h, d", (int)digits, text, meant);
+                            : unit[0] == 'm' || unit[0] == 'M'                          ? "ms"
+                            : unit[0] == 'h' || unit[0] == 'H'                          ? "h"
+                            : unit[0] == 'd' || unit[0] == 'D'                          ? "d"
+                                                                                        : "s";
+        sim_note(r->d, "did you mean '%.*s%s'? units: us, ms, s, m, h, d", (int)digits, text,
+                 meant);
     } else {
         sim_note(r->d, "times are written like 500ms, 6s, 1m30s");
     }
@@ -331,7 +334,8 @@ bool sim_read_ids(struct sim_reader *r, const struct sim_yaml *node, const char 
             continue;
         }
         if (sim_scenario_node(r->s, id)->role == SIM_NODE_CONTROLLER) {
-            good = sim_error(r->d, node->items[i]->place, "node %d has no broker (role: controller)", id);
+            good = sim_error(r->d, node->items[i]->place,
+                             "node %d has no broker (role: controller)", id);
             continue;
         }
         if (sm_list_has(out, id)) {
@@ -345,7 +349,8 @@ bool sim_read_ids(struct sim_reader *r, const struct sim_yaml *node, const char 
 
 static int compare_topics(const void *a, const void *b)
 {
-    return strcmp(((const struct sim_known_topic *)a)->name, ((const struct sim_known_topic *)b)->name);
+    return strcmp(((const struct sim_known_topic *)a)->name,
+                  ((const struct sim_known_topic *)b)->name);
 }
 
 /* Topics are known before anything looks one up: sort_topics is called once, between. */
@@ -400,7 +405,8 @@ bool sim_read_partition(struct sim_reader *r, const struct sim_yaml *node, const
     int64_t number = -1;
     if (dash == NULL || dash == text || !parse_int(dash + 1, &number) || number < 0 ||
         number > INT32_MAX) {
-        sim_error(r->d, node->place, "'%s' is no partition; write TOPIC-NUMBER, like orders-0", text);
+        sim_error(r->d, node->place, "'%s' is no partition; write TOPIC-NUMBER, like orders-0",
+                  text);
         if (sim_known_topic(r, text) != NULL) {
             sim_note(r->d, "did you mean '%s-0'?", text);
         }
@@ -414,21 +420,25 @@ bool sim_read_partition(struct sim_reader *r, const struct sim_yaml *node, const
         return false;
     }
     if (number >= known->partitions) {
-        return sim_error(r->d, node->place, "topic %s has %d partition%s: 0%s%s", *topic,
-                         known->partitions, known->partitions == 1 ? "" : "s",
-                         known->partitions == 1 ? "" : " to ",
-                         known->partitions == 1
-                             ? ""
-                             : sim_memory_format(r->memory, "%d", known->partitions - 1));
+        return sim_error(
+            r->d, node->place, "topic %s has %d partition%s: 0%s%s", *topic, known->partitions,
+            known->partitions == 1 ? "" : "s", known->partitions == 1 ? "" : " to ",
+            known->partitions == 1 ? ""
+                                   : sim_memory_format(r->memory, "%d", known->partitions - 1));
     }
     return true;
 }
 
 bool sim_read_api(struct sim_reader *r, const struct sim_yaml *node, enum wire_api *out)
 {
-    static const char *const names[] = {
-        "LeaderAndIsr", "StopReplica", "UpdateMetadata", "ControlledShutdown", "ElectLeaders",
-        "AlterPartitionReassignments", "ListPartitionReassignments", NULL};
+    static const char *const names[] = {"LeaderAndIsr",
+                                        "StopReplica",
+                                        "UpdateMetadata",
+                                        "ControlledShutdown",
+                                        "ElectLeaders",
+                                        "AlterPartitionReassignments",
+                                        "ListPartitionReassignments",
+                                        NULL};
     uint32_t index;
     if (!sim_read_word(r, node, "API", names, &index)) {
         return false;
@@ -439,8 +449,8 @@ bool sim_read_api(struct sim_reader *r, const struct sim_yaml *node, enum wire_a
 
 /* ---- targets ---- */
 
-static const char *const target_words[] = {"all", "any", "minority", "controller", "leader of",
-                                           "isr of", "followers of", NULL};
+static const char *const target_words[] = {"all",       "any",    "minority",     "controller",
+                                           "leader of", "isr of", "followers of", NULL};
 
 static bool unknown_target(struct sim_reader *r, const struct sim_yaml *node)
 {
@@ -505,8 +515,11 @@ static bool read_scalar_target(struct sim_reader *r, const struct sim_yaml *node
         const char *word;
         enum sim_target_kind kind;
     } words[] = {
-        {"all", SIM_TARGET_ALL}, {"any", SIM_TARGET_ANY}, {"minority", SIM_TARGET_MINORITY},
-        {"controller", SIM_TARGET_CONTROLLER}, {"zookeeper", SIM_TARGET_ZOOKEEPER},
+        {"all", SIM_TARGET_ALL},
+        {"any", SIM_TARGET_ANY},
+        {"minority", SIM_TARGET_MINORITY},
+        {"controller", SIM_TARGET_CONTROLLER},
+        {"zookeeper", SIM_TARGET_ZOOKEEPER},
     };
     static const char *const later[] = {"group coordinator of ", "transaction coordinator of ",
                                         "task ", "job "};
@@ -532,7 +545,8 @@ static bool read_scalar_target(struct sim_reader *r, const struct sim_yaml *node
             out->kind = words[i].kind;
             if (words[i].kind == SIM_TARGET_ZOOKEEPER && !zookeeper_too) {
                 sim_error(r->d, node->place, "zookeeper is no node; only partition cuts it off");
-                sim_note(r->d, "ZooKeeper's own faults: lose-quorum, delay, fail, expire, disconnect");
+                sim_note(r->d,
+                         "ZooKeeper's own faults: lose-quorum, delay, fail, expire, disconnect");
                 return false;
             }
             return true;
@@ -585,8 +599,8 @@ static enum sim_op read_op(const char **text)
         const char *text;
         enum sim_op op;
     } ops[] = {
-        {"==", SIM_OP_EQ}, {"!=", SIM_OP_NE}, {"<=", SIM_OP_LE}, {">=", SIM_OP_GE},
-        {"<", SIM_OP_LT},  {">", SIM_OP_GT},
+        {"==", SIM_OP_EQ}, {"!=", SIM_OP_NE}, {"<=", SIM_OP_LE},
+        {">=", SIM_OP_GE}, {"<", SIM_OP_LT},  {">", SIM_OP_GT},
     };
     for (unsigned i = 0; i < 6; i++) {
         const size_t size = strlen(ops[i].text);
@@ -607,11 +621,13 @@ bool sim_read_comparison(struct sim_reader *r, const struct sim_yaml *node,
         out->is_list = true;
         out->text = sim_read_source(r, node);
         if (node->count > SM_REPLICAS_MAX) {
-            return sim_error(r->d, node->place, "a list of %u; at most %d", node->count, SM_REPLICAS_MAX);
+            return sim_error(r->d, node->place, "a list of %u; at most %d", node->count,
+                             SM_REPLICAS_MAX);
         }
         for (uint32_t i = 0; i < node->count; i++) {
             int32_t id;
-            if (!sim_read_int32(r, node->items[i], "a member of the list", INT32_MIN, INT32_MAX, &id)) {
+            if (!sim_read_int32(r, node->items[i], "a member of the list", INT32_MIN, INT32_MAX,
+                                &id)) {
                 return false;
             }
             sm_list_append(&out->list, id);
@@ -627,20 +643,38 @@ bool sim_read_comparison(struct sim_reader *r, const struct sim_yaml *node,
     out->is_number = parse_int(text, &out->number);
     out->is_glob = strpbrk(text, "*?") != NULL;
     if (!out->is_number && out->op != SIM_OP_EQ && out->op != SIM_OP_NE) {
-        return sim_error(r->d, node->place, "only a number can be larger or smaller, not '%s'", text);
+        return sim_error(r->d, node->place, "only a number can be larger or smaller, not '%s'",
+                         text);
     }
     return true;
 }
 
-static const char *const controller_events[] = {
-    "Startup", "ControllerChange", "Reelect", "RegisterBrokerAndReelect", "Expire", "BrokerChange",
-    "BrokerModifications", "TopicChange", "PartitionModifications", "TopicDeletion",
-    "TopicDeletionStopReplicaResponseReceived", "ZkPartitionReassignment",
-    "ApiPartitionReassignment", "PartitionReassignmentIsrChange",
-    "AutoPreferredReplicaLeaderElection", "ReplicaLeaderElection", "ControlledShutdown",
-    "IsrChangeNotification", "LeaderAndIsrResponseReceived", "LogDirEventNotification",
-    "ShutdownEventThread", "UncleanLeaderElectionEnable", "TopicUncleanLeaderElectionEnable",
-    "ListPartitionReassignments", "UpdateMetadataResponseReceived", NULL};
+static const char *const controller_events[] = {"Startup",
+                                                "ControllerChange",
+                                                "Reelect",
+                                                "RegisterBrokerAndReelect",
+                                                "Expire",
+                                                "BrokerChange",
+                                                "BrokerModifications",
+                                                "TopicChange",
+                                                "PartitionModifications",
+                                                "TopicDeletion",
+                                                "TopicDeletionStopReplicaResponseReceived",
+                                                "ZkPartitionReassignment",
+                                                "ApiPartitionReassignment",
+                                                "PartitionReassignmentIsrChange",
+                                                "AutoPreferredReplicaLeaderElection",
+                                                "ReplicaLeaderElection",
+                                                "ControlledShutdown",
+                                                "IsrChangeNotification",
+                                                "LeaderAndIsrResponseReceived",
+                                                "LogDirEventNotification",
+                                                "ShutdownEventThread",
+                                                "UncleanLeaderElectionEnable",
+                                                "TopicUncleanLeaderElectionEnable",
+                                                "ListPartitionReassignments",
+                                                "UpdateMetadataResponseReceived",
+                                                NULL};
 
 /* Names inside a pattern are checked where a slip would make it match nothing, silently. */
 static bool check_condition(struct sim_reader *r, const struct sim_yaml *node, enum sim_kind kind,
@@ -747,8 +781,14 @@ static bool read_condition(struct sim_reader *r, const struct sim_yaml *name,
         return false;
     }
     const struct sim_condition condition = {
-        .field = field, .op = c.op, .is_number = c.is_number, .is_list = c.is_list,
-        .is_glob = c.is_glob, .number = c.number, .text = c.text, .list = c.list,
+        .field = field,
+        .op = c.op,
+        .is_number = c.is_number,
+        .is_list = c.is_list,
+        .is_glob = c.is_glob,
+        .number = c.number,
+        .text = c.text,
+        .list = c.list,
         .place = value->place,
     };
     add_condition(r, out, condition);
@@ -763,7 +803,8 @@ bool sim_read_pattern(struct sim_reader *r, const struct sim_yaml *node, enum si
     const char *what = NULL;
     *out = (struct sim_pattern){.kind = "", .nth = 1, .place = node->place};
     if (node->kind != SIM_YAML_MAP) {
-        sim_error(r->d, node->place, "a pattern is a mapping like {event: send, api: LeaderAndIsr}");
+        sim_error(r->d, node->place,
+                  "a pattern is a mapping like {event: send, api: LeaderAndIsr}");
         return false;
     }
     const struct sim_yaml *event = sim_yaml_get(node, "event");
@@ -777,8 +818,10 @@ bool sim_read_pattern(struct sim_reader *r, const struct sim_yaml *node, enum si
     }
     out->kind = sim_kind_name(kind);
     if (what != NULL) {
-        add_condition(r, out, (struct sim_condition){.field = "what", .text = sim_memory_copy(
-                                  r->memory, what, strlen(what)), .place = event->place});
+        add_condition(r, out,
+                      (struct sim_condition){.field = "what",
+                                             .text = sim_memory_copy(r->memory, what, strlen(what)),
+                                             .place = event->place});
     }
     bool good = true;
     for (uint32_t i = 0; i < node->count; i++) {
@@ -795,7 +838,8 @@ bool sim_read_pattern(struct sim_reader *r, const struct sim_yaml *node, enum si
             good = sim_read_word(r, value, "side", sides, &side) && good;
             out->side = good ? (enum sim_side)side : SIM_SIDE_AFTER;
             if (good && out->side == SIM_SIDE_APPLIED_REPLY_LOST && kind != SIM_K_ZREQ) {
-                good = sim_error(r->d, value->place, "only a zreq can be applied and its reply lost");
+                good =
+                    sim_error(r->d, value->place, "only a zreq can be applied and its reply lost");
             }
         } else {
             good = read_condition(r, name, value, event->text, kind, out) && good;
@@ -843,16 +887,17 @@ bool sim_read_assignment(struct sim_reader *r, const struct sim_yaml *node, int3
                 continue;
             }
             if (index < first || index >= first + (int32_t)node->count) {
-                good = sim_error(r->d, key->place, "partition %d leaves a gap: %u partition%s %s %d to %d",
-                                 index, node->count, node->count == 1 ? "" : "s",
-                                 node->count == 1 ? "is" : "are", first,
-                                 first + (int32_t)node->count - 1);
+                good = sim_error(
+                    r->d, key->place, "partition %d leaves a gap: %u partition%s %s %d to %d",
+                    index, node->count, node->count == 1 ? "" : "s",
+                    node->count == 1 ? "is" : "are", first, first + (int32_t)node->count - 1);
                 continue;
             }
             index -= first;
         }
         good = store_partition(r, node->kind == SIM_YAML_MAP ? node->keys[i] : node->items[i],
-                               node->items[i], index, *lists, filled) && good;
+                               node->items[i], index, *lists, filled) &&
+               good;
     }
     return good;
 }
@@ -873,7 +918,8 @@ bool sim_read_config(struct sim_reader *r, const struct sim_yaml *node,
         }
         *entries = sim_memory_grow(r->memory, *entries, sizeof(**entries), *count);
         (*entries)[(*count)++] = (struct sim_config_entry){key->text, value->text, key->place};
-        good = sim_topic_config_check(key->text, key->place, value->text, value->place, r->d) && good;
+        good =
+            sim_topic_config_check(key->text, key->place, value->text, value->place, r->d) && good;
     }
     return good;
 }

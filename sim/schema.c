@@ -1,9 +1,9 @@
 /*
  * The JSON Schema of scenario files, printed from the tables of the grammar.
  *
- * Each shape is a definition; each form of value is a small schema. What only meaning can tell (does
- * this broker exist, does this label) is the reader's business; the schema is for editors, which
- * complete keys and underline wrong ones.
+ * Each shape is a definition; each form of value is a small schema. What only meaning can tell
+ * (does this broker exist, does this label) is the reader's business; the schema is for editors,
+ * which complete keys and underline wrong ones.
  */
 #include <assert.h>
 #include <jansson.h>
@@ -238,8 +238,8 @@ static json_t *shape_schema(enum sim_shape shape)
         json_object_set_new(properties, "event", event_names());
         open = true; /* fields are the trace's own */
     }
-    json_t *schema = json_pack("{s:s,s:s,s:o}", "description", sim_shape_text(shape), "type", "object",
-                               "properties", properties);
+    json_t *schema = json_pack("{s:s,s:s,s:o}", "description", sim_shape_text(shape), "type",
+                               "object", "properties", properties);
     if (!open) {
         json_object_set_new(schema, "additionalProperties", json_false());
     }
@@ -258,10 +258,10 @@ void sim_schema_print(FILE *out)
     for (enum sim_shape s = SIM_SHAPE_FILE; s < SIM_SHAPE_END; s++) {
         json_object_set_new(definitions, sim_shape_name(s), shape_schema(s));
     }
-    json_t *schema = json_pack("{s:s,s:s,s:s,s:s,s:o}", "$schema",
-                               "http://json-schema.org/draft-07/schema#", "title", "kcsim scenario",
-                               "description", "Printed by kcsim explain schema; see docs/scenarios.md.",
-                               "$ref", "#/definitions/file", "definitions", definitions);
+    json_t *schema = json_pack(
+        "{s:s,s:s,s:s,s:s,s:o}", "$schema", "http://json-schema.org/draft-07/schema#", "title",
+        "kcsim scenario", "description", "Printed by kcsim explain schema; see docs/scenarios.md.",
+        "$ref", "#/definitions/file", "definitions", definitions);
     char *text = json_dumps(schema, JSON_INDENT(1));
     if (text == NULL) {
         abort();

@@ -5,11 +5,11 @@
  *            └──► partitions {leader, ISR, …}  ──► how it stands at the end
  *
  * One pass. A change of leader or ISR is told with what made it: changes that one controller event
- * makes are one line with counts and a few names; so are those that leaders make themselves. Faults,
- * expired sessions and changes of the controller are lines of their own.
+ * makes are one line with counts and a few names; so are those that leaders make themselves.
+ * Faults, expired sessions and changes of the controller are lines of their own.
  *
- * What does not fit gives way by rank, and a line says how much is missing; faults are never missing
- * without being counted.
+ * What does not fit gives way by rank, and a line says how much is missing; faults are never
+ * missing without being counted.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "sim/story.h"
@@ -28,7 +28,15 @@
 enum { LINE = 400, NAMES = 3, LINES_DEFAULT = 25, EVENT_NAME = 64, LIVE_MAX = 256 };
 
 /* Lower is more important. */
-enum rank { RANK_FAULT, RANK_CONTROLLER, RANK_SESSION, RANK_LEADERS, RANK_ADMIN, RANK_ISR, RANK_END };
+enum rank {
+    RANK_FAULT,
+    RANK_CONTROLLER,
+    RANK_SESSION,
+    RANK_LEADERS,
+    RANK_ADMIN,
+    RANK_ISR,
+    RANK_END
+};
 
 struct line {
     int64_t t;
@@ -60,8 +68,8 @@ struct chapter {
     bool open;
 };
 
-/* What a chapter has done to a partition, all in all: a leader that is taken away and replaced by one
-   event is one change. */
+/* What a chapter has done to a partition, all in all: a leader that is taken away and replaced by
+   one event is one change. */
 enum kind { CREATED, ELECTED, LOST, SHRUNK, GROWN, GONE, KIND_END };
 struct summary {
     uint32_t count[KIND_END];
@@ -87,7 +95,7 @@ struct teller {
     struct chapter chapter;
     char running[EVENT_NAME]; /* event in work at `running_at` */
     sim_lane running_at;
-    int32_t controller, epoch; /* active now */
+    int32_t controller, epoch;       /* active now */
     int32_t live[LIVE_MAX], live_of; /* what the active controller thinks */
     uint32_t live_count;
     struct flags down;     /* nodes, "3" */
@@ -132,7 +140,8 @@ __attribute__((format(printf, 4, 5))) static void tell(struct teller *s, int64_t
     if (copy == NULL) {
         abort();
     }
-    s->lines[s->line_count] = (struct line){.t = t, .rank = rank, .order = s->line_count, .text = copy};
+    s->lines[s->line_count] =
+        (struct line){.t = t, .rank = rank, .order = s->line_count, .text = copy};
     s->line_count++;
 }
 
@@ -147,8 +156,8 @@ __attribute__((format(printf, 3, 4))) static void append(char *out, size_t capac
 }
 
 /* Writes a text, cut where it does not fit. */
-__attribute__((format(printf, 3, 4))) static void put(char *out, size_t capacity, const char *format,
-                                                      ...)
+__attribute__((format(printf, 3, 4))) static void put(char *out, size_t capacity,
+                                                      const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -184,7 +193,8 @@ static void add_name(struct summary *sum, enum kind kind, const char *name)
 }
 
 static void describe_leader(char *out, size_t capacity, const char *name,
-                            const struct sm_leader_and_isr *from, const struct sm_leader_and_isr *to)
+                            const struct sm_leader_and_isr *from,
+                            const struct sm_leader_and_isr *to)
 {
     if (from->leader >= 0) {
         put(out, capacity, "%s %d→%d", name, from->leader, to->leader);
@@ -193,7 +203,8 @@ static void describe_leader(char *out, size_t capacity, const char *name,
     }
 }
 
-static void sum_up(struct teller *s, struct summary *sum, const char *name, const struct partition *p)
+static void sum_up(struct teller *s, struct summary *sum, const char *name,
+                   const struct partition *p)
 {
     char text[LINE / 2];
     const struct sm_leader_and_isr *from = &p->before, *to = &p->li;
@@ -219,12 +230,16 @@ static void sum_up(struct teller *s, struct summary *sum, const char *name, cons
 
 static void tell_summary(struct teller *s, const struct chapter *c, const struct summary *sum)
 {
-    static const char *const what[KIND_END] = {
-        [CREATED] = "created", [ELECTED] = "with a new leader", [LOST] = "left without a leader",
-        [SHRUNK] = "with a smaller ISR", [GROWN] = "with a larger ISR", [GONE] = "deleted"};
+    static const char *const what[KIND_END] = {[CREATED] = "created",
+                                               [ELECTED] = "with a new leader",
+                                               [LOST] = "left without a leader",
+                                               [SHRUNK] = "with a smaller ISR",
+                                               [GROWN] = "with a larger ISR",
+                                               [GONE] = "deleted"};
     char text[LINE] = "", who[160] = "";
     if (c->who != 0 && sim_lane_letter(c->who) == 'c') {
-        put(who, sizeof(who), "controller %d%s%s: ", sim_lane_id(c->who), c->event[0] ? ", " : "", c->event);
+        put(who, sizeof(who), "controller %d%s%s: ", sim_lane_id(c->who), c->event[0] ? ", " : "",
+            c->event);
     } else if (c->who != 0 && sim_lane_letter(c->who) == 'b') {
         put(who, sizeof(who), "broker %d as leader: ", sim_lane_id(c->who));
     } else {
@@ -232,12 +247,12 @@ static void tell_summary(struct teller *s, const struct chapter *c, const struct
     }
     for (int k = 0; k < KIND_END; k++) {
         if (sum->count[k] > 0) {
-            append(text, sizeof(text), "%s%u partition%s %s (%s)", text[0] == '\0' ? "" : "; ", sum->count[k],
-                   plural(sum->count[k]), what[k], sum->names[k]);
+            append(text, sizeof(text), "%s%u partition%s %s (%s)", text[0] == '\0' ? "" : "; ",
+                   sum->count[k], plural(sum->count[k]), what[k], sum->names[k]);
         }
     }
     if (text[0] != '\0') {
-        const enum rank rank = sum->count[ELECTED] + sum->count[LOST] > 0  ? RANK_LEADERS
+        const enum rank rank = sum->count[ELECTED] + sum->count[LOST] > 0   ? RANK_LEADERS
                                : sum->count[CREATED] + sum->count[GONE] > 0 ? RANK_ADMIN
                                                                             : RANK_ISR;
         tell(s, c->t, rank, "%s%s", who, text);
@@ -281,7 +296,8 @@ static uint32_t partition_of(struct teller *s, const char *name)
 {
     const uint32_t before = s->keys.count;
     const uint32_t id = sim_keys_intern(&s->keys, name, strlen(name));
-    s->partitions = sim_grow(s->partitions, &s->partition_capacity, (size_t)id + 1, sizeof(*s->partitions));
+    s->partitions =
+        sim_grow(s->partitions, &s->partition_capacity, (size_t)id + 1, sizeof(*s->partitions));
     if (id >= before) {
         s->partitions[id] = (struct partition){.li = {.leader = SM_NO_LEADER}};
     }
@@ -297,7 +313,8 @@ static void touch(struct teller *s, int64_t t, sim_lane who, uint32_t id)
         p->is_touched = true;
         p->existed = p->exists;
         p->before = p->li;
-        c->touched = sim_grow(c->touched, &c->touched_capacity, c->touched_count + 1, sizeof(*c->touched));
+        c->touched =
+            sim_grow(c->touched, &c->touched_capacity, c->touched_count + 1, sizeof(*c->touched));
         c->touched[c->touched_count++] = id;
     }
 }
@@ -321,8 +338,7 @@ static void take_state(struct teller *s, int64_t t, sim_lane who, bool given, co
     struct partition *p = &s->partitions[id];
     p->exists = !gone;
     if (!gone) {
-        p->leaderless_from_start =
-            (given || p->leaderless_from_start) && now.leader < 0;
+        p->leaderless_from_start = (given || p->leaderless_from_start) && now.leader < 0;
         p->had_leader = p->had_leader || now.leader >= 0;
         p->li = now;
     }
@@ -376,7 +392,8 @@ static void take_sets(struct teller *s, const struct sim_record *r, sim_lane who
             take_state(s, r->t, who, given, topic, number, &value);
         } else if (sm_path_is_topic(key + 3, topic)) {
             take_topic(s, topic, &value);
-        } else if (strncmp(key + 3, SM_PATH_DELETE_TOPICS "/", strlen(SM_PATH_DELETE_TOPICS "/")) == 0) {
+        } else if (strncmp(key + 3, SM_PATH_DELETE_TOPICS "/", strlen(SM_PATH_DELETE_TOPICS "/")) ==
+                   0) {
             take_deletion(s, r->t, given, key + 3, &value);
         }
     }
@@ -399,7 +416,8 @@ static void describe_arguments(const struct sim_step *step, char *out, size_t ca
     for (uint32_t i = 0; i < step->topic_count && i < NAMES; i++) {
         append(out, capacity, " %s", step->topics[i]);
     }
-    for (uint32_t i = 0; i < step->partition_arg_count && i < NAMES && step->topic_count == 0; i++) {
+    for (uint32_t i = 0; i < step->partition_arg_count && i < NAMES && step->topic_count == 0;
+         i++) {
         const struct sim_partition_arg *p = &step->partitions[i];
         append(out, capacity, " %s-%d", p->topic, p->partition);
         if (p->has_replicas) {
@@ -421,8 +439,8 @@ static void describe_arguments(const struct sim_step *step, char *out, size_t ca
 }
 
 /* What a verb did, in the past tense, with the ids in it. */
-static void describe_fault(const struct sim_scenario *scenario, const struct sim_record *r, char *out,
-                           size_t capacity)
+static void describe_fault(const struct sim_scenario *scenario, const struct sim_record *r,
+                           char *out, size_t capacity)
 {
     static const struct {
         const char *verb, *one, *many;
@@ -430,16 +448,22 @@ static void describe_fault(const struct sim_scenario *scenario, const struct sim
         {"kill", "node %s is killed", "nodes %s are killed"},
         {"restart", "node %s starts again", "nodes %s start again"},
         {"bounce", "node %s is replaced at once", "nodes %s are replaced at once"},
-        {"shutdown", "broker %s asks for a controlled shutdown", "brokers %s ask for a controlled shutdown"},
+        {"shutdown", "broker %s asks for a controlled shutdown",
+         "brokers %s ask for a controlled shutdown"},
         {"stop", "node %s stops cleanly", "nodes %s stop cleanly"},
         {"exit", "node %s cannot start, and ends", "nodes %s cannot start, and end"},
         {"pause", "node %s stands still (paused)", "nodes %s stand still (paused)"},
         {"resume", "node %s goes on", "nodes %s go on"},
-        {"expire", "ZooKeeper expires the session of node %s", "ZooKeeper expires the sessions of nodes %s"},
-        {"disconnect", "node %s loses its connection to ZooKeeper", "nodes %s lose their connections to ZooKeeper"},
-        {"block", "the controller thread of node %s is blocked", "the controller threads of nodes %s are blocked"},
-        {"unblock", "the controller thread of node %s goes on", "the controller threads of nodes %s go on"},
-        {"fail-log-dir", "a log directory of broker %s fails", "a log directory of brokers %s fails"},
+        {"expire", "ZooKeeper expires the session of node %s",
+         "ZooKeeper expires the sessions of nodes %s"},
+        {"disconnect", "node %s loses its connection to ZooKeeper",
+         "nodes %s lose their connections to ZooKeeper"},
+        {"block", "the controller thread of node %s is blocked",
+         "the controller threads of nodes %s are blocked"},
+        {"unblock", "the controller thread of node %s goes on",
+         "the controller threads of nodes %s go on"},
+        {"fail-log-dir", "a log directory of broker %s fails",
+         "a log directory of brokers %s fails"},
     };
     const char *verb = sim_record_text(r, SIM_F_VERB), *target = sim_record_text(r, SIM_F_TARGET);
     const struct sim_step *step = step_at(scenario, sim_record_int(r, SIM_F_STEP, -1));
@@ -487,13 +511,15 @@ static void take_session(struct teller *s, const struct sim_record *r)
     const char *what = sim_record_text(r, SIM_F_WHAT), *seen = sim_record_text(r, SIM_F_SEEN);
     struct sim_record cause;
     const int64_t node = sim_record_int(r, SIM_F_NODE, -1);
-    if (what == NULL || strcmp(what, "expired") != 0 || seen == NULL || strcmp(seen, "server") != 0) {
+    if (what == NULL || strcmp(what, "expired") != 0 || seen == NULL ||
+        strcmp(seen, "server") != 0) {
         return;
     }
     close_chapter(s);
     if (r->mute != 0 && sim_trace_get(s->trace, r->mute, &cause)) {
-        tell(s, r->t, RANK_SESSION, "ZooKeeper expires the session of node %" PRId64
-             ", %.3gs after it fell silent", node, (double)(r->t - cause.t) / 1e6);
+        tell(s, r->t, RANK_SESSION,
+             "ZooKeeper expires the session of node %" PRId64 ", %.3gs after it fell silent", node,
+             (double)(r->t - cause.t) / 1e6);
     } else {
         tell(s, r->t, RANK_SESSION, "ZooKeeper expires the session of node %" PRId64, node);
     }
@@ -516,7 +542,8 @@ static void take_queue(struct teller *s, const struct sim_record *r)
 }
 
 /* Which brokers a controller thinks are alive: what it notices. */
-static void take_live(struct teller *s, const struct sim_record *r, int node, const struct sim_value *value)
+static void take_live(struct teller *s, const struct sim_record *r, int node,
+                      const struct sim_value *value)
 {
     int32_t now[LIVE_MAX];
     const size_t count = value->type == SIM_V_LIST ? sim_value_ids(value, now, LIVE_MAX) : 0;
@@ -546,7 +573,8 @@ static void take_live(struct teller *s, const struct sim_record *r, int node, co
             tell(s, r->t, RANK_SESSION, "controller %d notices that broker %s is gone", node, gone);
         }
         if (come[0] != '\0') {
-            tell(s, r->t, RANK_SESSION, "controller %d notices that broker %s is there", node, come);
+            tell(s, r->t, RANK_SESSION, "controller %d notices that broker %s is there", node,
+                 come);
         }
     }
     s->live_count = count <= LIVE_MAX ? (uint32_t)count : 0;
@@ -715,8 +743,8 @@ static unsigned print_single(struct teller *s, FILE *out)
         }
         append_ids(text, sizeof(text), &p->li.isr);
         if (p->li.leader >= 0) {
-            fprintf(out, "  %s: leader %d, ISR %s, epoch %d\n", sim_keys_name(&s->keys, i), p->li.leader,
-                    text, p->li.leader_epoch);
+            fprintf(out, "  %s: leader %d, ISR %s, epoch %d\n", sim_keys_name(&s->keys, i),
+                    p->li.leader, text, p->li.leader_epoch);
         } else {
             fprintf(out, "  %s: no leader, ISR %s, epoch %d\n", sim_keys_name(&s->keys, i), text,
                     p->li.leader_epoch);
@@ -752,7 +780,8 @@ static unsigned print_ending(struct teller *s, FILE *out, const char *bold, cons
     unsigned lines = 1;
     look_at_end(s, &e);
     if (s->controller >= 0) {
-        fprintf(out, "%sIn the end%s the controller is node %d, epoch %d.\n", bold, off, s->controller, s->epoch);
+        fprintf(out, "%sIn the end%s the controller is node %d, epoch %d.\n", bold, off,
+                s->controller, s->epoch);
     } else {
         fprintf(out, "%sIn the end%s there is no controller.\n", bold, off);
     }
@@ -776,11 +805,13 @@ static unsigned print_ending(struct teller *s, FILE *out, const char *bold, cons
         lines++;
     }
     if (e.never > 0) {
-        fprintf(out, "  %u partition%s never had a leader (%s)\n", e.never, plural(e.never), e.never_names);
+        fprintf(out, "  %u partition%s never had a leader (%s)\n", e.never, plural(e.never),
+                e.never_names);
         lines++;
     }
     if (s->unclean > 0) {
-        fprintf(out, "  lost: %u unclean election%s; records that only the old leader had are gone\n",
+        fprintf(out,
+                "  lost: %u unclean election%s; records that only the old leader had are gone\n",
                 s->unclean, plural(s->unclean));
         lines++;
     }
@@ -827,11 +858,12 @@ static int compare_lines(const void *a, const void *b)
 static unsigned print_lines(struct teller *s, FILE *out, bool color)
 {
     static const char *const colors[RANK_END] = {
-        [RANK_FAULT] = "\033[31m", [RANK_CONTROLLER] = "\033[1m", [RANK_SESSION] = "\033[33m",
-        [RANK_LEADERS] = "", [RANK_ADMIN] = "", [RANK_ISR] = "\033[2m"};
+        [RANK_FAULT] = "\033[31m",   [RANK_CONTROLLER] = "\033[1m",
+        [RANK_SESSION] = "\033[33m", [RANK_LEADERS] = "",
+        [RANK_ADMIN] = "",           [RANK_ISR] = "\033[2m"};
     static const char *const marks[RANK_END] = {
-        [RANK_FAULT] = "!", [RANK_CONTROLLER] = "*", [RANK_SESSION] = "-",
-        [RANK_LEADERS] = ">", [RANK_ADMIN] = "+", [RANK_ISR] = "."};
+        [RANK_FAULT] = "!",   [RANK_CONTROLLER] = "*", [RANK_SESSION] = "-",
+        [RANK_LEADERS] = ">", [RANK_ADMIN] = "+",      [RANK_ISR] = "."};
     unsigned lines = 0;
     for (uint32_t i = 0; i < s->line_count; i++) {
         const struct line *l = &s->lines[i];
@@ -842,7 +874,8 @@ static unsigned print_lines(struct teller *s, FILE *out, bool color)
         }
     }
     if (s->truncated > 0) {
-        fprintf(out, "            (%u more line%s: --lines all)\n", s->truncated, plural(s->truncated));
+        fprintf(out, "            (%u more line%s: --lines all)\n", s->truncated,
+                plural(s->truncated));
         lines++;
     }
     return lines;
@@ -863,7 +896,8 @@ static void free_teller(struct teller *s)
     free_flags(&s->down);
 }
 
-static unsigned print_head(FILE *out, const struct sim_scenario *scenario, const char *bold, const char *off)
+static unsigned print_head(FILE *out, const struct sim_scenario *scenario, const char *bold,
+                           const char *off)
 {
     fprintf(out, "%s%s%s\n", bold, scenario->title == NULL ? scenario->file : scenario->title, off);
     if (scenario->question != NULL) {
@@ -954,7 +988,8 @@ unsigned sim_story_print(FILE *out, const struct sim_trace *trace, const struct 
 
 bool sim_color_wanted(enum sim_color option, FILE *out)
 {
-    const char *none = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE"), *term = getenv("TERM");
+    const char *none = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE"),
+               *term = getenv("TERM");
     if (option != SIM_COLOR_AUTO) {
         return option == SIM_COLOR_ALWAYS;
     }

@@ -4,7 +4,8 @@
  *
  * It reads the records in memory and nothing else, and has at most `lines` lines (25 by default):
  * what is alike is told once with a count, and what does not fit gives way in a fixed order
- * (single partitions before elections, elections before faults; a fault is never left out silently).
+ * (single partitions before elections, elections before faults; a fault is never left out
+ * silently).
  */
 #ifndef SIM_STORY_H
 #define SIM_STORY_H
@@ -21,7 +22,8 @@ struct sim_story_options {
     bool color;
 };
 
-/* Prints the story of `trace`, which the run of result->scenario made. Returns the lines printed. */
+/* Prints the story of `trace`, which the run of result->scenario made. Returns the lines printed.
+ */
 unsigned sim_story_print(FILE *out, const struct sim_trace *trace, const struct sim_result *result,
                          const struct sim_story_options *options);
 

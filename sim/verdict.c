@@ -1,8 +1,8 @@
 /*
  * Verdicts and their forms.
  *
- * One loop over the expectations per form; a form is a set of small functions. JUnit and TAP want the
- * number of tests before the first, so their bodies wait in memory until the report ends.
+ * One loop over the expectations per form; a form is a set of small functions. JUnit and TAP want
+ * the number of tests before the first, so their bodies wait in memory until the report ends.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "sim/verdict.h"
@@ -100,7 +100,8 @@ static const char *open_reason(const struct sim_result *result, char *out, size_
 {
     if (result->never_fired != 0) {
         const struct sim_step *step = &result->scenario->steps[result->never_fired - 1];
-        snprintf(out, capacity, "the step at line %u (%s) never acted: what it waits for did not come",
+        snprintf(out, capacity,
+                 "the step at line %u (%s) never acted: what it waits for did not come",
                  step->place.line, sim_verb_name(step->verb));
         return out;
     }
@@ -134,7 +135,8 @@ static unsigned print_unmet(FILE *out, const struct sim_result *result, const st
             continue;
         }
         fprintf(out, "%s%s%s line %u: %s\n", j->outcome == SIM_FAILED ? c->red : c->yellow,
-                j->outcome == SIM_FAILED ? "✗ failed" : "? undecided", c->off, x->place.line, x->text);
+                j->outcome == SIM_FAILED ? "✗ failed" : "? undecided", c->off, x->place.line,
+                x->text);
         fprintf(out, "    expected %s; actual: %s, at %.6gs", j->expected, j->actual,
                 (double)j->t_us / 1e6);
         if (j->record != 0) {
@@ -162,8 +164,11 @@ unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool colo
         lines++;
     }
     const char *mark = verdict == SIM_EXIT_MET ? "✓" : verdict == SIM_EXIT_UNDECIDED ? "?" : "✗";
-    fprintf(out, "%s%s verdict: %s%s", verdict == SIM_EXIT_MET ? c.green
-            : verdict == SIM_EXIT_UNDECIDED ? c.yellow : c.red, mark, sim_verdict_name(verdict), c.off);
+    fprintf(out, "%s%s verdict: %s%s",
+            verdict == SIM_EXIT_MET         ? c.green
+            : verdict == SIM_EXIT_UNDECIDED ? c.yellow
+                                            : c.red,
+            mark, sim_verdict_name(verdict), c.off);
     if (total > 0) {
         fprintf(out, " (%u of %u expectations met", count(result, SIM_MET), total);
     } else {
@@ -211,7 +216,8 @@ static json_t *result_json(const struct sim_result *result)
     const enum sim_exit verdict = sim_verdict(result);
     json_t *object = json_object(), *list = json_array();
     json_object_set_new(object, "file", utf8(result->scenario->file));
-    json_object_set_new(object, "title", utf8(result->scenario->title ? result->scenario->title : ""));
+    json_object_set_new(object, "title",
+                        utf8(result->scenario->title ? result->scenario->title : ""));
     json_object_set_new(object, "kafka", json_string(sm_version_name(result->scenario->version)));
     json_object_set_new(object, "seed", json_integer((json_int_t)result->seed));
     json_object_set_new(object, "verdict", json_string(sim_verdict_name(verdict)));
@@ -227,11 +233,13 @@ static json_t *result_json(const struct sim_result *result)
         json_object_set_new(object, "violated", utf8(result->violated));
     }
     for (uint32_t i = 0; i < result->scenario->expect_count; i++) {
-        json_array_append_new(list, expectation_json(&result->scenario->expect[i],
-                                                     sim_expect_judgement(result->expectations, i)));
+        json_array_append_new(list,
+                              expectation_json(&result->scenario->expect[i],
+                                               sim_expect_judgement(result->expectations, i)));
     }
     json_object_set_new(object, "expectations", list);
-    json_object_set_new(object, "reproduce", utf8(sim_reproduce(text, sizeof(text), result) + strlen("reproduce: ")));
+    json_object_set_new(object, "reproduce",
+                        utf8(sim_reproduce(text, sizeof(text), result) + strlen("reproduce: ")));
     return object;
 }
 
@@ -246,7 +254,8 @@ static json_t *bad_json(const char *file, const struct sim_diagnostics *d)
         json_object_set_new(entry, "file", utf8(d->entries[i].file));
         json_object_set_new(entry, "line", json_integer(d->entries[i].place.line));
         json_object_set_new(entry, "column", json_integer(d->entries[i].place.column));
-        json_object_set_new(entry, "severity", json_string(d->entries[i].severity == SIM_ERROR ? "error" : "warning"));
+        json_object_set_new(entry, "severity",
+                            json_string(d->entries[i].severity == SIM_ERROR ? "error" : "warning"));
         json_object_set_new(entry, "message", utf8(d->entries[i].message));
         json_array_append_new(list, entry);
     }
@@ -305,7 +314,8 @@ static void open_case(struct sim_report *report, const char *file, const char *n
     fprintf(report->body_out, "\" line=\"%u\">", line);
 }
 
-static void close_case(struct sim_report *report, bool failed, const char *message, const char *text)
+static void close_case(struct sim_report *report, bool failed, const char *message,
+                       const char *text)
 {
     if (failed) {
         report->failed++;
@@ -332,8 +342,12 @@ static void add_junit(struct sim_report *report, const struct sim_result *result
     }
     const char *open = open_reason(result, reason, sizeof(reason));
     open_case(report, result->scenario->file, "the run comes to its end", 1);
-    close_case(report, open != NULL || result->ending == SIM_ENDED_INTERRUPTED || result->violated != NULL,
-               open != NULL ? open : result->violated != NULL ? result->violated : "interrupted", text);
+    close_case(report,
+               open != NULL || result->ending == SIM_ENDED_INTERRUPTED || result->violated != NULL,
+               open != NULL               ? open
+               : result->violated != NULL ? result->violated
+                                          : "interrupted",
+               text);
 }
 
 /* ---- TAP ---- */
@@ -364,7 +378,8 @@ static void add_tap(struct sim_report *report, const struct sim_result *result)
         }
     }
     const char *open = open_reason(result, reason, sizeof(reason));
-    tap_line(report, open == NULL && result->ending != SIM_ENDED_INTERRUPTED && result->violated == NULL,
+    tap_line(report,
+             open == NULL && result->ending != SIM_ENDED_INTERRUPTED && result->violated == NULL,
              result->scenario->file, 1, open != NULL ? open : "the run comes to its end");
 }
 
@@ -373,7 +388,8 @@ static void add_tap(struct sim_report *report, const struct sim_result *result)
 static void print_escaped(FILE *out, const char *text, bool property)
 {
     for (; *text != '\0'; text++) {
-        if (*text == '%' || *text == '\n' || *text == '\r' || (property && (*text == ':' || *text == ','))) {
+        if (*text == '%' || *text == '\n' || *text == '\r' ||
+            (property && (*text == ':' || *text == ','))) {
             fprintf(out, "%%%02X", (unsigned)(unsigned char)*text);
         } else {
             fputc(*text, out);
@@ -404,7 +420,8 @@ static void add_github(struct sim_report *report, const struct sim_result *resul
     for (uint32_t i = 0; i < result->scenario->expect_count; i++) {
         const struct sim_judgement *j = sim_expect_judgement(result->expectations, i);
         if (j->outcome != SIM_MET) {
-            snprintf(body, sizeof(body), "expected %s; actual: %s\n%s", j->expected, j->actual, text);
+            snprintf(body, sizeof(body), "expected %s; actual: %s\n%s", j->expected, j->actual,
+                     text);
             annotate(report, "error", result->scenario->file, result->scenario->expect[i].place,
                      outcome_name(j->outcome), body);
         }
@@ -472,8 +489,8 @@ static const char *first_error(const struct sim_diagnostics *d, char *out, size_
     snprintf(out, capacity, "cannot be run");
     for (uint32_t i = 0; i < d->count; i++) {
         if (d->entries[i].severity == SIM_ERROR) {
-            snprintf(out, capacity, "%u:%u: %s", d->entries[i].place.line, d->entries[i].place.column,
-                     d->entries[i].message);
+            snprintf(out, capacity, "%u:%u: %s", d->entries[i].place.line,
+                     d->entries[i].place.column, d->entries[i].message);
             break;
         }
     }
@@ -501,8 +518,8 @@ void sim_report_bad(struct sim_report *report, const char *file, const struct si
         break;
     case SIM_FORMAT_GITHUB:
         for (uint32_t i = 0; i < d->count; i++) {
-            annotate(report, d->entries[i].severity == SIM_ERROR ? "error" : "warning", d->entries[i].file,
-                     d->entries[i].place, "bad input", d->entries[i].message);
+            annotate(report, d->entries[i].severity == SIM_ERROR ? "error" : "warning",
+                     d->entries[i].file, d->entries[i].place, "bad input", d->entries[i].message);
         }
         break;
     }
@@ -518,8 +535,10 @@ void sim_report_end(struct sim_report *report)
         fputs("]}\n", report->out);
         break;
     case SIM_FORMAT_JUNIT:
-        fprintf(report->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"kcsim\" "
-                "tests=\"%u\" failures=\"%u\">\n%s</testsuite>\n", report->tests, report->failed, report->body);
+        fprintf(report->out,
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"kcsim\" "
+                "tests=\"%u\" failures=\"%u\">\n%s</testsuite>\n",
+                report->tests, report->failed, report->body);
         break;
     case SIM_FORMAT_TAP:
         fprintf(report->out, "TAP version 13\n1..%u\n%s", report->tests, report->body);

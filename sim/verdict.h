@@ -39,13 +39,14 @@ struct sim_result {
     enum sim_ending ending;
     int64_t end_us;
     uint64_t records;
-    uint64_t digest;       /* of the trace */
-    uint64_t seed;         /* that was used */
-    bool seed_given;       /* on the command line, so that it must be repeated */
-    bool until_given;      /* likewise */
-    uint32_t never_fired;  /* index + 1 of the first step whose pattern or label never came, 0: all fired */
-    const char *violated;  /* name of an invariant, NULL */
-    double wall_seconds;   /* for people only */
+    uint64_t digest;      /* of the trace */
+    uint64_t seed;        /* that was used */
+    bool seed_given;      /* on the command line, so that it must be repeated */
+    bool until_given;     /* likewise */
+    uint32_t never_fired; /* index + 1 of the first step whose pattern or label never came, 0: all
+                             fired */
+    const char *violated; /* name of an invariant, NULL */
+    double wall_seconds;  /* for people only */
 };
 
 /* Returns the exit code: interrupted, violated, failed, undecided, met, in this order. */

@@ -2,8 +2,8 @@
  * YAML: the events of libyaml, made a tree.
  *
  * Recursion follows the depth of the document, which is limited before it grows. libyaml counts
- * columns in code points, as the diagnostics do. libyaml takes a lone CR, NEL, LS and PS for ends of
- * lines, which editors do not: they are refused, so that lines mean the same to everybody.
+ * columns in code points, as the diagnostics do. libyaml takes a lone CR, NEL, LS and PS for ends
+ * of lines, which editors do not: they are refused, so that lines mean the same to everybody.
  */
 #include "sim/yaml.h"
 
@@ -32,8 +32,10 @@ static size_t utf8_size(const unsigned char *at, const unsigned char *end)
     if (*at < 0x80) {
         return 1;
     }
-    const size_t size = (*at & 0xe0) == 0xc0 ? 2 : (*at & 0xf0) == 0xe0 ? 3
-                        : (*at & 0xf8) == 0xf0 ? 4 : 0;
+    const size_t size = (*at & 0xe0) == 0xc0   ? 2
+                        : (*at & 0xf0) == 0xe0 ? 3
+                        : (*at & 0xf8) == 0xf0 ? 4
+                                               : 0;
     if (size == 0 || (size_t)(end - at) < size) {
         return 0;
     }
@@ -44,8 +46,8 @@ static size_t utf8_size(const unsigned char *at, const unsigned char *end)
         }
         value = value << 6 | (at[i] & 0x3f);
     }
-    const bool legal = value >= smallest[size] && value <= 0x10ffff &&
-                       !(value >= 0xd800 && value <= 0xdfff);
+    const bool legal =
+        value >= smallest[size] && value <= 0x10ffff && !(value >= 0xd800 && value <= 0xdfff);
     return legal ? size : 0;
 }
 
@@ -79,7 +81,9 @@ static bool check_line_ends(const char *text, size_t size, struct sim_diagnostic
                                                 memcmp(at, "\xe2\x80\xa9", 3) == 0);
         if (lone_cr || nel || separator) {
             sim_error(d, place, "a line ends with %s; use LF or CR LF",
-                      lone_cr ? "a lone CR" : nel ? "U+0085" : "U+2028 or U+2029");
+                      lone_cr ? "a lone CR"
+                      : nel   ? "U+0085"
+                              : "U+2028 or U+2029");
             return false;
         }
         if (*at == '\n') {
@@ -133,8 +137,8 @@ static bool syntax_error(struct reader *r)
 {
     const yaml_parser_t *p = &r->parser;
     const bool has_mark = p->error == YAML_SCANNER_ERROR || p->error == YAML_PARSER_ERROR;
-    const struct sim_place place =
-        has_mark ? place_of(&p->problem_mark, &p->problem_mark) : (struct sim_place){.line = 1, .column = 1};
+    const struct sim_place place = has_mark ? place_of(&p->problem_mark, &p->problem_mark)
+                                            : (struct sim_place){.line = 1, .column = 1};
     sim_error(r->d, place, "syntax error: %s", p->problem == NULL ? "unreadable" : p->problem);
     const size_t at = has_mark ? offset_of(r, &p->problem_mark) : r->size;
     if (at < r->size && r->text[at] == '\t') {
@@ -185,7 +189,8 @@ static struct sim_yaml *new_node(struct reader *r, enum sim_yaml_kind kind)
     return node;
 }
 
-/* A collection's own mark is that of its first byte; now that its end is known, so is its length. */
+/* A collection's own mark is that of its first byte; now that its end is known, so is its length.
+ */
 static void close_node(struct reader *r, struct sim_yaml *node)
 {
     node->end = offset_of(r, &r->event.end_mark);
@@ -355,7 +360,8 @@ static struct sim_yaml *read_document(struct reader *r)
         return NULL;
     }
     if (r->event.type != YAML_STREAM_END_EVENT) {
-        sim_error(r->d, event_place(r), "a second document begins here; a scenario is one document");
+        sim_error(r->d, event_place(r),
+                  "a second document begins here; a scenario is one document");
         return NULL;
     }
     return root;
@@ -367,7 +373,8 @@ struct sim_yaml *sim_yaml_parse(struct sim_memory *memory, const char *text, siz
     if (size > SIM_YAML_SIZE_MAX) {
         sim_error(d, (struct sim_place){0}, "%zu bytes; a scenario has at most %d (1 MiB)", size,
                   SIM_YAML_SIZE_MAX);
-        sim_note(d, "many topics are written as a pattern: \"t-{1..1000}\"; large states as a dump");
+        sim_note(d,
+                 "many topics are written as a pattern: \"t-{1..1000}\"; large states as a dump");
         return NULL;
     }
     if (!sim_check_utf8(text, size, d) || !check_line_ends(text, size, d)) {

@@ -1,10 +1,10 @@
 /*
  * YAML, the part of it that a scenario may use, as a tree with marks.
  *
- * One document of mappings, lists and scalars. Refused, each with its place: aliases, anchors, tags,
- * merge keys, directives, a second document, keys that are no scalars, keys that stand twice, bytes
- * that are not UTF-8, more than SIM_YAML_SIZE_MAX bytes or SIM_YAML_DEPTH_MAX levels. A syntax error
- * ends the reading: there is one such error, and no tree.
+ * One document of mappings, lists and scalars. Refused, each with its place: aliases, anchors,
+ * tags, merge keys, directives, a second document, keys that are no scalars, keys that stand twice,
+ * bytes that are not UTF-8, more than SIM_YAML_SIZE_MAX bytes or SIM_YAML_DEPTH_MAX levels. A
+ * syntax error ends the reading: there is one such error, and no tree.
  *
  * What a scalar means (a number, a time) is for the reader of the tree to say; the tree only tells
  * whether it was quoted. Memory: the tree lives in the struct sim_memory that is passed in.
@@ -25,14 +25,14 @@ enum sim_yaml_kind { SIM_YAML_SCALAR, SIM_YAML_LIST, SIM_YAML_MAP };
 
 struct sim_yaml {
     enum sim_yaml_kind kind;
-    bool quoted;            /* SCALAR: '…', "…", | or > */
-    uint32_t count;         /* LIST: elements; MAP: members */
-    size_t size;            /* SCALAR: bytes of text */
-    char *text;             /* SCALAR, NUL-terminated (a NUL inside is refused) */
-    struct sim_yaml **keys; /* MAP: scalars */
-    struct sim_yaml **items;/* LIST: elements; MAP: values */
-    struct sim_place place; /* start; length up to the end of the line or of the node */
-    size_t begin, end;      /* byte offsets in the text */
+    bool quoted;             /* SCALAR: '…', "…", | or > */
+    uint32_t count;          /* LIST: elements; MAP: members */
+    size_t size;             /* SCALAR: bytes of text */
+    char *text;              /* SCALAR, NUL-terminated (a NUL inside is refused) */
+    struct sim_yaml **keys;  /* MAP: scalars */
+    struct sim_yaml **items; /* LIST: elements; MAP: values */
+    struct sim_place place;  /* start; length up to the end of the line or of the node */
+    size_t begin, end;       /* byte offsets in the text */
 };
 
 /* Returns the root, or NULL with an error in `d` (whose source must be the text). */

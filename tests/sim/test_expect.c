@@ -70,8 +70,13 @@ static struct run run_text(const char *text, enum sim_ending ending)
     }
     struct sim_view view = sim_world_view(r.world);
     sim_expect_end(r.expectations, sim_world_now(r.world), seen, &view, ending);
-    r.result = (struct sim_result){.scenario = r.scenario, .expectations = r.expectations, .ending = ending,
-                                   .end_us = sim_world_now(r.world), .records = seen, .digest = 1, .seed = 5,
+    r.result = (struct sim_result){.scenario = r.scenario,
+                                   .expectations = r.expectations,
+                                   .ending = ending,
+                                   .end_us = sim_world_now(r.world),
+                                   .records = seen,
+                                   .digest = 1,
+                                   .seed = 5,
                                    .never_fired = sim_world_never_fired(r.world)};
     return r;
 }
@@ -98,12 +103,14 @@ static const struct sim_judgement *judgement(const struct run *r, uint32_t index
 
 START_TEST(a_statement_at_a_time_sees_the_state_of_that_time)
 {
-    struct run r = run_text(HEAD "steps:\n  - {at: 1s, kill: 2}\n  - {at: 20s, restart: 2}\nexpect:\n"
-                            "  - {at: 900ms, partition: t-0, is: {leader: 2, state: OnlinePartition}}\n"
-                            "  - {at: 15s, partition: t-0, is: {leader: 3, isr: [3], epoch: '> 0'}}\n"
-                            "  - {at: 15s, partition: t-1, is: {leader: none, state: OfflinePartition}}\n"
-                            "  - {at: 15s, partition: t-1, is: {leader: 2}}\n"
-                            "  - {by: 40s, partition: t-1, is: {leader: 2}}\n", SIM_ENDED_QUIET);
+    struct run r =
+        run_text(HEAD "steps:\n  - {at: 1s, kill: 2}\n  - {at: 20s, restart: 2}\nexpect:\n"
+                      "  - {at: 900ms, partition: t-0, is: {leader: 2, state: OnlinePartition}}\n"
+                      "  - {at: 15s, partition: t-0, is: {leader: 3, isr: [3], epoch: '> 0'}}\n"
+                      "  - {at: 15s, partition: t-1, is: {leader: none, state: OfflinePartition}}\n"
+                      "  - {at: 15s, partition: t-1, is: {leader: 2}}\n"
+                      "  - {by: 40s, partition: t-1, is: {leader: 2}}\n",
+                 SIM_ENDED_QUIET);
     for (uint32_t i = 0; i < 5; i++) {
         JUDGED(&r, i, i == 3 ? SIM_FAILED : SIM_MET);
     }
@@ -118,13 +125,15 @@ END_TEST
 START_TEST(always_never_and_sometimes_watch_every_moment)
 {
     struct run r = run_text(HEAD "steps: [{at: 1s, kill: 2}]\nexpect:\n"
-                            "  - {always: {partition: t-0, is: {isr: [2, 3]}}}\n"
-                            "  - {always: {controller: 1}}\n"
-                            "  - {never: {partition: t-1, is: {leader: none}}}\n"
-                            "  - {never: {controller: 3}}\n"
-                            "  - {sometimes: {metric: OfflinePartitionsCount, value: 1}}\n"
-                            "  - {sometimes: {metric: OfflinePartitionsCount, value: 9}}\n", SIM_ENDED_QUIET);
-    static const enum sim_outcome expected[] = {SIM_FAILED, SIM_MET, SIM_FAILED, SIM_MET, SIM_MET, SIM_FAILED};
+                                 "  - {always: {partition: t-0, is: {isr: [2, 3]}}}\n"
+                                 "  - {always: {controller: 1}}\n"
+                                 "  - {never: {partition: t-1, is: {leader: none}}}\n"
+                                 "  - {never: {controller: 3}}\n"
+                                 "  - {sometimes: {metric: OfflinePartitionsCount, value: 1}}\n"
+                                 "  - {sometimes: {metric: OfflinePartitionsCount, value: 9}}\n",
+                            SIM_ENDED_QUIET);
+    static const enum sim_outcome expected[] = {SIM_FAILED, SIM_MET, SIM_FAILED,
+                                                SIM_MET,    SIM_MET, SIM_FAILED};
     for (uint32_t i = 0; i < 6; i++) {
         JUDGED(&r, i, expected[i]);
     }
@@ -134,15 +143,21 @@ END_TEST
 
 START_TEST(patterns_see_the_partitions_of_a_request_that_its_receiver_gets)
 {
-    struct run r = run_text(HEAD "steps: [{at: 1s, kill: 2}]\nexpect:\n"
-                            "  - {sometimes: {event: request, api: LeaderAndIsr, broker: 3, partition: t-0, leader: 3}}\n"
-                            "  - {never: {event: request, api: LeaderAndIsr, broker: 3, partition: t-1}}\n"
-                            "  - {sometimes: {event: request, api: UpdateMetadata, broker: 1, partition: t-1, leader: -1}}\n"
-                            "  - {never: {event: send, api: LeaderAndIsr, broker: 2}, after: {event: session-expired, node: 2}}\n"
-                            "  - {never: {event: session-expired, node: 2}}\n"
-                            "  - {sometimes: {event: request, api: LeaderAndIsr, broker: 3, isr: [3], nth: 50}}\n"
-                            "  - {sometimes: {event: fault}, after: {event: session-expired, node: 1}}\n", SIM_ENDED_QUIET);
-    static const enum sim_outcome expected[] = {SIM_MET, SIM_MET, SIM_MET, SIM_MET, SIM_FAILED, SIM_FAILED, SIM_UNDECIDED};
+    struct run r = run_text(
+        HEAD "steps: [{at: 1s, kill: 2}]\nexpect:\n"
+             "  - {sometimes: {event: request, api: LeaderAndIsr, broker: 3, partition: t-0, "
+             "leader: 3}}\n"
+             "  - {never: {event: request, api: LeaderAndIsr, broker: 3, partition: t-1}}\n"
+             "  - {sometimes: {event: request, api: UpdateMetadata, broker: 1, partition: t-1, "
+             "leader: -1}}\n"
+             "  - {never: {event: send, api: LeaderAndIsr, broker: 2}, after: {event: "
+             "session-expired, node: 2}}\n"
+             "  - {never: {event: session-expired, node: 2}}\n"
+             "  - {sometimes: {event: request, api: LeaderAndIsr, broker: 3, isr: [3], nth: 50}}\n"
+             "  - {sometimes: {event: fault}, after: {event: session-expired, node: 1}}\n",
+        SIM_ENDED_QUIET);
+    static const enum sim_outcome expected[] = {SIM_MET,    SIM_MET,    SIM_MET,      SIM_MET,
+                                                SIM_FAILED, SIM_FAILED, SIM_UNDECIDED};
     for (uint32_t i = 0; i < 7; i++) {
         JUDGED(&r, i, expected[i]);
     }
@@ -153,18 +168,21 @@ END_TEST
 
 START_TEST(selections_znodes_and_brokers_can_be_asked_about)
 {
-    struct run r = run_text(HEAD "steps: [{at: 1s, kill: 2}]\nexpect:\n"
-                            "  - {end: {count: partitions, is: {leader: none}, value: 1}}\n"
-                            "  - {end: {all: replicas on 2, is: {state: OfflineReplica}}}\n"
-                            "  - {end: {any: partitions of t, is: {leader: 3}}}\n"
-                            "  - {end: {all: partitions, is: {state: OnlinePartition}}}\n"
-                            "  - {end: {znode: /controller, is: {ephemeral: true, data: {brokerid: 1, version: 1}}}}\n"
-                            "  - {end: {znode: /brokers/ids/2, is: absent}}\n"
-                            "  - {end: {broker: 2, is: {state: down, registered: false, live: false}}}\n"
-                            "  - {end: {topic: t, is: {partitions: 2, deletion: none}}}\n"
-                            "  - {end: {controller: any, is: {epoch: 1}}}\n"
-                            "  - {end: {controller: none}}\n"
-                            "  - {end: {znode: /controller_epoch, is: {data: '>= 1'}}}\n", SIM_ENDED_QUIET);
+    struct run r = run_text(
+        HEAD
+        "steps: [{at: 1s, kill: 2}]\nexpect:\n"
+        "  - {end: {count: partitions, is: {leader: none}, value: 1}}\n"
+        "  - {end: {all: replicas on 2, is: {state: OfflineReplica}}}\n"
+        "  - {end: {any: partitions of t, is: {leader: 3}}}\n"
+        "  - {end: {all: partitions, is: {state: OnlinePartition}}}\n"
+        "  - {end: {znode: /controller, is: {ephemeral: true, data: {brokerid: 1, version: 1}}}}\n"
+        "  - {end: {znode: /brokers/ids/2, is: absent}}\n"
+        "  - {end: {broker: 2, is: {state: down, registered: false, live: false}}}\n"
+        "  - {end: {topic: t, is: {partitions: 2, deletion: none}}}\n"
+        "  - {end: {controller: any, is: {epoch: 1}}}\n"
+        "  - {end: {controller: none}}\n"
+        "  - {end: {znode: /controller_epoch, is: {data: '>= 1'}}}\n",
+        SIM_ENDED_QUIET);
     for (uint32_t i = 0; i < 11; i++) {
         JUDGED(&r, i, i == 3 || i == 9 ? SIM_FAILED : SIM_MET);
     }
@@ -177,7 +195,8 @@ END_TEST
 START_TEST(a_step_that_never_acts_makes_the_verdict_undecided)
 {
     struct run r = run_text(HEAD "steps: [{when: {event: session-expired, node: 3}, kill: 1}]\n"
-                            "expect: [{end: {controller: 1}}]\n", SIM_ENDED_QUIET);
+                                 "expect: [{end: {controller: 1}}]\n",
+                            SIM_ENDED_QUIET);
     JUDGED(&r, 0, SIM_MET);
     ck_assert_int_eq(sim_verdict(&r.result), SIM_EXIT_UNDECIDED);
     end_run(&r);
@@ -197,7 +216,9 @@ END_TEST
 
 /* ---- forms ---- */
 
-#define FAILING HEAD "steps: [{at: 1s, kill: 2}]\nexpect:\n  - {end: {controller: 1}}\n  - {end: {partition: t-1, is: {leader: 2}}}\n"
+#define FAILING                                                                                    \
+    HEAD "steps: [{at: 1s, kill: 2}]\nexpect:\n  - {end: {controller: 1}}\n  - {end: {partition: " \
+         "t-1, is: {leader: 2}}}\n"
 
 static char *report(const struct run *r, enum sim_format format)
 {
@@ -216,17 +237,25 @@ START_TEST(a_failure_is_told_in_every_form_with_the_line_that_reproduces_it)
 {
     struct run r = run_text(FAILING, SIM_ENDED_QUIET);
     static const char *const parts[][3] = {
-        [SIM_FORMAT_HUMAN] = {"✗ failed line 7: {end: {partition: t-1, is: {leader: 2}}}\n", "expected leader 2; actual: leader none", "verdict: failed (1 of 2"},
-        [SIM_FORMAT_JSON] = {"{\"schema\":\"kcsim.result/1\",\"runs\":[{", "\"outcome\":\"failed\"", "]}\n"},
-        [SIM_FORMAT_NDJSON] = {"{\"schema\":\"kcsim.result/1\",\"file\":", "\"exit\":1", "\"line\":7"},
-        [SIM_FORMAT_JUNIT] = {"<testsuite name=\"kcsim\" tests=\"3\" failures=\"1\">", "<failure message=\"failed\">expected: leader 2", "line=\"7\""},
-        [SIM_FORMAT_TAP] = {"TAP version 13\n1..3\nok 1 - dir/test.yaml:6", "not ok 2 - dir/test.yaml:7", "# failed: expected leader 2"},
-        [SIM_FORMAT_GITHUB] = {"::error file=dir/test.yaml,line=7,col=5,title=failed::expected leader 2; actual: leader none%0A", "kcsim", "seed"},
+        [SIM_FORMAT_HUMAN] = {"✗ failed line 7: {end: {partition: t-1, is: {leader: 2}}}\n",
+                              "expected leader 2; actual: leader none", "verdict: failed (1 of 2"},
+        [SIM_FORMAT_JSON] = {"{\"schema\":\"kcsim.result/1\",\"runs\":[{", "\"outcome\":\"failed\"",
+                             "]}\n"},
+        [SIM_FORMAT_NDJSON] = {"{\"schema\":\"kcsim.result/1\",\"file\":", "\"exit\":1",
+                               "\"line\":7"},
+        [SIM_FORMAT_JUNIT] = {"<testsuite name=\"kcsim\" tests=\"3\" failures=\"1\">",
+                              "<failure message=\"failed\">expected: leader 2", "line=\"7\""},
+        [SIM_FORMAT_TAP] = {"TAP version 13\n1..3\nok 1 - dir/test.yaml:6",
+                            "not ok 2 - dir/test.yaml:7", "# failed: expected leader 2"},
+        [SIM_FORMAT_GITHUB] = {"::error file=dir/test.yaml,line=7,col=5,title=failed::expected "
+                               "leader 2; actual: leader none%0A",
+                               "kcsim", "seed"},
     };
     for (int f = SIM_FORMAT_HUMAN; f <= SIM_FORMAT_GITHUB; f++) {
         char *text = report(&r, (enum sim_format)f);
         for (int i = 0; i < 3; i++) {
-            ck_assert_msg(strstr(text, parts[f][i]) != NULL, "form %d: %s\n%s", f, parts[f][i], text);
+            ck_assert_msg(strstr(text, parts[f][i]) != NULL, "form %d: %s\n%s", f, parts[f][i],
+                          text);
         }
         ck_assert_msg(strstr(text, "kcsim run dir/test.yaml --seed 5") != NULL, "%s", text);
         if (f == SIM_FORMAT_JSON || f == SIM_FORMAT_NDJSON) {
@@ -263,9 +292,12 @@ START_TEST(a_story_answers_the_four_questions)
     struct run r = run_text(HEAD "steps: [{at: 1s, kill: leader of t-0}]\n", SIM_ENDED_QUIET);
     unsigned lines;
     char *text = story(&r, 0, &lines);
-    static const char *const answers[] = {"node 2 is killed, the leader of t-0", "ZooKeeper expires the session of node 2, 7s after",
-                                          "controller 1 notices that broker 2 is gone", "t-0: leader 3",
-                                          "lost: 1 partition is without a leader (t-1)", "✓ verdict: met"};
+    static const char *const answers[] = {"node 2 is killed, the leader of t-0",
+                                          "ZooKeeper expires the session of node 2, 7s after",
+                                          "controller 1 notices that broker 2 is gone",
+                                          "t-0: leader 3",
+                                          "lost: 1 partition is without a leader (t-1)",
+                                          "✓ verdict: met"};
     for (unsigned i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         ck_assert_msg(strstr(text, answers[i]) != NULL, "%s\n%s", answers[i], text);
     }
@@ -276,9 +308,11 @@ END_TEST
 
 START_TEST(a_long_story_keeps_to_its_lines_and_says_what_is_missing)
 {
-    struct run r = run_text(HEAD "steps:\n  - {every: 10s, from: 1s, until: 400s, kill: 2}\n"
-                            "  - {every: 10s, from: 9s, until: 409s, restart: 2}\n"
-                            "expect:\n  - {end: {controller: 2}}\n  - {end: {controller: 3}}\n", SIM_ENDED_QUIET);
+    struct run r =
+        run_text(HEAD "steps:\n  - {every: 10s, from: 1s, until: 400s, kill: 2}\n"
+                      "  - {every: 10s, from: 9s, until: 409s, restart: 2}\n"
+                      "expect:\n  - {end: {controller: 2}}\n  - {end: {controller: 3}}\n",
+                 SIM_ENDED_QUIET);
     unsigned lines;
     char *text = story(&r, 0, &lines);
     ck_assert_uint_le(lines, 25);

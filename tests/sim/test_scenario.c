@@ -70,7 +70,8 @@ START_TEST(each_bad_scenario_is_told_as_reviewed)
         char *dot = strstr(entries[i]->d_name, ".yaml");
         if (dot != NULL) {
             snprintf(file, sizeof(file), "bad/%s", entries[i]->d_name);
-            snprintf(expected, sizeof(expected), "bad/%.*s.err", (int)(dot - entries[i]->d_name), entries[i]->d_name);
+            snprintf(expected, sizeof(expected), "bad/%.*s.err", (int)(dot - entries[i]->d_name),
+                     entries[i]->d_name);
             struct sim_diagnostics d;
             sim_diagnostics_init(&d);
             ck_assert_ptr_null(sim_scenario_load(file, &d));
@@ -106,8 +107,12 @@ START_TEST(every_example_in_the_documentation_loads)
         const bool has_topics = strstr(at, "topics:") != NULL;
         ck_assert_int_gt(asprintf(&whole, "%s%s%s\n",
                                   complete ? "" : "cluster: {nodes: [1, 2, 3, 4, 5]}\n",
-                                  complete || has_topics ? "" : "topics: {orders: {partitions: 6, replication-factor: 3}, clicks: {partitions: 2, replication-factor: 2}}\n",
-                                  at), 0);
+                                  complete || has_topics
+                                      ? ""
+                                      : "topics: {orders: {partitions: 6, replication-factor: 3}, "
+                                        "clicks: {partitions: 2, replication-factor: 2}}\n",
+                                  at),
+                         0);
         char *titled = whole;
         if (strstr(whole, "title:") == NULL) {
             ck_assert_int_gt(asprintf(&titled, "title: example\n%s", whole), 0);
@@ -183,11 +188,13 @@ START_TEST(values_mean_what_the_documentation_says)
         "title: x\nkafka: 2.8-fixed\nseed: 7\nuntil: 1m30s\n"
         "cluster:\n  nodes: [1, {id: 2, rack: b, role: broker}, {id: 3, down: true}]\n"
         "  properties: {zookeeper.session.timeout.ms: 6000, unclean.leader.election.enable: true}\n"
-        "topics: {\"t-{1..3}\": {partitions: 2, replication-factor: 2}, u: {assignment: {1: [3, 1], 0: [2]}}}\n"
+        "topics: {\"t-{1..3}\": {partitions: 2, replication-factor: 2}, u: {assignment: {1: [3, "
+        "1], 0: [2]}}}\n"
         "given: {u-1: {leader: 3, isr: [3, 1], epoch: 4, zk-version: 9}}\n"
         "steps:\n  - {at: 1.5s, as: first, kill: leader of u-0}\n"
         "  - {after: first +250ms, restart: '*first'}\n"
-        "  - {when: {event: send, api: LeaderAndIsr, broker: 1, epoch: '>= 3', nth: 2}, pause: 1, for: 10s}\n"
+        "  - {when: {event: send, api: LeaderAndIsr, broker: 1, epoch: '>= 3', nth: 2}, pause: 1, "
+        "for: 10s}\n"
         "  - {every: 2s, from: 10s, until: 20s, expire: any}\n");
     ck_assert_int_eq(s->version, SM_VERSION_2_8_FIXED);
     ck_assert_uint_eq(s->profile.defects, 0);
@@ -220,8 +227,8 @@ START_TEST(values_mean_what_the_documentation_says)
 }
 END_TEST
 
-/* Goal: Kafka's own rule. Method: the table of its comment (AdminUtils), 5 brokers, 10 partitions, 3
-   replicas, start index 0, shift 0. */
+/* Goal: Kafka's own rule. Method: the table of its comment (AdminUtils), 5 brokers, 10 partitions,
+   3 replicas, start index 0, shift 0. */
 START_TEST(replicas_are_placed_by_the_rule_of_kafka)
 {
     static const int32_t ids[] = {0, 1, 2, 3, 4};
@@ -246,9 +253,10 @@ START_TEST(a_key_of_kafka_that_is_not_modelled_warns_and_nothing_more)
     ck_assert_uint_eq(d.errors, 0);
     ck_assert_uint_eq(d.warnings, 1);
     char *told = messages(&d);
-    ck_assert_str_eq(told, "test.yaml:2:36: warning: log.dirs is not modelled; it has no effect here\n"
-                           "    cluster: {nodes: [1], properties: {log.dirs: /tmp}}\n"
-                           "                                       ^~~~~~~~\n");
+    ck_assert_str_eq(told,
+                     "test.yaml:2:36: warning: log.dirs is not modelled; it has no effect here\n"
+                     "    cluster: {nodes: [1], properties: {log.dirs: /tmp}}\n"
+                     "                                       ^~~~~~~~\n");
     free(told);
     sim_scenario_free(s);
     sim_diagnostics_free(&d);
@@ -286,9 +294,12 @@ static struct sim_dump *load_dump(const char *name)
 /* Method: each moment was recorded both ways; only the milliseconds are lost in the transcript. */
 START_TEST(a_transcript_and_a_dump_of_one_moment_are_equal)
 {
-    static const char *const moments[] = {"healthy", "one-broker-down", "one-broker-down-then-controller-died",
+    static const char *const moments[] = {"healthy",
+                                          "one-broker-down",
+                                          "one-broker-down-then-controller-died",
                                           "one-broker-down-controller-returned",
-                                          "deletion-and-reassignment-stuck", "deletion-and-reassignment-done"};
+                                          "deletion-and-reassignment-stuck",
+                                          "deletion-and-reassignment-done"};
     for (unsigned m = 0; m < 6; m++) {
         char name[100];
         snprintf(name, sizeof(name), "%s.znodes.jsonl", moments[m]);
@@ -318,7 +329,8 @@ END_TEST
 
 START_TEST(a_recording_without_czxids_gets_invented_ones_in_path_order)
 {
-    static const char text[] = "{\"path\":\"/b/c\",\"version\":3,\"data\":{\"x\":1}}\n{\"path\":\"/a\"}\n";
+    static const char text[] =
+        "{\"path\":\"/b/c\",\"version\":3,\"data\":{\"x\":1}}\n{\"path\":\"/a\"}\n";
     struct sim_diagnostics d;
     sim_diagnostics_init(&d);
     struct sim_dump *dump = sim_dump_parse("x.jsonl", text, sizeof(text) - 1, &d);
@@ -367,13 +379,21 @@ START_TEST(a_bad_dump_is_told_with_its_line)
         const char *text, *told;
     } cases[] = {
         {"", "d: error: the dump is empty\n"},
-        {"hello\n", "d:1:1: error: neither a dump (JSON lines) nor a transcript of zookeeper-shell\n    hello\n    ^\n"
-                    "  a transcript is what zookeeper-shell prints for 'ls -R /', then 'get -s PATH' for each path\n"},
-        {"{\"path\":\"/a\"}\n{\"path\":\"/a\"}\n", "d:2:1: error: /a stands twice\n    {\"path\":\"/a\"}\n    ^\n"},
-        {"{\"path\":\"a\"}\n", "d:1:1: error: 'a' is no path of a znode\n    {\"path\":\"a\"}\n    ^\n"},
-        {"{\"path\":\"/a\",\"stat\":{\"czxid\":\"7\"}}\n", "d:1:1: error: czxid is a whole number\n    {\"path\":\"/a\",\"stat\":{\"czxid\":\"7\"}}\n    ^\n"},
-        {"/\n/a\n", "d:2:1: error: a listing, but no data: 'get -s PATH' for each path is missing\n    /a\n    ^\n"},
-        {"/\n/a\n\ncZxid = 0x0\nctime = x\n", "d:5:1: error: the transcript ends inside a stat\n    ctime = x\n    ^\n"},
+        {"hello\n", "d:1:1: error: neither a dump (JSON lines) nor a transcript of "
+                    "zookeeper-shell\n    hello\n    ^\n"
+                    "  a transcript is what zookeeper-shell prints for 'ls -R /', then 'get -s "
+                    "PATH' for each path\n"},
+        {"{\"path\":\"/a\"}\n{\"path\":\"/a\"}\n",
+         "d:2:1: error: /a stands twice\n    {\"path\":\"/a\"}\n    ^\n"},
+        {"{\"path\":\"a\"}\n",
+         "d:1:1: error: 'a' is no path of a znode\n    {\"path\":\"a\"}\n    ^\n"},
+        {"{\"path\":\"/a\",\"stat\":{\"czxid\":\"7\"}}\n",
+         "d:1:1: error: czxid is a whole number\n    "
+         "{\"path\":\"/a\",\"stat\":{\"czxid\":\"7\"}}\n    ^\n"},
+        {"/\n/a\n", "d:2:1: error: a listing, but no data: 'get -s PATH' for each path is "
+                    "missing\n    /a\n    ^\n"},
+        {"/\n/a\n\ncZxid = 0x0\nctime = x\n",
+         "d:5:1: error: the transcript ends inside a stat\n    ctime = x\n    ^\n"},
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct sim_diagnostics d;
@@ -394,7 +414,8 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, each_bad_scenario_is_told_as_reviewed);
     tcase_add_test(tc, every_example_in_the_documentation_loads);
-    tcase_add_test(tc, every_scenario_of_the_gallery_loads_and_has_question_source_and_expectations);
+    tcase_add_test(tc,
+                   every_scenario_of_the_gallery_loads_and_has_question_source_and_expectations);
     tcase_add_test(tc, the_published_schema_is_the_one_that_the_grammar_prints);
     tcase_add_test(tc, values_mean_what_the_documentation_says);
     tcase_add_test(tc, replicas_are_placed_by_the_rule_of_kafka);
