@@ -146,6 +146,17 @@ void sim_world_configure(struct sim_world *w, int32_t id, const struct sim_setti
 
 /* ---- the loop ---- */
 
+/* Why there is no answer: the broker was told to hang, a rule holds the message, or the broker does
+   not run. */
+static uint64_t mute_of(const struct sim_world *w, const struct sim_pipe *c)
+{
+    const struct sim_message *held = c->request.held != NULL ? c->request.held : c->answer.held;
+    for (uint32_t i = 0; held != NULL && i < w->rule_count; i++)
+        if (w->rules[i].number == held->held_by)
+            return w->rules[i].record;
+    return c->mute != 0 ? c->mute : c->broker->life == SIM_PAUSED ? c->broker->life_record : 0;
+}
+
 static void on_deadline(struct sim_world *w, struct sim_pipe *c)
 {
     c->deadline_set = false;
@@ -156,9 +167,9 @@ static void on_deadline(struct sim_world *w, struct sim_pipe *c)
         sim_push(w, c->deadline_us, (struct sim_event){.kind = SIM_E_DEADLINE, .p = c});
         return;
     }
-    uint64_t record = sim_trace_timer(w->trace, w->now_us, sim_process_lane(c->controller), c->m,
-                                      c->broker->life_record < c->m ? 0 : c->broker->life_record,
-                                      "fire", "request timeout", c->correlation, c->deadline_us);
+    uint64_t record =
+        sim_trace_timer(w->trace, w->now_us, sim_process_lane(c->controller), c->m, mute_of(w, c),
+                        "fire", "request timeout", c->correlation, c->deadline_us);
     sim_pipe_break(w, c, true, record);
 }
 

@@ -185,7 +185,8 @@ struct sim_answer_rule {
     int64_t delay_us;
     const char *topic; /* PARTITION_ERROR: of this partition; NULL: of all. Copied */
     int32_t partition;
-    uint32_t count; /* so many requests; 0: for ever */
+    uint32_t count;  /* so many requests; 0: for ever */
+    uint64_t record; /* trace record of the fault, 0 none */
 };
 /* Returns a number by which the rule may be taken back. */
 uint32_t sim_world_tell(struct sim_world *w, int32_t id, const struct sim_answer_rule *rule);

@@ -48,7 +48,11 @@ static bool grow_controller(struct sim_world *w, struct kn_node *n, const char *
     assert(limit != NULL);
     if (*limit >= SIM_LIMIT_MAX)
         return refuse(w, n, "controller", short_of, *limit);
+    /* one that takes over grows at once to what the one before it has needed */
+    uint32_t *needed = controller_limit(&w->needed, short_of);
     *limit = *limit == 0 ? 16 : *limit * 2;
+    *limit = *needed > *limit ? *needed : *limit;
+    *needed = *limit;
     size_t size = kc_controller_size(&limits);
     if (size > SIM_BLOCK_BYTES_MAX)
         return refuse(w, n, "controller", short_of, *limit);
@@ -84,14 +88,20 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
 
 /* ---- timers ---- */
 
+enum { TIMERS_MAX = 1 << 20 };
+
+/* By id: the session's, which is the largest number, comes first; a controller's are small. */
 static struct sim_timer *timer_of(struct sim_process *p, uint32_t id)
 {
-    for (uint32_t i = 0; i < p->timer_count; i++)
-        if (p->timers[i].id == id)
-            return &p->timers[i];
-    p->timers = sim_realloc(p->timers, (p->timer_count + 1) * sizeof(*p->timers));
-    p->timers[p->timer_count] = (struct sim_timer){.id = id, .due_us = -1};
-    return &p->timers[p->timer_count++];
+    uint32_t at = id + 1u; /* KN_TIMER_SESSION wraps round to 0 */
+    assert(at < TIMERS_MAX);
+    if (at >= p->timer_count) {
+        p->timers = sim_realloc(p->timers, (at + 1u) * sizeof(*p->timers));
+        for (uint32_t i = p->timer_count; i <= at; i++)
+            p->timers[i] = (struct sim_timer){.id = i - 1u, .due_us = -1};
+        p->timer_count = at + 1u;
+    }
+    return &p->timers[at];
 }
 
 void sim_process_arm(struct sim_world *w, struct sim_process *p, uint32_t id, int64_t due_us,
@@ -155,6 +165,7 @@ static void send_request(struct sim_world *w, struct sim_process *p, const struc
         c->in_flight = true;
         c->correlation = o->correlation;
         c->m = record;
+        c->mute = 0;
         c->api = (enum wire_api)o->api;
         c->deadline_us = w->now_us + p->settings.socket_timeout_us;
         if (!c->deadline_set) {
@@ -282,7 +293,8 @@ static void hang_up(struct sim_world *w, struct sim_process *p, uint64_t by)
 
 static uint64_t on_session(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
 {
-    uint64_t n = sim_trace_session_client(w->trace, w->now_us, p->id, o->by, 0,
+    uint64_t mute = o->what == KN_DISCONNECTED ? sim_zk_blamed(w, o->session) : 0;
+    uint64_t n = sim_trace_session_client(w->trace, w->now_us, p->id, o->by, mute,
                                           kn_session_what_name((enum kn_session_what)o->what),
                                           o->session, o->timeout_us);
     if (o->what == KN_DISCONNECTED || o->what == KN_EXPIRED)

@@ -399,7 +399,9 @@ static void handle(struct sim_world *w, struct sim_message *m, const struct sim_
         tell_hook(w, m, receiver, told);
         if (drops && m->life == m->channel->life)
             sim_pipe_break(w, m->channel, true, record);
-        else if (!drops && !hangs)
+        else if (hangs)
+            m->channel->mute = rule->rule.record;
+        else if (!drops)
             send_answer(w, m, record);
     }
     sim_outbox_fire(w, SIM_SIDE_AFTER);

@@ -58,6 +58,7 @@ struct sim_pipe {
     bool deadline_set;
     uint64_t correlation; /* of the request in flight */
     uint64_t m;           /* its trace record */
+    uint64_t mute;        /* fault that keeps its answer away, 0 unknown */
     enum wire_api api;
     int64_t deadline_us;
     int64_t broker_free_us; /* the broker handles the requests of one connection one by one */
@@ -295,10 +296,11 @@ struct sim_world {
     uint64_t quorum_record;
     struct sim_session_entry *sessions; /* open addressing, a power of two */
     uint32_t session_count, session_capacity;
+    int32_t blamed; /* sessions with a known reason for their silence */
 
     struct sim_process **processes; /* in the order in which they were added */
     uint32_t process_count;
-    struct kc_limits needed; /* the most that any controller has grown to */
+    struct kc_limits needed;    /* the most that any controller has grown to */
     struct sim_process **by_id; /* ascending */
     uint32_t ghosts;            /* sessions that have to expire */
     uint64_t in_flight;         /* messages that are not periodic */
@@ -381,6 +383,8 @@ void sim_zk_unlink(struct sim_message *m);
 void sim_zk_close(struct sim_world *w, struct sim_zk_conn *conn, uint64_t by);
 /* The process is gone, its session lives on until it expires. */
 void sim_zk_orphan(struct sim_world *w, int64_t session, uint64_t by);
+/* Returns the fault that silences a session, 0 none. */
+uint64_t sim_zk_blamed(const struct sim_world *w, int64_t session);
 void sim_zk_blame(struct sim_world *w, int64_t session, uint64_t by, uint64_t mute);
 
 /* ---- world_network.c ---- */

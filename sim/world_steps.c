@@ -259,6 +259,7 @@ static void tell_one(struct sim_world *w, const struct sim_step *s, int32_t id,
 {
     rule.api = s->api;
     rule.count = s->count;
+    rule.record = u->record;
     undo_add_rule(u, sim_world_tell(w, id, &rule));
 }
 

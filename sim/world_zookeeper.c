@@ -149,6 +149,7 @@ static void session_forget(struct sim_world *w, int64_t session)
         return;
     if (e->is_ghost)
         w->ghosts--;
+    w->blamed -= e->by != 0;
     *e = (struct sim_session_entry){.session = -1};
 }
 
@@ -167,8 +168,15 @@ void sim_zk_blame(struct sim_world *w, int64_t session, uint64_t by, uint64_t mu
     struct sim_session_entry *e = session_find(w, session);
     if (e == NULL)
         return;
+    w->blamed += (by != 0) - (e->by != 0);
     e->by = by;
     e->mute = mute;
+}
+
+uint64_t sim_zk_blamed(const struct sim_world *w, int64_t session)
+{
+    const struct sim_session_entry *e = session_find(w, session);
+    return e == NULL ? 0 : e->mute;
 }
 
 static int32_t node_of(void *context, int64_t session)
@@ -637,6 +645,8 @@ void sim_zk_arrive(struct sim_world *w, struct sim_message *m)
         sim_message_drop(w, m, m->process->life_record, "closed");
         return;
     }
+    if (w->blamed > 0 && m->kind != SIM_M_ZK_HANG_UP)
+        sim_zk_blame(w, conn->session, 0, 0); /* it is heard again */
     if (m->kind == SIM_M_ZK_REQUEST) {
         arrive_request(w, m);
         return;
