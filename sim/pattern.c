@@ -77,22 +77,16 @@ const char *sim_event_name(unsigned index)
 /* Fields of a partition in a batch, which a request may be asked for. */
 static bool is_body_field(enum sim_field field)
 {
-    switch ((int)field) {
-    case SIM_F_PARTITION:
-    case SIM_F_LEADER:
-    case SIM_F_EPOCH:
-    case SIM_F_ISR:
-    case SIM_F_ZKVERSION:
-    case SIM_F_REPLICAS:
-    case SIM_F_ADDING:
-    case SIM_F_REMOVING:
-    case SIM_F_OFFLINE:
-    case SIM_F_NEW:
-    case SIM_F_DELETE:
-        return true;
-    default:
-        return false;
+    static const enum sim_field fields[] = {
+        SIM_F_PARTITION, SIM_F_LEADER,   SIM_F_EPOCH,   SIM_F_ISR, SIM_F_ZKVERSION, SIM_F_REPLICAS,
+        SIM_F_ADDING,    SIM_F_REMOVING, SIM_F_OFFLINE, SIM_F_NEW, SIM_F_DELETE,
+    };
+    for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (fields[i] == field) {
+            return true;
+        }
     }
+    return false;
 }
 
 static bool has_body(enum sim_kind kind)

@@ -824,31 +824,33 @@ static bool read_one_topic(struct sim_reader *r, const struct sim_yaml *node, st
 static bool read_verb_value(struct sim_reader *r, const struct sim_key *verb,
                             const struct sim_yaml *node, struct sim_step *out)
 {
-    switch (verb->form) {
-    case SIM_FORM_TARGET:
+    if (verb->form == SIM_FORM_TARGET) {
         return verb->verb == SIM_VERB_RELEASE ? read_release(r, node, out)
                                               : sim_read_target(r, node, false, &out->target);
-    case SIM_FORM_GROUPS:
+    }
+    if (verb->form == SIM_FORM_GROUPS) {
         return read_groups(r, node, out);
-    case SIM_FORM_OBJECT:
+    }
+    if (verb->form == SIM_FORM_OBJECT) {
         return read_channel(r, node, &out->channel);
-    case SIM_FORM_TRUE:
+    }
+    if (verb->form == SIM_FORM_TRUE) {
         return read_true(r, node, verb->name);
-    case SIM_FORM_TEXT:
+    }
+    if (verb->form == SIM_FORM_TEXT) {
         return verb->verb == SIM_VERB_ZNODE ? read_path(r, node, &out->path)
                                             : read_one_topic(r, node, out);
-    case SIM_FORM_NAMES:
+    }
+    if (verb->form == SIM_FORM_NAMES) {
         return verb->verb == SIM_VERB_DELETE_TOPIC ? read_topic_names(r, node, out)
                                                    : read_names_as_partitions(r, node, out);
-    case SIM_FORM_KAFKA_JSON:
+    }
+    if (verb->form == SIM_FORM_KAFKA_JSON) {
         return verb->verb == SIM_VERB_REASSIGN ? read_reassignment(r, node, out)
                                                : read_elections(r, node, out);
-    case SIM_FORM_ISRS:
-        return read_partition_map(r, node, "set-isr", out);
-    default:
-        assert(false); /* no verb has another form */
-        return false;
     }
+    assert(verb->form == SIM_FORM_ISRS); /* no verb has another form */
+    return read_partition_map(r, node, "set-isr", out);
 }
 
 static void read_step(struct sim_reader *r, const struct sim_yaml *node, uint32_t index,

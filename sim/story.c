@@ -100,7 +100,7 @@ struct teller {
     uint32_t live_count;
     struct flags down;     /* nodes, "3" */
     struct flags deleting; /* topics whose deletion is asked for and not finished */
-    uint32_t elections, unclean, refused;
+    uint32_t unclean;
     uint32_t truncated;
 };
 
@@ -203,8 +203,7 @@ static void describe_leader(char *out, size_t capacity, const char *name,
     }
 }
 
-static void sum_up(struct teller *s, struct summary *sum, const char *name,
-                   const struct partition *p)
+static void sum_up(struct summary *sum, const char *name, const struct partition *p)
 {
     char text[LINE / 2];
     const struct sm_leader_and_isr *from = &p->before, *to = &p->li;
@@ -220,7 +219,6 @@ static void sum_up(struct teller *s, struct summary *sum, const char *name,
     } else if (to->leader != from->leader) {
         describe_leader(text, sizeof(text), name, from, to);
         add_name(sum, ELECTED, text);
-        s->elections++;
     } else if (to->isr.count != from->isr.count) {
         put(text, sizeof(text), "%s ", name);
         append_ids(text, sizeof(text), &to->isr);
@@ -269,7 +267,7 @@ static void close_chapter(struct teller *s)
     c->open = false;
     for (uint32_t i = 0; i < c->touched_count; i++) {
         struct partition *p = &s->partitions[c->touched[i]];
-        sum_up(s, &sum, sim_keys_name(&s->keys, c->touched[i]), p);
+        sum_up(&sum, sim_keys_name(&s->keys, c->touched[i]), p);
         p->is_touched = false;
     }
     tell_summary(s, c, &sum);
@@ -635,29 +633,17 @@ static void take_roles(struct teller *s, const struct sim_record *r)
 static void take_record(struct teller *s, const struct sim_record *r)
 {
     sim_lane who = 0;
-    const char *from;
-    switch (r->kind) {
-    case SIM_K_FAULT:
+    if (r->kind == SIM_K_FAULT) {
         take_fault(s, r);
-        break;
-    case SIM_K_SESSION:
+    } else if (r->kind == SIM_K_SESSION) {
         take_session(s, r);
-        break;
-    case SIM_K_QUEUE:
+    } else if (r->kind == SIM_K_QUEUE) {
         take_queue(s, r);
-        break;
-    case SIM_K_MOVE:
-        s->refused += sim_record_int(r, SIM_F_OK, 1) == 0;
-        break;
-    case SIM_K_DECIDE:
+    } else if (r->kind == SIM_K_DECIDE) {
         s->unclean += sim_record_int(r, SIM_F_UNCLEAN, 0) != 0;
-        break;
-    case SIM_K_ZAP:
-        from = sim_record_text(r, SIM_F_FRM);
+    } else if (r->kind == SIM_K_ZAP) {
+        const char *from = sim_record_text(r, SIM_F_FRM);
         who = from == NULL ? 0 : sim_lane_named(from);
-        break;
-    default: /* other kinds tell no story, but may set facts */
-        break;
     }
     take_roles(s, r);
     take_sets(s, r, who);
