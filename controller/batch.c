@@ -13,6 +13,9 @@
  * leaves the one in use dirty for good: later calls of its machine fail. Here an open batch is
  * dropped by the error, and SM_DEFECT_STUCK_BATCH keeps the memory of it in c->dirty.
  *
+ * Old versions differ: isNew is unknown, StopReplica has no epochs and is not made one per broker:
+ * each partition of each broker is a request, here a batch of its own behind the one it came from.
+ *
  * Source: Kafka ControllerChannelManager.AbstractControllerBrokerRequestBatch.
  */
 #include "controller/state.h"
@@ -195,7 +198,7 @@ static bool address(struct kc_controller *c, struct wire_record *r, const struct
                        (has_bit(to_of(r), b->set_words, broker) &&
                         has_bit(to_of(r) + b->set_words, b->set_words, broker));
         set_bit(to_of(r), b->set_words, broker);
-        if (is_new || was_new) {
+        if ((is_new || was_new) && !kc_is_old(c)) {
             set_bit(to_of(r) + b->set_words, b->set_words, broker);
         }
         set_bit(set_of(b, LEADER_AND_ISR), b->set_words, broker);
@@ -368,6 +371,9 @@ void kc_batch_update_metadata(struct kc_controller *c, uint32_t row)
 /* The leader epoch is taken now, before an ISR change that may follow raises it. */
 static int32_t stop_epoch(const struct kc_controller *c, uint32_t row)
 {
+    if (!sm_rule_on(&c->config.profile, SM_RULE_STOP_REPLICA_EPOCH)) {
+        return SM_NO_EPOCH;
+    }
     if (kc_is_queued(c, row)) {
         return SM_EPOCH_DURING_DELETE;
     }
@@ -381,7 +387,7 @@ void kc_batch_stop_replica(struct kc_controller *c, uint32_t broker, uint32_t ro
         return;
     }
     uint32_t older = kc_row_at(c, row)->batch[STOP_REPLICA];
-    bool was_delete = replace(c, STOP_REPLICA, older, broker);
+    bool was_delete = !kc_is_old(c) && replace(c, STOP_REPLICA, older, broker);
     struct wire_record *r = append(c, STOP_REPLICA, row, 0, true);
     struct wire_batch *b = open_batch(c);
     r->leader_epoch = stop_epoch(c, row);
@@ -410,9 +416,91 @@ static void close_batch(struct kc_controller *c)
     c->batch_owner = KC_OWNER_NONE;
 }
 
+static uint32_t first_bit(const uint64_t *set, uint32_t words)
+{
+    for (uint32_t i = 0; i < words; i++) {
+        if (set[i] != 0) {
+            return i * 64 + (uint32_t)__builtin_ctzll(set[i]);
+        }
+    }
+    assert(false && "a record has a recipient");
+    return 0;
+}
+
+/* Appends a batch of one StopReplica, that of the record at `at` of the batch `whole`. */
+static void append_stop(struct kc_controller *c, uint64_t whole, uint32_t at)
+{
+    const struct wire_batch *from = kc_batch_at(c, whole);
+    struct wire_record *r = record_at(kc_batch_at(c, whole), at);
+    uint32_t broker = first_bit(to_of(r), from->set_words);
+    uint32_t record_size = r->size;
+    const struct kc_broker *known = kc_broker(c, broker);
+    uint32_t brokers = (uint32_t)sizeof *from + 3 * 8 * from->set_words;
+    uint32_t records = brokers + ((wire_broker_size(&known->known) + 7) & ~7u);
+    uint64_t place = kc_arena_add(c, &c->batches, records + record_size);
+
+    from = kc_batch_at(c, whole); /* adding may have moved it */
+    struct wire_batch *b = kc_batch_at(c, place);
+    *b = *from;
+    b->size = records + record_size;
+    b->broker_count = 1;
+    b->brokers = brokers;
+    b->records = records;
+    b->record_bytes = record_size;
+    b->count[LEADER_AND_ISR] = b->count[UPDATE_METADATA] = 0;
+    b->count[STOP_REPLICA] = 1;
+    b->id = ++c->batch_id;
+    set_bit(set_of(b, STOP_REPLICA), b->set_words, broker);
+    wire_broker_encode((struct wire_broker *)((uint8_t *)b + brokers), broker, known->epoch,
+                       &known->known);
+    memcpy(record_at(b, records), record_at(kc_batch_at(c, whole), at), record_size);
+    record_at(b, records)->older = 0;
+}
+
+/* Moves every StopReplica out of the batch `whole` into batches behind it. */
+static void split_stops(struct kc_controller *c, uint64_t whole)
+{
+    uint32_t size = ((struct wire_batch *)kc_batch_at(c, whole))->size;
+
+    c->batch_id = ((struct wire_batch *)kc_batch_at(c, whole))->id;
+    for (uint32_t at = ((struct wire_batch *)kc_batch_at(c, whole))->records; at < size;
+         at += record_at(kc_batch_at(c, whole), at)->size) {
+        if (record_at(kc_batch_at(c, whole), at)->kind == WIRE_RECORD_STOP_REPLICA) {
+            append_stop(c, whole, at);
+            record_at(kc_batch_at(c, whole), at)->kind = WIRE_RECORD_DEAD;
+        }
+    }
+    struct wire_batch *b = kc_batch_at(c, whole);
+    b->count[STOP_REPLICA] = 0;
+    memset(set_of(b, STOP_REPLICA), 0, 8ull * b->set_words);
+}
+
+/* 0.8.2 keeps metadata by broker and partition: without a partition nobody is told (KAFKA-1867). */
+static void drop_empty_metadata(struct kc_controller *c)
+{
+    struct wire_batch *b = open_batch(c);
+
+    if (kc_is_old(c) && !sm_rule_on(&c->config.profile, SM_RULE_METADATA_ON_FAILURE) &&
+        b->count[UPDATE_METADATA] == 0) {
+        memset(set_of(b, UPDATE_METADATA), 0, 8ull * b->set_words);
+    }
+}
+
+static void emit_batches(struct kc_controller *c, uint64_t from)
+{
+    for (uint64_t at = from; at < c->batches.tail;) {
+        struct wire_batch *b = kc_batch_at(c, at);
+        if (!is_empty((uint64_t *)((uint8_t *)b + b->sets), 3 * b->set_words)) {
+            c->batch_cause = kc_emit(c, &(struct kc_output){.kind = KC_OUT_BATCH, .batch = b});
+        }
+        at += b->size;
+    }
+}
+
 void kc_batch_send(struct kc_controller *c)
 {
     finish_size(c);
+    drop_empty_metadata(c);
     struct wire_batch *b = open_batch(c);
     forget_rows(c);
     if (kc_notes(c, KC_NOTE_LOG | KC_NOTE_LOG_TRACE)) {
@@ -424,8 +512,12 @@ void kc_batch_send(struct kc_controller *c)
         close_batch(c);
         return;
     }
-    c->batch_cause = kc_emit(c, &(struct kc_output){.kind = KC_OUT_BATCH, .batch = b});
+    uint64_t place = c->batch_open;
     c->batch_id = b->id;
+    if (kc_is_old(c) && b->count[STOP_REPLICA] > 0) {
+        split_stops(c, place);
+    }
+    emit_batches(c, place);
     close_batch(c);
     kc_channels_pump(c);
     kc_batch_trim(c);

@@ -114,6 +114,21 @@ static void change_channels(struct kc_controller *c)
     }
 }
 
+/* Old versions take the whole new picture over before anything else happens. */
+static void adopt_all(struct kc_controller *c)
+{
+    for (uint32_t i = 0; i < c->broker_count; i++) {
+        struct kc_broker *b = kc_broker(c, i);
+        bool live = (b->flags & KC_BROKER_READ) != 0;
+        b->flags = (b->flags & ~(uint32_t)KC_BROKER_LIVE) | (live ? KC_BROKER_LIVE : 0u);
+        if (live) {
+            b->known = b->read;
+            b->epoch = b->read_epoch;
+        }
+    }
+    kc_note_live(c);
+}
+
 static enum kc_next classify(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
@@ -123,6 +138,9 @@ static enum kc_next classify(struct kc_controller *c, struct kc_frame *f)
         b->flags |= change_of(c, b);
     }
     log_change(c);
+    if (!sm_rule_on(&c->config.profile, SM_RULE_BROKER_EPOCHS)) {
+        adopt_all(c);
+    }
     change_channels(c);
     return KC_NEXT;
 }
@@ -377,9 +395,12 @@ static enum kc_next fail_begin(struct kc_controller *c, struct kc_frame *f)
            group_text(c, ids, sizeof ids));
     kc_text_brokers(c, ids, sizeof ids, ",", KC_BROKER_GROUP | KC_BROKER_SHUTTING_DOWN,
                     KC_BROKER_GROUP | KC_BROKER_SHUTTING_DOWN);
-    if (ids[0] != '\0') {
-        kc_log(c, KC_INFO, "[Controller id=%d] Removed %s from list of shutting down brokers.",
+    kc_log_old(c, KC_INFO,
+               "[Controller id=%d] Removed ArrayBuffer(%s) from list of shutting down brokers.",
                c->config.broker.id, ids);
+    if (ids[0] != '\0') {
+        kc_log_new(c, KC_INFO, "[Controller id=%d] Removed %s from list of shutting down brokers.",
+                   c->config.broker.id, ids);
     }
     for (uint32_t i = 0; i < c->broker_count; i++) {
         if (kc_broker_is(c, i, KC_BROKER_GROUP)) {

@@ -25,6 +25,13 @@ static const enum wire_record_kind record_of[STAGES] = {
 static const int32_t api_of[STAGES] = {WIRE_API_LEADER_AND_ISR, WIRE_API_UPDATE_METADATA,
                                        WIRE_API_STOP_REPLICA};
 
+static void say_thread(struct kc_controller *c, const struct kc_broker *b, const char *what)
+{
+    kc_log_new(c, KC_INFO, "[RequestSendThread controllerId=%d] %s", c->config.broker.id, what);
+    kc_log_old(c, KC_INFO, "[Controller-%d-to-broker-%d-send-thread], %s", c->config.broker.id,
+               b->id, what);
+}
+
 void kc_channel_open(struct kc_controller *c, uint32_t broker)
 {
     struct kc_broker *b = kc_broker(c, broker);
@@ -39,16 +46,7 @@ void kc_channel_open(struct kc_controller *c, uint32_t broker)
     kc_log(c, KC_DEBUG,
            "[Channel manager on controller %d]: Controller %d trying to connect to broker %d",
            c->config.broker.id, c->config.broker.id, b->id);
-    kc_log(c, KC_INFO, "[RequestSendThread controllerId=%d] Starting", c->config.broker.id);
-}
-
-static void say_closed(struct kc_controller *c)
-{
-    static const char *const words[] = {"Shutting down", "Stopped", "Shutdown completed"};
-
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        kc_log(c, KC_INFO, "[RequestSendThread controllerId=%d] %s", c->config.broker.id, words[i]);
-    }
+    say_thread(c, b, "Starting");
 }
 
 void kc_channel_close(struct kc_controller *c, uint32_t broker)
@@ -67,7 +65,9 @@ void kc_channel_close(struct kc_controller *c, uint32_t broker)
     b->stage = b->part = 0;
     b->correlation = 0;
     kc_emit(c, &(struct kc_output){.kind = KC_OUT_CLOSE, .broker_id = b->id});
-    say_closed(c);
+    say_thread(c, b, "Shutting down");
+    say_thread(c, b, "Stopped");
+    say_thread(c, b, "Shutdown completed");
 }
 
 static void send(struct kc_controller *c, struct kc_broker *b)
@@ -207,10 +207,15 @@ void kc_channel_failed(struct kc_controller *c, const struct kc_input *in)
         return;
     }
     struct kc_broker *b = kc_broker(c, broker);
-    kc_log(c, KC_WARN,
-           "[RequestSendThread controllerId=%d] Controller %d epoch %d fails to send request to "
-           "broker %d. Reconnecting to broker.",
-           c->config.broker.id, c->config.broker.id, c->epoch, b->id);
+    kc_log_new(
+        c, KC_WARN,
+        "[RequestSendThread controllerId=%d] Controller %d epoch %d fails to send request to "
+        "broker %d. Reconnecting to broker.",
+        c->config.broker.id, c->config.broker.id, c->epoch, b->id);
+    kc_log_old(c, KC_WARN,
+               "[Controller-%d-to-broker-%d-send-thread], Controller %d epoch %d fails to send "
+               "request to broker %d. Reconnecting to broker.",
+               c->config.broker.id, b->id, c->config.broker.id, c->epoch, b->id);
     b->connected = 0;
     b->flags &= ~(uint32_t)KC_BROKER_BUSY;
     b->flags |= KC_BROKER_BACKOFF;

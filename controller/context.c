@@ -818,14 +818,21 @@ void kc_note_live(struct kc_controller *c)
     }
 }
 
-/* Everything is forgotten. In profiles without SM_RULE_RESET_ON_RESIGNATION (KAFKA-5310) nothing
-   is: the next failover only overwrites what it reads. */
-void kc_reset_context(struct kc_controller *c)
+/* The machines stop and know no state; the rest of the context stays. */
+static void forget_states(struct kc_controller *c)
 {
-    kc_set_epoch(c, 0, 0);
-    if (!sm_rule_on(&c->config.profile, SM_RULE_RESET_ON_RESIGNATION)) {
-        return;
+    for (uint32_t row = 0; row < c->partition_high; row++) {
+        struct kc_partition *p = kc_row_at(c, row);
+        p->state = SM_PARTITION_NONE;
+        memset(kc_entries(c, p), 0, sizeof(struct kc_replica_entry) * p->entry_count);
+        p->entry_count = 0;
     }
+    kc_set_clear(c, KC_SET_PENDING);
+    c->offline_count = 0;
+}
+
+void kc_forget_topics(struct kc_controller *c)
+{
     memset(kc_at(c, c->at.partitions), 0, (size_t)c->at.partition_stride * c->partition_high);
     memset(kc_topic(c, 0), 0, (size_t)c->at.topic_stride * c->topic_count);
     memset(kc_at(c, c->at.topic_buckets), 0, 4ull * c->at.topic_bucket_count);
@@ -833,12 +840,25 @@ void kc_reset_context(struct kc_controller *c)
     for (int set = 0; set < KC_SET_END; set++) {
         kc_set_clear(c, set);
     }
+    c->topic_count = c->partition_high = c->topic_free = c->partition_free = 0;
+    c->topics_existing = c->leadership_count = 0;
+    c->offline_count = c->imbalance_count = 0;
+}
+
+/* Everything is forgotten. In profiles without SM_RULE_RESET_ON_RESIGNATION (KAFKA-5310) only the
+   states of the two machines are: assignments, leaders and who lives stay until the next failover
+   reads them again. */
+void kc_reset_context(struct kc_controller *c)
+{
+    kc_set_epoch(c, 0, 0);
+    if (!sm_rule_on(&c->config.profile, SM_RULE_RESET_ON_RESIGNATION)) {
+        forget_states(c);
+        return;
+    }
+    kc_forget_topics(c);
     for (uint32_t i = 0; i < c->broker_count; i++) {
         struct kc_broker *b = kc_broker(c, i);
         *b = (struct kc_broker){.id = b->id};
     }
-    c->topic_count = c->partition_high = c->topic_free = c->partition_free = 0;
-    c->topics_existing = c->leadership_count = 0;
-    c->offline_count = c->imbalance_count = 0;
     kc_note_live(c);
 }

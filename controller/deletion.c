@@ -366,6 +366,12 @@ static bool ask_delete_rest(struct kc_controller *c, struct kc_frame *f, struct 
 static const struct kc_bulk delete_rest = {
     .select = select_rest, .ask = ask_delete_rest, .answer = kc_answer_deleted};
 
+static enum kc_next end_reassignments(struct kc_controller *c, struct kc_frame *f)
+{
+    kc_forget_reassignments(c, f->arg);
+    return KC_NEXT;
+}
+
 static enum kc_next forget(struct kc_controller *c, struct kc_frame *f)
 {
     kc_log(c, KC_INFO, "[Topic Deletion Manager %d] Deletion of topic %s successfully completed",
@@ -380,6 +386,7 @@ static const struct kc_row complete_rows[] = {
     {.name = "delete states", .bulk = &delete_states},
     {.name = "delete partitions", .bulk = &delete_partitions},
     {.name = "delete topic, config, request", .bulk = &delete_rest},
+    {.name = "end its reassignments", .run = end_reassignments},
     {.name = "forget", .run = forget},
     {0},
 };

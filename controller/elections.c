@@ -44,7 +44,12 @@ static enum kc_next run_election(struct kc_controller *c, struct kc_frame *f)
     snprintf(before, sizeof before, "Starting replica leader election (%s) for partitions ",
              type_name[f->arg]);
     snprintf(after, sizeof after, " triggered by %s", trigger_name[f->arg2]);
-    kc_log_set(c, KC_INFO, before, KC_SET_LISTED, after);
+    if (kc_is_old(c)) {
+        kc_log_set(c, KC_INFO, "Starting preferred replica leader election for partitions ",
+                   KC_SET_LISTED, "");
+    } else {
+        kc_log_set(c, KC_INFO, before, KC_SET_LISTED, after);
+    }
     kc_set_copy(c, KC_SET_WORK, KC_SET_LISTED);
     kc_partitions_call(c, SM_PARTITION_ONLINE,
                        f->arg == PREFERRED ? SM_STRATEGY_PREFERRED : SM_STRATEGY_OFFLINE,

@@ -341,6 +341,12 @@ static void take_reply(struct kc_controller *c, struct kc_frame *f, const struct
     c->step->work++;
 }
 
+/* The client library of old versions asks one thing after the other. */
+static uint32_t window_of(const struct kc_controller *c)
+{
+    return kc_is_old(c) ? 1 : c->limits.window;
+}
+
 static enum kc_next run_bulk(struct kc_controller *c, struct kc_frame *f,
                              const struct kc_bulk *bulk)
 {
@@ -351,7 +357,7 @@ static enum kc_next run_bulk(struct kc_controller *c, struct kc_frame *f,
         take_reply(c, f, bulk, in->reply);
     }
     blame_row(c);
-    while (c->error == SM_ERR_OK && c->op_count < c->limits.window && f->phase == 0) {
+    while (c->error == SM_ERR_OK && c->op_count < window_of(c) && f->phase == 0) {
         uint32_t i = free_slot(c);
         struct kc_slot *s = kc_slot(c, i);
         if (!bulk->select(c, f, s)) {

@@ -164,7 +164,7 @@ static const struct kc_bulk set_up_feature = {
 static enum kc_next register_handlers(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    kc_log(c, KC_INFO, "[Controller id=%d] Registering handlers", c->config.broker.id);
+    kc_log_new(c, KC_INFO, "[Controller id=%d] Registering handlers", c->config.broker.id);
     c->handlers |= KC_HANDLER_BROKERS | KC_HANDLER_TOPICS | KC_HANDLER_DELETIONS |
                    KC_HANDLER_PREFERRED | KC_HANDLER_REASSIGN;
     c->handlers |= is_current(c) ? KC_HANDLER_LOG_DIRS : 0u;
@@ -191,9 +191,15 @@ static bool ask_admin(struct kc_controller *c, struct kc_frame *f, struct kc_slo
 static const struct kc_bulk arm_admin = {
     .select = select_admin, .ask = ask_admin, .answer = kc_answer_deleted};
 
+enum { NOTIFICATION_ROWS = 5 }; /* from here to the last of "delete ISR changes" */
+
+/* Old versions leave notifications alone; 0.8.2 has none. */
 static enum kc_next say_log_dirs(struct kc_controller *c, struct kc_frame *f)
 {
-    (void)f;
+    if (!is_current(c)) {
+        f->row += NOTIFICATION_ROWS;
+        return KC_NEXT;
+    }
     kc_log(c, KC_INFO, "[Controller id=%d] Deleting log dir event notifications",
            c->config.broker.id);
     return KC_NEXT;
@@ -209,7 +215,8 @@ static enum kc_next say_isr(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next say_context(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    kc_log(c, KC_INFO, "[Controller id=%d] Initializing controller context", c->config.broker.id);
+    kc_log_new(c, KC_INFO, "[Controller id=%d] Initializing controller context",
+               c->config.broker.id);
     return KC_NEXT;
 }
 
@@ -429,12 +436,13 @@ const struct kc_bulk kc_read_topics = {.select = select_new_topic,
                                        .answer = answer_read_topic,
                                        .needs = kc_needs_topic_znode};
 
+/* Where nothing is forgotten on resignation, it is now, for all of it is read again. */
 static enum kc_next before_topics(struct kc_controller *c, struct kc_frame *f)
 {
     f->arg2 = 1;
     kc_set_clear(c, KC_SET_LISTED);
-    for (uint32_t i = 0; i < c->topic_count; i++) { /* profiles that never forget: read all again */
-        kc_mark_topic(c, i, KC_TOPIC_EXISTS, false);
+    if (!sm_rule_on(&c->config.profile, SM_RULE_RESET_ON_RESIGNATION)) {
+        kc_forget_topics(c);
     }
     return KC_NEXT;
 }
@@ -579,8 +587,8 @@ bool kc_topic_has_reassignment(const struct kc_controller *c, uint32_t topic)
 static enum kc_next say_deletions(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    kc_log(c, KC_INFO, "[Controller id=%d] Fetching topic deletions in progress",
-           c->config.broker.id);
+    kc_log_new(c, KC_INFO, "[Controller id=%d] Fetching topic deletions in progress",
+               c->config.broker.id);
     return KC_NEXT;
 }
 
@@ -626,7 +634,8 @@ static enum kc_next tell_who_lives(struct kc_controller *c, struct kc_frame *f)
     if (!sm_rule_on(&c->config.profile, SM_RULE_METADATA_FIRST)) {
         return KC_NEXT;
     }
-    kc_log(c, KC_INFO, "[Controller id=%d] Sending update metadata request", c->config.broker.id);
+    kc_log_new(c, KC_INFO, "[Controller id=%d] Sending update metadata request",
+               c->config.broker.id);
     kc_send_live_brokers(c);
     return KC_NEXT;
 }
@@ -667,8 +676,8 @@ static enum kc_next tell_everything(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next init_replicas(struct kc_controller *c, struct kc_frame *f)
 {
     if (f->cursor == 0) {
-        kc_log(c, KC_INFO, "[ReplicaStateMachine controllerId=%d] Initializing replica state",
-               c->config.broker.id);
+        kc_log_new(c, KC_INFO, "[ReplicaStateMachine controllerId=%d] Initializing replica state",
+                   c->config.broker.id);
     }
     while (f->cursor < c->partition_high) {
         uint32_t row = f->cursor++;
@@ -696,9 +705,9 @@ static bool is_online_replica(struct kc_controller *c, uint32_t row, uint32_t br
 static enum kc_next replicas_online(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    kc_log(c, KC_INFO,
-           "[ReplicaStateMachine controllerId=%d] Triggering online replica state changes",
-           c->config.broker.id);
+    kc_log_new(c, KC_INFO,
+               "[ReplicaStateMachine controllerId=%d] Triggering online replica state changes",
+               c->config.broker.id);
     kc_replicas_select(c, is_online_replica, 1);
     kc_replicas_call(c, SM_REPLICA_ONLINE);
     return KC_NEXT;
@@ -735,8 +744,9 @@ static enum kc_next init_partitions(struct kc_controller *c, struct kc_frame *f)
 {
     if (f->cursor == 0) {
         kc_log_replica_states(c);
-        kc_log(c, KC_INFO, "[PartitionStateMachine controllerId=%d] Initializing partition state",
-               c->config.broker.id);
+        kc_log_new(c, KC_INFO,
+                   "[PartitionStateMachine controllerId=%d] Initializing partition state",
+                   c->config.broker.id);
     }
     while (f->cursor < c->partition_high) {
         uint32_t row = f->cursor++;
@@ -753,9 +763,9 @@ static enum kc_next init_partitions(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next elect_partitions(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    kc_log(c, KC_INFO,
-           "[PartitionStateMachine controllerId=%d] Triggering online partition state changes",
-           c->config.broker.id);
+    kc_log_new(c, KC_INFO,
+               "[PartitionStateMachine controllerId=%d] Triggering online partition state changes",
+               c->config.broker.id);
     kc_call(c, KC_FLOW_TRIGGER_ONLINE, 0);
     return KC_NEXT;
 }
@@ -766,8 +776,11 @@ static enum kc_next resume_znode(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
     kc_log_partition_states(c);
-    kc_log(c, KC_INFO, "[Controller id=%d] Ready to serve as the new controller with epoch %d",
-           c->config.broker.id, c->epoch);
+    kc_log_new(c, KC_INFO, "[Controller id=%d] Ready to serve as the new controller with epoch %d",
+               c->config.broker.id, c->epoch);
+    kc_log_old(c, KC_INFO,
+               "[Controller id=%d] Broker %d is ready to serve as the new controller with epoch %d",
+               c->config.broker.id, c->config.broker.id, c->epoch);
     kc_set_clear(c, KC_SET_RESUMED);
     kc_call(c, KC_FLOW_REASSIGN_ZNODE, 1);
     return KC_NEXT;
@@ -787,10 +800,20 @@ static enum kc_next resume_others(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
+/* Old versions start their deletion thread last. */
 static enum kc_next try_deletion(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    if (kc_delete_topic_enabled(c)) {
+    if (kc_delete_topic_enabled(c) && !kc_is_old(c)) {
+        kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
+    }
+    return KC_NEXT;
+}
+
+static enum kc_next try_deletion_last(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (kc_delete_topic_enabled(c) && kc_is_old(c)) {
         kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
     }
     return KC_NEXT;
@@ -852,10 +875,16 @@ static void log_preferred(struct kc_controller *c, const struct wire_zk_result_v
         while (more && sm_partitions_next(&reader, &item)) {
             if (lines[i].all || pending_of(c, &item, &row) == lines[i].which) {
                 kc_line_separate(&l, 0, ",");
-                kc_line_add(&l, "%s-%d", item.topic, item.partition);
+                kc_line_add(&l, kc_is_old(c) ? "[%s,%d]" : "%s-%d", item.topic, item.partition);
             }
         }
-        kc_log(c, KC_INFO, "[Controller id=%d] %s%s", c->config.broker.id, lines[i].text, l.text);
+        if (lines[i].which == SKIPPED) {
+            kc_log_new(c, KC_INFO, "[Controller id=%d] %s%s", c->config.broker.id, lines[i].text,
+                       l.text);
+        } else {
+            kc_log(c, KC_INFO, "[Controller id=%d] %s%s", c->config.broker.id, lines[i].text,
+                   l.text);
+        }
     }
 }
 
@@ -913,8 +942,11 @@ static enum kc_next start_scheduler(struct kc_controller *c, struct kc_frame *f)
     enum { FIRST_RUN_US = 5000000 };
 
     (void)f;
-    kc_log(c, KC_INFO, "[Controller id=%d] Starting the controller scheduler", c->config.broker.id);
+    kc_log_new(c, KC_INFO, "[Controller id=%d] Starting the controller scheduler",
+               c->config.broker.id);
     if (c->config.auto_leader_rebalance) {
+        kc_log_old(c, KC_INFO, "[Controller id=%d] starting the partition rebalance scheduler",
+                   c->config.broker.id);
         kc_emit(c, &(struct kc_output){.kind = KC_OUT_TIMER,
                                        .timer = KC_TIMER_BALANCE,
                                        .due_us = c->step->now_us + FIRST_RUN_US});
@@ -964,6 +996,7 @@ static const struct kc_row rows[] = {
     {.name = "preferred elections", .run = elect_preferred},
     {.name = "tell everything", .run = tell_everything},
     {.name = "start the scheduler", .run = start_scheduler},
+    {.name = "topic deletion, last", .run = try_deletion_last},
     {0},
 };
 

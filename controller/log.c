@@ -5,6 +5,9 @@
  * the comparison with recorded logs sorts such lists. A line that grows beyond KC_LINE_BYTES is
  * cut. Nothing is walked where nobody wants the line.
  *
+ * Old versions know fewer of these lines; Scala 2.10 prints every set as Set(…), every map as
+ * Map(…), and a partition as [topic,partition].
+ *
  * Source: the info, debug and trace calls of KafkaController and TopicDeletionManager, at 2.8.2.
  */
 #include "controller/line.h"
@@ -72,7 +75,8 @@ void kc_line_node(struct kc_line *l, const struct sm_broker *b)
 
 static void add_row(const struct kc_controller *c, struct kc_line *l, uint32_t row)
 {
-    kc_line_add(l, "%s-%d", kc_row_topic(c, row), kc_row_at(c, row)->partition);
+    kc_line_add(l, kc_is_old(c) ? "[%s,%d]" : "%s-%d", kc_row_topic(c, row),
+                kc_row_at(c, row)->partition);
 }
 
 static void add_rows(const struct kc_controller *c, struct kc_line *l, enum kc_set set,
@@ -112,7 +116,7 @@ void kc_log_epochs(struct kc_controller *c, const char *what)
     struct kc_line l;
     uint32_t n = 0;
 
-    if (!wanted(c)) {
+    if (!wanted(c) || kc_is_old(c)) {
         return;
     }
     kc_line_begin(&l);
@@ -130,7 +134,7 @@ void kc_log_broker_handlers(struct kc_controller *c, const char *verb, const cha
 {
     struct kc_line l;
 
-    if (!kc_notes(c, KC_NOTE_LOG_TRACE)) {
+    if (!kc_notes(c, KC_NOTE_LOG_TRACE) || kc_is_old(c)) {
         return;
     }
     kc_line_begin(&l);
@@ -153,15 +157,16 @@ void kc_log_members(struct kc_controller *c)
     kc_line_brokers(c, &l, ", ", mask, KC_BROKER_LIVE);
     kc_log(c, KC_INFO, "[Controller id=%d] Currently active brokers in the cluster: %s(%s)",
            c->config.broker.id,
-           kc_broker_count_with(c, mask, KC_BROKER_LIVE) > 4 ? "HashSet" : "Set", l.text);
+           kc_broker_count_with(c, mask, KC_BROKER_LIVE) > 4 && !kc_is_old(c) ? "HashSet" : "Set",
+           l.text);
     kc_line_begin(&l);
     kc_line_brokers(c, &l, ", ", KC_BROKER_SHUTTING_DOWN, KC_BROKER_SHUTTING_DOWN);
-    kc_log(c, KC_INFO, "[Controller id=%d] Currently shutting brokers in the cluster: HashSet(%s)",
-           c->config.broker.id, l.text);
+    kc_log(c, KC_INFO, "[Controller id=%d] Currently shutting brokers in the cluster: %s(%s)",
+           c->config.broker.id, kc_is_old(c) ? "Set" : "HashSet", l.text);
     kc_line_begin(&l);
     add_topics(c, &l, KC_TOPIC_EXISTS, ", ");
-    kc_log(c, KC_INFO, "[Controller id=%d] Current list of topics in the cluster: HashSet(%s)",
-           c->config.broker.id, l.text);
+    kc_log(c, KC_INFO, "[Controller id=%d] Current list of topics in the cluster: %s(%s)",
+           c->config.broker.id, kc_is_old(c) ? "Set" : "HashSet", l.text);
 }
 
 /* ---- topic deletion ---- */
@@ -204,6 +209,9 @@ void kc_log_deletions(struct kc_controller *c)
     kc_line_begin(&l);
     add_ineligible(c, &l, ",");
     kc_log(c, KC_INFO, "[Controller id=%d] List of topics ineligible for deletion: %s", id, l.text);
+    if (kc_is_old(c)) {
+        return;
+    }
     kc_log(c, KC_INFO, "[Controller id=%d] Initializing topic deletion manager", id);
     kc_line_begin(&l);
     kc_line_add(&l, "Set(");
@@ -244,6 +252,12 @@ void kc_log_halted(struct kc_controller *c, uint32_t flag, const char *reason)
 
 /* ---- state machines ---- */
 
+/* Old versions say it at INFO. */
+static bool wanted_at_start(const struct kc_controller *c)
+{
+    return kc_is_old(c) ? wanted(c) : kc_notes(c, KC_NOTE_LOG_TRACE);
+}
+
 static void add_replica_states(const struct kc_controller *c, struct kc_line *l, uint32_t row)
 {
     const struct kc_partition *p = kc_row_at(c, row);
@@ -264,7 +278,7 @@ void kc_log_replica_states(struct kc_controller *c)
 {
     struct kc_line l;
 
-    if (!kc_notes(c, KC_NOTE_LOG_TRACE)) {
+    if (!wanted_at_start(c)) {
         return;
     }
     kc_line_begin(&l);
@@ -273,17 +287,17 @@ void kc_log_replica_states(struct kc_controller *c)
             add_replica_states(c, &l, row);
         }
     }
-    kc_log(c, KC_DEBUG,
+    kc_log(c, kc_is_old(c) ? KC_INFO : KC_DEBUG,
            "[ReplicaStateMachine controllerId=%d] Started replica state machine with initial state "
-           "-> HashMap(%s)",
-           c->config.broker.id, l.text);
+           "-> %s(%s)",
+           c->config.broker.id, kc_is_old(c) ? "Map" : "HashMap", l.text);
 }
 
 void kc_log_partition_states(struct kc_controller *c)
 {
     struct kc_line l;
 
-    if (!kc_notes(c, KC_NOTE_LOG_TRACE)) {
+    if (!wanted_at_start(c)) {
         return;
     }
     kc_line_begin(&l);
@@ -295,10 +309,46 @@ void kc_log_partition_states(struct kc_controller *c)
             kc_line_add(&l, " -> %s", sm_partition_state_name(p->state));
         }
     }
-    kc_log(c, KC_DEBUG,
+    kc_log(c, kc_is_old(c) ? KC_INFO : KC_DEBUG,
            "[PartitionStateMachine controllerId=%d] Started partition state machine with initial "
-           "state -> HashMap(%s)",
-           c->config.broker.id, l.text);
+           "state -> %s(%s)",
+           c->config.broker.id, kc_is_old(c) ? "Map" : "HashMap", l.text);
+}
+
+void kc_log_invoked_replicas(struct kc_controller *c)
+{
+    struct kc_line l;
+
+    if (!wanted(c)) {
+        return;
+    }
+    kc_line_begin(&l);
+    for (uint32_t g = 0; g < c->call.group_count; g++) {
+        uint32_t end = kc_work_start(c)[g + 1];
+        for (uint32_t i = kc_work_start(c)[g]; i < end && !kc_line_is_full(&l); i++) {
+            uint32_t row = kc_work_rows(c)[i];
+            kc_line_separate(&l, 0, ",");
+            kc_line_add(&l, "[Topic=%s,Partition=%d,Replica=%d]", kc_row_topic(c, row),
+                        kc_row_at(c, row)->partition, kc_broker(c, kc_work_order(c)[g])->id);
+        }
+    }
+    kc_log(c, KC_INFO,
+           "[ReplicaStateMachine controllerId=%d] Invoking state change to %s for replicas %s",
+           c->config.broker.id, sm_replica_state_name(c->call.target), l.text);
+}
+
+void kc_log_invoked_partitions(struct kc_controller *c)
+{
+    struct kc_line l;
+
+    if (!wanted(c)) {
+        return;
+    }
+    kc_line_begin(&l);
+    add_rows(c, &l, KC_SET_WORK, ",");
+    kc_log(c, KC_INFO,
+           "[PartitionStateMachine controllerId=%d] Invoking state change to %s for partitions %s",
+           c->config.broker.id, sm_partition_state_name(c->call.target), l.text);
 }
 
 /* ---- sets of partitions ---- */
@@ -334,7 +384,7 @@ void kc_log_isr_changes(struct kc_controller *c)
 {
     struct kc_line l;
 
-    if (!kc_notes(c, KC_NOTE_LOG_TRACE)) {
+    if (!kc_notes(c, KC_NOTE_LOG_TRACE) || kc_is_old(c)) {
         return;
     }
     kc_line_begin(&l);

@@ -26,11 +26,28 @@ static uint64_t batch_head_max(const struct kc_controller *c)
                                         SM_ENDPOINTS_MAX * (sizeof(struct sm_endpoint) + 8ull));
 }
 
+/* Old versions make a batch of each StopReplica of the open one when it is sent. */
+static uint64_t split_max(const struct kc_controller *c)
+{
+    uint64_t head = sizeof(struct wire_batch) + 24ull * c->at.broker_words +
+                    sizeof(struct wire_broker) + SM_RACK_MAX + 16 +
+                    SM_ENDPOINTS_MAX * (sizeof(struct sm_endpoint) + 8ull);
+    uint64_t open = 0;
+
+    if (!kc_is_old(c)) {
+        return 0;
+    }
+    if (kc_batch_is_open(c)) {
+        open = kc_batch_at(c, c->batch_open)->count[2];
+    }
+    return (open + KC_WORK_PER_STEP) * (head + record_max(c) / 3);
+}
+
 /* Half of the arena stays free, so that moving the live bytes down is rare. */
 static bool batches_fit(struct kc_controller *c)
 {
     uint64_t live = c->batches.tail - c->batches.head;
-    uint64_t need = KC_WORK_PER_STEP * record_max(c) + 4 * batch_head_max(c) + 4096;
+    uint64_t need = KC_WORK_PER_STEP * record_max(c) + 4 * batch_head_max(c) + 4096 + split_max(c);
 
     return (live + need) * 2 <= c->batches.capacity || kc_arena_room(c, &c->batches, need * 4);
 }

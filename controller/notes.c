@@ -26,6 +26,46 @@ bool kc_notes(const struct kc_controller *c, uint32_t which)
     return (c->config.notes & which) != 0;
 }
 
+bool kc_is_old(const struct kc_controller *c)
+{
+    return !sm_rule_on(&c->config.profile, SM_RULE_BATCHED_CHANGES);
+}
+
+bool kc_logs_old(const struct kc_controller *c)
+{
+    return kc_notes(c, KC_NOTE_LOG | KC_NOTE_LOG_TRACE) && kc_is_old(c);
+}
+
+/* How the classes called themselves before 1.1: the beginning of a line is replaced. Returns the
+   new length. */
+static int rename_class(const struct kc_controller *c, char *text, int length, size_t capacity)
+{
+    static const struct {
+        const char *now, *now_end, *then, *then_end;
+    } names[] = {
+        {"[Controller id=", "] ", "[Controller ", "]: "},
+        {"[ReplicaStateMachine controllerId=", "] ", "[Replica state machine on controller ",
+         "]: "},
+        {"[PartitionStateMachine controllerId=", "] ", "[Partition state machine on Controller ",
+         "]: "},
+    };
+    char now[64], then[64];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        int id = c->config.broker.id;
+        int cut = snprintf(now, sizeof now, "%s%d%s", names[i].now, id, names[i].now_end);
+        int put = snprintf(then, sizeof then, "%s%d%s", names[i].then, id, names[i].then_end);
+        if (strncmp(text, now, (size_t)cut) == 0 && (size_t)(length - cut + put) < capacity) {
+            memmove(text + put, text + cut, (size_t)(length - cut) + 1);
+            memcpy(text, then, (size_t)put);
+            length += put - cut;
+            memset(text + length, 0, put < cut ? (size_t)(cut - put) : 1);
+            break;
+        }
+    }
+    return length;
+}
+
 static void emit_log(struct kc_controller *c, enum kc_level level, enum kc_stream stream,
                      size_t prefix, const char *format, va_list arguments)
 {
@@ -34,6 +74,8 @@ static void emit_log(struct kc_controller *c, enum kc_level level, enum kc_strea
 
     if (length >= (int)(KC_TEXT_MAX - prefix)) {
         memcpy(text + KC_TEXT_MAX - 4, "...", 4);
+    } else if (stream == KC_CONTROLLER_LOG && kc_is_old(c)) {
+        length = rename_class(c, text, length, KC_TEXT_MAX);
     }
     kc_emit(c, &(struct kc_output){.kind = KC_OUT_LOG,
                                    .level = (uint8_t)level,
@@ -60,11 +102,49 @@ void kc_log(struct kc_controller *c, enum kc_level level, const char *format, ..
     va_end(arguments);
 }
 
+void kc_log_new(struct kc_controller *c, enum kc_level level, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!is_logged(c, level) || kc_is_old(c)) {
+        return;
+    }
+    va_start(arguments, format);
+    emit_log(c, level, KC_CONTROLLER_LOG, 0, format, arguments);
+    va_end(arguments);
+}
+
+void kc_log_old(struct kc_controller *c, enum kc_level level, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!is_logged(c, level) || !kc_is_old(c)) {
+        return;
+    }
+    va_start(arguments, format);
+    emit_log(c, level, KC_CONTROLLER_LOG, 0, format, arguments);
+    va_end(arguments);
+}
+
+void kc_state_log_old(struct kc_controller *c, enum kc_level level, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!is_logged(c, level) || !kc_is_old(c)) {
+        return;
+    }
+    int prefix = snprintf(kc_at(c, c->at.text), 64, "Controller %d epoch %d ", c->config.broker.id,
+                          c->epoch);
+    va_start(arguments, format);
+    emit_log(c, level, KC_STATE_CHANGE_LOG, (size_t)prefix, format, arguments);
+    va_end(arguments);
+}
+
 void kc_state_log(struct kc_controller *c, enum kc_level level, const char *format, ...)
 {
     va_list arguments;
 
-    if (!is_logged(c, level)) {
+    if (!is_logged(c, level) || kc_is_old(c)) {
         return;
     }
     int prefix = snprintf(kc_at(c, c->at.text), 64, "[Controller id=%d epoch=%d] ",
@@ -121,5 +201,6 @@ void kc_text_brokers(struct kc_controller *c, char *out, size_t size, const char
 
 void kc_text_row(const struct kc_controller *c, uint32_t row, char *out, size_t size)
 {
-    snprintf(out, size, "%s-%d", kc_row_topic(c, row), kc_row_at(c, row)->partition);
+    snprintf(out, size, kc_is_old(c) ? "[%s,%d]" : "%s-%d", kc_row_topic(c, row),
+             kc_row_at(c, row)->partition);
 }

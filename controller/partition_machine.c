@@ -18,17 +18,25 @@
 #include <stdio.h>
 #include <string.h>
 
-void kc_partitions_call(struct kc_controller *c, enum sm_partition_state target,
-                        enum sm_strategy strategy, bool allow_unclean)
+static void call(struct kc_controller *c, enum sm_partition_state target, enum sm_strategy strategy,
+                 bool allow_unclean)
 {
-    if (kc_set_is_empty(c, KC_SET_WORK)) {
-        return;
-    }
     c->call.target = target;
     c->call.strategy = strategy;
     c->call.allow_unclean = allow_unclean;
     c->call.number++;
     kc_call(c, KC_FLOW_PARTITION_CHANGE, 0);
+}
+
+void kc_partitions_call(struct kc_controller *c, enum sm_partition_state target,
+                        enum sm_strategy strategy, bool allow_unclean)
+{
+    if (!kc_set_is_empty(c, KC_SET_WORK)) {
+        call(c, target, strategy, allow_unclean);
+        if (kc_is_old(c)) {
+            kc_log_invoked_partitions(c);
+        }
+    }
 }
 
 /* ---- reading and writing a state znode, shared with the other flows ---- */
@@ -80,6 +88,10 @@ static void log_failed(struct kc_controller *c, uint32_t row, enum sm_partition_
         "Controller %d epoch %d failed to change state for partition %s-%d from %s to %s\n%s",
         c->config.broker.id, c->epoch, kc_row_topic(c, row), kc_row_at(c, row)->partition,
         sm_partition_state_name(from), sm_partition_state_name(to), exception);
+    kc_state_log_old(c, KC_ERROR,
+                     "initiated state change for partition [%s,%d] from %s to %s failed\n%s",
+                     kc_row_topic(c, row), kc_row_at(c, row)->partition,
+                     sm_partition_state_name(from), sm_partition_state_name(to), exception);
 }
 
 static void text_predecessors(struct kc_controller *c, enum sm_partition_state to, char *out,
@@ -137,10 +149,17 @@ static void log_simple(struct kc_controller *c, uint32_t row, enum sm_partition_
             "Changed partition %s-%d state from %s to NewPartition with assigned replicas %s",
             kc_row_topic(c, row), p->partition, sm_partition_state_name(p->state),
             kc_text_list(list, sizeof list, &replicas, ","));
+        kc_state_log_old(
+            c, KC_TRACE,
+            "changed partition [%s,%d] state from %s to NewPartition with assigned replicas %s",
+            kc_row_topic(c, row), p->partition, sm_partition_state_name(p->state), list);
     } else {
         kc_state_log(c, KC_TRACE, "Changed partition %s-%d state from %s to %s",
                      kc_row_topic(c, row), p->partition, sm_partition_state_name(p->state),
                      sm_partition_state_name(to));
+        kc_state_log_old(c, KC_TRACE, "changed partition [%s,%d] state from %s to %s",
+                         kc_row_topic(c, row), p->partition, sm_partition_state_name(p->state),
+                         sm_partition_state_name(to));
     }
 }
 
@@ -153,6 +172,10 @@ static void go_online(struct kc_controller *c, uint32_t row)
         kc_state_log(c, KC_INFO, "Changed partition %s-%d from %s to OnlinePartition with state %s",
                      kc_row_topic(c, row), kc_row_at(c, row)->partition,
                      sm_partition_state_name(kc_row_at(c, row)->state), text);
+        kc_state_log_old(c, KC_TRACE,
+                         "changed partition [%s,%d] from %s to OnlinePartition with leader %d",
+                         kc_row_topic(c, row), kc_row_at(c, row)->partition,
+                         sm_partition_state_name(kc_row_at(c, row)->state), li.leader);
     }
     kc_put_partition_state(c, row, SM_PARTITION_ONLINE, false);
 }
@@ -480,6 +503,12 @@ static enum kc_slot_next decide(struct kc_controller *c, struct kc_slot *s, bool
                                                 .election = &in,
                                                 .elected = &elected});
     }
+    if (elected.verdict == SM_ELECTION_NOT_NEEDED && kc_is_old(c)) {
+        /* LeaderElectionNotNeededException is swallowed: Online, as if somebody had been elected */
+        kc_row_at(c, s->row)->result = KC_RESULT_OK;
+        go_online(c, s->row);
+        return KC_SLOT_DONE;
+    }
     if (elected.verdict == SM_NOT_ELECTED || elected.verdict == SM_ELECTION_NOT_NEEDED) {
         char strategy[96];
         char text[SM_PATH_MAX + 256];
@@ -693,7 +722,9 @@ static enum kc_next trigger(struct kc_controller *c, struct kc_frame *f)
             kc_set_add(c, KC_SET_WORK, row);
         }
     }
-    kc_partitions_call(c, SM_PARTITION_ONLINE, SM_STRATEGY_OFFLINE, false);
+    if (!kc_set_is_empty(c, KC_SET_WORK)) {
+        call(c, SM_PARTITION_ONLINE, SM_STRATEGY_OFFLINE, false);
+    }
     return KC_NEXT;
 }
 

@@ -125,9 +125,9 @@ static void log_updating(struct kc_controller *c, uint32_t row, const struct sm_
     if (kc_notes(c, KC_NOTE_LOG_TRACE)) {
         kc_text_assignment(before, sizeof before, from);
         kc_text_assignment(after, sizeof after, &c->goal);
-        kc_log(c, KC_DEBUG, "[Controller id=%d] Updating assignment of partition %s-%d from %s to %s",
-               c->config.broker.id, kc_row_topic(c, row), kc_row_at(c, row)->partition, before,
-               after);
+        kc_log(
+            c, KC_DEBUG, "[Controller id=%d] Updating assignment of partition %s-%d from %s to %s",
+            c->config.broker.id, kc_row_topic(c, row), kc_row_at(c, row)->partition, before, after);
     }
 }
 
@@ -386,7 +386,7 @@ static enum kc_slot_next answer_target(struct kc_controller *c, struct kc_frame 
 static const struct kc_bulk write_target = {
     .select = select_target, .ask = ask_target, .answer = answer_target};
 
-enum remove_mode { REMOVE_COMPLETED, REMOVE_FAILED, REMOVE_SUPERSEDED };
+enum remove_mode { REMOVE_COMPLETED, REMOVE_FAILED, REMOVE_SUPERSEDED, REMOVE_DELETED };
 
 static enum kc_next remove_from_znode(struct kc_controller *c, struct kc_frame *f)
 {
@@ -590,6 +590,8 @@ static bool is_removed(struct kc_controller *c, const struct kc_frame *f,
         return row == KC_NO_ROW || kc_set_has(c, KC_SET_LISTED, row);
     case REMOVE_SUPERSEDED:
         return row != KC_NO_ROW && kc_set_has(c, KC_SET_RESUMED, row);
+    case REMOVE_DELETED:
+        return row != KC_NO_ROW && kc_row_at(c, row)->topic - 1 == f->arg;
     }
     return false;
 }
@@ -634,10 +636,11 @@ static void log_removed(struct kc_controller *c, const struct kc_frame *f)
             kc_line_add(&l, ")");
         }
     }
-    kc_log(c, KC_INFO,
-           "[Controller id=%d] Removing partitions %s(%s) from the list of reassigned partitions in "
-           "zookeeper",
-           c->config.broker.id, count > 4 ? "HashMap" : "Map", l.text);
+    kc_log(
+        c, KC_INFO,
+        "[Controller id=%d] Removing partitions %s(%s) from the list of reassigned partitions in "
+        "zookeeper",
+        c->config.broker.id, count > 4 ? "HashMap" : "Map", l.text);
 }
 
 static bool ask_rest(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
@@ -694,6 +697,22 @@ static const struct kc_row remove_rows[] = {
 };
 const struct kc_flow_def kc_flow_REASSIGN_REMOVE = {.name = "maybeRemoveFromZkReassignment",
                                                     .rows = remove_rows};
+
+/* A broker that returns lets a deletion go on though a reassignment has halted it; what is left of
+   the reassignment then goes with its topic. Kafka 2.8.2 leaves it (delete while reassigning). */
+void kc_forget_reassignments(struct kc_controller *c, uint32_t topic)
+{
+    if (sm_defect_on(&c->config.profile, SM_DEFECT_DELETE_WHILE_REASSIGNING) ||
+        !kc_topic_has_reassignment(c, topic)) {
+        return;
+    }
+    for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
+         row = kc_row_next_of(c, topic, row)) {
+        kc_row_at(c, row)->flags &= (uint8_t)~KC_PARTITION_STATE_WATCH;
+        kc_set_remove(c, KC_SET_REASSIGNING, row);
+    }
+    kc_call(c, KC_FLOW_REASSIGN_REMOVE, topic)->arg2 = REMOVE_DELETED;
+}
 
 /* ---- ZkPartitionReassignment: arg 1 at failover ---- */
 
@@ -1032,11 +1051,12 @@ static enum kc_next complete(struct kc_controller *c, struct kc_frame *f)
     }
     struct sm_assignment a = kc_row_assignment(c, f->arg - 1);
     struct sm_list target = sm_assignment_target(&a);
-    kc_log(c, KC_INFO,
-           "[Controller id=%d] Target replicas ArrayBuffer(%s) have all caught up with the leader for "
-           "reassigning partition %s-%d",
-           c->config.broker.id, kc_text_list(text, sizeof text, &target, ", "),
-           kc_row_topic(c, f->arg - 1), kc_row_at(c, f->arg - 1)->partition);
+    kc_log(
+        c, KC_INFO,
+        "[Controller id=%d] Target replicas ArrayBuffer(%s) have all caught up with the leader for "
+        "reassigning partition %s-%d",
+        c->config.broker.id, kc_text_list(text, sizeof text, &target, ", "),
+        kc_row_topic(c, f->arg - 1), kc_row_at(c, f->arg - 1)->partition);
     kc_reassign_call(c, f->arg - 1, &a);
     return KC_NEXT;
 }

@@ -11,6 +11,10 @@
  * of before; the shrunk ISR then raises the epoch; LeaderAndIsr goes to the other assigned
  * replicas. The last member never leaves the ISR, but the attempt raises the epoch.
  *
+ * Old versions change one replica after the other, and read the leadership for NewReplica from
+ * ZooKeeper; what fails ends that replica's change only. Offline of a replica whose partition never
+ * had a leader is such a failure there.
+ *
  * An illegal move is logged and skipped for that replica, the others go on. An error of ZooKeeper
  * ends one replica's change; ControllerMoved ends the event; anything else that escapes is logged
  * and swallowed here.
@@ -170,6 +174,9 @@ static void log_moved(struct kc_controller *c, uint32_t row, uint32_t broker,
         kc_state_log(c, KC_TRACE, "Changed state of replica %d for partition %s from %s to %s",
                      kc_broker(c, broker)->id, name, sm_replica_state_name(from),
                      sm_replica_state_name(to));
+        kc_state_log_old(c, KC_TRACE, "changed state of replica %d for partition %s from %s to %s",
+                         kc_broker(c, broker)->id, name, sm_replica_state_name(from),
+                         sm_replica_state_name(to));
     }
 }
 
@@ -189,6 +196,11 @@ static void log_failed(struct kc_controller *c, uint32_t row, uint32_t broker,
         c->config.broker.id, c->epoch, kc_broker(c, broker)->id, name,
         sm_replica_state_name(kc_row_replica_state(c, row, broker)), sm_replica_state_name(to),
         exception);
+    kc_state_log_old(
+        c, KC_ERROR,
+        "initiated state change of replica %d for partition %s from %s to %s failed\n%s",
+        kc_broker(c, broker)->id, name, sm_replica_state_name(kc_row_replica_state(c, row, broker)),
+        sm_replica_state_name(to), exception);
 }
 
 static void text_predecessors(struct kc_controller *c, enum sm_replica_state to, char *out,
@@ -213,12 +225,13 @@ static void refuse(struct kc_controller *c, uint32_t row, uint32_t broker, enum 
     char text[640];
 
     text_predecessors(c, to, allowed, sizeof allowed);
-    snprintf(
-        text, sizeof text,
-        "java.lang.IllegalStateException: Replica [Topic=%s,Partition=%d,Replica=%d] should be "
-        "in the %s states before moving to %s state. Instead it is in %s state",
-        kc_row_topic(c, row), kc_row_at(c, row)->partition, kc_broker(c, broker)->id, allowed,
-        sm_replica_state_name(to), sm_replica_state_name(from));
+    snprintf(text, sizeof text,
+             "%s: Replica [Topic=%s,Partition=%d,Replica=%d] should be "
+             "in the %s states before moving to %s state. Instead it is in %s state",
+             kc_is_old(c) ? "java.lang.AssertionError: assertion failed"
+                          : "java.lang.IllegalStateException",
+             kc_row_topic(c, row), kc_row_at(c, row)->partition, kc_broker(c, broker)->id, allowed,
+             sm_replica_state_name(to), sm_replica_state_name(from));
     if (kc_notes(c, KC_NOTE_MOVE)) {
         kc_emit(c, &(struct kc_output){.kind = KC_OUT_MOVE,
                                        .machine = KC_MACHINE_REPLICA,
@@ -249,19 +262,25 @@ static void send_leadership(struct kc_controller *c, uint32_t row, uint32_t brok
     kc_batch_leader_and_isr(c, &to, row, &li, &a, is_new);
 }
 
+/* Old versions leave out a blank here, and 2.8 names the wrong state. */
+static void fail_leader(struct kc_controller *c, uint32_t row, uint32_t broker)
+{
+    char name[SM_PATH_MAX];
+    char text[SM_PATH_MAX + 200];
+
+    kc_text_row(c, row, name, sizeof name);
+    snprintf(text, sizeof text,
+             "kafka.common.StateChangeFailedException: Replica %d for partition %s cannot be moved "
+             "to NewReplica%sstate as it is being requested to become leader",
+             kc_broker(c, broker)->id, name, kc_is_old(c) ? "" : " ");
+    log_failed(c, row, broker, kc_is_old(c) ? SM_REPLICA_NEW : SM_REPLICA_OFFLINE, text);
+}
+
 static void to_new(struct kc_controller *c, uint32_t row, uint32_t broker)
 {
-    int32_t id = kc_broker(c, broker)->id;
-
     if (kc_has_leadership(c, row)) {
-        if (kc_row_at(c, row)->leader == id) {
-            char text[SM_PATH_MAX + 200];
-            snprintf(
-                text, sizeof text,
-                "kafka.common.StateChangeFailedException: Replica %d for partition %s-%d cannot "
-                "be moved to NewReplica state as it is being requested to become leader",
-                id, kc_row_topic(c, row), kc_row_at(c, row)->partition);
-            log_failed(c, row, broker, SM_REPLICA_OFFLINE, text); /* Kafka names that state */
+        if (kc_row_at(c, row)->leader == kc_broker(c, broker)->id) {
+            fail_leader(c, row, broker);
             return;
         }
         send_leadership(c, row, broker, true);
@@ -278,10 +297,10 @@ static void join_assignment(struct kc_controller *c, uint32_t row, uint32_t brok
         return;
     }
     kc_text_assignment(text, sizeof text, &a);
-    kc_log(c, KC_ERROR,
-           "[ReplicaStateMachine controllerId=%d] Adding replica (%d) that is not part of the "
-           "assignment %s",
-           c->config.broker.id, kc_broker(c, broker)->id, text);
+    kc_log_new(c, KC_ERROR,
+               "[ReplicaStateMachine controllerId=%d] Adding replica (%d) that is not part of the "
+               "assignment %s",
+               c->config.broker.id, kc_broker(c, broker)->id, text);
     sm_list_append(&a.replicas, kc_broker(c, broker)->id);
     kc_put_assignment(c, row, &a);
 }
@@ -292,6 +311,9 @@ static void to_online(struct kc_controller *c, uint32_t row, uint32_t broker)
         join_assignment(c, row, broker); /* no request: it got its LeaderAndIsr as NewReplica */
     } else if (kc_has_leadership(c, row)) {
         send_leadership(c, row, broker, false);
+    } else if (kc_is_old(c)) { /* the broker never started a log: nothing is said */
+        kc_put_replica_state(c, row, broker, SM_REPLICA_ONLINE, false);
+        return;
     }
     move(c, row, broker, SM_REPLICA_ONLINE);
 }
@@ -309,7 +331,9 @@ static void apply(struct kc_controller *c, uint32_t row, uint32_t broker, enum s
 {
     switch (to) {
     case SM_REPLICA_NEW:
-        to_new(c, row, broker);
+        if (!kc_is_old(c)) { /* else ZooKeeper is asked */
+            to_new(c, row, broker);
+        }
         break;
     case SM_REPLICA_ONLINE:
         to_online(c, row, broker);
@@ -330,7 +354,7 @@ static void apply(struct kc_controller *c, uint32_t row, uint32_t broker, enum s
         break;
     case SM_REPLICA_NONE:
     case SM_REPLICA_STATE_END:
-        assert(!"not a target");
+        assert(false && "not a target");
     }
 }
 
@@ -345,6 +369,9 @@ static enum kc_next begin(struct kc_controller *c, struct kc_frame *f)
                         "requests batch is not empty while creating a new one");
     }
     c->call.group = 0;
+    if (kc_is_old(c)) {
+        kc_log_invoked_replicas(c);
+    }
     return KC_NEXT;
 }
 
@@ -376,6 +403,71 @@ static enum kc_next check(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
+static void fail_zk(struct kc_controller *c, uint32_t row, int32_t err)
+{
+    char text[160];
+
+    snprintf(text, sizeof text, "org.apache.zookeeper.KeeperException: KeeperErrorCode = %s",
+             wire_zk_err_name(err));
+    log_failed(c, row, group_broker(c), c->call.target, text);
+}
+
+/* ---- NewReplica in old versions: the leadership of ZooKeeper, not of the context ---- */
+
+static bool select_new(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    uint32_t first = kc_work_start(c)[c->call.group];
+    uint32_t count = kc_work_start(c)[c->call.group + 1] - first;
+
+    while (kc_is_old(c) && c->call.target == SM_REPLICA_NEW && f->cursor < count) {
+        s->row = kc_work_rows(c)[first + f->cursor++];
+        if (s->row != KC_NO_ROW) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool ask_leadership(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                           struct kc_ask *ask)
+{
+    (void)f;
+    kc_ask_state_read(c, s->row, ask);
+    return true;
+}
+
+static enum kc_slot_next answer_new(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                                    int32_t err, const struct wire_zk_result_view *r)
+{
+    uint32_t broker = group_broker(c);
+    struct sm_list to = {.count = 1, .id = {kc_broker(c, broker)->id}};
+    struct sm_assignment a = kc_row_assignment(c, s->row);
+
+    (void)f;
+    switch (kc_read_state(c, err, r, &s->plan)) {
+    case KC_STATE_READ:
+    case KC_STATE_NEWER_CONTROLLER:
+        if (s->plan.leader == to.id[0]) {
+            fail_leader(c, s->row, broker);
+            return KC_SLOT_DONE;
+        }
+        kc_batch_leader_and_isr(c, &to, s->row, &s->plan, &a, true);
+        break;
+    case KC_STATE_MISSING: /* it is told once somebody is elected */
+        break;
+    case KC_STATE_FAILED:
+        fail_zk(c, s->row, err);
+        return KC_SLOT_DONE;
+    }
+    move(c, s->row, broker, SM_REPLICA_NEW);
+    return KC_SLOT_DONE;
+}
+
+static const struct kc_bulk read_for_new = {.select = select_new,
+                                            .ask = ask_leadership,
+                                            .answer = answer_new,
+                                            .needs = kc_needs_state_znode};
+
 /* ---- taking a broker out of ISRs ---- */
 
 static bool select_shrink(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
@@ -396,14 +488,23 @@ static bool select_shrink(struct kc_controller *c, struct kc_frame *f, struct kc
     return false;
 }
 
+enum { READ_STATE, WRITE_STATE, READ_CONFIG };
+
 static bool ask_shrink(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                        struct kc_ask *ask)
 {
     (void)f;
-    if (s->stage == 0) {
+    switch (s->stage) {
+    case READ_STATE:
         kc_ask_state_read(c, s->row, ask);
-    } else {
+        break;
+    case WRITE_STATE:
         kc_ask_state_write(c, s, ask);
+        break;
+    case READ_CONFIG:
+        ask->opcode = WIRE_ZK_GET_DATA;
+        sm_path_config_topic(ask->path, kc_row_topic(c, s->row));
+        break;
     }
     return true;
 }
@@ -432,32 +533,50 @@ static void gone_offline(struct kc_controller *c, uint32_t row, const struct sm_
     move(c, row, broker, SM_REPLICA_OFFLINE);
 }
 
-static bool keeps_last(const struct kc_controller *c)
+/* Old versions let the last member go where an unclean election may follow: the topic's word. */
+static bool depends_on_topic(const struct kc_controller *c, const struct sm_leader_and_isr *li)
 {
-    return sm_rule_on(&c->config.profile, SM_RULE_KEEP_LAST_ISR) ||
-           !c->config.unclean_leader_election;
+    return li->isr.count == 1 && !sm_rule_on(&c->config.profile, SM_RULE_KEEP_LAST_ISR);
 }
 
-static void fail_zk(struct kc_controller *c, uint32_t row, int32_t err)
+static void log_retained(struct kc_controller *c, uint32_t row)
 {
-    char text[160];
+    char name[SM_PATH_MAX];
 
-    snprintf(text, sizeof text, "org.apache.zookeeper.KeeperException: KeeperErrorCode = %s",
-             wire_zk_err_name(err));
-    log_failed(c, row, group_broker(c), SM_REPLICA_OFFLINE, text);
+    if (!kc_logs_old(c)) {
+        return;
+    }
+    kc_text_row(c, row, name, sizeof name);
+    kc_log_old(c, KC_INFO,
+               "[Controller id=%d] Retaining last ISR %d of partition %s since unclean leader "
+               "election is disabled",
+               c->config.broker.id, kc_broker(c, group_broker(c))->id, name);
+}
+
+static enum kc_slot_next write_without(struct kc_controller *c, struct kc_slot *s, bool keep_last)
+{
+    if (keep_last && s->plan.isr.count == 1) {
+        log_retained(c, s->row);
+    }
+    s->plan = sm_leader_and_isr_remove(&s->plan, kc_broker(c, group_broker(c))->id, keep_last);
+    s->plan.controller_epoch = c->epoch;
+    s->stage = WRITE_STATE;
+    return KC_SLOT_ASK;
 }
 
 static void fail_missing(struct kc_controller *c, uint32_t row)
 {
+    char name[SM_PATH_MAX];
     char text[SM_PATH_MAX + 200];
 
-    if (kc_is_queued(c, row)) {
+    if (kc_is_queued(c, row) && !sm_rule_on(&c->config.profile, SM_RULE_OFFLINE_NEEDS_LEADERSHIP)) {
         return; /* neither success nor failure: the state stays as it is */
     }
+    kc_text_row(c, row, name, sizeof name);
     snprintf(text, sizeof text,
              "kafka.common.StateChangeFailedException: Failed to change state of replica %d for "
-             "partition %s-%d since the leader and isr path in zookeeper is empty",
-             kc_broker(c, group_broker(c))->id, kc_row_topic(c, row), kc_row_at(c, row)->partition);
+             "partition %s since the leader and isr path in zookeeper is empty",
+             kc_broker(c, group_broker(c))->id, name);
     log_failed(c, row, group_broker(c), SM_REPLICA_OFFLINE, text);
 }
 
@@ -474,16 +593,53 @@ static void fail_newer_controller(struct kc_controller *c, uint32_t row, int32_t
     log_failed(c, row, group_broker(c), SM_REPLICA_OFFLINE, text);
 }
 
+static void log_shrunk(struct kc_controller *c, const struct kc_slot *s)
+{
+    char name[SM_PATH_MAX], isr[SM_REPLICAS_MAX * 13];
+
+    if (!kc_logs_old(c)) {
+        return;
+    }
+    kc_text_row(c, s->row, name, sizeof name);
+    kc_log_old(c, KC_INFO,
+               "[Controller id=%d] New leader and ISR for partition %s is "
+               "{\"leader\":%d,\"leader_epoch\":%d,\"isr\":[%s]}",
+               c->config.broker.id, name, s->plan.leader, s->plan.leader_epoch,
+               kc_text_list(isr, sizeof isr, &s->plan.isr, ","));
+}
+
+static void log_not_in_isr(struct kc_controller *c, const struct kc_slot *s)
+{
+    char name[SM_PATH_MAX], isr[SM_REPLICAS_MAX * 13];
+
+    if (!kc_logs_old(c)) {
+        return;
+    }
+    kc_text_row(c, s->row, name, sizeof name);
+    kc_log_old(
+        c, KC_WARN,
+        "[Controller id=%d] Cannot remove replica %d from ISR of partition %s since it is not "
+        "in the ISR. Leader = %d ; ISR = List(%s)",
+        c->config.broker.id, kc_broker(c, group_broker(c))->id, name, s->plan.leader,
+        kc_text_list(isr, sizeof isr, &s->plan.isr, ", "));
+}
+
 static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s, int32_t err,
                                      const struct wire_zk_result_view *r)
 {
     int32_t broker = kc_broker(c, group_broker(c))->id;
+    char name[SM_PATH_MAX];
 
     switch (kc_read_state(c, err, r, &s->plan)) {
     case KC_STATE_FAILED:
         fail_zk(c, s->row, err);
         return KC_SLOT_DONE;
     case KC_STATE_MISSING:
+        kc_text_row(c, s->row, name, sizeof name); /* rare: need not be cheap */
+        kc_log_old(c, KC_WARN,
+                   "[Controller id=%d] Cannot remove replica %d from ISR of %s - leaderAndIsr is "
+                   "empty.",
+                   c->config.broker.id, broker, name);
         fail_missing(c, s->row);
         return KC_SLOT_DONE;
     case KC_STATE_NEWER_CONTROLLER:
@@ -493,14 +649,37 @@ static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s,
         break;
     }
     if (!sm_list_has(&s->plan.isr, broker)) {
+        log_not_in_isr(c, s);
         s->plan.controller_epoch = c->epoch;
         gone_offline(c, s->row, &s->plan);
         return KC_SLOT_DONE;
     }
-    s->plan = sm_leader_and_isr_remove(&s->plan, broker, keeps_last(c));
-    s->plan.controller_epoch = c->epoch;
-    s->stage = 1;
-    return KC_SLOT_ASK;
+    if (depends_on_topic(c, &s->plan)) {
+        s->stage = READ_CONFIG;
+        return KC_SLOT_ASK;
+    }
+    return write_without(c, s, true);
+}
+
+static enum kc_slot_next answer_config(struct kc_controller *c, struct kc_slot *s, int32_t err,
+                                       const struct wire_zk_result_view *r)
+{
+    bool unclean = c->config.unclean_leader_election != 0;
+    char value[16];
+    bool found = false;
+
+    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
+        fail_zk(c, s->row, err);
+        return KC_SLOT_DONE;
+    }
+    if (err == WIRE_ZK_OK &&
+        sm_znode_config_get((const char *)r->data, r->result->data_size,
+                            "unclean.leader.election.enable", value, sizeof value,
+                            &found) == SM_ERR_OK &&
+        found) {
+        unclean = strcmp(value, "true") == 0;
+    }
+    return write_without(c, s, !unclean);
 }
 
 static enum kc_slot_next answer_shrink(struct kc_controller *c, struct kc_frame *f,
@@ -508,16 +687,20 @@ static enum kc_slot_next answer_shrink(struct kc_controller *c, struct kc_frame 
                                        const struct wire_zk_result_view *r)
 {
     (void)f;
-    if (s->stage == 0) {
+    switch (s->stage) {
+    case READ_STATE:
         return read_shrink(c, s, err, r);
+    case READ_CONFIG:
+        return answer_config(c, s, err, r);
     }
     if (err == WIRE_ZK_OK) {
         s->plan.zk_version = r->result->stat.version;
+        log_shrunk(c, s);
         gone_offline(c, s->row, &s->plan);
         return KC_SLOT_DONE;
     }
     if (err == WIRE_ZK_BAD_VERSION && ++s->attempts < KC_ATTEMPTS_MAX) {
-        s->stage = 0; /* somebody wrote in between: read again */
+        s->stage = READ_STATE; /* somebody wrote in between: read again */
         return KC_SLOT_ASK;
     }
     fail_zk(c, s->row, err);
@@ -542,8 +725,12 @@ static enum kc_next finish(struct kc_controller *c, struct kc_frame *f)
         if (row == KC_NO_ROW || kc_has_leadership(c, row)) {
             continue;
         }
-        kc_batch_update_metadata(c, row);
-        move(c, row, broker, SM_REPLICA_OFFLINE);
+        if (kc_is_old(c)) {
+            fail_missing(c, row);
+        } else {
+            kc_batch_update_metadata(c, row);
+            move(c, row, broker, SM_REPLICA_OFFLINE);
+        }
         if (kc_worked(c)) {
             return KC_YIELD;
         }
@@ -593,6 +780,7 @@ static enum kc_catch swallow(struct kc_controller *c, struct kc_frame *f)
 static const struct kc_row rows[] = {
     {.name = "begin", .run = begin},
     [ROW_CHECK] = {.name = "check", .run = check},
+    {.name = "read leadership", .bulk = &read_for_new},
     {.name = "shrink ISR", .bulk = &shrink_isr},
     {.name = "finish", .run = finish},
     {.name = "next broker", .run = next_broker},

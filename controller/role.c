@@ -12,6 +12,9 @@
  * had. Where its answer was lost, the retry is refused by its own success; so a refusal reads both
  * znodes again before it believes that somebody else has won.
  *
+ * Before KAFKA-6082 (SM_RULE_EPOCH_IN_CREATE off) they are two: /controller is created, then the
+ * epoch is read and raised if nobody else has meanwhile, or created with 1.
+ *
  * Anything that goes wrong in a failover gives the role up at once (triggerControllerMove), so that
  * another broker, or this one, tries again.
  *
@@ -149,6 +152,13 @@ static bool ask_registration(struct kc_controller *c, struct kc_frame *f, struct
     case REGISTER_CREATE:
         kc_ask_path(ask, WIRE_ZK_CREATE, path);
         ask->flags = WIRE_ZK_EPHEMERAL;
+        if (kc_is_old(c)) { /* a plain create */
+            ask->data = ask->small;
+            ask->has_data = 1;
+            ask->data_size = (uint32_t)sm_znode_encode_broker(ask->small, sizeof ask->small,
+                                                              &c->config.broker, now_ms(c));
+            break;
+        }
         ask->second = WIRE_ZK_SET_DATA;
         ask->second_data = ask->small;
         ask->second_size = (uint32_t)sm_znode_encode_broker(ask->small, sizeof ask->small,
@@ -236,7 +246,7 @@ static void forget_handlers(struct kc_controller *c)
 /* Watches that the server still holds may fire later; they find no handler. */
 void kc_resign(struct kc_controller *c)
 {
-    kc_log(c, KC_DEBUG, "[Controller id=%d] Resigning", c->config.broker.id);
+    kc_log_new(c, KC_DEBUG, "[Controller id=%d] Resigning", c->config.broker.id);
     kc_log_broker_handlers(c, "Unregister", "Set", KC_BROKER_MODIFICATIONS);
     kc_emit(c, &(struct kc_output){.kind = KC_OUT_TIMER, .timer = KC_TIMER_BALANCE, .due_us = -1});
     kc_log(c, KC_INFO, "[PartitionStateMachine controllerId=%d] Stopped partition state machine",
@@ -249,7 +259,7 @@ void kc_resign(struct kc_controller *c)
     }
     kc_reset_context(c);
     kc_batch_trim(c);
-    kc_log(c, KC_INFO, "[Controller id=%d] Resigned", c->config.broker.id);
+    kc_log_new(c, KC_INFO, "[Controller id=%d] Resigned", c->config.broker.id);
 }
 
 static enum kc_next was_active(struct kc_controller *c, struct kc_frame *f)
@@ -357,12 +367,18 @@ enum {
     ELECT_MOVED,
     ELECT_MOVED_SAY,
     ELECT_GIVE_UP,
+    /* without SM_RULE_EPOCH_IN_CREATE */
+    ELECT_CREATE,
+    ELECT_CREATED,
+    ELECT_TAKEN,
+    ELECT_OLD_EPOCH,
+    ELECT_RAISE,
+    ELECT_OLD_WON,
     ELECT_END
 };
 
 static enum kc_next stop_if_taken(struct kc_controller *c, struct kc_frame *f)
 {
-    (void)f;
     kc_set_active(c, c->read_value);
     if (c->active_id != -1) {
         kc_log(c, KC_DEBUG,
@@ -370,6 +386,10 @@ static enum kc_next stop_if_taken(struct kc_controller *c, struct kc_frame *f)
                "election process.",
                c->config.broker.id, c->active_id);
         return KC_RETURN;
+    }
+    if (!sm_rule_on(&c->config.profile, SM_RULE_EPOCH_IN_CREATE)) {
+        f->row = ELECT_CREATE;
+        return KC_STAY;
     }
     return KC_NEXT;
 }
@@ -496,6 +516,111 @@ static enum kc_next check_epoch(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
+/* ---- election of old versions: frame.arg2 1: we have created /controller ---- */
+
+static bool ask_create(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                       struct kc_ask *ask)
+{
+    (void)f, (void)s;
+    kc_ask_path(ask, WIRE_ZK_CREATE, SM_PATH_CONTROLLER);
+    ask->flags = WIRE_ZK_EPHEMERAL;
+    ask->data = ask->small;
+    ask->has_data = 1;
+    ask->data_size = (uint32_t)sm_znode_encode_controller(ask->small, SM_STATE_BYTES_MAX,
+                                                          c->config.broker.id, now_ms(c));
+    return true;
+}
+
+static enum kc_slot_next answer_create(struct kc_controller *c, struct kc_frame *f,
+                                       struct kc_slot *s, int32_t err,
+                                       const struct wire_zk_result_view *r)
+{
+    (void)s, (void)r;
+    f->arg2 = err == WIRE_ZK_OK;
+    return err == WIRE_ZK_OK || err == WIRE_ZK_NODE_EXISTS ? KC_SLOT_DONE : kc_slot_throw(c, err);
+}
+
+static const struct kc_bulk create_controller = {
+    .select = kc_select_once, .ask = ask_create, .answer = answer_create};
+
+static bool select_refused(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    return f->arg2 == 0 && kc_select_once(c, f, s);
+}
+
+static const struct kc_bulk read_winner = {
+    .select = select_refused, .ask = ask_controller, .answer = answer_controller};
+
+/* A znode that names us is ours: the answer to its creation was lost. */
+static enum kc_next stop_if_beaten(struct kc_controller *c, struct kc_frame *f)
+{
+    if (f->arg2 != 0 || c->read_value == c->config.broker.id) {
+        return KC_NEXT;
+    }
+    kc_set_active(c, c->read_value);
+    if (c->active_id != -1) {
+        kc_log_old(c, KC_DEBUG,
+                   "[Controller id=%d] Broker %d was elected as leader instead of broker %d",
+                   c->config.broker.id, c->active_id, c->config.broker.id);
+    } else {
+        kc_log_old(c, KC_WARN,
+                   "[Controller id=%d] A leader has been elected but just resigned, this will "
+                   "result in another round of election",
+                   c->config.broker.id);
+    }
+    return KC_RETURN;
+}
+
+/* frame.value: the epoch to have. */
+static bool ask_raise(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                      struct kc_ask *ask)
+{
+    (void)s;
+    f->value = c->reply_found ? c->read_value + 1 : 1;
+    kc_ask_path(ask, c->reply_found ? WIRE_ZK_SET_DATA : WIRE_ZK_CREATE, SM_PATH_CONTROLLER_EPOCH);
+    ask->version = c->reply_found ? c->read_version : WIRE_ZK_ANY_VERSION;
+    ask->data = ask->small;
+    ask->has_data = 1;
+    ask->data_size = (uint32_t)sm_znode_encode_epoch(ask->small, sizeof ask->small, f->value);
+    return true;
+}
+
+static enum kc_slot_next answer_raise(struct kc_controller *c, struct kc_frame *f,
+                                      struct kc_slot *s, int32_t err,
+                                      const struct wire_zk_result_view *r)
+{
+    (void)f, (void)s;
+    if (err == WIRE_ZK_BAD_VERSION || err == WIRE_ZK_NODE_EXISTS) {
+        kc_throw(c, SM_ERR_CONTROLLER_MOVED,
+                 "kafka.common.ControllerMovedException: Controller moved to another broker. "
+                 "Aborting controller startup procedure");
+        return KC_SLOT_FAIL;
+    }
+    if (err != WIRE_ZK_OK) {
+        return kc_slot_throw(c, err);
+    }
+    c->read_version = c->reply_found ? r->result->stat.version : 0;
+    return KC_SLOT_DONE;
+}
+
+static const struct kc_bulk raise_epoch = {
+    .select = kc_select_once, .ask = ask_raise, .answer = answer_raise};
+
+static enum kc_next won_old(struct kc_controller *c, struct kc_frame *f)
+{
+    int32_t id = c->config.broker.id;
+
+    kc_set_epoch(c, f->value, c->read_version);
+    kc_set_active(c, id);
+    kc_log_old(c, KC_INFO,
+               "[Controller id=%d] Broker %d starting become controller state transition", id, id);
+    kc_log_old(c, KC_INFO, "[Controller id=%d] Controller %d incremented epoch to %d", id, id,
+               c->epoch);
+    f->row = ELECT_DONE; /* what fails from here on gives the role up */
+    kc_call(c, KC_FLOW_FAILOVER, 0);
+    return KC_STAY;
+}
+
 static enum kc_next won(struct kc_controller *c, struct kc_frame *f)
 {
     kc_set_epoch(c, f->value, c->read_version);
@@ -542,26 +667,29 @@ static enum kc_next trigger_move(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
     kc_call(c, KC_FLOW_TRIGGER_MOVE, 0);
-    return KC_NEXT;
+    return KC_RETURN_AFTER_CALL;
 }
 
 /* Errors before the first read are the event's; later ones are handled here. */
 static enum kc_catch election_failed(struct kc_controller *c, struct kc_frame *f)
 {
-    if (f->row <= ELECT_STOP || f->row >= ELECT_MOVED) {
+    if (f->row <= ELECT_STOP || (f->row >= ELECT_MOVED && f->row <= ELECT_GIVE_UP)) {
         return KC_RETHROW;
     }
     if (kc_batch_is_open(c)) {
         kc_batch_drop(c, false);
     }
-    if (c->error == SM_ERR_CONTROLLER_MOVED) {
+    if (c->error == SM_ERR_CONTROLLER_MOVED && !kc_is_old(c)) {
         f->row = ELECT_MOVED;
     } else {
-        kc_log(
+        kc_log_new(
             c, KC_ERROR,
             "[Controller id=%d] Error while electing or becoming controller on broker %d. Trigger "
             "controller movement immediately\n%s",
             c->config.broker.id, c->config.broker.id, kc_error_text(c));
+        kc_log_old(c, KC_ERROR,
+                   "[Controller id=%d] Error while electing or becoming leader on broker %d\n%s",
+                   c->config.broker.id, c->config.broker.id, kc_error_text(c));
         f->row = ELECT_GIVE_UP;
     }
     f->phase = 0;
@@ -585,6 +713,12 @@ static const struct kc_row elect_rows[] = {
     [ELECT_MOVED] = {.name = "somebody else", .run = moved},
     [ELECT_MOVED_SAY] = {.name = "say who", .run = say_moved},
     [ELECT_GIVE_UP] = {.name = "give the role up", .run = trigger_move},
+    [ELECT_CREATE] = {.name = "create /controller", .bulk = &create_controller},
+    [ELECT_CREATED] = {.name = "who was first?", .bulk = &read_winner},
+    [ELECT_TAKEN] = {.name = "stop if beaten", .run = stop_if_beaten},
+    [ELECT_OLD_EPOCH] = {.name = "read the epoch", .bulk = &read_epoch},
+    [ELECT_RAISE] = {.name = "raise the epoch", .bulk = &raise_epoch},
+    [ELECT_OLD_WON] = {.name = "become controller of old", .run = won_old},
     [ELECT_END] = {0},
 };
 
@@ -625,7 +759,7 @@ static enum kc_next expire(struct kc_controller *c, struct kc_frame *f)
 
 static void say_thread(struct kc_controller *c, const char *what)
 {
-    kc_log(c, KC_INFO, "[ControllerEventThread controllerId=%d] %s", c->config.broker.id, what);
+    kc_log_new(c, KC_INFO, "[ControllerEventThread controllerId=%d] %s", c->config.broker.id, what);
 }
 
 static enum kc_next start(struct kc_controller *c, struct kc_frame *f)

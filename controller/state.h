@@ -526,6 +526,7 @@ void kc_mark_topic(struct kc_controller *c, uint32_t topic, uint32_t flag, bool 
 void kc_remove_topic(struct kc_controller *c, uint32_t topic);
 void kc_queue_topic_deletion(struct kc_controller *c, uint32_t topic);
 void kc_reset_context(struct kc_controller *c);
+void kc_forget_topics(struct kc_controller *c);
 void kc_note_live(struct kc_controller *c);
 void kc_set_active(struct kc_controller *c, int32_t id);
 void kc_set_epoch(struct kc_controller *c, int32_t epoch, int32_t zk_version);
@@ -627,7 +628,19 @@ uint64_t kc_emit(struct kc_controller *c, struct kc_output *out);
 bool kc_notes(const struct kc_controller *c, uint32_t which);
 void kc_log(struct kc_controller *c, enum kc_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* state-change.log, with "[Controller id=N epoch=E] " before the text. */
+/* Whether this version changes replicas one by one and speaks as Kafka did before 1.1. */
+bool kc_is_old(const struct kc_controller *c);
+/* … and whether that is logged at all. */
+bool kc_logs_old(const struct kc_controller *c);
+/* Lines of one time only. kc_log itself is for both; the name of the class in front is made fit. */
+void kc_log_new(struct kc_controller *c, enum kc_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void kc_log_old(struct kc_controller *c, enum kc_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* state-change.log of old versions, with "Controller N epoch E " before the text. */
+void kc_state_log_old(struct kc_controller *c, enum kc_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* state-change.log, with "[Controller id=N epoch=E] " before the text; nothing in old versions. */
 void kc_state_log(struct kc_controller *c, enum kc_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Text helpers: build in the block's text area, valid until the next kc_text_begin. */
@@ -696,12 +709,17 @@ size_t kc_topic_znode_max(const struct kc_controller *c, uint32_t topic);
 const uint8_t *kc_topic_id(const struct kc_controller *c, uint32_t topic); /* NULL for none */
 /* Starts onPartitionReassignment of `row` towards `a`. */
 void kc_reassign_call(struct kc_controller *c, uint32_t row, const struct sm_assignment *a);
+/* Where a topic is gone: its reassignments end with it, in memory and in the znode. */
+void kc_forget_reassignments(struct kc_controller *c, uint32_t topic);
 /* ---- log.c: lines that list many things ---- */
 void kc_log_epochs(struct kc_controller *c, const char *what);
 void kc_log_members(struct kc_controller *c);
 void kc_log_deletions(struct kc_controller *c);
 void kc_log_broker_handlers(struct kc_controller *c, const char *verb, const char *collection, uint32_t flag);
 void kc_log_replica_states(struct kc_controller *c);
+/* Old versions: what the machine is called with; the work lists, KC_SET_WORK. */
+void kc_log_invoked_replicas(struct kc_controller *c);
+void kc_log_invoked_partitions(struct kc_controller *c);
 void kc_log_partition_states(struct kc_controller *c);
 void kc_log_isr_changes(struct kc_controller *c);
 void kc_log_set(struct kc_controller *c, enum kc_level level, const char *before, enum kc_set set, const char *after);
