@@ -256,6 +256,7 @@ static void run_server(struct sim_world *w, struct kz_input *in, struct sim_zk_s
 
 void sim_zk_lose(struct sim_world *w, struct sim_zk_conn *conn)
 {
+    assert(!conn->server_open); /* else it would tell the same again at once */
     while (conn->undelivered != NULL) {
         struct sim_message *m = conn->undelivered;
         bool is_event = m->kind == SIM_M_ZK_EVENT;
@@ -614,8 +615,10 @@ static void arrive_request(struct sim_world *w, struct sim_message *m)
 
 static void arrive_connect(struct sim_world *w, const struct sim_message *m)
 {
-    for (struct sim_zk_conn *old = m->conn->previous; old != NULL; old = old->previous)
+    for (struct sim_zk_conn *old = m->conn->previous; old != NULL; old = old->previous) {
+        server_hears_no_more(w, old, m->by); /* the new connection has overtaken the news */
         sim_zk_lose(w, old);
+    }
     m->conn->server_open = true;
     sim_zk_server(w,
                   (struct kz_input){.kind = KZ_IN_CONNECT,
