@@ -218,6 +218,7 @@ uint32_t kz_path_java_hash(const char *path, size_t size);
 
 /* ---- tree.c ---- */
 
+/* Order of names as byte strings: < 0, 0, > 0. */
 int kz_compare_names(const char *a, size_t a_size, const char *b, size_t b_size);
 
 const char *kz_node_name(const struct kz_server *s, const struct kz_node *n);
@@ -312,6 +313,8 @@ enum sm_err kz_session_lag(struct kz_server *s, uint32_t session, int64_t zxid,
 
 /* ---- request.c ---- */
 
+/* Does what the request of a session asks, and puts the reply and the events of watches. Errors: LIMIT,
+   as kz_server_step. */
 enum sm_err kz_request(struct kz_server *s, int64_t now_us, uint32_t session,
                        const struct wire_zk_request *request, struct kz_outputs *out);
 
