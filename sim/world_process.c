@@ -72,9 +72,15 @@ static struct kn_session *grow_session(const struct kn_session *from)
     return larger;
 }
 
+struct node_turn {
+    struct sim_world *w;
+    struct sim_process *p;
+};
+
 static bool grow(void *context, struct kn_node *n, enum kn_block block, const char *short_of)
 {
-    struct sim_world *w = context;
+    struct node_turn *turn = context;
+    struct sim_world *w = turn->w;
     if (block == KN_BLOCK_CONTROLLER)
         return grow_controller(w, n, short_of);
     uint32_t bytes = kn_session_limits_of(n->session)->request_bytes;
@@ -144,10 +150,6 @@ void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, 
 
 /* ---- what a node says ---- */
 
-struct node_turn {
-    struct sim_world *w;
-    struct sim_process *p;
-};
 
 static void send_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
                          uint64_t record)
