@@ -147,6 +147,7 @@ static void session_put(void *context, const struct kn_session_output *o)
         return;
     case KN_SESSION_OUT_EXPIRED:
         n->session_has_expired = true;
+        n->deny_count = kn_session_outstanding(n->session);
         n->expired_record = note_session(t, KN_EXPIRED, o);
         return;
     case KN_SESSION_OUT_CLOSED:
@@ -291,7 +292,8 @@ static bool has_consequence(const struct kn_node *n)
     return n->state == KN_STOPPING && has_resigned(n);
 }
 
-/* Works one off: the controller's own first, then answers of the old session, then its end. */
+/* Works one off: the controller's own first, then answers to what waited when the session expired,
+   then the news of that, then answers to what has been asked since. */
 static void consequence(struct turn *t)
 {
     struct kn_node *n = t->node;
@@ -300,7 +302,8 @@ static void consequence(struct turn *t)
     } else if (n->controller_has_more) {
         n->controller_has_more = false;
         controller_step(t, (struct kc_input){.kind = KC_IN_MORE, .record = t->record});
-    } else if (expired_head_waits(n)) {
+    } else if (expired_head_waits(n) && (n->deny_count > 0 || !n->session_has_expired)) {
+        n->deny_count -= n->deny_count > 0;
         t->record = n->expired_record;
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_DENY});
     } else if (n->session_has_expired) {

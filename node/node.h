@@ -48,6 +48,8 @@ struct kn_node {
     struct kn_session *session; /* blocks: owned by the caller, replaced in `grow` */
     struct kc_controller *controller;
     struct kn_config_watch config_watch;
+    uint32_t deny_count; /* requests that waited when the session expired, not yet denied */
+    uint32_t unused_count;
     uint64_t expired_record; /* record of the expiry in work */
     bool controller_has_more;
     bool session_has_expired; /* … and the controller has not been told */
