@@ -189,6 +189,7 @@ static bool address(struct kc_controller *c, struct wire_record *r, const struct
     struct wire_batch *b = open_batch(c);
     bool any = false;
 
+    c->batch_named |= to->count > 0;
     for (int32_t i = 0; i < to->count; i++) {
         uint32_t broker = kc_broker_find(c, to->id[i]);
         if (broker == KC_NO_ROW || !kc_broker_is(c, broker, KC_BROKER_LIVE)) {
@@ -383,6 +384,7 @@ static int32_t stop_epoch(const struct kc_controller *c, uint32_t row)
 void kc_batch_stop_replica(struct kc_controller *c, uint32_t broker, uint32_t row,
                            bool delete_partition)
 {
+    c->batch_named = 1;
     if (!kc_broker_is(c, broker, KC_BROKER_LIVE)) {
         return;
     }
@@ -414,6 +416,7 @@ static void close_batch(struct kc_controller *c)
 {
     c->batch_open = 0;
     c->batch_owner = KC_OWNER_NONE;
+    c->batch_named = 0;
 }
 
 static uint32_t first_bit(const uint64_t *set, uint32_t words)
@@ -531,10 +534,8 @@ void kc_batch_drop(struct kc_controller *c, bool dirty)
     finish_size(c);
     forget_rows(c);
     struct wire_batch *b = open_batch(c);
-    /* Kafka asks the three maps, not the list of partitions */
-    dirty =
-        dirty && !(is_empty(set_of(b, 0), b->set_words) && is_empty(set_of(b, 1), b->set_words) &&
-                   is_empty(set_of(b, 2), b->set_words));
+    /* Kafka asks the three maps, not the list of partitions; they name dead brokers, too */
+    dirty = dirty && (c->batch_named != 0 || !is_empty(set_of(b, 1), b->set_words));
     if (dirty && sm_defect_on(&c->config.profile, SM_DEFECT_STUCK_BATCH)) {
         c->dirty |= 1u << c->batch_owner;
     }

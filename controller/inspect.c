@@ -244,6 +244,7 @@ uint64_t kc_controller_digest(const struct kc_controller *c)
         mix(mix(mix(4, (uint32_t)c->epoch), (uint32_t)c->epoch_zk_version), (uint32_t)c->active_id),
         c->handlers);
 
+    sum += mix(8, c->dirty << 2 | c->blocked << 1 | c->shut_down);
     sum += flow_digest(c);
     for (uint32_t i = 0; i < c->broker_count; i++) {
         sum += broker_digest(kc_broker(c, i));

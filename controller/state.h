@@ -366,7 +366,7 @@ struct kc_controller {
     uint64_t batch_first; /* logical offset of the oldest kept */
     uint64_t correlation;
     uint32_t batch_owner; /* enum kc_owner */
-    uint32_t spare;
+    uint32_t batch_named; /* 1: the open batch named a broker, also one that is dead */
 
     /* notes */
     uint64_t cause; /* trace record that outputs of now come from */

@@ -13,7 +13,8 @@
  * Exception: Kafka 2.8.2's own defects may leave partitions without a leader or topics undeleted,
  * so that profile 2.8 is only held to soundness, without the one defect that never comes to rest.
  *
- * A failure names its seed: run `test_controller_random SEED` to play that one alone.
+ * A failure names its seed: run `test_controller_random SEED` to play that one alone, told act by
+ * act, or `test_controller_random SEED COUNT` for many from there on.
  */
 #include "desk.h"
 
@@ -647,13 +648,16 @@ START_TEST(the_block_stays_sound_in_every_profile)
 }
 END_TEST
 
-static uint64_t only_seed; /* asked for on the command line */
+static uint64_t only_seed, only_count; /* asked for on the command line */
 
-START_TEST(one_history_told)
+START_TEST(histories_asked_for)
 {
     struct kc_config config = config_of(SM_VERSION_2_8_FIXED);
 
-    play(only_seed, &config, true, true);
+    signal(SIGABRT, name_the_seed);
+    for (uint64_t seed = only_seed; seed < only_seed + only_count; seed++) {
+        play(seed, &config, true, only_count == 1);
+    }
 }
 END_TEST
 
@@ -663,7 +667,7 @@ static TCase *histories(void)
 
     tcase_set_timeout(tc, 280);
     if (only_seed != 0) {
-        tcase_add_test(tc, one_history_told);
+        tcase_add_test(tc, histories_asked_for);
         return tc;
     }
     tcase_add_loop_test(tc, everything_ends_well_without_defects, 0, HISTORIES / CHUNK);
@@ -674,6 +678,7 @@ static TCase *histories(void)
 int main(int argc, char **argv)
 {
     only_seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+    only_count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     Suite *s = suite_create("controller: random histories");
     suite_add_tcase(s, histories());
     SRunner *sr = srunner_create(s);
