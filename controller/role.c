@@ -673,7 +673,9 @@ static enum kc_next trigger_move(struct kc_controller *c, struct kc_frame *f)
 /* Errors before the first read are the event's; later ones are handled here. */
 static enum kc_catch election_failed(struct kc_controller *c, struct kc_frame *f)
 {
-    if (f->row <= ELECT_STOP || (f->row >= ELECT_MOVED && f->row <= ELECT_GIVE_UP)) {
+    bool electing = f->row > ELECT_STOP && f->row < ELECT_MOVED;
+    bool electing_old = f->row >= ELECT_CREATE && f->row < ELECT_END;
+    if (!electing && !electing_old) {
         return KC_RETHROW;
     }
     if (kc_batch_is_open(c)) {
