@@ -449,10 +449,10 @@ static bool lags(const struct sim_world *w, const struct sim_zk_conn *conn)
 
 static void set_lag(struct sim_world *w, struct sim_zk_conn *conn)
 {
-    struct kz_input in = {.kind = KZ_IN_LAG, .conn = conn->number, .zxid = w->zk_lag_zxid};
     struct sim_zk_step record = {.node_of = node_of, .cause_of = cause_of, .context = w};
     if (!lags(w, conn))
         return;
+    struct kz_input in = {.kind = KZ_IN_LAG, .conn = conn->number, .zxid = w->zk_lag_zxid};
     sim_zk_step_begin(w->trace, &record, w->now_us, &in);
     run_server(w, &in, &record);
     sim_zk_step_end(w->trace, &record);
