@@ -746,6 +746,9 @@ static struct sim_config_entry *config_of(const struct step *s, bool all, uint32
     return config;
 }
 
+/* With its states a topic is made in one transaction: two operations a partition. */
+enum { STATES_MAX = (UINT16_MAX - 2) / 2 };
+
 static bool act_topic(struct run *r)
 {
     const struct step *s = r->step;
@@ -755,6 +758,11 @@ static bool act_topic(struct run *r)
     bool good = assign == NULL ? round_robin(r, &a)
                                : read_assignment(assign, &a) ||
                                      STEP_FAILS(r, "topic: bad assignment '%.60s'", assign);
+    if (good && state != NULL && a.count > STATES_MAX)
+        good = STEP_FAILS(r,
+                          "topic: state=all makes at most %d partitions (one transaction has at "
+                          "most %d operations); make several topics",
+                          STATES_MAX, UINT16_MAX);
     if (good) {
         struct sim_config_entry *config = config_of(s, false, &config_count);
         good = failed_with(r, sim_world_create_topic(
