@@ -49,10 +49,11 @@ static bool is_secret(const char *path)
 /* One line of the dump that is being made. */
 static void write_node(struct reader *r, char *path, int size, const struct Stat *stat)
 {
+    bool has_data = size >= 0 && !is_secret(path);
     struct sim_dump_node node = {
         .path = path,
-        .data = size < 0 || is_secret(path) ? NULL : (uint8_t *)r->bytes,
-        .data_size = size < 0 ? 0 : (uint32_t)size,
+        .data = has_data ? (uint8_t *)r->bytes : NULL,
+        .data_size = has_data ? (uint32_t)size : 0,
         .stat = {.czxid = stat->czxid,
                  .mzxid = stat->mzxid,
                  .pzxid = stat->pzxid,
