@@ -132,6 +132,7 @@ static bool replace(struct kc_controller *c, int kind, uint32_t from, uint32_t b
         if (r->kind != WIRE_RECORD_DEAD && has_bit(to, b->set_words, broker)) {
             flag = flag || has_bit(to + b->set_words, b->set_words, broker);
             to[broker / 64] &= ~(1ull << broker % 64);
+            to[b->set_words + broker / 64] &= ~(1ull << broker % 64);
             if (is_empty(to, b->set_words)) {
                 r->kind = WIRE_RECORD_DEAD;
                 b->count[kind]--;

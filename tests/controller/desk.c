@@ -1,5 +1,7 @@
 #include "desk.h"
 
+#include "controller/state.h"
+
 #include <assert.h>
 #include <check.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 enum {
     BROKERS = 64,
     HELD_MAX = 256,
+    SENT = 1024,
     TEXT = 1 << 20,
     CONN_OUTSIDE = 9,
     CONN_BROKER = 10,
@@ -63,6 +66,7 @@ struct desk {
     void (*write_act)(struct desk *);
     char *story, *log, *out;
     size_t story_size, log_size;
+    char sent[BROKERS][SENT]; /* names of requests that reached a broker since it was last asked */
     int refused, grown;
     uint64_t call_id;
     long replies, expire_at; /* of ZooKeeper to controllers, and at which the session expires */
@@ -719,6 +723,10 @@ static void answer(struct desk *d, const struct held *r)
 static void to_broker(struct desk *d, const struct held *r)
 {
     struct behaviour *b = &d->behaviour[r->broker % BROKERS][0];
+    size_t at = strlen(d->sent[r->broker % BROKERS]);
+
+    snprintf(d->sent[r->broker % BROKERS] + at, SENT - at, "%s%s", at > 0 ? " " : "",
+             wire_api_name(r->api));
 
     if (b->held) {
         ck_assert_uint_lt(d->held_count, HELD_MAX);
@@ -1086,6 +1094,30 @@ const char *desk_znode(struct desk *d, const char *path)
     }
     text[size] = '\0';
     return text;
+}
+
+const char *desk_sent(struct desk *d, int32_t broker)
+{
+    static char text[SENT];
+
+    memcpy(text, d->sent[broker % BROKERS], SENT);
+    d->sent[broker % BROKERS][0] = '\0';
+    return text;
+}
+
+void desk_within(struct desk *d, void (*act)(struct kc_controller *, void *), void *argument)
+{
+    struct turn turn = {d, 0};
+    struct kc_outputs out = {.put = from_controller, .context = &turn};
+    struct kc_step step = {.out = &out, .now_us = d->now};
+    struct kc_controller *c = d->peer[0].c;
+
+    c->step = &step;
+    act(c, argument);
+    kc_run(c);
+    c->step = NULL;
+    kc_controller_check(c);
+    ck_assert(!out.more);
 }
 
 int desk_moves_refused(const struct desk *d)

@@ -105,6 +105,13 @@ void desk_ck_story(struct desk *d, const char *file, int line, const char *expec
 const char *desk_log(const struct desk *d);
 bool desk_logged(struct desk *d, const char *part);
 const char *desk_znode(struct desk *d, const char *path); /* data as text, "(none)" where absent */
+/* "LeaderAndIsr UpdateMetadata": what reached `broker` since the last call; valid until the next.
+ */
+const char *desk_sent(struct desk *d, int32_t broker);
+/* Calls `act` inside a step of the first controller, which then runs: for tests of its parts
+   (controller/state.h). Nothing else may be in work. */
+void desk_within(struct desk *d, void (*act)(struct kc_controller *c, void *argument),
+                 void *argument);
 int desk_moves_refused(const struct desk *d);
 const char *desk_refusals(const struct desk *d); /* "t-0 on 2 NewReplica -> NewReplica" a line */
 int desk_grown(const struct desk *d);            /* how often the block grew */
