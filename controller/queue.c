@@ -183,10 +183,28 @@ static void refuse(struct kc_controller *c, const struct kc_event *e, int32_t er
                 .kind = KC_OUT_REPLY, .call_id = e->call_id, .call = &answer, .api = answer.api});
 }
 
+/* The call itself becomes the answer: every partition that it names has `error`. */
+static void refuse_each(struct kc_controller *c, const struct kc_event *e, int32_t error)
+{
+    struct wire_call *call = kc_arena_ptr(c, &c->event_arena, e->bytes);
+    struct wire_call_view v = {0};
+
+    while (wire_call_next(call, &v)) {
+        ((struct wire_call_item *)(uintptr_t)v.item)->error = error;
+    }
+    kc_emit(c, &(struct kc_output){
+                   .kind = KC_OUT_REPLY, .call_id = e->call_id, .call = call, .api = call->api});
+}
+
 static void preempt(struct kc_controller *c, const struct kc_event *e)
 {
     note(c, KC_QUEUE_PREEMPT, e);
     if (e->call_id == 0) {
+        return;
+    }
+    const struct wire_call *asked = kc_event_bytes(c, e);
+    if (e->kind == KC_EVENT_REPLICA_LEADER_ELECTION && !asked->all) {
+        refuse_each(c, e, WIRE_ERROR_NOT_CONTROLLER);
         return;
     }
     /* Source: ControlledShutdown.preempt fails with ControllerMovedException, whose wire code is
