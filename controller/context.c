@@ -7,7 +7,7 @@
  *
  * A row outlives its topic where a state, a flag or a reassignment still hangs on it: Kafka removes
  * a deleted topic from some of its maps only, and the remains decide when a topic of the same name
- * comes back (kafka-13.3, "delete while reassigning").
+ * comes back (SM_DEFECT_DELETE_WHILE_REASSIGNING).
  *
  * Source: Kafka kafka.controller.ControllerContext.
  */

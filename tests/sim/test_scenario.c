@@ -394,6 +394,14 @@ START_TEST(a_bad_dump_is_told_with_its_line)
                     "missing\n    /a\n    ^\n"},
         {"/\n/a\n\ncZxid = 0x0\nctime = x\n",
          "d:5:1: error: the transcript ends inside a stat\n    ctime = x\n    ^\n"},
+        /* znodes that a controller reads are read */
+        {"{\"path\":\"/brokers/topics/t\",\"data\":\"{\"}\n",
+         "d:1:1: error: /brokers/topics/t cannot be read as a topic: malformed text\n    "
+         "{\"path\":\"/brokers/topics/t\",\"data\":\"{\"}\n    ^\n"},
+        {"{\"path\":\"/controller_epoch\",\"data\":\"99999999999\"}\n",
+         "d:1:1: error: /controller_epoch cannot be read as the controller epoch: a number is out "
+         "of "
+         "range\n    {\"path\":\"/controller_epoch\",\"data\":\"99999999999\"}\n    ^\n"},
     };
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct sim_diagnostics d;
