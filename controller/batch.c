@@ -284,6 +284,10 @@ static void tell_all_live(struct kc_controller *c)
 {
     uint32_t n = 0;
 
+    if (c->told_all) { /* who lives does not change while a batch is open */
+        return;
+    }
+    c->told_all = 1;
     for (uint32_t i = kc_broker_next(c, &n, KC_BROKER_LIVE, KC_BROKER_LIVE); i != KC_NO_ROW;
          i = kc_broker_next(c, &n, KC_BROKER_LIVE, KC_BROKER_LIVE)) {
         kc_batch_update_metadata_to(c, i);
@@ -418,6 +422,7 @@ static void close_batch(struct kc_controller *c)
     c->batch_open = 0;
     c->batch_owner = KC_OWNER_NONE;
     c->batch_named = 0;
+    c->told_all = 0;
 }
 
 static uint32_t first_bit(const uint64_t *set, uint32_t words)

@@ -366,6 +366,8 @@ struct kc_controller {
     uint64_t batch_first; /* logical offset of the oldest kept */
     uint64_t correlation;
     uint32_t batch_owner; /* enum kc_owner */
+    uint32_t told_all;    /* the open batch's UpdateMetadata goes to every live broker already */
+    uint32_t unused_told;
     uint32_t batch_named; /* 1: the open batch named a broker, also one that is dead */
 
     /* notes */
