@@ -500,7 +500,7 @@ static void emit_batches(struct kc_controller *c, uint64_t from)
     for (uint64_t at = from; at < c->batches.tail;) {
         struct wire_batch *b = kc_batch_at(c, at);
         if (!is_empty((uint64_t *)((uint8_t *)b + b->sets), 3 * b->set_words)) {
-            c->batch_cause = kc_emit(c, &(struct kc_output){.kind = KC_OUT_BATCH, .batch = b});
+            kc_emit(c, &(struct kc_output){.kind = KC_OUT_BATCH, .batch = b});
         }
         at += b->size;
     }

@@ -140,7 +140,7 @@ void kc_controller_init(struct kc_controller *c, const struct kc_limits *limits,
     c->config = *config;
     c->active_id = -1;
     c->next_event_id = 1;
-    c->xid = c->xid_floor = 1;
+    c->xid = 1;
     arena_place(&c->event_arena, limits->event_bytes);
     arena_place(&c->batches, limits->batch_bytes);
     c->batch_first = c->batches.tail;

@@ -22,12 +22,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum kc_next if_active(struct kc_controller *c, struct kc_frame *f)
-{
-    (void)f;
-    return kc_is_active(c) ? KC_NEXT : KC_RETURN;
-}
-
 /* Makes the brokers with `flag` the group that the next flow is about; returns whether there is
  * one. */
 static bool make_group(struct kc_controller *c, uint32_t flag)
@@ -212,7 +206,7 @@ static enum kc_next say_epochs(struct kc_controller *c, struct kc_frame *f)
 }
 
 static const struct kc_row broker_change_rows[] = {
-    {.name = "active?", .run = if_active},
+    {.name = "active?", .run = kc_if_active},
     {.name = "list brokers", .bulk = &kc_list_brokers},
     {.name = "read brokers", .bulk = &kc_read_brokers},
     {.name = "new, bounced, dead", .run = classify},
@@ -665,23 +659,14 @@ static enum kc_catch delete_anyway(struct kc_controller *c, struct kc_frame *f)
     return KC_RESUME;
 }
 
-static enum kc_next rethrow(struct kc_controller *c, struct kc_frame *f)
-{
-    if (f->value != SM_ERR_OK) {
-        c->error = f->value;
-        return KC_THROW;
-    }
-    return KC_NEXT;
-}
-
 static const struct kc_row log_dir_rows[] = {
-    {.name = "active?", .run = if_active},
+    {.name = "active?", .run = kc_if_active},
     {.name = "begin", .run = no_group},
     {.name = "list log dir events", .bulk = &kc_list_log_dir_events},
     {.name = "read log dir events", .bulk = &read_log_dir_events},
     {.name = "probe", .run = probe},
     [LOG_DIR_DELETE] = {.name = "delete log dir events", .bulk = &kc_delete_log_dir_events},
-    {.name = "rethrow", .run = rethrow},
+    {.name = "rethrow", .run = kc_rethrow},
     {0},
 };
 const struct kc_flow_def kc_flow_LOG_DIR_EVENT = {

@@ -41,7 +41,7 @@ void kc_channel_open(struct kc_controller *c, uint32_t broker)
     }
     b->flags |= KC_BROKER_CHANNEL;
     b->cursor = kc_batch_end(c);
-    b->stage = b->part = 0;
+    b->stage = 0;
     b->sent = b->connected = 0;
     kc_log(c, KC_DEBUG,
            "[Channel manager on controller %d]: Controller %d trying to connect to broker %d",
@@ -62,7 +62,7 @@ void kc_channel_close(struct kc_controller *c, uint32_t broker)
     }
     b->flags &= ~(uint32_t)(KC_BROKER_CHANNEL | KC_BROKER_BUSY | KC_BROKER_BACKOFF);
     b->cursor = 0;
-    b->stage = b->part = 0;
+    b->stage = 0;
     b->correlation = 0;
     kc_emit(c, &(struct kc_output){.kind = KC_OUT_CLOSE, .broker_id = b->id});
     say_thread(c, b, "Shutting down");

@@ -506,12 +506,6 @@ static void forget_leadership(struct kc_controller *c, uint32_t row)
     note_leadership(c, row, NULL);
 }
 
-void kc_clear_leadership(struct kc_controller *c, uint32_t row)
-{
-    uncount(c, row);
-    forget_leadership(c, row);
-}
-
 /* ---- states ---- */
 
 static bool is_pending(uint32_t state)

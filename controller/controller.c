@@ -130,7 +130,6 @@ static void take(struct kc_controller *c, const struct kc_input *in)
         break;
     case KC_IN_START:
         c->session = in->session;
-        c->started = 1;
         kc_put(c, KC_EVENT_STARTUP);
         break;
     case KC_IN_ZK_EVENT:

@@ -44,12 +44,6 @@ void kc_mark_ineligible(struct kc_controller *c, uint32_t topic, const char *rea
 
 /* ---- TopicDeletion ---- */
 
-static enum kc_next if_active(struct kc_controller *c, struct kc_frame *f)
-{
-    (void)f;
-    return kc_is_active(c) ? KC_NEXT : KC_RETURN;
-}
-
 static bool exists(const struct kc_controller *c, const char *name)
 {
     uint32_t topic = kc_topic_find(c, name);
@@ -124,7 +118,7 @@ static enum kc_next enqueue(struct kc_controller *c, struct kc_frame *f)
 }
 
 static const struct kc_row deletion_rows[] = {
-    {.name = "active?", .run = if_active},
+    {.name = "active?", .run = kc_if_active},
     {.name = "list deletions", .bulk = &kc_list_deletions},
     {.name = "say unknown topics", .run = say_unknown},
     {.name = "drop unknown topics", .bulk = &drop_unknown},

@@ -119,7 +119,6 @@ enum kc_slot_next kc_slot_throw(struct kc_controller *c, int32_t zk_code)
     enum sm_err err =
         zk_code == WIRE_ZK_SESSION_EXPIRED ? SM_ERR_SESSION_EXPIRED : SM_ERR_ZOOKEEPER;
 
-    c->error_code = zk_code;
     kc_throw(c, err, "org.apache.zookeeper.KeeperException: KeeperErrorCode = %s",
              wire_zk_err_name(zk_code));
     return KC_SLOT_FAIL;
@@ -172,6 +171,23 @@ static void end_with_error(struct kc_controller *c)
     if (moved) {
         kc_call(c, KC_FLOW_MAYBE_RESIGN, 0);
     }
+}
+
+/* ---- rows that many flows have ---- */
+
+enum kc_next kc_if_active(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    return kc_is_active(c) ? KC_NEXT : KC_RETURN;
+}
+
+enum kc_next kc_rethrow(struct kc_controller *c, struct kc_frame *f)
+{
+    if (f->value != SM_ERR_OK) {
+        c->error = f->value;
+        return KC_THROW;
+    }
+    return KC_NEXT;
 }
 
 /* ---- bulk work ---- */

@@ -158,7 +158,6 @@ void kc_finish_event(struct kc_controller *c)
     memset(kc_scratch(c), 0, c->scratch_used);
     c->scratch_used = c->scratch_names = c->scratch_names_size = 0;
     memset(c->error_words, 0, sizeof c->error_words);
-    c->error_code = 0;
     assert(c->op_count == 0);
     assert(!kc_batch_is_open(c));
 }

@@ -716,12 +716,6 @@ void kc_forget_reassignments(struct kc_controller *c, uint32_t topic)
 
 /* ---- ZkPartitionReassignment: arg 1 at failover ---- */
 
-static enum kc_next if_active(struct kc_controller *c, struct kc_frame *f)
-{
-    (void)f;
-    return kc_is_active(c) ? KC_NEXT : KC_RETURN;
-}
-
 static enum kc_next znode_begin(struct kc_controller *c, struct kc_frame *f)
 {
     if (!c->reply_found) {
@@ -812,7 +806,7 @@ static enum kc_next znode_failed(struct kc_controller *c, struct kc_frame *f)
 }
 
 static const struct kc_row znode_rows[] = {
-    {.name = "active?", .run = if_active},
+    {.name = "active?", .run = kc_if_active},
     {.name = "does the znode exist?", .bulk = &znode_exists},
     {.name = "read the znode", .bulk = &read_znode},
     {.name = "begin", .run = znode_begin},

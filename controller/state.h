@@ -64,7 +64,7 @@ struct kc_broker {
     uint64_t correlation; /* of the request in flight */
     uint32_t head_total, head_imbalanced; /* event: auto balance, partitions that prefer it */
     uint32_t stage;     /* 0 LeaderAndIsr, 1 UpdateMetadata, 2.. StopReplica */
-    uint32_t part;      /* old versions: which StopReplica of the batch */
+    uint32_t unused;
     uint32_t sent;      /* note: requests of this sender so far, retries too */
     uint32_t connected; /* note: it has said that its connection stands */
     struct sm_broker known; /* as the context knows it */
@@ -105,9 +105,6 @@ enum kc_partition_flag {
     KC_PARTITION_ASSIGNED = 1,   /* has an entry in the assignment */
     KC_PARTITION_LEADERSHIP = 2, /* LI is known */
     KC_PARTITION_STATE_WATCH = 4,/* handler on its state znode registered */
-    KC_PARTITION_ADDED = 8,      /* event: to be created */
-    KC_PARTITION_IMBALANCED = 16,/* counted in preferredReplicaImbalanceCount */
-    KC_PARTITION_IN_ZNODE = 32,  /* event */
 };
 
 enum kc_result { KC_RESULT_NONE, KC_RESULT_OK, KC_RESULT_FAILED, KC_RESULT_ERROR };
@@ -331,15 +328,13 @@ struct kc_controller {
     int64_t unclean_elections;
     int64_t session;           /* own session id */
     int64_t previous_session;  /* for a registration that a session of ours left behind */
-    uint32_t started, shut_down, blocked, dirty; /* dirty: bit per batch owner, KAFKA-2300 */
+    uint32_t shut_down, blocked, dirty; /* dirty: bit per batch owner, KAFKA-2300 */
 
     /* the event in work, and the flow it is in */
     struct kc_event event; /* kind 0: none */
     struct kc_frame frame[KC_FRAMES_MAX];
     uint32_t depth;
     int32_t error;       /* enum sm_err while unwinding */
-    int32_t error_code;  /* ZooKeeper's code, for the log */
-    uint32_t error_text; /* 1: error_words is set */
     char error_words[160];
     uint32_t event_count, event_head; /* queue: ring */
     uint32_t next_event_id;
@@ -347,16 +342,14 @@ struct kc_controller {
     uint32_t reply_found; /* answers between rows of one flow */
     int32_t read_value, read_version;
     uint32_t scratch_used, scratch_names, scratch_names_size; /* names just listed: offset, size */
-    uint32_t remembered_error, remembered_code;
     uint32_t largest_topic; /* most partitions that one topic ever had: room for its znode */
     struct sm_assignment goal;  /* onPartitionReassignment: where to */
     struct sm_list stopping;    /* … which replicas are stopped */
     uint32_t kept, kept_size;   /* a znode's text in the scratch */
     uint32_t last_row;          /* whose result the flow that called looks at */
-    uint32_t unused_row;
 
     /* ZooKeeper requests in flight, in order */
-    uint32_t xid, xid_floor;
+    uint32_t xid;
     uint32_t op_head, op_count;
 
     /* batches */
@@ -367,14 +360,12 @@ struct kc_controller {
     uint64_t correlation;
     uint32_t batch_owner; /* enum kc_owner */
     uint32_t told_all;    /* the open batch's UpdateMetadata goes to every live broker already */
-    uint32_t unused_told;
     uint32_t batch_named; /* 1: the open batch named a broker, also one that is dead */
 
     /* notes */
     uint64_t cause; /* trace record that outputs of now come from */
     uint64_t called_by[KC_FRAMES_MAX]; /* per frame: record of the row that called it */
     uint64_t row_record[KC_FRAMES_MAX];/* per frame: record of the row in work */
-    uint64_t batch_cause;
     struct kc_step *step; /* NULL between steps */
 };
 
@@ -511,7 +502,6 @@ struct sm_leader_and_isr kc_row_leadership(const struct kc_controller *c, uint32
 bool kc_has_leadership(const struct kc_controller *c, uint32_t row);
 void kc_put_assignment(struct kc_controller *c, uint32_t row, const struct sm_assignment *a);
 void kc_put_leadership(struct kc_controller *c, uint32_t row, const struct sm_leader_and_isr *li);
-void kc_clear_leadership(struct kc_controller *c, uint32_t row);
 void kc_put_partition_state(struct kc_controller *c, uint32_t row, enum sm_partition_state to, bool direct);
 enum sm_replica_state kc_row_replica_state(const struct kc_controller *c, uint32_t row, uint32_t broker);
 void kc_put_replica_state(struct kc_controller *c, uint32_t row, uint32_t broker,
@@ -571,6 +561,10 @@ enum kc_next kc_throw(struct kc_controller *c, enum sm_err err, const char *form
 /* For answers: fails with the error that ZooKeeper's code means; returns KC_SLOT_FAIL. */
 enum kc_slot_next kc_slot_throw(struct kc_controller *c, int32_t zk_code);
 void kc_run(struct kc_controller *c);
+/* Rows: leaves the flow where this controller is not the active one; throws again the error that
+   on_error has put into f->value, where it has. */
+enum kc_next kc_if_active(struct kc_controller *c, struct kc_frame *f);
+enum kc_next kc_rethrow(struct kc_controller *c, struct kc_frame *f);
 /* The bulk that waits for replies; NULL where the row in work is none. */
 const struct kc_bulk *kc_bulk_of(const struct kc_controller *c);
 /* Counts one partition of work; true where the step has done enough. */
@@ -697,7 +691,6 @@ void kc_ask_path(struct kc_ask *ask, uint8_t opcode, const char *path);
 void kc_ask_write(struct kc_ask *ask, uint8_t opcode, const char *path, const void *data, uint32_t size, int32_t version);
 void kc_resign(struct kc_controller *c); /* onControllerResignation */
 bool kc_replica_of_group(struct kc_controller *c, uint32_t row, uint32_t broker, uint32_t arg);
-bool kc_group_wants_queued(const struct kc_controller *c, uint32_t row);
 void kc_mark_ineligible(struct kc_controller *c, uint32_t topic, const char *reason);
 bool kc_topic_has_reassignment(const struct kc_controller *c, uint32_t topic);
 bool kc_topic_has_offline_replica(struct kc_controller *c, uint32_t topic);

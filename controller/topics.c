@@ -22,12 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum kc_next if_active(struct kc_controller *c, struct kc_frame *f)
-{
-    (void)f;
-    return kc_is_active(c) ? KC_NEXT : KC_RETURN;
-}
-
 /* ---- new partitions: KC_SET_LISTED ---- */
 
 static enum kc_next partitions_new(struct kc_controller *c, struct kc_frame *f)
@@ -113,7 +107,7 @@ static enum kc_next create(struct kc_controller *c, struct kc_frame *f)
 }
 
 static const struct kc_row topic_change_rows[] = {
-    {.name = "active?", .run = if_active},
+    {.name = "active?", .run = kc_if_active},
     {.name = "list topics", .bulk = &kc_list_topics},
     {.name = "before reading", .run = before_read},
     {.name = "read new topics", .bulk = &kc_read_topics},
@@ -291,7 +285,7 @@ static const struct kc_bulk restore = {
     .select = select_topic, .ask = ask_restore, .answer = answer_restore};
 
 static const struct kc_row modifications_rows[] = {
-    {.name = "active?", .run = if_active},
+    {.name = "active?", .run = kc_if_active},
     {.name = "read topic", .bulk = &read_topic},
     {.name = "add partitions", .run = add_partitions},
     {.name = "list partitions", .bulk = &list_partitions},
@@ -395,15 +389,6 @@ static enum kc_next isr_end(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
-static enum kc_next rethrow(struct kc_controller *c, struct kc_frame *f)
-{
-    if (f->value != SM_ERR_OK) {
-        c->error = f->value;
-        return KC_THROW;
-    }
-    return KC_NEXT;
-}
-
 enum { ISR_READ = 3, ISR_END = 7 };
 
 static enum kc_catch delete_anyway(struct kc_controller *c, struct kc_frame *f)
@@ -422,7 +407,7 @@ static enum kc_catch delete_anyway(struct kc_controller *c, struct kc_frame *f)
 }
 
 static const struct kc_row isr_rows[] = {
-    {.name = "active?", .run = if_active},
+    {.name = "active?", .run = kc_if_active},
     {.name = "list ISR changes", .bulk = &kc_list_isr_changes},
     {.name = "begin", .run = isr_begin},
     [ISR_READ] = {.name = "read ISR changes", .bulk = &read_isr_changes},
@@ -431,7 +416,7 @@ static const struct kc_row isr_rows[] = {
     {.name = "finish reassignments", .run = finish_reassignments},
     [ISR_END] = {.name = "end", .run = isr_end},
     {.name = "delete ISR changes", .bulk = &kc_delete_isr_changes},
-    {.name = "rethrow", .run = rethrow},
+    {.name = "rethrow", .run = kc_rethrow},
     {0},
 };
 const struct kc_flow_def kc_flow_ISR_CHANGE = {
