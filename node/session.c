@@ -97,25 +97,9 @@ int64_t kn_session_id(const struct kn_session *s)
     return s->session;
 }
 
-int64_t kn_session_timeout_us(const struct kn_session *s)
-{
-    return s->timeout_us;
-}
-
 uint32_t kn_session_outstanding(const struct kn_session *s)
 {
     return s->count;
-}
-
-const char *kn_session_state_name(enum kn_session_state state)
-{
-    static const char *const names[KN_SESSION_STATE_END] = {
-        [KN_SESSION_IDLE] = "idle",           [KN_SESSION_CONNECTING] = "connecting",
-        [KN_SESSION_CONNECTED] = "connected", [KN_SESSION_WAITING] = "waiting",
-        [KN_SESSION_EXPIRED] = "expired",     [KN_SESSION_CLOSED] = "closed",
-    };
-    assert(state < KN_SESSION_STATE_END);
-    return names[state];
 }
 
 /* ---- the FIFO ---- */

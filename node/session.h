@@ -64,7 +64,6 @@ enum kn_session_state {
     KN_SESSION_CLOSED,
     KN_SESSION_STATE_END
 };
-const char *kn_session_state_name(enum kn_session_state state); /* static */
 
 enum kn_session_input_kind {
     KN_SESSION_IN_NONE,
@@ -135,7 +134,6 @@ enum sm_err kn_session_step(struct kn_session *s, int64_t now_us, const struct k
 
 enum kn_session_state kn_session_state(const struct kn_session *s);
 int64_t kn_session_id(const struct kn_session *s);           /* 0: none yet */
-int64_t kn_session_timeout_us(const struct kn_session *s);   /* as granted, or asked for */
 uint32_t kn_session_outstanding(const struct kn_session *s); /* requests without a reply */
 void kn_session_check(const struct kn_session *s);
 

@@ -82,9 +82,4 @@ void sim_expect_end(struct sim_expectations *e, int64_t now_us, uint64_t last,
 /* Returns the judgement of expectation `index`; lives as long as `e`. */
 const struct sim_judgement *sim_expect_judgement(const struct sim_expectations *e, uint32_t index);
 
-/* True where the statement of `expect` holds now; writes what was expected and what is, for people.
-   For tools that look at a finished world. */
-bool sim_expect_holds(const struct sim_scenario *scenario, const struct sim_expect *expect,
-                      const struct sim_view *view, char *expected, char *actual, size_t capacity);
-
 #endif

@@ -223,15 +223,6 @@ static void add_lane(struct sentence *s, sim_lane lane)
     }
 }
 
-size_t sim_narrate_lane(sim_lane lane, char *out, size_t capacity)
-{
-    struct sentence s = {.out = out, .capacity = capacity};
-    assert(capacity > 0);
-    out[0] = '\0';
-    add_lane(&s, lane);
-    return s.size;
-}
-
 static void add_value(struct sentence *s, const struct sim_value *v);
 
 static void add_list(struct sentence *s, const struct sim_value *v)

@@ -24,9 +24,6 @@
    fit); returns its length. No newline, no full stop. */
 size_t sim_narrate(const struct sim_record *record, char *out, size_t capacity);
 
-/* Writes a lane in words: "controller 2", "ZooKeeper". */
-size_t sim_narrate_lane(sim_lane lane, char *out, size_t capacity);
-
 /* Prints the table as JSON: [{"k":…, "if":[["what","put"],…], "say":…}, …]. A condition whose text
    is "*" asks for presence, "-" for absence. */
 void sim_narrate_print_table(FILE *out);

@@ -113,7 +113,7 @@ const char *sim_event_field(enum sim_kind kind, const char *name)
 
 /* ---- comparing ---- */
 
-static bool compare_numbers(enum sim_op op, int64_t have, int64_t want)
+bool sim_compare_numbers(enum sim_op op, int64_t have, int64_t want)
 {
     switch (op) {
     case SIM_OP_EQ:
@@ -160,12 +160,13 @@ static bool meets(const struct sim_condition *c, const struct sim_value *value)
             return (value->number != 0) == (strcmp(c->text, "true") == 0);
         }
         if (!c->is_number && strcmp(c->text, "none") == 0) {
-            return compare_numbers(c->op, value->number, -1);
+            return sim_compare_numbers(c->op, value->number, -1);
         }
-        return c->is_number ? compare_numbers(c->op, value->number, c->number) : c->op == SIM_OP_NE;
+        return c->is_number ? sim_compare_numbers(c->op, value->number, c->number)
+                            : c->op == SIM_OP_NE;
     case SIM_V_TEXT:
         if (c->is_number && lane_number(value->text, &number)) {
-            return compare_numbers(c->op, number, c->number);
+            return sim_compare_numbers(c->op, number, c->number);
         }
         return compare_texts(c, value->text);
     case SIM_V_LIST:

@@ -21,6 +21,9 @@
 bool sim_pattern_match(const struct sim_pattern *pattern, const struct sim_trace *trace,
                        const struct sim_record *record);
 
+/* Returns whether `have` stands to `want` as `op` says. */
+bool sim_compare_numbers(enum sim_op op, int64_t have, int64_t want);
+
 /* Names of events in files: the trace's kinds, and short forms ("session-expired" is kind session,
    what expired). Returns the kind, and in *what (may be NULL) the text that the field `what` must
    have (NULL: none); SIM_K_NONE where there is no such event. */

@@ -44,11 +44,6 @@ struct sim_scenario *sim_scenario_new(const char *file)
     return s;
 }
 
-void *sim_scenario_alloc(struct sim_scenario *s, size_t size)
-{
-    return sim_memory_take(s->memory, size);
-}
-
 char *sim_scenario_text(struct sim_scenario *s, const char *text)
 {
     return sim_memory_copy(s->memory, text, strlen(text));

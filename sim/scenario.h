@@ -412,10 +412,9 @@ struct sim_scenario {
 struct sim_scenario *sim_scenario_load(const char *file, struct sim_diagnostics *diagnostics);
 struct sim_scenario *sim_scenario_parse(const char *file, const char *text, size_t size,
                                         struct sim_diagnostics *diagnostics);
-/* Returns an empty scenario to be filled by another reader (.scn); sim_scenario_alloc gives memory
-   that lives as long as it (zeroed, never NULL). */
+/* Returns an empty scenario to be filled by another reader; sim_scenario_text gives memory that lives
+   as long as it. */
 struct sim_scenario *sim_scenario_new(const char *file);
-void *sim_scenario_alloc(struct sim_scenario *scenario, size_t size);
 char *sim_scenario_text(struct sim_scenario *scenario, const char *text); /* copies */
 void sim_scenario_free(struct sim_scenario *scenario);                    /* NULL is fine */
 
