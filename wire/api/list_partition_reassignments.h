@@ -1,0 +1,41 @@
+/*
+ * ListPartitionReassignments: the moves that are under way; topics null: all.
+ *
+ * Source: Kafka 2.8.2, ListPartitionReassignmentsRequest.json and
+ * ListPartitionReassignmentsResponse.json.
+ */
+#ifndef WIRE_API_LIST_PARTITION_REASSIGNMENTS_H
+#define WIRE_API_LIST_PARTITION_REASSIGNMENTS_H
+
+#include "wire/field.h"
+
+#define WIRE_FIELDS_list_partition_reassignments_request_topic(F, S)                               \
+    F(S, STRING, name, 0)                                                                          \
+    F(S, ARRAY_INT32, partition_indexes, 0)
+#define WIRE_FIELDS_list_partition_reassignments_request(F, S)                                     \
+    F(S, INT32, timeout_ms, 0, .def = 60000)                                                       \
+    F(S, ARRAY(list_partition_reassignments_request_topic), topics, 0, .nullable = 1,              \
+      .null_default = 1)
+#define WIRE_FIELDS_list_partition_reassignments_response_partition(F, S)                          \
+    F(S, INT32, partition_index, 0)                                                                \
+    F(S, ARRAY_INT32, replicas, 0)                                                                 \
+    F(S, ARRAY_INT32, adding_replicas, 0)                                                          \
+    F(S, ARRAY_INT32, removing_replicas, 0)
+#define WIRE_FIELDS_list_partition_reassignments_response_topic(F, S)                              \
+    F(S, STRING, name, 0)                                                                          \
+    F(S, ARRAY(list_partition_reassignments_response_partition), partitions, 0)
+#define WIRE_FIELDS_list_partition_reassignments_response(F, S)                                    \
+    F(S, INT32, throttle_time_ms, 0)                                                               \
+    F(S, INT16, error_code, 0)                                                                     \
+    F(S, STRING, error_message, 0, .nullable = 1)                                                  \
+    F(S, ARRAY(list_partition_reassignments_response_topic), topics, 0)
+
+#define WIRE_STRUCTS_list_partition_reassignments(X)                                               \
+    X(list_partition_reassignments_request_topic)                                                  \
+    X(list_partition_reassignments_request)                                                        \
+    X(list_partition_reassignments_response_partition)                                             \
+    X(list_partition_reassignments_response_topic)                                                 \
+    X(list_partition_reassignments_response)
+WIRE_STRUCTS_list_partition_reassignments(WIRE_DECLARE)
+
+#endif
