@@ -13,6 +13,7 @@
 
 _Static_assert(sizeof(struct kc_partition) == 52, "a partition row has no padding");
 _Static_assert(sizeof(struct kc_replica_entry) == 4, "an entry is four bytes");
+_Static_assert((int)KC_GROUP_MAX <= (int)KC_WORK_PER_STEP, "a reply is one step's work at most");
 
 static uint64_t round_up(uint64_t n)
 {
@@ -35,6 +36,15 @@ static uint64_t take(uint64_t *at, uint64_t size)
     return here;
 }
 
+/* One operation is about 200 bytes; where the names are so long that fewer fit, groups end early.
+ */
+static uint32_t group_bytes(const struct kc_limits *l)
+{
+    uint64_t bytes = l->slots > l->window ? 1024 + 512ull * (l->slots / l->window) : 0;
+
+    return (uint32_t)(bytes < KC_GROUP_BYTES_MAX ? bytes : KC_GROUP_BYTES_MAX);
+}
+
 static struct kc_offsets offsets_of(const struct kc_limits *l)
 {
     struct kc_offsets o = {0};
@@ -51,7 +61,7 @@ static struct kc_offsets offsets_of(const struct kc_limits *l)
 
     o.broker_order = (uint32_t)take(&at, 2ull * l->brokers);
     o.brokers = (uint32_t)take(&at, sizeof(struct kc_broker) * (uint64_t)l->brokers);
-    o.slots = (uint32_t)take(&at, sizeof(struct kc_slot) * (uint64_t)l->window);
+    o.slots = (uint32_t)take(&at, sizeof(struct kc_slot) * (uint64_t)l->slots);
     o.ops = (uint32_t)take(&at, sizeof(struct kc_op) * (uint64_t)l->window);
     o.events = (uint32_t)take(&at, sizeof(struct kc_event) * (uint64_t)l->events);
     o.topic_buckets = (uint32_t)take(&at, 4ull * o.topic_bucket_count);
@@ -65,6 +75,8 @@ static struct kc_offsets offsets_of(const struct kc_limits *l)
     o.scratch = take(&at, l->scratch_bytes);
     o.batches = take(&at, l->batch_bytes);
     o.text = take(&at, KC_TEXT_MAX);
+    o.group_bytes = group_bytes(l);
+    o.group = take(&at, o.group_bytes);
     o.total = at;
     return o;
 }
@@ -82,7 +94,17 @@ struct kc_limits kc_limits_default(void)
         .scratch_bytes = 1u << 16,
         .batch_bytes = 1u << 20,
         .window = 10,
+        .slots = 10,
     };
+}
+
+void kc_limits_in_flight(struct kc_limits *limits, uint32_t window, const struct kc_config *config)
+{
+    uint32_t group =
+        config->write_group > config->read_group ? config->write_group : config->read_group;
+
+    limits->window = window;
+    limits->slots = window * group;
 }
 
 size_t kc_controller_size(const struct kc_limits *limits)
@@ -114,6 +136,7 @@ struct kc_config kc_config_default(struct sm_profile profile, int32_t id)
         profile.version == SM_VERSION_0_9 || profile.version == SM_VERSION_0_8_2;
     config.delete_topic =
         profile.version == SM_VERSION_2_8 || profile.version == SM_VERSION_2_8_FIXED;
+    config.write_group = config.read_group = 1;
     config.retry_backoff_us =
         profile.version == SM_VERSION_0_9 || profile.version == SM_VERSION_0_8_2 ? 300000 : 100000;
     return config;
@@ -133,6 +156,11 @@ void kc_controller_init(struct kc_controller *c, const struct kc_limits *limits,
     assert(limits->replicas >= 1);
     assert(limits->replicas <= SM_REPLICAS_MAX);
     assert(limits->window >= 1);
+    assert(limits->slots >= limits->window);
+    assert(config->write_group >= 1);
+    assert(config->write_group <= KC_GROUP_MAX);
+    assert(config->read_group >= 1);
+    assert(config->read_group <= KC_GROUP_MAX);
     assert(limits->brokers < UINT16_MAX);
     memset(c, 0, (size_t)at.total);
     c->limits = *limits;
@@ -270,7 +298,7 @@ void kc_controller_grow(const struct kc_controller *from, struct kc_controller *
     chain_partitions(to);
     copy_sets(from, to);
     copy_work(from, to);
-    memcpy(kc_slot(to, 0), kc_slot(from, 0), sizeof(struct kc_slot) * from->limits.window);
+    memcpy(kc_slot(to, 0), kc_slot(from, 0), sizeof(struct kc_slot) * from->limits.slots);
     to->op_head = 0;
     for (uint32_t i = 0; i < from->op_count; i++) {
         *kc_op(to, i) = *kc_op(from, (from->op_head + i) % from->limits.window);

@@ -51,10 +51,14 @@ struct kc_limits {
     uint32_t scratch_bytes;/* what the event in work has read: names of children, znodes */
     uint32_t batch_bytes;  /* request batches that some broker has not answered yet */
     uint32_t window;       /* ZooKeeper requests in flight; Kafka: 10 (zookeeper.max.in.flight.requests) */
+    uint32_t slots;        /* partitions whose requests are in flight or wait for it; >= window */
 };
 
-/* Returns limits for a small cluster; grow as needed. */
+/* Returns limits for a small cluster, without groups; grow as needed. */
 struct kc_limits kc_limits_default(void);
+
+/* Most operations that one ZooKeeper request carries. */
+enum { KC_GROUP_MAX = 500 };
 
 /* What the controller notes for the trace; each costs time, 0 in benchmarks. */
 enum kc_notes {
@@ -75,9 +79,17 @@ struct kc_config {
     int32_t unclean_leader_election;          /* unclean.leader.election.enable */
     int32_t delete_topic;                     /* delete.topic.enable */
     int64_t retry_backoff_us;                 /* after a failed send: 100 ms (0.9: 300 ms) */
+    /* Operations that share one ZooKeeper request, 1 to KC_GROUP_MAX; 1: as Kafka, which sends each
+       by itself. Fenced writes share one multi behind one check of the epoch, all or nothing: where
+       it is refused each is written by itself, in order. Reads without a watch share one multi of
+       reads (ZooKeeper 3.6), each with a result of its own. Nothing but speed shows. Old versions
+       never share. */
+    uint32_t write_group, read_group;
 };
-/* Returns Kafka's defaults for `profile` and broker `id` on localhost:9092. */
+/* Returns Kafka's defaults for `profile` and broker `id` on localhost:9092; groups of 1. */
 struct kc_config kc_config_default(struct sm_profile profile, int32_t id);
+/* Sets `limits` to `window` requests in flight, and as many slots as fill the groups of `config`. */
+void kc_limits_in_flight(struct kc_limits *limits, uint32_t window, const struct kc_config *config);
 
 size_t kc_controller_size(const struct kc_limits *limits);
 void kc_controller_init(struct kc_controller *c, const struct kc_limits *limits,

@@ -293,6 +293,31 @@ static void check_row(const struct kc_controller *c, uint32_t row, int32_t *offl
     *leaders += (p->flags & KC_PARTITION_LEADERSHIP) != 0;
 }
 
+/* Every slot that is used waits or is in flight, and none is in two places. */
+static void check_slots(const struct kc_controller *c)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = c->wait_first; i != 0; i = kc_slot(c, i - 1)->next) {
+        used++;
+        assert(kc_slot(c, i - 1)->next != 0 || i == c->wait_last);
+    }
+    for (uint32_t n = 0; n < c->op_count; n++) {
+        const struct kc_op *op = kc_op(c, (c->op_head + n) % c->limits.window);
+        uint32_t count = 0;
+        for (uint32_t i = op->first; i != 0; i = kc_slot(c, i - 1)->next) {
+            count++;
+        }
+        assert(count == op->count);
+        used += count;
+    }
+    assert(used == c->slot_used);
+    assert(c->slot_used <= c->slot_high);
+    assert(c->slot_high <= c->limits.slots);
+    assert(c->slot_used > 0 || c->slot_high == 0);
+    assert((c->wait_first == 0) == (c->wait_last == 0));
+}
+
 void kc_controller_check(const struct kc_controller *c)
 {
     int32_t offline = 0;
@@ -301,6 +326,7 @@ void kc_controller_check(const struct kc_controller *c)
     assert(c->step == NULL);
     assert(c->depth <= KC_FRAMES_MAX);
     assert(c->op_count <= c->limits.window);
+    check_slots(c);
     for (uint32_t n = 1; n < c->broker_count; n++) {
         assert(kc_broker(c, kc_broker_ordered(c, n - 1))->id <
                kc_broker(c, kc_broker_ordered(c, n))->id);

@@ -159,6 +159,7 @@ void kc_finish_event(struct kc_controller *c)
     c->scratch_used = c->scratch_names = c->scratch_names_size = 0;
     memset(c->error_words, 0, sizeof c->error_words);
     assert(c->op_count == 0);
+    assert(c->slot_used == 0);
     assert(!kc_batch_is_open(c));
 }
 

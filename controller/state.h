@@ -3,6 +3,7 @@
  *
  *   struct kc_controller | frames in it | brokers | topics | partitions | hash buckets | sets
  *                        | replica work | slots | event queue, event bytes | scratch | batches
+ *                        | text | group
  *
  * Tables are addressed through offsets computed once from the limits; rows are numbers, names are
  * found through chained hash buckets, and nothing is ever walked in hash order: brokers ascend by
@@ -24,6 +25,7 @@ enum {
     KC_ATTEMPTS_MAX = 10000,/* re-reads after a version conflict; Kafka: unbounded */
     KC_SMALL_MAX = 4096,     /* a registration with SM_ENDPOINTS_MAX endpoints fits */
     KC_EVENTS_RESERVED = 8, /* free places in the queue that a step may count on */
+    KC_GROUP_BYTES_MAX = 1 << 18, /* of one group's request: a quarter of jute.maxbuffer */
 };
 
 /* ---- bit sets over rows: two levels, so that an empty one costs nothing to walk ---- */
@@ -165,15 +167,17 @@ struct kc_flow_def {
     enum kc_catch (*on_error)(struct kc_controller *c, struct kc_frame *f); /* NULL: rethrow */
 };
 
-/* One piece of bulk ZooKeeper work: select, ask, answer, as rows of a pipeline. */
+/* One piece of bulk ZooKeeper work: select, ask, answer, as rows of a pipeline. One that is used is
+   in exactly one chain: of those that wait to be asked, or of a request in flight. */
 struct kc_slot {
-    uint32_t used;
+    uint32_t next;  /* slot + 1 in the chain it is in: free, waiting, of one request; 0 the last */
     uint32_t row;   /* partition, topic or broker, as the bulk wants */
     uint32_t item;  /* offset in scratch, … */
     uint16_t stage; /* which question is asked next */
     uint16_t attempts;
-    uint32_t unclean;
+    uint32_t alone; /* its group was refused: asked by itself until it is done */
     uint32_t unused;
+    uint64_t cause; /* note: record of what made it ask */
     struct sm_leader_and_isr plan; /* what is about to be written */
     struct sm_list recipients;
     uint32_t pad;
@@ -201,7 +205,9 @@ enum kc_slot_next { KC_SLOT_DONE, KC_SLOT_ASK, KC_SLOT_FAIL /* c->error is set *
 struct kc_bulk {
     /* Sets s->row and what else names the next item; false where there is none. */
     bool (*select)(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s);
-    /* Fills what to ask for s->stage; false: nothing to ask, the item is done. */
+    /* Fills what to ask for s->stage; false: nothing to ask, the item is done. Where the bulk has
+       more than one item it may be asked twice for one stage, so that nothing else may follow from
+       it: no line, no note, no count. */
     bool (*ask)(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s, struct kc_ask *ask);
     /* `err` is ZooKeeper's code of the operation; `r` is NULL where there is no result. */
     enum kc_slot_next (*answer)(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
@@ -281,10 +287,10 @@ struct kc_offsets {
     uint32_t broker_order, brokers, topics, topic_buckets, partition_buckets;
     uint32_t slots, ops, events;
     uint64_t partitions, sets, work_rows, work_start;
-    uint64_t event_bytes, scratch, batches, text, total;
+    uint64_t event_bytes, scratch, batches, text, group, total;
     uint32_t topic_stride, partition_stride;
     uint32_t topic_bucket_count, partition_bucket_count;
-    uint32_t set_words, set_summary_words, broker_words, unused;
+    uint32_t set_words, set_summary_words, broker_words, group_bytes;
 };
 
 enum kc_handler { /* handlers without a row of their own */
@@ -348,9 +354,11 @@ struct kc_controller {
     uint32_t kept, kept_size;   /* a znode's text in the scratch */
     uint32_t last_row;          /* whose result the flow that called looks at */
 
-    /* ZooKeeper requests in flight, in order */
+    /* ZooKeeper requests in flight, in order; slots of the bulk in work, + 1 in every chain */
     uint32_t xid;
     uint32_t op_head, op_count;
+    uint32_t slot_used, slot_high, slot_free;
+    uint32_t wait_first, wait_last; /* … that wait to be asked */
 
     /* batches */
     struct kc_arena batches, event_arena;
@@ -370,8 +378,10 @@ struct kc_controller {
 };
 
 struct kc_op {
-    uint32_t xid, slot;
-    uint32_t fenced, unused;
+    uint32_t xid;
+    uint32_t first;  /* slot + 1: the head of its chain */
+    uint32_t count;  /* of the chain: more than 1 for a group */
+    uint32_t fenced; /* the first result is the fence's */
 };
 
 enum kc_owner { KC_OWNER_NONE, KC_OWNER_CONTROLLER, KC_OWNER_REPLICAS, KC_OWNER_PARTITIONS };
@@ -577,6 +587,10 @@ const char *kc_name_next(const struct kc_controller *c, const char *previous);
 uint32_t kc_keep_bytes(struct kc_controller *c, const void *bytes, uint32_t size);
 /* Exception text as Kafka's log shows it (class and message). */
 const char *kc_error_text(const struct kc_controller *c);
+
+/* ---- bulk.c ---- */
+/* Goes on with a row that is bulk work, taking the reply of this step if there is one. */
+enum kc_next kc_run_bulk(struct kc_controller *c, struct kc_frame *f, const struct kc_bulk *bulk);
 
 /* ---- queue.c ---- */
 uint32_t kc_put_event(struct kc_controller *c, const struct kc_event *event, const void *bytes, uint32_t size);

@@ -544,6 +544,8 @@ static struct kc_config controller_config(const struct sim_world *w, const struc
     c.leader_imbalance_check_us = p->settings.leader_imbalance_check_us;
     c.unclean_leader_election = p->settings.unclean_leader_election;
     c.delete_topic = p->settings.delete_topic;
+    c.write_group = p->settings.zk_write_group > 0 ? (uint32_t)p->settings.zk_write_group : 1;
+    c.read_group = p->settings.zk_read_group > 0 ? (uint32_t)p->settings.zk_read_group : 1;
     return c;
 }
 
@@ -562,7 +564,7 @@ static void make_node(struct sim_world *w, struct sim_process *p)
     struct kc_limits limits = kc_limits_default();
     struct kc_config config = controller_config(w, p);
     if (p->settings.zk_in_flight > 0)
-        limits.window = (uint32_t)p->settings.zk_in_flight;
+        kc_limits_in_flight(&limits, (uint32_t)p->settings.zk_in_flight, &config);
     struct kc_controller *c = sim_realloc(NULL, kc_controller_size(&limits));
     kc_controller_init(c, &limits, &config);
     kn_node_init(&p->node, p->id, new_session(p), c);
