@@ -147,7 +147,8 @@ enum kc_output_kind {
                               SESSION_EXPIRED (ZooKeeperClient: beforeInitializingSession blocks) */
     KC_OUT_FATAL,   /* start-up failed, the process ends: text says why */
     /* notes */
-    KC_OUT_QUEUE,   /* what: see enum kc_queue_what; event, event_id, depth, waited_us */
+    KC_OUT_QUEUE,   /* what: see enum kc_queue_what; event, event_id, depth, waited_us; value: its
+                       ControllerState */
     KC_OUT_FLOW,    /* name (of the flow), row (of the step) begins */
     KC_OUT_MOVE,    /* machine, topic, partition, broker_id (replicas), from, to, ok, direct */
     KC_OUT_DECIDE,  /* election: strategy, topic, partition, decision */
@@ -251,6 +252,11 @@ bool kc_is_being_reassigned(const struct kc_controller *c, const char *topic, in
 /* Bits: 1 queued for deletion, 2 deletion started, 4 ineligible; 0 none or unknown. */
 uint32_t kc_topic_deletion(const struct kc_controller *c, const char *topic);
 bool kc_broker_is_live(const struct kc_controller *c, int32_t broker_id); /* liveSD */
+
+/* The batch out of which broker_id has request `correlation` in flight, NULL where it has none.
+   Aliases the block until the next step. */
+const struct wire_batch *kc_batch_in_flight(const struct kc_controller *c, int32_t broker_id,
+                                            uint64_t correlation);
 
 struct kc_metrics { /* Kafka's gauges of kafka.controller; 0 when inactive */
     int32_t active_controller_count, offline_partitions_count, preferred_replica_imbalance_count;

@@ -339,3 +339,15 @@ void kc_controller_check(const struct kc_controller *c)
     assert(leaders == c->leadership_count);
     (void)offline; /* follows Kafka's own bookkeeping, which a deletion's start may leave askew */
 }
+
+const struct wire_batch *kc_batch_in_flight(const struct kc_controller *c, int32_t broker_id,
+                                            uint64_t correlation)
+{
+    uint32_t broker = kc_broker_find(c, broker_id);
+
+    if (broker == KC_NO_ROW || (kc_broker(c, broker)->flags & KC_BROKER_BUSY) == 0 ||
+        kc_broker(c, broker)->correlation != correlation) {
+        return NULL;
+    }
+    return kc_batch_at(c, kc_broker(c, broker)->cursor);
+}

@@ -66,6 +66,7 @@ static uint64_t note(struct kc_controller *c, enum kc_queue_what what, const str
     return kc_emit(c, &(struct kc_output){.kind = KC_OUT_QUEUE,
                                           .what = (uint8_t)what,
                                           .name = kc_event_name(e->kind),
+                                          .value = kc_event_state(e->kind),
                                           .event_id = e->id,
                                           .depth = c->event_count,
                                           .broker_id = e->broker_id,
