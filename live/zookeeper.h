@@ -70,9 +70,9 @@ struct live_zookeeper_config {
                             server knows it (3.6); 0: as single reads */
     uint32_t in_flight;  /* requests in the hands of the C client at once, the others wait; 0: 4096,
                             at most 16384 */
-    uint32_t request_bytes_max; /* of one request on the wire, as jute.maxbuffer of the servers:
-                                   a larger one is refused with MARSHALLING (the server would only
-                                   drop the connection, for ever); 0: 1048575 */
+    uint32_t request_bytes_max;   /* of one request on the wire, as jute.maxbuffer of the servers:
+                                     a larger one is refused with MARSHALLING (the server would only
+                                     drop the connection, for ever); 0: 1048575 */
     enum live_zk_level log_level; /* the most that is logged of the C client */
     /* One input for the node. May call any function but live_zookeeper_free. */
     void (*take)(void *context, const struct live_zk_input *input);
@@ -112,8 +112,8 @@ void live_zookeeper_hang_up(struct live_zookeeper *z);
 void live_zookeeper_send(struct live_zookeeper *z, const struct wire_zk_request *request);
 /* Answered with PONG if there is a connection. */
 void live_zookeeper_ping(struct live_zookeeper *z);
-/* Closes the session at the server: its ephemerals go at once. Answered with CLOSED, within some 5 s
-   even where the server is silent, and nothing else after it. */
+/* Closes the session at the server: its ephemerals go at once. Answered with CLOSED, within some 5
+   s even where the server is silent, and nothing else after it. */
 void live_zookeeper_close(struct live_zookeeper *z);
 
 /* Ends everything (closing the session as above if that has not been done) and frees; `done` comes
