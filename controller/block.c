@@ -40,7 +40,7 @@ static uint64_t take(uint64_t *at, uint64_t size)
  */
 static uint32_t group_bytes(const struct kc_limits *l)
 {
-    uint64_t bytes = l->slots > l->window ? 1024 + 512ull * (l->slots / l->window) : 0;
+    uint64_t bytes = l->slots > l->window ? 1024 + 256ull * (l->slots / l->window) : 0;
 
     return (uint32_t)(bytes < KC_GROUP_BYTES_MAX ? bytes : KC_GROUP_BYTES_MAX);
 }

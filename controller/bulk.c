@@ -280,6 +280,36 @@ static uint32_t fill_group(struct kc_controller *c, struct kc_frame *f, const st
     return count;
 }
 
+/* Asks the slot whose question `ask` is, and with it those behind it that may share its request.
+   False where there are none. */
+static bool ask_together(struct kc_controller *c, struct kc_frame *f, const struct kc_bulk *bulk,
+                         enum share share, uint32_t i, const struct kc_ask *ask)
+{
+    struct wire_zk_builder b;
+    uint32_t count = 1;
+
+    if (group_of(c, share) == 1 || c->wait_first == 0) {
+        return false;
+    }
+    wire_zk_begin(&b, kc_at(c, c->at.group), c->at.group_bytes, c->xid, true);
+    if (share == SHARES_WRITE) {
+        add_fence(c, ask, &b);
+    }
+    if (fits(c, &b, ask)) {
+        add_operation(ask, &b);
+        count = fill_group(c, f, bulk, share, i, &b);
+    }
+    if (count == 1) {
+        memset(b.bytes, 0, wire_zk_end(&b)->size);
+        return false;
+    }
+    put_request(
+        c, &b,
+        (struct kc_op){
+            .xid = c->xid++, .first = i + 1, .count = count, .fenced = share == SHARES_WRITE});
+    return true;
+}
+
 /* Asks the slot that has waited longest, and with it those that may share its request. */
 static void ask_next(struct kc_controller *c, struct kc_frame *f, const struct kc_bulk *bulk)
 {
@@ -289,29 +319,9 @@ static void ask_next(struct kc_controller *c, struct kc_frame *f, const struct k
     c->cause = kc_slot(c, i)->cause;
     if (!fill_ask(c, f, bulk, i, &ask)) {
         give_slot(c, i);
-        return;
-    }
-    enum share share = share_of(c, kc_slot(c, i), &ask);
-    if (group_of(c, share) == 1 || c->wait_first == 0) {
+    } else if (!ask_together(c, f, bulk, share_of(c, kc_slot(c, i), &ask), i, &ask)) {
         ask_alone(c, &ask, i);
-        return;
     }
-    struct wire_zk_builder b;
-    wire_zk_begin(&b, kc_at(c, c->at.group), c->at.group_bytes, c->xid, true);
-    if (share == SHARES_WRITE) {
-        add_fence(c, &ask, &b);
-    }
-    add_operation(&ask, &b);
-    uint32_t count = fill_group(c, f, bulk, share, i, &b);
-    if (count == 1) {
-        memset(b.bytes, 0, wire_zk_end(&b)->size);
-        ask_alone(c, &ask, i);
-        return;
-    }
-    put_request(
-        c, &b,
-        (struct kc_op){
-            .xid = c->xid++, .first = i + 1, .count = count, .fenced = share == SHARES_WRITE});
 }
 
 static void ask_waiting(struct kc_controller *c, struct kc_frame *f, const struct kc_bulk *bulk)

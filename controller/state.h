@@ -25,7 +25,7 @@ enum {
     KC_ATTEMPTS_MAX = 10000,/* re-reads after a version conflict; Kafka: unbounded */
     KC_SMALL_MAX = 4096,     /* a registration with SM_ENDPOINTS_MAX endpoints fits */
     KC_EVENTS_RESERVED = 8, /* free places in the queue that a step may count on */
-    KC_GROUP_BYTES_MAX = 1 << 18, /* of one group's request: a quarter of jute.maxbuffer */
+    KC_GROUP_BYTES_MAX = 1 << 17, /* of one group's request: an eighth of jute.maxbuffer */
 };
 
 /* ---- bit sets over rows: two levels, so that an empty one costs nothing to walk ---- */
