@@ -160,7 +160,7 @@ static void see_zxid(struct live_zookeeper *z, int64_t zxid)
 static void deliver(struct live_zookeeper *z)
 {
     struct live_zk_call *call;
-    while (z->wish == TOLD && (call = TAILQ_FIRST(&z->order)) != NULL && call->has_reply) {
+    while (z->wish == TOLD && (call = TAILQ_FIRST(&z->order)) != NULL && call->is_answered) {
         remove_call(z, call);
         see_zxid(z, call->zxid);
         call->reply->zxid = z->zxid;
@@ -184,6 +184,7 @@ static void on_bulk_answered(void *context, void *owner, struct wire_zk_reply *r
     live_zk_call_answer(call, reply);
     call->ended_ns = uv_hrtime();
     call->zxid = reply->zxid;
+    call->is_answered = true;
     z->bulk_out--;
     deliver(z);
     pump(z);
@@ -373,6 +374,7 @@ static void on_call(struct live_zookeeper *z, struct live_zk_call *call)
         tell_lost(z);
         return;
     }
+    call->is_answered = true;
     deliver(z);
     pump(z);
 }
@@ -545,6 +547,7 @@ void live_zookeeper_send(struct live_zookeeper *z, const struct wire_zk_request 
             v.op == NULL ? "" : v.path, request->count);
         call->way = LIVE_ZK_WAY_REFUSED;
         live_zk_call_refuse(call, err);
+        call->is_answered = true;
         uv_async_send(&z->wake);
     }
     pump(z);

@@ -52,9 +52,11 @@ struct live_zk_call {
     TAILQ_ENTRY(live_zk_call) order;  /* loop: unanswered requests, in their order */
     TAILQ_ENTRY(live_zk_call) issued; /* loop: what the C client of `item.handle` holds */
     enum live_zk_way way;
-    bool is_ordered; /* in the order of the adapter; else given up */
-    bool is_bulk;    /* a multi of reads */
-    bool not_bulk;   /* … that goes out as single reads: the other way has failed */
+    bool is_ordered;  /* in the order of the adapter; else given up */
+    bool is_bulk;     /* a multi of reads */
+    bool not_bulk;    /* … that goes out as single reads: the other way has failed */
+    bool is_answered; /* the loop has taken the reply; until then it belongs to the client's threads
+                       */
     bool has_reply;
     uint64_t begun_ns, ended_ns;
     int64_t zxid;               /* highest one seen in the reply */
