@@ -112,13 +112,18 @@ def fleet_agrees(zk, fleet):
         raise Failure(fleet.complaints[0])
 
 
+def transactions(zk_data, after=0):
+    """What the ZooKeeper server wrote down after a zxid. zk_data: its dataDir."""
+    return txnlog.read(zk_data, after)
+
+
 def zombie_effects(zk_data, sessions, after, allowed):
     """Transactions that a deposed controller's sessions made after an election.
 
     sessions: its session numbers; after: the election's zxid; allowed(txn): what a mere standby may do."""
-    return [t for t in txnlog.read(zk_data, after)
+    return [t for t in transactions(zk_data, after)
             if t.session in sessions and not t.failed
-            and t.type not in (txnlog.ERROR, txnlog.CREATE_SESSION, txnlog.CLOSE_SESSION)
+            and t.type not in (txnlog.CREATE_SESSION, txnlog.CLOSE_SESSION)
             and not allowed(t)]
 
 

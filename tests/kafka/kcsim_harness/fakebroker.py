@@ -177,6 +177,7 @@ class FakeBroker:
                 answer = self._answer(body)
                 if answer is None:
                     break
+                time.sleep(self.fleet.answer_after)
                 connection.sendall(struct.pack(">i", len(answer)) + answer)
         except (OSError, struct.error, IndexError, ValueError) as why:
             if self.up and not isinstance(why, OSError):
@@ -361,6 +362,7 @@ class Fleet:
         self.brokers = {}
         self.heard = []         # Heard, in order of arrival
         self.complaints = []    # what no controller should send
+        self.answer_after = 0.0  # seconds between a request and its answer: what follows it must queue
         self.closing = threading.Event()
         stage.on_close(self.close)
         if followers_catch_up:
