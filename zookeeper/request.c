@@ -682,6 +682,29 @@ static enum multi multi_of(const struct wire_zk_request *request)
     return all;
 }
 
+/* A multi that mixes reads and writes is refused. One that begins with a write was sent as one of
+   writes: it has passed through the log before anybody looks inside. */
+static enum sm_err refuse_mixed(struct kz_server *s, uint32_t session,
+                                const struct wire_zk_request *request, struct kz_outputs *out)
+{
+    struct wire_zk_op_view v = {0};
+    struct wire_zk_builder b;
+    wire_zk_op_next(request, &v);
+    if (multi_of_op(v.op->opcode) != MULTI_WRITES)
+        return refuse_whole(s, session, request, WIRE_ZK_MARSHALLING, out);
+    wire_zk_reply_begin(&b, out->scratch, out->scratch_size, request->xid, true, s->zxid + 1);
+    const struct wire_zk_reply *reply = wire_zk_reply_end(&b, WIRE_ZK_MARSHALLING);
+    if (reply == NULL)
+        return kz_limit(out, "scratch");
+    bool lagging = catch_up_writer(s, session, out);
+    s->zxid++;
+    if (lagging) {
+        kz_session(s, session)->lagging = 1;
+        kz_session(s, session)->view = s->zxid;
+    }
+    return put_reply(s, out, session, reply);
+}
+
 enum sm_err kz_request(struct kz_server *s, int64_t now_us, uint32_t session,
                        const struct wire_zk_request *request, struct kz_outputs *out)
 {
@@ -695,7 +718,7 @@ enum sm_err kz_request(struct kz_server *s, int64_t now_us, uint32_t session,
         case MULTI_READS:
             return read_multi(s, session, request, out);
         case MULTI_MIXED:
-            return refuse_whole(s, session, request, WIRE_ZK_MARSHALLING, out);
+            return refuse_mixed(s, session, request, out);
         }
     wire_zk_op_next(request, &v);
     switch ((enum wire_zk_opcode)v.op->opcode) {

@@ -2,7 +2,8 @@
 #
 # The sequences of equal_to_real, through the adapter in place of bare calls of the C client.
 add_executable(equal_through_adapter zookeeper_session.c ${equal}/equal_to_real.c
-  ${equal}/history.c ${equal}/model.c ${equal}/plan.c ${equal}/proxy.c ${equal}/server.c)
+  ${equal}/history.c ${equal}/model.c ${equal}/plan.c ${equal}/proxy.c ${equal}/raw.c
+  ${equal}/server.c)
 target_link_libraries(equal_through_adapter PRIVATE kc_live kc_flags)
 add_test(NAME equal_through_adapter COMMAND equal_through_adapter 400)
 add_test(NAME equal_through_adapter_below_chroot COMMAND equal_through_adapter 40)

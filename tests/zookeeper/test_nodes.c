@@ -264,12 +264,12 @@ START_TEST(a_multi_does_not_mix_reads_and_writes)
          "1 multi check /a 0; children /a\n1 multi get /a; exists /a\n1 check /\n1 nop /\n1 get /a",
          "  1 <- create OK /a @3\n"
          "  1 <- MARSHALLINGERROR: @3\n"
-         "  1 <- MARSHALLINGERROR: @3\n"
-         "  1 <- MARSHALLINGERROR: @3\n"
-         "  1 <- MARSHALLINGERROR: @3\n"
-         "  1 <- UNIMPLEMENTED: @3\n"
-         "  1 <- UNIMPLEMENTED: @3\n"
-         "  1 <- getData OK =x @3\n");
+         "  1 <- MARSHALLINGERROR: @4\n"
+         "  1 <- MARSHALLINGERROR: @5\n"
+         "  1 <- MARSHALLINGERROR: @5\n"
+         "  1 <- UNIMPLEMENTED: @5\n"
+         "  1 <- UNIMPLEMENTED: @5\n"
+         "  1 <- getData OK =x @5\n");
 }
 END_TEST
 
