@@ -1,8 +1,8 @@
 /*
  * Bytes -> flat message, by the table.
  *
- *     bytes    ──►  in.at … in.end         only `take` moves, and only as far as there are bytes
- *     message  ◄──  used … capacity        only `reserve` moves; past the capacity it goes on
+ *     bytes    ──►  in.r.at … in.r.end         wire_take moves, and only as far as there are bytes
+ *     message  ◄──  used … capacity        `reserve` moves; past the capacity it goes on
  *                                          counting and gives no place to write to
  *
  * So every field is read whether or not there is room for it, and at the end it is known both that
@@ -15,80 +15,18 @@
  *
  * Source: Kafka MessageDataGenerator.generateClassReader, ByteBufferAccessor, ByteUtils.
  */
+#include "wire/bytes.h"
 #include "wire/codec.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { STRING_MAX = 32767, UVARINT_BYTES_MAX = 5 };
-
 struct in {
-    const uint8_t *at, *end;
+    struct wire_reader r;
     uint8_t *message;
     size_t used, capacity;
     int16_t version;
-    bool flexible;
-    bool bad;
 };
-
-/* ---- bytes ---- */
-
-static size_t left(const struct in *in)
-{
-    return (size_t)(in->end - in->at);
-}
-
-/* The next `size` bytes; NULL, and the whole is bad, where there are not so many. */
-static const uint8_t *take(struct in *in, size_t size)
-{
-    if (in->bad || size > left(in)) {
-        in->bad = true;
-        return NULL;
-    }
-    const uint8_t *at = in->at;
-    in->at += size;
-    return at;
-}
-
-/* A big-endian number of `size` bytes, not extended; 0 where the bytes end. */
-static uint64_t take_number(struct in *in, size_t size)
-{
-    const uint8_t *at = take(in, size);
-    uint64_t n = 0;
-    for (size_t i = 0; at != NULL && i < size; i++)
-        n = n << 8 | at[i];
-    return n;
-}
-
-static uint32_t take_uvarint(struct in *in)
-{
-    uint64_t n = 0;
-    for (unsigned i = 0; i < UVARINT_BYTES_MAX; i++) {
-        const uint8_t *at = take(in, 1);
-        if (at == NULL)
-            return 0;
-        n |= (uint64_t)(*at & 0x7f) << 7 * i;
-        if ((*at & 0x80) == 0) {
-            in->bad = n > UINT32_MAX;
-            return (uint32_t)n;
-        }
-    }
-    in->bad = true;
-    return 0;
-}
-
-/* A length or count: -1 for null, which any negative number is. `size` is that of the number where
-   the version is not flexible. */
-static int32_t take_length(struct in *in, size_t size)
-{
-    if (in->flexible) {
-        uint32_t n = take_uvarint(in);
-        in->bad = in->bad || n > INT32_MAX;
-        return in->bad ? 0 : (int32_t)n - 1;
-    }
-    int32_t n = size == 2 ? (int16_t)take_number(in, 2) : (int32_t)take_number(in, 4);
-    return n < 0 ? -1 : n;
-}
 
 /* ---- room ---- */
 
@@ -100,8 +38,8 @@ static uint8_t *reserve(struct in *in, size_t size, size_t alignment, uint32_t *
     in->used = start + size;
     *at = (uint32_t)start;
     if (in->used > UINT32_MAX)
-        in->bad = true; /* 4 GiB out of a frame of at most 2 GiB: no sound message */
-    if (in->bad || in->used > in->capacity)
+        in->r.bad = true; /* 4 GiB out of a frame of at most 2 GiB: no sound message */
+    if (in->r.bad || in->used > in->capacity)
         return NULL;
     memset(in->message + before, 0, in->used - before);
     return in->message + start;
@@ -117,14 +55,14 @@ static void put(uint8_t *to, const void *value, size_t size)
 
 static struct wire_string take_text(struct in *in, bool is_string, bool may_be_null)
 {
-    int32_t size = take_length(in, is_string ? 2 : 4);
+    int32_t size = wire_take_length(&in->r, is_string ? 2 : 4);
     if (size < 0) {
-        in->bad = in->bad || !may_be_null;
+        in->r.bad = in->r.bad || !may_be_null;
         return WIRE_NULL_STRING;
     }
-    if (is_string && size > STRING_MAX)
-        in->bad = true;
-    const uint8_t *from = take(in, (size_t)size);
+    if (is_string && size > WIRE_STRING_MAX)
+        in->r.bad = true;
+    const uint8_t *from = wire_take(&in->r, (size_t)size);
     struct wire_string s = {0, size};
     if (from == NULL || size == 0)
         return s;
@@ -154,7 +92,7 @@ static size_t least_field_size(const struct wire_field *f, const struct in *in)
     case WIRE_UUID:
         return 16;
     case WIRE_STRING:
-        return in->flexible ? 1 : 2;
+        return in->r.flexible ? 1 : 2;
     case WIRE_STRUCT:
         return least_size(f->layout, in);
     case WIRE_BYTES:
@@ -163,14 +101,14 @@ static size_t least_field_size(const struct wire_field *f, const struct in *in)
     case WIRE_ARRAY_INT64:
     case WIRE_ARRAY_STRING:
     case WIRE_ARRAY_STRUCT:
-        return in->flexible ? 1 : 4;
+        return in->r.flexible ? 1 : 4;
     }
     return 1;
 }
 
 static size_t least_size(const struct wire_layout *layout, const struct in *in)
 {
-    size_t size = in->flexible;
+    size_t size = in->r.flexible;
     for (uint16_t i = 0; i < layout->count; i++) {
         const struct wire_field *f = &layout->fields[i];
         if (wire_field_is_in(f, in->version) && !f->tagged)
@@ -186,7 +124,7 @@ static size_t least_item_size(const struct wire_field *f, const struct in *in)
     if (f->kind == WIRE_ARRAY_INT64)
         return 8;
     if (f->kind == WIRE_ARRAY_STRING)
-        return in->flexible ? 1 : 2;
+        return in->r.flexible ? 1 : 2;
     return least_size(f->layout, in);
 }
 
@@ -195,9 +133,9 @@ static void take_struct(struct in *in, const struct wire_layout *layout, uint8_t
 static void take_item(struct in *in, const struct wire_field *f, uint8_t *to)
 {
     if (f->kind == WIRE_ARRAY_INT32) {
-        put(to, &(int32_t){(int32_t)take_number(in, 4)}, 4);
+        put(to, &(int32_t){(int32_t)wire_take_number(&in->r, 4)}, 4);
     } else if (f->kind == WIRE_ARRAY_INT64) {
-        put(to, &(int64_t){(int64_t)take_number(in, 8)}, 8);
+        put(to, &(int64_t){(int64_t)wire_take_number(&in->r, 8)}, 8);
     } else if (f->kind == WIRE_ARRAY_STRING) {
         struct wire_string s = take_text(in, true, false);
         put(to, &s, sizeof s);
@@ -208,22 +146,22 @@ static void take_item(struct in *in, const struct wire_field *f, uint8_t *to)
 
 static struct wire_array take_array(struct in *in, const struct wire_field *f)
 {
-    int32_t count = take_length(in, 4);
+    int32_t count = wire_take_length(&in->r, 4);
     if (count < 0) {
-        in->bad = in->bad || !wire_field_may_be_null(f, in->version);
+        in->r.bad = in->r.bad || !wire_field_may_be_null(f, in->version);
         return WIRE_NULL_ARRAY;
     }
-    if (in->bad || count == 0)
+    if (in->r.bad || count == 0)
         return (struct wire_array){0, 0};
     size_t least = least_item_size(f, in);
-    if (least > 0 && (size_t)count > left(in) / least) {
-        in->bad = true;
+    if (least > 0 && (size_t)count > wire_left(&in->r) / least) {
+        in->r.bad = true;
         return (struct wire_array){0, 0};
     }
     size_t size = wire_item_size(f);
     struct wire_array a = {0, count};
     uint8_t *to = reserve(in, (size_t)count * size, 8, &a.at);
-    for (int32_t i = 0; i < count && !in->bad; i++)
+    for (int32_t i = 0; i < count && !in->r.bad; i++)
         take_item(in, f, to == NULL ? NULL : to + (size_t)i * size);
     return a;
 }
@@ -235,23 +173,23 @@ static void take_field(struct in *in, const struct wire_field *f, uint8_t *to)
 {
     switch ((enum wire_kind)f->kind) {
     case WIRE_BOOL:
-        put(to, &(uint8_t){take_number(in, 1) != 0}, 1);
+        put(to, &(uint8_t){wire_take_number(&in->r, 1) != 0}, 1);
         return;
     case WIRE_INT8:
-        put(to, &(uint8_t){(uint8_t)take_number(in, 1)}, 1);
+        put(to, &(uint8_t){(uint8_t)wire_take_number(&in->r, 1)}, 1);
         return;
     case WIRE_INT16:
-        put(to, &(uint16_t){(uint16_t)take_number(in, 2)}, 2);
+        put(to, &(uint16_t){(uint16_t)wire_take_number(&in->r, 2)}, 2);
         return;
     case WIRE_INT32:
-        put(to, &(uint32_t){(uint32_t)take_number(in, 4)}, 4);
+        put(to, &(uint32_t){(uint32_t)wire_take_number(&in->r, 4)}, 4);
         return;
     case WIRE_INT64:
     case WIRE_FLOAT64:
-        put(to, &(uint64_t){take_number(in, 8)}, 8);
+        put(to, &(uint64_t){wire_take_number(&in->r, 8)}, 8);
         return;
     case WIRE_UUID: {
-        const uint8_t *from = take(in, sizeof(struct wire_uuid));
+        const uint8_t *from = wire_take(&in->r, sizeof(struct wire_uuid));
         if (from != NULL)
             put(to, from, sizeof(struct wire_uuid));
         return;
@@ -291,20 +229,20 @@ static const struct wire_field *tagged_field(const struct in *in, const struct w
 
 static void take_tagged(struct in *in, const struct wire_layout *layout, uint8_t *to)
 {
-    uint32_t count = take_uvarint(in);
-    for (uint32_t i = 0; i < count && !in->bad; i++) {
-        uint32_t tag = take_uvarint(in);
-        uint32_t size = take_uvarint(in);
-        const uint8_t *from = take(in, size);
+    uint32_t count = wire_take_uvarint(&in->r);
+    for (uint32_t i = 0; i < count && !in->r.bad; i++) {
+        uint32_t tag = wire_take_uvarint(&in->r);
+        uint32_t size = wire_take_uvarint(&in->r);
+        const uint8_t *from = wire_take(&in->r, size);
         const struct wire_field *f = from == NULL ? NULL : tagged_field(in, layout, tag);
         if (f == NULL)
             continue;
-        const uint8_t *end = in->end;
-        in->at = from;
-        in->end = from + size;
+        const uint8_t *end = in->r.end;
+        in->r.at = from;
+        in->r.end = from + size;
         take_field(in, f, to == NULL ? NULL : to + f->offset);
-        in->bad = in->bad || in->at != in->end;
-        in->end = end;
+        in->r.bad = in->r.bad || in->r.at != in->r.end;
+        in->r.end = end;
     }
 }
 
@@ -312,12 +250,12 @@ static void take_struct(struct in *in, const struct wire_layout *layout, uint8_t
 {
     if (to != NULL)
         wire_defaults_of(layout, to);
-    for (uint16_t i = 0; i < layout->count && !in->bad; i++) {
+    for (uint16_t i = 0; i < layout->count && !in->r.bad; i++) {
         const struct wire_field *f = &layout->fields[i];
         if (wire_field_is_in(f, in->version) && !f->tagged)
             take_field(in, f, to == NULL ? NULL : to + f->offset);
     }
-    if (in->flexible && !in->bad)
+    if (in->r.flexible && !in->r.bad)
         take_tagged(in, layout, to);
 }
 
@@ -331,17 +269,15 @@ enum sm_err wire_decode(enum wire_direction direction, int16_t api, int16_t vers
     assert(((uintptr_t)message & 7) == 0);
     const struct wire_api_info *info = wire_api_info(api);
     const struct wire_layout *layout = info->head[direction];
-    struct in in = {.at = bytes,
-                    .end = bytes + size,
+    struct in in = {.r = {.at = bytes, .end = bytes + size, .flexible = version >= info->flexible},
                     .message = message,
                     .capacity = capacity,
-                    .version = version,
-                    .flexible = version >= info->flexible};
+                    .version = version};
     uint32_t at;
     uint8_t *head = reserve(&in, layout->size, 1, &at);
     take_struct(&in, layout, head);
     reserve(&in, 0, 8, &at);
-    if (in.bad || in.at != in.end)
+    if (in.r.bad || in.r.at != in.r.end)
         return SM_ERR_SYNTAX;
     *used = in.used;
     return in.used > capacity ? SM_ERR_LIMIT : SM_ERR_OK;

@@ -1,64 +1,25 @@
 /*
  * Flat message -> bytes, by the table.
  *
- * `put` counts what it is given and writes as far as there is room, so that a message that does not
- * fit is measured in the same walk. A tagged field says its size before its bytes: its bytes are
- * walked twice, the first time only to be counted. Tagged fields are few and small.
+ * The writer counts what it is given and keeps what fits (wire/bytes.h), so that a message that
+ * does not fit is measured in the same walk. A tagged field says its size before its bytes: its
+ * bytes are walked twice, the first time only to be counted. Tagged fields are few and small.
  *
  * Source: Kafka MessageDataGenerator.generateClassWriter: a version that lacks a field drops it
  * where it is ignorable, and else refuses anything but the default.
  */
+#include "wire/bytes.h"
 #include "wire/codec.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { STRING_MAX = 32767 };
-
 struct out {
+    struct wire_writer w;
     const uint8_t *head; /* of the message: what offsets count from */
-    uint8_t *bytes;
-    size_t used, capacity;
     int16_t version;
-    bool flexible;
     bool refused;
 };
-
-/* ---- bytes ---- */
-
-static void put(struct out *out, const void *from, size_t size)
-{
-    if (size > 0 && out->used <= out->capacity && size <= out->capacity - out->used)
-        memcpy(out->bytes + out->used, from, size);
-    out->used += size;
-}
-
-static void put_number(struct out *out, uint64_t n, size_t size)
-{
-    uint8_t bytes[8];
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(n >> 8 * (size - 1 - i));
-    put(out, bytes, size);
-}
-
-static void put_uvarint(struct out *out, uint32_t n)
-{
-    uint8_t bytes[5];
-    size_t size = 0;
-    for (; n >= 0x80; n >>= 7)
-        bytes[size++] = (uint8_t)(n | 0x80);
-    bytes[size++] = (uint8_t)n;
-    put(out, bytes, size);
-}
-
-/* A length or count, -1 null; `size` is that of the number where the version is not flexible. */
-static void put_length(struct out *out, int32_t n, size_t size)
-{
-    if (out->flexible)
-        put_uvarint(out, (uint32_t)n + 1);
-    else
-        put_number(out, (uint64_t)(int64_t)n, size);
-}
 
 /* ---- fields ---- */
 
@@ -66,13 +27,13 @@ static void put_text(struct out *out, const uint8_t *at, bool is_string, bool ma
 {
     struct wire_string s;
     memcpy(&s, at, sizeof s);
-    if ((s.size < 0 && !may_be_null) || (is_string && s.size > STRING_MAX)) {
+    if ((s.size < 0 && !may_be_null) || (is_string && s.size > WIRE_STRING_MAX)) {
         out->refused = true;
         return;
     }
-    put_length(out, s.size < 0 ? -1 : s.size, is_string ? 2 : 4);
+    wire_put_length(&out->w, s.size < 0 ? -1 : s.size, is_string ? 2 : 4);
     if (s.size > 0)
-        put(out, out->head + s.at, (size_t)s.size);
+        wire_put(&out->w, out->head + s.at, (size_t)s.size);
 }
 
 static void put_struct(struct out *out, const struct wire_layout *layout, const uint8_t *from);
@@ -82,11 +43,11 @@ static void put_item(struct out *out, const struct wire_field *f, const uint8_t 
     if (f->kind == WIRE_ARRAY_INT32) {
         uint32_t n;
         memcpy(&n, from, sizeof n);
-        put_number(out, n, sizeof n);
+        wire_put_number(&out->w, n, sizeof n);
     } else if (f->kind == WIRE_ARRAY_INT64) {
         uint64_t n;
         memcpy(&n, from, sizeof n);
-        put_number(out, n, sizeof n);
+        wire_put_number(&out->w, n, sizeof n);
     } else if (f->kind == WIRE_ARRAY_STRING) {
         put_text(out, from, true, false);
     } else {
@@ -102,7 +63,7 @@ static void put_array(struct out *out, const struct wire_field *f, const uint8_t
         out->refused = true;
         return;
     }
-    put_length(out, a.count < 0 ? -1 : a.count, 4);
+    wire_put_length(&out->w, a.count < 0 ? -1 : a.count, 4);
     size_t size = wire_item_size(f);
     for (int32_t i = 0; i < a.count; i++)
         put_item(out, f, out->head + a.at + (size_t)i * size);
@@ -112,32 +73,32 @@ static void put_field(struct out *out, const struct wire_field *f, const uint8_t
 {
     switch ((enum wire_kind)f->kind) {
     case WIRE_BOOL:
-        put_number(out, *at != 0, 1);
+        wire_put_number(&out->w, *at != 0, 1);
         return;
     case WIRE_INT8:
-        put(out, at, 1);
+        wire_put(&out->w, at, 1);
         return;
     case WIRE_INT16: {
         uint16_t n;
         memcpy(&n, at, sizeof n);
-        put_number(out, n, sizeof n);
+        wire_put_number(&out->w, n, sizeof n);
         return;
     }
     case WIRE_INT32: {
         uint32_t n;
         memcpy(&n, at, sizeof n);
-        put_number(out, n, sizeof n);
+        wire_put_number(&out->w, n, sizeof n);
         return;
     }
     case WIRE_INT64:
     case WIRE_FLOAT64: {
         uint64_t n;
         memcpy(&n, at, sizeof n);
-        put_number(out, n, sizeof n);
+        wire_put_number(&out->w, n, sizeof n);
         return;
     }
     case WIRE_UUID:
-        put(out, at, sizeof(struct wire_uuid));
+        wire_put(&out->w, at, sizeof(struct wire_uuid));
         return;
     case WIRE_STRING:
     case WIRE_BYTES:
@@ -166,16 +127,16 @@ static void put_tagged(struct out *out, const struct wire_layout *layout, const 
         const struct wire_field *f = &layout->fields[i];
         count += f->tagged && wire_field_is_in(f, out->version) && !wire_field_is_default(f, from);
     }
-    put_uvarint(out, count);
+    wire_put_uvarint(&out->w, count);
     for (uint16_t i = 0; i < layout->count && count > 0; i++) {
         const struct wire_field *f = &layout->fields[i];
         if (!f->tagged || !wire_field_is_in(f, out->version) || wire_field_is_default(f, from))
             continue;
         struct out measure = *out;
-        measure.used = measure.capacity = 0;
+        measure.w = (struct wire_writer){.flexible = true};
         put_field(&measure, f, from + f->offset);
-        put_uvarint(out, f->tag);
-        put_uvarint(out, (uint32_t)measure.used);
+        wire_put_uvarint(&out->w, f->tag);
+        wire_put_uvarint(&out->w, (uint32_t)measure.w.used);
         put_field(out, f, from + f->offset);
     }
 }
@@ -189,7 +150,7 @@ static void put_struct(struct out *out, const struct wire_layout *layout, const 
         else if (!f->tagged)
             put_field(out, f, from + f->offset);
     }
-    if (out->flexible)
+    if (out->w.flexible)
         put_tagged(out, layout, from);
 }
 
@@ -200,14 +161,13 @@ enum sm_err wire_encode(enum wire_direction direction, int16_t api, int16_t vers
     if (!wire_api_has(api, version))
         return SM_ERR_RANGE;
     const struct wire_api_info *info = wire_api_info(api);
-    struct out out = {.head = message,
-                      .bytes = bytes,
-                      .capacity = capacity,
-                      .version = version,
-                      .flexible = version >= info->flexible};
+    struct out out = {
+        .w = {.bytes = bytes, .capacity = capacity, .flexible = version >= info->flexible},
+        .head = message,
+        .version = version};
     put_struct(&out, info->head[direction], message);
     if (out.refused)
         return SM_ERR_RANGE;
-    *used = out.used;
-    return out.used > capacity ? SM_ERR_LIMIT : SM_ERR_OK;
+    *used = out.w.used;
+    return out.w.used > capacity ? SM_ERR_LIMIT : SM_ERR_OK;
 }

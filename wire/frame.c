@@ -1,15 +1,12 @@
 /*
- * Headers and sizes of frames.
- *
- * The client id is the one text that stays in the old form in flexible versions too; so headers are
- * read here by hand and have no table.
+ * Headers and sizes of frames. They are read by hand and have no table, for the client id is the
+ * one text that has the old form in flexible versions too.
  *
  * Source: wire/frame.h.
  */
 #include "wire/frame.h"
 
-#include <string.h>
-
+#include "wire/bytes.h"
 #include "wire/codec.h"
 #include "wire/messages.h"
 
@@ -36,118 +33,66 @@ int wire_response_header_version(int16_t api, int16_t version)
     return api == WIRE_API_API_VERSIONS && v > 0 ? 0 : v;
 }
 
-/* ---- numbers ---- */
-
-static uint32_t number(const uint8_t *at, size_t size)
-{
-    uint32_t n = 0;
-    for (size_t i = 0; i < size; i++)
-        n = n << 8 | at[i];
-    return n;
-}
-
-static void put_number(uint8_t *at, uint32_t n, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        at[i] = (uint8_t)(n >> 8 * (size - 1 - i));
-}
-
-/* Steps over a number of at most five bytes; false where there is none. */
-static bool take_uvarint(const uint8_t *bytes, size_t size, size_t *at, uint32_t *out)
-{
-    uint64_t n = 0;
-    for (unsigned i = 0; i < 5 && *at < size; i++) {
-        uint8_t byte = bytes[(*at)++];
-        n |= (uint64_t)(byte & 0x7f) << 7 * i;
-        if ((byte & 0x80) == 0) {
-            *out = (uint32_t)n;
-            return n <= UINT32_MAX;
-        }
-    }
-    return false;
-}
-
-/* Steps over tagged fields; there are none in headers that anybody defines. */
-static bool skip_tagged(const uint8_t *bytes, size_t size, size_t *at)
-{
-    uint32_t count, tag, length;
-    if (!take_uvarint(bytes, size, at, &count))
-        return false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!take_uvarint(bytes, size, at, &tag) || !take_uvarint(bytes, size, at, &length) ||
-            length > size - *at)
-            return false;
-        *at += length;
-    }
-    return true;
-}
-
 /* ---- reading ---- */
 
 enum sm_err wire_frame_size(const uint8_t *bytes, size_t size, size_t max, size_t *frame_size)
 {
+    struct wire_reader r = {.at = bytes, .end = bytes + size};
     *frame_size = 0;
     if (size < WIRE_FRAME_SIZE_BYTES)
         return SM_ERR_OK;
-    uint32_t n = number(bytes, 4);
-    if (n > INT32_MAX || n > max)
+    int32_t n = wire_take_int32(&r);
+    if (n < 0 || (size_t)n > max)
         return SM_ERR_SYNTAX;
     *frame_size = (size_t)n + WIRE_FRAME_SIZE_BYTES;
     return SM_ERR_OK;
 }
 
-static enum sm_err take_client_id(const uint8_t *bytes, size_t size, size_t *at,
-                                  struct wire_request_header *out)
+/* The client id has the old form of a string in flexible versions too. */
+static void take_client_id(struct wire_reader *r, struct wire_request_header *out)
 {
-    if (size - *at < 2)
-        return SM_ERR_SYNTAX;
-    int32_t length = (int16_t)number(bytes + *at, 2);
-    *at += 2;
-    if (length > 0 && (size_t)length > size - *at)
-        return SM_ERR_SYNTAX;
-    out->client_id_size = length < 0 ? -1 : length;
-    out->client_id = length < 0 ? NULL : (const char *)bytes + *at;
-    *at += length < 0 ? 0 : (size_t)length;
-    return SM_ERR_OK;
+    int32_t size = wire_take_int16(r);
+    if (size < 0)
+        return;
+    out->client_id = (const char *)wire_take(r, (size_t)size);
+    out->client_id_size = out->client_id == NULL ? -1 : size;
 }
 
 enum sm_err wire_request_header_decode(const uint8_t *bytes, size_t size,
                                        struct wire_request_header *out, size_t *body)
 {
+    struct wire_reader r = {.at = bytes, .end = bytes + size};
     *out = (struct wire_request_header){.client_id_size = -1};
     *body = 0;
     if (size < 8)
         return SM_ERR_SYNTAX;
-    out->api = (int16_t)number(bytes, 2);
-    out->version = (int16_t)number(bytes + 2, 2);
-    out->correlation_id = (int32_t)number(bytes + 4, 4);
+    out->api = wire_take_int16(&r);
+    out->version = wire_take_int16(&r);
+    out->correlation_id = wire_take_int32(&r);
     int version = wire_request_header_version(out->api, out->version);
     if (version < 0)
         return SM_ERR_RANGE;
-    size_t at = 8;
-    if (version >= 1 && take_client_id(bytes, size, &at, out) != SM_ERR_OK)
-        return SM_ERR_SYNTAX;
-    if (version >= 2 && !skip_tagged(bytes, size, &at))
-        return SM_ERR_SYNTAX;
-    *body = at;
-    return SM_ERR_OK;
+    if (version >= 1)
+        take_client_id(&r, out);
+    r.flexible = version >= 2;
+    wire_skip_tagged(&r);
+    *body = (size_t)(r.at - bytes);
+    return r.bad ? SM_ERR_SYNTAX : SM_ERR_OK;
 }
 
 enum sm_err wire_response_header_decode(int16_t api, int16_t version, const uint8_t *bytes,
                                         size_t size, int32_t *correlation_id, size_t *body)
 {
+    struct wire_reader r = {.at = bytes, .end = bytes + size};
     int header = wire_response_header_version(api, version);
     *body = 0;
     if (header < 0)
         return SM_ERR_RANGE;
-    if (size < 4)
-        return SM_ERR_SYNTAX;
-    *correlation_id = (int32_t)number(bytes, 4);
-    size_t at = 4;
-    if (header >= 1 && !skip_tagged(bytes, size, &at))
-        return SM_ERR_SYNTAX;
-    *body = at;
-    return SM_ERR_OK;
+    *correlation_id = wire_take_int32(&r);
+    r.flexible = header >= 1;
+    wire_skip_tagged(&r);
+    *body = (size_t)(r.at - bytes);
+    return r.bad ? SM_ERR_SYNTAX : SM_ERR_OK;
 }
 
 /* ---- writing ---- */
@@ -156,23 +101,22 @@ enum sm_err wire_request_header_encode(const struct wire_request_header *h, uint
                                        size_t capacity, size_t *used)
 {
     int version = wire_request_header_version(h->api, h->version);
-    int32_t length = h->client_id == NULL ? -1 : h->client_id_size;
+    int32_t size = h->client_id == NULL ? -1 : h->client_id_size;
     *used = 0;
-    if (version < 0 || length > WIRE_CLIENT_ID_MAX)
+    if (version < 0 || size > WIRE_CLIENT_ID_MAX)
         return SM_ERR_RANGE;
-    size_t text = length < 0 ? 0 : (size_t)length;
-    *used = WIRE_FRAME_SIZE_BYTES + 8 + (version >= 1 ? 2 + text : 0) + (version >= 2);
-    if (*used > capacity)
-        return SM_ERR_LIMIT;
-    memset(bytes, 0, *used);
-    put_number(bytes + 4, (uint16_t)h->api, 2);
-    put_number(bytes + 6, (uint16_t)h->version, 2);
-    put_number(bytes + 8, (uint32_t)h->correlation_id, 4);
+    struct wire_writer w = {.bytes = bytes, .capacity = capacity, .flexible = version >= 2};
+    wire_put_int32(&w, 0);
+    wire_put_int16(&w, h->api);
+    wire_put_int16(&w, h->version);
+    wire_put_int32(&w, h->correlation_id);
     if (version >= 1)
-        put_number(bytes + 12, (uint32_t)length, 2);
-    if (version >= 1 && text > 0)
-        memcpy(bytes + 14, h->client_id, text);
-    return SM_ERR_OK;
+        wire_put_int16(&w, (int16_t)size);
+    if (version >= 1 && size > 0)
+        wire_put(&w, h->client_id, (size_t)size);
+    wire_put_no_tags(&w);
+    *used = w.used;
+    return w.used > capacity ? SM_ERR_LIMIT : SM_ERR_OK;
 }
 
 enum sm_err wire_response_header_encode(int16_t api, int16_t version, int32_t correlation_id,
@@ -182,17 +126,17 @@ enum sm_err wire_response_header_encode(int16_t api, int16_t version, int32_t co
     *used = 0;
     if (header < 0)
         return SM_ERR_RANGE;
-    *used = WIRE_FRAME_SIZE_BYTES + 4 + (size_t)header;
-    if (*used > capacity)
-        return SM_ERR_LIMIT;
-    memset(bytes, 0, *used);
-    put_number(bytes + 4, (uint32_t)correlation_id, 4);
-    return SM_ERR_OK;
+    struct wire_writer w = {.bytes = bytes, .capacity = capacity, .flexible = header >= 1};
+    wire_put_int32(&w, 0);
+    wire_put_int32(&w, correlation_id);
+    wire_put_no_tags(&w);
+    *used = w.used;
+    return w.used > capacity ? SM_ERR_LIMIT : SM_ERR_OK;
 }
 
 void wire_frame_finish(uint8_t *bytes, size_t size)
 {
-    put_number(bytes, (uint32_t)(size - WIRE_FRAME_SIZE_BYTES), 4);
+    wire_store(bytes, size - WIRE_FRAME_SIZE_BYTES, WIRE_FRAME_SIZE_BYTES);
 }
 
 /* Adds the body behind a header that has been written, or only measured (err LIMIT). */

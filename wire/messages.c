@@ -121,6 +121,11 @@ static bool view_at(const struct wire_batch *b, uint64_t offset, struct wire_rec
     return true;
 }
 
+bool wire_batch_at(const struct wire_batch *b, uint32_t offset, struct wire_record_view *v)
+{
+    return view_at(b, offset, v);
+}
+
 bool wire_batch_next(const struct wire_batch *b, enum wire_record_kind kind,
                      struct wire_record_view *v)
 {

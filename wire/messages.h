@@ -137,6 +137,10 @@ bool wire_batch_next(const struct wire_batch *b, enum wire_record_kind kind,
 bool wire_batch_next_for(const struct wire_batch *b, enum wire_record_kind kind, uint32_t index,
                          struct wire_record_view *v);
 
+/* Points the view at the record at `offset`, a dead one too (whose parts are then not looked at).
+   False where there is none. */
+bool wire_batch_at(const struct wire_batch *b, uint32_t offset, struct wire_record_view *v);
+
 /* Returns whether broker `index` gets a request of `kind` out of the batch. */
 bool wire_batch_is_for(const struct wire_batch *b, enum wire_record_kind kind, uint32_t index);
 
