@@ -561,7 +561,7 @@ START_TEST(an_answer_in_any_order_finds_its_records)
     m->partition_errors =
         wire_flat_array(&f, count + 1, sizeof(struct wire_leader_and_isr_response_partition_error));
     for (int32_t i = 0; i <= count; i++) {
-        const struct wire_record_view *r = &named[count - 1 - i];
+        const struct wire_record_view *r = &named[i == count ? 0 : count - 1 - i];
         struct wire_leader_and_isr_response_partition_error e = {
             wire_flat_string(&f, i == count ? "unknown" : r->topic),
             i == count ? 1 : r->record->partition, (int16_t)(i % 2)};
