@@ -87,12 +87,29 @@ struct kc_limits kc_limits_default(void)
         .brokers = 16,
         .topics = 32,
         .partitions = 256,
-        .replicas = 8,
+        .replicas = 4,
         .topic_name = 64,
         .events = 256,
         .event_bytes = 1u << 16,
         .scratch_bytes = 1u << 16,
         .batch_bytes = 1u << 20,
+        .window = 10,
+        .slots = 10,
+    };
+}
+
+struct kc_limits kc_limits_roomy(void)
+{
+    return (struct kc_limits){
+        .brokers = 64, /* one word of recipients */
+        .topics = 1u << 14,
+        .partitions = 1u << 18,
+        .replicas = 4,
+        .topic_name = 64,
+        .events = 1u << 12,
+        .event_bytes = 1u << 24,
+        .scratch_bytes = 1u << 24,
+        .batch_bytes = 1u << 28,
         .window = 10,
         .slots = 10,
     };
@@ -162,7 +179,7 @@ void kc_controller_init(struct kc_controller *c, const struct kc_limits *limits,
     assert(config->read_group >= 1);
     assert(config->read_group <= KC_GROUP_MAX);
     assert(limits->brokers < UINT16_MAX);
-    memset(c, 0, (size_t)at.total);
+    assert(c->limits.window == 0);
     c->limits = *limits;
     c->at = at;
     c->config = *config;
@@ -271,7 +288,8 @@ static void copy_arena(const struct kc_controller *from, uint64_t from_at, struc
     memcpy(kc_at(to, to_at), kc_at(from, from_at), (size_t)(a->tail - a->base));
 }
 
-/* Bit sets inside kept batches have the old number of words; they may stay, for each batch says how
+/* Only what is in use is copied, so that pages which nobody has needed are not touched either.
+   Bit sets inside kept batches have the old number of words; they may stay, for each batch says how
    many it has. An open batch cannot: growing happens between steps, and `brokers` grows only at the
    start of an event, when none is open. */
 void kc_controller_grow(const struct kc_controller *from, struct kc_controller *to,
@@ -283,13 +301,13 @@ void kc_controller_grow(const struct kc_controller *from, struct kc_controller *
     assert(limits->partitions >= from->limits.partitions);
     assert(limits->replicas >= from->limits.replicas);
     assert(limits->brokers >= from->limits.brokers);
-    memset(to, 0, (size_t)at.total);
+    assert(to->limits.window == 0);
     *to = *from;
     to->limits = *limits;
     to->at = at;
     memcpy(kc_at(to, at.broker_order), kc_at(from, from->at.broker_order),
            2ull * from->limits.brokers);
-    memcpy(kc_broker(to, 0), kc_broker(from, 0), sizeof(struct kc_broker) * from->limits.brokers);
+    memcpy(kc_broker(to, 0), kc_broker(from, 0), sizeof(struct kc_broker) * from->broker_count);
     for (uint32_t i = 0; i < from->topic_count; i++) {
         memcpy(kc_topic(to, i), kc_topic(from, i), from->at.topic_stride);
     }
@@ -298,7 +316,7 @@ void kc_controller_grow(const struct kc_controller *from, struct kc_controller *
     chain_partitions(to);
     copy_sets(from, to);
     copy_work(from, to);
-    memcpy(kc_slot(to, 0), kc_slot(from, 0), sizeof(struct kc_slot) * from->limits.slots);
+    memcpy(kc_slot(to, 0), kc_slot(from, 0), sizeof(struct kc_slot) * from->slot_high);
     to->op_head = 0;
     for (uint32_t i = 0; i < from->op_count; i++) {
         *kc_op(to, i) = *kc_op(from, (from->op_head + i) % from->limits.window);
@@ -307,7 +325,7 @@ void kc_controller_grow(const struct kc_controller *from, struct kc_controller *
     for (uint32_t i = 0; i < from->event_count; i++) {
         *kc_event_at(to, i) = *kc_event_at(from, i);
     }
-    memcpy(kc_scratch(to), kc_scratch(from), from->limits.scratch_bytes);
+    memcpy(kc_scratch(to), kc_scratch(from), from->scratch_used);
     copy_arena(from, from->at.event_bytes, to, at.event_bytes, &from->event_arena);
     copy_arena(from, from->at.batches, to, at.batches, &from->batches);
     to->event_arena.capacity = limits->event_bytes;

@@ -57,6 +57,10 @@ struct kc_limits {
 /* Returns limits for a small cluster, without groups; grow as needed. */
 struct kc_limits kc_limits_default(void);
 
+/* Returns limits that are seldom outgrown, for one controller in a process of its own: a quarter of a
+   million partitions, 64 brokers. The block is some 400 MiB of addresses and few of memory. */
+struct kc_limits kc_limits_roomy(void);
+
 /* Most operations that one ZooKeeper request carries. */
 enum { KC_GROUP_MAX = 500 };
 
@@ -92,10 +96,13 @@ struct kc_config kc_config_default(struct sm_profile profile, int32_t id);
 void kc_limits_in_flight(struct kc_limits *limits, uint32_t window, const struct kc_config *config);
 
 size_t kc_controller_size(const struct kc_limits *limits);
+/* `c` is a block of kc_controller_size(limits) zero bytes; what is never used is never written, so
+   that of a large block from calloc only what the cluster needs becomes memory. */
 void kc_controller_init(struct kc_controller *c, const struct kc_limits *limits,
                         const struct kc_config *config);
 const struct kc_limits *kc_controller_limits(const struct kc_controller *c);
-/* Copies `from` into the block `to` laid out for `limits` (none below the present ones). */
+/* Copies `from` into the block `to`, zero bytes, laid out for `limits` (none below the present
+   ones). */
 void kc_controller_grow(const struct kc_controller *from, struct kc_controller *to,
                         const struct kc_limits *limits);
 

@@ -46,6 +46,7 @@ static uint64_t split_max(const struct kc_controller *c)
 /* Half of the arena stays free, so that moving the live bytes down is rare. */
 static bool batches_fit(struct kc_controller *c)
 {
+    kc_arena_tidy(c, &c->batches);
     uint64_t live = c->batches.tail - c->batches.head;
     uint64_t need = KC_WORK_PER_STEP * record_max(c) + 4 * batch_head_max(c) + 4096 + split_max(c);
 
@@ -249,6 +250,7 @@ const char *kc_short_of(struct kc_controller *c, const struct kc_input *in)
     if (c->event_count + KC_EVENTS_RESERVED > c->limits.events) {
         return "events";
     }
+    kc_arena_tidy(c, &c->event_arena);
     if (!kc_arena_room(c, &c->event_arena, bytes_of(in) + 1024)) {
         return "event_bytes";
     }

@@ -477,6 +477,8 @@ uint32_t kc_row_bucket(const struct kc_controller *c, uint32_t topic, int32_t pa
 void *kc_arena_ptr(const struct kc_controller *c, const struct kc_arena *a, uint64_t offset);
 /* Returns whether `size` more bytes fit, compacting first where that helps. */
 bool kc_arena_room(struct kc_controller *c, struct kc_arena *a, uint64_t size);
+/* Moves live bytes to the front where that is cheap. No pointer into the arena may be held. */
+void kc_arena_tidy(struct kc_controller *c, struct kc_arena *a);
 /* Appends `size` bytes (rounded up to 8, zeroed) and returns their logical offset; room is asserted. */
 uint64_t kc_arena_add(struct kc_controller *c, struct kc_arena *a, uint32_t size);
 

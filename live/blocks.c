@@ -50,7 +50,7 @@ static bool grow_controller(struct kn_node *n, const char *short_of)
     size_t size = kc_controller_size(&limits);
     if (size > BLOCK_BYTES_MAX)
         return false;
-    struct kc_controller *larger = sim_realloc(NULL, size);
+    struct kc_controller *larger = sim_alloc(size);
     kc_controller_grow(n->controller, larger, &limits);
     free(n->controller);
     n->controller = larger;
@@ -102,7 +102,7 @@ void live_blocks_make(struct kn_node *n, const struct live_settings *settings,
     config.write_group = (uint32_t)kafka->zk_write_group;
     config.read_group = (uint32_t)kafka->zk_read_group;
     kc_limits_in_flight(&limits, (uint32_t)kafka->zk_in_flight, &config);
-    struct kc_controller *c = sim_realloc(NULL, kc_controller_size(&limits));
+    struct kc_controller *c = sim_alloc(kc_controller_size(&limits));
     kc_controller_init(c, &limits, &config);
     kn_node_init(n, registration->id, new_session(kafka), c);
 }

@@ -56,7 +56,7 @@ static bool grow_controller(struct sim_world *w, struct kn_node *n, const char *
     size_t size = kc_controller_size(&limits);
     if (size > SIM_BLOCK_BYTES_MAX)
         return refuse(w, n, "controller", short_of, *limit);
-    struct kc_controller *larger = sim_realloc(NULL, size);
+    struct kc_controller *larger = sim_alloc(size);
     kc_controller_grow(n->controller, larger, &limits);
     free(n->controller);
     n->controller = larger;
@@ -565,7 +565,7 @@ static void make_node(struct sim_world *w, struct sim_process *p)
     struct kc_config config = controller_config(w, p);
     if (p->settings.zk_in_flight > 0)
         kc_limits_in_flight(&limits, (uint32_t)p->settings.zk_in_flight, &config);
-    struct kc_controller *c = sim_realloc(NULL, kc_controller_size(&limits));
+    struct kc_controller *c = sim_alloc(kc_controller_size(&limits));
     kc_controller_init(c, &limits, &config);
     kn_node_init(&p->node, p->id, new_session(p), c);
 }
