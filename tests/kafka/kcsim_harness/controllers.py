@@ -12,7 +12,24 @@ from . import kafka
 from .process import Failure, Skip, free_port, text
 
 
-class Ours:
+class Controller:
+    """What both have."""
+
+    def mark(self):
+        """Where its logs end now; for `since`."""
+        return {path: len(text(path)) for path in self.logs()}
+
+    def since(self, mark):
+        """Lines that it has logged since."""
+        return [line for path in self.logs() for line in text(path)[mark.get(path, 0):].splitlines()]
+
+    def check_alive(self):
+        if not self.process.alive():
+            raise Failure(f"{self.name} ended with {self.process.child.returncode}: "
+                          f"{text(self.process.log)[-1500:]}")
+
+
+class Ours(Controller):
     """`kcsim controller`."""
 
     kind = "kcsim"
@@ -42,15 +59,11 @@ class Ours:
             "--listen", f"127.0.0.1:{self.port}", "--session-timeout", f"{self.session_ms}ms",
             "--properties", properties], self.folder)
 
-    def log(self):
-        return text(os.path.join(self.folder, "out.log"))
-
-    def check_alive(self):
-        if not self.process.alive():
-            raise Failure(f"{self.name} ended with {self.process.child.returncode}: {self.log()[-1500:]}")
+    def logs(self):
+        return [os.path.join(self.folder, "out.log")]
 
 
-class Theirs:
+class Theirs(Controller):
     """Apache Kafka's controller."""
 
     kind = "Apache Kafka"
@@ -61,7 +74,7 @@ class Theirs:
         # No controlled shutdown: it holds no replica, and SIGTERM shall mean "go".
         self.broker = kafka.Broker(stage, number, zk_address,
                                    {"controlled.shutdown.enable": "false", **(settings or {})},
-                                   session_ms, self.name, memory=512)
+                                   session_ms, self.name, memory=512, state_log="TRACE")
         self.folder = self.broker.folder
 
     @property
@@ -75,12 +88,8 @@ class Theirs:
     def start(self):
         self.broker.start(wait=False)
 
-    def log(self):
-        return "".join(text(self.broker.file(n)) for n in ("controller.log", "state.log", "server.log"))
-
-    def check_alive(self):
-        if not self.process.alive():
-            raise Failure(f"{self.name} ended: {text(self.process.log)[-1500:]}")
+    def logs(self):
+        return [self.broker.file(name) for name in ("controller.log", "state.log", "server.log")]
 
 
 def make(kind, stage, number, zk_address, program=None, **more):

@@ -51,7 +51,7 @@ _LOG4J = """\
 log4j.rootLogger=INFO, server
 log4j.logger.kafka.controller=INFO, controller
 log4j.additivity.kafka.controller=false
-log4j.logger.state.change.logger=INFO, state
+log4j.logger.state.change.logger={state}, state
 log4j.additivity.state.change.logger=false
 """
 _APPENDER = """\
@@ -65,7 +65,7 @@ log4j.appender.{name}.layout.ConversionPattern=[%d] %p %m (%c)%n
 class Broker:
     """One Kafka broker. start() again keeps port and data."""
 
-    def __init__(self, stage, number, zk_address, settings=None, session_ms=6000, name=None, memory=256):
+    def __init__(self, stage, number, zk_address, settings=None, session_ms=6000, name=None, memory=256, state_log="INFO"):
         self.stage = stage
         self.id = number
         self.name = name or f"broker-{number}"
@@ -104,7 +104,7 @@ class Broker:
         with open(self.file("server.properties"), "w", encoding="utf-8") as f:
             f.writelines(f"{key}={value}\n" for key, value in properties.items())
         with open(self.file("log4j.properties"), "w", encoding="utf-8") as f:
-            f.write(_LOG4J)
+            f.write(_LOG4J.format(state=state_log))
             for appender in ("server", "controller", "state"):
                 f.write(_APPENDER.format(name=appender, path=self.file(f"{appender}.log")))
 

@@ -178,25 +178,27 @@ def settled_after_failover(world):
 def broken(world, report, title, path, raw, make, unmake):
     """One znode that cannot be read."""
     with report.step(f"{title}, {raw}") as step:
-        log_before = len(world.controller.log())
+        mark = world.controller.mark()
         make(GARBAGE[raw])
         before = world.zk.get(path)
         idle = checks.Idle(world.controller.process)
-        until(f"the log names {path}", lambda: path in world.controller.log()[log_before:], 30, 0.2)
-        line = next(x for x in world.controller.log()[log_before:].splitlines() if path in x)
-        step.note(f"`{line[:160]}`".replace("|", "\\|"))
+
+        def naming():
+            return [line for line in world.controller.since(mark) if path in line]
+
+        until(f"the log names {path}", naming, 30, 0.2)
+        step.note(f"`{naming()[0][:200]}`".replace("|", "\\|"))
         name = f"probe-{world.made + 1}"
         world.made += 1
         world.light.create_topic(name, assignment(3, world.light.ids, shift=world.made))
         until(f"{name} has its states", lambda: len(checks.states(world.zk, [name])) == 3, 60)
         time.sleep(2)
         share = idle.require()
-        lines = world.controller.log()[log_before:].count(path)
         after = world.zk.get(path)
         if after is None or after[0] != before[0] or after[1].mzxid != before[1].mzxid:
             raise Failure(f"{path} was touched: {before} -> {after}")
         checks.wait_holder(world.zk, 10, 0)
-        step.note(f"named {lines} times; {share:.1%} of a processor")
+        step.note(f"named {len(naming())} times; {share:.1%} of a processor")
         unmake()
         settled_after_failover(world)
         world.prove()
