@@ -22,32 +22,33 @@
 #include "wire/batch_codec.h"
 #include "wire/frame.h"
 
-struct how {
-    enum wire_record_kind kind;
-    int16_t version;
-};
-
-static struct how how_to_say(int32_t api)
+/* The kind and version that an API has. */
+static struct wire_batch_request how_to_say(const struct live_process *p,
+                                            const struct wire_batch *batch, int32_t api,
+                                            const struct wire_broker *broker)
 {
-    if (api == WIRE_API_LEADER_AND_ISR)
-        return (struct how){WIRE_RECORD_LEADER_AND_ISR, 4};
-    if (api == WIRE_API_UPDATE_METADATA)
-        return (struct how){WIRE_RECORD_UPDATE_METADATA, 6};
-    assert(api == WIRE_API_STOP_REPLICA);
-    return (struct how){WIRE_RECORD_STOP_REPLICA, 3};
+    struct wire_batch_request q = {.batch = batch,
+                                   .kind = WIRE_RECORD_STOP_REPLICA,
+                                   .index = broker->index,
+                                   .version = 3,
+                                   .listener = p->options.settings.inter_broker_listener};
+    if (api == WIRE_API_LEADER_AND_ISR) {
+        q.kind = WIRE_RECORD_LEADER_AND_ISR;
+        q.version = 4;
+    } else if (api == WIRE_API_UPDATE_METADATA) {
+        q.kind = WIRE_RECORD_UPDATE_METADATA;
+        q.version = 6;
+    }
+    return q;
 }
 
 /* ---- bytes ---- */
 
-static struct live_body *try_encode(const struct live_process *p, const struct wire_batch *b,
-                                    struct how how, uint32_t index, void *scratch, size_t *size,
+static struct live_body *try_encode(const struct wire_batch_request *q, void *scratch, size_t *size,
                                     size_t *epoch_at)
 {
-    struct wire_batch_options options = {.version = how.version,
-                                         .listener = p->options.settings.inter_broker_listener};
     struct live_body *body = live_body_new(*size);
-    enum sm_err err = wire_batch_encode(b, how.kind, index, &options, scratch, body->bytes, *size,
-                                        size, epoch_at);
+    enum sm_err err = wire_batch_encode(q, scratch, body->bytes, *size, size, epoch_at);
     if (err == SM_ERR_OK) {
         body = sim_realloc(body, sizeof *body + *size);
         body->size = *size;
@@ -59,14 +60,14 @@ static struct live_body *try_encode(const struct live_process *p, const struct w
 }
 
 /* The guess is about right where topics have a few partitions; else the second try is. */
-static struct live_body *encode(const struct live_process *p, const struct wire_batch *b,
-                                struct how how, uint32_t index, size_t *epoch_at)
+static struct live_body *encode(const struct wire_batch_request *q, size_t *epoch_at)
 {
-    size_t size = 1024 + (how.kind == WIRE_RECORD_UPDATE_METADATA ? b->size / 2 : b->size / 4);
-    void *scratch = sim_realloc(NULL, wire_batch_scratch_size(b) + 8);
+    bool is_whole = q->kind == WIRE_RECORD_UPDATE_METADATA;
+    size_t size = 1024 + (is_whole ? q->batch->size / 2 : q->batch->size / 4);
+    void *scratch = sim_realloc(NULL, wire_batch_scratch_size(q->batch) + 8);
     struct live_body *body = NULL;
     while (body == NULL)
-        body = try_encode(p, b, how, index, scratch, &size, epoch_at);
+        body = try_encode(q, scratch, &size, epoch_at);
     free(scratch);
     return body;
 }
@@ -87,15 +88,15 @@ static uint32_t count_recipients(const struct wire_batch *b, enum wire_record_ki
     return count;
 }
 
-static struct live_body *encode_shared(struct live_process *p, const struct wire_batch *b,
-                                       struct how how, uint32_t index, size_t *epoch_at)
+static struct live_body *encode_shared(struct live_process *p, const struct wire_batch_request *q,
+                                       size_t *epoch_at)
 {
     struct live_shared *s = &p->shared;
-    if (s->batch_id != b->id) {
+    if (s->batch_id != q->batch->id) {
         drop_shared(p);
-        s->batch_id = b->id;
-        s->body = encode(p, b, how, index, &s->epoch_at);
-        s->left = count_recipients(b, how.kind);
+        s->batch_id = q->batch->id;
+        s->body = encode(q, &s->epoch_at);
+        s->left = count_recipients(q->batch, q->kind);
     }
     struct live_body *body = s->body;
     *epoch_at = s->epoch_at;
@@ -107,13 +108,13 @@ static struct live_body *encode_shared(struct live_process *p, const struct wire
 }
 
 /* Size, header and the message up to the broker epoch, which differs from broker to broker. */
-static void write_head(const struct live_process *p, struct live_request *r, struct how how,
+static void write_head(const struct live_process *p, struct live_request *r, int16_t version,
                        size_t epoch_at, int64_t broker_epoch)
 {
     char client_id[16];
     int id_size = snprintf(client_id, sizeof client_id, "%d", p->id);
     struct wire_request_header header = {.api = (int16_t)r->api,
-                                         .version = how.version,
+                                         .version = version,
                                          .correlation_id = (int32_t)(r->correlation & INT32_MAX),
                                          .client_id = client_id,
                                          .client_id_size = id_size};
@@ -170,7 +171,6 @@ static void send_to_self(struct live_process *p, const struct kc_output *o, uint
 void live_brokers_send(struct live_process *p, const struct kc_output *o, uint64_t record)
 {
     const struct wire_broker *broker = wire_batch_broker(o->batch, o->broker_id);
-    struct how how = how_to_say(o->api);
     struct live_request r = {
         .broker_id = o->broker_id, .api = o->api, .tag = record, .correlation = o->correlation};
     size_t epoch_at = 0;
@@ -185,10 +185,10 @@ void live_brokers_send(struct live_process *p, const struct kc_output *o, uint64
         send_failed(p, o->broker_id, o->correlation, record);
         return;
     }
-    r.body = how.kind == WIRE_RECORD_UPDATE_METADATA
-                 ? encode_shared(p, o->batch, how, broker->index, &epoch_at)
-                 : encode(p, o->batch, how, broker->index, &epoch_at);
-    write_head(p, &r, how, epoch_at, broker->epoch);
+    struct wire_batch_request q = how_to_say(p, o->batch, o->api, broker);
+    r.body = q.kind == WIRE_RECORD_UPDATE_METADATA ? encode_shared(p, &q, &epoch_at)
+                                                   : encode(&q, &epoch_at);
+    write_head(p, &r, q.version, epoch_at, broker->epoch);
     live_channel_send(p->channels, &r);
 }
 
@@ -200,28 +200,26 @@ void live_brokers_close(struct live_process *p, int32_t broker_id)
 /* ---- answers ---- */
 
 /* Reads an answer; false where it makes no sense. The items are owned by the caller. */
-static bool read_answer(const struct wire_batch *batch, const struct live_request *r,
-                        const uint8_t *bytes, size_t size, struct wire_answer_item **items,
-                        struct wire_answer *answer)
+static bool read_answer(const struct live_process *p, const struct wire_batch *batch,
+                        const struct live_request *r, const uint8_t *bytes, size_t size,
+                        struct wire_answer_item **items, struct wire_answer *answer)
 {
-    struct how how = how_to_say(r->api);
     const struct wire_broker *broker = wire_batch_broker(batch, r->broker_id);
     int32_t correlation;
     size_t body = 0;
-    *items = NULL;
-    if (broker == NULL || wire_response_header_decode((int16_t)r->api, how.version, bytes, size,
-                                                      &correlation, &body) != SM_ERR_OK)
+    if (broker == NULL)
+        return false;
+    struct wire_batch_request q = how_to_say(p, batch, r->api, broker);
+    if (wire_response_header_decode((int16_t)r->api, q.version, bytes, size, &correlation, &body) !=
+        SM_ERR_OK)
         return false;
     void *scratch = sim_realloc(NULL, wire_batch_scratch_size(batch) + 8);
     uint32_t capacity = 0;
     enum sm_err err = SM_ERR_LIMIT;
-    for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
-        err = wire_answer_decode(batch, how.kind, broker->index, how.version, bytes + body,
-                                 size - body, scratch, *items, capacity, answer);
-        if (err != SM_ERR_LIMIT)
-            break;
-        capacity = answer->count;
+    while (err == SM_ERR_LIMIT) {
         *items = sim_realloc(*items, capacity * sizeof **items);
+        err = wire_answer_decode(&q, bytes + body, size - body, scratch, *items, capacity, answer);
+        capacity = answer->count;
     }
     free(scratch);
     return err == SM_ERR_OK;
@@ -237,7 +235,7 @@ static void on_answered(void *context, const struct live_request *r, const uint8
     struct wire_answer_item *items = NULL;
     if (batch == NULL)
         return; /* the controller has given that request up */
-    if (!read_answer(batch, r, bytes, size, &items, &answer)) {
+    if (!read_answer(p, batch, r, bytes, size, &items, &answer)) {
         live_log(p->logs, KC_ERROR, "the answer of broker %d to %s cannot be read", r->broker_id,
                  wire_api_name((enum wire_api)r->api));
         live_channel_close(p->channels, r->broker_id);

@@ -35,6 +35,14 @@ static void say_error(const char *format, ...)
 
 /* ---- ZooKeeper ---- */
 
+/* Another's /controller has gone. */
+static bool is_call_to_election(const struct live_process *p, const struct live_zk_input *in)
+{
+    return in->kind == LIVE_ZK_EVENT && in->event_type == WIRE_ZK_EVENT_DELETED &&
+           strcmp(in->path, SM_PATH_CONTROLLER) == 0 &&
+           !kc_controller_is_active(p->node.controller);
+}
+
 void live_from_zookeeper(struct live_process *p, const struct live_zk_input *in)
 {
     struct kn_input to = {.session = in->session,
@@ -43,6 +51,8 @@ void live_from_zookeeper(struct live_process *p, const struct live_zk_input *in)
                           .event_type = in->event_type,
                           .path = in->path,
                           .reply = in->reply};
+    if (is_call_to_election(p, in))
+        live_hold(p, p->options.settings.election_delay_us);
     switch (in->kind) {
     case LIVE_ZK_NONE:
     case LIVE_ZK_CLOSED:
@@ -245,6 +255,7 @@ static void start_clocks(struct live_process *p)
     init_timer(p, &p->second);
     init_timer(p, &p->patience);
     init_timer(p, &p->end);
+    init_timer(p, &p->hold);
     p->clock_us = -1;
     uv_idle_init(&p->loop, &p->work);
     uv_prepare_init(&p->loop, &p->flush);

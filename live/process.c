@@ -82,6 +82,15 @@ static void on_clock(uv_timer_t *clock)
 
 /* ---- outputs ---- */
 
+static void say_fatal(struct live_process *p, const char *text)
+{
+    live_logs_flush(p->logs);
+    fprintf(stderr, "kcsim: controller %d cannot start: %s\n", p->id, text);
+    if (strstr(text, "NODEEXISTS") != NULL)
+        fprintf(stderr, "kcsim: is another process registered as /brokers/ids/%d?\n", p->id);
+    p->exit_code = LIVE_EXIT_FAILED;
+}
+
 static uint64_t on_controller(struct live_process *p, const struct kc_output *o)
 {
     uint64_t record = live_trace_controller(p->trace, live_now(p), o);
@@ -102,10 +111,7 @@ static uint64_t on_controller(struct live_process *p, const struct kc_output *o)
         live_metrics_event(p->metrics, live_now(p), o);
         break;
     case KC_OUT_FATAL:
-        live_log(p->logs, KC_ERROR, "Exiting Kafka: %s", o->text);
-        fflush(stdout);
-        fprintf(stderr, "kcsim: controller %d cannot start: %s\n", p->id, o->text);
-        p->exit_code = LIVE_EXIT_FAILED;
+        say_fatal(p, o->text);
         break;
     case KC_OUT_NONE:
     case KC_OUT_ZK: /* comes as KN_OUT_ZK_SEND */
@@ -218,7 +224,8 @@ static void on_work(uv_idle_t *work)
     struct live_process *p = work->data;
     int64_t until = live_now(p) + BUDGET_US;
     go_on(p, until);
-    while (!p->has_more && !p->is_ending && p->first != NULL && live_now(p) <= until) {
+    while (!p->has_more && !p->is_held && !p->is_ending && p->first != NULL &&
+           live_now(p) <= until) {
         struct live_waiting *w = p->first;
         p->first = w->next;
         if (p->first == NULL)
@@ -226,7 +233,7 @@ static void on_work(uv_idle_t *work)
         begin(p, &w->in, until);
         free(w);
     }
-    if (!p->has_more && p->first == NULL) {
+    if (!p->has_more && (p->is_held || p->first == NULL)) {
         p->is_working = false;
         uv_idle_stop(&p->work);
     }
@@ -234,7 +241,8 @@ static void on_work(uv_idle_t *work)
 
 static void work_soon(struct live_process *p)
 {
-    if (!p->is_working && !p->is_ending && (p->has_more || p->first != NULL)) {
+    bool may_work = p->has_more || (p->first != NULL && !p->is_held);
+    if (!p->is_working && !p->is_ending && may_work) {
         p->is_working = true;
         uv_idle_start(&p->work, on_work);
     }
@@ -288,9 +296,24 @@ void live_take(struct live_process *p, const struct kn_input *in)
 {
     if (p->is_ending)
         return;
-    if (p->in_step || p->has_more || p->first != NULL)
+    if (p->in_step || p->has_more || p->is_held || p->first != NULL)
         wait_in_line(p, in);
     else
         begin(p, in, live_now(p) + BUDGET_US);
     work_soon(p);
+}
+
+static void on_held_long_enough(uv_timer_t *timer)
+{
+    struct live_process *p = timer->data;
+    p->is_held = false;
+    work_soon(p);
+}
+
+void live_hold(struct live_process *p, int64_t for_us)
+{
+    if (for_us <= 0)
+        return;
+    p->is_held = true;
+    uv_timer_start(&p->hold, on_held_long_enough, (uint64_t)(for_us + 999) / 1000, 0);
 }

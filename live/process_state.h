@@ -70,6 +70,7 @@ struct live_process {
 
     struct live_waiting *first, *last;
     uint64_t more_record;
+    bool is_held;  /* inputs wait: a standby before its election */
     bool has_more; /* the node has said `more` */
     bool in_step;
     uv_idle_t work; /* runs while there is something left to do */
@@ -84,6 +85,7 @@ struct live_process {
     uv_prepare_t flush;
     uv_timer_t second;   /* flushes the trace, takes metrics */
     uv_timer_t patience; /* start: the connection timeout; stop: the most that it may take */
+    uv_timer_t hold;
     uv_timer_t end;
     int64_t connect_until_us;
     bool has_told_waiting;
@@ -98,6 +100,8 @@ struct live_process {
 int64_t live_now(const struct live_process *p);
 /* Gives an input to the node, now or in its turn; copies what it points to. */
 void live_take(struct live_process *p, const struct kn_input *in);
+/* From now on inputs wait, for so long. */
+void live_hold(struct live_process *p, int64_t for_us);
 void live_arm(struct live_process *p, uint32_t timer, int64_t due_us, uint64_t record);
 /* Ends the process with that code: closes what is open; the loop ends when all is closed. */
 void live_end(struct live_process *p, int exit_code);

@@ -13,6 +13,7 @@
 #include "live/process_state.h"
 #include "sim/allocate.h"
 #include "wire/batch_codec.h"
+#include "wire/call_codec.h"
 #include "wire/codec.h"
 #include "wire/frame.h"
 #include "wire/schema.h"
@@ -24,6 +25,7 @@ struct asked {
     uint64_t connection;
     int16_t api, version;
     int32_t correlation_id;
+    bool asked_for_all; /* ElectLeaders of every partition */
     UT_hash_handle hh;
 };
 
@@ -97,9 +99,10 @@ void live_serve_reply(struct live_serve *s, uint64_t call_id, const struct wire_
     size_t used = 0, capacity = 1024;
     void *message = NULL;
     enum sm_err err = SM_ERR_LIMIT;
+    struct wire_call_extra extra = {.asked_for_all = a->asked_for_all};
     for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
         message = sim_realloc(message, capacity);
-        err = wire_call_to_message(call, WIRE_CALL_ANSWER, 0, message, capacity, &used);
+        err = wire_call_to_message(WIRE_RESPONSE, call, &extra, message, capacity, &used);
         capacity = used;
     }
     assert(err == SM_ERR_OK);
@@ -150,14 +153,15 @@ static void give_call(struct live_serve *s, const struct asked *from, const void
     enum sm_err err = SM_ERR_LIMIT;
     for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
         call = sim_realloc(call, capacity);
-        err = wire_call_of_message((enum wire_api)from->api, WIRE_CALL_REQUEST, message, call,
-                                   capacity, &used);
+        err = wire_call_of_message(WIRE_REQUEST, (enum wire_api)from->api, message, call, capacity,
+                                   &used);
         capacity = used;
     }
     if (err != SM_ERR_OK || !kn_node_is_running(&p->node)) {
         live_listener_close(p->listener, from->connection);
     } else {
         struct asked *a = remember(s, from);
+        a->asked_for_all = ((const struct wire_call *)call)->all;
         live_take(p, &(struct kn_input){.kind = KN_IN_CALL,
                                         .record = live_trace_call(p->trace, live_now(p), call),
                                         .call_id = a->number,
@@ -165,6 +169,71 @@ static void give_call(struct live_serve *s, const struct asked *from, const void
     }
     free(call);
 }
+
+/* ---- what a controller tells the broker of this process ---- */
+
+static bool is_from_controller(int16_t api)
+{
+    return api == WIRE_API_LEADER_AND_ISR || api == WIRE_API_UPDATE_METADATA ||
+           api == WIRE_API_STOP_REPLICA;
+}
+
+/* The batch that a controller's request stands for; owned, NULL where it makes no sense. */
+static struct wire_batch *read_batch(const struct live_serve *s, const struct asked *a,
+                                     const uint8_t *bytes, size_t size)
+{
+    size_t used = 0, capacity = 4 * size + 1024;
+    void *batch = NULL;
+    enum sm_err err = SM_ERR_LIMIT;
+    for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
+        batch = sim_realloc(batch, capacity);
+        err = wire_batch_decode((enum wire_api)a->api, a->version, s->process->id, bytes, size,
+                                batch, capacity, &used);
+        capacity = used;
+    }
+    if (err == SM_ERR_OK)
+        return batch;
+    free(batch);
+    return NULL;
+}
+
+static void answer_batch(struct live_serve *s, const struct asked *a,
+                         const struct wire_batch *batch, const struct wire_answer *given)
+{
+    struct wire_batch_request q = {.batch = batch, .version = a->version};
+    size_t used = 0, head = 0, capacity = 1024;
+    uint8_t *bytes = NULL;
+    enum sm_err err = SM_ERR_LIMIT;
+    q.kind = a->api == WIRE_API_LEADER_AND_ISR    ? WIRE_RECORD_LEADER_AND_ISR
+             : a->api == WIRE_API_UPDATE_METADATA ? WIRE_RECORD_UPDATE_METADATA
+                                                  : WIRE_RECORD_STOP_REPLICA;
+    for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
+        bytes = sim_realloc(bytes, capacity);
+        wire_response_header_encode(a->api, a->version, a->correlation_id, bytes, capacity, &head);
+        err = wire_answer_encode(&q, given, bytes + head, capacity - head, &used);
+        capacity = head + used;
+    }
+    if (err == SM_ERR_OK) {
+        wire_frame_finish(bytes, head + used);
+        live_listener_answer(s->process->listener, a->connection, bytes, head + used);
+        return;
+    }
+    free(bytes);
+    live_listener_close(s->process->listener, a->connection);
+}
+
+static void serve_batch(struct live_serve *s, const struct asked *a, const uint8_t *bytes,
+                        size_t size)
+{
+    struct wire_batch *batch = read_batch(s, a, bytes, size);
+    if (batch == NULL)
+        live_listener_close(s->process->listener, a->connection);
+    else
+        answer_batch(s, a, batch, &(struct wire_answer){0});
+    free(batch);
+}
+
+/* ---- by API ---- */
 
 /* Reads the body; NULL where it makes no sense. The message is owned. */
 static void *read_body(const struct asked *a, const uint8_t *bytes, size_t size)
@@ -207,7 +276,9 @@ void live_serve_request(void *context, uint64_t connection, const uint8_t *bytes
                       .api = err == SM_ERR_SYNTAX ? (int16_t)-1 : header.api,
                       .version = header.version,
                       .correlation_id = header.correlation_id};
-    if (err == SM_ERR_OK)
+    if (err == SM_ERR_OK && is_from_controller(a.api))
+        serve_batch(p->serve, &a, bytes + body, size - body);
+    else if (err == SM_ERR_OK)
         serve(p->serve, &a, bytes + body, size - body);
     else if (err == SM_ERR_RANGE && a.api == WIRE_API_API_VERSIONS)
         answer_api_versions(p->serve, &a, false);

@@ -30,6 +30,7 @@ struct live_settings live_settings_default(void)
         .idle_us = 600000000,
         .request_timeout_us = 30000000,
         .connections_max = INT32_MAX,
+        .election_delay_us = 50000,
         .kafka = kafka_default(),
     };
 }
@@ -131,7 +132,7 @@ static bool read_listener(struct reading *r, const struct entry *e, struct live_
 {
     static const char scheme[] = "PLAINTEXT://";
     char text[SM_HOST_MAX + 16];
-    if (strncmp(e->value, scheme, sizeof scheme - 1) != 0)
+    if (strncmp(e->value, scheme, sizeof scheme - 1) != 0 || strchr(e->value, ',') != NULL)
         return refuse(r, e, "one listener PLAINTEXT://HOST:PORT");
     const char *rest = e->value + sizeof scheme - 1;
     int size = snprintf(text, sizeof text, "%s%s", *rest == ':' ? "0.0.0.0" : "", rest);
@@ -205,6 +206,17 @@ static bool read_connections(struct reading *r, const struct entry *e)
     return true;
 }
 
+/* How long a standby waits before it stands for election when /controller has gone. Kafka takes as
+   long by itself; who polls for the znode's absence, as operators' scripts do, sees it. */
+static bool read_election_delay(struct reading *r, const struct entry *e)
+{
+    int64_t ms;
+    if (!read_number(r, e, 0, 60000, &ms))
+        return false;
+    r->settings->election_delay_us = ms * 1000;
+    return true;
+}
+
 static const struct {
     const char *key;
     bool (*read)(struct reading *r, const struct entry *e);
@@ -221,6 +233,7 @@ static const struct {
     {"connections.max.idle.ms", read_idle},
     {"request.timeout.ms", read_request_timeout},
     {"max.connections", read_connections},
+    {"kcsim.election.delay.ms", read_election_delay},
 };
 
 static bool read_entry(void *context, const char *key, struct sim_place key_place,

@@ -35,10 +35,12 @@ struct live_settings {
     int64_t idle_us;                             /* connections.max.idle.ms; < 0: for ever */
     int64_t request_timeout_us;                  /* request.timeout.ms */
     int32_t connections_max;                     /* max.connections */
+    int64_t election_delay_us;                   /* kcsim.election.delay.ms */
     struct sim_settings kafka;                   /* what the simulator models as well */
 };
 
-/* Returns Kafka's defaults; kcsim.zookeeper.write.group 500, read.group 100. */
+/* Returns Kafka's defaults; kcsim.election.delay.ms 50, kcsim.zookeeper.write.group 500, read.group
+ * 100. */
 struct live_settings live_settings_default(void);
 
 /* Reads a properties file over `settings`. False with at least one error in `diagnostics`. Values

@@ -224,6 +224,21 @@ void live_trace_zk_lost(struct live_trace *t)
         free(s);
 }
 
+/* A znode has parents, though nobody told of them: they are set without data. */
+static void tell_parents(struct live_trace *t, const char *path)
+{
+    static const struct wire_zk_stat unknown;
+    char parent[SM_PATH_MAX + 1];
+    for (const char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        int size = (int)(slash - path);
+        if ((size_t)size >= sizeof parent)
+            return;
+        snprintf(parent, sizeof parent, "%.*s", size, path);
+        if (sim_trace_last_setter(t->trace, sim_trace_key(t->trace, "zn:%s", parent)) == 0)
+            sim_trace_set_znode(t->trace, parent, NULL, 0, &unknown);
+    }
+}
+
 /* What one operation made of a znode, or told of it. */
 static void tell_znode(struct live_trace *t, struct sim_zk_step *step,
                        const struct wire_zk_op_view *op, const struct wire_zk_result_view *result,
@@ -262,6 +277,8 @@ static void tell_znode(struct live_trace *t, struct sim_zk_step *step,
     case WIRE_ZK_OPCODE_END:
         return;
     }
+    if (step->open && op->op->opcode != WIRE_ZK_DELETE)
+        tell_parents(t, o.path);
     sim_zk_step_output(t->trace, step, &o);
 }
 

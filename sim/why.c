@@ -330,6 +330,8 @@ static void print_end(FILE *out, const struct sim_record *last)
 {
     if (last->kind == SIM_K_GIVEN)
         fputs("It was so from the start.\n", out);
+    else if (last->kind == SIM_K_ZNODE)
+        fputs("Somebody outside did this; a live trace knows no more.\n", out);
     else if (last->kind != SIM_K_FAULT)
         fputs("Nothing before it: the scenario itself.\n", out);
 }
