@@ -290,7 +290,7 @@ static void give_up_handle(struct live_zookeeper *z)
     if (h == NULL)
         return;
     z->ends_due++;
-    live_zk_handle_close(h, z->loop, on_handle_closed, z);
+    live_zk_handle_close(h, on_handle_closed, z);
 }
 
 static void tell_expired(struct live_zookeeper *z)
@@ -454,7 +454,7 @@ static void start_handle(struct live_zookeeper *z)
     strcat(hosts, z->servers.chroot);
     if (timeout_ms < 1 || timeout_ms > INT32_MAX)
         timeout_ms = timeout_ms < 1 ? 1 : INT32_MAX;
-    z->handle = live_zk_handle_new(&z->queue, hosts, (int)timeout_ms);
+    z->handle = live_zk_handle_new(z->loop, &z->queue, hosts, (int)timeout_ms);
     if (z->handle == NULL) {
         say(z, LIVE_ZK_ERROR, "the ZooKeeper client does not start: %s", strerror(errno));
         z->has_no_server = true;

@@ -14,9 +14,9 @@
  * drops a silent connection by itself after two thirds of the session timeout, and PING is answered
  * with PONG while it has one.
  *
- * A request that is a multi of nothing but GET_DATA or GET_CHILDREN, all without a watch, is a bulk
- * read: not atomic, each result with its own error, `err` of the reply OK, stats of GET_CHILDREN
- * zero. See live/README.md for what a bulk read does not promise about watches.
+ * A request that is a multi of nothing but GET_DATA or GET_CHILDREN is a bulk read: not atomic, each
+ * result with its own error, `err` of the reply OK, stats of GET_CHILDREN zero, no watch armed. See
+ * live/README.md for what a bulk read does not promise about watches.
  *
  * Paths go out below the chroot of the connect string and come back without it.
  *

@@ -75,7 +75,7 @@ bool live_zk_is_bulk_read(const struct wire_zk_request *request)
     if (!request->multi || request->count == 0)
         return false;
     while (wire_zk_op_next(request, &v))
-        if (!is_read(v.op) || v.op->watch)
+        if (!is_read(v.op))
             return false;
     return true;
 }
@@ -157,21 +157,32 @@ static bool goes_into_multi(const struct wire_zk_op *op)
            op->opcode == WIRE_ZK_SET_DATA || op->opcode == WIRE_ZK_CHECK;
 }
 
+/* Whether this kind of request is one at all, wherever its paths lead. */
+static enum wire_zk_err check_opcode(const struct live_zk_call *call, const struct wire_zk_op *op)
+{
+    if (call->request->multi)
+        return call->is_bulk || goes_into_multi(op) ? WIRE_ZK_OK : WIRE_ZK_MARSHALLING;
+    return op->opcode == WIRE_ZK_CHECK || op->opcode == WIRE_ZK_NOP ||
+                   op->opcode >= WIRE_ZK_OPCODE_END
+               ? WIRE_ZK_UNIMPLEMENTED
+               : WIRE_ZK_OK;
+}
+
 enum wire_zk_err live_zk_call_check(const struct live_zk_call *call, size_t chroot_size,
                                     size_t bytes_max)
 {
     const struct wire_zk_request *request = call->request;
-    struct wire_zk_op_view v = {0};
+    struct wire_zk_op_view v = {0}, w = {0};
     if (wire_size(request, chroot_size) > bytes_max)
         return WIRE_ZK_MARSHALLING;
     while (wire_zk_op_next(request, &v)) {
-        bool sequential = v.op->opcode == WIRE_ZK_CREATE && (v.op->flags & WIRE_ZK_SEQUENTIAL) != 0;
-        if (request->multi && !call->is_bulk && !goes_into_multi(v.op))
-            return WIRE_ZK_MARSHALLING;
-        if (!request->multi && (v.op->opcode == WIRE_ZK_CHECK || v.op->opcode == WIRE_ZK_NOP ||
-                                v.op->opcode >= WIRE_ZK_OPCODE_END))
-            return WIRE_ZK_UNIMPLEMENTED;
-        if (!live_zk_path_valid(v.path, sequential))
+        enum wire_zk_err err = check_opcode(call, v.op);
+        if (err != WIRE_ZK_OK)
+            return err;
+    }
+    while (wire_zk_op_next(request, &w)) {
+        bool sequential = w.op->opcode == WIRE_ZK_CREATE && (w.op->flags & WIRE_ZK_SEQUENTIAL) != 0;
+        if (!live_zk_path_valid(w.path, sequential))
             return WIRE_ZK_BAD_ARGUMENTS;
     }
     return WIRE_ZK_OK;

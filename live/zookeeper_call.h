@@ -71,7 +71,7 @@ struct live_zk_call {
     struct live_zk_part *parts; /* of a bulk read */
 };
 
-/* Whether it is a multi of GET_DATA and GET_CHILDREN without watches. */
+/* Whether it is a multi of GET_DATA and GET_CHILDREN. */
 bool live_zk_is_bulk_read(const struct wire_zk_request *request);
 
 /* Returns an owned call with a copy of the request. */

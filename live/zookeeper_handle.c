@@ -82,12 +82,13 @@ static void on_event(zhandle_t *zh, int type, int state, const char *path, void 
 
 static void on_log(const char *message);
 
-struct live_zk_handle *live_zk_handle_new(struct live_zk_queue *queue, const char *hosts,
-                                          int timeout_ms)
+struct live_zk_handle *live_zk_handle_new(uv_loop_t *loop, struct live_zk_queue *queue,
+                                          const char *hosts, int timeout_ms)
 {
     struct live_zk_handle *h = calloc(1, sizeof *h);
     if (h == NULL)
         abort();
+    h->loop = loop;
     h->queue = queue;
     h->link = LIVE_ZK_TRYING;
     TAILQ_INIT(&h->issued);
@@ -98,6 +99,9 @@ struct live_zk_handle *live_zk_handle_new(struct live_zk_queue *queue, const cha
     }
     /* Names are resolved elsewhere; the client would look its list up anew for every reply. */
     zoo_set_servers_resolution_delay(h->zh, -1);
+    int rc = uv_timer_init(loop, &h->linger);
+    assert(rc == 0);
+    h->linger.data = h->work.data = h;
     return h;
 }
 
@@ -112,13 +116,21 @@ bool live_zk_handle_issue(struct live_zk_handle *h, struct live_zk_call *call)
     return false;
 }
 
+static void end(struct live_zk_handle *h);
+
 void live_zk_handle_took(struct live_zk_handle *h, struct live_zk_call *call)
 {
     assert(h->issued_count >= live_zk_call_weight(call));
     TAILQ_REMOVE(&h->issued, call, issued);
     h->issued_count -= live_zk_call_weight(call);
     call->item.handle = NULL;
+    if (h->is_closing && h->issued_count == 0)
+        end(h);
 }
+
+/* ---- the end of a handle ---- */
+
+enum { LINGER_MS = 2000 };
 
 static void close_it(uv_work_t *work)
 {
@@ -139,16 +151,37 @@ static void after_close(uv_work_t *work, int status)
     free(h);
 }
 
-void live_zk_handle_close(struct live_zk_handle *h, uv_loop_t *loop,
+static void on_linger_closed(uv_handle_t *timer)
+{
+    struct live_zk_handle *h = timer->data;
+    int rc = uv_queue_work(h->loop, &h->work, close_it, after_close);
+    assert(rc == 0);
+}
+
+static void end(struct live_zk_handle *h)
+{
+    if (h->has_ended)
+        return;
+    h->has_ended = true;
+    uv_close((uv_handle_t *)&h->linger, on_linger_closed);
+}
+
+static void on_linger(uv_timer_t *timer)
+{
+    end(timer->data);
+}
+
+void live_zk_handle_close(struct live_zk_handle *h,
                           void (*closed)(struct live_zk_handle *h, void *context), void *context)
 {
     assert(!h->is_closing);
     h->is_closing = true;
     h->closed = closed;
     h->context = context;
-    h->work.data = h;
-    int rc = uv_queue_work(loop, &h->work, close_it, after_close);
-    assert(rc == 0);
+    if (h->link == LIVE_ZK_UP && h->issued_count > 0)
+        uv_timer_start(&h->linger, on_linger, LINGER_MS, 0);
+    else
+        end(h);
 }
 
 /* ---- log of the C client ---- */

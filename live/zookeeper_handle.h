@@ -5,10 +5,16 @@
  *   I/O thread (log) ───┴──────► queue (mutex) ──uv_async_send──► live_zk_queue_take, in order
  *
  * One handle is one session. The client reconnects by itself and says so with states; it goes on
- * arming the watches. A handle is closed on a thread of libuv's pool, since zookeeper_close blocks
- * (it joins threads, and waits some seconds for a silent server); until that is over its calls and
- * its memory stay, since completions still come. Afterwards no thread knows it any more: calls that
- * got no completion are freed then.
+ * arming the watches.
+ *
+ *   close ──► LINGER: answers still come (2 s at most) ──► zookeeper_close, on libuv's pool ──►
+ * freed
+ *
+ * It lingers because zookeeper_close hangs up at the first byte that comes after its own request;
+ * with answers under way the server would lose that request with them, and the session live on
+ * until it expires. It closes on another thread because it blocks: it joins threads, and waits some
+ * seconds for a silent server. Until that is over the calls and the handle stay, since completions
+ * still come; then no thread knows them any more.
  *
  * Internal to live/.
  */
@@ -69,16 +75,18 @@ struct live_zk_handle {
     int64_t session;        /* 0: none yet */
     uint64_t password;      /* what the node was given in place of the real one */
     int64_t timeout_us;
-    bool is_told; /* the node knows the session */
-    bool is_closing;
+    bool is_told;               /* the node knows the session */
+    bool is_closing, has_ended; /* … and lingers no longer */
+    uv_loop_t *loop;
+    uv_timer_t linger;
     uv_work_t work;
     void (*closed)(struct live_zk_handle *h, void *context); /* then the handle is freed */
     void *context;
 };
 
 /* Starts a client for `hosts` (numbers, and the chroot). NULL with errno where it cannot. */
-struct live_zk_handle *live_zk_handle_new(struct live_zk_queue *queue, const char *hosts,
-                                          int timeout_ms);
+struct live_zk_handle *live_zk_handle_new(uv_loop_t *loop, struct live_zk_queue *queue,
+                                          const char *hosts, int timeout_ms);
 /* Hands a call to the client; false where it takes none any more. */
 bool live_zk_handle_issue(struct live_zk_handle *h, struct live_zk_call *call);
 /* The completion of a call of this handle was taken out of the queue. */
@@ -87,7 +95,7 @@ void live_zk_handle_took(struct live_zk_handle *h, struct live_zk_call *call);
 /* Closes session and handle; `closed` comes from the loop when the client's threads are gone. What
    they have put is in the queue by then and must be taken before it returns; afterwards the calls
    still issued, and the handle, are freed. */
-void live_zk_handle_close(struct live_zk_handle *h, uv_loop_t *loop,
+void live_zk_handle_close(struct live_zk_handle *h,
                           void (*closed)(struct live_zk_handle *h, void *context), void *context);
 
 /* ---- log of the C client ---- */
