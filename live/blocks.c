@@ -89,7 +89,7 @@ void live_blocks_make(struct kn_node *n, const struct live_settings *settings,
                       const struct sm_broker *registration, uint32_t notes)
 {
     const struct sim_settings *kafka = &settings->kafka;
-    struct kc_limits limits = kc_limits_default();
+    struct kc_limits limits = kc_limits_roomy();
     struct kc_config config = kc_config_default(sm_profile_of(SM_VERSION_2_8), registration->id);
     config.broker = *registration;
     config.register_broker = 1;
