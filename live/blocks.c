@@ -1,6 +1,7 @@
 /*
- * Blocks on the heap. A limit doubles, so that growing costs no more than a copy a byte; a block
- * that was outgrown is given back at once (it is large, so malloc maps it).
+ * Blocks on the heap. The controller's is roomy from the start: pages that are never touched cost
+ * nothing. A limit that is reached all the same doubles, so that growing costs no more than a copy
+ * a byte; a block that was outgrown is given back at once (it is large, so malloc maps it).
  */
 #include "live/blocks.h"
 
