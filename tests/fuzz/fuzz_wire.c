@@ -3,6 +3,7 @@
  * the codec ask for much room; and what is accepted is written, read again, and is then the same.
  *
  *     byte 0: API, byte 1: version and direction, the rest: the body
+ *     byte 0: 255: the rest, from byte 2 on: a record batch
  */
 #include "fuzz.h"
 
@@ -12,6 +13,7 @@
 #include "wire/batch_codec.h"
 #include "wire/codec.h"
 #include "wire/frame.h"
+#include "wire/record_batch.h"
 
 /* The flat form of the smallest element of any array takes at most this many bytes for one. */
 enum { ROOM_PER_BYTE = 200, ROOM_FOR_HEAD = 512 };
@@ -59,6 +61,39 @@ static void exercise_batch(enum wire_api api, int16_t version, const uint8_t *by
     free(batch);
 }
 
+static void exercise_records(const struct wire_record_batch *b, const uint8_t *records, size_t size)
+{
+    struct wire_log_walk w;
+    struct wire_log_record r;
+    enum sm_err err;
+    wire_log_walk_begin(&w, b, records, size);
+    while ((err = wire_log_record_next(&w, &r)) == SM_ERR_OK) {
+        struct wire_log_header h;
+        size_t at = 0;
+        int32_t headers = 0;
+        while (wire_log_header_next(&r, &at, &h))
+            headers++;
+        check(headers == r.header_count);
+    }
+    check(err == SM_ERR_NO_ELEMENT || err == SM_ERR_SYNTAX);
+}
+
+static void exercise_record_batch(const uint8_t *bytes, size_t size)
+{
+    enum { UNPACKED_MAX = 1 << 14 };
+    struct wire_record_batch b;
+    size_t used;
+    if (wire_record_batch_read(bytes, size, &b) != SM_ERR_OK)
+        return;
+    check(b.size <= size);
+    wire_record_batch_is_intact(bytes, &b);
+    exercise_records(&b, b.records, b.records_size);
+    uint8_t *out = malloc(UNPACKED_MAX);
+    if (wire_decompress(b.codec, b.records, b.records_size, out, UNPACKED_MAX, &used) == SM_ERR_OK)
+        exercise_records(&b, out, used);
+    free(out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct wire_request_header h;
@@ -66,6 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     wire_request_header_decode(bytes, size, &h, &body);
     if (size < 2)
         return 0;
+    if (bytes[0] == 255)
+        exercise_record_batch(bytes + 2, size - 2);
     const struct wire_api_info *info = wire_api_info(bytes[0]);
     enum wire_direction direction = bytes[1] & 1 ? WIRE_RESPONSE : WIRE_REQUEST;
     int16_t version = (int16_t)(bytes[1] >> 1);

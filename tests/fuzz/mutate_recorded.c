@@ -4,6 +4,7 @@
  *
  *     fuzz_wire [rounds [seed]]
  */
+#define _POSIX_C_SOURCE 200809L
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -31,21 +32,50 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)((state >> 32) % below);
 }
 
-static void load(void)
+static void add(uint8_t first, uint8_t second, const uint8_t *bytes, size_t size)
+{
+    if (sample_count == SAMPLES_MAX || size > INPUT_MAX - 2)
+        return;
+    struct sample *s = &samples[sample_count++];
+    s->size = size + 2;
+    s->bytes = malloc(s->size);
+    if (s->bytes == NULL)
+        abort();
+    s->bytes[0] = first;
+    s->bytes[1] = second;
+    memcpy(s->bytes + 2, bytes, size);
+}
+
+static void load_messages(void)
 {
     struct recorded_file *f = recorded_open();
     struct recorded r;
-    while (recorded_next(f, &r) && sample_count < SAMPLES_MAX) {
-        struct sample *s = &samples[sample_count++];
-        s->size = r.size + 2;
-        s->bytes = malloc(s->size);
-        if (s->bytes == NULL)
-            abort();
-        s->bytes[0] = (uint8_t)r.api;
-        s->bytes[1] = (uint8_t)(r.version << 1 | (r.direction == WIRE_RESPONSE));
-        memcpy(s->bytes + 2, r.bytes, r.size);
-    }
+    while (recorded_next(f, &r))
+        add((uint8_t)r.api, (uint8_t)(r.version << 1 | (r.direction == WIRE_RESPONSE)), r.bytes,
+            r.size);
     recorded_close(f);
+}
+
+/* Batches are few beside the messages: each counts as often as this. */
+enum { BATCH_WEIGHT = 4 };
+
+static void load_batches(void)
+{
+    static uint8_t bytes[1 << 16];
+    FILE *in = fopen(KC_SOURCE_DIR "/tests/wire/recorded/batches.txt", "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    while (in != NULL && getline(&line, &capacity, in) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "batch ", 6) != 0 || strlen(line) > sizeof bytes)
+            continue;
+        size_t size = recorded_unhex(line + 6, bytes);
+        for (int i = 0; i < BATCH_WEIGHT; i++)
+            add(255, 0, bytes, size);
+    }
+    free(line);
+    if (in != NULL)
+        fclose(in);
 }
 
 /* Numbers on which a reader of lengths turns. */
@@ -96,7 +126,8 @@ int main(int argc, char **argv)
     long rounds = argc > 1 ? atol(argv[1]) : 100000;
     state = argc > 2 ? strtoull(argv[2], NULL, 10) | 1 : 0x2545f4914f6cdd1d;
     static uint8_t input[INPUT_MAX];
-    load();
+    load_messages();
+    load_batches();
     for (long round = 0; round < rounds; round++) {
         const struct sample *s = &samples[draw(sample_count)];
         size_t size = s->size;
