@@ -165,6 +165,10 @@ uint64_t live_put(void *context, const struct kn_output *o)
     case KN_OUT_TIMER:
         live_arm(p, o->timer, o->due_us, o->record);
         break;
+    case KN_OUT_RESPONSE: /* where the process is given a broker part */
+    case KN_OUT_BATCH_ANSWER:
+    case KN_OUT_LOG:
+        break;
     case KN_OUT_STOPPED:
         p->has_stopped = true;
         break;

@@ -336,6 +336,10 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_TIMER:
         sim_process_arm(w, p, o->timer, o->due_us, o->record);
         return 0;
+    case KN_OUT_RESPONSE: /* no process of a world has a broker part yet */
+    case KN_OUT_BATCH_ANSWER:
+    case KN_OUT_LOG:
+        break;
     case KN_OUT_STOPPED:
         p->stopping = true;
         return 0;

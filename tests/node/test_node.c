@@ -113,6 +113,9 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_NONE:
     case KN_OUT_CONTROLLER:
     case KN_OUT_TIMER:
+    case KN_OUT_RESPONSE:
+    case KN_OUT_BATCH_ANSWER:
+    case KN_OUT_LOG:
         return 0;
     }
     enqueue(item);
