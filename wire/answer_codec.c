@@ -123,7 +123,7 @@ enum sm_err wire_answer_decode(const struct wire_batch_request *q, const uint8_t
     if (!wire_pick_has_version(q))
         return SM_ERR_RANGE;
     assert(((uintptr_t)scratch & 7) == 0);
-    struct wire_reader r = {.at = bytes, .end = bytes + size, .flexible = wire_pick_is_flexible(q)};
+    struct wire_reader r = wire_reader_of(bytes, size, wire_pick_is_flexible(q));
     out->error = wire_take_int16(&r);
     struct wire_reader again = r;
     bool any = q->kind != WIRE_RECORD_UPDATE_METADATA && take_partitions(&r, NULL);

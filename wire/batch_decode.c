@@ -421,7 +421,7 @@ enum sm_err wire_batch_decode(enum wire_api api, int16_t version, int32_t broker
                               const uint8_t *bytes, size_t size, void *batch, size_t capacity,
                               size_t *used)
 {
-    struct decoder d = {.r = {.at = bytes, .end = bytes + size},
+    struct decoder d = {.r = wire_reader_of(bytes, size, false),
                         .body = bytes,
                         .q = {.kind = kind_of(api), .version = version},
                         .bytes = batch,

@@ -27,6 +27,13 @@ struct wire_reader {
     bool bad;
 };
 
+/* A reader over `size` bytes; `bytes` may be NULL where there are none. */
+static inline struct wire_reader wire_reader_of(const uint8_t *bytes, size_t size, bool flexible)
+{
+    return (struct wire_reader){
+        .at = bytes, .end = bytes == NULL ? NULL : bytes + size, .flexible = flexible};
+}
+
 static inline size_t wire_left(const struct wire_reader *r)
 {
     return (size_t)(r->end - r->at);

@@ -84,7 +84,7 @@ static enum sm_err unpack_block(const uint8_t *bytes, size_t size, uint8_t *out,
 static enum sm_err unpack_snappy(const uint8_t *bytes, size_t size, uint8_t *out, size_t capacity,
                                  size_t *used)
 {
-    struct wire_reader r = {.at = bytes, .end = bytes + size};
+    struct wire_reader r = wire_reader_of(bytes, size, false);
     if (size < sizeof snappy_frame || memcmp(bytes, snappy_frame, 8) != 0)
         return unpack_block(bytes, size, out, capacity, used);
     wire_take(&r, sizeof snappy_frame);

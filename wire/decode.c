@@ -269,7 +269,7 @@ enum sm_err wire_decode(enum wire_direction direction, int16_t api, int16_t vers
     assert(((uintptr_t)message & 7) == 0);
     const struct wire_api_info *info = wire_api_info(api);
     const struct wire_layout *layout = info->head[direction];
-    struct in in = {.r = {.at = bytes, .end = bytes + size, .flexible = version >= info->flexible},
+    struct in in = {.r = wire_reader_of(bytes, size, version >= info->flexible),
                     .message = message,
                     .capacity = capacity,
                     .version = version};

@@ -37,7 +37,7 @@ int wire_response_header_version(int16_t api, int16_t version)
 
 enum sm_err wire_frame_size(const uint8_t *bytes, size_t size, size_t max, size_t *frame_size)
 {
-    struct wire_reader r = {.at = bytes, .end = bytes + size};
+    struct wire_reader r = wire_reader_of(bytes, size, false);
     *frame_size = 0;
     if (size < WIRE_FRAME_SIZE_BYTES)
         return SM_ERR_OK;
@@ -61,7 +61,7 @@ static void take_client_id(struct wire_reader *r, struct wire_request_header *ou
 enum sm_err wire_request_header_decode(const uint8_t *bytes, size_t size,
                                        struct wire_request_header *out, size_t *body)
 {
-    struct wire_reader r = {.at = bytes, .end = bytes + size};
+    struct wire_reader r = wire_reader_of(bytes, size, false);
     *out = (struct wire_request_header){.client_id_size = -1};
     *body = 0;
     if (size < 8)
@@ -83,7 +83,7 @@ enum sm_err wire_request_header_decode(const uint8_t *bytes, size_t size,
 enum sm_err wire_response_header_decode(int16_t api, int16_t version, const uint8_t *bytes,
                                         size_t size, int32_t *correlation_id, size_t *body)
 {
-    struct wire_reader r = {.at = bytes, .end = bytes + size};
+    struct wire_reader r = wire_reader_of(bytes, size, false);
     int header = wire_response_header_version(api, version);
     *body = 0;
     if (header < 0)

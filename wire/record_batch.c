@@ -74,7 +74,7 @@ static void take_head(struct wire_reader *r, struct wire_record_batch *out)
 
 enum sm_err wire_record_batch_read(const uint8_t *bytes, size_t size, struct wire_record_batch *out)
 {
-    struct wire_reader r = {.at = bytes, .end = bytes + size};
+    struct wire_reader r = wire_reader_of(bytes, size, false);
     memset(out, 0, sizeof *out);
     if (size < WIRE_RECORD_BATCH_START)
         return SM_ERR_LIMIT;
@@ -170,7 +170,10 @@ static void take_record(struct wire_reader *r, const struct wire_record_batch *b
 void wire_log_walk_begin(struct wire_log_walk *w, const struct wire_record_batch *b,
                          const uint8_t *records, size_t size)
 {
-    *w = (struct wire_log_walk){.batch = b, .at = records, .end = records + size, .left = b->count};
+    *w = (struct wire_log_walk){.batch = b,
+                                .at = records,
+                                .end = records == NULL ? NULL : records + size,
+                                .left = b->count};
 }
 
 enum sm_err wire_log_record_next(struct wire_log_walk *w, struct wire_log_record *out)
@@ -348,9 +351,8 @@ size_t wire_record_batch_marker(uint8_t *bytes, size_t capacity, int64_t produce
 bool wire_log_record_is_marker(const struct wire_log_record *r, bool *commit,
                                int32_t *coordinator_epoch)
 {
-    struct wire_reader key = {.at = r->key, .end = r->key + (r->key_size > 0 ? r->key_size : 0)};
-    struct wire_reader value = {.at = r->value,
-                                .end = r->value + (r->value_size > 0 ? r->value_size : 0)};
+    struct wire_reader key = wire_reader_of(r->key, (size_t)r->key_size, false);
+    struct wire_reader value = wire_reader_of(r->value, (size_t)r->value_size, false);
     int16_t version = wire_take_int16(&key);
     int16_t type = wire_take_int16(&key);
     wire_take_int16(&value);

@@ -526,6 +526,15 @@ static void answers_come_back(const struct wire_batch_request *q, enum wire_api 
     for (size_t cut = 0; cut < size; cut += 1 + draw(9))
         ck_assert_int_eq(wire_answer_decode(q, bytes, cut, scratch, heard, 128, &out),
                          SM_ERR_SYNTAX);
+    for (int i = 0; i < 10; i++) {
+        uint8_t *damaged = malloc(size);
+        memcpy(damaged, bytes, size);
+        for (uint32_t n = 1 + draw(3); n > 0; n--)
+            damaged[draw((uint32_t)size)] = (uint8_t)draw_bits();
+        enum sm_err err = wire_answer_decode(q, damaged, size, scratch, heard, 128, &out);
+        ck_assert(err == SM_ERR_OK || err == SM_ERR_SYNTAX);
+        free(damaged);
+    }
     a.error = WIRE_ERROR_STALE_BROKER_EPOCH;
     ck_assert_int_eq(wire_answer_encode(q, &a, NULL, 0, &size), SM_ERR_LIMIT);
     bytes = realloc(bytes, size);
