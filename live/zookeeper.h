@@ -23,6 +23,8 @@
  * Differs: the zxid of a reply is the highest that this session can know of (the C client shows
  * none but those in stats). A CREATE inside a multi has no stat (ZooKeeper sends none).
  *
+ * The process must ignore SIGPIPE, as libuv asks of everybody who writes to sockets.
+ *
  * Thread: all functions and callbacks belong to the thread of the loop; no callback comes from
  * inside a call. Calls that are not answered with an input never block.
  *

@@ -15,6 +15,7 @@
 #include "../zookeeper/equal/real.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -415,6 +416,7 @@ struct raw *raw_open(int port)
 {
     char servers[64];
     struct raw *raw = calloc(1, sizeof *raw);
+    signal(SIGPIPE, SIG_IGN);
     snprintf(servers, sizeof servers, "127.0.0.1:%d", port);
     for (int i = 0; i < 2; i++)
         raw->ways[i] = open_at(servers, 30000, i == 1);
