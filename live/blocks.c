@@ -11,7 +11,7 @@
 
 #include "sim/allocate.h"
 
-enum { LIMIT_MAX = 1 << 30 };
+enum { LIMIT_MAX = 1 << 30, SCRATCH_BYTES = 65536 };
 #define BLOCK_BYTES_MAX ((size_t)16 << 30)
 
 static uint32_t *limit_named(struct kc_limits *limits, const char *name)
@@ -71,9 +71,42 @@ static bool grow_session(struct kn_node *n)
     return true;
 }
 
-bool live_block_grow(struct kn_node *n, enum kn_block block, const char *short_of)
+static bool grow_scratch(struct kn_node *n, size_t needed)
 {
-    return block == KN_BLOCK_CONTROLLER ? grow_controller(n, short_of) : grow_session(n);
+    if (needed > BLOCK_BYTES_MAX)
+        return false;
+    free(n->scratch); /* holds nothing between steps */
+    n->scratch_size = needed > 2 * n->scratch_size ? needed : 2 * n->scratch_size;
+    n->scratch = sim_alloc(n->scratch_size);
+    return true;
+}
+
+static bool grow_broker(struct kn_node *n, const char *short_of)
+{
+    struct kb_limits limits = kb_limits_above(kb_broker_limits(n->broker), short_of);
+    size_t size = kb_broker_grown_size(n->broker, &limits);
+    if (size > BLOCK_BYTES_MAX)
+        return false;
+    struct kb_broker *larger = sim_alloc(size);
+    kb_broker_grow(n->broker, larger, &limits);
+    free(n->broker);
+    n->broker = larger;
+    return true;
+}
+
+bool live_block_grow(struct kn_node *n, enum kn_block block, const char *short_of,
+                     size_t scratch_needed)
+{
+    switch (block) {
+    case KN_BLOCK_CONTROLLER:
+        return grow_controller(n, short_of);
+    case KN_BLOCK_SESSION:
+        return grow_session(n);
+    case KN_BLOCK_BROKER:
+        return strcmp(short_of, "scratch") == 0 ? grow_scratch(n, scratch_needed)
+                                                : grow_broker(n, short_of);
+    }
+    return false;
 }
 
 static struct kn_session *new_session(const struct sim_settings *settings)
@@ -86,10 +119,9 @@ static struct kn_session *new_session(const struct sim_settings *settings)
     return s;
 }
 
-void live_blocks_make(struct kn_node *n, const struct live_settings *settings,
-                      const struct sm_broker *registration, uint32_t notes)
+static struct kc_controller *new_controller(const struct sim_settings *kafka,
+                                            const struct sm_broker *registration, uint32_t notes)
 {
-    const struct sim_settings *kafka = &settings->kafka;
     struct kc_limits limits = kc_limits_roomy();
     struct kc_config config = kc_config_default(sm_profile_of(SM_VERSION_2_8), registration->id);
     config.broker = *registration;
@@ -105,12 +137,37 @@ void live_blocks_make(struct kn_node *n, const struct live_settings *settings,
     kc_limits_in_flight(&limits, (uint32_t)kafka->zk_in_flight, &config);
     struct kc_controller *c = sim_alloc(kc_controller_size(&limits));
     kc_controller_init(c, &limits, &config);
-    kn_node_init(n, registration->id, new_session(kafka), c);
+    return c;
+}
+
+static struct kb_broker *new_broker(struct live_settings *settings,
+                                    const struct sm_broker *registration, uint64_t seed)
+{
+    struct kb_limits limits = kb_limits_default();
+    struct kb_config config = {.broker = *registration,
+                               .has_data = 0,
+                               .seed = seed,
+                               .properties = live_settings_props(settings)};
+    struct kb_broker *b = sim_alloc(kb_broker_size(&limits, &config));
+    kb_broker_init(b, &limits, &config);
+    return b;
+}
+
+void live_blocks_make(struct kn_node *n, struct live_settings *settings,
+                      const struct sm_broker *registration, uint32_t notes, uint64_t seed)
+{
+    kn_node_init(n, registration->id, new_session(&settings->kafka),
+                 new_controller(&settings->kafka, registration, notes));
+    n->broker = new_broker(settings, registration, seed);
+    n->scratch_size = SCRATCH_BYTES;
+    n->scratch = sim_alloc(n->scratch_size);
 }
 
 void live_blocks_free(struct kn_node *n)
 {
     free(n->session);
     free(n->controller);
+    free(n->broker);
+    free(n->scratch);
     *n = (struct kn_node){0};
 }

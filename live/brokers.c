@@ -157,17 +157,6 @@ static void send_failed(struct live_process *p, int32_t broker_id, uint64_t corr
                                     .correlation = correlation});
 }
 
-/* To the broker of this very process. */
-static void send_to_self(struct live_process *p, const struct kc_output *o, uint64_t record)
-{
-    struct wire_answer answer = {0};
-    live_take(p, &(struct kn_input){.kind = KN_IN_ANSWER,
-                                    .record = record,
-                                    .broker_id = o->broker_id,
-                                    .correlation = o->correlation,
-                                    .answer = &answer});
-}
-
 void live_brokers_send(struct live_process *p, const struct kc_output *o, uint64_t record)
 {
     const struct wire_broker *broker = wire_batch_broker(o->batch, o->broker_id);
@@ -175,10 +164,6 @@ void live_brokers_send(struct live_process *p, const struct kc_output *o, uint64
         .broker_id = o->broker_id, .api = o->api, .tag = record, .correlation = o->correlation};
     size_t epoch_at = 0;
     assert(broker != NULL);
-    if (o->broker_id == p->id) {
-        send_to_self(p, o, record);
-        return;
-    }
     if (!find_address(p, broker, &r.address)) {
         live_log(p->logs, KC_ERROR, "broker %d has no listener %s", o->broker_id,
                  p->options.settings.inter_broker_listener);

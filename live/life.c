@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -209,6 +210,8 @@ static void on_flush(uv_prepare_t *handle)
 {
     struct live_process *p = handle->data;
     live_logs_flush(p->logs);
+    if (p->listener != NULL && live_is_free(p))
+        live_listener_offer(p->listener);
 }
 
 static void on_second(uv_timer_t *timer)
@@ -293,6 +296,7 @@ static bool open_listener(struct live_process *p)
         .idle_us = s->idle_us,
         .connections_max = s->connections_max,
         .request = live_serve_request,
+        .gone = live_serve_gone,
         .context = p,
     };
     int error = 0;
@@ -333,6 +337,33 @@ static bool open_zookeeper(struct live_process *p)
     return p->zookeeper != NULL;
 }
 
+/* The command line, too, is part of the properties that clients may ask for. */
+static void say_properties(struct live_process *p)
+{
+    struct live_settings *s = &p->options.settings;
+    struct kb_props props = live_settings_props(s);
+    char text[LIVE_CONNECT_MAX];
+    snprintf(text, sizeof text, "%d", p->id);
+    kb_props_set(&props, "broker.id", text);
+    kb_props_set(&props, "zookeeper.connect", s->zookeeper);
+    snprintf(text, sizeof text, "PLAINTEXT://%s:%d", s->listen.host,
+             live_listener_port(p->listener));
+    kb_props_set(&props, "listeners", text);
+    snprintf(text, sizeof text, "PLAINTEXT://%s:%d", p->advertised.host, p->advertised.port);
+    kb_props_set(&props, "advertised.listeners", text);
+    snprintf(text, sizeof text, "%lld", (long long)(s->kafka.session_timeout_us / 1000));
+    kb_props_set(&props, "zookeeper.session.timeout.ms", text);
+    live_settings_keep(s, &props);
+}
+
+static uint64_t random_seed(void)
+{
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        seed = uv_hrtime();
+    return seed;
+}
+
 static void make_node(struct live_process *p)
 {
     const struct live_options *o = &p->options;
@@ -348,7 +379,9 @@ static void make_node(struct live_process *p)
     memcpy(b.endpoint[0].host, p->advertised.host, sizeof b.endpoint[0].host);
     b.endpoint[0].port = p->advertised.port;
     memcpy(b.rack, o->settings.rack, sizeof b.rack);
-    live_blocks_make(&p->node, &o->settings, &b, notes);
+    b.without_data = 1;
+    say_properties(p);
+    live_blocks_make(&p->node, &p->options.settings, &b, notes, random_seed());
 }
 
 static void say_hello(const struct live_process *p)

@@ -29,6 +29,8 @@ struct connection {
     uint32_t handles; /* that libuv still holds */
     bool is_deaf;     /* a request is in work, or its answer is being written */
     bool is_taking;   /* inside `request` */
+    bool is_waiting;  /* its frame could not be taken; in the list */
+    struct connection *earlier, *later_one; /* in the list */
     bool is_closing;
     UT_hash_handle hh;
 };
@@ -38,6 +40,7 @@ struct live_listener {
     struct live_listener_config config;
     uv_tcp_t tcp;
     uv_timer_t sweep;
+    struct connection *first, *last; /* those whose frame could not be taken */
     struct connection *by_number;
     uint64_t last_number;
     uint32_t handles;
@@ -66,12 +69,37 @@ static void on_connection_closed(uv_handle_t *handle)
     free_if_done(l);
 }
 
+static void leave_line(struct connection *c)
+{
+    struct live_listener *l = c->owner;
+    if (!c->is_waiting)
+        return;
+    *(c->earlier == NULL ? &l->first : &c->earlier->later_one) = c->later_one;
+    *(c->later_one == NULL ? &l->last : &c->later_one->earlier) = c->earlier;
+    c->earlier = c->later_one = NULL;
+    c->is_waiting = false;
+}
+
+static void wait_in_line(struct connection *c)
+{
+    struct live_listener *l = c->owner;
+    c->is_waiting = true;
+    c->earlier = l->last;
+    *(l->last == NULL ? &l->first : &l->last->later_one) = c;
+    l->last = c;
+}
+
 static void close_connection(struct connection *c)
 {
+    struct live_listener *l = c->owner;
     if (c->is_closing)
         return;
     c->is_closing = true;
-    HASH_DEL(c->owner->by_number, c);
+    bool had_request = c->is_deaf && !c->is_waiting && c->out == NULL;
+    leave_line(c);
+    HASH_DEL(l->by_number, c);
+    if (had_request && l->config.gone != NULL)
+        l->config.gone(l->config.context, c->number);
     uv_close((uv_handle_t *)&c->tcp, on_connection_closed);
     uv_close((uv_handle_t *)&c->later, on_connection_closed);
 }
@@ -125,6 +153,18 @@ static void drop_frame(struct connection *c, size_t size)
     }
 }
 
+/* Returns whether it was taken. */
+static bool give_frame(struct connection *c, size_t size)
+{
+    struct live_listener *l = c->owner;
+    c->is_taking = true;
+    bool was_taken = l->config.request(l->config.context, c->number, c->in + 4, size);
+    c->is_taking = false;
+    if (was_taken && !c->is_closing)
+        drop_frame(c, size + 4);
+    return was_taken || c->is_closing;
+}
+
 /* Takes one frame, if it is all there; more are taken when it has been answered. */
 static void take_frames(struct connection *c)
 {
@@ -138,12 +178,25 @@ static void take_frames(struct connection *c)
     }
     if (c->in_size < (size_t)size + 4)
         return;
-    c->is_deaf = c->is_taking = true;
+    c->is_deaf = true;
     uv_read_stop((uv_stream_t *)&c->tcp);
-    l->config.request(l->config.context, c->number, c->in + 4, (size_t)size);
-    c->is_taking = false;
-    if (!c->is_closing)
-        drop_frame(c, (size_t)size + 4);
+    if (!give_frame(c, (size_t)size))
+        wait_in_line(c);
+}
+
+void live_listener_offer(struct live_listener *l)
+{
+    while (l->first != NULL) {
+        struct connection *c = l->first;
+        leave_line(c);
+        if (give_frame(c, (size_t)read_int32(c->in)))
+            continue;
+        c->is_waiting = true; /* back to the head */
+        c->later_one = l->first;
+        *(l->first == NULL ? &l->last : &l->first->earlier) = c;
+        l->first = c;
+        return;
+    }
 }
 
 /* The request has been answered: listens again. */

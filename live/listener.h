@@ -32,8 +32,11 @@ struct live_listener_config {
     int64_t idle_us; /* < 0: for ever */
     int32_t connections_max;
     /* A frame, without its size field; borrowed for the call. To be answered once with
-       live_listener_answer or live_listener_close; may be done from inside. */
-    void (*request)(void *context, uint64_t connection, const uint8_t *bytes, size_t size);
+       live_listener_answer or live_listener_close; may be done from inside. Returns false where it
+       cannot be taken now: it stays, and is given again by live_listener_offer. */
+    bool (*request)(void *context, uint64_t connection, const uint8_t *bytes, size_t size);
+    /* The connection of a request that has not been answered is gone. May be NULL. */
+    void (*gone)(void *context, uint64_t connection);
     void *context;
 };
 
@@ -53,6 +56,9 @@ void live_listener_answer(struct live_listener *listener, uint64_t connection, u
                           size_t size);
 /* Closes a connection; one that is gone already is none. */
 void live_listener_close(struct live_listener *listener, uint64_t connection);
+
+/* Gives requests again that could not be taken, oldest first, until one cannot be taken again. */
+void live_listener_offer(struct live_listener *listener);
 
 uint32_t live_listener_connections(const struct live_listener *listener);
 /* Writes the peer's address ("127.0.0.1") into `out`; "" where it is gone. */

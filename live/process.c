@@ -33,10 +33,11 @@ static void set_clock(struct live_process *p, int64_t due_us)
     uv_timer_start(&p->clock, on_clock, after <= 0 ? 0 : (uint64_t)(after + 999) / 1000, 0);
 }
 
-/* By number: the session's, which is the largest, comes first; a controller's are small. */
+/* By number: the session's and the broker part's, which are the largest, come first; a controller's
+   are small. */
 static struct live_timer *timer_of(struct live_process *p, uint32_t timer)
 {
-    uint32_t at = timer + 1u; /* KN_TIMER_SESSION wraps round to 0 */
+    uint32_t at = timer + 2u; /* KN_TIMER_BROKER wraps round to 0 */
     assert(at < TIMERS_MAX);
     if (at >= p->timer_count) {
         p->timers = sim_realloc(p->timers, (at + 1u) * sizeof *p->timers);
@@ -57,10 +58,10 @@ void live_arm(struct live_process *p, uint32_t timer, int64_t due_us, uint64_t r
 static void fire(struct live_process *p, uint32_t at, int64_t now_us)
 {
     struct live_timer t = p->timers[at];
-    uint32_t timer = at - 1u;
+    uint32_t timer = at - 2u;
     uint64_t record = t.record;
     p->timers[at].due_us = -1;
-    if (timer != KN_TIMER_SESSION)
+    if (timer < KN_TIMER_BROKER)
         record = live_trace_timer(p->trace, now_us, timer, t.record, t.due_us);
     live_take(p, &(struct kn_input){.kind = KN_IN_TIMER, .timer = timer, .record = record});
 }
@@ -91,18 +92,16 @@ static void say_fatal(struct live_process *p, const char *text)
     p->exit_code = LIVE_EXIT_FAILED;
 }
 
-static uint64_t on_controller(struct live_process *p, const struct kc_output *o)
+static uint64_t on_controller(struct live_process *p, const struct kc_output *o, bool is_internal)
 {
     uint64_t record = live_trace_controller(p->trace, live_now(p), o);
     switch ((enum kc_output_kind)o->kind) {
     case KC_OUT_SEND:
-        live_brokers_send(p, o, record);
+        if (!is_internal)
+            live_brokers_send(p, o, record);
         break;
     case KC_OUT_CLOSE:
         live_brokers_close(p, o->broker_id);
-        break;
-    case KC_OUT_REPLY:
-        live_serve_reply(p->serve, o->call_id, o->call);
         break;
     case KC_OUT_LOG:
         live_logs_controller(p->logs, o);
@@ -116,6 +115,7 @@ static uint64_t on_controller(struct live_process *p, const struct kc_output *o)
     case KC_OUT_NONE:
     case KC_OUT_ZK: /* comes as KN_OUT_ZK_SEND */
     case KC_OUT_BATCH:
+    case KC_OUT_REPLY: /* goes to the broker part, inside the node */
     case KC_OUT_TIMER: /* comes as KN_OUT_TIMER */
     case KC_OUT_EXPIRE_STARTED:
     case KC_OUT_MOVE:
@@ -142,7 +142,7 @@ uint64_t live_put(void *context, const struct kn_output *o)
     case KN_OUT_NONE:
         break;
     case KN_OUT_CONTROLLER:
-        return on_controller(p, o->controller);
+        return on_controller(p, o->controller, o->is_internal);
     case KN_OUT_ZK_CONNECT:
         live_zookeeper_connect(p->zookeeper, o->session, o->password, o->timeout_us);
         break;
@@ -165,9 +165,14 @@ uint64_t live_put(void *context, const struct kn_output *o)
     case KN_OUT_TIMER:
         live_arm(p, o->timer, o->due_us, o->record);
         break;
-    case KN_OUT_RESPONSE: /* where the process is given a broker part */
+    case KN_OUT_RESPONSE:
+        live_serve_response(p->serve, o->call_id, o->message);
+        break;
     case KN_OUT_BATCH_ANSWER:
+        live_serve_batch_answer(p->serve, o->call_id, o->answer);
+        break;
     case KN_OUT_LOG:
+        live_log(p->logs, KC_INFO, "%s", o->text);
         break;
     case KN_OUT_STOPPED:
         p->has_stopped = true;
@@ -180,21 +185,23 @@ uint64_t live_put(void *context, const struct kn_output *o)
 
 static bool grow(void *context, struct kn_node *n, enum kn_block block, const char *short_of)
 {
-    (void)context;
-    if (live_block_grow(n, block, short_of))
+    struct live_process *p = context;
+    if (live_block_grow(n, block, short_of, p->out.scratch_needed))
         return true;
     fflush(stdout);
     fprintf(stderr, "kcsim: limit '%s' of the %s is reached and may not grow further\n", short_of,
-            block == KN_BLOCK_CONTROLLER ? "controller" : "session");
+            block == KN_BLOCK_CONTROLLER ? "controller"
+            : block == KN_BLOCK_BROKER   ? "broker part"
+                                         : "session");
     return false;
 }
 
 /* One step; returns whether the node wants another about the same input. */
 static bool step(struct live_process *p, const struct kn_input *in)
 {
-    struct kn_outputs out = {.put = live_put, .grow = grow, .context = p};
+    p->out = (struct kn_outputs){.put = live_put, .grow = grow, .context = p};
     p->in_step = true;
-    enum sm_err err = kn_node_step(&p->node, live_now(p), in, &out);
+    enum sm_err err = kn_node_step(&p->node, live_now(p), in, &p->out);
     p->in_step = false;
     if (err != SM_ERR_OK) {
         live_end(p, LIVE_EXIT_SOFTWARE);
@@ -202,7 +209,7 @@ static bool step(struct live_process *p, const struct kn_input *in)
     }
     if (p->has_stopped)
         live_end(p, p->exit_code);
-    return out.more && !p->is_ending;
+    return p->out.more && !p->is_ending;
 }
 
 /* Goes on about the last input until nothing is left or the time is over. */
@@ -270,8 +277,11 @@ static const void *keep(uint8_t **at, const void *bytes, size_t size)
     return copy;
 }
 
+/* Requests of clients are never here: they wait in their sockets (serve.c). */
 static void wait_in_line(struct live_process *p, const struct kn_input *in)
 {
+    assert(in->message == NULL);
+    assert(in->batch == NULL);
     size_t path = in->path == NULL ? 0 : strlen(in->path) + 1;
     size_t reply = in->reply == NULL ? 0 : in->reply->size;
     size_t call = in->call == NULL ? 0 : in->call->size;
@@ -296,11 +306,16 @@ static void wait_in_line(struct live_process *p, const struct kn_input *in)
     p->last = w;
 }
 
+bool live_is_free(const struct live_process *p)
+{
+    return !p->in_step && !p->has_more && !p->is_held && p->first == NULL && !p->is_ending;
+}
+
 void live_take(struct live_process *p, const struct kn_input *in)
 {
     if (p->is_ending)
         return;
-    if (p->in_step || p->has_more || p->is_held || p->first != NULL)
+    if (!live_is_free(p))
         wait_in_line(p, in);
     else
         begin(p, in, live_now(p) + BUDGET_US);

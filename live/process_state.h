@@ -73,10 +73,11 @@ struct live_process {
     bool is_held;  /* inputs wait: a standby before its election */
     bool has_more; /* the node has said `more` */
     bool in_step;
-    uv_idle_t work; /* runs while there is something left to do */
+    struct kn_outputs out; /* of the step in work */
+    uv_idle_t work;        /* runs while there is something left to do */
     bool is_working;
 
-    struct live_timer *timers; /* by number + 1 */
+    struct live_timer *timers; /* by number + 2 */
     uint32_t timer_count;
     uv_timer_t clock;
     int64_t clock_us; /* when it fires; < 0: not armed */
@@ -100,6 +101,8 @@ struct live_process {
 int64_t live_now(const struct live_process *p);
 /* Gives an input to the node, now or in its turn; copies what it points to. */
 void live_take(struct live_process *p, const struct kn_input *in);
+/* Whether an input would be stepped at once. */
+bool live_is_free(const struct live_process *p);
 /* From now on inputs wait, for so long. */
 void live_hold(struct live_process *p, int64_t for_us);
 void live_arm(struct live_process *p, uint32_t timer, int64_t due_us, uint64_t record);

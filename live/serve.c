@@ -1,5 +1,5 @@
 /*
- * Requests in work, by number; each holds what its answer needs to be written.
+ * Requests in work, by connection; each holds what its response needs to be written.
  */
 #define _GNU_SOURCE
 #include "live/serve.h"
@@ -13,26 +13,21 @@
 #include "live/process_state.h"
 #include "sim/allocate.h"
 #include "wire/batch_codec.h"
-#include "wire/call_codec.h"
 #include "wire/codec.h"
 #include "wire/frame.h"
 #include "wire/schema.h"
 
-enum { HEADER_ROOM = 64 };
-
 struct asked {
-    uint64_t number;
     uint64_t connection;
     int16_t api, version;
     int32_t correlation_id;
-    bool asked_for_all; /* ElectLeaders of every partition */
+    struct wire_batch *batch; /* of another controller; owned */
     UT_hash_handle hh;
 };
 
 struct live_serve {
     struct live_process *process;
-    struct asked *by_number;
-    uint64_t last_number;
+    struct asked *by_connection;
 };
 
 struct live_serve *live_serve_new(struct live_process *p)
@@ -42,24 +37,43 @@ struct live_serve *live_serve_new(struct live_process *p)
     return s;
 }
 
+static struct asked *find(const struct live_serve *s, uint64_t connection)
+{
+    struct asked *a;
+    HASH_FIND(hh, s->by_connection, &connection, sizeof connection, a);
+    return a;
+}
+
+static void forget(struct live_serve *s, struct asked *a)
+{
+    HASH_DEL(s->by_connection, a);
+    free(a->batch);
+    free(a);
+}
+
+static struct asked *remember(struct live_serve *s, const struct asked *from)
+{
+    struct asked *a = sim_alloc(sizeof *a);
+    *a = *from;
+    HASH_ADD(hh, s->by_connection, connection, sizeof a->connection, a);
+    return a;
+}
+
 void live_serve_free(struct live_serve *s)
 {
     struct asked *a, *next;
     if (s == NULL)
         return;
-    HASH_ITER(hh, s->by_number, a, next)
-    {
-        HASH_DEL(s->by_number, a);
-        free(a);
-    }
+    HASH_ITER(hh, s->by_connection, a, next)
+    forget(s, a);
     free(s);
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
 /* Encodes a flat message and sends it; a message that its version cannot say closes. */
-static void answer(struct live_serve *s, const struct asked *a, int16_t version,
-                   const void *message)
+static void respond(struct live_serve *s, const struct asked *a, int16_t version,
+                    const void *message)
 {
     size_t used = 0;
     uint8_t *bytes = NULL;
@@ -75,99 +89,42 @@ static void answer(struct live_serve *s, const struct asked *a, int16_t version,
         live_listener_answer(s->process->listener, a->connection, bytes, used);
         return;
     }
-    live_log(s->process->logs, KC_ERROR, "the answer to API %d version %d cannot be written",
+    live_log(s->process->logs, KC_ERROR, "the response to API %d version %d cannot be written",
              a->api, version);
     free(bytes);
     live_listener_close(s->process->listener, a->connection);
 }
 
-static struct asked *remember(struct live_serve *s, const struct asked *from)
+void live_serve_response(struct live_serve *s, uint64_t connection, const void *message)
 {
-    struct asked *a = sim_alloc(sizeof *a);
-    *a = *from;
-    a->number = ++s->last_number;
-    HASH_ADD(hh, s->by_number, number, sizeof a->number, a);
-    return a;
-}
-
-void live_serve_reply(struct live_serve *s, uint64_t call_id, const struct wire_call *call)
-{
-    struct asked *a;
-    HASH_FIND(hh, s->by_number, &call_id, sizeof call_id, a);
+    struct asked *a = find(s, connection);
     if (a == NULL)
         return;
-    size_t used = 0, capacity = 1024;
-    void *message = NULL;
-    enum sm_err err = SM_ERR_LIMIT;
-    struct wire_call_extra extra = {.asked_for_all = a->asked_for_all};
-    for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
-        message = sim_realloc(message, capacity);
-        err = wire_call_to_message(WIRE_RESPONSE, call, &extra, message, capacity, &used);
-        capacity = used;
-    }
-    assert(err == SM_ERR_OK);
-    answer(s, a, a->version, message);
-    free(message);
-    HASH_DEL(s->by_number, a);
-    free(a);
+    struct asked done = *a;
+    forget(s, a);
+    if (message != NULL)
+        respond(s, &done, done.version, message);
+    else
+        live_listener_close(s->process->listener, connection);
 }
 
 /* ---- ApiVersions ---- */
 
-static void answer_api_versions(struct live_serve *s, const struct asked *a, bool is_supported)
+/* In a version that nobody has: version 0, an error, and which versions there are. */
+static void refuse_api_versions(struct live_serve *s, const struct asked *a)
 {
-    uint8_t bytes[4096] __attribute__((aligned(8)));
+    uint8_t bytes[256] __attribute__((aligned(8)));
+    const struct wire_api_info *info = wire_api_info(WIRE_API_API_VERSIONS);
     struct wire_flat f;
     struct wire_api_versions_response *r = wire_flat_begin(&f, bytes, sizeof bytes, sizeof *r);
-    int32_t count = 0;
     wire_defaults(WIRE_RESPONSE, WIRE_API_API_VERSIONS, r);
-    r->error_code = is_supported ? 0 : 35; /* UNSUPPORTED_VERSION */
-    for (const struct wire_api_info *i = wire_api_next(NULL); i != NULL; i = wire_api_next(i))
-        count += is_supported || i->key == WIRE_API_API_VERSIONS;
-    r->api_keys = wire_flat_array(&f, count, sizeof(struct wire_api_versions_response_api_key));
+    r->error_code = WIRE_ERROR_UNSUPPORTED_VERSION;
+    r->api_keys = wire_flat_array(&f, 1, sizeof(struct wire_api_versions_response_api_key));
     struct wire_api_versions_response_api_key *key = wire_flat_at(&f, r->api_keys.at);
-    for (const struct wire_api_info *i = wire_api_next(NULL); i != NULL; i = wire_api_next(i)) {
-        if (!is_supported && i->key != WIRE_API_API_VERSIONS)
-            continue;
-        *key++ = (struct wire_api_versions_response_api_key){i->key, i->min, i->max};
-    }
+    *key = (struct wire_api_versions_response_api_key){info->key, info->min, info->max};
     bool fits = wire_flat_end(&f) != 0;
     assert(fits);
-    answer(s, a, is_supported ? a->version : 0, r);
-}
-
-/* ---- requests ---- */
-
-static bool is_call(int16_t api)
-{
-    return api == WIRE_API_CONTROLLED_SHUTDOWN || api == WIRE_API_ELECT_LEADERS ||
-           api == WIRE_API_ALTER_PARTITION_REASSIGNMENTS ||
-           api == WIRE_API_LIST_PARTITION_REASSIGNMENTS;
-}
-
-static void give_call(struct live_serve *s, const struct asked *from, const void *message)
-{
-    struct live_process *p = s->process;
-    size_t used = 0, capacity = 4096;
-    void *call = NULL;
-    enum sm_err err = SM_ERR_LIMIT;
-    for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
-        call = sim_realloc(call, capacity);
-        err = wire_call_of_message(WIRE_REQUEST, (enum wire_api)from->api, message, call, capacity,
-                                   &used);
-        capacity = used;
-    }
-    if (err != SM_ERR_OK || !kn_node_is_running(&p->node)) {
-        live_listener_close(p->listener, from->connection);
-    } else {
-        struct asked *a = remember(s, from);
-        a->asked_for_all = ((const struct wire_call *)call)->all;
-        live_take(p, &(struct kn_input){.kind = KN_IN_CALL,
-                                        .record = live_trace_call(p->trace, live_now(p), call),
-                                        .call_id = a->number,
-                                        .call = call});
-    }
-    free(call);
+    respond(s, a, 0, r);
 }
 
 /* ---- what a controller tells the broker of this process ---- */
@@ -197,20 +154,25 @@ static struct wire_batch *read_batch(const struct live_serve *s, const struct as
     return NULL;
 }
 
-static void answer_batch(struct live_serve *s, const struct asked *a,
-                         const struct wire_batch *batch, const struct wire_answer *given)
+static enum wire_record_kind kind_of(int16_t api)
 {
-    struct wire_batch_request q = {.batch = batch, .version = a->version};
+    return api == WIRE_API_LEADER_AND_ISR    ? WIRE_RECORD_LEADER_AND_ISR
+           : api == WIRE_API_UPDATE_METADATA ? WIRE_RECORD_UPDATE_METADATA
+                                             : WIRE_RECORD_STOP_REPLICA;
+}
+
+static void respond_to_batch(struct live_serve *s, const struct asked *a,
+                             const struct wire_answer *answer)
+{
+    struct wire_batch_request q = {
+        .batch = a->batch, .kind = kind_of(a->api), .version = a->version};
     size_t used = 0, head = 0, capacity = 1024;
     uint8_t *bytes = NULL;
     enum sm_err err = SM_ERR_LIMIT;
-    q.kind = a->api == WIRE_API_LEADER_AND_ISR    ? WIRE_RECORD_LEADER_AND_ISR
-             : a->api == WIRE_API_UPDATE_METADATA ? WIRE_RECORD_UPDATE_METADATA
-                                                  : WIRE_RECORD_STOP_REPLICA;
     for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
         bytes = sim_realloc(bytes, capacity);
         wire_response_header_encode(a->api, a->version, a->correlation_id, bytes, capacity, &head);
-        err = wire_answer_encode(&q, given, bytes + head, capacity - head, &used);
+        err = wire_answer_encode(&q, answer, bytes + head, capacity - head, &used);
         capacity = head + used;
     }
     if (err == SM_ERR_OK) {
@@ -222,29 +184,45 @@ static void answer_batch(struct live_serve *s, const struct asked *a,
     live_listener_close(s->process->listener, a->connection);
 }
 
-static void serve_batch(struct live_serve *s, const struct asked *a, const uint8_t *bytes,
-                        size_t size)
+void live_serve_batch_answer(struct live_serve *s, uint64_t connection,
+                             const struct wire_answer *answer)
 {
-    struct wire_batch *batch = read_batch(s, a, bytes, size);
-    if (batch == NULL)
-        live_listener_close(s->process->listener, a->connection);
-    else
-        answer_batch(s, a, batch, &(struct wire_answer){0});
-    free(batch);
+    struct asked *a = find(s, connection);
+    if (a == NULL)
+        return;
+    respond_to_batch(s, a, answer);
+    forget(s, a);
 }
 
-/* ---- by API ---- */
+static void give_batch(struct live_serve *s, const struct asked *from, const uint8_t *bytes,
+                       size_t size)
+{
+    struct live_process *p = s->process;
+    struct wire_batch *batch = read_batch(s, from, bytes, size);
+    if (batch == NULL) {
+        live_listener_close(p->listener, from->connection);
+        return;
+    }
+    remember(s, from)->batch = batch;
+    live_take(p, &(struct kn_input){.kind = KN_IN_BATCH_REQUEST,
+                                    .record = live_trace_request(p->trace, live_now(p), from->api),
+                                    .call_id = from->connection,
+                                    .api = from->api,
+                                    .batch = batch});
+}
+
+/* ---- requests of clients ---- */
 
 /* Reads the body; NULL where it makes no sense. The message is owned. */
-static void *read_body(const struct asked *a, const uint8_t *bytes, size_t size)
+static void *read_body(const struct asked *a, const uint8_t *bytes, size_t size, size_t *used)
 {
-    size_t used = 0, capacity = 1024;
+    size_t capacity = 1024;
     void *message = NULL;
     enum sm_err err = SM_ERR_LIMIT;
     for (int i = 0; i < 2 && err == SM_ERR_LIMIT; i++) {
         message = sim_realloc(message, capacity);
-        err = wire_decode(WIRE_REQUEST, a->api, a->version, bytes, size, message, capacity, &used);
-        capacity = used;
+        err = wire_decode(WIRE_REQUEST, a->api, a->version, bytes, size, message, capacity, used);
+        capacity = *used;
     }
     if (err == SM_ERR_OK)
         return message;
@@ -252,36 +230,59 @@ static void *read_body(const struct asked *a, const uint8_t *bytes, size_t size)
     return NULL;
 }
 
-static void serve(struct live_serve *s, const struct asked *a, const uint8_t *bytes, size_t size)
+static void give_request(struct live_serve *s, const struct asked *from, const uint8_t *bytes,
+                         size_t size)
 {
-    void *message = read_body(a, bytes, size);
-    if (message == NULL)
-        live_listener_close(s->process->listener, a->connection);
-    else if (a->api == WIRE_API_API_VERSIONS)
-        answer_api_versions(s, a, true);
-    else if (is_call(a->api))
-        give_call(s, a, message);
-    else
-        live_listener_close(s->process->listener, a->connection);
+    struct live_process *p = s->process;
+    char client[64];
+    size_t used = 0;
+    void *message = read_body(from, bytes, size, &used);
+    if (message == NULL) {
+        live_listener_close(p->listener, from->connection);
+        return;
+    }
+    live_listener_peer(p->listener, from->connection, client, sizeof client);
+    remember(s, from);
+    live_take(p, &(struct kn_input){.kind = KN_IN_REQUEST,
+                                    .record = live_trace_request(p->trace, live_now(p), from->api),
+                                    .call_id = from->connection,
+                                    .api = from->api,
+                                    .version = from->version,
+                                    .message = message,
+                                    .size = used,
+                                    .client = client});
     free(message);
 }
 
-void live_serve_request(void *context, uint64_t connection, const uint8_t *bytes, size_t size)
+bool live_serve_request(void *context, uint64_t connection, const uint8_t *bytes, size_t size)
 {
     struct live_process *p = context;
     struct wire_request_header header;
     size_t body = 0;
+    if (!live_is_free(p) || !kn_node_takes_requests(&p->node))
+        return false;
     enum sm_err err = wire_request_header_decode(bytes, size, &header, &body);
     struct asked a = {.connection = connection,
                       .api = err == SM_ERR_SYNTAX ? (int16_t)-1 : header.api,
                       .version = header.version,
                       .correlation_id = header.correlation_id};
     if (err == SM_ERR_OK && is_from_controller(a.api))
-        serve_batch(p->serve, &a, bytes + body, size - body);
+        give_batch(p->serve, &a, bytes + body, size - body);
     else if (err == SM_ERR_OK)
-        serve(p->serve, &a, bytes + body, size - body);
+        give_request(p->serve, &a, bytes + body, size - body);
     else if (err == SM_ERR_RANGE && a.api == WIRE_API_API_VERSIONS)
-        answer_api_versions(p->serve, &a, false);
+        refuse_api_versions(p->serve, &a);
     else
         live_listener_close(p->listener, connection);
+    return true;
+}
+
+void live_serve_gone(void *context, uint64_t connection)
+{
+    struct live_process *p = context;
+    struct asked *a = find(p->serve, connection);
+    if (a == NULL)
+        return;
+    forget(p->serve, a);
+    live_take(p, &(struct kn_input){.kind = KN_IN_DROP, .call_id = connection});
 }

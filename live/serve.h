@@ -1,13 +1,15 @@
 /*
- * Requests of clients: frames of the listener to inputs of the node, and its answers back to bytes.
+ * Requests of clients and of other controllers: frames of the listener to inputs of the node, and
+ * its responses back to bytes.
  *
- *     frame ──► header ──► body ──► call or message ──► node ──► answer ──► frame
+ *     frame ──► header ──► body ──► message, or batch ──► node ──► response ──► frame
  *                 │          │
  *                 │          └── makes no sense: the connection is closed, as in Kafka
  *                 └── an API or version that nobody has: closed; but ApiVersions is answered in
  *                     version 0 with UNSUPPORTED_VERSION and the range, for the client to try again
  *
- * A request in work is known by a number; its answer finds the connection by it, if that still is.
+ * A connection has one request in work, so the number of the connection names the request. While
+ * the node has something else to do, or no room, requests stay in their connections.
  *
  * Source: Kafka kafka.server.KafkaApis, kafka.network.RequestChannel;
  * ApiVersionsRequest.getErrorResponse (KIP-511).
@@ -15,6 +17,7 @@
 #ifndef LIVE_SERVE_H
 #define LIVE_SERVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,10 +30,14 @@ struct live_serve;
 struct live_serve *live_serve_new(struct live_process *p);
 void live_serve_free(struct live_serve *s); /* NULL is fine */
 
-/* A frame of connection (live_listener_config.request; context: the struct live_process). */
-void live_serve_request(void *context, uint64_t connection, const uint8_t *bytes, size_t size);
+/* For live_listener_config; context: the struct live_process. */
+bool live_serve_request(void *context, uint64_t connection, const uint8_t *bytes, size_t size);
+void live_serve_gone(void *context, uint64_t connection);
 
-/* The controller has answered a call. */
-void live_serve_reply(struct live_serve *s, uint64_t call_id, const struct wire_call *call);
+/* The node has answered: a flat message (NULL: none, the connection is to be closed), or the answer
+   to another controller's batch. A connection that is gone is none. */
+void live_serve_response(struct live_serve *s, uint64_t connection, const void *message);
+void live_serve_batch_answer(struct live_serve *s, uint64_t connection,
+                             const struct wire_answer *answer);
 
 #endif

@@ -35,6 +35,18 @@ struct live_settings live_settings_default(void)
     };
 }
 
+struct kb_props live_settings_props(struct live_settings *settings)
+{
+    return (struct kb_props){.bytes = settings->property_bytes,
+                             .capacity = sizeof settings->property_bytes,
+                             .size = settings->property_size};
+}
+
+void live_settings_keep(struct live_settings *settings, const struct kb_props *props)
+{
+    settings->property_size = (uint32_t)props->size;
+}
+
 bool live_address_parse(const char *text, struct live_address *address)
 {
     const char *colon = strrchr(text, ':');
@@ -241,6 +253,12 @@ static bool read_entry(void *context, const char *key, struct sim_place key_plac
 {
     struct reading *r = context;
     struct entry e = {key, value, key_place, value_place};
+    struct kb_props props = live_settings_props(r->settings);
+    kb_props_set(&props, key, value);
+    live_settings_keep(r->settings, &props);
+    if (props.overflow)
+        return sim_error(r->diagnostics, key_place, "the file says more than %d bytes",
+                         LIVE_PROPERTIES_MAX);
     for (size_t i = 0; i < sizeof own_keys / sizeof own_keys[0]; i++)
         if (strcmp(key, own_keys[i].key) == 0)
             return own_keys[i].read(r, &e);

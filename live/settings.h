@@ -14,10 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/settings.h"
 #include "sim/diagnostics.h"
 #include "sim/scenario.h"
 
-enum { LIVE_CONNECT_MAX = 1024 };
+enum { LIVE_CONNECT_MAX = 1024, LIVE_PROPERTIES_MAX = 65536 };
 
 /* HOST:PORT, split. Port 0: any free one. */
 struct live_address {
@@ -37,7 +38,14 @@ struct live_settings {
     int32_t connections_max;                     /* max.connections */
     int64_t election_delay_us;                   /* kcsim.election.delay.ms */
     struct sim_settings kafka;                   /* what the simulator models as well */
+    char property_bytes[LIVE_PROPERTIES_MAX];    /* every key of the file as it stands there */
+    uint32_t property_size;
 };
+
+/* The properties as a bag, over the bytes in `settings`; live_settings_keep writes its size back.
+ */
+struct kb_props live_settings_props(struct live_settings *settings);
+void live_settings_keep(struct live_settings *settings, const struct kb_props *props);
 
 /* Returns Kafka's defaults; kcsim.election.delay.ms 50, kcsim.zookeeper.write.group 500, read.group
  * 100. */

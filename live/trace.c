@@ -12,6 +12,7 @@
 
 #include "sim/allocate.h"
 #include "sim/trace.h"
+#include "wire/codec.h"
 
 enum { BUFFER_BYTES = 1 << 20 };
 #define RECORDS_MAX (UINT32_MAX - 1000000u)
@@ -181,10 +182,15 @@ uint64_t live_trace_send_failed(struct live_trace *t, int64_t now_us, uint64_t s
     return sim_trace_drop(t->trace, since_start(t, now_us), lane_of(t), send, 0, send, why);
 }
 
-uint64_t live_trace_call(struct live_trace *t, int64_t now_us, const struct wire_call *call)
+uint64_t live_trace_request(struct live_trace *t, int64_t now_us, int16_t api)
 {
-    return sim_trace_call(t->trace, SIM_K_RECV, since_start(t, now_us), lane_of(t), 0, 0,
-                          SIM_LANE_OPERATOR, call);
+    const struct wire_api_info *info = wire_api_info(api);
+    if (!sim_trace_begin(t->trace, SIM_K_RECV, since_start(t, now_us), SIM_LANE_BROKER(t->id), 0,
+                         0))
+        return 0;
+    sim_trace_lane(t->trace, SIM_F_FRM, SIM_LANE_OPERATOR);
+    sim_trace_text(t->trace, SIM_F_API, info == NULL ? "unknown" : info->name);
+    return sim_trace_end(t->trace);
 }
 
 /* ---- ZooKeeper ---- */

@@ -46,7 +46,7 @@ uint64_t live_trace_answer(struct live_trace *t, int64_t now_us, int32_t broker_
                            uint64_t send, const struct wire_answer *answer);
 uint64_t live_trace_send_failed(struct live_trace *t, int64_t now_us, uint64_t send,
                                 const char *why);
-uint64_t live_trace_call(struct live_trace *t, int64_t now_us, const struct wire_call *call);
+uint64_t live_trace_request(struct live_trace *t, int64_t now_us, int16_t api);
 
 /* What goes to ZooKeeper and comes back, in order: a reply belongs to the oldest request. */
 void live_trace_zk_sent(struct live_trace *t, int64_t now_us, const struct kn_output *o);

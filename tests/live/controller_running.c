@@ -238,6 +238,91 @@ static void check_metrics(int port, const char *promtool)
     free(command);
 }
 
+/* ---- clients ---- */
+
+/* The port that the program says it listens on. */
+static int port_of(const char *output)
+{
+    char *path = in_folder(output), line[256] = "";
+    FILE *in = fopen(path, "r");
+    if (in != NULL && fgets(line, sizeof line, in) == NULL)
+        line[0] = '\0';
+    if (in != NULL)
+        fclose(in);
+    free(path);
+    const char *at = strstr(line, "listens on 127.0.0.1:");
+    return at == NULL ? 0 : atoi(at + 21);
+}
+
+static int connect_to(int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&at, sizeof at) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* ApiVersions in `version`; the error code of the answer, -100 where there is none. */
+static int ask_api_versions(int port, uint8_t version)
+{
+    uint8_t request[] = {0, 0, 0, 11, 0, 18, 0, version, 0, 0, 0, 9, 0, 1, 'x'}, answer[10] = {0};
+    int fd = connect_to(port);
+    if (fd < 0)
+        return -100;
+    bool good = send(fd, request, sizeof request, MSG_NOSIGNAL) == (ssize_t)sizeof request &&
+                recv(fd, answer, sizeof answer, MSG_WAITALL) == (ssize_t)sizeof answer;
+    close(fd);
+    return !good || answer[7] != 9 ? -100 : answer[8] << 8 | answer[9];
+}
+
+/* Frames that begin as requests do and go on as they like: every API in every version. */
+static void make_noise(int port)
+{
+    uint32_t state = 12345;
+    for (int api = -1; api < 70; api++)
+        for (int version = 0; version < 14; version++) {
+            uint8_t frame[128] = {
+                0, 0, 0, 0, (uint8_t)(api >> 8), (uint8_t)api, 0, (uint8_t)version};
+            size_t size = 12 + (size_t)((state >> 8) % 100);
+            for (size_t i = 8; i < size; i++) {
+                state = state * 1664525u + 1013904223u;
+                frame[i] = state >> 30 == 0 ? (uint8_t)(state >> 16) : 0;
+            }
+            frame[3] = (uint8_t)(size - 4);
+            int fd = connect_to(port);
+            if (fd < 0)
+                continue;
+            if (send(fd, frame, size, MSG_NOSIGNAL) < 0)
+                failures++;
+            close(fd);
+        }
+}
+
+static void check_clients(int port)
+{
+    check(ask_api_versions(port, 0) == 0, "ApiVersions is answered");
+    check(ask_api_versions(port, 99) == 35, "ApiVersions in a version of the future is told so");
+    make_noise(port);
+    check(ask_api_versions(port, 2) == 0, "and still after much noise");
+    if (system("command -v kcat > /dev/null") != 0) {
+        printf("controller_running: no kcat here, so no client of others lists the cluster\n");
+        return;
+    }
+    char *command = NULL;
+    if (asprintf(&command, "timeout 20 kcat -L -b 127.0.0.1:%d > '%s/kcat' 2>&1", port, folder) < 0)
+        abort();
+    check(system(command) == 0, "kcat lists the cluster");
+    check(output_holds("kcat", "topic \"t\" with 2 partitions"), "kcat sees the topic");
+    check(output_holds("kcat", "partition 1, leader 2, replicas: 2,1"), "kcat sees the leader");
+    check(output_holds("kcat", "(controller)"), "kcat sees the controller");
+    free(command);
+}
+
 /* ---- the story ---- */
 
 static void lead(struct fake_broker *const *brokers, const char *promtool)
@@ -258,6 +343,7 @@ static void lead(struct fake_broker *const *brokers, const char *promtool)
         check(fake_broker_await(brokers[i], 4, 1), "a broker gets LeaderAndIsr");
         check(fake_broker_await(brokers[i], 6, 2), "a broker gets UpdateMetadata");
     }
+    check_clients(port_of("first.out"));
     check_metrics(port, promtool);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);

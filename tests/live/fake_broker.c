@@ -16,6 +16,7 @@
 enum { APIS = 64, FRAME_MAX = 1 << 20 };
 
 struct fake_broker {
+    struct fake_broker *older;
     int32_t id;
     int listener, port;
     zhandle_t *zk;
@@ -23,6 +24,8 @@ struct fake_broker {
     atomic_int count[APIS];
     atomic_bool is_over;
 };
+
+static struct fake_broker *newest; /* they outlive their stop: see there */
 
 static bool read_all(int fd, uint8_t *to, size_t size)
 {
@@ -115,6 +118,8 @@ struct fake_broker *fake_broker_start(const char *hosts, int32_t id)
 {
     struct fake_broker *b = calloc(1, sizeof *b);
     assert(b != NULL);
+    b->older = newest;
+    newest = b;
     b->id = id;
     listen_somewhere(b);
     int rc = pthread_create(&b->thread, NULL, run, b);

@@ -31,7 +31,7 @@ static uv_loop_t loop;
 static struct live_listener *listener;
 static uint64_t state = 88172645463325252u;
 static uint64_t waiting[WAITING_MAX];
-static uint32_t waiting_count, requests, echoes;
+static uint32_t waiting_count, requests, refusals, echoes;
 static bool is_plain; /* requests are echoed at once */
 static bool good_is_waiting;
 
@@ -56,13 +56,17 @@ static uint8_t *frame_of(const uint8_t *bytes, size_t size, size_t *whole)
     return frame;
 }
 
-static void on_request(void *context, uint64_t connection, const uint8_t *bytes, size_t size)
+static bool on_request(void *context, uint64_t connection, const uint8_t *bytes, size_t size)
 {
     size_t whole;
     (void)context;
     CHECK(size <= FRAME_MAX);
     requests++;
-    uint32_t what = is_plain ? 0 : below(6);
+    uint32_t what = is_plain ? 0 : below(7);
+    if (what == 6) { /* not now */
+        refusals++;
+        return false;
+    }
     if (what == 5 && waiting_count < WAITING_MAX) {
         waiting[waiting_count++] = connection;
     } else if (what == 4) {
@@ -73,6 +77,7 @@ static void on_request(void *context, uint64_t connection, const uint8_t *bytes,
         uint8_t *frame = frame_of(bytes, size, &whole);
         live_listener_answer(listener, connection, frame, whole);
     }
+    return true;
 }
 
 /* ---- clients ---- */
@@ -207,8 +212,11 @@ static void play_round(void)
 {
     for (int i = 0; i < CLIENTS; i++)
         send_noise();
-    for (int i = 0; i < 30; i++)
+    for (int i = 0; i < 30; i++) {
         uv_run(&loop, UV_RUN_NOWAIT);
+        if (below(3) == 0)
+            live_listener_offer(listener);
+    }
     answer_what_waits();
     serve_a_good_client();
 }
@@ -238,12 +246,14 @@ int main(int argc, char **argv)
     /* those that were left half-way are idle: they are closed */
     while (live_listener_connections(listener) > 0) {
         answer_what_waits();
+        live_listener_offer(listener);
         uv_run(&loop, UV_RUN_ONCE);
     }
     live_listener_free(listener);
     uv_walk(&loop, close_client, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&loop) == 0);
-    printf("fuzz_listener: %u requests, %u good clients served\n", requests, echoes);
+    printf("fuzz_listener: %u requests, %u of them not taken at first, %u good clients served\n",
+           requests, refusals, echoes);
     return 0;
 }
