@@ -353,9 +353,11 @@ static void lead(struct fake_broker *const *brokers, const char *promtool)
 
 static void succeed(struct fake_broker *const *brokers)
 {
+    int heard = fake_broker_count(brokers[1], 4);
     pid_t pid = start_controller("second.out", "second.ndjson", "127.0.0.1:0");
     check(await("/controller", "\"brokerid\":0,", 20000), "it is elected again");
     check(await("/controller_epoch", "2", 5000), "epoch 2");
+    check(fake_broker_await(brokers[1], 4, heard + 1), "it has taken over");
     fake_broker_stop(brokers[0]);
     check(await("/brokers/topics/t/partitions/0/state", "\"leader\":2", 10000), "2 leads t-0");
     const char *const arguments[] = {program, "controller", "--zookeeper", hosts, "--id",
