@@ -253,15 +253,6 @@ static void move(struct kc_controller *c, uint32_t row, uint32_t broker, enum sm
     kc_put_replica_state(c, row, broker, to, false);
 }
 
-static void send_leadership(struct kc_controller *c, uint32_t row, uint32_t broker, bool is_new)
-{
-    struct sm_leader_and_isr li = kc_row_leadership(c, row);
-    struct sm_assignment a = kc_row_assignment(c, row);
-    struct sm_list to = {.count = 1, .id = {kc_broker(c, broker)->id}};
-
-    kc_batch_leader_and_isr(c, &to, row, &li, &a, is_new);
-}
-
 /* Old versions leave out a blank here, and 2.8 names the wrong state. */
 static void fail_leader(struct kc_controller *c, uint32_t row, uint32_t broker)
 {
@@ -283,7 +274,7 @@ static void to_new(struct kc_controller *c, uint32_t row, uint32_t broker)
             fail_leader(c, row, broker);
             return;
         }
-        send_leadership(c, row, broker, true);
+        kc_batch_leadership(c, row, broker, true);
     }
     move(c, row, broker, SM_REPLICA_NEW);
 }
@@ -310,7 +301,7 @@ static void to_online(struct kc_controller *c, uint32_t row, uint32_t broker)
     if (kc_row_replica_state(c, row, broker) == SM_REPLICA_NEW) {
         join_assignment(c, row, broker); /* no request: it got its LeaderAndIsr as NewReplica */
     } else if (kc_has_leadership(c, row)) {
-        send_leadership(c, row, broker, false);
+        kc_batch_leadership(c, row, broker, false);
     } else if (kc_is_old(c)) { /* the broker never started a log: nothing is said */
         kc_put_replica_state(c, row, broker, SM_REPLICA_ONLINE, false);
         return;

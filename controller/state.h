@@ -610,6 +610,8 @@ void kc_reply(struct kc_controller *c, const struct wire_call *answer);
 bool kc_batch_begin(struct kc_controller *c, enum kc_owner owner);
 void kc_batch_leader_and_isr(struct kc_controller *c, const struct sm_list *to, uint32_t row,
                              const struct sm_leader_and_isr *li, const struct sm_assignment *a, bool is_new);
+/* What the context believes about `row`, to one broker. */
+void kc_batch_leadership(struct kc_controller *c, uint32_t row, uint32_t broker, bool is_new);
 /* UpdateMetadata about `row` (KC_NO_ROW: about nobody, only live brokers) to all liveSD. */
 void kc_batch_update_metadata(struct kc_controller *c, uint32_t row);
 void kc_batch_update_metadata_to(struct kc_controller *c, uint32_t broker);
