@@ -364,6 +364,11 @@ static void succeed(struct fake_broker *const *brokers)
                                      "0",     "--listen",   "127.0.0.1:0", NULL};
     check(await_end(start(arguments, "twin.out")) == 1, "another of the same id ends with 1");
     check(output_holds("twin.out", "is another process registered"), "and says why");
+    kill(pid, SIGSTOP);
+    check(await_gone("/controller", 20000), "the session of a frozen one expires");
+    kill(pid, SIGCONT);
+    check(await("/controller_epoch", "3", 20000), "it is elected with a new session");
+    check(await("/brokers/ids/0", "\"version\":4", 5000), "and registered again");
     pause_ms(300);
     kill(pid, SIGTERM);
     check(await_gone("/controller", 1000), "a stopped one leaves /controller at once");
