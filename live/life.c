@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -287,6 +288,19 @@ static bool open_files(struct live_process *p)
     return p->trace != NULL;
 }
 
+/* Clients may take half of the files that the process may open: brokers, ZooKeeper and logs must
+   never go without. */
+static int32_t connections_max(int32_t wanted)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return wanted;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    getrlimit(RLIMIT_NOFILE, &files);
+    return files.rlim_cur / 2 < (rlim_t)wanted ? (int32_t)(files.rlim_cur / 2) : wanted;
+}
+
 static bool open_listener(struct live_process *p)
 {
     const struct live_settings *s = &p->options.settings;
@@ -294,7 +308,7 @@ static bool open_listener(struct live_process *p)
         .address = s->listen,
         .request_max_bytes = s->request_max_bytes,
         .idle_us = s->idle_us,
-        .connections_max = s->connections_max,
+        .connections_max = connections_max(s->connections_max),
         .request = live_serve_request,
         .gone = live_serve_gone,
         .context = p,
