@@ -51,7 +51,8 @@ class Client:
         self.process = stage.start(name, argv)
 
     def lines(self):
-        return [line.split() for line in text(self.log).splitlines()]
+        """Fields of each line; the last may be under way."""
+        return [line.split() for line in text(self.log).rpartition("\n")[0].splitlines()]
 
     def count(self):
         return text(self.log).count("\n")
@@ -79,7 +80,7 @@ def producer(stage, name, argv, servers, topic, partitions, rate):
 def consumer(stage, name, argv, servers, topic, group):
     log = stage.path(f"{name}.read")
     client = Client(stage, name, argv + ["consume", servers, topic, group, log], log)
-    client.numbers = lambda: [int(line[2]) for line in client.lines()]
+    client.numbers = lambda: [int(line[2]) for line in client.lines() if len(line) == 3]
     return client
 
 

@@ -40,6 +40,7 @@ class Report:
         self.invariants = []
         self.tables = []
         self.failed = None
+        self.soft = []
 
     def fact(self, name, value):
         self.facts.append((name, value))
@@ -56,7 +57,8 @@ class Report:
             print("             " + "  ".join(str(cell) for cell in row), flush=True)
 
     @contextlib.contextmanager
-    def step(self, title):
+    def step(self, title, soft=False):
+        """soft: a Failure is kept, the round goes on, and `verdict` raises it."""
         step = Step(title, time.monotonic() - self.began)
         self.steps.append(step)
         print(f"{step.began:7.1f} s  {title}", flush=True)
@@ -67,9 +69,18 @@ class Report:
             step.passed = True
         except Failure as why:
             self.failed = f"{title}: {why}"
-            raise
+            if not soft:
+                raise
+            self.soft.append(self.failed)
+            step.note(f"FAILED: {why}")
         finally:
             step.seconds = time.monotonic() - self.began - step.began
+
+    def verdict(self):
+        """Raises what soft steps kept."""
+        if self.soft:
+            self.failed = "; ".join(self.soft)
+            raise Failure(f"{len(self.soft)} steps failed: {self.failed}")
 
     def markdown(self):
         """The page's section."""

@@ -8,7 +8,8 @@ A trial, from a world that is always the same:
 
 What keeps it busy is, in turn, a failover (its predecessor and a broker died together), the deletion of
 half of the topics, and the reassignment of all partitions. Moments are drawn from the time that the
-unkilled trial took. What was left to do at each SIGKILL is counted, so that one sees that they struck
+unkilled trial took, early ones more often. Ours writes znodes one at a time in every other trial, and in
+groups in the rest. What was left to do at each SIGKILL is counted, so that one sees that they struck
 in the middle.
 """
 
@@ -35,11 +36,13 @@ class Trials:
         self.rng = random.Random(options.seed)
         self.moves = random_moves(self.rng, self.topics, self.partitions, self.world.ids)
         self.starts = 0
+        self.single = False     # ours writes one znode at a time, as Kafka does; else in groups
 
     def start_controller(self):
         """A new one; ids 0 and 100 in turn, for the session of a killed one keeps its id a while."""
         self.starts += 1
-        settings = {"kcsim.zookeeper.write.group": self.options.group} if self.options.group else {}
+        group = self.options.group or (1 if self.single else None)
+        settings = {"kcsim.zookeeper.write.group": group} if group else {}
         controller = controllers.make(self.options.controller, self.stage, 100 * (self.starts % 2),
                                       self.world.server.address, self.options.kcsim, session_ms=1000,
                                       settings=settings, name=f"controller-{self.starts}")
@@ -105,7 +108,7 @@ class Trials:
         controller, began = self.begin(kind)
         ordered = kind != "reassignment"
         whole = self.to_change(wanted, ordered)
-        moment = self.rng.uniform(0, took)
+        moment = took * self.rng.random() ** 2           # the znodes come first, then the brokers
         time.sleep(max(0, began + moment - time.monotonic()))
         controller.process.kill()
         struck = time.monotonic() - began
@@ -142,6 +145,7 @@ def play(trials, report, count):
     seen = {kind: [] for kind in KINDS}
     for i in range(count):
         kind = KINDS[i % len(KINDS)]
+        trials.single = i // len(KINDS) % 2 == 0
         with report.step(f"SIGKILL {i + 1}: {kind}") as step:
             struck, whole, left = trials.killed(kind, *reference[kind])
             seen[kind].append((struck, whole, left))

@@ -32,8 +32,8 @@ class Trial:
         self.zk, self.fleet = world.zk, world.fleet
         self.rng = random.Random(options.seed * 1000 + number)
         self.number, self.way, self.wake, self.group = number, way, wake, group
-        self.x = self.controller(frozen, 0, "x")
-        self.y = self.controller(elected, 100, "y")
+        self.kinds = (frozen, elected)
+        self.x = self.y = None
 
     def controller(self, kind, number, letter):
         settings = {"kcsim.zookeeper.write.group": self.group} if kind == "kcsim" and self.group else {}
@@ -41,7 +41,30 @@ class Trial:
                                 self.options.kcsim, settings=settings, name=f"{self.number}-{letter}")
 
     def play(self, step):
+        for tries in range(4):
+            left = self.until_frozen(tries)
+            if 0 < left < 600:
+                break
+            if tries < 3:                                # it struck before or after the work: again
+                for controller in (self.x, self.y):
+                    if controller.process:
+                        controller.process.kill()
+        step.note(f"X frozen with {left} of 600 partitions still to change")
+        if self.way == "expired":
+            self.y.start()
+        else:
+            self.zk.delete("/controller")
+        self.elected(step)
+        self.judge(step)
+        self.take_over(step)
+
+    def until_frozen(self, tries):
+        """From the beginning to SIGSTOP; how many partitions were still to change."""
+        self.x = self.controller(self.kinds[0], 0, f"x{tries}")
+        self.y = self.controller(self.kinds[1], 100, f"y{tries}")
         topics = [f"t{i}" for i in range(10)]
+        until("the ids are free", lambda: not self.zk.exists("/brokers/ids/0")
+              and not self.zk.exists("/brokers/ids/100"), 60)
         self.world.reset(topics, 100)
         if self.way == "expired":
             self.fleet.stop(DEAD)
@@ -58,19 +81,12 @@ class Trial:
             self.fleet.answer_after = 1.0
             self.fleet.stop(DEAD)
             began = self.zk.last_zxid
-        self.freeze(step, began)
-        if self.way == "expired":
-            self.y.start()
-        else:
-            self.zk.delete("/controller")
-        self.elected(step)
-        self.judge(step)
-        self.take_over(step)
+        return self.freeze(began)
 
-    def freeze(self, step, began):
+    def freeze(self, began):
         """Waits for some transactions of X's, then SIGSTOP."""
         few = self.x.kind == "kcsim" and self.group != 1
-        wanted = began + (self.rng.randint(1, 3) if few else self.rng.randint(220, 480))
+        wanted = began + (self.rng.randint(1, 3) if few else self.rng.randint(*((20, 300) if self.x.kind == 'kcsim' else (220, 480))))
 
         def far_enough():
             self.zk.exists("/controller")                # an answer carries the newest zxid
@@ -80,9 +96,8 @@ class Trial:
         self.x.process.pause()
         self.fleet.answer_after = 0.0
         self.epoch = checks.controller_epoch(self.zk)[0]
-        left = sum(DEAD == s["leader"] or DEAD in s["isr"] for s, _ in checks.states(self.zk).values())
-        step.note(f"X frozen with {left} of 600 partitions still to change")
         self.frozen_at = time.monotonic()
+        return sum(DEAD == s["leader"] or DEAD in s["isr"] for s, _ in checks.states(self.zk).values())
 
     def elected(self, step):
         _, stat = checks.wait_holder(self.zk, 60, 100)
