@@ -137,6 +137,14 @@ static const char *listener_of(struct kb_turn *t, const char *said)
 
 /* ---- Metadata ---- */
 
+/* Only where it is said: Kafka's default, true, surprises people. */
+static bool creates_topics(const struct kb_broker *b)
+{
+    struct kb_props own = kb_properties(b);
+    return kb_props_get(&own, "auto.create.topics.enable") != NULL &&
+           kb_property_is_true(b, "auto.create.topics.enable");
+}
+
 struct asked {
     const void *message;
     const struct wire_metadata_request_topic *topic;
@@ -178,7 +186,7 @@ struct kb_room kb_room_metadata(const struct kb_broker *b, const struct kb_input
             response += (size_t)totals.partitions * 3 * 256;
     }
     struct kb_room room = {.scratch = response + (size_t)count * 64};
-    if (count > 0 && kb_property_is_true(b, "auto.create.topics.enable")) {
+    if (count > 0 && creates_topics(b)) {
         struct kb_room more = kb_room_auto_create((uint32_t)count, names);
         room.work = more.work;
         room.response = more.response;
@@ -330,8 +338,7 @@ void kb_begin_metadata(struct kb_turn *t)
 {
     const struct wire_metadata_request *q = t->in->message;
     struct asked a = asked_of(q, t->in->version);
-    bool may_create = !a.all && a.count > 0 && q->allow_auto_topic_creation &&
-                      kb_property_is_true(t->b, "auto.create.topics.enable");
+    bool may_create = !a.all && a.count > 0 && q->allow_auto_topic_creation && creates_topics(t->b);
     const char **names;
     if (a.faulty) {
         answer_faulty(t, &a);
