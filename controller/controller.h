@@ -265,6 +265,11 @@ bool kc_broker_is_live(const struct kc_controller *c, int32_t broker_id); /* liv
 const struct wire_batch *kc_batch_in_flight(const struct kc_controller *c, int32_t broker_id,
                                             uint64_t correlation);
 
+/* Walks the brokers that have a sender, ascending: start with -1. Returns the next id after
+   `previous`, -1 at the end; *waiting: requests that wait behind the one in work (QueueSize of
+   ControllerChannelManager). */
+int32_t kc_sender_next(const struct kc_controller *c, int32_t previous, uint32_t *waiting);
+
 struct kc_metrics { /* Kafka's gauges of kafka.controller; 0 when inactive */
     int32_t active_controller_count, offline_partitions_count, preferred_replica_imbalance_count;
     int32_t global_topic_count, global_partition_count, topics_to_delete_count;

@@ -351,3 +351,31 @@ const struct wire_batch *kc_batch_in_flight(const struct kc_controller *c, int32
     }
     return kc_batch_at(c, kc_broker(c, broker)->cursor);
 }
+
+static uint32_t waiting_requests(const struct kc_controller *c, uint32_t broker)
+{
+    const struct kc_broker *b = kc_broker(c, broker);
+    uint32_t count = 0, stage = b->stage;
+
+    for (uint64_t at = b->cursor; at < kc_batch_end(c); at += kc_batch_at(c, at)->size) {
+        for (; stage < 3; stage++) {
+            count += wire_batch_is_for(kc_batch_at(c, at),
+                                       (enum wire_record_kind)(WIRE_RECORD_LEADER_AND_ISR + stage),
+                                       broker);
+        }
+        stage = 0;
+    }
+    return (b->flags & (KC_BROKER_BUSY | KC_BROKER_BACKOFF)) != 0 ? count - 1 : count;
+}
+
+int32_t kc_sender_next(const struct kc_controller *c, int32_t previous, uint32_t *waiting)
+{
+    for (uint32_t n = 0; n < c->broker_count; n++) {
+        uint32_t broker = kc_broker_ordered(c, n);
+        if (kc_broker(c, broker)->id > previous && kc_broker_is(c, broker, KC_BROKER_CHANNEL)) {
+            *waiting = waiting_requests(c, broker);
+            return kc_broker(c, broker)->id;
+        }
+    }
+    return -1;
+}

@@ -184,6 +184,22 @@ static void say_controller(FILE *out, const struct live_metrics *m, const struct
     }
 }
 
+static void say_senders(FILE *out, const struct live_process *p)
+{
+    static const char name[] = "kafka_controller_controllerchannelmanager_queuesize";
+    const struct kc_controller *c = p->node.controller;
+    uint32_t waiting = 0;
+    int64_t total = 0;
+    fprintf(out, "# HELP %s requests that wait for a broker\n# TYPE %s gauge\n", name, name);
+    for (int32_t id = kc_sender_next(c, -1, &waiting); id >= 0;
+         id = kc_sender_next(c, id, &waiting)) {
+        fprintf(out, "%s{broker_id=\"%d\"} %u\n", name, id, waiting);
+        total += waiting;
+    }
+    say(out, "kafka_controller_controllerchannelmanager_totalqueuesize", "gauge",
+        "requests that wait for brokers", total);
+}
+
 static void say_zookeeper(FILE *out, const struct live_metrics *m, const struct live_process *p)
 {
     struct live_zookeeper_counters z = live_zookeeper_counters(p->zookeeper);
@@ -240,6 +256,7 @@ void live_metrics_take(struct live_metrics *m, const struct live_process *p)
     if (out == NULL)
         return;
     say_controller(out, m, p);
+    say_senders(out, p);
     say_zookeeper(out, m, p);
     say_process(out, p);
     if (fclose(out) != 0) {

@@ -227,6 +227,10 @@ static void check_metrics(int port, const char *promtool)
           "it is the active controller, say the metrics");
     check(output_holds("metrics", "\nkafka_controller_kafkacontroller_globalpartitioncount 2\n"),
           "two partitions, say the metrics");
+    check(
+        output_holds("metrics",
+                     "\nkafka_controller_controllerchannelmanager_queuesize{broker_id=\"2\"} 0\n"),
+        "nothing waits for broker 2, say the metrics");
     if (promtool == NULL || access(promtool, X_OK) != 0) {
         printf("controller_running: no promtool here, so the metrics are not checked by it\n");
         return;
