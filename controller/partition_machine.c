@@ -41,9 +41,12 @@ void kc_partitions_call(struct kc_controller *c, enum sm_partition_state target,
 
 /* ---- reading and writing a state znode, shared with the other flows ---- */
 
-enum kc_state_read kc_read_state(const struct kc_controller *c, int32_t err,
-                                 const struct wire_zk_result_view *r, struct sm_leader_and_isr *li)
+enum kc_state_read kc_read_state(struct kc_controller *c, struct kc_slot *s, int32_t err,
+                                 const struct wire_zk_result_view *r)
 {
+    struct sm_leader_and_isr *li = &s->plan;
+    char path[SM_PATH_MAX];
+
     if (err == WIRE_ZK_NO_NODE) {
         return KC_STATE_MISSING;
     }
@@ -52,6 +55,8 @@ enum kc_state_read kc_read_state(const struct kc_controller *c, int32_t err,
     }
     if (sm_znode_decode_state((const char *)r->data, r->result->data_size, r->result->stat.version,
                               li) != SM_ERR_OK) {
+        sm_path_partition_state(path, kc_row_topic(c, s->row), kc_row_at(c, s->row)->partition);
+        kc_log_unreadable(c, path);
         return KC_STATE_MISSING;
     }
     return li->controller_epoch > c->epoch ? KC_STATE_NEWER_CONTROLLER : KC_STATE_READ;
@@ -580,7 +585,7 @@ static enum kc_slot_next answer_state(struct kc_controller *c, struct kc_slot *s
 {
     char text[SM_PATH_MAX + 400];
 
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
         return consider(c, s);
     case KC_STATE_FAILED:
@@ -614,13 +619,17 @@ static enum kc_slot_next answer_config(struct kc_controller *c, struct kc_slot *
     struct kc_topic *t = kc_topic(c, kc_row_at(c, s->row)->topic - 1);
     bool unclean = c->config.unclean_leader_election != 0;
     bool failed = err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE;
-    char value[16];
+    char value[16], path[SM_PATH_MAX];
     bool found = false;
 
     if (err == WIRE_ZK_OK) {
         failed = sm_znode_config_get((const char *)r->data, r->result->data_size,
                                      "unclean.leader.election.enable", value, sizeof value,
                                      &found) != SM_ERR_OK;
+        if (failed) {
+            sm_path_config_topic(path, kc_topic_name(t));
+            kc_log_unreadable(c, path);
+        }
         unclean = found ? strcmp(value, "true") == 0 : unclean;
     }
     t->config_call = c->call.number;
@@ -762,7 +771,7 @@ static bool ask_bump(struct kc_controller *c, struct kc_frame *f, struct kc_slot
 static enum kc_slot_next read_bump(struct kc_controller *c, struct kc_slot *s, int32_t err,
                                    const struct wire_zk_result_view *r)
 {
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
         break;
     case KC_STATE_FAILED:

@@ -435,7 +435,7 @@ static enum kc_slot_next answer_new(struct kc_controller *c, struct kc_frame *f,
     struct sm_assignment a = kc_row_assignment(c, s->row);
 
     (void)f;
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
     case KC_STATE_NEWER_CONTROLLER:
         if (s->plan.leader == to.id[0]) {
@@ -621,7 +621,7 @@ static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s,
     int32_t broker = kc_broker(c, group_broker(c))->id;
     char name[SM_PATH_MAX];
 
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_FAILED:
         fail_zk(c, s->row, err);
         return KC_SLOT_DONE;
@@ -656,18 +656,21 @@ static enum kc_slot_next answer_config(struct kc_controller *c, struct kc_slot *
                                        const struct wire_zk_result_view *r)
 {
     bool unclean = c->config.unclean_leader_election != 0;
-    char value[16];
+    char value[16], path[SM_PATH_MAX];
     bool found = false;
 
     if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
         fail_zk(c, s->row, err);
         return KC_SLOT_DONE;
     }
-    if (err == WIRE_ZK_OK &&
-        sm_znode_config_get((const char *)r->data, r->result->data_size,
-                            "unclean.leader.election.enable", value, sizeof value,
-                            &found) == SM_ERR_OK &&
-        found) {
+    if (err == WIRE_ZK_OK && sm_znode_config_get((const char *)r->data, r->result->data_size,
+                                                 "unclean.leader.election.enable", value,
+                                                 sizeof value, &found) != SM_ERR_OK) {
+        sm_path_config_topic(path, kc_row_topic(c, s->row));
+        kc_log_unreadable(c, path);
+        found = false;
+    }
+    if (found) {
         unclean = strcmp(value, "true") == 0;
     }
     return write_without(c, s, !unclean);

@@ -681,10 +681,10 @@ void kc_replicas_call(struct kc_controller *c, enum sm_replica_state target);
 /* The work is KC_SET_WORK; nothing happens where it is empty. */
 void kc_partitions_call(struct kc_controller *c, enum sm_partition_state target,
                         enum sm_strategy strategy, bool allow_unclean);
-/* What reading a state znode came to; READ and NEWER_CONTROLLER fill *li. */
+/* What reading the state znode of s->row came to; READ and NEWER_CONTROLLER fill s->plan. */
 enum kc_state_read { KC_STATE_READ, KC_STATE_MISSING, KC_STATE_FAILED, KC_STATE_NEWER_CONTROLLER };
-enum kc_state_read kc_read_state(const struct kc_controller *c, int32_t err,
-                                 const struct wire_zk_result_view *r, struct sm_leader_and_isr *li);
+enum kc_state_read kc_read_state(struct kc_controller *c, struct kc_slot *s, int32_t err,
+                                 const struct wire_zk_result_view *r);
 void kc_ask_state_read(struct kc_controller *c, uint32_t row, struct kc_ask *ask);
 void kc_ask_state_write(struct kc_controller *c, struct kc_slot *s, struct kc_ask *ask);
 
@@ -730,6 +730,8 @@ void kc_log_members(struct kc_controller *c);
 void kc_log_deletions(struct kc_controller *c);
 void kc_log_broker_handlers(struct kc_controller *c, const char *verb, const char *collection, uint32_t flag);
 void kc_log_replica_states(struct kc_controller *c);
+/* A znode that does not parse counts as absent, as Kafka's decoders have it, and is not written over. */
+void kc_log_unreadable(struct kc_controller *c, const char *path);
 /* Old versions: what the machine is called with; the work lists, KC_SET_WORK. */
 void kc_log_invoked_replicas(struct kc_controller *c);
 void kc_log_invoked_partitions(struct kc_controller *c);
