@@ -31,7 +31,7 @@
 #include "live/zookeeper_handle.h"
 #include "live/zookeeper_servers.h"
 
-enum { IN_FLIGHT = 4096, IN_FLIGHT_MAX = 16384, REQUEST_BYTES_MAX = 1048575 };
+enum { IN_FLIGHT = 4096, IN_FLIGHT_MAX = 16384, REQUEST_BYTES_MAX = 1048575, REPEAT_MS = 10000 };
 
 enum wish { IDLE, ASKED, TOLD };
 
@@ -49,6 +49,7 @@ struct live_zookeeper {
     int64_t asked_session, asked_timeout_us;
     uint64_t asked_password;
     bool has_no_server; /* names could not be resolved, or the client did not start */
+    uint64_t said_ms[LIVE_ZK_SERVERS_MAX]; /* when a name was last said to be unknown; 0: not yet */
     struct live_zk_calls order;
     uint32_t order_count;
     struct live_zk_call *unsent; /* first that has not gone out; NULL: all have */
@@ -190,17 +191,17 @@ static void on_bulk_answered(void *context, void *owner, struct wire_zk_reply *r
     pump(z);
 }
 
-/* They come oldest first, and there is nothing but bulk reads behind the first of them that has
-   been sent. */
+/* They come oldest first, and all of them before the next request over the session may go out. */
 static void on_bulk_failed(void *context, void *owner)
 {
     struct live_zookeeper *z = context;
     struct live_zk_call *call = owner;
     call->way = LIVE_ZK_WAY_NONE;
     call->not_bulk = true;
-    if (call == TAILQ_FIRST(&z->order))
-        z->unsent = call;
     z->bulk_out--;
+    z->unsent = TAILQ_FIRST(&z->order);
+    while (z->unsent->way != LIVE_ZK_WAY_NONE)
+        z->unsent = TAILQ_NEXT(z->unsent, order);
     pump(z);
 }
 
@@ -464,6 +465,10 @@ static void start_handle(struct live_zookeeper *z)
 static void on_unresolved(void *context, const char *host, const char *reason)
 {
     struct live_zookeeper *z = context;
+    uint64_t *said = &z->said_ms[z->resolver.at], now = uv_now(z->loop);
+    if (*said != 0 && now - *said < REPEAT_MS)
+        return;
+    *said = now;
     say(z, z->servers.count > 1 ? LIVE_ZK_WARN : LIVE_ZK_ERROR,
         "cannot resolve the ZooKeeper server '%s': %s", host, reason);
 }

@@ -223,6 +223,7 @@ static void begin_waiting(struct desk *d, int ms)
 
 void desk_free(struct desk *d)
 {
+    uv_timer_stop(&d->timer); /* the session is told nothing any more */
     live_zookeeper_free(d->z, on_freed, d);
     begin_waiting(d, WAIT_MS);
     while (!d->is_freed && !d->is_late)
