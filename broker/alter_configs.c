@@ -217,7 +217,7 @@ static bool apply_list(struct kb_turn *t, struct kb_slot *s, struct item *i, str
     if (old == NULL)
         old = setting->def == NULL ? "" : setting->def;
     size_t room = strlen(old) + strlen(c->value) + 4;
-    char *value = kb_scratch(t, room);
+    char *value = kb_turn_scratch(t, room);
     struct sm_text x = sm_text_begin(value, room - 1);
     append_list(&x, old, c->op == OP_SUBTRACT ? c->value : NULL);
     if (c->op == OP_APPEND)
@@ -254,12 +254,12 @@ static bool apply(struct kb_turn *t, struct kb_slot *s, struct item *i, struct k
 static struct kb_props bag_for(struct kb_turn *t, const struct kb_slot *s, size_t more)
 {
     size_t size = more + s->area[KB_AREA_REQUEST].size * 2 + 4096;
-    return kb_props_begin(kb_scratch(t, size), size);
+    return kb_props_begin(kb_turn_scratch(t, size), size);
 }
 
 static bool check(struct kb_turn *t, struct kb_slot *s, struct item *i, const struct kb_props *p)
 {
-    char message[KB_TEXT_MAX], *room = kb_scratch(t, KB_VALUE_MAX);
+    char message[KB_TEXT_MAX], *room = kb_turn_scratch(t, KB_VALUE_MAX);
     bool is_value = false;
     if (i->r.type == TYPE_BROKER) {
         if (kb_broker_props_check(p, i->r.name[0] != '\0', room, message))
@@ -479,7 +479,7 @@ void kb_advance_alter_configs(struct kb_turn *t, struct kb_slot *s, const struct
         kb_response_send(t, s);
 }
 
-struct kb_room kb_room_alter_configs(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_alter_configs(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     size_t count = (size_t)resource_count(in->api, in->message);
     (void)b;

@@ -23,13 +23,13 @@ static size_t up8(size_t n)
 
 /* ---- the block ---- */
 
-struct kb_limits kb_limits_default(void)
+struct kb_broker_limits kb_broker_limits_default(void)
 {
-    return (struct kb_limits){
+    return (struct kb_broker_limits){
         .cache = kb_cache_limits_default(), .requests = 64, .request_bytes = 64 * 1024};
 }
 
-static void lay_out(struct kb_broker *b, const struct kb_limits *l, size_t properties)
+static void lay_out(struct kb_broker *b, const struct kb_broker_limits *l, size_t properties)
 {
     size_t at = up8(sizeof *b);
     b->limits = *l;
@@ -41,19 +41,19 @@ static void lay_out(struct kb_broker *b, const struct kb_limits *l, size_t prope
     b->size = at;
 }
 
-static size_t size_of(const struct kb_limits *limits, size_t properties)
+static size_t size_of(const struct kb_broker_limits *limits, size_t properties)
 {
     struct kb_broker b;
     lay_out(&b, limits, properties);
     return b.size;
 }
 
-size_t kb_broker_size(const struct kb_limits *limits, const struct kb_config *config)
+size_t kb_broker_size(const struct kb_broker_limits *limits, const struct kb_broker_config *config)
 {
     return size_of(limits, config->properties.size);
 }
 
-size_t kb_broker_grown_size(const struct kb_broker *b, const struct kb_limits *limits)
+size_t kb_broker_grown_size(const struct kb_broker *b, const struct kb_broker_limits *limits)
 {
     return size_of(limits, b->properties_capacity);
 }
@@ -78,8 +78,8 @@ const struct kb_cache *kb_broker_cache(const struct kb_broker *b)
     return kb_cache_of(b);
 }
 
-void kb_broker_init(struct kb_broker *b, const struct kb_limits *limits,
-                    const struct kb_config *config)
+void kb_broker_init(struct kb_broker *b, const struct kb_broker_limits *limits,
+                    const struct kb_broker_config *config)
 {
     memset(b, 0, kb_broker_size(limits, config));
     lay_out(b, limits, config->properties.size);
@@ -95,14 +95,15 @@ void kb_broker_init(struct kb_broker *b, const struct kb_limits *limits,
     b->ids = (struct kb_producer_ids){.next = 0, .last = -1, .version = -2};
 }
 
-const struct kb_limits *kb_broker_limits(const struct kb_broker *b)
+const struct kb_broker_limits *kb_broker_limits(const struct kb_broker *b)
 {
     return &b->limits;
 }
 
-struct kb_limits kb_limits_above(const struct kb_limits *limits, const char *short_of)
+struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *limits,
+                                               const char *short_of)
 {
-    struct kb_limits l = *limits;
+    struct kb_broker_limits l = *limits;
     const struct {
         const char *name;
         uint32_t *limit;
@@ -120,7 +121,7 @@ struct kb_limits kb_limits_above(const struct kb_limits *limits, const char *sho
 }
 
 void kb_broker_grow(const struct kb_broker *from, struct kb_broker *to,
-                    const struct kb_limits *limits)
+                    const struct kb_broker_limits *limits)
 {
     memset(to, 0, kb_broker_grown_size(from, limits));
     *to = *from;
@@ -183,15 +184,15 @@ uint32_t kb_draw(struct kb_broker *b, uint32_t bound)
 
 /* ---- scratch ---- */
 
-size_t kb_scratch_left(const struct kb_turn *t)
+size_t kb_turn_scratch_left(const struct kb_turn *t)
 {
     return t->out->scratch_size - t->scratch_used;
 }
 
-void *kb_scratch(struct kb_turn *t, size_t size)
+void *kb_turn_scratch(struct kb_turn *t, size_t size)
 {
     uint8_t *at = (uint8_t *)t->out->scratch + t->scratch_used;
-    assert(up8(size) <= kb_scratch_left(t));
+    assert(up8(size) <= kb_turn_scratch_left(t));
     t->scratch_used += up8(size);
     memset(at, 0, up8(size));
     return at;
@@ -325,13 +326,13 @@ static void put_response(struct kb_turn *t, uint64_t record, uint64_t call_id, i
 {
     if (call_id == 0)
         return;
-    t->out->put(t->out->context, &(struct kb_output){.kind = KB_OUT_RESPONSE,
-                                                     .by = record,
-                                                     .call_id = call_id,
-                                                     .api = api,
-                                                     .version = version,
-                                                     .message = message,
-                                                     .size = size});
+    t->out->put(t->out->context, &(struct kb_broker_output){.kind = KB_BROKER_OUT_RESPONSE,
+                                                            .by = record,
+                                                            .call_id = call_id,
+                                                            .api = api,
+                                                            .version = version,
+                                                            .message = message,
+                                                            .size = size});
 }
 
 void kb_response_send(struct kb_turn *t, struct kb_slot *s)
@@ -346,7 +347,7 @@ void kb_response_send(struct kb_turn *t, struct kb_slot *s)
 
 void *kb_answer_begin(struct kb_turn *t, struct wire_flat *f, int32_t api, size_t head_size)
 {
-    size_t size = kb_scratch_left(t) & ~(size_t)7;
+    size_t size = kb_turn_scratch_left(t) & ~(size_t)7;
     uint8_t *at = (uint8_t *)t->out->scratch + t->scratch_used;
     t->scratch_used += size;
     void *head = wire_flat_begin(f, at, size, head_size);
@@ -398,12 +399,13 @@ uint32_t kb_zk_ask(struct kb_turn *t, const struct kb_zk *ask)
                             .version = ask->version == 0 ? WIRE_ZK_ANY_VERSION : ask->version - 1,
                             .data_size = (uint32_t)ask->size};
     uint32_t xid = ++t->b->xid;
-    wire_zk_begin(&w, kb_scratch(t, need), need, xid, false);
+    wire_zk_begin(&w, kb_turn_scratch(t, need), need, xid, false);
     wire_zk_add(&w, op, ask->path, ask->data);
     const struct wire_zk_request *request = wire_zk_end(&w);
     assert(request != NULL);
-    t->out->put(t->out->context,
-                &(struct kb_output){.kind = KB_OUT_ZK, .by = t->in->record, .request = request});
+    t->out->put(t->out->context, &(struct kb_broker_output){.kind = KB_BROKER_OUT_ZK,
+                                                            .by = t->in->record,
+                                                            .request = request});
     t->scratch_used = before;
     return xid;
 }
@@ -456,8 +458,8 @@ void kb_log(struct kb_turn *t, const char *format, ...)
     va_start(a, format);
     vsnprintf(text, sizeof text, format, a);
     va_end(a);
-    t->out->put(t->out->context,
-                &(struct kb_output){.kind = KB_OUT_LOG, .by = t->in->record, .text = text});
+    t->out->put(t->out->context, &(struct kb_broker_output){
+                                     .kind = KB_BROKER_OUT_LOG, .by = t->in->record, .text = text});
 }
 
 int64_t kb_deadline(const struct kb_turn *t, int32_t timeout_ms)
@@ -641,7 +643,7 @@ static size_t late_scratch(const struct kb_broker *b)
         if (s[i].phase == KB_PHASE_FREE ||
             (s[i].api != WIRE_API_METADATA && s[i].api != WIRE_API_DESCRIBE_CLUSTER))
             continue;
-        struct kb_input in = {
+        struct kb_broker_input in = {
             .api = s[i].api, .version = s[i].version, .message = kb_request_of(b, &s[i])};
         struct kb_room room = kb_room_metadata(b, &in);
         most = room.scratch > most ? room.scratch : most;
@@ -669,20 +671,20 @@ static bool lacks_room_for_answer(struct kb_turn *t)
 
 static bool lacks_room(struct kb_turn *t)
 {
-    switch ((enum kb_input_kind)t->in->kind) {
-    case KB_IN_REQUEST:
+    switch ((enum kb_broker_input_kind)t->in->kind) {
+    case KB_BROKER_IN_REQUEST:
         return lacks_room_for_request(t);
-    case KB_IN_ZK_REPLY:
+    case KB_BROKER_IN_ZK_REPLY:
         return lacks_room_for_reply(t);
-    case KB_IN_CALL_ANSWER:
+    case KB_BROKER_IN_CALL_ANSWER:
         return lacks_room_for_answer(t);
-    case KB_IN_NONE:
-    case KB_IN_SESSION_CREATED:
-    case KB_IN_SESSION_EXPIRED:
-    case KB_IN_REGISTERED:
-    case KB_IN_BATCH:
-    case KB_IN_DROP:
-    case KB_IN_TIMER:
+    case KB_BROKER_IN_NONE:
+    case KB_BROKER_IN_SESSION_CREATED:
+    case KB_BROKER_IN_SESSION_EXPIRED:
+    case KB_BROKER_IN_REGISTERED:
+    case KB_BROKER_IN_BATCH:
+    case KB_BROKER_IN_DROP:
+    case KB_BROKER_IN_TIMER:
         return lacks_scratch(t, KB_SCRATCH_MIN + late_scratch(t->b));
     }
     return false;
@@ -731,11 +733,11 @@ static void on_reply(struct kb_turn *t)
 static void put_answer(struct kb_turn *t, int32_t error, int32_t partition_error)
 {
     struct wire_answer answer = {.error = error, .partition_error = partition_error};
-    t->out->put(t->out->context, &(struct kb_output){.kind = KB_OUT_BATCH_ANSWER,
-                                                     .by = t->in->record,
-                                                     .call_id = t->in->call_id,
-                                                     .api = t->in->api,
-                                                     .answer = &answer});
+    t->out->put(t->out->context, &(struct kb_broker_output){.kind = KB_BROKER_OUT_BATCH_ANSWER,
+                                                            .by = t->in->record,
+                                                            .call_id = t->in->call_id,
+                                                            .api = t->in->api,
+                                                            .answer = &answer});
 }
 
 /* KafkaApis.isBrokerEpochStale: the request is for an earlier life of this broker. */
@@ -829,47 +831,48 @@ static void arm(struct kb_turn *t)
     if (due == t->b->timer_us)
         return;
     t->b->timer_us = due;
-    t->out->put(t->out->context,
-                &(struct kb_output){.kind = KB_OUT_TIMER, .by = t->in->record, .due_us = due});
+    t->out->put(t->out->context, &(struct kb_broker_output){.kind = KB_BROKER_OUT_TIMER,
+                                                            .by = t->in->record,
+                                                            .due_us = due});
 }
 
 static enum sm_err take(struct kb_turn *t)
 {
-    switch ((enum kb_input_kind)t->in->kind) {
-    case KB_IN_NONE:
+    switch ((enum kb_broker_input_kind)t->in->kind) {
+    case KB_BROKER_IN_NONE:
         break;
-    case KB_IN_SESSION_CREATED:
+    case KB_BROKER_IN_SESSION_CREATED:
         t->b->has_session = 1;
         kb_cluster_begin(t);
         break;
-    case KB_IN_SESSION_EXPIRED:
+    case KB_BROKER_IN_SESSION_EXPIRED:
         t->b->has_session = 0;
         break;
-    case KB_IN_REGISTERED:
+    case KB_BROKER_IN_REGISTERED:
         t->b->epoch = t->in->epoch;
         break;
-    case KB_IN_REQUEST:
+    case KB_BROKER_IN_REQUEST:
         return on_request(t);
-    case KB_IN_BATCH:
+    case KB_BROKER_IN_BATCH:
         return on_batch(t);
-    case KB_IN_DROP:
+    case KB_BROKER_IN_DROP:
         on_drop(t);
         break;
-    case KB_IN_ZK_REPLY:
+    case KB_BROKER_IN_ZK_REPLY:
         on_reply(t);
         break;
-    case KB_IN_TIMER:
+    case KB_BROKER_IN_TIMER:
         on_timer(t);
         break;
-    case KB_IN_CALL_ANSWER:
+    case KB_BROKER_IN_CALL_ANSWER:
         on_call_answer(t);
         break;
     }
     return SM_ERR_OK;
 }
 
-enum sm_err kb_broker_step(struct kb_broker *b, int64_t now_us, const struct kb_input *in,
-                           struct kb_outputs *out)
+enum sm_err kb_broker_step(struct kb_broker *b, int64_t now_us, const struct kb_broker_input *in,
+                           struct kb_broker_outputs *out)
 {
     struct kb_turn t = {.b = b, .now_us = now_us, .in = in, .out = out};
     out->short_of = NULL;

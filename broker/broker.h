@@ -14,9 +14,9 @@
  * its deadline), and ends with exactly one response. Slots do not wait for each other, as Kafka's
  * request handler threads do not.
  *
- * Bounded: kb_limits.requests slots. While kb_broker_has_room says no, the node takes no request
- * from any client: its listener stops reading, as Kafka's network threads do before a full request
- * queue.
+ * Bounded: kb_broker_limits.requests slots. While kb_broker_has_room says no, the node takes no
+ * request from any client: its listener stops reading, as Kafka's network threads do before a full
+ * request queue.
  *
  * A node without data registers with a mark (see sm_znode_encode_broker) that nodes of ours
  * understand: automatic assignment leaves it out, and an explicit replica there is refused.
@@ -45,14 +45,14 @@
 
 struct kb_broker; /* opaque, 8-byte aligned */
 
-struct kb_limits {
+struct kb_broker_limits {
     struct kb_cache_limits cache;
     uint32_t requests;      /* waiting at once; not grown by itself: see kb_broker_has_room */
     uint32_t request_bytes; /* of waiting requests and the responses that they will get */
 };
-struct kb_limits kb_limits_default(void);
+struct kb_broker_limits kb_broker_limits_default(void);
 
-struct kb_config {
+struct kb_broker_config {
     struct sm_broker broker; /* id, endpoints, rack */
     int32_t has_data;        /* 0: hosts no replica */
     uint32_t unused;
@@ -65,33 +65,34 @@ struct kb_config {
 };
 
 /* `properties` of `config` only decides the size. */
-size_t kb_broker_size(const struct kb_limits *limits, const struct kb_config *config);
-void kb_broker_init(struct kb_broker *b, const struct kb_limits *limits,
-                    const struct kb_config *config);
-const struct kb_limits *kb_broker_limits(const struct kb_broker *b);
+size_t kb_broker_size(const struct kb_broker_limits *limits, const struct kb_broker_config *config);
+void kb_broker_init(struct kb_broker *b, const struct kb_broker_limits *limits,
+                    const struct kb_broker_config *config);
+const struct kb_broker_limits *kb_broker_limits(const struct kb_broker *b);
 /* Returns the limits with the one named `short_of` doubled; for growing. */
-struct kb_limits kb_limits_above(const struct kb_limits *limits, const char *short_of);
+struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *limits,
+                                               const char *short_of);
 /* Bytes of a block grown from `b` to `limits`. */
-size_t kb_broker_grown_size(const struct kb_broker *b, const struct kb_limits *limits);
+size_t kb_broker_grown_size(const struct kb_broker *b, const struct kb_broker_limits *limits);
 /* Copies `from` into the block `to` laid out for `limits` (none below the present ones). */
 void kb_broker_grow(const struct kb_broker *from, struct kb_broker *to,
-                    const struct kb_limits *limits);
+                    const struct kb_broker_limits *limits);
 
-enum kb_input_kind {
-    KB_IN_NONE,
-    KB_IN_SESSION_CREATED, /* a ZooKeeper session exists */
-    KB_IN_SESSION_EXPIRED, /* it is gone; what was asked is answered with SESSION_EXPIRED */
-    KB_IN_REGISTERED,      /* /brokers/ids/N was made: epoch (its czxid) */
-    KB_IN_REQUEST,         /* api, version, message, listener: to be answered as call_id */
-    KB_IN_BATCH,           /* api, batch, index: LeaderAndIsr, UpdateMetadata, StopReplica */
-    KB_IN_DROP,            /* the client of call_id has gone: no response is wanted */
-    KB_IN_ZK_REPLY,        /* reply */
-    KB_IN_TIMER,
-    KB_IN_CALL_ANSWER, /* call: the controller's answer to the call of call_id (take_call) */
+enum kb_broker_input_kind {
+    KB_BROKER_IN_NONE,
+    KB_BROKER_IN_SESSION_CREATED, /* a ZooKeeper session exists */
+    KB_BROKER_IN_SESSION_EXPIRED, /* it is gone; what was asked is answered with SESSION_EXPIRED */
+    KB_BROKER_IN_REGISTERED,      /* /brokers/ids/N was made: epoch (its czxid) */
+    KB_BROKER_IN_REQUEST,         /* api, version, message, listener: to be answered as call_id */
+    KB_BROKER_IN_BATCH,           /* api, batch, index: LeaderAndIsr, UpdateMetadata, StopReplica */
+    KB_BROKER_IN_DROP,            /* the client of call_id has gone: no response is wanted */
+    KB_BROKER_IN_ZK_REPLY,        /* reply */
+    KB_BROKER_IN_TIMER,
+    KB_BROKER_IN_CALL_ANSWER, /* call: the controller's answer to the call of call_id (take_call) */
 };
 
 /* Pointers are borrowed for the call; unused fields zero. */
-struct kb_input {
+struct kb_broker_input {
     uint32_t kind;
     int32_t api;
     int32_t version;
@@ -109,17 +110,17 @@ struct kb_input {
     const struct wire_call *call;
 };
 
-enum kb_output_kind {
-    KB_OUT_NONE,
-    KB_OUT_ZK,           /* request */
-    KB_OUT_RESPONSE,     /* call_id, api, version, message, size; message NULL: none, the connection
-                            is to be closed (acks=0 and an error) */
-    KB_OUT_BATCH_ANSWER, /* call_id, api, answer */
-    KB_OUT_TIMER,        /* wake me at due_us, replacing an earlier one; < 0: no longer */
-    KB_OUT_LOG,          /* text, a line of server.log at INFO */
+enum kb_broker_output_kind {
+    KB_BROKER_OUT_NONE,
+    KB_BROKER_OUT_ZK,           /* request */
+    KB_BROKER_OUT_RESPONSE,     /* call_id, api, version, message, size; message NULL: none, the
+                            connection     is to be closed (acks=0 and an error) */
+    KB_BROKER_OUT_BATCH_ANSWER, /* call_id, api, answer */
+    KB_BROKER_OUT_TIMER,        /* wake me at due_us, replacing an earlier one; < 0: no longer */
+    KB_BROKER_OUT_LOG,          /* text, a line of server.log at INFO */
 };
 
-struct kb_output {
+struct kb_broker_output {
     uint32_t kind;
     int32_t api;
     int32_t version;
@@ -134,10 +135,10 @@ struct kb_output {
     const char *text;
 };
 
-struct kb_outputs {
+struct kb_broker_outputs {
     /* Called during the step, once per output, in order; pointers inside are valid during that call
        only. */
-    void (*put)(void *context, const struct kb_output *output);
+    void (*put)(void *context, const struct kb_broker_output *output);
     void *context;
     void *
         scratch; /* 8-byte aligned, contents irrelevant; may be shared by all brokers of a thread */
@@ -150,8 +151,8 @@ struct kb_outputs {
    Errors: LIMIT: nothing was put; grow and give the same input again. (What an UpdateMetadata has
    changed up to there stays, which the repetition says again.)
    A REQUEST while kb_broker_has_room says no is refused with ILLEGAL_STATE: nothing was taken. */
-enum sm_err kb_broker_step(struct kb_broker *b, int64_t now_us, const struct kb_input *in,
-                           struct kb_outputs *out);
+enum sm_err kb_broker_step(struct kb_broker *b, int64_t now_us, const struct kb_broker_input *in,
+                           struct kb_broker_outputs *out);
 
 /* Calls to the controller of this node are not outputs but wait to be taken, after a step: for the
    controller may answer, or say something to this broker, while it is called. take_call returns the

@@ -134,7 +134,7 @@ static uint32_t count_at(const uint8_t *s, uint32_t offset)
     return count < 0 ? 0 : (uint32_t)count;
 }
 
-struct kb_room kb_room_mirror(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_mirror(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     const struct mirror *m = mirror_of(in->api);
     size_t size = 4096 + 16 * (in->size < 1u << 24 ? in->size : 1u << 24);
@@ -321,11 +321,11 @@ void kb_begin_produce(struct kb_turn *t)
 {
     const struct wire_produce_request *q = t->in->message;
     if (q->acks == 0) {
-        t->out->put(t->out->context, &(struct kb_output){.kind = KB_OUT_RESPONSE,
-                                                         .by = t->in->record,
-                                                         .call_id = t->in->call_id,
-                                                         .api = t->in->api,
-                                                         .version = t->in->version});
+        t->out->put(t->out->context, &(struct kb_broker_output){.kind = KB_BROKER_OUT_RESPONSE,
+                                                                .by = t->in->record,
+                                                                .call_id = t->in->call_id,
+                                                                .api = t->in->api,
+                                                                .version = t->in->version});
         return;
     }
     answer(t, for_acks,

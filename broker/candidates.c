@@ -60,7 +60,7 @@ struct kb_candidate *kb_candidates(struct kb_turn *t, uint32_t *count)
 {
     struct kb_cache *c = kb_cache_of(t->b);
     uint32_t live = kb_cache_live_count(c);
-    struct kb_candidate *list = kb_scratch(t, (live + 1) * sizeof *list);
+    struct kb_candidate *list = kb_turn_scratch(t, (live + 1) * sizeof *list);
     *count = 0;
     for (uint32_t i = 0; i < live; i++) {
         const struct kb_live *l = kb_cache_live(c, i);

@@ -320,7 +320,7 @@ int kb_broker_named(const struct kb_broker *b, const char *name, const char *or_
 
 /* ---- the flow ---- */
 
-struct kb_room kb_room_describe_configs(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_describe_configs(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     const struct wire_describe_configs_request *q = in->message;
     size_t size = 2048 + 2 * in->size + kb_properties(b).size * 4;
@@ -425,7 +425,7 @@ static struct describe describe_of(struct kb_turn *t, struct kb_slot *s)
                          .synonyms = q->include_synonyms,
                          .documentation = q->include_documentation,
                          .version = s->version,
-                         .parsed = kb_scratch(t, KB_VALUE_MAX)};
+                         .parsed = kb_turn_scratch(t, KB_VALUE_MAX)};
     kb_response_open(t->b, s, &d.f);
     return d;
 }
@@ -437,7 +437,7 @@ static void take_topic(struct kb_turn *t, struct kb_slot *s, const struct kb_rep
     result *out = (result *)(void *)((uint8_t *)head + head->results.at) + s->item;
     struct describe d = describe_of(t, s);
     size_t room = r->size + 16;
-    struct kb_props own = kb_props_begin(kb_scratch(t, room), room);
+    struct kb_props own = kb_props_begin(kb_turn_scratch(t, room), room);
     if (r->err == WIRE_ZK_OK)
         kb_props_read_znode(&own, r->data, r->size);
     if (r->err == WIRE_ZK_OK || r->err == WIRE_ZK_NO_NODE)

@@ -56,7 +56,7 @@ typedef struct wire_elect_leaders_response_partition_result result;
 
 enum { PREFERRED, UNCLEAN };
 
-struct kb_room kb_room_elect_leaders(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_elect_leaders(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     const struct wire_elect_leaders_request *q = in->message;
     const asked_topic *topic = WIRE_ITEMS(q, q->topic_partitions, asked_topic);

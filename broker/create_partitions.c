@@ -328,7 +328,7 @@ static void on_topic(struct kb_turn *t, struct kb_slot *s, const struct kb_reply
         end_item(s, &i, 0, NULL);
         return;
     }
-    char *data = kb_scratch(t, KB_ZNODE_MAX);
+    char *data = kb_turn_scratch(t, KB_ZNODE_MAX);
     size_t size = encode(&i, r, &have, &a, data, KB_ZNODE_MAX);
     if (size == 0) {
         end_item(s, &i, WIRE_ERROR_INVALID_PARTITIONS,
@@ -464,7 +464,8 @@ void kb_advance_create_partitions(struct kb_turn *t, struct kb_slot *s, const st
         wait_or_finish(t, s);
 }
 
-struct kb_room kb_room_create_partitions(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_create_partitions(const struct kb_broker *b,
+                                         const struct kb_broker_input *in)
 {
     const struct wire_create_partitions_request *q = in->message;
     size_t count = q->topics.count < 0 ? 0 : (size_t)q->topics.count;

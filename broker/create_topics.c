@@ -175,7 +175,7 @@ static bool has_duplicates(const struct manual *m)
 static int32_t *by_partition(struct kb_turn *t, const struct item *i, int32_t *count)
 {
     int32_t given = i->topic->assignments.count, different = 0;
-    int32_t *place = kb_scratch(t, (size_t)given * sizeof *place);
+    int32_t *place = kb_turn_scratch(t, (size_t)given * sizeof *place);
     bool in_range = true;
     for (int32_t k = 0; k < given; k++) {
         int32_t number = manual_at(i, k).list->partition_index;
@@ -265,7 +265,7 @@ static struct kb_props settings_of(struct kb_turn *t, const struct item *i)
     size_t size = 16;
     for (int32_t k = 0; k < i->topic->configs.count; k++)
         size += (size_t)c[k].name.size + (size_t)(c[k].value.size < 0 ? 0 : c[k].value.size) + 2;
-    struct kb_props p = kb_props_begin(kb_scratch(t, size), size);
+    struct kb_props p = kb_props_begin(kb_turn_scratch(t, size), size);
     for (int32_t k = 0; k < i->topic->configs.count; k++)
         if (c[k].value.size >= 0)
             kb_props_set(&p, wire_text(i->q, c[k].name), wire_text(i->q, c[k].value));
@@ -278,7 +278,7 @@ static bool check_settings(struct kb_turn *t, struct kb_slot *s, struct item *i,
 {
     char message[KB_TEXT_MAX];
     bool is_value;
-    if (kb_topic_props_check(p, kb_scratch(t, KB_VALUE_MAX), message, &is_value))
+    if (kb_topic_props_check(p, kb_turn_scratch(t, KB_VALUE_MAX), message, &is_value))
         return true;
     refuse(s, i, WIRE_ERROR_INVALID_CONFIG, message);
     return false;
@@ -289,7 +289,7 @@ static void put_settings(struct kb_turn *t, struct kb_slot *s, struct item *i,
                          const struct kb_props *p)
 {
     uint32_t count;
-    char *parsed = kb_scratch(t, KB_VALUE_MAX);
+    char *parsed = kb_turn_scratch(t, KB_VALUE_MAX);
     const struct kb_setting *settings = kb_topic_settings(&count);
     if (s->version < 5 || s->api != WIRE_API_CREATE_TOPICS)
         return;
@@ -386,7 +386,7 @@ static void write_settings(struct kb_turn *t, struct kb_slot *s, enum kb_phase p
     char path[SM_PATH_MAX];
     struct kb_props p = settings_of(t, &i);
     size_t capacity = p.size * 6 + 64;
-    char *data = kb_scratch(t, capacity);
+    char *data = kb_turn_scratch(t, capacity);
     size_t size = kb_props_write_znode(&p, data, capacity);
     assert(size > 0);
     sm_path_config_topic(path, i.name);
@@ -487,7 +487,7 @@ static void make_topic(struct kb_turn *t, struct kb_slot *s)
     }
     if (!is_automatic(i.topic))
         place = by_partition(t, &i, &count);
-    char *data = kb_scratch(t, KB_ZNODE_MAX + 1024);
+    char *data = kb_turn_scratch(t, KB_ZNODE_MAX + 1024);
     sm_topic_writer_begin(&w, data, KB_ZNODE_MAX + 1024);
     for (int32_t p = 0; p < count; p++) {
         struct sm_assignment one = {0};
@@ -675,7 +675,7 @@ void kb_advance_create_topics(struct kb_turn *t, struct kb_slot *s, const struct
 
 /* ---- beginning ---- */
 
-struct kb_room kb_room_create_topics(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_create_topics(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     const struct wire_create_topics_request *q = in->message;
     size_t count = q->topics.count < 0 ? 0 : (size_t)q->topics.count;

@@ -164,7 +164,7 @@ void kb_advance_delete_topics(struct kb_turn *t, struct kb_slot *s, const struct
         wait_or_finish(t, s);
 }
 
-struct kb_room kb_room_delete_topics(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_delete_topics(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     size_t count = (size_t)count_of(in->message, in->version);
     (void)b;

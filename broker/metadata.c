@@ -166,7 +166,7 @@ static struct asked asked_of(const void *message, int32_t version)
     return a;
 }
 
-struct kb_room kb_room_metadata(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_metadata(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     struct kb_cache_totals totals = kb_cache_totals(kb_cache_of(b));
     size_t response = 4096 + kb_cache_live_count(kb_cache_of(b)) * 512;
@@ -272,11 +272,11 @@ static void answer_metadata(struct kb_turn *t, const void *message, int32_t vers
     struct asked a = asked_of(message, version);
     const struct kb_cache_limits *l = kb_cache_limits_of(w.c);
     if (a.all)
-        w.placed = kb_scratch(t, (size_t)l->words * 4);
+        w.placed = kb_turn_scratch(t, (size_t)l->words * 4);
     /* what kb_first_of needs lies before the message, which takes the rest */
     uint32_t spare = a.count > 0 ? (uint32_t)a.count : 0;
     size_t keep = t->scratch_used;
-    struct kb_outputs *out = t->out;
+    struct kb_broker_outputs *out = t->out;
     size_t whole = out->scratch_size;
     size_t table = ((size_t)spare * 64 + 256) & ~(size_t)7;
     out->scratch_size = (whole & ~(size_t)7) - table;
@@ -322,7 +322,7 @@ static uint32_t creatable(struct kb_turn *t, const struct asked *a, const char *
     uint32_t n = 0;
     uint32_t *first =
         kb_first_of(t, a->message, &a->topic[0].name, sizeof a->topic[0], (uint32_t)a->count);
-    *names = kb_scratch(t, (size_t)a->count * sizeof **names);
+    *names = kb_turn_scratch(t, (size_t)a->count * sizeof **names);
     for (int32_t i = 0; i < a->count; i++) {
         const char *name = (const char *)a->message + a->topic[i].name.at;
         size_t size = (size_t)a->topic[i].name.size;
@@ -415,7 +415,7 @@ void kb_advance_by_id(struct kb_turn *t, struct kb_slot *s, const struct kb_repl
 
 enum { KEY_GROUP, KEY_TRANSACTION };
 
-struct kb_room kb_room_find_coordinator(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_find_coordinator(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     (void)b;
     (void)in;
@@ -517,7 +517,7 @@ void kb_begin_api_versions(struct kb_turn *t)
     kb_answer_send(t, &f);
 }
 
-struct kb_room kb_room_small(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_small(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     (void)b;
     return (struct kb_room){.work = 0, .response = 1024, .scratch = 8192 + in->size};

@@ -109,8 +109,8 @@ uint32_t *kb_first_of(struct kb_turn *t, const void *message, const struct wire_
     uint32_t slots = 8;
     while (slots < 2 * count)
         slots *= 2;
-    uint32_t *first = kb_scratch(t, (size_t)count * sizeof *first);
-    uint32_t *table = kb_scratch(t, (size_t)slots * sizeof *table);
+    uint32_t *first = kb_turn_scratch(t, (size_t)count * sizeof *first);
+    uint32_t *table = kb_turn_scratch(t, (size_t)slots * sizeof *table);
     for (uint32_t i = 0; i < count; i++) {
         const struct wire_string *n = name_at(names, stride, i);
         size_t size = n->size < 0 ? 0 : (size_t)n->size;

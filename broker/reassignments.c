@@ -30,7 +30,8 @@ static const asked *asked_of(const void *q, const asked_topic *t)
 
 /* ---- making the call ---- */
 
-struct kb_room kb_room_alter_reassignments(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_alter_reassignments(const struct kb_broker *b,
+                                           const struct kb_broker_input *in)
 {
     const struct wire_alter_partition_reassignments_request *q = in->message;
     const asked_topic *topic = WIRE_ITEMS(q, q->topics, asked_topic);
@@ -257,7 +258,8 @@ void kb_answered_alter_reassignments(struct kb_turn *t, struct kb_slot *s,
 
 /* ---- ListPartitionReassignments ---- */
 
-struct kb_room kb_room_list_reassignments(const struct kb_broker *b, const struct kb_input *in)
+struct kb_room kb_room_list_reassignments(const struct kb_broker *b,
+                                          const struct kb_broker_input *in)
 {
     const struct wire_list_partition_reassignments_request *q = in->message;
     const struct wire_list_partition_reassignments_request_topic *topic =

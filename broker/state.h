@@ -77,7 +77,7 @@ struct kb_producer_ids {
 };
 
 struct kb_broker {
-    struct kb_limits limits;
+    struct kb_broker_limits limits;
     struct sm_broker self;
     int64_t epoch; /* of its own registration, -1 none yet */
     int32_t controller_epoch;
@@ -101,8 +101,8 @@ struct kb_broker {
 struct kb_turn {
     struct kb_broker *b;
     int64_t now_us;
-    const struct kb_input *in;
-    struct kb_outputs *out;
+    const struct kb_broker_input *in;
+    struct kb_broker_outputs *out;
     size_t scratch_used;
 };
 
@@ -119,8 +119,8 @@ bool kb_property_is_true(const struct kb_broker *b, const char *name);
 uint32_t kb_draw(struct kb_broker *b, uint32_t bound);
 
 /* Scratch for the rest of the step, zeroed, 8-byte aligned; asserted to be there. */
-void *kb_scratch(struct kb_turn *t, size_t size);
-size_t kb_scratch_left(const struct kb_turn *t);
+void *kb_turn_scratch(struct kb_turn *t, size_t size);
+size_t kb_turn_scratch_left(const struct kb_turn *t);
 
 /* Takes a slot with a copy of the request and room for its response; the caller has made sure that
    there is one. */
@@ -209,7 +209,7 @@ kb_advance kb_advance_create_topics, kb_advance_delete_topics, kb_advance_create
 struct kb_room {
     size_t work, response, scratch;
 };
-typedef struct kb_room kb_room_of(const struct kb_broker *b, const struct kb_input *in);
+typedef struct kb_room kb_room_of(const struct kb_broker *b, const struct kb_broker_input *in);
 kb_room_of kb_room_create_topics, kb_room_delete_topics, kb_room_create_partitions,
     kb_room_elect_leaders, kb_room_alter_reassignments, kb_room_list_reassignments,
     kb_room_describe_configs, kb_room_alter_configs, kb_room_metadata, kb_room_find_coordinator,

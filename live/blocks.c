@@ -83,7 +83,7 @@ static bool grow_scratch(struct kn_node *n, size_t needed)
 
 static bool grow_broker(struct kn_node *n, const char *short_of)
 {
-    struct kb_limits limits = kb_limits_above(kb_broker_limits(n->broker), short_of);
+    struct kb_broker_limits limits = kb_broker_limits_above(kb_broker_limits(n->broker), short_of);
     size_t size = kb_broker_grown_size(n->broker, &limits);
     if (size > BLOCK_BYTES_MAX)
         return false;
@@ -143,8 +143,8 @@ static struct kc_controller *new_controller(const struct sim_settings *kafka,
 static struct kb_broker *new_broker(struct live_settings *settings,
                                     const struct sm_broker *registration, uint64_t seed)
 {
-    struct kb_limits limits = kb_limits_default();
-    struct kb_config config = {.broker = *registration,
+    struct kb_broker_limits limits = kb_broker_limits_default();
+    struct kb_broker_config config = {.broker = *registration,
                                .has_data = 0,
                                .seed = seed,
                                .properties = live_settings_props(settings)};

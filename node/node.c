@@ -14,8 +14,9 @@
 
 enum owner { OWNER_CONTROLLER = 1, OWNER_CONFIG = 2, OWNER_BROKER = 3 };
 
-#define OWN_CALL UINT64_MAX /* the controller of this node, among those that ask its broker part   \
-                             */
+#define OWN_CALL                                                                                   \
+    UINT64_MAX /* the controller of this node, among those that ask its broker part                \
+                */
 #define BROKER_CALL                                                                                \
     ((uint64_t)1 << 63) /* calls of the broker part, among those to the controller */
 
@@ -31,7 +32,7 @@ struct turn {
 };
 
 static void controller_step(struct turn *t, struct kc_input in);
-static void broker_step(struct turn *t, struct kb_input in);
+static void broker_step(struct turn *t, struct kb_broker_input in);
 
 const char *kn_session_what_name(enum kn_session_what what)
 {
@@ -99,17 +100,17 @@ static void look_for_registration(struct turn *t, const struct wire_zk_reply *re
     while (wire_zk_result_next(reply, &v))
         if (v.result->opcode == WIRE_ZK_CREATE && v.path != NULL &&
             sm_path_is_broker(v.path, &id) && id == t->node->id)
-            broker_step(t, (struct kb_input){.kind = KB_IN_REGISTERED,
-                                             .record = t->record,
-                                             .epoch = v.result->stat.czxid});
+            broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_REGISTERED,
+                                                    .record = t->record,
+                                                    .epoch = v.result->stat.czxid});
 }
 
 static void on_reply(struct turn *t, const struct kn_session_output *o)
 {
     _Alignas(8) uint8_t buffer[KN_CONFIG_REQUEST_MAX];
     if (o->owner == OWNER_BROKER) {
-        broker_step(
-            t, (struct kb_input){.kind = KB_IN_ZK_REPLY, .record = t->record, .reply = o->reply});
+        broker_step(t, (struct kb_broker_input){
+                           .kind = KB_BROKER_IN_ZK_REPLY, .record = t->record, .reply = o->reply});
         return;
     }
     if (o->owner == OWNER_CONTROLLER)
@@ -203,12 +204,12 @@ static void send_to_self(struct turn *t, const struct kc_output *o, uint64_t rec
     const struct wire_broker *own = wire_batch_broker(o->batch, t->node->id);
     assert(!t->node->has_own_answer);
     t->node->own_correlation = o->correlation;
-    broker_step(t, (struct kb_input){.kind = KB_IN_BATCH,
-                                     .api = o->api,
-                                     .record = record,
-                                     .call_id = OWN_CALL,
-                                     .index = own == NULL ? 0 : own->index,
-                                     .batch = o->batch});
+    broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
+                                            .api = o->api,
+                                            .record = record,
+                                            .call_id = OWN_CALL,
+                                            .index = own == NULL ? 0 : own->index,
+                                            .batch = o->batch});
 }
 
 static uint64_t controller_put(void *context, const struct kc_output *o)
@@ -217,10 +218,10 @@ static uint64_t controller_put(void *context, const struct kc_output *o)
     bool to_broker = t->node->broker != NULL;
     bool to_self = to_broker && o->broker_id == t->node->id;
     if (o->kind == KC_OUT_REPLY && to_broker && (o->call_id & BROKER_CALL) != 0) {
-        broker_step(t, (struct kb_input){.kind = KB_IN_CALL_ANSWER,
-                                         .record = t->record,
-                                         .call_id = o->call_id & ~BROKER_CALL,
-                                         .call = o->call});
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_CALL_ANSWER,
+                                                .record = t->record,
+                                                .call_id = o->call_id & ~BROKER_CALL,
+                                                .call = o->call});
         return 0;
     }
     uint64_t record = put(t, (struct kn_output){.kind = KN_OUT_CONTROLLER,
@@ -285,19 +286,19 @@ static void controller_step(struct turn *t, struct kc_input in)
 
 /* ---- the broker part ---- */
 
-static void broker_put(void *context, const struct kb_output *o)
+static void broker_put(void *context, const struct kb_broker_output *o)
 {
     struct turn *t = context;
     struct kn_node *n = t->node;
-    switch ((enum kb_output_kind)o->kind) {
-    case KB_OUT_NONE:
+    switch ((enum kb_broker_output_kind)o->kind) {
+    case KB_BROKER_OUT_NONE:
         return;
-    case KB_OUT_ZK:
+    case KB_BROKER_OUT_ZK:
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_REQUEST,
                                                   .owner = OWNER_BROKER,
                                                   .request = o->request});
         return;
-    case KB_OUT_RESPONSE:
+    case KB_BROKER_OUT_RESPONSE:
         put(t, (struct kn_output){.kind = KN_OUT_RESPONSE,
                                   .by = o->by,
                                   .api = o->api,
@@ -306,7 +307,7 @@ static void broker_put(void *context, const struct kb_output *o)
                                   .message = o->message,
                                   .size = o->size});
         return;
-    case KB_OUT_BATCH_ANSWER:
+    case KB_BROKER_OUT_BATCH_ANSWER:
         if (o->call_id == OWN_CALL) {
             assert(o->answer->count == 0);
             n->has_own_answer = true;
@@ -320,28 +321,28 @@ static void broker_put(void *context, const struct kb_output *o)
                                   .call_id = o->call_id,
                                   .answer = o->answer});
         return;
-    case KB_OUT_TIMER:
+    case KB_BROKER_OUT_TIMER:
         put(t,
             (struct kn_output){
                 .kind = KN_OUT_TIMER, .by = o->by, .timer = KN_TIMER_BROKER, .due_us = o->due_us});
         return;
-    case KB_OUT_LOG:
+    case KB_BROKER_OUT_LOG:
         put(t, (struct kn_output){.kind = KN_OUT_LOG, .by = o->by, .text = o->text});
         return;
     }
 }
 
-static void broker_step(struct turn *t, struct kb_input in)
+static void broker_step(struct turn *t, struct kb_broker_input in)
 {
     struct kn_node *n = t->node;
     if (n->broker == NULL)
         return;
     in.is_controller = kc_controller_is_active(n->controller);
     while (t->err == SM_ERR_OK) {
-        struct kb_outputs out = {.put = broker_put,
-                                 .context = t,
-                                 .scratch = n->scratch,
-                                 .scratch_size = n->scratch_size};
+        struct kb_broker_outputs out = {.put = broker_put,
+                                        .context = t,
+                                        .scratch = n->scratch,
+                                        .scratch_size = n->scratch_size};
         enum sm_err err = kb_broker_step(n->broker, t->now_us, &in, &out);
         if (err != SM_ERR_LIMIT) {
             assert(err == SM_ERR_OK);
@@ -380,25 +381,25 @@ static void on_request(struct turn *t, const struct kn_input *in)
 {
     if (!kn_node_takes_requests(t->node))
         return;
-    broker_step(t, (struct kb_input){.kind = KB_IN_REQUEST,
-                                     .record = in->record,
-                                     .call_id = in->call_id,
-                                     .api = in->api,
-                                     .version = in->version,
-                                     .message = in->message,
-                                     .size = in->size,
-                                     .listener = in->listener});
+    broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_REQUEST,
+                                            .record = in->record,
+                                            .call_id = in->call_id,
+                                            .api = in->api,
+                                            .version = in->version,
+                                            .message = in->message,
+                                            .size = in->size,
+                                            .listener = in->listener});
 }
 
 static void on_batch_request(struct turn *t, const struct kn_input *in)
 {
     if (t->node->state == KN_RUNNING)
-        broker_step(t, (struct kb_input){.kind = KB_IN_BATCH,
-                                         .record = in->record,
-                                         .call_id = in->call_id,
-                                         .api = in->api,
-                                         .index = in->index,
-                                         .batch = in->batch});
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
+                                                .record = in->record,
+                                                .call_id = in->call_id,
+                                                .api = in->api,
+                                                .index = in->index,
+                                                .batch = in->batch});
 }
 
 /* ---- life ---- */
@@ -416,7 +417,8 @@ static void on_created(struct turn *t)
                            .session = kn_session_id(n->session),
                        });
     wish_for(t, kn_config_watch_begin(&n->config_watch, buffer));
-    broker_step(t, (struct kb_input){.kind = KB_IN_SESSION_CREATED, .record = t->created_record});
+    broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_SESSION_CREATED,
+                                            .record = t->created_record});
 }
 
 static bool everybody_is_dead(void *context, int32_t id)
@@ -492,8 +494,8 @@ static void consequence(struct turn *t)
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_DENY});
     } else if (n->session_has_expired) {
         n->session_has_expired = false;
-        broker_step(t,
-                    (struct kb_input){.kind = KB_IN_SESSION_EXPIRED, .record = n->expired_record});
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_SESSION_EXPIRED,
+                                                .record = n->expired_record});
         if (n->state == KN_STARTING) /* the first session expired before it was known: try again */
             n->may_renew = true;
         else
@@ -526,7 +528,7 @@ static void on_timer(struct turn *t, const struct kn_input *in)
     if (in->timer == KN_TIMER_SESSION)
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_TIMER});
     else if (in->timer == KN_TIMER_BROKER)
-        broker_step(t, (struct kb_input){.kind = KB_IN_TIMER, .record = in->record});
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_TIMER, .record = in->record});
     else
         controller_step(
             t, (struct kc_input){.kind = KC_IN_TIMER, .record = in->record, .timer = in->timer});
@@ -602,8 +604,9 @@ static void take(struct turn *t, const struct kn_input *in)
         on_batch_request(t, in);
         return;
     case KN_IN_DROP:
-        broker_step(
-            t, (struct kb_input){.kind = KB_IN_DROP, .record = in->record, .call_id = in->call_id});
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_DROP,
+                                                .record = in->record,
+                                                .call_id = in->call_id});
         return;
     }
 }

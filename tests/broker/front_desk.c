@@ -275,7 +275,7 @@ static bool grow_broker(struct front *f, struct kn_node *n, const char *short_of
     (void)f;
     if (strcmp(short_of, "scratch") == 0)
         return false; /* see grow */
-    struct kb_limits limits = kb_limits_above(kb_broker_limits(n->broker), short_of);
+    struct kb_broker_limits limits = kb_broker_limits_above(kb_broker_limits(n->broker), short_of);
     struct kb_broker *larger = aligned_alloc(8, kb_broker_grown_size(n->broker, &limits));
     kb_broker_grow(n->broker, larger, &limits);
     free(n->broker);
@@ -413,7 +413,7 @@ struct front *front_cold(const char *properties)
     struct kn_session_config sc = kn_session_config_default();
     struct kc_limits cl = kc_limits_default();
     struct kc_config cc = kc_config_default(sm_profile_of(SM_VERSION_2_8), 0);
-    struct kb_limits bl = kb_limits_default();
+    struct kb_broker_limits bl = kb_broker_limits_default();
     struct kz_limits zl = {
         .nodes = 4096, .bytes = 1 << 20, .watches = 1024, .sessions = 64, .history = 0};
     struct kb_props p = kb_props_begin(f->properties, sizeof f->properties);
@@ -425,7 +425,7 @@ struct front *front_cold(const char *properties)
     cc.register_broker = 1;
     cc.broker.without_data = 1;
     cc.auto_leader_rebalance = 0;
-    struct kb_config bc = {.broker = cc.broker, .seed = 1, .properties = p};
+    struct kb_broker_config bc = {.broker = cc.broker, .seed = 1, .properties = p};
     for (int i = 0; i < TIMERS; i++)
         f->timer[i].due_us = -1;
     f->text = calloc(1, TEXT);
