@@ -448,6 +448,8 @@ void live_channel_send(struct live_channels *all, struct live_request *request)
         connect_channel(c);
     else if (!c->link->is_writing)
         write_request(c);
+    else
+        arm(c, all->config.request_timeout_us);
 }
 
 static void on_timer_closed(uv_handle_t *handle)

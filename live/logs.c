@@ -64,8 +64,10 @@ struct live_logs *live_logs_open(const char *folder, enum kc_level level, const 
     logs->second = INT64_MIN;
     for (int i = 0; folder == NULL && i < STREAMS; i++)
         logs->out[i] = stdout;
-    if (folder == NULL)
+    if (folder == NULL) {
+        setvbuf(stdout, NULL, _IOFBF, 65536);
         return logs;
+    }
     logs->has_folder = true;
     snprintf(logs->folder, sizeof logs->folder, "%s", folder);
     for (int i = 0; i < STREAMS; i++) {
