@@ -63,6 +63,7 @@ struct live_bulk_header {
     int32_t err;
     int64_t zxid;
 };
+/* Reads what every answer begins with; false where there is less. */
 bool live_bulk_get_header(const uint8_t *bytes, size_t size, struct live_bulk_header *h);
 
 /* Makes the reply to `request` of the frame `bytes`, header included, whose err is 0. Returns an

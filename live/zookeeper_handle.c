@@ -130,7 +130,7 @@ void live_zk_handle_took(struct live_zk_handle *h, struct live_zk_call *call)
 
 /* ---- the end of a handle ---- */
 
-enum { LINGER_MS = 2000 };
+enum { LINGER_MS = 5000 };
 
 static void close_it(uv_work_t *work)
 {

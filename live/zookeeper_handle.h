@@ -7,7 +7,7 @@
  * One handle is one session. The client reconnects by itself and says so with states; it goes on
  * arming the watches.
  *
- *   close ──► LINGER: answers still come (2 s at most) ──► zookeeper_close, on libuv's pool ──►
+ *   close ──► LINGER: answers still come (5 s at most) ──► zookeeper_close, on libuv's pool ──►
  * freed
  *
  * It lingers because zookeeper_close hangs up at the first byte that comes after its own request;

@@ -147,13 +147,15 @@ const char *live_zk_address_name(const struct sockaddr_storage *address, char *t
 void live_zk_addresses_print(const struct live_zk_addresses *a, char *to, size_t size)
 {
     size_t used = 0;
+    uint32_t odd = a->count | 1u;
     assert(size >= LIVE_ZK_ADDRESSES_TEXT);
     to[0] = 0;
-    for (uint32_t i = 0; i < a->count; i++) {
+    for (uint32_t i = 0; i < odd && a->count > 0; i++) {
         char host[NI_MAXHOST];
-        host_of(&a->list[i], host, sizeof host);
+        const struct sockaddr_storage *address = &a->list[i % a->count];
+        host_of(address, host, sizeof host);
         used += (size_t)snprintf(to + used, size - used, "%s%.50s:%u", i == 0 ? "" : ",", host,
-                                 port_of(&a->list[i]));
+                                 port_of(address));
         assert(used < size);
     }
 }

@@ -48,8 +48,10 @@ struct live_zk_addresses {
 };
 bool live_zk_addresses_equal(const struct live_zk_addresses *a, const struct live_zk_addresses *b);
 /* Writes "127.0.0.1:2181,…" for the C client (numbers, IPv6 without brackets, as it wants them);
-   `size` bytes of room, at least LIVE_ZK_ADDRESSES_TEXT. */
-enum { LIVE_ZK_ADDRESSES_TEXT = LIVE_ZK_ADDRESSES_MAX * 64 };
+   `size` bytes of room, at least LIVE_ZK_ADDRESSES_TEXT. An even number of them gets the first once
+   more: after each attempt that fails the client moves on by two, and of an even number it would
+   try one half for ever. */
+enum { LIVE_ZK_ADDRESSES_TEXT = (LIVE_ZK_ADDRESSES_MAX + 1) * 64 };
 void live_zk_addresses_print(const struct live_zk_addresses *a, char *to, size_t size);
 /* "127.0.0.1:2181", into `to` of at least 64 bytes; returns it. */
 const char *live_zk_address_name(const struct sockaddr_storage *address, char *to, size_t size);

@@ -1,3 +1,5 @@
+/* One thread polls all connections; bytes wait in chunks, each with the time from which it may go
+   on. */
 #define _GNU_SOURCE
 #include "proxy.h"
 

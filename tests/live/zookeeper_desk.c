@@ -1,3 +1,4 @@
+/* The session's outputs become calls of the adapter, its inputs and outputs lines of text. */
 #define _GNU_SOURCE
 #include "zookeeper_desk.h"
 
