@@ -23,8 +23,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sim/world.h"
 
@@ -137,6 +139,21 @@ static double mebibytes_at_most(void)
     return (double)usage.ru_maxrss / 1024;
 }
 
+/* How much of a block is memory: pages that somebody has written. */
+static double resident(const void *block, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = 0;
+    char *first = (char *)(((uintptr_t)block + page - 1) / page * page);
+    size_t pages = size < 2 * page ? 0 : size / page - 1;
+    unsigned char *in = malloc(pages + 1);
+    if (in == NULL || mincore(first, pages * page, in) != 0)
+        fail("mincore");
+    for (size_t i = 0; i < pages; i++)
+        count += in[i] & 1;
+    free(in);
+    return (double)(count * page);
+}
+
 static void measure(int32_t partitions)
 {
     struct sim_world *w = cluster(partitions);
@@ -160,9 +177,9 @@ static void measure(int32_t partitions)
     if (metrics.active_broker_count != BROKERS - 1 || metrics.offline_partitions_count != 0)
         fail("a partition has no leader after the broker failure");
 
-    uint64_t controller = kc_controller_size(kc_controller_limits(c));
+    double controller = resident(c, kc_controller_size(kc_controller_limits(c)));
     printf("%d %.3f %.3f %.3f %.3f %.0f %.0f %.0f\n", (int)partitions, failover.cpu, failover.wall,
-           failure.cpu, failure.wall, (double)controller / partitions,
+           failure.cpu, failure.wall, controller / partitions,
            (double)sim_world_counts(w).memory / partitions, mebibytes_at_most());
     sim_world_free(w);
 }

@@ -202,6 +202,13 @@ struct kc_ask {
 
 enum kc_slot_next { KC_SLOT_DONE, KC_SLOT_ASK, KC_SLOT_FAIL /* c->error is set */ };
 
+/* What an input adds, at most. */
+struct kc_needed {
+    struct kc_limits limits;
+    uint32_t unknown_count; /* ids of brokers not known yet: the first of them, each once */
+    int32_t unknown[32];
+};
+
 struct kc_bulk {
     /* Sets s->row and what else names the next item; false where there is none. */
     bool (*select)(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s);
@@ -214,7 +221,7 @@ struct kc_bulk {
                                 int32_t err, const struct wire_zk_result_view *r);
     /* Says what room an answer takes, before anything is changed; NULL: none. */
     void (*needs)(const struct kc_controller *c, const struct wire_zk_result_view *r,
-                  struct kc_limits *needed);
+                  struct kc_needed *needed);
 };
 
 /* ---- events ---- */
@@ -753,10 +760,10 @@ void kc_text_row(const struct kc_controller *c, uint32_t row, char *out, size_t 
 /* Returns the name of the limit that `in` would exceed, or NULL. Changes nothing that decides. */
 const char *kc_short_of(struct kc_controller *c, const struct kc_input *in);
 /* For bulks: what listing or znode asks for. */
-void kc_needs_topic_names(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
-void kc_needs_broker_names(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
-void kc_needs_topic_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
-void kc_needs_state_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
-void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
+void kc_needs_topic_names(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
+void kc_needs_broker_names(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
+void kc_needs_topic_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
+void kc_needs_state_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
+void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
 
 #endif

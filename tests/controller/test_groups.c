@@ -326,6 +326,33 @@ START_TEST(the_block_grows_between_request_and_answer)
 }
 END_TEST
 
+/* Goal: calls that come while a flow waits for ZooKeeper only queue, however many, and each is
+   answered. */
+START_TEST(the_queue_grows_while_a_flow_waits)
+{
+    enum { CALLS = 1000 };
+    struct desk *d = running(500, 100, 3);
+    int before = desk_grown(d), answers = 0;
+
+    wide_topic(d, "t", 30);
+    desk_kill(d, 1);
+    for (int steps = 0; steps < 3; steps++) {
+        desk_step(d);
+    }
+    for (int n = 0; n < CALLS; n++) {
+        desk_call_list(d, NULL, 0);
+    }
+    ck_assert_int_gt(desk_grown(d), before);
+    desk_run(d);
+    for (const char *at = desk_story(d); (at = strstr(at, "answer ")) != NULL; at++) {
+        answers++;
+    }
+    ck_assert_int_eq(answers, CALLS);
+    ck_assert_int_eq(kc_partition_state(desk_controller(d), "t", 29), SM_PARTITION_ONLINE);
+    desk_free(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("controller: groups");
@@ -342,6 +369,7 @@ int main(void)
     tcase_add_test(tc, long_names_make_smaller_groups);
     tcase_add_test(tc, request_numbers_run_over);
     tcase_add_test(tc, the_block_grows_between_request_and_answer);
+    tcase_add_test(tc, the_queue_grows_while_a_flow_waits);
     suite_add_tcase(s, tc);
     SRunner *sr = srunner_create(s);
     srunner_run_all(sr, CK_ENV);
