@@ -307,7 +307,8 @@ static uint64_t tell_zap(struct live_trace *t, int64_t at, const struct sent *se
     sim_zk_step_begin(t->trace, &step, at, &in);
     while (reply->err == WIRE_ZK_OK && wire_zk_op_next(request, &op) &&
            wire_zk_result_next(reply, &result))
-        tell_znode(t, &step, &op, &result, reply->zxid);
+        if (result.result->err == WIRE_ZK_OK)
+            tell_znode(t, &step, &op, &result, reply->zxid);
     struct kz_output o = {.kind = KZ_OUT_REPLY, .session = t->session, .reply = reply};
     sim_zk_step_output(t->trace, &step, &o);
     return sim_zk_step_end(t->trace, &step);
