@@ -299,11 +299,19 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
         return true;
     }
     struct kc_limits limits = *kc_controller_limits(n->controller);
-    uint32_t *each[] = {&limits.brokers,    &limits.topics,      &limits.partitions,
-                        &limits.events,     &limits.event_bytes, &limits.scratch_bytes,
-                        &limits.batch_bytes};
-    for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
-        *each[i] *= 2;
+    const struct {
+        const char *name;
+        uint32_t *field;
+    } all[] = {{"brokers", &limits.brokers},         {"topics", &limits.topics},
+               {"partitions", &limits.partitions},   {"replicas", &limits.replicas},
+               {"topic_name", &limits.topic_name},   {"events", &limits.events},
+               {"event_bytes", &limits.event_bytes}, {"scratch_bytes", &limits.scratch_bytes},
+               {"batch_bytes", &limits.batch_bytes}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (strcmp(all[i].name, short_of) == 0)
+            *all[i].field *= 2;
+    if (limits.replicas > SM_REPLICAS_MAX)
+        limits.replicas = SM_REPLICAS_MAX;
     struct kc_controller *larger = calloc(1, kc_controller_size(&limits));
     kc_controller_grow(n->controller, larger, &limits);
     free(n->controller);
