@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plays rounds of a controller over a real ZooKeeper, and over real Kafka brokers.
 
-    round.py brokers|handover|zombies|sigkill|faults … [--deep] [--controller kcsim|kafka] [--kcsim PROGRAM]
+    round.py brokers|handover|zombies|sigkill|faults … [--deep|--short] [--controller kcsim|kafka] [--kcsim PROGRAM]
              [--report FILE] [--seed N] [--keep] [--group N] [--moments N]
 
 Exit status: 0 every claim holds, 1 one does not, 77 something is missing on this machine (said plainly).
@@ -36,7 +36,9 @@ def arguments():
     program = os.path.join(here, "..", "..", "build", "release", "cli", "kcsim")
     p = argparse.ArgumentParser(description="Rounds over a real ZooKeeper and real Kafka brokers.")
     p.add_argument("rounds", nargs="+", choices=list(ROUNDS) + ["all"])
-    p.add_argument("--deep", action="store_true", default=bool(os.environ.get("KC_DEEP")))
+    p.add_argument("--deep", action="store_true", default=bool(os.environ.get("KC_DEEP")),
+                   help="the long form (also: KC_DEEP=1)")
+    p.add_argument("--short", dest="deep", action="store_false", help="the short form, whatever KC_DEEP says")
     p.add_argument("--controller", choices=("kcsim", "kafka"), default="kcsim")
     p.add_argument("--kcsim", default=os.path.normpath(program))
     p.add_argument("--report", help="write a Markdown page here")
@@ -74,15 +76,32 @@ def play(name, options):
         return report, 1
 
 
-def page(options, played):
-    command = "tests/kafka/round.py " + " ".join(options.rounds) + (" --deep" if options.deep else "")
-    return "\n".join([
-        "# Over Apache Kafka", "",
-        f"What `{command}` said on {time.strftime('%Y-%m-%d', time.gmtime())}, with "
-        f"{'kcsim controller' if options.controller == 'kcsim' else 'Apache Kafka itself'} as the "
-        f"controller ({os.cpu_count()} processors, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}). What each round claims: `tests/kafka/README.md`.", "",
-    ] + [report.markdown() for report, code in played if code != 77])
+HEAD = """\
+# Over Apache Kafka
+
+What the rounds of `tests/kafka/` saw, in their long form: `tests/kafka/round.py all --deep --report
+docs/over-apache-kafka.md`. A round that is played again replaces its section. What each claims, and how it
+is judged: `tests/kafka/README.md`. Times are of a machine that did other work meanwhile; they tell order
+and size, not speed.
+"""
+
+
+def write_page(path, played, options):
+    """Sections of the rounds played now, and those of other rounds that the page has already."""
+    sections = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as f:
+            for part in f.read().split("\n## ")[1:]:
+                sections[part.splitlines()[0]] = "## " + part.rstrip("\n") + "\n"
+    for report, code in played:
+        if code != 77:
+            report.facts.insert(0, ("played", f"{time.strftime('%Y-%m-%d', time.gmtime())}, "
+                                    f"{'long' if options.deep else 'short'} form, {os.cpu_count()} "
+                                    f"processors, {platform.system()} {platform.machine()}, "
+                                    f"Python {platform.python_version()}"))
+            sections[report.title] = report.markdown()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("\n".join([HEAD] + [sections[t] for t in ROUNDS.values() if t in sections]))
 
 
 def main():
@@ -93,8 +112,7 @@ def main():
             played.append(play(name, options))
     finally:
         if options.report and played:
-            with open(options.report, "w", encoding="utf-8") as f:
-                f.write(page(options, played))
+            write_page(options.report, played, options)
     codes = [code for _, code in played]
     return 1 if 1 in codes else 77 if 77 in codes else 0
 

@@ -43,7 +43,9 @@ class Ours(Controller):
         self.zk_address = zk_address
         self.session_ms = session_ms
         self.settings = {"inter.broker.protocol.version": "2.6", "auto.leader.rebalance.enable": "false",
-                         "unclean.leader.election.enable": "false", **(settings or {})}
+                         "unclean.leader.election.enable": "false",
+                         "kcsim.election.delay.ms": 0,     # it stands against Kafka's, who do not wait
+                         **(settings or {})}
         self.name = name or f"kcsim-{number}"
         self.folder = stage.path(self.name)
         self.process = None

@@ -25,7 +25,7 @@ GARBAGE = {
     "not JSON": b"\xff\xfe\x00broken",
     "of another shape": b'[1,"two",{"three":null}]',
     "with words for numbers": b'{"version":1,"leader":"one","leader_epoch":"x","controller_epoch":1,'
-                              b'"isr":"all","partitions":{"x":["y"]},"host":7,"port":"z"}',
+                              b'"isr":"all","partitions":{"x":["y"]},"host":7,"port":"z","config":[0]}',
     "empty": b"",
 }
 

@@ -179,8 +179,6 @@ def run(options, report):
             for way, wake in (ways if options.deep else [("expired", "heard"), ("moved", "heard")])
             for x, y in ((ours, "kafka"), ("kafka", ours))
             for group in ((1, None) if options.deep and x == "kcsim" else (1,))]
-    if options.deep:
-        plan = plan * 2
     with Stage(options.keep) as stage:
         try:
             world = LightCluster(stage, catch_up=False)
