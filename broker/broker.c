@@ -213,6 +213,8 @@ static void area_take(struct kb_broker *b, struct kb_slot *s, enum kb_area_kind 
 {
     size = up8(size);
     assert(size <= b->limits.request_bytes - b->heap_used);
+    if (size == 0) /* no area: its place would go stale when others move */
+        return;
     s->area[kind] = (struct kb_area){.at = b->heap_used, .size = (uint32_t)size};
     memset(region(b, b->heap_at) + b->heap_used, 0, size);
     b->heap_used += (uint32_t)size;
