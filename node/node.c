@@ -90,16 +90,31 @@ static void wish_for(struct turn *t, struct kn_config_wish wish)
                                              .path = wish.topic});
 }
 
-/* The registration of this broker has been made: its epoch is the czxid. */
+/* Whether a result tells of this broker's registration. Its path is in that of a creation only; but
+   of what the session owns and the controller reads, one znode alone can be read as a broker's: so
+   a creation whose reply was lost is found again, too (see controller/role.c). */
+static bool tells_of_registration(const struct kn_node *n, const struct wire_zk_result_view *v)
+{
+    struct sm_broker broker;
+    int32_t id;
+    if (v->result->err != WIRE_ZK_OK)
+        return false;
+    if (v->result->opcode == WIRE_ZK_CREATE)
+        return v->path != NULL && sm_path_is_broker(v->path, &id) && id == n->id;
+    return v->result->opcode == WIRE_ZK_GET_DATA && v->result->has_data &&
+           v->result->stat.ephemeral_owner == kn_session_id(n->session) &&
+           sm_znode_decode_broker((const char *)v->data, v->result->data_size, n->id, &broker) ==
+               SM_ERR_OK;
+}
+
+/* The epoch of a broker is the czxid of its registration. */
 static void look_for_registration(struct turn *t, const struct wire_zk_reply *reply)
 {
     struct wire_zk_result_view v = {0};
-    int32_t id;
     if (t->node->broker == NULL || reply->err != WIRE_ZK_OK)
         return;
     while (wire_zk_result_next(reply, &v))
-        if (v.result->opcode == WIRE_ZK_CREATE && v.path != NULL &&
-            sm_path_is_broker(v.path, &id) && id == t->node->id)
+        if (tells_of_registration(t->node, &v))
             broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_REGISTERED,
                                                     .record = t->record,
                                                     .epoch = v.result->stat.czxid});

@@ -44,6 +44,9 @@ struct front {
     char before[512];
     int before_nth;
     void (*before_act)(struct front *);
+    char lose[512];
+    bool is_losing;
+    struct front_answer heard;
     char properties[4096];
     size_t properties_size;
 };
@@ -68,7 +71,7 @@ static void zk_put(void *context, const struct kz_output *o)
 {
     struct front *f = context;
     struct item item = {.to = TO_NODE, .conn = o->conn};
-    if (o->conn != f->conn)
+    if (o->conn != f->conn || f->is_losing)
         return;
     if (o->kind == KZ_OUT_CONNECTED) {
         item.node = (struct kn_input){.kind = KN_IN_CONNECTED,
@@ -150,6 +153,20 @@ const char *front_znode(struct front *f, const char *path)
         return "(none)";
     snprintf(f->text, TEXT, "%.*s", (int)size, (const char *)data);
     return f->text;
+}
+
+int64_t front_czxid(struct front *f, const char *path)
+{
+    struct wire_zk_stat stat = {0};
+    const uint8_t *data;
+    uint32_t size;
+    bool has_data;
+    return kz_server_get(f->zk, path, &stat, &data, &size, &has_data) ? stat.czxid : -1;
+}
+
+void front_lose_reply(struct front *f, const char *path)
+{
+    snprintf(f->lose, sizeof f->lose, "%s", path);
 }
 
 void front_before(struct front *f, const char *path, int nth, void (*act)(struct front *))
@@ -260,10 +277,13 @@ static uint64_t node_put(void *context, const struct kn_output *o)
         if (strlen(f->log) < TEXT - 4096)
             strcat(strcat(f->log, o->text), "\n");
         return 0;
+    case KN_OUT_BATCH_ANSWER:
+        f->heard =
+            (struct front_answer){f->heard.count + 1, o->answer->error, o->answer->partition_error};
+        return 0;
     case KN_OUT_NONE:
     case KN_OUT_SESSION:
     case KN_OUT_STOPPED:
-    case KN_OUT_BATCH_ANSWER:
         return 0;
     }
     enqueue(f, item);
@@ -330,6 +350,13 @@ static void feed(struct front *f, struct kn_input in)
     kb_broker_check(f->node.broker);
 }
 
+static bool is_to_be_lost(struct front *f, const struct item *item)
+{
+    struct wire_zk_op_view v = {0};
+    return f->lose[0] != '\0' && item->server.kind == KZ_IN_REQUEST &&
+           wire_zk_op_next(item->server.request, &v) && strcmp(v.path, f->lose) == 0;
+}
+
 static void serve(struct front *f, struct item *item)
 {
     if (item->is_broker && f->before_act != NULL) {
@@ -341,7 +368,14 @@ static void serve(struct front *f, struct item *item)
             act(f);
         }
     }
+    f->is_losing = is_to_be_lost(f, item);
     zk_step(f, item->server);
+    if (!f->is_losing)
+        return;
+    f->lose[0] = '\0';
+    zk_step(f, (struct kz_input){.kind = KZ_IN_DISCONNECT, .conn = f->conn});
+    f->is_losing = false;
+    enqueue(f, (struct item){.to = TO_NODE, .conn = f->conn, .node = {.kind = KN_IN_DISCONNECTED}});
 }
 
 void front_run(struct front *f)
@@ -414,7 +448,7 @@ static void add_property(struct kb_props *p, const char *line, size_t size)
     kb_props_set(p, text, equals + 1);
 }
 
-struct front *front_cold(const char *properties)
+static struct front *cold(const char *properties, bool has_data)
 {
     struct front *f = calloc(1, sizeof *f);
     struct kn_session_limits sl = kn_session_limits_default();
@@ -431,9 +465,10 @@ struct front *front_cold(const char *properties)
         at += size + (at[size] == '\n');
     }
     cc.register_broker = 1;
-    cc.broker.without_data = 1;
+    cc.broker.without_data = !has_data;
     cc.auto_leader_rebalance = 0;
-    struct kb_broker_config bc = {.broker = cc.broker, .seed = 1, .properties = p};
+    struct kb_broker_config bc = {
+        .broker = cc.broker, .has_data = has_data, .seed = 1, .properties = p};
     for (int i = 0; i < TIMERS; i++)
         f->timer[i].due_us = -1;
     f->text = calloc(1, TEXT);
@@ -457,20 +492,34 @@ struct front *front_cold(const char *properties)
     return f;
 }
 
+struct front *front_cold(const char *properties)
+{
+    return cold(properties, false);
+}
+
 void front_start(struct front *f)
 {
     feed(f, (struct kn_input){.kind = KN_IN_START});
     front_run(f);
 }
 
-struct front *front_new(const char *properties, int32_t brokers)
+static struct front *started(struct front *f, int32_t brokers)
 {
-    struct front *f = front_cold(properties);
     front_start(f);
     for (int32_t id = 1; id <= brokers; id++)
         front_broker(f, id, "", false);
     front_run(f);
     return f;
+}
+
+struct front *front_new(const char *properties, int32_t brokers)
+{
+    return started(cold(properties, false), brokers);
+}
+
+struct front *front_with_data(const char *properties, int32_t brokers)
+{
+    return started(cold(properties, true), brokers);
 }
 
 void front_free(struct front *f)
@@ -517,6 +566,15 @@ void front_block(struct front *f, bool on)
     front_run(f);
 }
 
+struct front_answer front_hear(struct front *f, int16_t api, const struct wire_batch *batch)
+{
+    f->heard = (struct front_answer){0};
+    feed(f,
+         (struct kn_input){.kind = KN_IN_BATCH_REQUEST, .call_id = 1, .api = api, .batch = batch});
+    front_run(f);
+    return f->heard;
+}
+
 /* ---- requests ---- */
 
 void *front_begin(struct front *f, struct wire_flat *w, int16_t api)
@@ -531,15 +589,20 @@ void *front_begin(struct front *f, struct wire_flat *w, int16_t api)
 
 uint64_t front_send(struct front *f, struct wire_flat *w, int16_t api, int16_t version)
 {
-    uint64_t call = f->calls++;
     size_t size = wire_flat_end(w);
-    struct response *r = &f->response[call % CALLS];
     ck_assert_uint_gt(size, 0);
+    return front_put(f, api, version, w->bytes, size);
+}
+
+uint64_t front_put(struct front *f, int16_t api, int16_t version, const void *message, size_t size)
+{
+    uint64_t call = f->calls++;
+    struct response *r = &f->response[call % CALLS];
     ck_assert(kn_node_takes_requests(&f->node));
     free(r->message);
     *r = (struct response){.api = api, .version = version};
     void *bytes = aligned_alloc(8, size);
-    memcpy(bytes, w->bytes, size);
+    memcpy(bytes, message, size);
     feed(f, (struct kn_input){.kind = KN_IN_REQUEST,
                               .call_id = call,
                               .api = api,

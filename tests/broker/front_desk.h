@@ -24,7 +24,9 @@ struct front;
 /* A started node 0 with these properties ("a=b\nc=d", may be NULL) and live brokers 1 to `brokers`
    of rack "" each; nothing is left to tell. Returns owned. */
 struct front *front_new(const char *properties, int32_t brokers);
-/* The same, not started: no broker, no session. */
+/* The same, where the node says that it holds data: automatic assignment may choose it. */
+struct front *front_with_data(const char *properties, int32_t brokers);
+/* As front_new, but not started: no broker, no session. */
 struct front *front_cold(const char *properties);
 void front_free(struct front *f);
 void front_start(struct front *f);
@@ -44,10 +46,23 @@ const char *front_znode(struct front *f, const char *path); /* text, "(none)" wh
 /* Called before the n-th (from 1) request of the broker part that names `path` is served. */
 void front_before(struct front *f, const char *path, int nth, void (*act)(struct front *));
 
+/* The request of the node whose first operation is on `path` is served, but its reply is lost, with
+   the connection. Once. */
+void front_lose_reply(struct front *f, const char *path);
+int64_t front_czxid(struct front *f, const char *path);
+
+/* What the node answers to a batch, from whatever controller. */
+struct front_answer {
+    int32_t count, error, partition_error; /* count: of answers */
+};
+struct front_answer front_hear(struct front *f, int16_t api, const struct wire_batch *batch);
+
 /* Builds a message: head with the defaults, filled in by the test. */
 void *front_begin(struct front *f, struct wire_flat *w, int16_t api);
 /* Sends what was built and runs. Returns the call. */
 uint64_t front_send(struct front *f, struct wire_flat *w, int16_t api, int16_t version);
+/* The same for a flat message from elsewhere. */
+uint64_t front_put(struct front *f, int16_t api, int16_t version, const void *message, size_t size);
 /* The response as one line of JSON, "(waits)" while there is none, "(close)" where the connection
    is to be closed. Valid until the next call on f. */
 const char *front_said(struct front *f, uint64_t call);

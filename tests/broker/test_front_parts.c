@@ -9,6 +9,7 @@
 
 #include "broker/assign.h"
 #include "broker/state.h"
+#include "front_batch.h"
 
 /* ---- assignment ---- */
 
@@ -203,43 +204,18 @@ END_TEST
 
 enum { TOPICS = 12, PARTITIONS = 20 };
 
-static _Alignas(8) uint8_t batch_bytes[1 << 16];
-
 /* One UpdateMetadata with one partition and brokers 1, 2. */
 static const struct wire_batch *batch_of(const char *topic, int32_t partition, int32_t leader,
                                          const int32_t *ids, uint8_t count)
 {
-    memset(batch_bytes, 0, sizeof batch_bytes);
-    struct wire_batch *b = (struct wire_batch *)(void *)batch_bytes;
-    struct sm_broker broker = {.id = 1, .endpoint_count = 1};
-    broker.endpoint[0] = (struct sm_endpoint){"PLAINTEXT", "PLAINTEXT", "h", 1};
-    *b = (struct wire_batch){.broker_count = 2, .set_words = 1, .controller_epoch = 1};
-    uint32_t at = sizeof *b;
-    b->sets = at, at += 3 * 8;
-    b->brokers = at;
-    for (int32_t id = 1; id <= 2; id++) {
-        broker.id = id;
-        wire_broker_encode((struct wire_broker *)(void *)(batch_bytes + at), (uint32_t)id - 1, 7,
-                           &broker);
-        at += wire_broker_size(&broker);
-    }
-    b->records = at;
-    struct wire_record *r = (struct wire_record *)(void *)(batch_bytes + at);
-    *r = (struct wire_record){.kind = WIRE_RECORD_UPDATE_METADATA,
-                              .isr_count = count,
-                              .replica_count = count,
-                              .topic_size = (uint16_t)(strlen(topic) + 1),
-                              .partition = partition,
-                              .leader = leader};
-    uint32_t ids_at = at + sizeof *r + 0;
-    memcpy(batch_bytes + ids_at, ids, count * 4u);
-    memcpy(batch_bytes + ids_at + count * 4u, ids, count * 4u);
-    strcpy((char *)batch_bytes + ids_at + count * 8u, topic);
-    r->size = (uint32_t)((sizeof *r + count * 8u + r->topic_size + 7) & ~7u);
-    b->record_bytes = r->size;
-    b->count[1] = 1;
-    b->size = at + r->size;
-    return b;
+    return front_batch_of(&(struct front_batch){.first_broker = 1,
+                                                .broker_epoch = 7,
+                                                .controller_epoch = 1,
+                                                .topic = topic,
+                                                .partition = partition,
+                                                .leader = leader,
+                                                .ids = ids,
+                                                .count = count});
 }
 
 struct known {
