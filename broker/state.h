@@ -106,7 +106,14 @@ struct kb_turn {
     size_t scratch_used;
 };
 
-/* ---- broker.c: slots, memory, asking ---- */
+/* ---- broker_block.c: the block and the node's settings ---- */
+
+static inline size_t kb_up8(size_t n)
+{
+    return (n + 7) & ~(size_t)7;
+}
+/* Returns the place `at` bytes into the block. */
+uint8_t *kb_region(const struct kb_broker *b, uint64_t at);
 
 struct kb_slot *kb_slots(const struct kb_broker *b);
 struct kb_cache *kb_cache_of(const struct kb_broker *b);
@@ -118,6 +125,8 @@ bool kb_property_is_true(const struct kb_broker *b, const char *name);
 /* Returns a number below `bound` (> 0) from the seeded generator. */
 uint32_t kb_draw(struct kb_broker *b, uint32_t bound);
 
+/* ---- slots.c: slots, memory, asking ---- */
+
 /* Scratch for the rest of the step, zeroed, 8-byte aligned; asserted to be there. */
 void *kb_turn_scratch(struct kb_turn *t, size_t size);
 size_t kb_turn_scratch_left(const struct kb_turn *t);
@@ -128,6 +137,8 @@ struct kb_slot *kb_slot_take(struct kb_turn *t, size_t work_size, size_t respons
 void *kb_area_bytes(const struct kb_broker *b, const struct kb_slot *s, enum kb_area_kind kind);
 const void *kb_request_of(const struct kb_broker *b, const struct kb_slot *s);
 void kb_slot_release(struct kb_broker *b, struct kb_slot *s);
+/* Adds `more` bytes to an area, which the heap has (asserted). */
+void kb_area_widen(struct kb_broker *b, struct kb_slot *s, enum kb_area_kind kind, size_t more);
 
 /* The response of a slot under construction: begin once, then open in each step and close. */
 void *kb_response_begin(struct kb_broker *b, struct kb_slot *s, struct wire_flat *f,
@@ -142,6 +153,10 @@ void kb_response_send(struct kb_turn *t, struct kb_slot *s);
 void *kb_answer_begin(struct kb_turn *t, struct wire_flat *f, int32_t api, size_t head_size);
 void kb_answer_send(struct kb_turn *t, struct wire_flat *f);
 void kb_slot_answer(struct kb_turn *t, struct kb_slot *s, struct wire_flat *f);
+
+/* Puts a response as it is; none where call_id is 0. */
+void kb_put_response(struct kb_turn *t, uint64_t record, uint64_t call_id, int32_t api,
+                     int32_t version, const void *message, size_t size);
 
 /* Elements of an array under construction, `count` of them with the table's defaults. */
 void *kb_items(struct wire_flat *f, struct wire_array *array, int32_t count,

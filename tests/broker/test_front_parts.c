@@ -29,29 +29,48 @@ static const char *assigned(struct kb_candidate *c, uint32_t count, int32_t part
     return text;
 }
 
-/*
- * Goal: the lists of Kafka for a start and a shift. Source: AdminUtils, the example in its comment,
- * and AdminUtils.assignReplicasToBrokers of 2.8.2 run with these arguments.
- */
+static const char *const none[] = {"", "", "", "", "", "", ""};
+static const char *const six_racks[] = {"rack1", "rack3", "rack3", "rack2", "rack2", "rack1"};
+static const char *const seven_racks[] = {"a", "a", "a", "b", "b", "c", "c"};
+static const int32_t in_a_row[] = {0, 1, 2, 3, 4, 5, 6}, with_gaps[] = {3, 5, 9, 11};
+
+/* Source: what kafka.admin.AdminUtils.assignReplicasToBrokers of 2.8.2 returned for (brokers,
+   partitions, replicas, fixedStartIndex, startPartitionId). */
+static const struct {
+    const int32_t *id;
+    const char *const *rack;
+    uint32_t count;
+    int32_t partitions, replicas;
+    uint32_t fixed;
+    int32_t first;
+    const char *lists;
+} assignments[] = {
+    {in_a_row, none, 5, 10, 3, 0, 0, "0,1,2 1,2,3 2,3,4 3,4,0 4,0,1 0,2,3 1,3,4 2,4,0 3,0,1 4,1,2"},
+    {in_a_row, none, 5, 3, 2, 1, 5, "1,4 2,0 3,1"},
+    {in_a_row, none, 5, 7, 5, 3, 2,
+     "0,4,1,2,3 1,0,2,3,4 2,1,3,4,0 3,4,0,1,2 4,0,1,2,3 0,1,2,3,4 1,2,3,4,0"},
+    {with_gaps, none, 4, 9, 3, 2, 0, "9,5,11 11,9,3 3,11,5 5,3,9 9,11,3 11,3,5 3,5,9 5,9,11 9,3,5"},
+    {with_gaps, none, 4, 4, 4, 1, 7, "3,9,11,5 5,3,9,11 9,5,11,3 11,9,3,5"},
+    {in_a_row, six_racks, 6, 7, 3, 0, 0, "0,3,1 3,1,5 1,5,4 5,4,2 4,2,0 2,0,3 0,4,2"},
+    {in_a_row, six_racks, 6, 13, 4, 2, 0,
+     "1,4,0,3 5,2,3,1 4,0,1,5 2,3,5,4 0,1,4,2 3,5,2,0 1,3,5,4 5,1,4,2 4,5,2,0 2,4,0,3 0,2,3,1 "
+     "3,0,1,5 1,0,3,5"},
+    {in_a_row, six_racks, 6, 5, 2, 3, 6, "5,3 4,1 2,5 0,4 3,2"},
+    {in_a_row, seven_racks, 7, 15, 3, 0, 0,
+     "0,3,5 3,5,1 5,1,4 1,4,6 4,6,2 6,2,3 2,3,5 0,4,6 3,6,2 5,2,3 1,3,5 4,5,1 6,1,4 2,4,6 0,3,5"},
+    {in_a_row, seven_racks, 7, 9, 5, 4, 3,
+     "0,3,5,1,4 3,5,1,4,6 5,1,4,6,2 1,4,6,2,0 4,5,1,6,2 6,1,4,2,0 2,4,6,0,3 0,4,6,2,3 3,6,2,0,5"},
+};
+
 START_TEST(replicas_are_those_that_kafka_chooses)
 {
-    struct kb_candidate five[] = {{.id = 0, .rack = ""},
-                                  {.id = 1, .rack = ""},
-                                  {.id = 2, .rack = ""},
-                                  {.id = 3, .rack = ""},
-                                  {.id = 4, .rack = ""}};
-    ck_assert_str_eq(assigned(five, 5, 10, 3, 0, 0, 0),
-                     "0,1,2 1,2,3 2,3,4 3,4,0 4,0,1 0,2,3 1,3,4 2,4,0 3,0,1 4,1,2");
-    ck_assert_str_eq(assigned(five, 5, 3, 2, 5, 1, 1), "1,4 2,0 3,1");
-}
-END_TEST
-
-START_TEST(racks_take_turns)
-{
-    struct kb_candidate six[] = {{.id = 0, .rack = "rack1"}, {.id = 1, .rack = "rack3"},
-                                 {.id = 2, .rack = "rack3"}, {.id = 3, .rack = "rack2"},
-                                 {.id = 4, .rack = "rack2"}, {.id = 5, .rack = "rack1"}};
-    ck_assert_str_eq(assigned(six, 6, 7, 3, 0, 0, 0), "0,3,1 3,1,5 1,5,4 5,4,2 4,2,0 2,0,3 0,4,2");
+    struct kb_candidate c[7];
+    for (uint32_t i = 0; i < assignments[_i].count; i++)
+        c[i] = (struct kb_candidate){.id = assignments[_i].id[i], .rack = assignments[_i].rack[i]};
+    ck_assert_str_eq(assigned(c, assignments[_i].count, assignments[_i].partitions,
+                              assignments[_i].replicas, assignments[_i].first,
+                              assignments[_i].fixed, assignments[_i].fixed),
+                     assignments[_i].lists);
 }
 END_TEST
 
@@ -312,8 +331,8 @@ int main(void)
 {
     Suite *s = suite_create("front parts");
     TCase *c = tcase_create("parts");
-    tcase_add_test(c, replicas_are_those_that_kafka_chooses);
-    tcase_add_test(c, racks_take_turns);
+    tcase_add_loop_test(c, replicas_are_those_that_kafka_chooses, 0,
+                        (int)(sizeof assignments / sizeof assignments[0]));
     tcase_add_test(c, what_cannot_be_assigned_is_told);
     tcase_add_test(c, each_replica_has_a_rack_of_its_own_while_there_are_some);
     tcase_add_loop_test(c, a_value_is_parsed_by_its_type, 0,
