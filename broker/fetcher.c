@@ -207,6 +207,8 @@ static void launch(const struct kb_step *s, uint32_t fetcher, enum kb_flight fli
 static uint32_t fitting(const struct kb_replicas *r, uint32_t wanted, size_t size)
 {
     size_t most = kb_scratch_room(r) / 2 / size;
+
+    assert(most > 0);
     return wanted < most ? wanted : (uint32_t)most;
 }
 

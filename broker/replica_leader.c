@@ -9,7 +9,7 @@
  * "Caught up at t" means: had fetched up to what was the log's end at t. Kafka notes it for each
  * partition of a fetch, changed or not. Here a follower that stands at the end of a quiet log is
  * not touched by its fetches; its session's last fetch says the same, and is written down just
- * before the log's end moves (kb_remotes_settle).
+ * before the log's end moves (kb_remote_settle).
  *
  * Source: Kafka Partition.makeLeader, updateAssignmentAndIsr, maybeIncrementLeaderHW,
  * updateFollowerFetchState; Replica.updateFetchState.
@@ -144,7 +144,7 @@ bool kb_lead(const struct kb_step *s, struct kb_row *row, const struct wire_reco
     struct kb_replicas *r = s->r;
     bool is_new = row->leader != r->config.broker_id;
 
-    kb_remotes_settle(s, row);
+    kb_sessions_mark_row(r, row); /* fetches before this count for nothing from here on */
     row->controller_epoch = v->record->controller_epoch;
     kb_isr_forget(s, row);
     kb_set_followers(s, row, v->replicas, v->record->replica_count);
@@ -162,7 +162,6 @@ bool kb_lead(const struct kb_step *s, struct kb_row *row, const struct wire_reco
             reset_remote(s, row, remote, is_new);
         }
     }
-    kb_sessions_mark_row(r, row);
     kb_fact(s, KB_FACT_LEADER, row, row->leader_epoch, row->epoch_start);
     if (kb_raise_hw(s, row)) {
         kb_wake_all(s, row);
@@ -178,18 +177,25 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Writes down what the fetches since the last look would have noted. */
+/* Writes down what the fetches since the last look would have noted. A dirty row needs none: its
+   fetches are looked at one by one, and one that is refused notes nothing. */
+void kb_remote_settle(const struct kb_replicas *r, const struct kb_row *row,
+                      struct kb_remote *remote)
+{
+    if (remote->session != 0 && !remote->dirty && remote->log_end == row->log_end) {
+        int64_t last = kb_session(r, remote->session - 1)->last_fetch_us;
+        remote->caught_up_us = later(remote->caught_up_us, last);
+        remote->last_fetch_us = later(remote->last_fetch_us, last);
+        remote->last_leader_end = row->log_end;
+    }
+}
+
 void kb_remotes_settle(const struct kb_step *s, struct kb_row *row)
 {
-    struct kb_replicas *r = s->r;
-
-    for (uint32_t slot = 0; slot < r->limits.replicas; slot++) {
-        struct kb_remote *remote = kb_remote(r, row, slot);
-        if (remote->used && remote->session != 0 && remote->log_end == row->log_end) {
-            int64_t last = kb_session(r, remote->session - 1)->last_fetch_us;
-            remote->caught_up_us = later(remote->caught_up_us, last);
-            remote->last_fetch_us = later(remote->last_fetch_us, last);
-            remote->last_leader_end = row->log_end;
+    for (uint32_t slot = 0; slot < s->r->limits.replicas; slot++) {
+        struct kb_remote *remote = kb_remote(s->r, row, slot);
+        if (remote->used) {
+            kb_remote_settle(s->r, row, remote);
         }
     }
 }

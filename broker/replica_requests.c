@@ -272,8 +272,7 @@ static void turn_follower(const struct kb_step *s, uint32_t row, const struct wi
     kb_note_lagging(s, p);
     kb_sessions_mark_row(r, p);
     kb_fact(s, KB_FACT_FOLLOWER, p, p->leader_epoch, p->log_end);
-    if (before == p->leader && kb_defect(r, SM_DEFECT_SAME_LEADER_SKIPPED) &&
-        p->fetch_state != KB_NOT_FETCHING) {
+    if (before == p->leader && kb_defect(r, SM_DEFECT_SAME_LEADER_SKIPPED) && p->fetcher != 0) {
         keep_fetching(s, row);
     }
 }

@@ -90,6 +90,7 @@ void kb_session_mark(struct kb_replicas *r, const struct kb_row *row, struct kb_
     if (remote->session == 0 || remote->dirty) {
         return;
     }
+    kb_remote_settle(r, row, remote);
     session = kb_session(r, remote->session - 1);
     remote->dirty = 1;
     remote->prev_dirty = session->last_dirty;

@@ -489,6 +489,8 @@ void kb_set_followers(const struct kb_step *s, struct kb_row *row, const int32_t
                       uint32_t count);
 void kb_set_isr(const struct kb_step *s, struct kb_row *row, const int32_t *ids, uint32_t count);
 struct kb_remote *kb_remote_find(const struct kb_replicas *r, const struct kb_row *row, int32_t id);
+void kb_remote_settle(const struct kb_replicas *r, const struct kb_row *row,
+                      struct kb_remote *remote);
 void kb_remotes_settle(const struct kb_step *s, struct kb_row *row);
 void kb_remote_fetched(const struct kb_step *s, struct kb_row *row, struct kb_remote *remote,
                        int64_t offset, int64_t log_start, int64_t leader_end);

@@ -104,6 +104,7 @@ enum sm_err kb_replicas_step(struct kb_replicas *r, int64_t now_us, const struct
     }
     assert(r->started || in->kind == KB_IN_START || in->kind == KB_IN_TOPIC_CONFIG);
     dispatch(&s, in);
+    kb_scratch_clear(r); /* what follows needs room for requests */
     kb_isr_write_next(&s);
     kb_fetchers_go(&s);
     kb_timers_arm(&s);

@@ -10,7 +10,7 @@
 #include "statemachine/znode.h"
 #include "zookeeper/server.h"
 
-enum { LATENCY_US = 1000, CALLS_MAX = 1 << 20, ACKED_MAX = 1 << 16, PARTITIONS_MAX = 64 };
+enum { LATENCY_US = 1000, ACKED_MAX = 1 << 16, PARTITIONS_MAX = 64 };
 
 enum event_kind { EV_INPUT, EV_REQUEST, EV_ANSWER, EV_ZK, EV_TIMER };
 
@@ -75,7 +75,7 @@ struct net {
     int64_t now;
     uint64_t seq, events, random;
     struct call *calls;
-    uint64_t call_count;
+    uint64_t call_count, call_max;
     struct acked *acked;
     uint32_t acked_count;
     struct partition part[PARTITIONS_MAX];
@@ -85,7 +85,10 @@ struct net {
     bool lose_isr_reply, check_acked, diverges;
     int64_t references;
     uint64_t batch_id;
-    int zk_to; /* whose request is in work */
+    uint64_t facts[32];
+    uint64_t looked_at[PARTITIONS_MAX]; /* what a partition looked like when it was checked */
+    int stepped;                        /* the broker that this event went to */
+    int zk_to;                          /* whose request is in work */
 };
 
 static const char *const interned[] = {"t", "u", "v", "__consumer_offsets"};
@@ -204,11 +207,14 @@ static void grow(struct kb_replicas **r, const char *short_of, int64_t now)
         l.name = l.name * 2 + 1;                                                                   \
     }
     FIELD(topics)
-    FIELD(partitions) FIELD(replicas) FIELD(topic_name) FIELD(batches) FIELD(epochs)
-        FIELD(producers) FIELD(transactions) FIELD(waits) FIELD(operations) FIELD(fetchers)
-            FIELD(sessions) FIELD(live) FIELD(scratch_bytes)
+    FIELD(partitions)
+    FIELD(replicas)
+    FIELD(topic_name)
+    FIELD(batches)
+    FIELD(epochs) FIELD(producers) FIELD(transactions) FIELD(waits) FIELD(operations)
+        FIELD(fetchers) FIELD(sessions) FIELD(live) FIELD(scratch_bytes)
 #undef FIELD
-                struct kb_replicas *grown = aligned_alloc(8, kb_replicas_size(&l));
+            struct kb_replicas *grown = aligned_alloc(8, kb_replicas_size(&l));
     uint64_t digest = kb_replicas_digest(*r, now);
     kb_replicas_grow(*r, grown, &l);
     ck_assert_uint_eq(kb_replicas_digest(grown, now), digest);
@@ -225,6 +231,7 @@ static void step(struct net *n, int broker, const struct kb_input *in)
     if (in->kind != KB_IN_TOPIC_CONFIG && !m->alive) {
         return;
     }
+    n->stepped = broker;
     while (kb_replicas_step(m->r, n->now, in, &out) == SM_ERR_LIMIT) {
         grow(&m->r, out.short_of, n->now);
     }
@@ -232,7 +239,10 @@ static void step(struct net *n, int broker, const struct kb_input *in)
 
 static uint64_t call_new(struct net *n, int from, int to, uint32_t kind, uint64_t correlation)
 {
-    ck_assert_uint_lt(n->call_count, CALLS_MAX);
+    if (n->call_count + 1 >= n->call_max) {
+        n->call_max = n->call_max == 0 ? 1024 : n->call_max * 2;
+        n->calls = realloc(n->calls, n->call_max * sizeof *n->calls);
+    }
     n->calls[++n->call_count] = (struct call){.from = from,
                                               .to = to,
                                               .from_life = n->m[from].life,
@@ -474,9 +484,11 @@ static void put(void *context, const struct kb_output *o)
     case KB_OUT_HW:
         note_hw(n, p->broker, o);
         break;
+    case KB_OUT_FACT:
+        n->facts[o->what]++;
+        break;
     case KB_OUT_LEADERSHIP:
     case KB_OUT_FATAL:
-    case KB_OUT_FACT:
     case KB_OUT_NONE:
         break;
     }
@@ -978,6 +990,11 @@ void net_kill(struct net *n, int broker, bool lost)
     end_process(n, broker, &(struct kb_stop){.keep = lost ? keep_flushed : NULL, .context = n});
 }
 
+void net_begin_shutdown(struct net *n, int broker)
+{
+    step(n, broker, &(struct kb_input){.kind = KB_IN_SHUTTING_DOWN});
+}
+
 void net_shut_down(struct net *n, int broker)
 {
     end_process(n, broker, &(struct kb_stop){.clean = true});
@@ -1050,7 +1067,6 @@ struct net *net_new_with(const struct kb_config *config, int count)
                           .live = 1,
                           .scratch_bytes = 10000};
     n->count = count;
-    n->calls = calloc(CALLS_MAX, sizeof *n->calls);
     n->acked = calloc(ACKED_MAX, sizeof *n->acked);
     n->controller_epoch = 1;
     n->check_acked = true;
@@ -1181,6 +1197,17 @@ const char *net_state(const struct net *n, const char *topic, int32_t partition)
     }
     snprintf(text + at, sizeof text - at, " version %d", li.zk_version);
     return text;
+}
+
+bool net_get_state(const struct net *n, const char *topic, int32_t partition,
+                   struct sm_leader_and_isr *li)
+{
+    return zk_state(n, topic, partition, li);
+}
+
+uint64_t net_facts(const struct net *n, enum kb_fact fact)
+{
+    return n->facts[fact];
 }
 
 int net_notifications(const struct net *n, const char *parent)
@@ -1316,13 +1343,42 @@ static void check_partition(const struct net *n, const struct partition *p, bool
     }
 }
 
+static uint64_t look(const struct net *n, const struct partition *p)
+{
+    struct sm_leader_and_isr li = {0};
+    uint64_t h = 1;
+    (void)zk_state(n, p->topic, p->partition, &li);
+    h = h * 31 + (uint64_t)li.zk_version;
+    for (int b = 1; b <= n->count; b++) {
+        struct kb_partition_view v;
+        h = h * 31 + (uint64_t)n->m[b].life;
+        if (kb_partition(n->m[b].r, p->topic, p->partition, &v)) {
+            h = h * 1000003 + (uint64_t)v.log_end;
+            h = h * 1000003 + (uint64_t)v.hw;
+            h = h * 1000003 + (uint64_t)v.log_start;
+            h = h * 1000003 + (uint64_t)(v.leader_epoch + 2);
+            h = h * 31 + (uint64_t)v.fetch_state;
+            h = h * 31 + (uint64_t)v.maximal_isr.count;
+            h = h * 31 + (v.batch_count == 0 ? 0 : v.batches[v.batch_count - 1].payload);
+        }
+    }
+    return h;
+}
+
+/* A partition is looked at when something of it has changed; every 64th event, wholly. */
 void net_check(struct net *n)
 {
     bool whole = n->events % 64 == 0;
     for (int i = 1; i <= n->count; i++) {
-        kb_replicas_check(n->m[i].r);
+        if (whole || i == n->stepped) {
+            kb_replicas_check(n->m[i].r);
+        }
     }
     for (int i = 0; i < n->part_count && !n->diverges; i++) {
-        check_partition(n, &n->part[i], whole);
+        uint64_t now = look(n, &n->part[i]);
+        if (now != n->looked_at[i]) {
+            check_partition(n, &n->part[i], whole);
+            n->looked_at[i] = now;
+        }
     }
 }

@@ -84,6 +84,7 @@ const struct net_call *net_call_of(const struct net *n, uint64_t call);
 
 /* Processes. lost: the machine is lost with what was not flushed. */
 void net_kill(struct net *n, int broker, bool lost);
+void net_begin_shutdown(struct net *n, int broker); /* the clean stop has begun: no new fetchers */
 void net_shut_down(struct net *n, int broker);
 void net_start(struct net *n, int broker); /* with a new broker epoch */
 bool net_is_alive(const struct net *n, int broker);
@@ -109,6 +110,11 @@ bool net_has(const struct net *n, int broker, const char *topic, int32_t partiti
 const char *net_log(const struct net *n, int broker, const char *topic, int32_t partition);
 /* "leader 1 epoch 2 isr 1,2 version 3". Static. */
 const char *net_state(const struct net *n, const char *topic, int32_t partition);
+/* The znode; false where there is none. */
+bool net_get_state(const struct net *n, const char *topic, int32_t partition,
+                   struct sm_leader_and_isr *li);
+/* How often brokers told this fact. */
+uint64_t net_facts(const struct net *n, enum kb_fact fact);
 int net_notifications(const struct net *n, const char *parent);
 const struct kb_replicas *net_replicas(const struct net *n, int broker);
 /* Payload handles of records acknowledged with acks = all. */
