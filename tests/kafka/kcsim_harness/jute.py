@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 
-CREATE, DELETE, EXISTS, GET, SET, CHILDREN, CHECK, MULTI = 1, 2, 3, 4, 5, 12, 13, 14
+CREATE, DELETE, EXISTS, GET, SET, CHILDREN, MULTI = 1, 2, 3, 4, 5, 12, 14
 CREATE2, PING, CLOSE = 15, 11, -11
 PERSISTENT, EPHEMERAL, SEQUENTIAL = 0, 1, 2
 NONODE, BADVERSION, NODEEXISTS, NOTEMPTY, EXPIRED = -101, -103, -110, -111, -112
@@ -84,10 +84,6 @@ def op_delete(path, version=-1):
 
 def op_set(path, data, version=-1):
     return SET, path, _text(path) + _bytes(data) + struct.pack(">i", version)
-
-
-def op_check(path, version):
-    return CHECK, path, _text(path) + struct.pack(">i", version)
 
 
 def _parse(kind, r):
@@ -304,7 +300,7 @@ class Client:
                 entry = self._send(kind, _text(path) + b"\0")
 
     def multi(self, ops):
-        """All or none of op_create, op_delete, op_set, op_check."""
+        """All or none of op_create, op_delete, op_set."""
         body = b"".join(struct.pack(">i?i", kind, False, -1) + raw for kind, _, raw in ops)
         results = self._call(MULTI, ops[0][1], body + struct.pack(">i?i", -1, True, -1))
         errors = [r for r in results if isinstance(r, int) and r not in (0, -2)]

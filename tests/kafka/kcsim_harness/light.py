@@ -70,10 +70,6 @@ class LightCluster:
             "version": 1, "partitions": [{"topic": t, "partition": p, "replicas": r}
                                          for (t, p), r in moves.items()]}))
 
-    def preferred(self, tps):
-        self.zk.create("/admin/preferred_replica_election", dumps({
-            "version": 1, "partitions": [{"topic": t, "partition": p} for t, p in tps]}))
-
     def _remove(self, path):
         for child in self.zk.children(path) or []:
             self._remove(f"{path}/{child}")

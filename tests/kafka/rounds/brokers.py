@@ -449,6 +449,36 @@ def unclean(cluster, report):
         step.note("of 150 acknowledged records the 50 that only broker 1 had are lost, as asked for")
 
 
+def metadata_agrees(cluster, report):
+    """Every broker, and our controller, tells clients what the znodes say."""
+    with report.step("Metadata of every node is what the znodes say") as step:
+        ports = {n: b.port for n, b in cluster.brokers.items()}
+        ports[0] = cluster.controller.port
+        for number, port in ports.items():
+            until(f"node {number} tells clients what the znodes say",
+                  lambda n=number, p=port: tells_the_truth(cluster, n, p), 30, 0.5)
+        step.note(f"nodes {sorted(ports)}, {len(cluster.states())} partitions: leader and ISR")
+
+
+def tells_the_truth(cluster, number, port):
+    done = subprocess.run(["kcat", "-L", "-J", "-b", f"127.0.0.1:{port}"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=30, check=False)
+    if done.returncode:
+        raise Failure(done.stderr.decode()[-300:])
+    said = json.loads(done.stdout)
+    if said["originating_broker"]["id"] not in (number, -1):
+        raise Failure(f"asked node {number}, answered by {said['originating_broker']}")
+    told = {(t["topic"], p["partition"]): (p["leader"], [i["id"] for i in p["isrs"]])
+            for t in said["topics"] for p in t["partitions"]}
+    true = {tp: (s["leader"], s["isr"]) for tp, s in cluster.states().items()}
+    if told != true:
+        raise Failure(str({tp: (told.get(tp), true.get(tp)) for tp in told.keys() | true.keys()
+                           if told.get(tp) != true.get(tp)}))
+    if number == 0 or said.get("controllerid") in (None, 0):
+        return True
+    raise Failure(f"it names {said['controllerid']} as the controller")
+
+
 def groups(cluster, load, report):
     with report.step("kafka-consumer-groups.sh and the Java console consumer") as step:
         result = cluster.tools.run("kafka-consumer-groups.sh", *cluster.by_broker, "--describe",
@@ -469,9 +499,7 @@ def loop(cluster, load, report, rng):
     deletion_ends(cluster, report)
     preferred_election(cluster, report)
     if cluster.options.deep:
-        with report.step("rolling restart begins"):
-            pass
-        for number in IDS:
+        for number in IDS:                               # a rolling restart
             controlled_shutdown(cluster, load, report, number)
         preferred_election(cluster, report)
     else:
@@ -516,8 +544,9 @@ def play(options, report, stage):
         loop(cluster, load, report, rng)
     once(cluster, load, report)
     unclean(cluster, report)
+    cluster.wait_whole()
+    metadata_agrees(cluster, report)
     with report.step("the end: everything is read back"):
-        cluster.wait_whole()
         load.finish(report)
     report.fact("role", f"/controller was the same znode of controller 0, epoch {rule.epoch}, from the "
                         "first step to the last")

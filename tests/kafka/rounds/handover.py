@@ -108,7 +108,7 @@ def over_fakes(options, report, stage):
     with report.step("a deletion and a reassignment, unkilled") as step:
         reference = pair.reference()
         step.note(", ".join(f"{k} {took:.2f} s" for k, (_, took) in reference.items()))
-    for i in range(options.moments or (10 if options.deep else 2)):
+    for i in range(options.moments or (6 if options.deep else 2)):
         first, second = ((ours, "kafka"), ("kafka", ours))[i % 2]
         with report.step(f"{first} governs, {second} stands by; then the other way round") as step:
             pair.trial(step, reference, first, second)
@@ -259,7 +259,7 @@ class Real:
 def over_brokers(options, report, stage):
     real = Real(options, report, stage)
     real.start()
-    for i in range(5 if options.deep else 1):
+    for i in range(3 if options.deep else 1):
         real.killed_in_deletion(i)
         real.killed_in_reassignment(i)
     real.frozen()

@@ -8,8 +8,8 @@ A trial, from a world that is always the same:
 
 What keeps it busy is, in turn, a failover (its predecessor and a broker died together), the deletion of
 half of the topics, and the reassignment of all partitions. Moments are drawn from the time that the
-unkilled trial took, early ones more often. Ours writes znodes one at a time in every other trial, and in
-groups in the rest. What was left to do at each SIGKILL is counted, so that one sees that they struck
+unkilled trial took to its last write. Ours writes znodes one at a time in half of the trials, and in groups
+in the rest. What was left to do at each SIGKILL is counted, so that one sees that they struck
 in the middle.
 """
 
@@ -74,14 +74,17 @@ class Trials:
         until("the session expires", lambda: checks.holder(self.world.zk) is None, 30, 0.02)
 
     def unkilled(self, kind):
-        """(znodes at the end, seconds that it took)"""
+        """(znodes at the end, seconds until the controller's last write)"""
         controller, began = self.begin(kind)
-        took = max(0.02, self.world.wait_quiet(120) - began)
+        session, wall = checks.holder(self.world.zk)[1].owner, time.time()
+        wall -= time.monotonic() - began
+        self.world.wait_quiet(120)
         self.world.wait_settled(None, 60, controller)
         wanted = checks.znodes(self.world.zk, kind != "reassignment")
         self.sane(kind, wanted)
         controller.process.kill()
-        return wanted, took
+        last = max(t.time for t in checks.transactions(self.world.server.data) if t.session == session)
+        return wanted, max(0.02, last / 1000 - wall)
 
     def sane(self, kind, wanted):
         """That the unkilled trial itself did what was asked."""
@@ -108,7 +111,7 @@ class Trials:
         controller, began = self.begin(kind)
         ordered = kind != "reassignment"
         whole = self.to_change(wanted, ordered)
-        moment = took * self.rng.random() ** 2           # the znodes come first, then the brokers
+        moment = self.rng.uniform(0, took * 1.1)
         time.sleep(max(0, began + moment - time.monotonic()))
         controller.process.kill()
         struck = time.monotonic() - began
@@ -137,17 +140,23 @@ def play(trials, report, count):
     report.fact("ZooKeeper", trials.world.server.version())
     report.fact("world", f"{len(trials.topics)} topics of {trials.partitions} partitions, RF 3, "
                          f"{len(trials.world.ids)} fake brokers; seed {trials.options.seed}")
-    reference = {}
-    for kind in KINDS:
-        with report.step(f"{kind}, unkilled") as step:
-            reference[kind] = trials.unkilled(kind)
-            step.note(f"took {reference[kind][1]:.2f} s")
+    reference, took = {}, {}
+    for trials.single in (True, False) if trials.options.controller == "kcsim" else (False,):
+        for kind in KINDS:
+            how = "one write at a time" if trials.single else "writes as by default"
+            with report.step(f"{kind}, unkilled, {how}") as step:
+                znodes, seconds = trials.unkilled(kind)
+                took[kind, trials.single] = seconds
+                lines = checks.differences(reference.setdefault(kind, znodes), znodes)
+                if lines:
+                    raise Failure(f"two unkilled runs differ: {lines}")
+                step.note(f"last write after {seconds * 1000:.0f} ms")
     seen = {kind: [] for kind in KINDS}
     for i in range(count):
         kind = KINDS[i % len(KINDS)]
-        trials.single = i // len(KINDS) % 2 == 0
+        trials.single = (kind, True) in took and i // len(KINDS) % 2 == 0
         with report.step(f"SIGKILL {i + 1}: {kind}") as step:
-            struck, whole, left = trials.killed(kind, *reference[kind])
+            struck, whole, left = trials.killed(kind, reference[kind], took[kind, trials.single])
             seen[kind].append((struck, whole, left))
             step.note(f"after {struck * 1000:.0f} ms, {left} znodes were still to change")
     rows = []

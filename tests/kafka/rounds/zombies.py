@@ -175,10 +175,12 @@ def run(options, report):
     kafka.libs()
     ours = options.controller
     ways = [(way, wake) for way in ("expired", "moved") for wake in ("early", "heard", "late")]
-    plan = [(x, y, way, wake, group)
-            for way, wake in (ways if options.deep else [("expired", "heard"), ("moved", "heard")])
-            for x, y in ((ours, "kafka"), ("kafka", ours))
-            for group in ((1, None) if options.deep and x == "kcsim" else (1,))]
+    if not options.deep:
+        ways = [(way, "heard") for way in ("expired", "moved")]
+    plan = []
+    for number, (way, wake) in enumerate(ways):
+        single = 1 if number % 2 == 0 else None          # ours: one write at a time, or in groups
+        plan += [(ours, "kafka", way, wake, single), ("kafka", ours, way, wake, single)]
     with Stage(options.keep) as stage:
         try:
             world = LightCluster(stage, catch_up=False)
