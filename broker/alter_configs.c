@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/state.h"
@@ -257,12 +258,28 @@ static struct kb_props bag_for(struct kb_turn *t, const struct kb_slot *s, size_
     return kb_props_begin(kb_turn_scratch(t, size), size);
 }
 
+/* How many threads there are: as set for this broker, for all, or at its start. */
+static int64_t threads_now(const struct kb_broker *b, const char *name)
+{
+    for (int which = 0; which < 2; which++) {
+        struct kb_props p = kb_dynamic(b, which);
+        const char *value = kb_props_get(&p, name);
+        if (value != NULL)
+            return strtoll(value, NULL, 10);
+    }
+    return kb_property_int(b, name);
+}
+
 static bool check(struct kb_turn *t, struct kb_slot *s, struct item *i, const struct kb_props *p)
 {
     char message[KB_TEXT_MAX], *room = kb_turn_scratch(t, KB_VALUE_MAX);
     bool is_value = false;
     if (i->r.type == TYPE_BROKER) {
-        if (kb_broker_props_check(p, i->r.name[0] != '\0', room, message))
+        bool good = kb_broker_props_check(p, i->r.name[0] != '\0', room, message);
+        const char *name;
+        for (uint32_t k = 0; good && (name = kb_thread_setting(k)) != NULL; k++)
+            good = kb_threads_check(p, name, threads_now(t->b, name), message);
+        if (good)
             return true;
         end_invalid(s, i, message);
         return false;
@@ -393,7 +410,9 @@ static void begin_item(struct kb_turn *t, struct kb_slot *s)
     if ((is_incremental(s->api) && repeats_a_name(s, &i)) || has_null(s, &i))
         return;
     if (i.r.type == TYPE_TOPIC) {
-        if (kb_cache_topic(kb_cache_of(t->b), i.r.name, strlen(i.r.name)) == KB_NO_TOPIC) {
+        if (is_incremental(s->api) && i.r.name[0] == '\0') /* ZooKeeper's client, of its path */
+            end_invalid(s, &i, "Path must not end with / character");
+        else if (kb_cache_topic(kb_cache_of(t->b), i.r.name, strlen(i.r.name)) == KB_NO_TOPIC) {
             snprintf(text, sizeof text, "The topic '%s' does not exist.", i.r.name);
             end_item(s, &i, WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION, text);
         } else {
@@ -488,6 +507,16 @@ struct kb_room kb_room_alter_configs(const struct kb_broker *b, const struct kb_
                             .scratch = 8 * in->size + KB_VALUE_MAX};
 }
 
+/* Kafka's reader of AlterConfigs fails over a null, whosever it is. */
+static bool old_request_has_null(int32_t api, const void *q)
+{
+    for (int32_t i = 0; !is_incremental(api) && i < resource_count(api, q); i++)
+        for (int32_t k = 0; k < resource_at(api, q, i).count; k++)
+            if (change_at(api, q, i, k).value == NULL)
+                return true;
+    return false;
+}
+
 static void begin(struct kb_turn *t)
 {
     struct kb_room room = kb_room_alter_configs(t->b, t->in);
@@ -496,7 +525,8 @@ static void begin(struct kb_turn *t)
     int32_t count = resource_count(s->api, q);
     struct wire_flat f;
     char text[KB_TEXT_MAX] = "";
-    for (int32_t i = 0; i < count && text[0] == '\0'; i++) {
+    bool fails = old_request_has_null(s->api, q);
+    for (int32_t i = 0; i < count && !fails && text[0] == '\0'; i++) {
         struct resource r = resource_at(s->api, q, i);
         if (r.type == TYPE_LOGGER && !is_incremental(s->api))
             snprintf(text, sizeof text,
@@ -512,11 +542,14 @@ static void begin(struct kb_turn *t)
         struct resource r = resource_at(s->api, q, i);
         out[i].resource_type = r.type;
         out[i].resource_name = wire_flat_string(&f, r.name);
-        if (text[0] != '\0')
+        if (fails)
+            kb_say(&f, &out[i].error_code, &out[i].error_message, WIRE_ERROR_UNKNOWN_SERVER_ERROR,
+                   NULL);
+        else if (text[0] != '\0')
             kb_say(&f, &out[i].error_code, &out[i].error_message, WIRE_ERROR_INVALID_REQUEST, text);
     }
     kb_response_close(s, &f);
-    if (text[0] != '\0')
+    if (fails || text[0] != '\0')
         kb_response_send(t, s);
     else
         kb_advance_alter_configs(t, s, NULL);

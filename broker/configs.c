@@ -169,7 +169,7 @@ static void put_entry(struct describe *d, struct wire_describe_configs_response_
     out->read_only = e->read_only;
     out->is_sensitive = e->sensitive;
     out->config_source = e->source;
-    out->is_default = d->version == 0 && e->source == KB_SOURCE_DEFAULT;
+    out->is_default = false; /* as 2.8.2, which never fills it in */
     out->config_type = (int8_t)(setting == NULL ? KB_UNKNOWN : setting->type);
     out->documentation =
         wire_flat_string(&d->f, d->documentation && setting != NULL ? setting->doc : NULL);
@@ -338,18 +338,17 @@ static bool is_known_type(int8_t type)
 }
 
 /* A resource of no known kind refuses the request, so that each resource gets the error. */
-static void refuse_all(struct kb_turn *t, struct kb_slot *s, const char *name)
+static void refuse_all(struct kb_turn *t, struct kb_slot *s)
 {
     const struct wire_describe_configs_request *q = kb_request_of(t->b, s);
     const asked *r = WIRE_ITEMS(q, q->resources, asked);
-    char text[KB_TEXT_MAX];
     struct wire_flat f;
-    snprintf(text, sizeof text, "Unexpected resource type UNKNOWN for resource %s", name);
     struct wire_describe_configs_response *head = kb_response_begin(t->b, s, &f, sizeof *head);
     result *out = kb_items(&f, &head->results, q->resources.count,
                            &wire_layout_describe_configs_response_result);
     for (int32_t i = 0; i < head->results.count; i++) {
-        kb_say(&f, &out[i].error_code, &out[i].error_message, WIRE_ERROR_INVALID_REQUEST, text);
+        kb_say(&f, &out[i].error_code, &out[i].error_message, WIRE_ERROR_INVALID_REQUEST,
+               wire_error_text(WIRE_ERROR_INVALID_REQUEST));
         out[i].resource_type = r[i].resource_type;
         out[i].resource_name = wire_flat_string(&f, wire_text(q, r[i].resource_name));
     }
@@ -376,7 +375,7 @@ void kb_begin_describe_configs(struct kb_turn *t)
     struct wire_flat f;
     for (int32_t i = 0; i < q->resources.count; i++)
         if (!is_known_type(r[i].resource_type)) {
-            refuse_all(t, s, wire_text(q, r[i].resource_name));
+            refuse_all(t, s);
             return;
         }
     struct wire_describe_configs_response *head = kb_response_begin(t->b, s, &f, sizeof *head);

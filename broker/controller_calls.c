@@ -56,12 +56,33 @@ typedef struct wire_elect_leaders_response_partition_result result;
 
 enum { PREFERRED, UNCLEAN };
 
+/* "All partitions" are those that the cache knows: one that never had a leader is not among them.
+ */
+static size_t all_size(const struct kb_cache *c)
+{
+    size_t size = 0;
+    uint32_t name;
+    for (uint32_t t = KB_NO_TOPIC; (t = kb_cache_next_topic(c, t)) != KB_NO_TOPIC;) {
+        kb_cache_topic_name(c, t, &name);
+        size += kb_cache_partition_count(c, t) * (sizeof(struct wire_call_item) + name + 16);
+    }
+    return size;
+}
+
+static void add_all(const struct kb_cache *c, struct wire_call_builder *call)
+{
+    for (uint32_t t = KB_NO_TOPIC; (t = kb_cache_next_topic(c, t)) != KB_NO_TOPIC;) {
+        const char *name = kb_cache_topic_name(c, t, NULL);
+        for (int32_t p = 0; (p = kb_cache_next_partition(c, t, p)) >= 0; p++)
+            wire_call_add(call, name, p, 0, false, NULL);
+    }
+}
+
 struct kb_room kb_room_elect_leaders(const struct kb_broker *b, const struct kb_broker_input *in)
 {
     const struct wire_elect_leaders_request *q = in->message;
     const asked_topic *topic = WIRE_ITEMS(q, q->topic_partitions, asked_topic);
-    size_t call = 256;
-    (void)b;
+    size_t call = 256 + (q->topic_partitions.count < 0 ? all_size(kb_broker_cache(b)) : 0);
     for (int32_t i = 0; i < q->topic_partitions.count; i++)
         call += (size_t)(topic[i].partition_id.count < 0 ? 0 : topic[i].partition_id.count) *
                 (sizeof(struct wire_call_item) + (size_t)topic[i].topic.size + 16);
@@ -76,11 +97,12 @@ void kb_begin_elect_leaders(struct kb_turn *t)
     const asked_topic *topic = WIRE_ITEMS(q, q->topic_partitions, asked_topic);
     struct wire_call_builder c;
     struct wire_call head = {.api = WIRE_API_ELECT_LEADERS,
-                             .all = q->topic_partitions.count < 0,
                              .election_type = q->election_type == UNCLEAN ? UNCLEAN : PREFERRED};
     size_t capacity;
     void *bytes = kb_call_room(t, s, &capacity);
     wire_call_begin(&c, bytes, capacity, &head);
+    if (q->topic_partitions.count < 0)
+        add_all(kb_broker_cache(t->b), &c);
     for (int32_t i = 0; i < q->topic_partitions.count; i++)
         for (int32_t k = 0; k < topic[i].partition_id.count; k++)
             wire_call_add(&c, wire_text(q, topic[i].topic),

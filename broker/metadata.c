@@ -446,7 +446,7 @@ void kb_begin_find_coordinator(struct kb_turn *t)
     bool of_group = q->key_type == KEY_GROUP;
     const char *name = of_group ? "__consumer_offsets" : "__transaction_state";
     if (q->key_type != KEY_GROUP && q->key_type != KEY_TRANSACTION) {
-        answer_coordinator(t, NULL, WIRE_ERROR_UNKNOWN_SERVER_ERROR, NULL, NULL);
+        answer_coordinator(t, NULL, WIRE_ERROR_INVALID_REQUEST, NULL, NULL);
         return;
     }
     uint32_t topic = kb_cache_topic(c, name, strlen(name));

@@ -172,11 +172,40 @@ static bool has_repetition(const int32_t *ids, int32_t count)
     return false;
 }
 
+/* Those of the list that the partition has not got, and the brokers that live. */
+static void show_dead(struct sm_text *x, const struct kb_turn *t, const char *topic,
+                      const int32_t *ids, const asked *p)
+{
+    const struct kb_cache *c = kb_broker_cache(t->b);
+    const struct kb_partition *row =
+        kb_cache_partition(c, kb_cache_topic(c, topic, strlen(topic)), p->partition_index);
+    uint32_t count = 0;
+    const int32_t *old = row == NULL ? NULL : kb_cache_list(c, row->replicas, &count);
+    const char *comma = "";
+    SM_TEXT(x, "Replica assignment has brokers that are not alive. Replica list: ArrayBuffer(");
+    for (int32_t i = 0; i < p->replicas.count; i++) {
+        uint32_t k = 0;
+        while (k < count && old[k] != ids[i])
+            k++;
+        if (k < count)
+            continue;
+        sm_text_string(x, comma);
+        sm_text_int(x, ids[i]);
+        comma = ", ";
+    }
+    SM_TEXT(x, "), live broker list: Set(");
+    for (uint32_t i = 0; i < kb_cache_live_count(c); i++) {
+        sm_text_string(x, i > 0 ? ", " : "");
+        sm_text_int(x, kb_cache_live(kb_cache_of(t->b), i)->broker.id);
+    }
+    SM_TEXT(x, ")");
+}
+
 /* Tells which of Kafka's reasons it was: the controller's answer only has the code. */
-static const char *why_invalid(const struct kb_turn *t, const void *q, const asked *p, char *text)
+static const char *why_invalid(const struct kb_turn *t, const void *q, const char *topic,
+                               const asked *p, char *text)
 {
     const int32_t *ids = WIRE_ITEMS(q, p->replicas, int32_t);
-    const struct kb_cache *c = kb_broker_cache(t->b);
     struct sm_text x = sm_text_begin(text, KB_TEXT_MAX - 1);
     if (p->replicas.count < 0)
         return NULL;
@@ -189,21 +218,14 @@ static const char *why_invalid(const struct kb_turn *t, const void *q, const ask
         SM_TEXT(&x, "Invalid broker id in replica list: ");
         show_list(&x, q, p->replicas);
     } else {
-        SM_TEXT(&x, "Replica assignment has brokers that are not alive. Replica list: ");
-        show_list(&x, q, p->replicas);
-        SM_TEXT(&x, ", live broker list: Set(");
-        for (uint32_t i = 0; i < kb_cache_live_count(c); i++) {
-            sm_text_string(&x, i > 0 ? ", " : "");
-            sm_text_int(&x, kb_cache_live(kb_cache_of(t->b), i)->broker.id);
-        }
-        SM_TEXT(&x, ")");
+        show_dead(&x, t, topic, ids, p);
     }
     text[x.size] = '\0';
     return text;
 }
 
-static const char *reason(const struct kb_turn *t, const void *q, const asked *p, int32_t error,
-                          char *text)
+static const char *reason(const struct kb_turn *t, const void *q, const char *topic, const asked *p,
+                          int32_t error, char *text)
 {
     switch (error) {
     case WIRE_ERROR_NONE:
@@ -211,7 +233,7 @@ static const char *reason(const struct kb_turn *t, const void *q, const asked *p
     case WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION:
         return "The partition does not exist.";
     case WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT:
-        return why_invalid(t, q, p, text);
+        return why_invalid(t, q, topic, p, text);
     }
     return wire_error_text(error);
 }
@@ -248,8 +270,9 @@ void kb_answered_alter_reassignments(struct kb_turn *t, struct kb_slot *s,
                 continue;
             int32_t error =
                 wire_call_next(answer, &v) ? v.item->error : WIRE_ERROR_UNKNOWN_SERVER_ERROR;
-            kb_say(&f, &r[k].error_code, &r[k].error_message, error,
-                   reason(t, q, &asked_of(q, &topic[i])[k], error, text));
+            kb_say(
+                &f, &r[k].error_code, &r[k].error_message, error,
+                reason(t, q, wire_text(q, topic[i].name), &asked_of(q, &topic[i])[k], error, text));
         }
     }
     kb_response_close(s, &f);

@@ -52,7 +52,9 @@ static void sync_group(struct kb_turn *t)
 {
     const struct wire_sync_group_request *q = t->in->message;
     BEGIN(SYNC_GROUP, sync_group_response);
-    h->error_code = group_error(q->group_id);
+    h->error_code = t->in->version >= 5 && (q->protocol_type.size < 0 || q->protocol_name.size < 0)
+                        ? WIRE_ERROR_INCONSISTENT_GROUP_PROTOCOL
+                        : group_error(q->group_id);
     kb_answer_send(t, &f);
 }
 
@@ -292,11 +294,41 @@ static void alter_log_dirs(struct kb_turn *t)
 static const char *no_quotas = "This node keeps no quotas.";
 static const char *no_users = "This node keeps no SCRAM credentials.";
 
+static bool is_quota_entity(const char *type)
+{
+    return strcmp(type, "user") == 0 || strcmp(type, "client-id") == 0 || strcmp(type, "ip") == 0;
+}
+
 static void describe_quotas(struct kb_turn *t)
 {
+    typedef struct wire_describe_client_quotas_request_component component;
+    const struct wire_describe_client_quotas_request *q = t->in->message;
+    const component *c = WIRE_ITEMS(q, q->components, component);
+    char text[KB_TEXT_MAX];
     BEGIN(DESCRIBE_CLIENT_QUOTAS, describe_client_quotas_response);
-    h->error_message = WIRE_NULL_STRING;
+    h->error_message = wire_flat_string(&f, "");
+    for (int32_t i = 0; i < q->components.count; i++) {
+        const char *type = wire_text(q, c[i].entity_type);
+        if (is_quota_entity(type))
+            continue;
+        bool unnamed = type[0] == '\0';
+        snprintf(text, sizeof text, "Custom entity type '%.900s' not supported", type);
+        kb_say(&f, &h->error_code, &h->error_message,
+               unnamed ? WIRE_ERROR_INVALID_REQUEST : WIRE_ERROR_UNSUPPORTED_VERSION,
+               unnamed ? "Unexpected empty filter component entity type" : text);
+        h->entries = WIRE_NULL_ARRAY;
+        break;
+    }
     kb_answer_send(t, &f);
+}
+
+/* Why Kafka would not keep it either, in `text`; NULL where it would. */
+static const char *quota_fault(const char *type, char *text)
+{
+    if (is_quota_entity(type))
+        return NULL;
+    snprintf(text, KB_TEXT_MAX, "Unhandled client quota entity type: %.900s", type);
+    return text;
 }
 
 static void alter_quotas(struct kb_turn *t)
@@ -305,6 +337,7 @@ static void alter_quotas(struct kb_turn *t)
     typedef struct wire_alter_client_quotas_request_entity entity;
     const struct wire_alter_client_quotas_request *q = t->in->message;
     const entry *e = WIRE_ITEMS(q, q->entries, entry);
+    char text[KB_TEXT_MAX];
     BEGIN(ALTER_CLIENT_QUOTAS, alter_client_quotas_response);
     struct wire_alter_client_quotas_response_entry *out =
         kb_items(&f, &h->entries, q->entries.count < 0 ? 0 : q->entries.count,
@@ -313,13 +346,16 @@ static void alter_quotas(struct kb_turn *t)
         struct wire_alter_client_quotas_response_entity *to =
             kb_items(&f, &out[i].entity, e[i].entity.count,
                      &wire_layout_alter_client_quotas_response_entity);
-        kb_say(&f, &out[i].error_code, &out[i].error_message, WIRE_ERROR_INVALID_REQUEST,
-               no_quotas);
+        const char *fault = NULL;
         for (int32_t k = 0; k < out[i].entity.count; k++) {
             const entity *from = &WIRE_ITEMS(q, e[i].entity, entity)[k];
+            if (fault == NULL)
+                fault = quota_fault(wire_text(q, from->entity_type), text);
             to[k].entity_type = copy_of(&f, q, from->entity_type);
             to[k].entity_name = copy_of(&f, q, from->entity_name);
         }
+        kb_say(&f, &out[i].error_code, &out[i].error_message, WIRE_ERROR_INVALID_REQUEST,
+               fault != NULL ? fault : no_quotas);
     }
     kb_answer_send(t, &f);
 }
@@ -331,7 +367,7 @@ static void describe_users(struct kb_turn *t)
     const user *u = WIRE_ITEMS(q, q->users, user);
     char text[KB_TEXT_MAX];
     BEGIN(DESCRIBE_USER_SCRAM_CREDENTIALS, describe_user_scram_credentials_response);
-    h->error_message = WIRE_NULL_STRING;
+    h->error_message = wire_flat_string(&f, "");
     struct wire_describe_user_scram_credentials_response_result *r =
         kb_items(&f, &h->results, q->users.count < 0 ? 0 : q->users.count,
                  &wire_layout_describe_user_scram_credentials_response_result);
@@ -348,12 +384,17 @@ static void describe_users(struct kb_turn *t)
 
 static void put_user(struct kb_turn *t, struct wire_flat *f,
                      struct wire_alter_user_scram_credentials_response_result *r,
-                     struct wire_string name)
+                     struct wire_string name, bool deletes)
 {
     bool active = t->in->is_controller;
-    int32_t error = active ? WIRE_ERROR_INVALID_REQUEST : WIRE_ERROR_NOT_CONTROLLER;
+    int32_t error = !active   ? WIRE_ERROR_NOT_CONTROLLER
+                    : deletes ? WIRE_ERROR_RESOURCE_NOT_FOUND
+                              : WIRE_ERROR_INVALID_REQUEST;
     r->user = copy_of(f, t->in->message, name);
-    kb_say(f, &r->error_code, &r->error_message, error, active ? no_users : wire_error_text(error));
+    kb_say(f, &r->error_code, &r->error_message, error,
+           !active   ? wire_error_text(error)
+           : deletes ? "Attempt to delete a user credential that does not exist"
+                     : no_users);
 }
 
 static void alter_users(struct kb_turn *t)
@@ -369,7 +410,8 @@ static void alter_users(struct kb_turn *t)
     for (int32_t i = 0; i < h->results.count; i++)
         put_user(t, &f, &r[i],
                  i < more ? WIRE_ITEMS(q, q->upsertions, upsertion)[i].name
-                          : WIRE_ITEMS(q, q->deletions, deletion)[i - more].name);
+                          : WIRE_ITEMS(q, q->deletions, deletion)[i - more].name,
+                 i >= more);
     kb_answer_send(t, &f);
 }
 

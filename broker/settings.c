@@ -630,3 +630,35 @@ bool kb_broker_props_check(const struct kb_props *p, bool per_broker, char *room
                    "specified",
                    message);
 }
+
+const char *kb_thread_setting(uint32_t i)
+{
+    static const char *const names[] = {"background.threads", "num.io.threads",
+                                        "num.network.threads", "num.recovery.threads.per.data.dir",
+                                        "num.replica.fetchers"};
+    return i < sizeof names / sizeof names[0] ? names[i] : NULL;
+}
+
+bool kb_threads_check(const struct kb_props *p, const char *name, int64_t now, char *message)
+{
+    const char *value = kb_props_get(p, name);
+    int64_t wanted = value == NULL ? now : strtoll(value, NULL, 10);
+    char why[128];
+    if (wanted == now)
+        return true;
+    if (wanted <= 0)
+        snprintf(why, sizeof why, "value should be at least 1");
+    else if (wanted < now / 2)
+        snprintf(why, sizeof why, "value should be at least half the current value %" PRId64, now);
+    else if (wanted > now * 2)
+        snprintf(why, sizeof why,
+                 "value should not be greater than double the current value %" PRId64, now);
+    else
+        return true;
+    snprintf(message, KB_TEXT_MAX,
+             "Invalid value org.apache.kafka.common.config.ConfigException: Dynamic thread count "
+             "update validation failed for %s=%" PRId64 ", %s for configuration Invalid dynamic "
+             "configuration",
+             name, wanted, why);
+    return false;
+}

@@ -98,6 +98,12 @@ bool kb_topic_props_check(const struct kb_props *p, char *room, char *message, b
 /* Checks settings given to a broker that runs (`per_broker`) or to all of them. True; else false
    and Kafka's message (a ConfigException). `room`: KB_VALUE_MAX bytes. */
 bool kb_broker_props_check(const struct kb_props *p, bool per_broker, char *room, char *message);
+/* Returns whether a number of threads may become what `p` says of it (or it says nothing): between
+   half and twice of `now`, and not 0. Else Kafka's words are in `message`. Source:
+   DynamicThreadPool.validateReconfiguration. */
+bool kb_threads_check(const struct kb_props *p, const char *name, int64_t now, char *message);
+/* Walks the names of those settings: NULL after the last, from 0. */
+const char *kb_thread_setting(uint32_t i);
 
 /* Names under which a broker's setting may stand, the strongest first: "log.retention.ms",
    "log.retention.minutes", "log.retention.hours". Returns the n-th, or NULL. Static, or `name`. */

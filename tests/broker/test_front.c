@@ -837,7 +837,7 @@ static const struct {
     {true, 2, "t", "flush.ms", 0, NULL,
      "\"errorCode\":42,\"errorMessage\":\"Null value not supported for : SET:flush.ms\""},
     {false, 2, "t", "flush.ms", 0, NULL,
-     "\"errorCode\":42,\"errorMessage\":\"Null value not supported for : flush.ms\""},
+     "\"errorCode\":-1,\"errorMessage\":null"},
     {true, 2, "t", "no.such", 0, "1",
      "\"errorCode\":40,\"errorMessage\":\"Unknown topic config name: no.such\""},
     {false, 2, "t", "flush.ms", 0, "-1",
