@@ -69,7 +69,7 @@ size_t kb_broker_size(const struct kb_broker_limits *limits, const struct kb_bro
 void kb_broker_init(struct kb_broker *b, const struct kb_broker_limits *limits,
                     const struct kb_broker_config *config);
 const struct kb_broker_limits *kb_broker_limits(const struct kb_broker *b);
-/* Returns the limits with the one named `short_of` doubled; for growing. */
+/* Returns the limits with the one named `short_of` larger; for growing. */
 struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *limits,
                                                const char *short_of);
 /* Bytes of a block grown from `b` to `limits`. */

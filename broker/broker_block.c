@@ -86,6 +86,14 @@ const struct kb_broker_limits *kb_broker_limits(const struct kb_broker *b)
     return &b->limits;
 }
 
+/* What is small doubles; what is large grows by a quarter, so that little of it stays unused. */
+static uint32_t above(uint32_t limit)
+{
+    enum { LARGE = 1 << 17 };
+    uint32_t more = limit < LARGE ? limit : (limit / 4 + 7) & ~7u;
+    return limit > UINT32_MAX - 8 - more ? UINT32_MAX - 8 : limit + more;
+}
+
 struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *limits,
                                                const char *short_of)
 {
@@ -101,8 +109,7 @@ struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *li
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (strcmp(fields[i].name, short_of) == 0)
-            *fields[i].limit =
-                *fields[i].limit > UINT32_MAX / 2 ? UINT32_MAX - 8 : *fields[i].limit * 2;
+            *fields[i].limit = above(*fields[i].limit);
     return l;
 }
 
