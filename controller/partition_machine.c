@@ -326,12 +326,18 @@ static bool ask_create_partition(struct kc_controller *c, struct kc_frame *f, st
     return true;
 }
 
+enum { STATE_CREATE, STATE_LOOK };
+
 static bool ask_create_state(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                              struct kc_ask *ask)
 {
     struct sm_list live = live_replicas(c, s->row);
 
     (void)f;
+    if (s->stage == STATE_LOOK) {
+        kc_ask_state_read(c, s->row, ask);
+        return true;
+    }
     if (!sm_initial_leader_and_isr(&live, c->epoch, &s->plan)) {
         return false;
     }
@@ -356,20 +362,43 @@ static void fail_zk(struct kc_controller *c, uint32_t row, int32_t err)
     log_failed(c, row, kc_row_at(c, row)->state, SM_PARTITION_ONLINE, text);
 }
 
-static enum kc_slot_next answer_create_state(struct kc_controller *c, struct kc_frame *f,
-                                             struct kc_slot *s, int32_t err,
-                                             const struct wire_zk_result_view *r)
+static enum kc_slot_next state_is_created(struct kc_controller *c, struct kc_slot *s)
 {
-    (void)f, (void)r;
-    if (err != WIRE_ZK_OK) { /* stays New without leadership info */
-        fail_zk(c, s->row, err);
-        return KC_SLOT_DONE;
-    }
     struct sm_assignment a = kc_row_assignment(c, s->row);
+
     kc_put_leadership(c, s->row, &s->plan);
     kc_batch_leader_and_isr(c, &s->plan.isr, s->row, &s->plan, &a, true);
     go_online(c, s->row);
     kc_set_remove(c, KC_SET_WORK, s->row); /* not an election: no result */
+    return KC_SLOT_DONE;
+}
+
+/* Whether the znode is what this slot's group has written, before the answer to it was lost. */
+static bool is_own_state(struct kc_controller *c, struct kc_slot *s, int32_t err,
+                         const struct wire_zk_result_view *r)
+{
+    struct sm_leader_and_isr meant = s->plan;
+
+    return kc_read_state(c, s, err, r) == KC_STATE_READ &&
+           sm_leader_and_isr_equal(&meant, &s->plan);
+}
+
+/* A state that is there already leaves its partition New until the next failover, as in Kafka,
+   where a lost answer strands one partition. It would strand a whole group here: so where a group
+   was refused, each looks whether it meets itself. */
+static enum kc_slot_next answer_create_state(struct kc_controller *c, struct kc_frame *f,
+                                             struct kc_slot *s, int32_t err,
+                                             const struct wire_zk_result_view *r)
+{
+    (void)f;
+    if (s->stage == STATE_LOOK ? is_own_state(c, s, err, r) : err == WIRE_ZK_OK) {
+        return state_is_created(c, s);
+    }
+    if (s->stage == STATE_CREATE && err == WIRE_ZK_NODE_EXISTS && s->alone) {
+        s->stage = STATE_LOOK;
+        return KC_SLOT_ASK;
+    }
+    fail_zk(c, s->row, s->stage == STATE_LOOK ? WIRE_ZK_NODE_EXISTS : err);
     return KC_SLOT_DONE;
 }
 
