@@ -218,8 +218,8 @@ static bool read_connections(struct reading *r, const struct entry *e)
     return true;
 }
 
-/* How long a standby waits before it stands for election when /controller has gone. Kafka takes as
-   long by itself; who polls for the znode's absence, as operators' scripts do, sees it. */
+/* How long a standby waits before it stands for election when /controller has gone: so that who
+   polls for the znode's absence, as operators' scripts do, sees it (live/README.md). */
 static bool read_election_delay(struct reading *r, const struct entry *e)
 {
     int64_t ms;
