@@ -17,8 +17,9 @@ struct arguments {
     struct live_options options;
     const char *zookeeper, *properties;
     struct live_address listen, advertised;
-    int64_t session_timeout_us; /* 0: not given */
-    int32_t id;                 /* -1: not given */
+    int64_t session_timeout_us;          /* 0: not given */
+    int32_t id;                          /* -1: not given */
+    char overrides[LIVE_PROPERTIES_MAX]; /* KEY=VALUE, a line each */
 };
 
 enum {
@@ -29,18 +30,29 @@ enum {
     OPT_LOG_DIR,
     OPT_LOG_LEVEL,
     OPT_METRICS,
+    OPT_OVERRIDE,
 };
 
 static bool read_properties(struct arguments *a)
 {
+    struct live_settings *s = &a->options.settings;
     struct sim_diagnostics d;
-    if (a->properties == NULL)
-        return true;
     sim_diagnostics_init(&d);
-    bool good = live_settings_read(&a->options.settings, a->properties, &d);
+    bool good = a->properties == NULL || live_settings_read(s, a->properties, &d);
+    good = live_settings_read_text(s, "--override", a->overrides, strlen(a->overrides), &d) && good;
     sim_diagnostics_print(&d, stderr, sim_color_wanted(SIM_COLOR_AUTO, stderr));
     sim_diagnostics_free(&d);
     return good;
+}
+
+static void add_override(struct arguments *a, const char *text, struct argp_state *state)
+{
+    size_t used = strlen(a->overrides);
+    if (strchr(text, '=') == NULL || strchr(text, '\n') != NULL)
+        argp_error(state, "--override: '%s' is no KEY=VALUE", text);
+    if (used + strlen(text) + 2 > sizeof a->overrides)
+        argp_error(state, "--override: more than %d bytes", LIVE_PROPERTIES_MAX);
+    snprintf(a->overrides + used, sizeof a->overrides - used, "%s\n", text);
 }
 
 /* The command line over the file. */
@@ -133,6 +145,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!live_log_level(arg, &a->options.log_level))
             argp_error(state, "'%s' is none of TRACE, DEBUG, INFO, WARN, ERROR", arg);
         return 0;
+    case OPT_OVERRIDE:
+        add_override(a, arg, state);
+        return 0;
     case OPT_METRICS: {
         struct live_address address;
         if (!live_address_parse(arg, &address))
@@ -164,6 +179,10 @@ static const struct argp_option options[] = {
      .arg = "TIME",
      .doc = "18s where not given"},
     {.name = "properties", .key = 'p', .arg = "FILE", .doc = "a server.properties, Kafka's names"},
+    {.name = "override",
+     .key = OPT_OVERRIDE,
+     .arg = "KEY=VALUE",
+     .doc = "one property, over the file; may be repeated"},
     {.name = "trace",
      .key = OPT_TRACE,
      .arg = "FILE",

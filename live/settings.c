@@ -287,17 +287,27 @@ static char *read_file(const char *file, size_t *size)
     return text;
 }
 
+bool live_settings_read_text(struct live_settings *settings, const char *name, const char *text,
+                             size_t size, struct sim_diagnostics *diagnostics)
+{
+    struct reading r = {settings, diagnostics};
+
+    sim_diagnostics_source(diagnostics, name, text, size);
+    bool good = sim_properties_read(text, size, diagnostics, read_entry, &r);
+    sim_diagnostics_source(diagnostics, NULL, NULL, 0);
+    return good;
+}
+
 bool live_settings_read(struct live_settings *settings, const char *file,
                         struct sim_diagnostics *diagnostics)
 {
     size_t size = 0;
     char *text = read_file(file, &size);
-    sim_diagnostics_source(diagnostics, file, text, size);
-    if (text == NULL)
+    if (text == NULL) {
+        sim_diagnostics_source(diagnostics, file, NULL, 0);
         return sim_error(diagnostics, (struct sim_place){0}, "cannot be read: %s", strerror(errno));
-    struct reading r = {settings, diagnostics};
-    bool good = sim_properties_read(text, size, diagnostics, read_entry, &r);
-    sim_diagnostics_source(diagnostics, NULL, NULL, 0);
+    }
+    bool good = live_settings_read_text(settings, file, text, size, diagnostics);
     free(text);
     return good;
 }

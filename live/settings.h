@@ -58,6 +58,11 @@ struct live_settings live_settings_default(void);
 bool live_settings_read(struct live_settings *settings, const char *file,
                         struct sim_diagnostics *diagnostics);
 
+/* The same for properties that stand in `text` (size bytes); `name` stands for the file in errors.
+ */
+bool live_settings_read_text(struct live_settings *settings, const char *name, const char *text,
+                             size_t size, struct sim_diagnostics *diagnostics);
+
 /* Splits "HOST:PORT" ("[::1]:9092" too); false where it is none, or the port is above 65535. */
 bool live_address_parse(const char *text, struct live_address *address);
 
