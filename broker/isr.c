@@ -352,7 +352,7 @@ void kb_isr_notify(const struct kb_step *s)
     struct kb_replicas *r = s->r;
     bool calm = s->now_us > r->isr_changed_us + r->config.isr_linger_us;
     bool late = s->now_us > r->isr_notified_us + r->config.isr_max_delay_us;
-    size_t room = kb_scratch_room(r) / 2 & ~(size_t)7;
+    size_t room = 256 + r->changed.count * ((size_t)r->limits.topic_name + 48);
     struct sm_partitions_writer w;
     struct kb_zk_op *op;
     char *data, *buffer;

@@ -155,12 +155,29 @@ static const char *session_fits(const struct kb_replicas *r, const struct kb_fet
     return "sessions";
 }
 
+/* What a session holds needs no item of its own to wait with. */
+static uint32_t loose_items(const struct kb_replicas *r, const struct kb_fetch *request)
+{
+    uint32_t loose = 0;
+
+    if (request->replica_id < 0 || request->session_epoch == -1) {
+        return request->count;
+    }
+    for (uint32_t i = 0; i < request->count; i++) {
+        const struct kb_fetch_item *item = &request->items[i];
+        uint32_t row = kb_row_find(r, item->topic, item->partition);
+        loose += row == KB_NO_ROW || item->unknown != 0 ||
+                 kb_remote_find(r, kb_row(r, row), request->replica_id) == NULL;
+    }
+    return loose;
+}
+
 static const char *fetch(const struct kb_replicas *r, const struct kb_fetch *request)
 {
     struct kb_need need = {0};
     const char *short_of = scratch_for(r, request->count, PER_ITEM);
 
-    kb_need_add(&need, KB_POOL_WAITS, NULL, request->count);
+    kb_need_add(&need, KB_POOL_WAITS, NULL, loose_items(r, request));
     short_of = first_of(short_of, operation_fits(r));
     short_of = first_of(short_of, session_fits(r, request));
     return first_of(short_of, kb_need_check(r, &need));

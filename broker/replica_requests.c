@@ -60,7 +60,8 @@ static void answer_each(const struct kb_step *s, const struct kb_input *in,
 {
     struct kb_replicas *r = s->r;
     uint32_t count = 0;
-    struct wire_answer_item *items = kb_scratch(r, kb_scratch_room(r) & ~(size_t)7);
+    uint32_t most = in->batch->count[kind == WIRE_RECORD_LEADER_AND_ISR ? 0 : 2];
+    struct wire_answer_item *items = kb_scratch(r, most * sizeof *items);
 
     for (struct wire_record_view v = {0};
          wire_batch_next_for(in->batch, kind, in->broker_index, &v);) {
