@@ -22,20 +22,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/assign.h"
+#include "broker/create_topics.h"
 #include "broker/state.h"
 #include "statemachine/text.h"
 
 typedef struct wire_create_topics_request_topic asked_topic;
 typedef struct wire_create_topics_response_topic result;
-
-struct item {
-    const struct wire_create_topics_request *q;
-    const asked_topic *topic;
-    const char *name;
-    result *out;
-    struct wire_flat f;
-};
 
 static enum kb_area_kind request_area(const struct kb_slot *s)
 {
@@ -54,9 +46,9 @@ static result *results(struct kb_broker *b, const struct kb_slot *s)
     return (result *)(void *)((uint8_t *)head + head->topics.at);
 }
 
-static struct item item_of(struct kb_broker *b, struct kb_slot *s)
+static struct kb_new_topic item_of(struct kb_broker *b, struct kb_slot *s)
 {
-    struct item i = {.q = request(b, s)};
+    struct kb_new_topic i = {.q = request(b, s)};
     i.topic = &WIRE_ITEMS(i.q, i.q->topics, asked_topic)[s->item];
     i.name = (const char *)i.q + i.topic->name.at;
     i.out = &results(b, s)[s->item];
@@ -64,7 +56,8 @@ static struct item item_of(struct kb_broker *b, struct kb_slot *s)
     return i;
 }
 
-static void refuse(struct kb_slot *s, struct item *i, int32_t error, const char *message)
+void kb_new_topic_refuse(struct kb_slot *s, struct kb_new_topic *i, int32_t error,
+                         const char *message)
 {
     i->out->num_partitions = -1;
     i->out->replication_factor = -1;
@@ -78,187 +71,9 @@ static bool is_automatic(const asked_topic *topic)
     return topic->assignments.count <= 0;
 }
 
-/* ---- replicas ---- */
-
-static int32_t partitions_of(const struct kb_broker *b, const asked_topic *topic)
-{
-    return topic->num_partitions == -1 ? (int32_t)kb_property_int(b, "num.partitions")
-                                       : topic->num_partitions;
-}
-
-static int32_t factor_of(const struct kb_broker *b, const asked_topic *topic)
-{
-    return topic->replication_factor == -1
-               ? (int32_t)kb_property_int(b, "default.replication.factor")
-               : topic->replication_factor;
-}
-
-/* Bytes of one partition in a topic's znode, at most. */
-static int64_t znode_bytes(int64_t partitions, int64_t replicas)
-{
-    return 128 + partitions * (14 + replicas * 11);
-}
-
-static const char *too_large = "The topic would not fit into a znode (1 MB)";
-
-/* Starts an automatic assignment; false, and the error said. */
-static bool assign(struct kb_turn *t, struct kb_slot *s, struct item *i, struct kb_assign *a,
-                   bool only_check)
-{
-    char text[KB_TEXT_MAX];
-    uint32_t count;
-    struct kb_candidate *c = kb_candidates(t, &count);
-    int32_t partitions = partitions_of(t->b, i->topic), replicas = factor_of(t->b, i->topic);
-    uint32_t start = 0, shift = 0;
-    if (!only_check && count > 0) {
-        start = kb_draw(t->b, count);
-        shift = kb_draw(t->b, count);
-    }
-    switch (kb_assign_begin(a, c, count, partitions, replicas, 0, start, shift)) {
-    case KB_ASSIGN_OK:
-        break;
-    case KB_ASSIGN_NO_PARTITIONS:
-        refuse(s, i, WIRE_ERROR_INVALID_PARTITIONS, "Number of partitions must be larger than 0.");
-        return false;
-    case KB_ASSIGN_NO_REPLICAS:
-        refuse(s, i, WIRE_ERROR_INVALID_REPLICATION_FACTOR,
-               "Replication factor must be larger than 0.");
-        return false;
-    case KB_ASSIGN_TOO_FEW_BROKERS:
-        snprintf(text, sizeof text,
-                 "Replication factor: %" PRId32 " larger than available brokers: %" PRIu32 ".",
-                 replicas, count);
-        refuse(s, i, WIRE_ERROR_INVALID_REPLICATION_FACTOR, text);
-        return false;
-    case KB_ASSIGN_SOME_WITHOUT_RACK: /* an AdminOperationException, whose text is not told */
-        refuse(s, i, WIRE_ERROR_UNKNOWN_SERVER_ERROR, NULL);
-        return false;
-    case KB_ASSIGN_TOO_MANY_REPLICAS:
-        snprintf(text, sizeof text, "Replication factor: %" PRId32 " above %d, a limit of kcsim.",
-                 replicas, SM_REPLICAS_MAX);
-        refuse(s, i, WIRE_ERROR_INVALID_REPLICATION_FACTOR, text);
-        return false;
-    }
-    if (znode_bytes(partitions, replicas) <= KB_ZNODE_MAX)
-        return true;
-    refuse(s, i, WIRE_ERROR_INVALID_PARTITIONS, too_large);
-    return false;
-}
-
-/* ---- manual lists ---- */
-
-struct manual {
-    const struct wire_create_topics_request_assignment *list; /* by partition */
-    const int32_t *ids;
-    int32_t count; /* of ids */
-};
-
-static struct manual manual_at(const struct item *i, int32_t place)
-{
-    const struct wire_create_topics_request_assignment *l = &WIRE_ITEMS(
-        i->q, i->topic->assignments, struct wire_create_topics_request_assignment)[place];
-    return (struct manual){l, WIRE_ITEMS(i->q, l->broker_ids, int32_t),
-                           l->broker_ids.count < 0 ? 0 : l->broker_ids.count};
-}
-
-static bool has_duplicates(const struct manual *m)
-{
-    for (int32_t i = 0; i < m->count; i++)
-        for (int32_t j = 0; j < i; j++)
-            if (m->ids[i] == m->ids[j])
-                return true;
-    return false;
-}
-
-/* Places of the lists by partition number (a later one for the same partition counts), or NULL
-   where the numbers are not 0..n-1. */
-static int32_t *by_partition(struct kb_turn *t, const struct item *i, int32_t *count)
-{
-    int32_t given = i->topic->assignments.count, different = 0;
-    int32_t *place = kb_turn_scratch(t, (size_t)given * sizeof *place);
-    bool in_range = true;
-    for (int32_t k = 0; k < given; k++) {
-        int32_t number = manual_at(i, k).list->partition_index;
-        if (number < 0 || number >= given) {
-            in_range = false;
-            continue;
-        }
-        different += place[number] == 0;
-        place[number] = k + 1;
-    }
-    for (int32_t k = 0; k < different; k++)
-        in_range = in_range && place[k] != 0;
-    *count = different;
-    return in_range ? place : NULL;
-}
-
-static void say_duplicate(char *text, const struct item *i)
-{
-    struct sm_text x = sm_text_begin(text, KB_TEXT_MAX - 1);
-    sm_text_string(&x, "Duplicate replica assignment found: HashMap(");
-    for (int32_t k = 0; k < i->topic->assignments.count; k++) {
-        struct manual m = manual_at(i, k);
-        sm_text_string(&x, k > 0 ? ", " : "");
-        sm_text_int(&x, m.list->partition_index);
-        sm_text_string(&x, " -> ArrayBuffer(");
-        for (int32_t j = 0; j < m.count; j++) {
-            sm_text_string(&x, j > 0 ? ", " : "");
-            sm_text_int(&x, m.ids[j]);
-        }
-        SM_TEXT(&x, ")");
-    }
-    SM_TEXT(&x, ")");
-    text[x.size] = '\0';
-}
-
-/* AdminZkClient.validateTopicCreate on lists that somebody gave; then what is ours to refuse. */
-static bool check_manual(struct kb_turn *t, struct kb_slot *s, struct item *i)
-{
-    char text[KB_TEXT_MAX] = "";
-    int32_t given = i->topic->assignments.count, count, most = 0;
-    for (int32_t k = 0; k < given; k++) {
-        struct manual m = manual_at(i, k);
-        most = m.count > most ? m.count : most;
-        if (m.count != manual_at(i, 0).count) {
-            refuse(s, i, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-                   "All partitions should have the same number of replicas");
-            return false;
-        }
-    }
-    for (int32_t k = 0; k < given && most <= SM_REPLICAS_MAX; k++) {
-        struct manual m = manual_at(i, k);
-        if (has_duplicates(&m)) {
-            say_duplicate(text, i);
-            refuse(s, i, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT, text);
-            return false;
-        }
-    }
-    if (by_partition(t, i, &count) == NULL) {
-        refuse(s, i, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT,
-               "partitions should be a consecutive 0-based integer sequence");
-        return false;
-    }
-    if (most > SM_REPLICAS_MAX)
-        snprintf(text, sizeof text, "A partition may have %d replicas at most, a limit of kcsim.",
-                 SM_REPLICAS_MAX);
-    else if (znode_bytes(given, most) > KB_ZNODE_MAX)
-        snprintf(text, sizeof text, "%s", too_large);
-    for (int32_t k = 0; k < given && text[0] == '\0'; k++)
-        for (int32_t j = 0; j < manual_at(i, k).count; j++)
-            if (kb_is_without_data(t->b, manual_at(i, k).ids[j]))
-                snprintf(text, sizeof text,
-                         "Replicas cannot be placed on node %" PRId32
-                         ", which is a controller without data.",
-                         manual_at(i, k).ids[j]);
-    if (text[0] == '\0')
-        return true;
-    refuse(s, i, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT, text);
-    return false;
-}
-
 /* ---- settings ---- */
 
-static struct kb_props settings_of(struct kb_turn *t, const struct item *i)
+static struct kb_props settings_of(struct kb_turn *t, const struct kb_new_topic *i)
 {
     const struct wire_create_topics_request_config *c =
         WIRE_ITEMS(i->q, i->topic->configs, struct wire_create_topics_request_config);
@@ -273,19 +88,19 @@ static struct kb_props settings_of(struct kb_turn *t, const struct item *i)
     return p;
 }
 
-static bool check_settings(struct kb_turn *t, struct kb_slot *s, struct item *i,
+static bool check_settings(struct kb_turn *t, struct kb_slot *s, struct kb_new_topic *i,
                            const struct kb_props *p)
 {
     char message[KB_TEXT_MAX];
     bool is_value;
     if (kb_topic_props_check(p, kb_turn_scratch(t, KB_VALUE_MAX), message, &is_value))
         return true;
-    refuse(s, i, WIRE_ERROR_INVALID_CONFIG, message);
+    kb_new_topic_refuse(s, i, WIRE_ERROR_INVALID_CONFIG, message);
     return false;
 }
 
 /* Tells, from version 5 on, what the topic has been made of. */
-static void put_settings(struct kb_turn *t, struct kb_slot *s, struct item *i,
+static void put_settings(struct kb_turn *t, struct kb_slot *s, struct kb_new_topic *i,
                          const struct kb_props *p)
 {
     uint32_t count;
@@ -316,7 +131,7 @@ static void next_item(struct kb_turn *t, struct kb_slot *s)
     (void)t;
 }
 
-static bool null_settings(struct kb_slot *s, struct item *i)
+static bool null_settings(struct kb_slot *s, struct kb_new_topic *i)
 {
     char text[KB_TEXT_MAX];
     struct sm_text x = sm_text_begin(text, sizeof text - 1);
@@ -331,21 +146,21 @@ static bool null_settings(struct kb_slot *s, struct item *i)
         }
     text[x.size] = '\0';
     if (nulls > 0)
-        refuse(s, i, WIRE_ERROR_INVALID_REQUEST, text);
+        kb_new_topic_refuse(s, i, WIRE_ERROR_INVALID_REQUEST, text);
     return nulls > 0;
 }
 
-static void say_exists(struct kb_slot *s, struct item *i)
+static void say_exists(struct kb_slot *s, struct kb_new_topic *i)
 {
     char text[KB_TEXT_MAX];
     snprintf(text, sizeof text, "Topic '%s' already exists.", i->name);
-    refuse(s, i, WIRE_ERROR_TOPIC_ALREADY_EXISTS, text);
+    kb_new_topic_refuse(s, i, WIRE_ERROR_TOPIC_ALREADY_EXISTS, text);
 }
 
 /* What the request and the cache alone decide; then ZooKeeper is asked. */
 static void first_checks(struct kb_turn *t, struct kb_slot *s)
 {
-    struct item i = item_of(t->b, s);
+    struct kb_new_topic i = item_of(t->b, s);
     struct kb_assign a;
     char text[KB_TEXT_MAX], path[SM_PATH_MAX];
     size_t size = (size_t)i.topic->name.size;
@@ -358,14 +173,15 @@ static void first_checks(struct kb_turn *t, struct kb_slot *s)
     } else if (null_settings(s, &i)) {
         next_item(t, s);
     } else if (numbers && !is_automatic(i.topic)) {
-        refuse(s, &i, WIRE_ERROR_INVALID_REQUEST,
-               "Both numPartitions or replicationFactor and replicasAssignments were set. Both "
-               "cannot be used at the same time.");
+        kb_new_topic_refuse(
+            s, &i, WIRE_ERROR_INVALID_REQUEST,
+            "Both numPartitions or replicationFactor and replicasAssignments were set. Both "
+            "cannot be used at the same time.");
         next_item(t, s);
-    } else if (is_automatic(i.topic) && !assign(t, s, &i, &a, true)) {
+    } else if (is_automatic(i.topic) && !kb_new_topic_assign(t, s, &i, &a, true)) {
         next_item(t, s);
     } else if (kb_topic_name_fault(i.name, size, text) != NULL) {
-        refuse(s, &i, WIRE_ERROR_INVALID_TOPIC_EXCEPTION, text);
+        kb_new_topic_refuse(s, &i, WIRE_ERROR_INVALID_TOPIC_EXCEPTION, text);
         next_item(t, s);
     } else {
         sm_path_topic(path, i.name);
@@ -375,14 +191,14 @@ static void first_checks(struct kb_turn *t, struct kb_slot *s)
 
 static void fail(struct kb_turn *t, struct kb_slot *s)
 {
-    struct item i = item_of(t->b, s);
-    refuse(s, &i, WIRE_ERROR_UNKNOWN_SERVER_ERROR, NULL);
+    struct kb_new_topic i = item_of(t->b, s);
+    kb_new_topic_refuse(s, &i, WIRE_ERROR_UNKNOWN_SERVER_ERROR, NULL);
     next_item(t, s);
 }
 
 static void write_settings(struct kb_turn *t, struct kb_slot *s, enum kb_phase phase)
 {
-    struct item i = item_of(t->b, s);
+    struct kb_new_topic i = item_of(t->b, s);
     char path[SM_PATH_MAX];
     struct kb_props p = settings_of(t, &i);
     size_t capacity = p.size * 6 + 64;
@@ -401,19 +217,20 @@ static void write_settings(struct kb_turn *t, struct kb_slot *s, enum kb_phase p
 /* The rest of the checks, once ZooKeeper has said that the name is free. */
 static void last_checks(struct kb_turn *t, struct kb_slot *s)
 {
-    struct item i = item_of(t->b, s);
+    struct kb_new_topic i = item_of(t->b, s);
     struct kb_props p = settings_of(t, &i);
-    int32_t count = partitions_of(t->b, i.topic);
-    if ((!is_automatic(i.topic) && !check_manual(t, s, &i)) || !check_settings(t, s, &i, &p)) {
+    int32_t count = kb_new_topic_partitions(t->b, i.topic);
+    if ((!is_automatic(i.topic) && !kb_new_topic_check_lists(t, s, &i)) ||
+        !check_settings(t, s, &i, &p)) {
         next_item(t, s);
         return;
     }
     put_settings(t, s, &i, &p);
     if (!is_automatic(i.topic))
-        by_partition(t, &i, &count);
+        kb_new_topic_places(t, &i, &count);
     i.out->num_partitions = count;
-    i.out->replication_factor =
-        (int16_t)(is_automatic(i.topic) ? factor_of(t->b, i.topic) : manual_at(&i, 0).count);
+    i.out->replication_factor = (int16_t)(is_automatic(i.topic) ? kb_new_topic_factor(t->b, i.topic)
+                                                                : kb_new_topic_list(&i, 0).count);
     kb_response_close(s, &i.f);
     if (i.q->validate_only)
         next_item(t, s);
@@ -431,7 +248,7 @@ static bool collides(const char *a, const char *b)
 
 static void check_names(struct kb_turn *t, struct kb_slot *s, const struct kb_reply *r)
 {
-    struct item i = item_of(t->b, s);
+    struct kb_new_topic i = item_of(t->b, s);
     char text[KB_TEXT_MAX];
     struct sm_text x = sm_text_begin(text, sizeof text - 1);
     int32_t found = 0;
@@ -454,13 +271,13 @@ static void check_names(struct kb_turn *t, struct kb_slot *s, const struct kb_re
         last_checks(t, s);
         return;
     }
-    refuse(s, &i, WIRE_ERROR_INVALID_TOPIC_EXCEPTION, text);
+    kb_new_topic_refuse(s, &i, WIRE_ERROR_INVALID_TOPIC_EXCEPTION, text);
     next_item(t, s);
 }
 
 static void on_exists(struct kb_turn *t, struct kb_slot *s, const struct kb_reply *r)
 {
-    struct item i = item_of(t->b, s);
+    struct kb_new_topic i = item_of(t->b, s);
     if (r->err == WIRE_ZK_OK) {
         say_exists(s, &i);
         next_item(t, s);
@@ -476,17 +293,17 @@ static void on_exists(struct kb_turn *t, struct kb_slot *s, const struct kb_repl
 
 static void make_topic(struct kb_turn *t, struct kb_slot *s)
 {
-    struct item i = item_of(t->b, s);
+    struct kb_new_topic i = item_of(t->b, s);
     struct sm_topic_writer w;
     struct kb_assign a;
     char path[SM_PATH_MAX];
     int32_t count = i.out->num_partitions, *place = NULL;
-    if (is_automatic(i.topic) && !assign(t, s, &i, &a, false)) {
+    if (is_automatic(i.topic) && !kb_new_topic_assign(t, s, &i, &a, false)) {
         next_item(t, s); /* a broker has gone since */
         return;
     }
     if (!is_automatic(i.topic))
-        place = by_partition(t, &i, &count);
+        place = kb_new_topic_places(t, &i, &count);
     char *data = kb_turn_scratch(t, KB_ZNODE_MAX + 1024);
     sm_topic_writer_begin(&w, data, KB_ZNODE_MAX + 1024);
     for (int32_t p = 0; p < count; p++) {
@@ -494,7 +311,7 @@ static void make_topic(struct kb_turn *t, struct kb_slot *s)
         if (place == NULL) {
             one.replicas = kb_assign_next(&a);
         } else {
-            struct manual m = manual_at(&i, place[p] - 1);
+            struct kb_new_list m = kb_new_topic_list(&i, place[p] - 1);
             one.replicas = sm_list_of(m.ids, m.count);
         }
         sm_topic_writer_partition(&w, p, &one);
@@ -512,11 +329,11 @@ static void make_topic(struct kb_turn *t, struct kb_slot *s)
 
 static void on_made(struct kb_turn *t, struct kb_slot *s, const struct kb_reply *r)
 {
-    struct item i = item_of(t->b, s);
+    struct kb_new_topic i = item_of(t->b, s);
     if (r->err == WIRE_ZK_NODE_EXISTS)
         say_exists(s, &i);
     else if (r->err != WIRE_ZK_OK)
-        refuse(s, &i, WIRE_ERROR_UNKNOWN_SERVER_ERROR, NULL);
+        kb_new_topic_refuse(s, &i, WIRE_ERROR_UNKNOWN_SERVER_ERROR, NULL);
     next_item(t, s);
 }
 
@@ -587,7 +404,7 @@ static bool work(struct kb_turn *t, struct kb_slot *s, const struct kb_reply *r)
 
 /* ---- waiting for leaders ---- */
 
-static bool has_leader(const struct kb_broker *b, const struct item *i, int32_t partition)
+static bool has_leader(const struct kb_broker *b, const struct kb_new_topic *i, int32_t partition)
 {
     const struct kb_cache *c = kb_broker_cache(b);
     uint32_t topic = kb_cache_topic(c, i->name, (size_t)i->topic->name.size);
@@ -601,7 +418,7 @@ static bool reach_end(struct kb_broker *b, struct kb_slot *s)
 {
     int32_t count = request(b, s)->topics.count;
     for (; (int32_t)s->item < count; s->item++, s->at = 0) {
-        struct item i = item_of(b, s);
+        struct kb_new_topic i = item_of(b, s);
         if (i.out->error_code != 0)
             continue;
         for (; (int32_t)s->at < i.out->num_partitions; s->at++)
@@ -623,12 +440,12 @@ static void time_out(struct kb_broker *b, struct kb_slot *s, bool at_once)
 {
     int32_t count = request(b, s)->topics.count;
     for (s->item = 0; (int32_t)s->item < count; s->item++) {
-        struct item i = item_of(b, s);
+        struct kb_new_topic i = item_of(b, s);
         bool missing = at_once;
         for (int32_t p = 0; p < i.out->num_partitions && !missing; p++)
             missing = !has_leader(b, &i, p);
         if (i.out->error_code == 0 && missing)
-            refuse(s, &i, WIRE_ERROR_REQUEST_TIMED_OUT, NULL);
+            kb_new_topic_refuse(s, &i, WIRE_ERROR_REQUEST_TIMED_OUT, NULL);
     }
 }
 
