@@ -22,6 +22,7 @@ import java.util.*;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.*;
 import org.apache.kafka.common.protocol.*;
+import org.apache.kafka.common.record.*;
 
 public class Recorder {
     static Socket socket;
@@ -499,6 +500,68 @@ public class Recorder {
         return q;
     }
 
+    static void produce(String topic, int partition) throws Exception {
+        for (int version : new int[] {3, 8, 9})
+            for (short acks : new short[] {1, -1, 2})
+                ask("produce: " + topic + "-" + partition + ", acks " + acks, version, produced(topic, partition, acks));
+    }
+
+    static ProduceRequestData produced(String topic, int partition, short acks) {
+        ProduceRequestData q = new ProduceRequestData().setTransactionalId(null).setAcks(acks).setTimeoutMs(1000);
+        q.topicData().add(new ProduceRequestData.TopicProduceData().setName(topic).setPartitionData(
+            Collections.singletonList(new ProduceRequestData.PartitionProduceData().setIndex(partition).setRecords(
+                MemoryRecords.withRecords(CompressionType.NONE, new SimpleRecord(1L, "k".getBytes(), "v".getBytes()))))));
+        return q;
+    }
+
+    /* Nobody's coordinator: no partition of __consumer_offsets exists. */
+    static void coordinated() throws Exception {
+        for (String group : new String[] {"g", ""}) {
+            String of = group.isEmpty() ? ", no name" : "";
+            ask("groups: join" + of, 7, new JoinGroupRequestData().setGroupId(group).setMemberId("").setSessionTimeoutMs(10000)
+                .setRebalanceTimeoutMs(10000).setProtocolType("consumer"));
+            ask("groups: beat" + of, 4, new HeartbeatRequestData().setGroupId(group).setMemberId("m"));
+            ask("groups: describe" + of, 5, new DescribeGroupsRequestData().setGroups(Collections.singletonList(group)));
+            ask("groups: delete" + of, 2, new DeleteGroupsRequestData().setGroupsNames(Collections.singletonList(group)));
+            for (String topic : new String[] {"t", "nobody"}) {
+                ask("groups: commit " + topic + of, 8, new OffsetCommitRequestData().setGroupId(group).setTopics(Collections.singletonList(
+                    new OffsetCommitRequestData.OffsetCommitRequestTopic().setName(topic).setPartitions(Collections.singletonList(
+                        new OffsetCommitRequestData.OffsetCommitRequestPartition().setPartitionIndex(0))))));
+                ask("groups: delete offsets " + topic + of, 0, offsetDelete(group, topic));
+            }
+            ask("groups: offsets" + of, 7, new OffsetFetchRequestData().setGroupId(group).setTopics(Collections.singletonList(
+                new OffsetFetchRequestData.OffsetFetchRequestTopic().setName("t").setPartitionIndexes(Collections.singletonList(0)))));
+            ask("groups: all offsets" + of, 7, new OffsetFetchRequestData().setGroupId(group).setTopics(null));
+            ask("transactions: end" + of, 3, new EndTxnRequestData().setTransactionalId(group));
+            ask("transactions: offsets" + of, 3, new AddOffsetsToTxnRequestData().setTransactionalId(group).setGroupId("g"));
+        }
+        for (String topic : new String[] {"t", "nobody"}) {
+            AddPartitionsToTxnRequestData q = new AddPartitionsToTxnRequestData().setTransactionalId("x");
+            q.topics().mustAdd(new AddPartitionsToTxnRequestData.AddPartitionsToTxnTopic().setName(topic)
+                .setPartitions(Collections.singletonList(0)));
+            ask("transactions: add " + topic, 3, q);
+            ask("transactions: commit " + topic, 3, new TxnOffsetCommitRequestData().setTransactionalId("x").setGroupId("g").setTopics(
+                Collections.singletonList(new TxnOffsetCommitRequestData.TxnOffsetCommitRequestTopic().setName(topic).setPartitions(
+                    Collections.singletonList(new TxnOffsetCommitRequestData.TxnOffsetCommitRequestPartition().setPartitionIndex(0))))));
+        }
+        ask("features: one", 0, features());
+        ask("shutdown: not there", 3, new ControlledShutdownRequestData().setBrokerId(9).setBrokerEpoch(-1));
+        ask("shutdown: an earlier life", 3, new ControlledShutdownRequestData().setBrokerId(2).setBrokerEpoch(1));
+    }
+
+    static UpdateFeaturesRequestData features() {
+        UpdateFeaturesRequestData q = new UpdateFeaturesRequestData().setTimeoutMs(1000);
+        q.featureUpdates().mustAdd(new UpdateFeaturesRequestData.FeatureUpdateKey().setFeature("f").setMaxVersionLevel((short) 1));
+        return q;
+    }
+
+    static OffsetDeleteRequestData offsetDelete(String group, String topic) {
+        OffsetDeleteRequestData q = new OffsetDeleteRequestData().setGroupId(group);
+        q.topics().mustAdd(new OffsetDeleteRequestData.OffsetDeleteRequestTopic().setName(topic).setPartitions(
+            Collections.singletonList(new OffsetDeleteRequestData.OffsetDeleteRequestPartition().setPartitionIndex(0))));
+        return q;
+    }
+
     static void groups() throws Exception {
         ask("groups: list", 4, new ListGroupsRequestData());
         ask("groups: describe", 5, new DescribeGroupsRequestData().setGroups(Collections.singletonList("g")));
@@ -522,6 +585,10 @@ public class Recorder {
         acls();
         producers();
         groups();
+        for (String topic : new String[] {"t", "nobody"})
+            for (int partition : new int[] {0, 7})
+                produce(topic, partition);
+        coordinated();
         deleteTopics();
         file.close();
     }
