@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Plays rounds of a controller over a real ZooKeeper, and over real Kafka brokers.
 
-    round.py brokers|handover|zombies|sigkill|faults … [--deep|--short] [--controller kcsim|kafka] [--kcsim PROGRAM]
-             [--report FILE] [--seed N] [--keep] [--group N] [--moments N]
+    round.py brokers|handover|zombies|sigkill|faults|all … [--deep|--short] [--controller kcsim|kafka]
+             [--kcsim PROGRAM] [--report FILE] [--seed N] [--keep] [--group N] [--moments N]
 
 Exit status: 0 every claim holds, 1 one does not, 77 something is missing on this machine (said plainly).
 See README.md beside this file.

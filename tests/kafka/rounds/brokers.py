@@ -482,7 +482,7 @@ def tells_the_truth(cluster, number, port):
 def groups(cluster, load, report):
     with report.step("kafka-consumer-groups.sh and the Java console consumer") as step:
         result = cluster.tools.run("kafka-consumer-groups.sh", *cluster.by_broker, "--describe",
-                                   "--group", "group-librdkafka").require("c-records")
+                                   "--group", "group-librdkafka", "--timeout", 30000).require("c-records")
         step.note(f"{result.out.count('c-records')} partitions of group-librdkafka described")
         out = cluster.tools.run("kafka-console-consumer.sh", *cluster.by_broker, "--topic", "c-records",
                                 "--from-beginning", "--max-messages", 500).require(

@@ -86,7 +86,8 @@ class Trial:
     def freeze(self, began):
         """Waits for some transactions of X's, then SIGSTOP."""
         few = self.x.kind == "kcsim" and self.group != 1
-        wanted = began + (self.rng.randint(1, 3) if few else self.rng.randint(*((20, 300) if self.x.kind == 'kcsim' else (220, 480))))
+        some = (1, 3) if few else (20, 300) if self.x.kind == "kcsim" else (220, 480)
+        wanted = began + self.rng.randint(*some)
 
         def far_enough():
             self.zk.exists("/controller")                # an answer carries the newest zxid
