@@ -65,7 +65,8 @@ log4j.appender.{name}.layout.ConversionPattern=[%d] %p %m (%c)%n
 class Broker:
     """One Kafka broker. start() again keeps port and data."""
 
-    def __init__(self, stage, number, zk_address, settings=None, session_ms=6000, name=None, memory=256, state_log="INFO"):
+    def __init__(self, stage, number, zk_address, settings=None, session_ms=6000, name=None, memory=256,
+                 state_log="INFO"):
         self.stage = stage
         self.id = number
         self.name = name or f"broker-{number}"

@@ -9,8 +9,8 @@ when Y is done ("late"). Ours and theirs are frozen in turn.
 
 Nothing that X writes after Y's election may have an effect: the transaction log of ZooKeeper has no
 successful transaction of X's sessions after it, but for X's own registration as a broker. Nothing that X
-sends to a broker that has heard Y's epoch is accepted (brokers answer X slowly until it is frozen, so
-that requests are queued in it then, which it sends when it wakes). In the end every partition is as if X had never
+sends to a broker that has heard Y's epoch is accepted; brokers answer X slowly until it is frozen, so that
+requests are queued in it, which it sends when it wakes. In the end every partition is as if X had never
 woken up, and when Y is killed X takes over and works.
 """
 
