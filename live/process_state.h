@@ -43,7 +43,6 @@ struct live_prepare {
     bool is_running;
     uint32_t asked, answered;
     struct live_zk_input connected; /* what the node is told afterwards */
-    char cluster_id[32];
 };
 
 enum { LIVE_SIGNALS = 4 };
