@@ -1,0 +1,388 @@
+/*
+ * Tumbling and sliding windows.
+ *
+ *     time      0        5       10       15            windows of 10 every 5
+ *     slice 0   |-----------------|                     each open window has a slice: a table of
+ * its own, slice 1            |-----------------|            key -> cell agenda    fire at 9, drop
+ * at 9 + lateness; fire at 14 …
+ *
+ * A window fires for all its keys at one moment; so there is a timer a window, not one a key,
+ * firing is a walk over a table, and to forget a window is to empty its table. Keys fire in the
+ * order in which they came. An element belongs to [start, end).
+ *
+ * A batch in which nothing is late takes the short way: the slice of each record, one lookup of all
+ * rows, one fold. A record of a window that has fired already (allowed lateness) fires its key
+ * again.
+ *
+ * Source: Flink WindowOperator.processElement, SlidingEventTimeWindows.assignWindows,
+ * EventTimeTrigger, TimeWindow.getWindowStartWithOffset (floor, for negative times).
+ */
+#include <stdlib.h>
+
+#include "stream/cells.h"
+
+struct slice {
+    int64_t start;
+    struct table table;
+    struct slice *next_free;
+};
+
+enum agenda_kind { AGENDA_FIRE, AGENDA_DROP };
+
+struct agenda_item {
+    int64_t time;
+    int64_t start; /* of the window */
+    enum agenda_kind kind;
+};
+
+struct windows {
+    struct op op;
+    struct key_reader reader;
+    struct cells cells;
+    int64_t size, slide, offset, lateness;
+    struct slice **slots; /* [slot_mask + 1] open slices by start / slide; NULL: none */
+    uint32_t slot_mask, slice_count;
+    struct slice *free_slices;
+    struct agenda_item *agenda; /* [agenda_count] the next one last */
+    uint32_t agenda_count, agenda_capacity;
+};
+
+static struct windows *windows_of(struct op *op)
+{
+    return (struct windows *)(void *)op;
+}
+
+static void slices_open(struct op *op)
+{
+    struct windows *w = windows_of(op);
+    const st_windows *spec = &op->node->windows;
+    w->reader = key_reader_of(&op->node->key);
+    w->size = spec->size_ms;
+    w->slide = spec->kind == ST_WINDOW_SLIDING ? spec->slide_ms : spec->size_ms;
+    w->offset = spec->offset_ms;
+    w->lateness = spec->processing_time ? 0 : spec->lateness_ms;
+    cells_init(&w->cells, op);
+    w->slot_mask = 63;
+    w->slots = must_calloc(64, sizeof(struct slice *));
+}
+
+/* ---------------------------------------------------------------------------------------- Agenda
+ */
+
+static bool comes_after(const struct agenda_item *a, const struct agenda_item *b)
+{
+    return a->time != b->time     ? a->time > b->time
+           : a->start != b->start ? a->start > b->start
+                                  : a->kind > b->kind;
+}
+
+static void agenda_add(struct windows *w, struct agenda_item item)
+{
+    if (w->agenda_count == w->agenda_capacity) {
+        w->agenda_capacity = w->agenda_capacity * 2 + 16;
+        struct agenda_item *agenda = must_calloc(w->agenda_capacity, sizeof *agenda);
+        if (w->agenda_count > 0) {
+            memcpy(agenda, w->agenda, w->agenda_count * sizeof *agenda);
+        }
+        free(w->agenda);
+        w->agenda = agenda;
+    }
+    uint32_t at = w->agenda_count++;
+    for (; at > 0 && comes_after(&item, &w->agenda[at - 1]); at--) {
+        w->agenda[at] = w->agenda[at - 1];
+    }
+    w->agenda[at] = item;
+}
+
+/* ---------------------------------------------------------------------------------------- Slices
+ */
+
+static int64_t window_last(const struct windows *w, int64_t start)
+{
+    return time_plus(start, w->size - 1);
+}
+
+static int64_t window_drop_at(const struct windows *w, int64_t start)
+{
+    return time_plus(window_last(w, start), w->lateness);
+}
+
+static uint32_t home_of(const struct windows *w, int64_t start)
+{
+    return (uint32_t)((uint64_t)(start - w->offset) / (uint64_t)w->slide) & w->slot_mask;
+}
+
+static struct slice **slot_of(const struct windows *w, int64_t start)
+{
+    uint32_t i = home_of(w, start);
+    while (w->slots[i] != NULL && w->slots[i]->start != start) {
+        i = (i + 1) & w->slot_mask;
+    }
+    return &w->slots[i];
+}
+
+static void grow_slots(struct windows *w)
+{
+    struct slice **old = w->slots;
+    uint32_t had = w->slot_mask + 1;
+    w->slot_mask = had * 2 - 1;
+    w->slots = must_calloc((size_t)had * 2, sizeof(struct slice *));
+    for (uint32_t i = 0; i < had; i++) {
+        if (old[i] != NULL) {
+            *slot_of(w, old[i]->start) = old[i];
+        }
+    }
+    free(old);
+}
+
+static struct slice *slice_for(struct windows *w, int64_t start)
+{
+    struct slice **slot = slot_of(w, start);
+    if (*slot != NULL) {
+        return *slot;
+    }
+    if (w->slice_count * 2 > w->slot_mask) {
+        grow_slots(w);
+        slot = slot_of(w, start);
+    }
+    struct slice *slice = w->free_slices;
+    if (slice != NULL) {
+        w->free_slices = slice->next_free;
+    } else {
+        slice = must_calloc(1, sizeof *slice);
+        table_init(&slice->table, &w->reader, &w->op.task->memory, &w->cells.layout,
+                   w->cells.row_is_cell);
+    }
+    slice->start = start;
+    *slot = slice;
+    w->slice_count++;
+    if (window_last(w, start) > w->op.watermark) {
+        agenda_add(w, (struct agenda_item){window_last(w, start), start, AGENDA_FIRE});
+    }
+    agenda_add(w, (struct agenda_item){window_drop_at(w, start), start, AGENDA_DROP});
+    return slice;
+}
+
+static char *cell_of(const struct windows *w, char *row)
+{
+    return row + (w->cells.row_is_cell ? 0 : w->reader.layout.size);
+}
+
+static void slice_empty(struct windows *w, struct slice *slice)
+{
+    struct table *t = &slice->table;
+    if (w->cells.lists) {
+        for (uint32_t row = 0; row < t->row_end; row++) {
+            cells_drop(&w->cells, cell_of(w, table_row(t, row)));
+        }
+    }
+    table_clear(t);
+}
+
+static void slice_drop(struct windows *w, int64_t start)
+{
+    struct slice **slot = slot_of(w, start);
+    struct slice *slice = *slot;
+    op_flush(&w->op); /* what was put out may view keys of the table */
+    slice_empty(w, slice);
+    slice->next_free = w->free_slices;
+    w->free_slices = slice;
+    w->slice_count--;
+    *slot = NULL;
+    uint32_t i = (uint32_t)(slot - w->slots);
+    for (;;) { /* those behind that would no longer be found */
+        i = (i + 1) & w->slot_mask;
+        struct slice *moved = w->slots[i];
+        if (moved == NULL) {
+            break;
+        }
+        w->slots[i] = NULL;
+        *slot_of(w, moved->start) = moved;
+    }
+}
+
+static void slices_close(struct op *op)
+{
+    struct windows *w = windows_of(op);
+    for (uint32_t i = 0; i <= w->slot_mask; i++) {
+        if (w->slots[i] != NULL) {
+            slice_empty(w, w->slots[i]);
+            table_free(&w->slots[i]->table);
+            free(w->slots[i]);
+        }
+    }
+    while (w->free_slices != NULL) {
+        struct slice *next = w->free_slices->next_free;
+        table_free(&w->free_slices->table);
+        free(w->free_slices);
+        w->free_slices = next;
+    }
+    free(w->slots);
+    free(w->agenda);
+}
+
+/* ---------------------------------------------------------------------------------------- Firing
+ */
+
+static void fire_row(struct windows *w, struct slice *slice, char *row)
+{
+    struct op *op = &w->op;
+    op->window_start = slice->start;
+    op->window_end = slice->start + w->size;
+    op->key = op->node->keyed ? row + slice->table.key_offset : NULL;
+    cells_emit(&w->cells, cell_of(w, row), window_last(w, slice->start));
+}
+
+static void fire_slice(struct windows *w, int64_t start)
+{
+    struct slice *slice = *slot_of(w, start);
+    for (uint32_t row = 0; row < slice->table.row_end; row++) {
+        fire_row(w, slice, table_row(&slice->table, row));
+    }
+}
+
+static void advance(struct windows *w, int64_t time)
+{
+    while (w->agenda_count > 0 && w->agenda[w->agenda_count - 1].time <= time) {
+        struct agenda_item item = w->agenda[--w->agenda_count];
+        switch (item.kind) {
+        case AGENDA_FIRE:
+            fire_slice(w, item.start);
+            break;
+        case AGENDA_DROP:
+            slice_drop(w, item.start);
+            break;
+        }
+    }
+    w->op.key = NULL;
+}
+
+static void slices_watermark(struct op *op, int64_t watermark)
+{
+    if (!op->node->windows.processing_time) {
+        advance(windows_of(op), watermark);
+    }
+}
+
+static void set_wakeup(struct windows *w)
+{
+    w->op.wakeup_ms = w->agenda_count > 0 ? w->agenda[w->agenda_count - 1].time : ST_TIME_MAX;
+}
+
+static void slices_wake(struct op *op, int64_t now_ms)
+{
+    op->watermark = now_ms; /* the clock takes the watermark's place */
+    advance(windows_of(op), now_ms);
+    set_wakeup(windows_of(op));
+}
+
+/* --------------------------------------------------------------------------------------- Records
+ */
+
+static void add_to_slice(struct windows *w, struct slice *slice, const char *record, bool fire)
+{
+    char *row, *cell;
+    uint8_t fresh;
+    table_find_many(&slice->table, NULL, record, w->op.node->in->size, 1, &row, &fresh);
+    cell = cell_of(w, row);
+    cells_add(&w->cells, &cell, &fresh, record, 1);
+    if (fire) {
+        fire_row(w, slice, row);
+    }
+}
+
+/* Any record: each of its windows takes it that is not over, and fires at once if it had fired. */
+static void add_record(struct windows *w, const char *record, int64_t time)
+{
+    bool taken = false;
+    int64_t last_start = time - (time - w->offset - floor_to(time - w->offset, w->slide));
+    for (int64_t start = last_start; start > time - w->size; start -= w->slide) {
+        if (window_drop_at(w, start) <= w->op.watermark) {
+            continue;
+        }
+        taken = true;
+        add_to_slice(w, slice_for(w, start), record, window_last(w, start) <= w->op.watermark);
+    }
+    if (!taken && time_plus(time, w->lateness) <= w->op.watermark) {
+        late_record(&w->op, record, time);
+    }
+}
+
+/* A batch of which no window has fired: by slice and row, all at once. */
+static void add_batch(struct windows *w, const struct batch *batch)
+{
+    struct table *tables[BATCH_SIZE];
+    char *cells[BATCH_SIZE];
+    uint8_t fresh[BATCH_SIZE];
+    int64_t starts[BATCH_SIZE];
+    uint32_t key_size = w->cells.row_is_cell ? 0 : w->reader.layout.size;
+    struct slice *slice = NULL;
+    for (uint32_t k = 0; k < batch->count; k++) {
+        starts[k] = floor_to(batch->times[k] - w->offset, w->slide) + w->offset;
+    }
+    for (int64_t back = 0; back < w->size; back += w->slide) {
+        for (uint32_t k = 0; k < batch->count; k++) {
+            int64_t start = starts[k] - back;
+            if (slice == NULL || slice->start != start) {
+                slice = slice_for(w, start);
+            }
+            tables[k] = &slice->table;
+        }
+        table_find_many(NULL, tables, batch->records, w->op.node->in->size, batch->count, cells,
+                        fresh);
+        for (uint32_t k = 0; k < batch->count; k++) {
+            cells[k] += key_size;
+        }
+        cells_add(&w->cells, cells, fresh, batch->records, batch->count);
+    }
+}
+
+static void add_each(struct windows *w, const struct batch *batch)
+{
+    const char *record = batch->records;
+    for (uint32_t k = 0; k < batch->count; k++, record += w->op.node->in->size) {
+        add_record(w, record, batch->times[k]);
+    }
+}
+
+static void slices_batch(struct op *op, uint32_t input, const struct batch *batch)
+{
+    struct windows *w = windows_of(op);
+    struct batch timed = *batch;
+    int64_t now[BATCH_SIZE], least = ST_TIME_MAX;
+    (void)input;
+    op_at(op, batch);
+    if (op->node->windows.processing_time) {
+        now[0] = op->watermark = job_now(op->task->job);
+        for (uint32_t k = 1; k < batch->count; k++) {
+            now[k] = now[0];
+        }
+        timed.times = now;
+    }
+    for (uint32_t k = 0; k < batch->count; k++) {
+        least = timed.times[k] < least ? timed.times[k] : least;
+    }
+    /* The earliest window of the earliest record ends behind it; overflow is left to the slow way.
+     */
+    bool plain = least > op->watermark && least > ST_TIME_MIN + w->size &&
+                 w->size % w->slide == 0 && timed.count > 1;
+    if (plain) {
+        add_batch(w, &timed);
+    } else {
+        add_each(w, &timed);
+    }
+    if (op->node->windows.processing_time) {
+        set_wakeup(w);
+    }
+    op->key = NULL;
+    op_flush(op);
+}
+
+const struct op_class op_slices = {
+    .size = sizeof(struct windows),
+    .open = slices_open,
+    .close = slices_close,
+    .batch = slices_batch,
+    .watermark = slices_watermark,
+    .wake = slices_wake,
+};
