@@ -117,6 +117,60 @@ void cells_merge(const struct cells *cells, char *to, char *from)
     cells_drop(cells, from);
 }
 
+void cells_write(const struct cells *cells, const char *cell, struct bytes *to)
+{
+    if (!cells->lists) {
+        bytes_record(to, &cells->layout, cell);
+        return;
+    }
+    const struct elements *list = (const struct elements *)(const void *)cell;
+    bytes_u32(to, list->count);
+    for (uint32_t e = 0; e < list->count; e++) {
+        bytes_record(to, &cells->element, list->records + (size_t)e * cells->element.size);
+    }
+}
+
+bool cells_read(const struct cells *cells, char *cell, struct reader *from)
+{
+    struct task *task = cells->op->task;
+    if (!cells->lists) {
+        bool ok = read_record(from, &cells->layout, cell);
+        if (ok && cells->layout.text_count > 0 && !record_own_text(&cells->layout, cell)) {
+            abort();
+        }
+        return ok;
+    }
+    void *record = arena_alloc(&task->arena, cells->element.size);
+    for (uint32_t left = read_u32(from); left > 0; left--) {
+        if (!read_record(from, &cells->element, record)) {
+            return false;
+        }
+        append(cells, (struct elements *)(void *)cell, record);
+    }
+    return !from->bad;
+}
+
+static const st_type *cell_type(const struct cells *cells)
+{
+    return cells->lists ? cells->op->node->in : cells->fold.cell;
+}
+
+void cells_write_type(const struct cells *cells, struct bytes *to)
+{
+    bytes_text(to, cells->lists ? "elements" : "fold");
+    bytes_type(to, cell_type(cells));
+}
+
+void cells_read_type(const struct cells *cells, struct reader *from)
+{
+    st_str form = read_text(from);
+    if (!st_str_equal(form, st_str_of(cells->lists ? "elements" : "fold"))) {
+        restore_fail(cells->op, "its windows hold %s, the checkpoint has %.*s",
+                     cells->lists ? "elements" : "folds", (int)form.size, form.data);
+    }
+    restore_type(cells->op, from, cell_type(cells));
+}
+
 void late_record(struct op *op, const void *record, int64_t time)
 {
     const st_tag *late = op->node->windows.late;

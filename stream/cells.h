@@ -33,6 +33,12 @@ void cells_emit(const struct cells *cells, char *cell, int64_t time);
 void cells_merge(const struct cells *cells, char *to, char *from);
 /* Gives up what a cell holds. Records under way may view it until the step ends. */
 void cells_drop(const struct cells *cells, char *cell);
+/* A cell into a snapshot, and back into an empty cell; false: damaged. */
+void cells_write(const struct cells *cells, const char *cell, struct bytes *to);
+bool cells_read(const struct cells *cells, char *cell, struct reader *from);
+/* What a section says of its cells' type, and the check of it. */
+void cells_write_type(const struct cells *cells, struct bytes *to);
+void cells_read_type(const struct cells *cells, struct reader *from);
 /* A late record: to the side output if the windows have one; counted otherwise. */
 void late_record(struct op *op, const void *record, int64_t time);
 

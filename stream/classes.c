@@ -54,6 +54,8 @@ const struct op_class *op_class_of(const struct node *node)
         return &op_print;
     case NODE_DISCARD:
         return &op_discard;
+    case NODE_TWO_PHASE:
+        return &op_two_phase;
     case NODE_KIND_END:
         break;
     }

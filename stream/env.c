@@ -31,6 +31,8 @@ st_env *st_env_new(void)
     env->watermark_interval_ms = 200;
     env->buffer_timeout_ms = 100;
     env->chaining = true;
+    env->retained = 1;
+    env->restart_delay_ms = 1000;
     return env;
 }
 
@@ -52,10 +54,13 @@ void st_env_free(st_env *env)
         union {
             const void *read;
             void *owned;
-        } path = {.read = env->nodes[n]->path}, states = {.read = env->nodes[n]->options.states};
+        } path = {.read = env->nodes[n]->path}, states = {.read = env->nodes[n]->options.states},
+          lists = {.read = env->nodes[n]->options.operator_states};
         free_edges(env->nodes[n]->inputs);
         free(path.owned);
         free(states.owned);
+        free(lists.owned);
+        free(env->nodes[n]->uid);
         free(env->nodes[n]);
     }
     while (env->streams != NULL) {
@@ -65,6 +70,8 @@ void st_env_free(st_env *env)
         env->streams = next;
     }
     free(env->nodes);
+    free(env->checkpoint_dir);
+    free(env->restore_path);
     free(env->errors);
     free(env);
 }
@@ -183,6 +190,69 @@ static bool set_chaining(st_env *env, const char *value)
     return read_truth(value, &env->chaining);
 }
 
+static bool set_interval(st_env *env, const char *value)
+{
+    return read_duration(value, &env->checkpoint_interval_ms);
+}
+
+static bool set_pause(st_env *env, const char *value)
+{
+    return read_duration(value, &env->checkpoint_pause_ms);
+}
+
+static bool set_dir(st_env *env, const char *value)
+{
+    free(env->checkpoint_dir);
+    env->checkpoint_dir = must_strdup(value);
+    return *value != '\0';
+}
+
+static bool set_restore(st_env *env, const char *value)
+{
+    free(env->restore_path);
+    env->restore_path = must_strdup(value);
+    return *value != '\0';
+}
+
+static bool set_mode(st_env *env, const char *value)
+{
+    env->at_least_once = strcmp(value, "AT_LEAST_ONCE") == 0;
+    return env->at_least_once || strcmp(value, "EXACTLY_ONCE") == 0;
+}
+
+static bool set_ignore(st_env *env, const char *value)
+{
+    return read_truth(value, &env->allow_non_restored);
+}
+
+static bool set_retained(st_env *env, const char *value)
+{
+    int64_t number = 0;
+    bool ok = read_count(value, 1000000, &number);
+    env->retained = ok ? (uint32_t)number : env->retained;
+    return ok;
+}
+
+static bool set_restart(st_env *env, const char *value)
+{
+    bool none = strcmp(value, "none") == 0;
+    env->restarts = none ? 0 : env->restarts > 0 ? env->restarts : 1;
+    return none || strcmp(value, "fixed-delay") == 0;
+}
+
+static bool set_attempts(st_env *env, const char *value)
+{
+    int64_t number = 0;
+    bool ok = read_count(value, UINT32_MAX, &number);
+    env->restarts = ok ? (uint32_t)number : env->restarts;
+    return ok;
+}
+
+static bool set_delay(st_env *env, const char *value)
+{
+    return read_duration(value, &env->restart_delay_ms);
+}
+
 /* The keys, sorted. */
 static const struct {
     const char *key;
@@ -190,10 +260,20 @@ static const struct {
     const char *what;
 } keys[] = {
     {"execution.buffer-timeout", set_buffer_timeout, "a duration (100ms)"},
+    {"execution.checkpointing.dir", set_dir, "a folder"},
+    {"execution.checkpointing.interval", set_interval, "a duration (1s)"},
+    {"execution.checkpointing.min-pause", set_pause, "a duration (0s)"},
+    {"execution.checkpointing.mode", set_mode, "EXACTLY_ONCE or AT_LEAST_ONCE"},
+    {"execution.checkpointing.num-retained", set_retained, "a number above 0"},
+    {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},
+    {"execution.savepoint.path", set_restore, "a checkpoint, or the folder of several"},
     {"parallelism.default", set_parallelism_default, "a number from 1 to 32768"},
     {"pipeline.auto-watermark-interval", set_watermark_interval, "a duration (200ms)"},
     {"pipeline.max-parallelism", set_max_parallelism, "a number from 1 to 32768"},
     {"pipeline.operator-chaining", set_chaining, "true or false"},
+    {"restart-strategy.fixed-delay.attempts", set_attempts, "a number above 0"},
+    {"restart-strategy.fixed-delay.delay", set_delay, "a duration (1s)"},
+    {"restart-strategy.type", set_restart, "none or fixed-delay"},
 };
 
 /* Levenshtein's distance, of short words. */

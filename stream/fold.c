@@ -292,8 +292,53 @@ static void rolling_batch(struct op *op, uint32_t input, const struct batch *bat
     output_push(output, &(struct batch){output->out.records, batch->times, batch->count});
 }
 
+static void rolling_snapshot(struct op *op, struct bytes *to)
+{
+    const struct rolling *r = (const struct rolling *)(const void *)op;
+    bytes_type(to, &r->reader.type);
+    bytes_type(to, r->fold.cell);
+    bytes_i64(to, r->table.row_end);
+    for (uint32_t row = 0; row < r->table.row_end; row++) {
+        const char *bytes = table_row(&r->table, row);
+        if (!r->fold.row_is_cell) {
+            bytes_record(to, &r->reader.layout, bytes);
+        }
+        bytes_record(to, &r->fold.layout, table_payload(&r->table, row));
+    }
+}
+
+static void rolling_restore(struct op *op, struct section *section)
+{
+    struct rolling *r = (struct rolling *)(void *)op;
+    struct reader *from = &section->state;
+    char *key = arena_alloc(&op->task->arena, r->reader.layout.size);
+    char *cell = arena_alloc(&op->task->arena, r->fold.cell->size);
+    restore_type(op, from, &r->reader.type);
+    restore_type(op, from, r->fold.cell);
+    for (int64_t left = read_i64(from); left > 0 && !from->bad; left--) {
+        bool is_new, ok = r->fold.row_is_cell || read_record(from, &r->reader.layout, key);
+        if (!ok || !read_record(from, &r->fold.layout, cell)) {
+            return; /* said by the caller */
+        }
+        if (r->fold.row_is_cell) {
+            key_read(&r->reader, cell, key);
+        }
+        if (!op_owns(op, &r->reader, key)) {
+            continue;
+        }
+        if (r->fold.row_is_cell) {
+            table_find_or_insert(&r->table, &r->reader, cell, &is_new);
+        } else {
+            uint32_t row = table_find_or_insert_key(&r->table, key, &is_new);
+            replace(&r->fold, table_payload(&r->table, row), cell);
+        }
+    }
+}
+
 const struct op_class op_fold = {
     .size = sizeof(struct rolling),
+    .snapshot = rolling_snapshot,
+    .restore = rolling_restore,
     .open = rolling_open,
     .close = rolling_close,
     .batch = rolling_batch,

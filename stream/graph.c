@@ -5,7 +5,9 @@
  * accepted silently, so that one mistake is one line.
  */
 #include "stream/graph.h"
+#include "stream/op_files.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static st_stream *stream_new(st_env *env, const st_type *type)
@@ -79,6 +81,14 @@ static const st_state *const *copy_states(const st_state *const *states)
     return copy;
 }
 
+/* Given, or the operator's place in the graph. */
+static char *uid_of(const struct node *node)
+{
+    char place[256];
+    snprintf(place, sizeof place, "%u:%s", node->index, node->name);
+    return must_strdup(node->options.uid != NULL ? node->options.uid : place);
+}
+
 static struct node *node_new(st_env *env, enum node_kind kind, const char *name,
                              const st_options *options)
 {
@@ -96,6 +106,8 @@ static struct node *node_new(st_env *env, enum node_kind kind, const char *name,
     node->kind = kind;
     node->options = *options;
     node->options.states = copy_states(options->states);
+    node->options.operator_states = copy_states(options->operator_states);
+    node->uid = uid_of(node);
     node->name = options->name != NULL ? options->name : name;
     env->nodes[env->node_count++] = node;
     return node;
@@ -574,6 +586,38 @@ void st_print_at(st_stream *s, const char *path, const st_options *o)
         struct node *node = node_on(s, NODE_PRINT, path != NULL ? "write text" : "print", o);
         node->path = path != NULL ? must_strdup(path) : NULL;
         node->options.parallelism = 1;
+    }
+}
+
+static struct node *two_phase_node(st_stream *s, const st_two_phase *spec, const char *name,
+                                   const st_options *o)
+{
+    if (!is_plain(s, name, o)) {
+        return NULL;
+    }
+    if (spec->in != NULL && !type_equal(s->type, spec->in)) {
+        env_mistake(s->env, o->file, o->line,
+                    "the sink takes records of type %s, the stream has %s", spec->in->name,
+                    s->type->name);
+        return NULL;
+    }
+    struct node *node = node_on(s, NODE_TWO_PHASE, name, o);
+    node->two_phase = spec;
+    return node;
+}
+
+void st_two_phase_sink_at(st_stream *s, const st_two_phase *spec, const st_options *o)
+{
+    two_phase_node(s, spec, "two-phase sink", o);
+}
+
+void st_write_files_at(st_stream *s, const char *folder, const st_options *o)
+{
+    st_options own = *o;
+    own.self_size = files_self_size;
+    struct node *node = two_phase_node(s, &files_two_phase, "files", &own);
+    if (node != NULL) {
+        node->path = must_strdup(folder);
     }
 }
 

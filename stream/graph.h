@@ -28,6 +28,7 @@ enum node_kind {
     NODE_SINK,
     NODE_PRINT,
     NODE_DISCARD,
+    NODE_TWO_PHASE,
     NODE_KIND_END
 };
 
@@ -59,6 +60,8 @@ struct node {
     const void *array;
     uint64_t count;
     const char *path; /* owned */
+    const st_two_phase *two_phase;
+    char *uid; /* owned: what a checkpoint knows it by */
     /* Set by the plan. */
     uint32_t parallelism;
     bool chained; /* runs in the task of the node of its only input */
@@ -96,6 +99,15 @@ struct st_env {
     int64_t buffer_timeout_ms;
     bool chaining;
     bool in_steps;
+    bool at_least_once;
+    int64_t checkpoint_interval_ms; /* 0: no checkpoints */
+    int64_t checkpoint_pause_ms;
+    char *checkpoint_dir; /* owned */
+    char *restore_path;   /* owned */
+    bool allow_non_restored;
+    uint32_t retained;
+    uint32_t restarts; /* attempts after the first */
+    int64_t restart_delay_ms;
 };
 
 /* Memory that the process cannot do without; ends the process if there is none. */

@@ -133,7 +133,56 @@ static void counts_batch(struct op *op, uint32_t input, const struct batch *batc
     op_flush(op);
 }
 
+static void counts_snapshot(struct op *op, struct bytes *to)
+{
+    struct counts *c = (struct counts *)(void *)op;
+    uint8_t *live = table_live_rows(&c->table);
+    bytes_type(to, &c->reader.type);
+    cells_write_type(&c->kept, to);
+    bytes_i64(to, c->table.live);
+    for (uint32_t row = 0; row < c->table.row_end; row++) {
+        if (live[row] != 0) {
+            bytes_record(to, &c->reader.layout, table_row(&c->table, row));
+            bytes_put(to, table_payload(&c->table, row), sizeof(struct counter));
+            cells_write(&c->kept, cell_at(c, row), to);
+        }
+    }
+    free(live);
+}
+
+static void counts_restore(struct op *op, struct section *section)
+{
+    struct counts *c = (struct counts *)(void *)op;
+    struct reader *from = &section->state;
+    char *key = arena_alloc(&op->task->arena, c->reader.layout.size);
+    char *other = arena_alloc(&op->task->arena, c->kept.layout.size);
+    restore_type(op, from, &c->reader.type);
+    cells_read_type(&c->kept, from);
+    for (int64_t left = read_i64(from); left > 0; left--) {
+        bool is_new, ok = read_record(from, &c->reader.layout, key);
+        const char *counter = read_bytes(from, sizeof(struct counter));
+        if (!ok || counter == NULL) {
+            return;
+        }
+        bool own = op_owns(op, &c->reader, key);
+        uint32_t row = own ? table_find_or_insert_key(&c->table, key, &is_new) : 0;
+        char *cell = own ? cell_at(c, row) : memset(other, 0, c->kept.layout.size);
+        if (own) {
+            memcpy(table_payload(&c->table, row), counter, sizeof(struct counter));
+        }
+        ok = cells_read(&c->kept, cell, from);
+        if (!own) {
+            cells_drop(&c->kept, other);
+        }
+        if (!ok) {
+            return;
+        }
+    }
+}
+
 const struct op_class op_counts = {
+    .snapshot = counts_snapshot,
+    .restore = counts_restore,
     .size = sizeof(struct counts),
     .open = counts_open,
     .close = counts_close,

@@ -21,11 +21,6 @@ struct row_head {
     uint32_t timers;  /* of both kinds */
 };
 
-struct list {
-    char *elements;
-    uint32_t count, capacity;
-};
-
 struct process {
     struct op op;
     struct key_reader readers[2]; /* by input */
@@ -94,13 +89,7 @@ static void clear_slot(struct process *p, uint32_t s)
         return;
     }
     if (state->kind == ST_STATE_LIST_OF) {
-        struct list *list = slot_of(p, s);
-        for (uint32_t e = 0; e < list->count; e++) {
-            task_free_text(p->op.task, &p->layouts[s],
-                           list->elements + (size_t)e * state->type->size);
-        }
-        free(list->elements);
-        *list = (struct list){0};
+        list_clear(p->op.task, slot_of(p, s), &p->layouts[s]);
     } else {
         task_free_text(p->op.task, &p->layouts[s], slot_of(p, s));
     }
@@ -173,59 +162,68 @@ void st_value_set(st_context *ctx, const st_state *state, const void *value)
     head_of(p)->present |= 1u << s;
 }
 
+static struct list *list_of(st_context *ctx, const st_state *state, uint32_t *s)
+{
+    struct op *op = (struct op *)(void *)ctx;
+    struct list *list = operator_list(op, state);
+    *s = STATES_MAX;
+    if (list == NULL) {
+        *s = state_index(ctx, state, ST_STATE_LIST_OF);
+        list = slot_of(process_of(op), *s);
+    }
+    return list;
+}
+
+/* A keyed list that has elements is present; an operator's needs no such mark. */
+static void mark_present(st_context *ctx, uint32_t s)
+{
+    if (s < STATES_MAX) {
+        head_of(process_of((struct op *)(void *)ctx))->present |= 1u << s;
+    }
+}
+
 const void *st_list_get(st_context *ctx, const st_state *state, uint32_t *count)
 {
-    uint32_t s = state_index(ctx, state, ST_STATE_LIST_OF);
-    struct process *p = process_of((struct op *)(void *)ctx);
-    const struct list *list = slot_of(p, s);
+    uint32_t s;
+    const struct list *list = list_of(ctx, state, &s);
     *count = list->count;
     return list->elements;
 }
 
 void st_list_add(st_context *ctx, const st_state *state, const void *element)
 {
-    uint32_t s = state_index(ctx, state, ST_STATE_LIST_OF);
-    struct process *p = process_of((struct op *)(void *)ctx);
-    struct list *list = slot_of(p, s);
-    size_t size = state->type->size;
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity * 2 + 4;
-        char *elements = must_calloc(list->capacity, size);
-        if (list->count > 0) {
-            memcpy(elements, list->elements, list->count * size);
-        }
-        memcpy(elements + list->count * size, element, size); /* which may lie in the old ones */
-        free(list->elements);
-        list->elements = elements;
-    } else {
-        memcpy(list->elements + list->count * size, element, size);
-    }
-    own_text(ctx, &p->layouts[s], list->elements + list->count * size);
-    list->count++;
-    head_of(p)->present |= 1u << s;
+    uint32_t s;
+    struct layout layout = layout_of(state->type);
+    list_add(list_of(ctx, state, &s), &layout, element);
+    mark_present(ctx, s);
 }
 
 void st_list_update(st_context *ctx, const st_state *state, const void *elements, uint32_t count)
 {
-    uint32_t s = state_index(ctx, state, ST_STATE_LIST_OF);
-    struct process *p = process_of((struct op *)(void *)ctx);
-    size_t size = state->type->size;
-    char *copy = count > 0 ? must_calloc(count, size) : NULL;
+    uint32_t s;
+    struct list *list = list_of(ctx, state, &s), copy = {0};
+    struct layout layout = layout_of(state->type);
     for (uint32_t e = 0; e < count; e++) {
-        memcpy(copy + e * size, (const char *)elements + e * size, size);
-        own_text(ctx, &p->layouts[s], copy + e * size);
+        list_add(&copy, &layout, (const char *)elements + (size_t)e * layout.size);
     }
-    clear_slot(p, s);
+    st_state_clear(ctx, state);
+    *list = copy;
     if (count > 0) {
-        *(struct list *)slot_of(p, s) = (struct list){copy, count, count};
-        head_of(p)->present |= 1u << s;
+        mark_present(ctx, s);
     }
 }
 
 void st_state_clear(st_context *ctx, const st_state *state)
 {
+    struct op *op = (struct op *)(void *)ctx;
+    struct list *list = operator_list(op, state);
+    if (list != NULL) {
+        struct layout layout = layout_of(state->type);
+        list_clear(op->task, list, &layout);
+        return;
+    }
     uint32_t s = state_index(ctx, state, 0);
-    clear_slot(process_of((struct op *)(void *)ctx), s);
+    clear_slot(process_of(op), s);
 }
 
 /* -------------------------------------------------------------------------------------- Timers */
@@ -395,7 +393,184 @@ static void process_end(struct op *op)
     }
 }
 
+/* --------------------------------------------------------------------------------------- Snapshots
+ */
+
+static void write_row(struct process *p, struct bytes *to)
+{
+    const st_state *const *states = p->op.node->options.states;
+    bytes_record(to, &p->readers[0].layout, table_row(&p->table, p->row));
+    bytes_u32(to, head_of(p)->present);
+    for (uint32_t s = 0; s < p->state_count; s++) {
+        if ((head_of(p)->present >> s & 1) == 0) {
+            continue;
+        }
+        if (states[s]->kind == ST_STATE_LIST_OF) {
+            list_write(slot_of(p, s), &p->layouts[s], to);
+        } else {
+            bytes_record(to, &p->layouts[s], slot_of(p, s));
+        }
+    }
+}
+
+/* Timers in the order in which they will fire, each with the key's place among the rows written. */
+static void write_timers(const struct timers *timers, const int64_t *place, struct bytes *to)
+{
+    uint32_t count;
+    struct timer *all = timers_list(timers, &count);
+    bytes_u32(to, count);
+    for (uint32_t t = 0; t < count; t++) {
+        bytes_i64(to, all[t].time);
+        bytes_i64(to, place[all[t].row]);
+    }
+    free(all);
+}
+
+static void process_snapshot(struct op *op, struct bytes *to)
+{
+    struct process *p = process_of(op);
+    if (!p->has_rows) {
+        return;
+    }
+    uint8_t *live = table_live_rows(&p->table);
+    int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place), next = 0;
+    bytes_type(to, &p->readers[0].type);
+    bytes_u32(to, p->state_count);
+    for (uint32_t s = 0; s < p->state_count; s++) {
+        bytes_text(to, op->node->options.states[s]->name);
+        bytes_u32(to, (uint32_t)op->node->options.states[s]->kind);
+        bytes_type(to, op->node->options.states[s]->type);
+    }
+    bytes_i64(to, p->table.live);
+    for (p->row = 0; p->row < p->table.row_end; p->row++) {
+        if (live[p->row] != 0) {
+            place[p->row] = next++;
+            write_row(p, to);
+        }
+    }
+    write_timers(&p->event, place, to);
+    write_timers(&p->processing, place, to);
+    free(place);
+    free(live);
+}
+
+/* Which of our states each one of the section is. */
+static uint32_t read_states(struct process *p, struct reader *from, uint32_t *ours)
+{
+    uint32_t count = read_u32(from);
+    for (uint32_t i = 0; i < count && i < STATES_MAX; i++) {
+        st_str name = read_text(from);
+        uint32_t kind = read_u32(from), s = 0;
+        const st_state *const *states = p->op.node->options.states;
+        while (s < p->state_count && !st_str_equal(name, st_str_of(states[s]->name))) {
+            s++;
+        }
+        if (from->bad) {
+            return 0;
+        }
+        if (s == p->state_count) {
+            restore_fail(&p->op,
+                         "the checkpoint has state %.*s, the operator has none of this name",
+                         (int)name.size, name.data);
+        }
+        if (kind != (uint32_t)states[s]->kind) {
+            restore_fail(&p->op, "state %s was of another kind", states[s]->name);
+        }
+        restore_type(&p->op, from, states[s]->type);
+        ours[i] = s;
+    }
+    from->bad |= count > STATES_MAX;
+    return count;
+}
+
+/* The states of a row; of a row that is not ours they are read and left. */
+static bool read_row(struct process *p, bool own, const uint32_t *ours, uint32_t count,
+                     struct reader *from)
+{
+    uint32_t present = read_u32(from);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t s = ours[i];
+        const st_state *state = p->op.node->options.states[s];
+        if ((present >> i & 1) == 0) {
+            continue;
+        }
+        void *record = arena_alloc(&p->op.task->arena, state->type->size);
+        uint32_t elements = state->kind == ST_STATE_LIST_OF ? read_u32(from) : 1;
+        for (; elements > 0; elements--) {
+            if (!read_record(from, &p->layouts[s], record)) {
+                return false;
+            }
+            if (own && state->kind == ST_STATE_LIST_OF) {
+                list_add(slot_of(p, s), &p->layouts[s], record);
+            } else if (own) {
+                own_text(&p->op.ctx, &p->layouts[s], record);
+                memcpy(slot_of(p, s), record, state->type->size);
+            }
+        }
+        if (own) {
+            head_of(p)->present |= 1u << s;
+        }
+    }
+    return !from->bad;
+}
+
+static void read_timers(struct process *p, struct timers *timers, const uint32_t *rows,
+                        int64_t row_count, struct reader *from)
+{
+    for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
+        int64_t time = read_i64(from), place = read_i64(from);
+        if (place < 0 || place >= row_count) {
+            from->bad = true;
+        } else if (rows[place] != ROW_NONE) {
+            p->row = rows[place];
+            head_of(p)->timers += timers_add(timers, time, p->row) ? 1 : 0;
+        }
+    }
+}
+
+static void process_restore(struct op *op, struct section *section)
+{
+    struct process *p = process_of(op);
+    struct reader *from = &section->state;
+    uint32_t ours[STATES_MAX];
+    if (!p->has_rows) {
+        if (from->at < from->end) {
+            restore_fail(op, "the checkpoint has state, the operator has none");
+        }
+        return;
+    }
+    if (from->at == from->end) {
+        return; /* it had none then */
+    }
+    restore_type(op, from, &p->readers[0].type);
+    uint32_t count = read_states(p, from, ours);
+    int64_t row_count = read_i64(from);
+    if (from->bad || row_count < 0 || row_count > from->end - from->at) {
+        from->bad = true;
+        return;
+    }
+    uint32_t *rows = must_calloc((size_t)row_count + 1, sizeof *rows);
+    char *key = arena_alloc(&op->task->arena, p->readers[0].layout.size);
+    bool ok = true;
+    for (int64_t r = 0; r < row_count && ok; r++) {
+        bool is_new;
+        ok = read_record(from, &p->readers[0].layout, key);
+        bool own = ok && op_owns(op, &p->readers[0], key);
+        p->row = own ? table_find_or_insert_key(&p->table, key, &is_new) : ROW_NONE;
+        rows[r] = p->row;
+        ok = ok && read_row(p, own, ours, count, from);
+    }
+    if (ok) {
+        read_timers(p, &p->event, rows, row_count, from);
+        read_timers(p, &p->processing, rows, row_count, from);
+        update_wakeup(p);
+    }
+    free(rows);
+}
+
 const struct op_class op_process = {
+    .snapshot = process_snapshot,
+    .restore = process_restore,
     .size = sizeof(struct process),
     .open = process_open,
     .close = process_close,

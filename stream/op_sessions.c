@@ -263,7 +263,76 @@ static void sessions_batch(struct op *op, uint32_t input, const struct batch *ba
     op_flush(op);
 }
 
+static void sessions_snapshot(struct op *op, struct bytes *to)
+{
+    struct sessions *s = sessions_of(op);
+    uint8_t *live = table_live_rows(&s->table);
+    bytes_type(to, &s->reader.type);
+    cells_write_type(&s->cells, to);
+    bytes_i64(to, s->table.live);
+    for (uint32_t row = 0; row < s->table.row_end; row++) {
+        const struct session_list *list = list_of(s, row);
+        if (live[row] == 0) {
+            continue;
+        }
+        bytes_record(to, &s->reader.layout, table_row(&s->table, row));
+        bytes_u32(to, list->count);
+        for (uint32_t i = 0; i < list->count; i++) {
+            bytes_i64(to, list->items[i].start);
+            bytes_i64(to, list->items[i].end);
+            cells_write(&s->cells, list->items[i].cell, to);
+        }
+    }
+    free(live);
+}
+
+/* A session as it was, with its timers. */
+static bool restore_session(struct sessions *s, uint32_t row, bool own, struct reader *from)
+{
+    struct session_list none = {0}, *list = own ? list_of(s, row) : &none;
+    struct session session = {.start = read_i64(from)};
+    session.end = read_i64(from);
+    uint32_t at = insert(s, list, session);
+    bool ok = !from->bad && cells_read(&s->cells, list->items[at].cell, from);
+    if (!own) {
+        free_cell(s, list->items[at].cell);
+        free(list->items);
+    } else if (ok) {
+        if (session.end - 1 > s->op.watermark) {
+            timers_add(&s->timers, session.end - 1, row);
+        }
+        timers_add(&s->timers, time_plus(session.end - 1, s->lateness), row);
+    }
+    return ok;
+}
+
+static void sessions_restore(struct op *op, struct section *section)
+{
+    struct sessions *s = sessions_of(op);
+    struct reader *from = &section->state;
+    char *key = arena_alloc(&op->task->arena, s->reader.layout.size);
+    restore_type(op, from, &s->reader.type);
+    cells_read_type(&s->cells, from);
+    for (int64_t left = read_i64(from); left > 0; left--) {
+        bool is_new;
+        if (!read_record(from, &s->reader.layout, key)) {
+            return;
+        }
+        bool own = op_owns(op, &s->reader, key);
+        uint32_t count = read_u32(from);
+        uint32_t row = own && count > 0 ? table_find_or_insert_key(&s->table, key, &is_new) : 0;
+        for (; count > 0; count--) {
+            if (!restore_session(s, row, own, from)) {
+                return;
+            }
+        }
+    }
+    op->wakeup_ms = op->node->windows.processing_time ? timers_next(&s->timers) : op->wakeup_ms;
+}
+
 const struct op_class op_sessions = {
+    .snapshot = sessions_snapshot,
+    .restore = sessions_restore,
     .size = sizeof(struct sessions),
     .open = sessions_open,
     .close = sessions_close,

@@ -378,7 +378,95 @@ static void slices_batch(struct op *op, uint32_t input, const struct batch *batc
     op_flush(op);
 }
 
+/* --------------------------------------------------------------------------------------- Snapshots
+ */
+
+static void write_slice(struct windows *w, const struct slice *slice, struct bytes *to)
+{
+    const struct table *t = &slice->table;
+    bytes_i64(to, slice->start);
+    bytes_i64(to, t->row_end);
+    for (uint32_t row = 0; row < t->row_end; row++) {
+        char *bytes = table_row(t, row);
+        if (!w->cells.row_is_cell) {
+            bytes_record(to, &w->reader.layout, bytes);
+        }
+        cells_write(&w->cells, cell_of(w, bytes), to);
+    }
+}
+
+/* In the order of their starts, so that equal states are equal bytes. */
+static void slices_snapshot(struct op *op, struct bytes *to)
+{
+    struct windows *w = windows_of(op);
+    bytes_type(to, &w->reader.type);
+    cells_write_type(&w->cells, to);
+    bytes_u32(to, w->slice_count);
+    for (uint32_t a = w->agenda_count; a-- > 0;) {
+        if (w->agenda[a].kind == AGENDA_DROP) { /* each open window has one */
+            write_slice(w, *slot_of(w, w->agenda[a].start), to);
+        }
+    }
+}
+
+static bool restore_row(struct windows *w, struct slice *slice, struct reader *from, char *key,
+                        char *cell)
+{
+    bool is_new;
+    if (w->cells.row_is_cell) {
+        if (!read_record(from, &w->cells.layout, cell)) {
+            return false;
+        }
+        key_read(&w->reader, cell, key);
+        if (op_owns(&w->op, &w->reader, key)) {
+            table_find_or_insert(&slice->table, &w->reader, cell, &is_new);
+        }
+        return true;
+    }
+    if (!read_record(from, &w->reader.layout, key)) {
+        return false;
+    }
+    bool own = op_owns(&w->op, &w->reader, key);
+    memset(cell, 0, w->cells.layout.size);
+    bool ok = cells_read(&w->cells, cell, from);
+    if (own && ok) {
+        uint32_t row = table_find_or_insert_key(&slice->table, key, &is_new);
+        memcpy(table_payload(&slice->table, row), cell, w->cells.layout.size);
+    } else {
+        cells_drop(&w->cells, cell);
+    }
+    return ok;
+}
+
+static void slices_restore(struct op *op, struct section *section)
+{
+    struct windows *w = windows_of(op);
+    struct reader *from = &section->state;
+    char *key = arena_alloc(&op->task->arena, w->reader.layout.size);
+    char *cell = arena_alloc(&op->task->arena, w->cells.layout.size);
+    restore_type(op, from, &w->reader.type);
+    cells_read_type(&w->cells, from);
+    for (uint32_t left = read_u32(from); left > 0; left--) {
+        int64_t start = read_i64(from), rows = read_i64(from);
+        if (from->bad || (op->ctx.subtask > 0 && !op->node->keyed)) {
+            return;
+        }
+        struct slice *slice = slice_for(w, start);
+        for (; rows > 0; rows--) {
+            if (!restore_row(w, slice, from, key, cell)) {
+                from->bad = true;
+                return;
+            }
+        }
+    }
+    if (op->node->windows.processing_time) {
+        set_wakeup(w);
+    }
+}
+
 const struct op_class op_slices = {
+    .snapshot = slices_snapshot,
+    .restore = slices_restore,
     .size = sizeof(struct windows),
     .open = slices_open,
     .close = slices_close,

@@ -132,7 +132,30 @@ static void timestamps_wake(struct op *op, int64_t now_ms)
     op->wakeup_ms = now_ms + op->task->job->env->watermark_interval_ms;
 }
 
+static void timestamps_snapshot(struct op *op, struct bytes *to)
+{
+    const struct timestamps *t = (const struct timestamps *)(const void *)op;
+    bytes_i64(to, t->max);
+    bytes_i64(to, t->emitted);
+}
+
+/* Of several, the least: no subtask may call late what another has yet to see. */
+static void timestamps_restore(struct op *op, struct section *section)
+{
+    struct timestamps *t = (struct timestamps *)(void *)op;
+    int64_t max = read_i64(&section->state), emitted = read_i64(&section->state);
+    bool same = section->parallelism == op->ctx.parallelism;
+    if (same && section->subtask != op->ctx.subtask) {
+        return;
+    }
+    bool first = t->max == ST_TIME_MIN;
+    t->max = first || max < t->max ? max : t->max;
+    t->emitted = first || emitted < t->emitted ? emitted : t->emitted;
+}
+
 const struct op_class op_timestamps = {
+    .snapshot = timestamps_snapshot,
+    .restore = timestamps_restore,
     .size = sizeof(struct timestamps),
     .open = timestamps_open,
     .batch = timestamps_batch,

@@ -19,17 +19,91 @@ const struct op_class op_source = {.size = sizeof(struct op), .poll = source_pol
 /* ------------------------------------------------------------------------------------- Generator
  */
 
-/* Block b of BATCH_SIZE records belongs to subtask b % parallelism. */
+/* A share of the blocks of BATCH_SIZE records: those whose number is `rest` modulo `modulus`, from
+ * the next one on. At first there is a share a subtask; after a restore at another parallelism a
+ * subtask may have several, or none. */
+struct share {
+    uint64_t rest, modulus, next; /* next: block number */
+};
+
 struct generator {
     struct op op;
-    uint64_t block; /* of this subtask's own, the next */
+    struct share *shares; /* [share_count] */
+    uint32_t share_count, turn;
+    bool is_restored;
     uint64_t made;
     int64_t began_ms;
 };
 
+static struct generator *generator_of(struct op *op)
+{
+    return (struct generator *)(void *)op;
+}
+
+static void add_share(struct generator *g, struct share share)
+{
+    struct share *shares = must_calloc(g->share_count + 1, sizeof *shares);
+    if (g->share_count > 0) {
+        memcpy(shares, g->shares, g->share_count * sizeof *shares);
+    }
+    free(g->shares);
+    g->shares = shares;
+    shares[g->share_count++] = share;
+}
+
 static void generator_open(struct op *op)
 {
-    ((struct generator *)(void *)op)->began_ms = job_now(op->task->job);
+    struct generator *g = generator_of(op);
+    g->began_ms = job_now(op->task->job);
+    add_share(g, (struct share){op->ctx.subtask, op->ctx.parallelism, op->ctx.subtask});
+}
+
+static void generator_close(struct op *op)
+{
+    free(generator_of(op)->shares);
+}
+
+static void generator_snapshot(struct op *op, struct bytes *to)
+{
+    const struct generator *g = generator_of(op);
+    bytes_u32(to, g->share_count);
+    bytes_put(to, g->shares, g->share_count * sizeof *g->shares);
+}
+
+/* The shares of all are dealt out in the order of their rests, which is that of their sections. */
+static void generator_restore(struct op *op, struct section *section)
+{
+    struct generator *g = generator_of(op);
+    if (!g->is_restored) {
+        g->is_restored = true;
+        g->share_count = 0;
+    }
+    for (uint32_t left = read_u32(&section->state); left > 0; left--) {
+        struct share share;
+        const char *at = read_bytes(&section->state, sizeof share);
+        if (at == NULL) {
+            return;
+        }
+        memcpy(&share, at, sizeof share);
+        if (share.rest % op->ctx.parallelism == op->ctx.subtask && share.modulus > 0) {
+            add_share(g, share);
+        }
+    }
+}
+
+/* The first record of the next block, in turn of the shares; false when all are at their end. */
+static bool next_block(struct generator *g, uint64_t *first)
+{
+    uint64_t blocks = (g->op.node->count + BATCH_SIZE - 1) / BATCH_SIZE;
+    for (uint32_t i = 0; i < g->share_count; i++) {
+        struct share *share = &g->shares[(g->turn + i) % g->share_count];
+        if (share->next < blocks) {
+            g->turn = (g->turn + i) % g->share_count;
+            *first = share->next * BATCH_SIZE;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* May this subtask go on, at the rate that is asked for? If not, it is woken when it may. */
@@ -54,9 +128,9 @@ static void generator_wake(struct op *op, int64_t now_ms)
 
 static enum st_poll generator_poll(struct op *op)
 {
-    struct generator *g = (struct generator *)(void *)op;
-    uint64_t first = (g->block * op->ctx.parallelism + op->ctx.subtask) * BATCH_SIZE;
-    if (first >= op->node->count) {
+    struct generator *g = generator_of(op);
+    uint64_t first;
+    if (!next_block(g, &first)) {
         return ST_END;
     }
     if (!in_rate(g)) {
@@ -66,7 +140,8 @@ static enum st_poll generator_poll(struct op *op)
     uint32_t count = left < BATCH_SIZE ? (uint32_t)left : BATCH_SIZE;
     struct output *output = op_output(op);
     op->node->fn->call.generator(&op->ctx, first, output->out.records, count);
-    g->block++;
+    g->shares[g->turn].next += g->shares[g->turn].modulus;
+    g->turn = (g->turn + 1) % g->share_count;
     g->made += count;
     output_push(output, &(struct batch){output->out.records, NULL, count});
     return ST_MORE;
@@ -75,6 +150,9 @@ static enum st_poll generator_poll(struct op *op)
 const struct op_class op_generator = {
     .size = sizeof(struct generator),
     .open = generator_open,
+    .close = generator_close,
+    .snapshot = generator_snapshot,
+    .restore = generator_restore,
     .poll = generator_poll,
     .wake = generator_wake,
 };
@@ -101,7 +179,24 @@ static enum st_poll array_poll(struct op *op)
     return ST_MORE;
 }
 
-const struct op_class op_array = {.size = sizeof(struct array), .poll = array_poll};
+static void array_snapshot(struct op *op, struct bytes *to)
+{
+    bytes_i64(to, (int64_t)((struct array *)(void *)op)->next);
+}
+
+static void array_restore(struct op *op, struct section *section)
+{
+    struct array *a = (struct array *)(void *)op;
+    a->next = (uint64_t)read_i64(&section->state);
+    a->next = a->next < op->node->count ? a->next : op->node->count;
+}
+
+const struct op_class op_array = {
+    .size = sizeof(struct array),
+    .snapshot = array_snapshot,
+    .restore = array_restore,
+    .poll = array_poll,
+};
 
 /* ----------------------------------------------------------------------------------- Text of a
  * file */
@@ -114,6 +209,7 @@ struct text_file {
     FILE *file;
     char *buffer;
     size_t size, at, filled;
+    int64_t position; /* of buffer[at] in the file */
     bool at_end;
 };
 
@@ -175,6 +271,7 @@ static bool next_line(struct text_file *t, st_str *line)
     }
     size_t size = end != NULL ? (size_t)(end - from) : left;
     t->at += size + (end != NULL ? 1 : 0);
+    t->position += (int64_t)(size + (end != NULL ? 1 : 0));
     if (size > 0 && from[size - 1] == '\r') {
         size--;
     }
@@ -201,7 +298,23 @@ static enum st_poll text_poll(struct op *op)
     return ST_MORE;
 }
 
+static void text_snapshot(struct op *op, struct bytes *to)
+{
+    bytes_i64(to, ((struct text_file *)(void *)op)->position);
+}
+
+static void text_restore(struct op *op, struct section *section)
+{
+    struct text_file *t = (struct text_file *)(void *)op;
+    t->position = read_i64(&section->state);
+    if (t->position < 0 || fseeko(t->file, (off_t)t->position, SEEK_SET) != 0) {
+        restore_fail(op, "cannot go on at byte %lld of %s", (long long)t->position, op->node->path);
+    }
+}
+
 const struct op_class op_text_file = {
+    .snapshot = text_snapshot,
+    .restore = text_restore,
     .size = sizeof(struct text_file),
     .open = text_open,
     .close = text_close,

@@ -67,6 +67,13 @@ void plan_nodes(st_env *env)
             }
         }
         node->chained = may_chain(env, node);
+        for (uint32_t before = 0; before < n; before++) {
+            if (strcmp(env->nodes[before]->uid, node->uid) == 0) {
+                env_mistake(env, node->options.file, node->options.line,
+                            "uid %s is that of another operator already (%s:%d)", node->uid,
+                            env->nodes[before]->options.file, env->nodes[before]->options.line);
+            }
+        }
     }
 }
 
@@ -173,6 +180,11 @@ static void make_op(const struct planner *p, const struct node *node, uint32_t s
     if (node->options.self_size > 0) {
         op->ctx.self = must_calloc(1, node->options.self_size);
     }
+    uint32_t states = 0;
+    while (node->options.operator_states != NULL && node->options.operator_states[states] != NULL) {
+        states++;
+    }
+    op->lists = states > 0 ? must_calloc(states, sizeof *op->lists) : NULL;
     op->outputs = must_calloc(1, sizeof *op->outputs);
     op->output_count = 1;
     output_init(&op->outputs[0], op, NULL, node->out);
@@ -279,6 +291,7 @@ struct job *job_new(st_env *env)
     p.job->in_steps = env->in_steps;
     p.job->clock.is_virtual = env->in_steps;
     pthread_mutex_init(&p.job->lock, NULL);
+    pthread_cond_init(&p.job->changed, NULL);
     p.vertex_of = must_calloc(nodes, sizeof *p.vertex_of);
     p.op_of = must_calloc(nodes, sizeof *p.op_of);
     p.vertices = must_calloc(nodes, sizeof *p.vertices);
@@ -305,6 +318,7 @@ static void op_free(struct op *op)
         free(op->outputs[o].targets);
     }
     free(op->outputs);
+    free(op->lists);
     free(op->ctx.self);
     free(op);
 }
@@ -331,6 +345,7 @@ static void task_free(struct task *task)
 
 void job_free(struct job *job)
 {
+    coordinator_free(job->coordinator);
     for (uint32_t t = 0; t < job->task_count; t++) {
         task_free(job->tasks[t]);
     }
@@ -338,6 +353,7 @@ void job_free(struct job *job)
         ring_free(job->rings[r]);
         free(job->rings[r]);
     }
+    pthread_cond_destroy(&job->changed);
     pthread_mutex_destroy(&job->lock);
     free(job->rings);
     free(job->tasks);

@@ -124,7 +124,8 @@ typedef struct st_type {
         double: ST_KIND_F64, char *: ST_KIND_CHARS, const char *: ST_KIND_CHARS)
 
 /* 1, but for a pointer, which does not compile: an array of chars is a field, a char * is none. */
-#define ST_NO_POINTER(x) (sizeof(char[_Generic(&(x), char **: -1, const char **: -1, default: 1)]))
+#define ST_NO_POINTER(x)                                                                           \
+    (sizeof(char[_Generic(&(x), char ** : -1, const char ** : -1, default : 1)]))
 #define ST_FIELD_ROW(T, f)                                                                         \
     {#f, (uint16_t)offsetof(T, f), (uint16_t)(sizeof(((T *)0)->f) * ST_NO_POINTER(((T *)0)->f)),   \
      ST_KIND_OF(((T *)0)->f)},
@@ -260,7 +261,7 @@ void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, 
 
 /* Keyed state, one value (list) a key. A state is declared at file scope and given to the operator
  * in .states; its name is what a checkpoint knows it by. */
-enum st_state_kind { ST_STATE_VALUE_OF = 1, ST_STATE_LIST_OF };
+enum st_state_kind { ST_STATE_VALUE_OF = 1, ST_STATE_LIST_OF, ST_STATE_UNION_OF };
 typedef struct st_state {
     const char *name;
     const st_type *type;
@@ -270,6 +271,11 @@ typedef struct st_state {
     static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_VALUE_OF}
 #define ST_LIST_STATE(state, T)                                                                    \
     static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_LIST_OF}
+/* Operator state: a list of the subtask, not of a key; given in .operator_states, used through
+ * st_list_…. When a job is restored at another parallelism, the elements of all subtasks are dealt
+ * out in turn; of a union list each subtask gets all. */
+#define ST_UNION_STATE(state, T)                                                                   \
+    static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_UNION_OF}
 #define ST_STATES(...) ((const st_state *const[]){__VA_ARGS__, NULL})
 
 /* The value under the key at hand, or NULL if there is none. Aliases; valid until state changes. */
@@ -492,7 +498,13 @@ typedef struct st_options {
     void (*close)(st_context *ctx);            /* at the end of the input, and after a failure */
     void (*end)(st_context *ctx, st_out *out); /* the input has ended; may still put out */
     void (*on_timer)(st_context *ctx, int64_t time_ms, st_out *out);
-    const st_state *const *states;
+    const st_state *const *states;          /* keyed: ST_STATES(&a, &b) */
+    const st_state *const *operator_states; /* lists of the subtask */
+    /* Of functions with operator state: after it has been restored, before open; before each
+     * snapshot, to bring it up to date; when a checkpoint, and so all before it, is complete. */
+    void (*initialize_state)(st_context *ctx);
+    void (*snapshot_state)(st_context *ctx, int64_t checkpoint_id);
+    void (*notify_checkpoint_complete)(st_context *ctx, int64_t checkpoint_id);
     const st_function *merge; /* st_aggregate: ST_FOLD(merge, Acc, Acc) */
     uint64_t rate_per_s; /* st_generate: records a second, all subtasks together; 0: no limit */
 } st_options;
@@ -659,6 +671,34 @@ void st_sink_at(st_stream *, const st_function *, const st_options *);
 void st_print_at(st_stream *, const char *path, const st_options *);
 #define st_print(s, ...)            st_print_at((s), NULL, ST_WITH(__VA_ARGS__))
 #define st_write_text(s, path, ...) st_print_at((s), (path), ST_WITH(__VA_ARGS__))
+/* Exactly once into something that can commit later. A transaction is a record of the type
+ * `transaction` (a handle: a file's name, an id), kept in the state from its beginning until it is
+ * committed. Each checkpoint ends the current one:
+ *
+ *     begin … write … pre_commit | checkpoint N written | complete: commit
+ *
+ * After a restore recover_and_commit is called for those that the checkpoint has as pre-committed
+ * (it may find one committed already: that is no error), recover_and_abort for the one that was
+ * open. The functions run on the subtask's thread; txn may be changed by begin, write and
+ * pre_commit, its text is copied. With checkpoints off there is one transaction, committed at the
+ * end of the input. Source: Flink TwoPhaseCommitSinkFunction. */
+typedef struct st_two_phase {
+    const st_type *in, *transaction;
+    void (*begin)(st_context *ctx, void *txn); /* txn: zero bytes */
+    void (*write)(st_context *ctx, void *txn, const void *records, uint32_t count);
+    void (*pre_commit)(st_context *ctx, void *txn); /* what was written is safe, but not seen */
+    void (*commit)(st_context *ctx, const void *txn);
+    void (*abort)(st_context *ctx, const void *txn);
+    void (*recover_and_commit)(st_context *ctx, const void *txn); /* NULL: commit */
+    void (*recover_and_abort)(st_context *ctx, const void *txn);  /* NULL: abort */
+} st_two_phase;
+void st_two_phase_sink_at(st_stream *, const st_two_phase *, const st_options *);
+#define st_two_phase_sink(s, spec, ...) st_two_phase_sink_at((s), &(spec), ST_WITH(__VA_ARGS__))
+/* Lines as st_print has them, exactly once, into files part-SUBTASK-NUMBER of a folder (made if
+ * need be), a new one at each checkpoint: hidden (.part-….inprogress) until the checkpoint is
+ * complete. A file without lines is not made. */
+void st_write_files_at(st_stream *, const char *folder, const st_options *);
+#define st_write_files(s, folder, ...) st_write_files_at((s), (folder), ST_WITH(__VA_ARGS__))
 /* Looks at no record. */
 void st_discard_at(st_stream *, const st_options *);
 #define st_discard(s, ...) st_discard_at((s), ST_WITH(__VA_ARGS__))

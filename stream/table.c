@@ -357,6 +357,19 @@ uint32_t table_find_or_insert_key(struct table *t, const void *key, bool *is_new
     return find_or_insert(t, key, NULL, is_new);
 }
 
+uint8_t *table_live_rows(const struct table *t)
+{
+    if (t->row_end == 0) {
+        return NULL;
+    }
+    uint8_t *live = must_calloc(t->row_end, 1);
+    memset(live, 1, t->row_end);
+    for (uint32_t f = 0; f < t->free_count; f++) {
+        live[t->free_rows[f]] = 0;
+    }
+    return live;
+}
+
 /* Closes the gap at `hole`: entries behind it that would no longer be found move up. */
 static void close_gap(struct table *t, uint32_t hole)
 {

@@ -59,6 +59,9 @@ uint32_t table_find_or_insert_key(struct table *t, const void *key, bool *is_new
  * lies, fresh[k] whether record k made it. tables: [count] one each, or NULL: all in t. */
 void table_find_many(struct table *t, struct table *const *tables, const void *records,
                      uint32_t stride, uint32_t count, char **rows, uint8_t *fresh);
+/* Which rows are in use: [row_end] bytes of 0 or 1; owned by the caller, NULL if there are no rows.
+ */
+uint8_t *table_live_rows(const struct table *t);
 /* Takes a row away; its number may be used again. */
 void table_remove(struct table *t, uint32_t row);
 

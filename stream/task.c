@@ -118,10 +118,87 @@ void op_end(struct op *op)
 
 static enum step finish(struct task *task)
 {
+    struct bytes last = {0};
     op_end(task->ops[0]);
     task_flush(task);
+    if (task->job->coordinator != NULL) {
+        task_snapshot(task, task->barrier + 1, &last);
+        coordinator_take(task->job->coordinator, task, 0, &last, true);
+    }
     task->done = true;
     return STEP_DONE;
+}
+
+/* ----------------------------------------------------------------------------------- Checkpoints
+ */
+
+void task_snapshot(struct task *task, int64_t id, struct bytes *to)
+{
+    for (uint32_t o = 0; o < task->op_count; o++) {
+        struct op *op = task->ops[o];
+        if (op->class->barrier != NULL) {
+            op->class->barrier(op, id);
+        }
+        if (op->node->options.snapshot_state != NULL) {
+            op->node->options.snapshot_state(&op->ctx, id);
+        }
+        size_t began =
+            section_begin(to, op->node->uid, op->ctx.subtask, op->ctx.parallelism, op->watermark);
+        size_t size_at = bytes_reserve_i64(to);
+        if (op->class->snapshot != NULL) {
+            op->class->snapshot(op, to);
+        }
+        bytes_set_i64(to, size_at, (int64_t)(to->size - size_at - 8));
+        operator_state_write(op, to);
+        section_end(to, began);
+    }
+}
+
+/* At the barrier: what the chain has, and the barrier on its way. */
+static void take_part(struct task *task, int64_t id)
+{
+    struct bytes part = {0};
+    task_snapshot(task, id, &part);
+    for (uint32_t w = 0; w < task->writer_count; w++) {
+        writer_mark(task->writers[w], MARK_BARRIER, id);
+        writer_flush(task->writers[w]);
+    }
+    task->barrier = id;
+    coordinator_take(task->job->coordinator, task, id, &part, false);
+}
+
+/* Once the barrier has come on every channel that is still open. */
+static void align(struct task *task, int64_t id)
+{
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        if (!task->channels[c].ended && task->channels[c].barrier < id) {
+            return;
+        }
+    }
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        task->channels[c].blocked = false;
+    }
+    if (id > task->barrier) {
+        take_part(task, id);
+    }
+}
+
+bool task_notify(struct task *task, int64_t id)
+{
+    task->notified = id;
+    if (setjmp(task->failure) != 0) {
+        return false;
+    }
+    for (uint32_t o = 0; o < task->op_count; o++) {
+        struct op *op = task->ops[o];
+        if (op->class->completed != NULL) {
+            op->class->completed(op, id);
+        }
+        if (op->node->options.notify_checkpoint_complete != NULL) {
+            op->node->options.notify_checkpoint_complete(&op->ctx, id);
+        }
+    }
+    return true;
 }
 
 static enum step step_source(struct task *task)
@@ -172,6 +249,18 @@ static bool all_ended(const struct task *task)
     return true;
 }
 
+/* A channel that has ended keeps no barrier waiting. */
+static void align_rest(struct task *task)
+{
+    int64_t id = task->barrier;
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        id = task->channels[c].barrier > id ? task->channels[c].barrier : id;
+    }
+    if (id > task->barrier && !all_ended(task)) {
+        align(task, id);
+    }
+}
+
 static void take_mark(struct task *task, struct channel *channel, const struct mark *mark)
 {
     switch (mark->kind) {
@@ -185,9 +274,13 @@ static void take_mark(struct task *task, struct channel *channel, const struct m
         merge_watermarks(task);
         break;
     case MARK_BARRIER:
+        channel->barrier = mark->value;
+        channel->blocked = !task->job->env->at_least_once;
+        align(task, mark->value);
         break;
     case MARK_END:
         channel->ended = true;
+        align_rest(task);
         break;
     }
 }
@@ -218,16 +311,31 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
     return true;
 }
 
-/* Packet by packet in turn, the last input first: of two connected streams the second is often the
- * one that tells how to read the first. */
+/* Has the second of two inputs something that may be read before the first is? */
+static bool second_goes_first(const struct task *task)
+{
+    for (uint32_t c = 0; task->second_first && c < task->channel_count; c++) {
+        const struct channel *channel = &task->channels[c];
+        if (channel->input == 1 && !channel->ended && !channel->blocked) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Packet by packet in turn. */
 static enum step step_input(struct task *task)
 {
+    bool second_only = second_goes_first(task);
     for (uint32_t i = 0; i < task->channel_count; i++) {
         uint32_t c = task->next_channel + i;
         c -= c >= task->channel_count ? task->channel_count : 0;
         struct channel *channel = &task->channels[c];
-        struct packet *p = channel->ended || channel->blocked ? NULL : ring_peek(channel->ring);
+        bool may_read =
+            !channel->ended && !channel->blocked && (!second_only || channel->input == 1);
+        struct packet *p = may_read ? ring_peek(channel->ring) : NULL;
         if (p != NULL) {
+            task->read_second |= channel->input == 1;
             bool to_end = read_run(task, channel, p);
             task->next_channel = to_end ? c + 1 : c;
             task->next_channel -= task->next_channel == task->channel_count ? c + 1 : 0;
@@ -260,8 +368,17 @@ enum step task_step(struct task *task)
     if (task->done) {
         return STEP_DONE;
     }
+    struct coordinator *coordinator = task->job->coordinator;
+    if (coordinator != NULL && coordinator_completed(coordinator) > task->notified &&
+        !task_notify(task, coordinator_completed(coordinator))) {
+        return STEP_FAILED;
+    }
     if (setjmp(task->failure) != 0) {
         return STEP_FAILED;
+    }
+    if (task->channel_count == 0 && task->job->coordinator != NULL &&
+        coordinator_wanted(task->job->coordinator) > task->barrier) {
+        take_part(task, coordinator_wanted(task->job->coordinator));
     }
     if (task->job->in_steps && !task_has_room(task)) {
         return STEP_FULL;
@@ -306,6 +423,49 @@ bool task_flush(struct task *task)
 /* ------------------------------------------------------------------------- Opening, failing,
  * sleeping */
 
+/* What the subtasks of this operator had when the checkpoint was taken. */
+static void restore_op(struct op *op, const struct checkpoint *from)
+{
+    st_str uid = st_str_of(op->node->uid);
+    uint32_t dealt = 0;
+    bool first = true;
+    for (uint32_t s = 0; s < from->section_count; s++) {
+        const struct section *section = &from->sections[s];
+        if (!st_str_equal(section->uid, uid) ||
+            (section->parallelism == op->ctx.parallelism && section->subtask != op->ctx.subtask)) {
+            continue;
+        }
+        op->watermark =
+            first || section->watermark < op->watermark ? section->watermark : op->watermark;
+        first = false;
+    }
+    for (uint32_t s = 0; s < from->section_count; s++) {
+        struct section section = from->sections[s];
+        if (!st_str_equal(section.uid, uid)) {
+            continue;
+        }
+        int64_t size = read_i64(&section.state);
+        const char *state = size >= 0 ? read_bytes(&section.state, (size_t)size) : NULL;
+        struct reader lists = section.state;
+        if (state == NULL) {
+            restore_fail(op, "its section is damaged");
+        }
+        section.state = (struct reader){state, state + size, false};
+        if (size > 0 && op->class->restore == NULL) {
+            restore_fail(op, "the checkpoint has state of another kind of operator");
+        }
+        bool others =
+            section.parallelism == op->ctx.parallelism && section.subtask != op->ctx.subtask;
+        if (op->class->restore != NULL && !others) {
+            op->class->restore(op, &section);
+        }
+        operator_state_read(op, &section, &lists, &dealt);
+        if (section.state.bad || lists.bad) {
+            restore_fail(op, "its section is damaged");
+        }
+    }
+}
+
 bool task_open(struct task *task)
 {
     if (setjmp(task->failure) != 0) {
@@ -317,10 +477,20 @@ bool task_open(struct task *task)
         if (op->class->open != NULL) {
             op->class->open(op);
         }
+        if (task->job->restored != NULL) {
+            restore_op(op, task->job->restored);
+        }
+        if (op->node->options.initialize_state != NULL) {
+            op->node->options.initialize_state(&op->ctx);
+        }
         if (op->node->options.open != NULL) {
             op->node->options.open(&op->ctx);
         }
+        if (op->class->ready != NULL) {
+            op->class->ready(op);
+        }
     }
+    task->watermark = task->ops[0]->watermark;
     return true;
 }
 
@@ -339,6 +509,11 @@ void task_close(struct task *task)
             if (op->class->close != NULL) {
                 op->class->close(op);
             }
+            const st_state *const *states = op->node->options.operator_states;
+            for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
+                struct layout layout = layout_of(states[s]->type);
+                list_clear(task, &op->lists[s], &layout);
+            }
         }
     }
 }
@@ -349,6 +524,7 @@ static void note_failure(struct task *task, const char *text)
     const struct op *op = task->ops[0];
     pthread_mutex_lock(&job->lock);
     if (job->failure[0] == '\0') {
+        job->error = job->error != ST_OK ? job->error : ST_ERR_FAILED;
         snprintf(job->failure, sizeof job->failure, "%s (%u/%u): %s", op->node->name,
                  task->subtask + 1, op->node->parallelism, text);
     }
@@ -384,25 +560,23 @@ void st_emit_mismatch(const st_out *out, uint32_t size)
               output->op->node->name, out->record_size, size);
 }
 
-bool task_has_all_inputs(struct task *task, void *unused)
-{
-    (void)unused;
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        if (ring_peek(task->channels[c].ring) == NULL) {
-            return atomic_load(&task->job->cancelled) != 0;
-        }
-    }
-    return true;
-}
-
 bool task_has_input(struct task *task, void *unused)
 {
     (void)unused;
+    bool second_only = second_goes_first(task);
     for (uint32_t c = 0; c < task->channel_count; c++) {
         const struct channel *channel = &task->channels[c];
-        if (!channel->ended && !channel->blocked && ring_peek(channel->ring) != NULL) {
+        bool may_read =
+            !channel->ended && !channel->blocked && (!second_only || channel->input == 1);
+        if (may_read && ring_peek(channel->ring) != NULL) {
             return true;
         }
+    }
+    struct coordinator *coordinator = task->job->coordinator;
+    if (coordinator != NULL &&
+        (coordinator_completed(coordinator) > task->notified ||
+         (task->channel_count == 0 && coordinator_wanted(coordinator) > task->barrier))) {
+        return true;
     }
     return atomic_load(&task->job->cancelled) != 0;
 }

@@ -25,6 +25,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 
+#include "stream/checkpoint.h"
 #include "stream/graph.h"
 #include "stream/ring.h"
 
@@ -42,12 +43,18 @@ struct batch {
 struct op_class {
     size_t size; /* of the struct that begins with a struct op */
     void (*open)(struct op *op);
+    void (*ready)(struct op *op); /* after open, restore and the user's open */
     void (*close)(struct op *op); /* after open, once, whatever happened */
     enum st_poll (*poll)(struct op *op);
     void (*batch)(struct op *op, uint32_t input, const struct batch *batch);
     void (*watermark)(struct op *op, int64_t watermark); /* before it is passed on */
     void (*wake)(struct op *op, int64_t now_ms);         /* its wakeup_ms has come */
     void (*end)(struct op *op);                          /* no more input; before it is passed on */
+    void (*snapshot)(struct op *op, struct bytes *to); /* all that restore needs; between batches */
+    /* After open, for each section that a subtask of this operator once wrote. */
+    void (*restore)(struct op *op, struct section *section);
+    void (*barrier)(struct op *op, int64_t checkpoint_id);   /* just before snapshot */
+    void (*completed)(struct op *op, int64_t checkpoint_id); /* this checkpoint and all before it */
     bool own_watermarks; /* makes them itself: those from above stop here, but for the last */
 };
 
@@ -81,6 +88,12 @@ struct output {
     uint32_t target_count;
 };
 
+/* Elements of a state, each with text of its own. */
+struct list {
+    char *elements;
+    uint32_t count, capacity;
+};
+
 struct op {
     struct st_context ctx; /* first: the user's st_context is this */
     const struct op_class *class;
@@ -91,7 +104,8 @@ struct op {
     int64_t watermark;
     int64_t wakeup_ms; /* ST_TIME_MAX: none */
     int64_t window_start, window_end;
-    const void *key; /* at hand */
+    const void *key;    /* at hand */
+    struct list *lists; /* one for each of the node's operator states */
     bool is_open;
     uint64_t records_in, records_out, late_records;
 };
@@ -101,6 +115,7 @@ struct channel {
     struct task *sender;
     uint32_t input;
     int64_t watermark;
+    int64_t barrier;           /* the last checkpoint whose barrier has come */
     bool idle, ended, blocked; /* blocked: its barrier has come, others' have not */
 };
 
@@ -126,6 +141,8 @@ struct task {
     uint32_t op_count;
     struct channel *channels;
     uint32_t channel_count, next_channel;
+    bool second_first; /* the second input only, where it can be read */
+    bool read_second;  /* something of it has been read */
     struct writer **writers;
     uint32_t writer_count;
     struct memory_pool memory;
@@ -133,7 +150,10 @@ struct task {
     struct limbo limbo;
     int64_t watermark; /* the least of the channels', never going back */
     int64_t flushed_ms;
+    int64_t barrier;  /* the last checkpoint that it took part in */
+    int64_t notified; /* the last completed one that its operators know of */
     bool done;
+    bool finished; /* done, and no thread of its own touches it any more; guarded by job->lock */
     jmp_buf failure;
     /* Sleeping: whoever changes something that this task waits for wakes it. */
     pthread_t thread;
@@ -144,6 +164,8 @@ struct task {
 
 struct job {
     st_env *env;
+    const struct checkpoint *restored; /* what the tasks begin with, or NULL; borrowed */
+    struct coordinator *coordinator;   /* NULL: no checkpoints */
     struct task **tasks;
     uint32_t task_count;
     struct ring **rings;
@@ -152,7 +174,11 @@ struct job {
     bool in_steps;
     _Atomic int cancelled;
     pthread_mutex_t lock;
-    char failure[512]; /* of the first task that failed */
+    uint32_t opened;        /* tasks whose operators are open; guarded by lock */
+    uint64_t changes;       /* counts what `changed` tells */
+    pthread_cond_t changed; /* a task is done, has failed, has acknowledged */
+    enum st_err error;      /* of the first task that failed; failure: what it said */
+    char failure[512];
 };
 
 /* Makes the tasks of a job whose graph has no mistakes; returns owned. */
@@ -161,10 +187,56 @@ void job_free(struct job *job);
 /* Runs to the end; ST_ERR_FAILED with job->failure set. */
 enum st_err job_run(struct job *job);
 int64_t job_now(struct job *job);
+/* Has the task's thread let go of it? */
+bool job_is_finished(struct job *job, const struct task *task);
+/* Makes all tasks stop. */
+void job_cancel(struct job *job);
+
+/* Checkpoints. The coordinator belongs to the thread that runs the job; tasks look at two numbers
+ * of it and hand in what they wrote. */
+struct coordinator *coordinator_new(struct job *job);
+void coordinator_free(struct coordinator *c);
+/* Begins or completes a checkpoint if it is time. Returns when to be called again; ST_TIME_MAX:
+ * when a task has changed. Called with no lock held. */
+int64_t coordinator_step(struct coordinator *c);
+/* The last one, when all tasks are done: what is still to be committed. */
+void coordinator_finish(struct coordinator *c);
+/* The checkpoint that sources are to begin, and the last that is complete. Any thread. */
+int64_t coordinator_wanted(struct coordinator *c);
+int64_t coordinator_completed(struct coordinator *c);
+/* A task's part of a checkpoint; takes the bytes. `is_last`: the task is done, and this is its part
+ * of all later ones as well. */
+void coordinator_take(struct coordinator *c, struct task *task, int64_t id, struct bytes *part,
+                      bool is_last);
+
+/* Copies one element behind the others. */
+void list_add(struct list *list, const struct layout *layout, const void *element);
+/* Empties a list; text goes when the step ends. */
+void list_clear(struct task *task, struct list *list, const struct layout *layout);
+void list_write(const struct list *list, const struct layout *layout, struct bytes *to);
+
+/* Operator state of an operator into its section, and out of it. */
+void operator_state_write(struct op *op, struct bytes *to);
+void operator_state_read(struct op *op, const struct section *section, struct reader *from,
+                         uint32_t *dealt);
+/* The list of an operator state; NULL if `state` is none of this operator. */
+struct list *operator_list(struct op *op, const st_state *state);
+
+/* Does this subtask own the key (as taken by `reader`)? Without keys the first one owns all. */
+bool op_owns(const struct op *op, const struct key_reader *reader, const void *key);
+/* Ends the restoring with a message; does not return. */
+_Noreturn void restore_fail(struct op *op, const char *format, ...) ST_PRINTF(2, 3);
+/* Reads a type that has to be `type`; fails the restoring if it is another. */
+void restore_type(struct op *op, struct reader *r, const st_type *type);
+
 /* Sets parallelism and chained of all nodes. */
 void plan_nodes(st_env *env);
 
 enum step task_step(struct task *task);
+/* What all operators of a task have; id: the checkpoint. Calls their snapshot_state. */
+void task_snapshot(struct task *task, int64_t id, struct bytes *to);
+/* Tells the operators that a checkpoint is complete; false if one failed. */
+bool task_notify(struct task *task, int64_t id);
 /* Opens, or closes, all operators; false if one failed. */
 bool task_open(struct task *task);
 void task_close(struct task *task);
@@ -176,8 +248,6 @@ void task_sleep(struct task *task, bool (*ready)(struct task *, void *), void *a
                 int64_t until_ms);
 /* Is there a packet to read, or has the job been cancelled? A `ready` for task_sleep. */
 bool task_has_input(struct task *task, void *unused);
-/* Has every channel a packet? */
-bool task_has_all_inputs(struct task *task, void *unused);
 /* Publishes what the task's writers hold; returns whether there was something. */
 bool task_flush(struct task *task);
 /* Jumps out to task_step, which says STEP_FAILED. */
@@ -228,7 +298,7 @@ void arena_free(struct arena *arena);
 extern const struct op_class op_source, op_generator, op_array, op_text_file;
 extern const struct op_class op_map, op_filter, op_process, op_timestamps;
 extern const struct op_class op_fold, op_slices, op_sessions, op_counts;
-extern const struct op_class op_sink, op_print, op_discard;
+extern const struct op_class op_sink, op_print, op_discard, op_two_phase;
 const struct op_class *op_class_of(const struct node *node);
 
 #endif

@@ -103,6 +103,33 @@ bool timers_take(struct timers *t, int64_t until, struct timer *timer)
     return false;
 }
 
+static int in_order(const void *a, const void *b)
+{
+    return before(a, b) ? -1 : 1; /* no two are equal */
+}
+
+struct timer *timers_list(const struct timers *t, uint32_t *count)
+{
+    struct timer *list = must_calloc((size_t)t->count + 1, sizeof *list);
+    uint32_t n = 0, held = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct slot slot = {t->heap[i].time, t->heap[i].row};
+        if (table_find(&t->set, &slot) != ROW_NONE) {
+            list[n++] = t->heap[i];
+        }
+    }
+    if (n > 1) {
+        qsort(list, n, sizeof *list, in_order);
+    }
+    for (uint32_t i = 0; i < n; i++) { /* one deleted and set again is there twice */
+        if (i == 0 || list[i].time != list[i - 1].time || list[i].row != list[i - 1].row) {
+            list[held++] = list[i];
+        }
+    }
+    *count = held;
+    return list;
+}
+
 int64_t timers_next(const struct timers *t)
 {
     return t->count > 0 ? t->heap[0].time : ST_TIME_MAX;

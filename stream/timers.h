@@ -34,6 +34,8 @@ bool timers_add(struct timers *t, int64_t time, uint32_t row);
 bool timers_remove(struct timers *t, int64_t time, uint32_t row);
 /* Takes the next timer at or before `until`; false if there is none. */
 bool timers_take(struct timers *t, int64_t until, struct timer *timer);
+/* Those that hold, in the order in which they will fire; owned by the caller. */
+struct timer *timers_list(const struct timers *t, uint32_t *count);
 /* The time of the next entry, which may have been deleted since; ST_TIME_MAX: none. */
 int64_t timers_next(const struct timers *t);
 

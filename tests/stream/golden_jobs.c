@@ -48,18 +48,31 @@ ST_MAP(as_line, event, st_str)
                      in->value);
 }
 
+static st_stream *read_text(st_env *env, const char *path)
+{
+    return st_read_text(env, path);
+}
+
+static void write_text(st_stream *s, const char *path)
+{
+    st_write_text(s, path);
+}
+
+st_stream *(*golden_read)(st_env *env, const char *path) = read_text;
+void (*golden_write)(st_stream *s, const char *path) = write_text;
+
 static st_stream *file(st_env *env, const char *folder, const char *name)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    return st_read_text(env, path);
+    return golden_read(env, path);
 }
 
 static void write(st_stream *s, const char *folder, const char *name)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    st_write_text(s, path);
+    golden_write(s, path);
 }
 
 static st_stream *by_key(st_env *env, const char *in)

@@ -14,6 +14,10 @@ struct golden_job {
     const char *outputs[4];
 };
 
+/* How the jobs read a file and write one: st_read_text and st_write_text, if not set otherwise. */
+extern st_stream *(*golden_read)(st_env *env, const char *path);
+extern void (*golden_write)(st_stream *s, const char *path);
+
 extern const struct golden_job golden_jobs[];
 extern const unsigned golden_job_count;
 
