@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/frozen.h"
 #include "stream/graph.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "snapshots are images of memory");
@@ -66,8 +67,23 @@ void bytes_record(struct bytes *b, const struct layout *layout, const void *reco
     }
 }
 
+void bytes_hole(struct bytes *b, struct frozen *frozen)
+{
+    struct hole *holes = must_calloc(b->hole_count + 1, sizeof *holes);
+    if (b->hole_count > 0) {
+        memcpy(holes, b->holes, b->hole_count * sizeof *holes);
+    }
+    free(b->holes);
+    b->holes = holes;
+    holes[b->hole_count++] = (struct hole){.at = b->size, .frozen = frozen};
+}
+
 void bytes_free(struct bytes *b)
 {
+    for (uint32_t h = 0; h < b->hole_count; h++) {
+        atomic_store_explicit(&b->holes[h].frozen->released, 1, memory_order_release);
+    }
+    free(b->holes);
     free(b->data);
     *b = (struct bytes){0};
 }

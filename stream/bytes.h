@@ -11,9 +11,21 @@
 
 #include "stream/record.h"
 
+struct frozen;
+
+/* Rows of a frozen table belong here, see frozen.h. */
+struct hole {
+    size_t at;
+    size_t sizes[2]; /* where sizes are that count what is in the hole */
+    size_t filled;   /* bytes, once materialised */
+    struct frozen *frozen;
+};
+
 struct bytes {
     char *data; /* owned */
     size_t size, capacity;
+    struct hole *holes; /* [hole_count] in order; owned */
+    uint32_t hole_count;
 };
 
 /* What is left to read. After the first read that went too far everything reads as zero. */
@@ -28,7 +40,10 @@ void bytes_i64(struct bytes *b, int64_t value);
 /* A length and the text. */
 void bytes_text(struct bytes *b, const char *text);
 void bytes_record(struct bytes *b, const struct layout *layout, const void *record);
+/* Releases what its holes refer to. */
 void bytes_free(struct bytes *b);
+/* Leaves a hole here for the rows of a frozen table. */
+void bytes_hole(struct bytes *b, struct frozen *frozen);
 /* Where a number will be known later: bytes_set_i64 writes it. */
 size_t bytes_reserve_i64(struct bytes *b);
 void bytes_set_i64(struct bytes *b, size_t at, int64_t value);

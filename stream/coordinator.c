@@ -132,13 +132,49 @@ static void notify_done_tasks(struct coordinator *c)
     }
 }
 
+/* Frozen tables of the checkpoint under way may thaw: their rows have been copied. */
+static void release_parts(struct coordinator *c)
+{
+    pthread_mutex_lock(&c->job->lock);
+    for (uint32_t t = 0; t < c->job->task_count; t++) {
+        struct part *part = &c->parts[t];
+        if (part->id == c->running && part->bytes.hole_count > 0) {
+            bytes_free(&part->bytes);
+        }
+    }
+    pthread_mutex_unlock(&c->job->lock);
+}
+
+/* Writes the checkpoint, part by part, each whole only while it is written. */
+static bool write_parts(struct coordinator *c, const struct bytes *const *parts, char *why)
+{
+    const st_env *env = c->job->env;
+    uint32_t count = c->job->task_count;
+    struct bytes *whole = must_calloc(count, sizeof *whole);
+    const struct bytes **all = must_calloc(count, sizeof *all);
+    for (uint32_t t = 0; t < count; t++) {
+        all[t] = parts[t];
+        if (parts[t]->hole_count > 0) {
+            bytes_materialise(parts[t], &whole[t]);
+            all[t] = &whole[t];
+        }
+    }
+    release_parts(c);
+    bool ok =
+        checkpoint_write(env->checkpoint_dir, c->running, env->max_parallelism, all, count, why);
+    for (uint32_t t = 0; t < count; t++) {
+        bytes_free(&whole[t]);
+    }
+    free(whole);
+    free(all);
+    return ok;
+}
+
 static void complete(struct coordinator *c, const struct bytes *const *parts)
 {
     char why[256];
     const st_env *env = c->job->env;
-    if (env->checkpoint_dir != NULL &&
-        !checkpoint_write(env->checkpoint_dir, c->running, env->max_parallelism, parts,
-                          c->job->task_count, why)) {
+    if (env->checkpoint_dir != NULL && !write_parts(c, parts, why)) {
         fail_job(c->job, why);
         return;
     }

@@ -294,17 +294,11 @@ static void rolling_batch(struct op *op, uint32_t input, const struct batch *bat
 
 static void rolling_snapshot(struct op *op, struct bytes *to)
 {
-    const struct rolling *r = (const struct rolling *)(const void *)op;
+    struct rolling *r = (struct rolling *)(void *)op;
     bytes_type(to, &r->reader.type);
     bytes_type(to, r->fold.cell);
     bytes_i64(to, r->table.row_end);
-    for (uint32_t row = 0; row < r->table.row_end; row++) {
-        const char *bytes = table_row(&r->table, row);
-        if (!r->fold.row_is_cell) {
-            bytes_record(to, &r->reader.layout, bytes);
-        }
-        bytes_record(to, &r->fold.layout, table_payload(&r->table, row));
-    }
+    table_freeze(&r->table, &r->fold.layout, &op->task->frozen, to);
 }
 
 static void rolling_restore(struct op *op, struct section *section)

@@ -14,7 +14,15 @@
 #define PAGE_SIZE_BYTES  ((size_t)32 * 1024)
 #define CHUNK_SIZE_BYTES ((size_t)2 * 1024 * 1024)
 
+/* Text that state has given up, and that records under way, or pages that a snapshot still reads,
+ * may view: freed when the step ends and no snapshot is read. */
+struct limbo {
+    char **texts;
+    uint32_t count, capacity;
+};
+
 struct memory_pool {
+    struct limbo limbo;
     void **chunks; /* [chunk_count], each CHUNK_SIZE_BYTES */
     uint32_t chunk_count, chunk_capacity;
     void *free_pages; /* a list through their first words */
@@ -24,6 +32,11 @@ struct memory_pool {
 void *page_take(struct memory_pool *pool);
 void page_give(struct memory_pool *pool, void *page);
 void memory_pool_free(struct memory_pool *pool);
+
+struct layout;
+/* Takes the text of a record that state held; clears the views. */
+void limbo_take_text(struct limbo *limbo, const struct layout *layout, void *record);
+void limbo_empty(struct limbo *limbo);
 
 /* A zeroed array; owned by the caller, who gives the same size to large_free. Never NULL. */
 void *large_calloc(size_t size);

@@ -381,16 +381,18 @@ static void slices_batch(struct op *op, uint32_t input, const struct batch *batc
 /* --------------------------------------------------------------------------------------- Snapshots
  */
 
-static void write_slice(struct windows *w, const struct slice *slice, struct bytes *to)
+static void write_slice(struct windows *w, struct slice *slice, struct bytes *to)
 {
-    const struct table *t = &slice->table;
+    struct table *t = &slice->table;
     bytes_i64(to, slice->start);
     bytes_i64(to, t->row_end);
+    if (!w->cells.lists) {
+        table_freeze(t, &w->cells.layout, &w->op.task->frozen, to);
+        return;
+    }
     for (uint32_t row = 0; row < t->row_end; row++) {
         char *bytes = table_row(t, row);
-        if (!w->cells.row_is_cell) {
-            bytes_record(to, &w->reader.layout, bytes);
-        }
+        bytes_record(to, &w->reader.layout, bytes);
         cells_write(&w->cells, cell_of(w, bytes), to);
     }
 }

@@ -29,7 +29,7 @@ struct share {
 struct generator {
     struct op op;
     struct share *shares; /* [share_count] */
-    uint32_t share_count, turn;
+    uint32_t share_count;
     bool is_restored;
     uint64_t made;
     int64_t began_ms;
@@ -91,19 +91,19 @@ static void generator_restore(struct op *op, struct section *section)
     }
 }
 
-/* The first record of the next block, in turn of the shares; false when all are at their end. */
-static bool next_block(struct generator *g, uint64_t *first)
+/* The share that is the least far, so that several stay together in time, as one would; NULL when
+ * all are at their end. */
+static struct share *next_share(struct generator *g)
 {
     uint64_t blocks = (g->op.node->count + BATCH_SIZE - 1) / BATCH_SIZE;
+    struct share *least = NULL;
     for (uint32_t i = 0; i < g->share_count; i++) {
-        struct share *share = &g->shares[(g->turn + i) % g->share_count];
-        if (share->next < blocks) {
-            g->turn = (g->turn + i) % g->share_count;
-            *first = share->next * BATCH_SIZE;
-            return true;
+        struct share *share = &g->shares[i];
+        if (share->next < blocks && (least == NULL || share->next < least->next)) {
+            least = share;
         }
     }
-    return false;
+    return least;
 }
 
 /* May this subtask go on, at the rate that is asked for? If not, it is woken when it may. */
@@ -129,19 +129,18 @@ static void generator_wake(struct op *op, int64_t now_ms)
 static enum st_poll generator_poll(struct op *op)
 {
     struct generator *g = generator_of(op);
-    uint64_t first;
-    if (!next_block(g, &first)) {
+    struct share *share = next_share(g);
+    if (share == NULL) {
         return ST_END;
     }
     if (!in_rate(g)) {
         return ST_IDLE;
     }
-    uint64_t left = op->node->count - first;
+    uint64_t first = share->next * BATCH_SIZE, left = op->node->count - first;
     uint32_t count = left < BATCH_SIZE ? (uint32_t)left : BATCH_SIZE;
     struct output *output = op_output(op);
     op->node->fn->call.generator(&op->ctx, first, output->out.records, count);
-    g->shares[g->turn].next += g->shares[g->turn].modulus;
-    g->turn = (g->turn + 1) % g->share_count;
+    share->next += share->modulus;
     g->made += count;
     output_push(output, &(struct batch){output->out.records, NULL, count});
     return ST_MORE;

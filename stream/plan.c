@@ -331,10 +331,9 @@ static void task_free(struct task *task)
     for (uint32_t w = 0; w < task->writer_count; w++) {
         writer_free(task->writers[w]);
     }
+    frozen_free_all(&task->frozen);
     memory_pool_free(&task->memory);
     arena_free(&task->arena);
-    limbo_empty(&task->limbo);
-    free(task->limbo.texts);
     pthread_mutex_destroy(&task->lock);
     pthread_cond_destroy(&task->wake);
     free(task->writers);

@@ -9,6 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "stream/frozen.h"
 #include "stream/graph.h"
 
 #define INDEX_MIN     64u
@@ -36,6 +37,7 @@ void table_init(struct table *t, const struct key_reader *reader, struct memory_
     t->record_size = payload->size;
     t->row_size = (key_size + payload->size + 7) / 8 * 8;
     assert(t->row_size > 0);
+    assert(t->row_size <= ST_RECORD_SIZE_MAX * 2);
     assert(t->row_size <= PAGE_SIZE_BYTES);
     while (((size_t)t->row_size << (t->page_shift + 1)) <= PAGE_SIZE_BYTES) {
         t->page_shift++;
@@ -52,22 +54,54 @@ void table_init(struct table *t, const struct key_reader *reader, struct memory_
     t->index = large_calloc(INDEX_MIN * sizeof *t->index);
 }
 
-static void free_texts(struct table *t)
+/* A page of its own in place of one that is shared with a frozen table. */
+static void unshare(struct table *t, uint32_t p)
 {
-    if (t->text.text_count > 0) {
-        for (uint32_t row = 0; row < t->row_end; row++) {
-            record_free_text(&t->text, table_row(t, row)); /* of a free row: nothing */
+    char *copy = page_take(t->pool);
+    memcpy(copy, t->pages[p], PAGE_SIZE_BYTES);
+    t->pages[p] = copy;
+    t->frozen->dead[p] = 1;
+}
+
+static inline bool is_shared(const struct table *t, uint32_t p)
+{
+    return t->frozen != NULL && p < t->frozen->table.page_count && t->frozen->dead[p] == 0;
+}
+
+/* A row that may be written to. */
+static inline char *own_row(struct table *t, uint32_t row)
+{
+    if (__builtin_expect(t->frozen != NULL, 0) && is_shared(t, row >> t->page_shift)) {
+        unshare(t, row >> t->page_shift);
+    }
+    return table_row(t, row);
+}
+
+/* Gives up all rows: their text, and those pages that are not the frozen table's now. */
+static void give_up_rows(struct table *t)
+{
+    for (uint32_t row = 0; t->text.text_count > 0 && row < t->row_end; row++) {
+        char view[ST_RECORD_SIZE_MAX * 2];
+        memcpy(view, table_row(t, row), t->row_size); /* a shared row stays as it is */
+        limbo_take_text(&t->pool->limbo, &t->text, view);
+    }
+    for (uint32_t p = 0; p < t->page_count; p++) {
+        if (is_shared(t, p)) {
+            t->frozen->dead[p] = 1;
+        } else {
+            page_give(t->pool, t->pages[p]);
         }
+    }
+    if (t->frozen != NULL) {
+        t->frozen->owner = NULL;
+        t->frozen = NULL;
     }
 }
 
 void table_clear(struct table *t)
 {
-    free_texts(t);
+    give_up_rows(t);
     memset(t->index, 0, ((size_t)t->index_mask + 1) * sizeof *t->index);
-    for (uint32_t p = 0; p < t->page_count; p++) {
-        page_give(t->pool, t->pages[p]);
-    }
     t->page_count = t->row_end = t->live = t->free_count = 0;
 }
 
@@ -76,10 +110,7 @@ void table_free(struct table *t)
     if (t->index == NULL) {
         return;
     }
-    free_texts(t);
-    for (uint32_t p = 0; p < t->page_count; p++) {
-        page_give(t->pool, t->pages[p]);
-    }
+    give_up_rows(t);
     large_free(t->index, ((size_t)t->index_mask + 1) * sizeof *t->index);
     free(t->pages);
     free(t->free_rows);
@@ -214,7 +245,7 @@ static uint32_t insert(struct table *t, const void *key, const void *record, uin
                        uint32_t at)
 {
     uint32_t row = new_row(t);
-    char *bytes = table_row(t, row);
+    char *bytes = own_row(t, row);
     if (t->holds_record) {
         memcpy(bytes, record, t->record_size);
         own_text(&t->text, bytes);
@@ -271,13 +302,13 @@ find_many(enum key_form form, struct table *one, struct table *const *tables, co
         struct table *t = one != NULL ? one : tables[k];
         const char *record = records + (size_t)k * stride;
         const void *key = key_in(form, reader, record, space);
-        char *row = candidates[k] != ROW_NONE ? table_row(t, candidates[k]) : NULL;
+        char *row = candidates[k] != ROW_NONE ? own_row(t, candidates[k]) : NULL;
         fresh[k] = 0;
         if (row == NULL || !equal(form, reader, row + t->key_offset, key)) {
             uint32_t found =
                 probe(form, t, key, hashes[k], &at); /* an earlier one may have made it */
             fresh[k] = found == ROW_NONE;
-            row = table_row(t, found != ROW_NONE ? found : insert(t, key, record, hashes[k], at));
+            row = own_row(t, found != ROW_NONE ? found : insert(t, key, record, hashes[k], at));
         }
         rows[k] = row;
     }
@@ -341,7 +372,11 @@ static uint32_t find_or_insert(struct table *t, const void *key, const void *rec
     reserve(t, 1);
     uint32_t row = probe(form, t, key, hash, &at);
     *is_new = row == ROW_NONE;
-    return *is_new ? insert(t, key, record, hash, at) : row;
+    if (!*is_new) {
+        (void)own_row(t, row); /* whoever asks for a row to insert into, writes to it */
+        return row;
+    }
+    return insert(t, key, record, hash, at);
 }
 
 uint32_t table_find_or_insert(struct table *t, const struct key_reader *reader, const void *record,
@@ -392,7 +427,8 @@ void table_remove(struct table *t, uint32_t row)
     uint32_t at, found = probe(form, t, key, hash_of(form, t->reader, key), &at);
     assert(found == row);
     close_gap(t, at);
-    record_free_text(&t->text, bytes);
+    bytes = own_row(t, row);
+    limbo_take_text(&t->pool->limbo, &t->text, bytes);
     memset(bytes, 0, t->row_size);
     if (t->free_count == t->free_capacity) {
         t->free_capacity = t->free_capacity * 2 + 64;

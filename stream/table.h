@@ -21,6 +21,8 @@
 #define ROW_NONE   UINT32_MAX
 #define BATCH_SIZE 256
 
+struct frozen;
+
 struct table {
     const struct key_reader *reader; /* borrowed */
     struct memory_pool *pool;        /* borrowed */
@@ -32,7 +34,8 @@ struct table {
     struct layout text;   /* views in a row whose text the table owns */
     char **pages;         /* [page_count] */
     uint32_t page_count, page_capacity;
-    uint32_t row_end; /* rows below it are in use or in free_rows */
+    struct frozen *frozen; /* whose pages are not to be written to; see frozen.h */
+    uint32_t row_end;      /* rows below it are in use or in free_rows */
     uint32_t *free_rows;
     uint32_t free_count, free_capacity;
     uint32_t *index; /* [index_mask + 1] upper bits of the hash, row + 1 below; 0: empty */

@@ -145,8 +145,13 @@ void task_snapshot(struct task *task, int64_t id, struct bytes *to)
         size_t began =
             section_begin(to, op->node->uid, op->ctx.subtask, op->ctx.parallelism, op->watermark);
         size_t size_at = bytes_reserve_i64(to);
+        uint32_t hole = to->hole_count;
         if (op->class->snapshot != NULL) {
             op->class->snapshot(op, to);
+        }
+        for (; hole < to->hole_count; hole++) {
+            to->holes[hole].sizes[0] = began;
+            to->holes[hole].sizes[1] = size_at;
         }
         bytes_set_i64(to, size_at, (int64_t)(to->size - size_at - 8));
         operator_state_write(op, to);
@@ -386,7 +391,12 @@ enum step task_step(struct task *task)
     bool woken = wake_operators(task);
     enum step step = task->channel_count == 0 ? step_source(task) : step_input(task);
     arena_reset(&task->arena);
-    limbo_empty(&task->limbo);
+    if (task->frozen != NULL) {
+        frozen_thaw(&task->frozen);
+    }
+    if (task->frozen == NULL) {
+        limbo_empty(&task->memory.limbo);
+    }
     return step == STEP_NOTHING && woken ? STEP_WORKED : step;
 }
 
@@ -621,34 +631,7 @@ void task_wake(struct task *task)
 
 void task_free_text(struct task *task, const struct layout *layout, void *record)
 {
-    struct limbo *limbo = &task->limbo;
-    for (uint32_t t = 0; t < layout->text_count; t++) {
-        if (limbo->count == limbo->capacity) {
-            limbo->capacity = limbo->capacity * 2 + 64;
-            char **texts = must_calloc(limbo->capacity, sizeof *texts);
-            if (limbo->count > 0) {
-                memcpy(texts, limbo->texts, limbo->count * sizeof *texts);
-            }
-            free(limbo->texts);
-            limbo->texts = texts;
-        }
-        union {
-            st_str view;
-            char *owned;
-        } text = {{0}};
-        char *at = (char *)record + layout->text[t];
-        memcpy(&text.view, at, sizeof text.view);
-        limbo->texts[limbo->count++] = text.owned;
-        memset(at, 0, sizeof text.view);
-    }
-}
-
-void limbo_empty(struct limbo *limbo)
-{
-    for (uint32_t i = 0; i < limbo->count; i++) {
-        free(limbo->texts[i]);
-    }
-    limbo->count = 0;
+    limbo_take_text(&task->memory.limbo, layout, record);
 }
 
 struct arena_block {

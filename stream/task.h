@@ -26,6 +26,7 @@
 #include <setjmp.h>
 
 #include "stream/checkpoint.h"
+#include "stream/frozen.h"
 #include "stream/graph.h"
 #include "stream/ring.h"
 
@@ -125,13 +126,6 @@ struct arena {
     char *at, *end;
 };
 
-/* Text that state has given up, and that records under way may still view: freed when the step
- * ends. */
-struct limbo {
-    char **texts;
-    uint32_t count, capacity;
-};
-
 enum step { STEP_WORKED = 1, STEP_NOTHING, STEP_FULL, STEP_DONE, STEP_FAILED };
 
 struct task {
@@ -147,8 +141,8 @@ struct task {
     uint32_t writer_count;
     struct memory_pool memory;
     struct arena arena;
-    struct limbo limbo;
-    int64_t watermark; /* the least of the channels', never going back */
+    struct frozen *frozen; /* tables that a snapshot still reads */
+    int64_t watermark;     /* the least of the channels', never going back */
     int64_t flushed_ms;
     int64_t barrier;  /* the last checkpoint that it took part in */
     int64_t notified; /* the last completed one that its operators know of */
@@ -287,7 +281,6 @@ bool writer_flush(struct writer *w);
 
 /* Frees the text of a record that state held, when the step ends; clears the views. */
 void task_free_text(struct task *task, const struct layout *layout, void *record);
-void limbo_empty(struct limbo *limbo);
 
 /* Memory that lives to the end of the step; aligned to 16 bytes, never NULL. */
 void *arena_alloc(struct arena *arena, size_t size);
