@@ -14,6 +14,10 @@
  * rows, one fold. A record of a window that has fired already (allowed lateness) fires its key
  * again.
  *
+ * Panes: where an aggregate can be merged, sliding windows share slices that are as wide as the slide.
+ * A record goes into one of them; a window that fires merges those it spans, key by key. So the cost of a
+ * record does not grow with the number of windows it is in.
+ *
  * Source: Flink WindowOperator.processElement, SlidingEventTimeWindows.assignWindows,
  * EventTimeTrigger, TimeWindow.getWindowStartWithOffset (floor, for negative times).
  */
@@ -32,7 +36,7 @@ enum agenda_kind { AGENDA_FIRE, AGENDA_DROP };
 struct agenda_item {
     int64_t time;
     int64_t start; /* of the window */
-    enum agenda_kind kind;
+    int64_t kind;  /* enum agenda_kind; as wide as the others, so that no byte is undefined */
 };
 
 struct windows {
@@ -42,6 +46,9 @@ struct windows {
     int64_t size, slide, offset, lateness;
     struct slice **slots; /* [slot_mask + 1] open slices by start / slide; NULL: none */
     uint32_t slot_mask, slice_count;
+    bool panes;                   /* a slice is as wide as the slide; windows are merged of them */
+    struct key_reader row_reader; /* takes a key out of a row */
+    struct table merged;          /* of the window that fires */
     struct slice *free_slices;
     struct agenda_item *agenda; /* [agenda_count] the next one last */
     uint32_t agenda_count, agenda_capacity;
@@ -62,6 +69,13 @@ static void slices_open(struct op *op)
     w->offset = spec->offset_ms;
     w->lateness = spec->processing_time ? 0 : spec->lateness_ms;
     cells_init(&w->cells, op);
+    w->panes = spec->kind == ST_WINDOW_SLIDING && op->node->options.merge != NULL &&
+               !w->cells.lists && w->size % w->slide == 0;
+    if (w->panes) {
+        w->row_reader = w->reader;
+        memcpy(w->row_reader.from, w->reader.to, sizeof w->reader.to);
+        table_init(&w->merged, &w->row_reader, &op->task->memory, &w->cells.layout, false);
+    }
     w->slot_mask = 63;
     w->slots = must_calloc(64, sizeof(struct slice *));
 }
@@ -86,6 +100,11 @@ static void agenda_add(struct windows *w, struct agenda_item item)
         }
         free(w->agenda);
         w->agenda = agenda;
+    }
+    for (uint32_t i = 0; w->panes && i < w->agenda_count; i++) {
+        if (memcmp(&w->agenda[i], &item, sizeof item) == 0) {
+            return; /* another pane of the window has it on */
+        }
     }
     uint32_t at = w->agenda_count++;
     for (; at > 0 && comes_after(&item, &w->agenda[at - 1]); at--) {
@@ -156,8 +175,11 @@ static struct slice *slice_for(struct windows *w, int64_t start)
     slice->start = start;
     *slot = slice;
     w->slice_count++;
-    if (window_last(w, start) > w->op.watermark) {
-        agenda_add(w, (struct agenda_item){window_last(w, start), start, AGENDA_FIRE});
+    int64_t first = w->panes ? start - w->size + w->slide : start;
+    for (int64_t window = first; window <= start; window += w->slide) {
+        if (window_last(w, window) > w->op.watermark) {
+            agenda_add(w, (struct agenda_item){window_last(w, window), window, AGENDA_FIRE});
+        }
     }
     agenda_add(w, (struct agenda_item){window_drop_at(w, start), start, AGENDA_DROP});
     return slice;
@@ -211,6 +233,9 @@ static void slices_close(struct op *op)
             free(w->slots[i]);
         }
     }
+    if (w->panes) {
+        table_free(&w->merged);
+    }
     while (w->free_slices != NULL) {
         struct slice *next = w->free_slices->next_free;
         table_free(&w->free_slices->table);
@@ -224,13 +249,86 @@ static void slices_close(struct op *op)
 /* ---------------------------------------------------------------------------------------- Firing
  */
 
-static void fire_row(struct windows *w, struct slice *slice, char *row)
+static void fire_cell(struct windows *w, int64_t start, const void *key, char *cell)
 {
     struct op *op = &w->op;
-    op->window_start = slice->start;
-    op->window_end = slice->start + w->size;
-    op->key = op->node->keyed ? row + slice->table.key_offset : NULL;
-    cells_emit(&w->cells, cell_of(w, row), window_last(w, slice->start));
+    op->window_start = start;
+    op->window_end = start + w->size;
+    op->key = op->node->keyed ? key : NULL;
+    cells_emit(&w->cells, cell, window_last(w, start));
+}
+
+static void fire_row(struct windows *w, struct slice *slice, char *row)
+{
+    fire_cell(w, slice->start, row + slice->table.key_offset, cell_of(w, row));
+}
+
+/* A pane's cell into that of a window. */
+static void merge_cell(struct windows *w, char *to, bool fresh, const char *from)
+{
+    struct fold merge = w->cells.fold;
+    merge.fn = w->op.node->options.merge;
+    if (fresh) {
+        memcpy(to, from, w->cells.layout.size);
+        if (w->cells.layout.text_count > 0 && !record_own_text(&w->cells.layout, to)) {
+            abort();
+        }
+    } else {
+        fold_one(&merge, to, false, from);
+    }
+}
+
+/* All rows of a pane into the table of the window that fires. */
+static void merge_pane(struct windows *w, const struct table *pane)
+{
+    char *rows[BATCH_SIZE];
+    uint8_t fresh[BATCH_SIZE];
+    uint32_t key_size = w->reader.layout.size, in_page = 1u << pane->page_shift;
+    for (uint32_t row = 0, count; row < pane->row_end; row += count) {
+        uint32_t to_page_end = in_page - (row & (in_page - 1)), left = pane->row_end - row;
+        count = left < to_page_end ? left : to_page_end;
+        count = count < BATCH_SIZE ? count : BATCH_SIZE;
+        const char *from = table_row(pane, row);
+        table_find_many(&w->merged, NULL, from, pane->row_size, count, rows, fresh);
+        for (uint32_t k = 0; k < count; k++, from += pane->row_size) {
+            merge_cell(w, rows[k] + key_size, fresh[k] != 0, from + key_size);
+        }
+    }
+}
+
+static void fire_panes(struct windows *w, int64_t start)
+{
+    for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
+        const struct slice *slice = *slot_of(w, pane);
+        if (slice != NULL) {
+            merge_pane(w, &slice->table);
+        }
+    }
+    for (uint32_t row = 0; row < w->merged.row_end; row++) {
+        char *bytes = table_row(&w->merged, row);
+        fire_cell(w, start, bytes, bytes + w->reader.layout.size);
+    }
+    op_flush(&w->op); /* what was put out may view the merged rows */
+    table_clear(&w->merged);
+}
+
+/* One key's window again, for a record that came late. */
+static void fire_panes_of_key(struct windows *w, int64_t start, const char *record)
+{
+    char *cell = arena_alloc(&w->op.task->arena, w->cells.layout.size);
+    char *key = arena_alloc(&w->op.task->arena, w->reader.layout.size);
+    bool fresh = true;
+    key_read(&w->reader, record, key);
+    for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
+        const struct slice *slice = *slot_of(w, pane);
+        uint32_t row = slice != NULL ? table_find(&slice->table, record) : ROW_NONE;
+        if (row != ROW_NONE) {
+            merge_cell(w, cell, fresh, table_payload(&slice->table, row));
+            fresh = false;
+        }
+    }
+    fire_cell(w, start, key, cell);
+    task_free_text(w->op.task, &w->cells.layout, cell);
 }
 
 static void fire_slice(struct windows *w, int64_t start)
@@ -245,9 +343,13 @@ static void advance(struct windows *w, int64_t time)
 {
     while (w->agenda_count > 0 && w->agenda[w->agenda_count - 1].time <= time) {
         struct agenda_item item = w->agenda[--w->agenda_count];
-        switch (item.kind) {
+        switch ((enum agenda_kind)item.kind) {
         case AGENDA_FIRE:
-            fire_slice(w, item.start);
+            if (w->panes) {
+                fire_panes(w, item.start);
+            } else {
+                fire_slice(w, item.start);
+            }
             break;
         case AGENDA_DROP:
             slice_drop(w, item.start);
@@ -300,6 +402,16 @@ static void add_record(struct windows *w, const char *record, int64_t time)
         if (window_drop_at(w, start) <= w->op.watermark) {
             continue;
         }
+        if (w->panes) {
+            if (!taken) { /* the first window is the last to be dropped, and begins where the pane does */
+                add_to_slice(w, slice_for(w, start), record, false);
+            }
+            if (window_last(w, start) <= w->op.watermark) {
+                fire_panes_of_key(w, start, record);
+            }
+            taken = true;
+            continue;
+        }
         taken = true;
         add_to_slice(w, slice_for(w, start), record, window_last(w, start) <= w->op.watermark);
     }
@@ -320,7 +432,7 @@ static void add_batch(struct windows *w, const struct batch *batch)
     for (uint32_t k = 0; k < batch->count; k++) {
         starts[k] = floor_to(batch->times[k] - w->offset, w->slide) + w->offset;
     }
-    for (int64_t back = 0; back < w->size; back += w->slide) {
+    for (int64_t back = 0; back < (w->panes ? 1 : w->size); back += w->slide) {
         for (uint32_t k = 0; k < batch->count; k++) {
             int64_t start = starts[k] - back;
             if (slice == NULL || slice->start != start) {
@@ -403,6 +515,7 @@ static void slices_snapshot(struct op *op, struct bytes *to)
     struct windows *w = windows_of(op);
     bytes_type(to, &w->reader.type);
     cells_write_type(&w->cells, to);
+    bytes_u32(to, w->panes ? 1 : 0);
     bytes_u32(to, w->slice_count);
     for (uint32_t a = w->agenda_count; a-- > 0;) {
         if (w->agenda[a].kind == AGENDA_DROP) { /* each open window has one */
@@ -448,6 +561,9 @@ static void slices_restore(struct op *op, struct section *section)
     char *cell = arena_alloc(&op->task->arena, w->cells.layout.size);
     restore_type(op, from, &w->reader.type);
     cells_read_type(&w->cells, from);
+    if (read_u32(from) != (w->panes ? 1u : 0u)) {
+        restore_fail(op, "its sliding windows had %s .merge", w->panes ? "no" : "a");
+    }
     for (uint32_t left = read_u32(from); left > 0; left--) {
         int64_t start = read_i64(from), rows = read_i64(from);
         if (from->bad || (op->ctx.subtask > 0 && !op->node->keyed)) {

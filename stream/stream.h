@@ -505,7 +505,7 @@ typedef struct st_options {
     void (*initialize_state)(st_context *ctx);
     void (*snapshot_state)(st_context *ctx, int64_t checkpoint_id);
     void (*notify_checkpoint_complete)(st_context *ctx, int64_t checkpoint_id);
-    const st_function *merge; /* st_aggregate: ST_FOLD(merge, Acc, Acc) */
+    const st_function *merge; /* st_aggregate: ST_FOLD(merge, Acc, Acc), see there */
     uint64_t rate_per_s; /* st_generate: records a second, all subtasks together; 0: no limit */
 } st_options;
 
@@ -651,7 +651,8 @@ st_stream *st_window_at(st_stream *, st_windows, const st_options *);
 #define st_window(s, ...)     st_window_at((s), (__VA_ARGS__), ST_WITH(0))
 #define st_window_all(s, ...) st_window_at(st_global(s), (__VA_ARGS__), ST_WITH(0))
 /* add: ST_FOLD(add, In, Acc) on an accumulator that begins as zero bytes; result: ST_MAP(result,
- * Acc, Out). Sessions need .merge. */
+ * Acc, Out). Sessions need .merge; with it sliding windows are merged from panes, one for each slide,
+ * so the order in which records and accumulators come together must then not matter. */
 st_stream *st_aggregate_at(st_stream *, const st_function *, const st_function *,
                            const st_options *);
 #define st_aggregate(s, add, result, ...)                                                          \

@@ -2,7 +2,7 @@
  * The jobs of the measurement as programs against the public header: no operator here is made for
  * it.
  *
- *     jobs JOB EVENTS KEYS [KEY=VALUE…]        JOB: a b c
+ *     jobs JOB EVENTS KEYS [KEY=VALUE…]        JOB: a b c d
  *
  * Prints events a second, CPU ns an event, and a check sum that loops.c prints as well.
  */
@@ -56,6 +56,11 @@ ST_FOLD(add_one, event, int64_t)
     *acc += 1;
 }
 
+ST_FOLD(merge_counts, int64_t, int64_t)
+{
+    *acc += *in;
+}
+
 ST_MAP(with_window, int64_t, counted)
 {
     *out = (counted){*(const int64_t *)st_key(ctx), st_window_end(ctx), *in};
@@ -82,6 +87,12 @@ static void build(st_env *env, char job, uint64_t events)
         st_sink(st_sum(st_key_by(s, ST_KEY(event, key)), ST_FIELD(event, value)), look,
                 .self_size = 8, .close = add_up);
         break;
+    case 'd':
+        s = st_assign_timestamps(s, time_of, .bound_ms = 1000);
+        s = st_window(st_key_by(s, ST_KEY(event, key)), ST_SLIDING(10000, 1000));
+        st_sink(st_aggregate(s, add_one, with_window, .merge = &merge_counts), look_counted,
+                .self_size = 8, .close = add_up);
+        break;
     default:
         s = st_assign_timestamps(s, time_of, .bound_ms = 1000);
         s = st_window(st_key_by(s, ST_KEY(event, key)), ST_TUMBLING(keys > 100000 ? 5000 : 1000));
@@ -99,7 +110,7 @@ static double seconds(const struct timeval *t)
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fputs("usage: jobs a|b|c EVENTS KEYS [CONFIGURATION-KEY=VALUE…]\n", stderr);
+        fputs("usage: jobs a|b|c|d EVENTS KEYS [CONFIGURATION-KEY=VALUE…]\n", stderr);
         return 64;
     }
     uint64_t events = strtoull(argv[2], NULL, 10);
