@@ -14,9 +14,9 @@
  * rows, one fold. A record of a window that has fired already (allowed lateness) fires its key
  * again.
  *
- * Panes: where an aggregate can be merged, sliding windows share slices that are as wide as the slide.
- * A record goes into one of them; a window that fires merges those it spans, key by key. So the cost of a
- * record does not grow with the number of windows it is in.
+ * Panes: where an aggregate can be merged, sliding windows share slices that are as wide as the
+ * slide. A record goes into one of them; a window that fires merges those it spans, key by key. So
+ * the cost of a record does not grow with the number of windows it is in.
  *
  * Source: Flink WindowOperator.processElement, SlidingEventTimeWindows.assignWindows,
  * EventTimeTrigger, TimeWindow.getWindowStartWithOffset (floor, for negative times).
@@ -44,6 +44,7 @@ struct windows {
     struct key_reader reader;
     struct cells cells;
     int64_t size, slide, offset, lateness;
+    double slide_inverse;
     struct slice **slots; /* [slot_mask + 1] open slices by start / slide; NULL: none */
     uint32_t slot_mask, slice_count;
     bool panes;                   /* a slice is as wide as the slide; windows are merged of them */
@@ -66,6 +67,7 @@ static void slices_open(struct op *op)
     w->reader = key_reader_of(&op->node->key);
     w->size = spec->size_ms;
     w->slide = spec->kind == ST_WINDOW_SLIDING ? spec->slide_ms : spec->size_ms;
+    w->slide_inverse = 1.0 / (double)w->slide;
     w->offset = spec->offset_ms;
     w->lateness = spec->processing_time ? 0 : spec->lateness_ms;
     cells_init(&w->cells, op);
@@ -403,7 +405,8 @@ static void add_record(struct windows *w, const char *record, int64_t time)
             continue;
         }
         if (w->panes) {
-            if (!taken) { /* the first window is the last to be dropped, and begins where the pane does */
+            if (!taken) { /* the first window is the last to be dropped, and begins where the pane
+                             does */
                 add_to_slice(w, slice_for(w, start), record, false);
             }
             if (window_last(w, start) <= w->op.watermark) {
@@ -420,21 +423,34 @@ static void add_record(struct windows *w, const char *record, int64_t time)
     }
 }
 
+/* The number of the slide that a time falls into, counted from the offset. A division costs as much
+ * as all else that is done for a record; the product is off by one at most, which is put right. */
+static inline int64_t slide_of(const struct windows *w, int64_t time)
+{
+    int64_t a = time - w->offset;
+    if (a < 0 || a > (int64_t)1 << 52) {
+        return floor_to(a, w->slide) / w->slide;
+    }
+    int64_t q = (int64_t)((double)a * w->slide_inverse), rest = a - q * w->slide;
+    return q - (rest < 0 ? 1 : 0) + (rest >= w->slide ? 1 : 0);
+}
+
 /* A batch of which no window has fired: by slice and row, all at once. */
 static void add_batch(struct windows *w, const struct batch *batch)
 {
     struct table *tables[BATCH_SIZE];
     char *cells[BATCH_SIZE];
     uint8_t fresh[BATCH_SIZE];
-    int64_t starts[BATCH_SIZE];
+    int64_t slides[BATCH_SIZE];
     uint32_t key_size = w->cells.row_is_cell ? 0 : w->reader.layout.size;
-    struct slice *slice = NULL;
+    int64_t windows = w->panes ? 1 : w->size / w->slide;
     for (uint32_t k = 0; k < batch->count; k++) {
-        starts[k] = floor_to(batch->times[k] - w->offset, w->slide) + w->offset;
+        slides[k] = slide_of(w, batch->times[k]);
     }
-    for (int64_t back = 0; back < (w->panes ? 1 : w->size); back += w->slide) {
+    for (int64_t back = 0; back < windows; back++) {
         for (uint32_t k = 0; k < batch->count; k++) {
-            int64_t start = starts[k] - back;
+            int64_t q = slides[k] - back, start = q * w->slide + w->offset;
+            struct slice *slice = w->slots[(uint32_t)q & w->slot_mask]; /* nearly always */
             if (slice == NULL || slice->start != start) {
                 slice = slice_for(w, start);
             }

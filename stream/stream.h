@@ -651,8 +651,8 @@ st_stream *st_window_at(st_stream *, st_windows, const st_options *);
 #define st_window(s, ...)     st_window_at((s), (__VA_ARGS__), ST_WITH(0))
 #define st_window_all(s, ...) st_window_at(st_global(s), (__VA_ARGS__), ST_WITH(0))
 /* add: ST_FOLD(add, In, Acc) on an accumulator that begins as zero bytes; result: ST_MAP(result,
- * Acc, Out). Sessions need .merge; with it sliding windows are merged from panes, one for each slide,
- * so the order in which records and accumulators come together must then not matter. */
+ * Acc, Out). Sessions need .merge; with it sliding windows are merged from panes, one for each
+ * slide, so the order in which records and accumulators come together must then not matter. */
 st_stream *st_aggregate_at(st_stream *, const st_function *, const st_function *,
                            const st_options *);
 #define st_aggregate(s, add, result, ...)                                                          \

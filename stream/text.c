@@ -31,16 +31,44 @@ static bool is_in(const char *set, char c)
     return false;
 }
 
+/* The place of the first `c`, or `size`. Eight bytes at a time, for words are short and their
+ * lengths hard to foretell: a byte of x is zero where the text has c, and the lowest such byte is
+ * marked. */
+static uint32_t find_byte(const char *data, uint32_t size, char c)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = UINT64_C(0x8080808080808080);
+    uint32_t at = 0;
+    for (; at + 8 <= size; at += 8) {
+        uint64_t x;
+        memcpy(&x, data + at, sizeof x);
+        x ^= ones * (unsigned char)c;
+        x = (x - ones) & ~x & high;
+        if (x != 0) {
+            return at + (uint32_t)__builtin_ctzll(x) / 8;
+        }
+    }
+    while (at < size && data[at] != c) {
+        at++;
+    }
+    return at;
+}
+
 bool st_next_token(st_str *rest, const char *separators, st_str *piece)
 {
+    bool one = separators[0] != '\0' && separators[1] == '\0';
     uint32_t from = 0, to;
-    while (from < rest->size && is_in(separators, rest->data[from])) {
+    while (from < rest->size &&
+           (one ? rest->data[from] == separators[0] : is_in(separators, rest->data[from]))) {
         from++;
-    }
-    for (to = from; to < rest->size && !is_in(separators, rest->data[to]); to++) {
     }
     if (from == rest->size) {
         return false;
+    }
+    if (one) {
+        to = from + find_byte(rest->data + from, rest->size - from, separators[0]);
+    } else {
+        for (to = from; to < rest->size && !is_in(separators, rest->data[to]); to++) {
+        }
     }
     *piece = (st_str){rest->data + from, to - from, 0};
     *rest = (st_str){rest->data + to, rest->size - to, 0};

@@ -30,4 +30,37 @@ static inline void event_make(uint64_t index, uint64_t keys, event *e)
     e->time = (int64_t)(index / 1000) - (int64_t)(((z >> 10) & 0x3FFFFF) * 1000 >> 22);
 }
 
+/* Lines of 10 words out of 4,096, of 3 to 8 letters, a blank between two. */
+#define WORDS         4096
+#define WORDS_A_LINE  10
+#define LINE_SIZE_MAX 90
+
+static char word_text[WORDS][8];
+static uint8_t word_size[WORDS];
+
+static inline void words_make(void)
+{
+    for (uint32_t w = 0; w < WORDS; w++) {
+        uint64_t z = splitmix64(w);
+        word_size[w] = (uint8_t)(3 + z % 6);
+        for (uint32_t i = 0; i < 8; i++) {
+            word_text[w][i] = (char)('a' + (z >> (8 + 5 * i)) % 26);
+        }
+    }
+}
+
+/* The line of that number into `to`; returns its size. */
+static inline uint32_t line_make(uint64_t index, char *to)
+{
+    uint64_t z = splitmix64(index), y = splitmix64(~index);
+    char *at = to;
+    for (uint32_t i = 0; i < WORDS_A_LINE; i++) {
+        uint32_t w = (uint32_t)((i < 5 ? z : y) >> (i % 5 * 12)) & (WORDS - 1);
+        __builtin_memcpy(at, word_text[w], 8);
+        at += word_size[w];
+        *at++ = ' ';
+    }
+    return (uint32_t)(at - to) - 1;
+}
+
 #endif

@@ -2,7 +2,7 @@
  * The jobs of the measurement as programs against the public header: no operator here is made for
  * it.
  *
- *     jobs JOB EVENTS KEYS [KEY=VALUE…]        JOB: a b c d
+ *     jobs JOB EVENTS KEYS [KEY=VALUE…]        JOB: a b c d f
  *
  * Prints events a second, CPU ns an event, and a check sum that loops.c prints as well.
  */
@@ -76,8 +76,39 @@ ST_TIMESTAMP(time_of, event)
     return in->time;
 }
 
+typedef struct {
+    st_str text;
+    int64_t count;
+} word;
+ST_TYPE(word, text, count);
+
+ST_GENERATOR(make_line, st_str)
+{
+    char *line = st_alloc(ctx, LINE_SIZE_MAX + 8);
+    *out = (st_str){line, line_make(index, line), 0};
+}
+
+ST_FLAT_MAP(split, st_str, word)
+{
+    for (st_str rest = *in, piece; st_next_token(&rest, " ", &piece);) {
+        st_emit(out, &((word){piece, 1}));
+    }
+}
+
+ST_SINK(look_word, word)
+{
+    *(uint64_t *)ctx->self += (uint64_t)in->count;
+}
+
 static void build(st_env *env, char job, uint64_t events)
 {
+    if (job == 'f') {
+        words_make();
+        st_stream *words = st_flat_map(st_generate(env, make_line, events), split);
+        st_sink(st_sum(st_key_by(words, ST_KEY(word, text)), ST_FIELD(word, count)), look_word,
+                .self_size = 8, .close = add_up);
+        return;
+    }
     st_stream *s = st_generate(env, generate, events);
     switch (job) {
     case 'a':
@@ -110,7 +141,7 @@ static double seconds(const struct timeval *t)
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fputs("usage: jobs a|b|c|d EVENTS KEYS [CONFIGURATION-KEY=VALUE…]\n", stderr);
+        fputs("usage: jobs a|b|c|d|f EVENTS KEYS [CONFIGURATION-KEY=VALUE…]\n", stderr);
         return 64;
     }
     uint64_t events = strtoull(argv[2], NULL, 10);

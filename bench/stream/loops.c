@@ -78,6 +78,80 @@ static uint64_t loop_c(uint64_t events, uint64_t keys, int64_t size_ms)
     return sum;
 }
 
+/* Words counted in a table by hash, open addressing; the sum is of the counts as they go up. */
+static uint64_t loop_f(uint64_t lines)
+{
+    enum { SLOTS = 4 * WORDS };
+    static struct {
+        char text[8];
+        uint32_t size;
+        uint32_t count;
+    } slots[SLOTS];
+    char line[LINE_SIZE_MAX + 8];
+    uint64_t sum = 0;
+    words_make();
+    for (uint64_t i = 0; i < lines; i++) {
+        uint32_t size = line_make(i, line), from = 0;
+        for (uint32_t at = 0; at <= size; at++) {
+            if (at < size && line[at] != ' ') {
+                continue;
+            }
+            uint64_t hash = 14695981039346656037u;
+            for (uint32_t k = from; k < at; k++) {
+                hash = (hash ^ (uint8_t)line[k]) * 1099511628211u;
+            }
+            uint32_t s = (uint32_t)(hash >> 40) & (SLOTS - 1);
+            while (slots[s].size != 0 && (slots[s].size != at - from ||
+                                          memcmp(slots[s].text, line + from, at - from) != 0)) {
+                s = (s + 1) & (SLOTS - 1);
+            }
+            if (slots[s].size == 0) {
+                slots[s].size = at - from;
+                memcpy(slots[s].text, line + from, at - from);
+            }
+            sum += ++slots[s].count;
+            from = at + 1;
+        }
+    }
+    return sum;
+}
+
+/* Ten windows a record share panes of a second, merged when a window ends: 10 s every 1 s. */
+static uint64_t loop_d(uint64_t events, uint64_t keys)
+{
+    enum { RING = 16, PANES = 10 };
+    const int64_t slide = 1000;
+    uint32_t *counts = huge(RING * keys * sizeof *counts);
+    int64_t fired = -PANES; /* the next window to fire: of panes fired … fired + 9 */
+    int64_t max = INT64_MIN;
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i <= events; i++) {
+        event e;
+        event_make(i, keys, &e);
+        max = i < events && e.time > max ? e.time : max;
+        int64_t last =
+            (max + slide) / slide - 1; /* at the end all windows with something in them */
+        int64_t until = i == events ? last + 1 : (max - 1000 + slide) / slide - 1 - PANES + 1;
+        for (; fired < until; fired++) {
+            for (uint64_t k = 0; k < keys; k++) {
+                uint64_t count = 0;
+                for (int64_t p = fired; p < fired + PANES; p++) {
+                    count += p < -1 ? 0 : counts[(uint64_t)(p & (RING - 1)) * keys + k];
+                }
+                sum += count == 0 ? 0 : count * count + (uint64_t)((fired + PANES) * slide);
+            }
+            if (fired >= -1) {
+                memset(counts + (uint64_t)(fired & (RING - 1)) * keys, 0, keys * sizeof *counts);
+            }
+        }
+        if (i < events) {
+            int64_t pane = (e.time + slide) / slide - 1;
+            counts[(uint64_t)(pane & (RING - 1)) * keys + (uint64_t)e.key]++;
+        }
+    }
+    return sum;
+}
+
 static double seconds(const struct timeval *t)
 {
     return (double)t->tv_sec + (double)t->tv_usec / 1e6;
@@ -86,7 +160,7 @@ static double seconds(const struct timeval *t)
 int main(int argc, char **argv)
 {
     if (argc != 4) {
-        fputs("usage: loops a|b|c EVENTS KEYS\n", stderr);
+        fputs("usage: loops a|b|c|d|f EVENTS KEYS\n", stderr);
         return 64;
     }
     uint64_t events = strtoull(argv[2], NULL, 10), keys = strtoull(argv[3], NULL, 10), sum = 0;
@@ -101,6 +175,12 @@ int main(int argc, char **argv)
         break;
     case 'c':
         sum = loop_c(events, keys, keys > 100000 ? 5000 : 1000);
+        break;
+    case 'd':
+        sum = loop_d(events, keys);
+        break;
+    case 'f':
+        sum = loop_f(events);
         break;
     default:
         return 64;

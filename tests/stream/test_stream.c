@@ -1,6 +1,6 @@
 /*
- * The parts of the runtime that the recorded jobs do not pin down: mistakes in a graph, the plan, panes
- * against windows of their own, the table against a naive one, a failing function, restarts.
+ * The parts of the runtime that the recorded jobs do not pin down: mistakes in a graph, the plan,
+ * panes against windows of their own, the table against a naive one, a failing function, restarts.
  */
 #include <check.h>
 #include <inttypes.h>
@@ -56,7 +56,8 @@ ST_PROCESS(with_state, event, event)
     st_emit(out, in);
 }
 
-/* ------------------------------------------------------------------------------- Mistakes in a graph */
+/* ------------------------------------------------------------------------------- Mistakes in a
+ * graph */
 
 static void expect_mistake(st_env *env, const char *words)
 {
@@ -120,7 +121,8 @@ START_TEST(an_unknown_key_is_refused_with_a_suggestion)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------------- Plan */
+/* ---------------------------------------------------------------------------------------------
+ * Plan */
 
 START_TEST(a_plan_shows_chains_and_exchanges)
 {
@@ -145,7 +147,8 @@ START_TEST(a_plan_shows_chains_and_exchanges)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------- Panes, windows */
+/* ---------------------------------------------------------------------------------- Panes, windows
+ */
 
 typedef struct {
     int64_t key, start, end, sum, count;
@@ -171,8 +174,8 @@ ST_FOLD(merge, total, total)
 
 ST_MAP(to_result, total, result)
 {
-    *out = (result){*(const int64_t *)st_key(ctx), st_window_start(ctx), st_window_end(ctx), in->sum,
-                    in->count};
+    *out = (result){*(const int64_t *)st_key(ctx), st_window_start(ctx), st_window_end(ctx),
+                    in->sum, in->count};
 }
 
 ST_TAG(late, event);
@@ -226,7 +229,8 @@ START_TEST(panes_give_what_windows_of_their_own_give)
 }
 END_TEST
 
-/* --------------------------------------------------------------------------------------------- Table */
+/* ---------------------------------------------------------------------------------------------
+ * Table */
 
 START_TEST(a_table_finds_what_a_naive_one_finds)
 {
@@ -263,7 +267,8 @@ START_TEST(a_table_finds_what_a_naive_one_finds)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------------- Failure */
+/* ----------------------------------------------------------------------------------------- Failure
+ */
 
 ST_SINK(fail_at_100, event)
 {
