@@ -73,8 +73,10 @@ static inline uint32_t murmur_of(int32_t code)
     h = (h ^ (h >> 16)) * 0x85ebca6bu;
     h = (h ^ (h >> 13)) * 0xc2b2ae35u;
     h ^= h >> 16;
-    int32_t code_out = (int32_t)h;
-    return code_out >= 0 ? h : code_out == INT32_MIN ? 0 : (uint32_t)-code_out;
+    /* The absolute value, and 0 for the least of all, without a branch: half of them would be
+     * taken. */
+    uint32_t sign = h >> 31;
+    return ((h ^ (0u - sign)) + sign) & 0x7FFFFFFFu;
 }
 
 /* memcpy whose common sizes the compiler can see. */

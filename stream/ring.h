@@ -22,7 +22,7 @@
 #include "stream/record.h"
 #include "stream/table.h"
 
-#define RING_PACKETS     8
+#define RING_PACKETS     16
 #define PACKET_MARKS     64
 #define PACKET_TEXT_SIZE ((uint32_t)32 * 1024)
 #define RECORD_TEXT_MAX  ((uint32_t)64 * 1024 * 1024) /* of one record that crosses a channel */

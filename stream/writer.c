@@ -10,6 +10,8 @@
 
 #include "stream/task.h"
 
+#define SCATTER_RINGS 64
+
 struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t ring_count)
 {
     struct writer *w = must_calloc(1, sizeof *w);
@@ -107,25 +109,75 @@ static inline int64_t time_of(const struct batch *batch, uint32_t k)
     return batch->times != NULL ? batch->times[k] : ST_TIME_MIN;
 }
 
-static void write_by_key(struct writer *w, const struct batch *batch)
+/* The ring of each record of a batch. */
+static void choose_by_key(const struct writer *w, const struct batch *batch, uint16_t *rings)
 {
-    const uint32_t size = w->rings[0]->layout.size;
+    const uint32_t size = w->rings[0]->layout.size, groups = w->max_parallelism;
     const char *record = batch->records;
     bool number = w->reader.count == 1 &&
                   (w->reader.kind[0] == ST_KIND_I64 || w->reader.kind[0] == ST_KIND_U64);
+    if (number && w->group_mask != 0) {
+        record += w->reader.from[0];
+        for (uint32_t k = 0; k < batch->count; k++, record += size) {
+            uint64_t key;
+            memcpy(&key, record, 8);
+            rings[k] = w->owner[murmur_of((int32_t)(uint32_t)(key ^ key >> 32)) & w->group_mask];
+        }
+        return;
+    }
     uint64_t key[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
     for (uint32_t k = 0; k < batch->count; k++, record += size) {
-        int32_t hash;
-        if (number) {
-            memcpy(key, record + w->reader.from[0], 8);
-            hash = (int32_t)(uint32_t)(key[0] ^ key[0] >> 32);
-        } else {
-            key_read(&w->reader, record, key);
-            hash = key_java_hash(&w->reader, key);
+        key_read(&w->reader, record, key);
+        rings[k] = w->owner[murmur_of(key_java_hash(&w->reader, key)) % groups];
+    }
+}
+
+/* The same for records without text that fit into the open packets: straight copies. */
+static inline void scatter(struct writer *w, const struct batch *batch, const uint16_t *rings,
+                           uint32_t size)
+{
+    const char *record = batch->records;
+    struct packet *open[SCATTER_RINGS];
+    for (uint32_t r = 0; r < w->ring_count; r++) {
+        open[r] = open_packet(w, r);
+    }
+    for (uint32_t k = 0; k < batch->count; k++, record += size) {
+        struct packet *p = open[rings[k]];
+        uint32_t at = p->count++;
+        memcpy(p->records + (size_t)at * size, record, size);
+        p->times[at] = time_of(batch, k);
+        if (at + 1 == BATCH_SIZE) {
+            publish(w, rings[k]);
+            open[rings[k]] = open_packet(w, rings[k]);
         }
-        uint32_t group = murmur_of(hash);
-        group = w->group_mask != 0 ? group & w->group_mask : group % w->max_parallelism;
-        append(w, w->owner[group], record, time_of(batch, k));
+    }
+}
+
+static void write_by_key(struct writer *w, const struct batch *batch)
+{
+    const uint32_t size = w->rings[0]->layout.size;
+    uint16_t rings[BATCH_SIZE];
+    choose_by_key(w, batch, rings);
+    if (w->rings[0]->layout.text_count == 0 && w->ring_count <= SCATTER_RINGS) {
+        switch (size) { /* sizes that the compiler can see */
+        case 16:
+            scatter(w, batch, rings, 16);
+            break;
+        case 24:
+            scatter(w, batch, rings, 24);
+            break;
+        case 32:
+            scatter(w, batch, rings, 32);
+            break;
+        default:
+            scatter(w, batch, rings, size);
+            break;
+        }
+        return;
+    }
+    const char *record = batch->records;
+    for (uint32_t k = 0; k < batch->count; k++, record += size) {
+        append(w, rings[k], record, time_of(batch, k));
     }
 }
 
