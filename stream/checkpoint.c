@@ -57,8 +57,7 @@ void section_end(struct bytes *b, size_t began)
     bytes_set_i64(b, began, (int64_t)(b->size - began - 8));
 }
 
-/* --------------------------------------------------------------------------------------- Writing
- */
+/* ------------------------------------------------------------------------------------- Writing */
 
 static bool fail(char *why, const char *what, const char *path)
 {
@@ -159,8 +158,7 @@ bool checkpoint_write(const char *dir, int64_t id, uint32_t max_parallelism,
                   fail(why, "cannot complete", whole));
 }
 
-/* --------------------------------------------------------------------------------------- Reading
- */
+/* ------------------------------------------------------------------------------------- Reading */
 
 /* The bytes of a file with 8 zeros behind; NULL with `why`. Owned by the caller. */
 static char *read_file(const char *dir, const char *name, int64_t size_max, size_t *size, char *why)
@@ -307,8 +305,7 @@ void checkpoint_free(struct checkpoint *c)
     }
 }
 
-/* --------------------------------------------------------------------------------- The directory
- */
+/* ------------------------------------------------------------------------------- The directory */
 
 static int newest_first(const void *a, const void *b)
 {

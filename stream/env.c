@@ -117,8 +117,7 @@ void st_env_run_in_steps(st_env *env)
     env->in_steps = true;
 }
 
-/* ---------------------------------------------------------------------------------- Configuration
- */
+/* ------------------------------------------------------------------------------- Configuration */
 
 static bool read_count(const char *value, int64_t max, int64_t *number)
 {

@@ -33,7 +33,7 @@ void fold_table(const struct fold *fold, struct table *table, const struct key_r
     table_init(table, reader, &fold->op->task->memory, &fold->layout, fold->row_is_cell);
 }
 
-/* --------------------------------------------------------------------------------- One record */
+/* ---------------------------------------------------------------------------------- One record */
 
 /* Below, equal or above 0, as the field of a stands to that of b. */
 static int compare_field(enum st_kind kind, uint32_t size, const char *a, const char *b)
@@ -196,8 +196,7 @@ void fold_one(const struct fold *fold, char *cell, bool fresh, const char *recor
     }
 }
 
-/* --------------------------------------------------------------------------------------- A batch
- */
+/* ------------------------------------------------------------------------------------- A batch */
 
 /* The common case in a loop of its own: a running sum of 8-byte integers. The cell is copied out
  * before its sum is written: a wide load behind a narrow store to the same place waits for it. */
@@ -252,7 +251,7 @@ void fold_many(const struct fold *fold, char *const *cells, const uint8_t *fresh
     }
 }
 
-/* ----------------------------------------------------------------- Rolling, of a keyed stream */
+/* ------------------------------------------------------------------ Rolling, of a keyed stream */
 
 struct rolling {
     struct op op;

@@ -64,8 +64,7 @@ static st_stream *stream_copy(const st_stream *s)
     return copy;
 }
 
-/* ------------------------------------------------------------------------------------------ Nodes
- */
+/* --------------------------------------------------------------------------------------- Nodes */
 
 /* ST_STATES is an array of the block it stands in. */
 static const st_state *const *copy_states(const st_state *const *states)
@@ -191,8 +190,7 @@ static bool state_has_key(st_env *env, bool keyed, const st_options *o)
     return true;
 }
 
-/* --------------------------------------------------------------------------------------- Sources
- */
+/* ------------------------------------------------------------------------------------- Sources */
 
 st_stream *st_from_source_at(st_env *env, const st_function *fn, const st_options *o)
 {
@@ -240,8 +238,7 @@ st_stream *st_read_text_at(st_env *env, const char *path, const st_options *o)
     return stream_of(env, node, &st_type_st_str);
 }
 
-/* ------------------------------------------------------------------------------------- Operators
- */
+/* ----------------------------------------------------------------------------------- Operators */
 
 st_stream *st_map_at(st_stream *s, const st_function *fn, const st_options *o)
 {
@@ -389,8 +386,7 @@ st_stream *st_key_by_at(st_stream *s, st_key_spec key, const st_options *o)
     return keyed;
 }
 
-/* ------------------------------------------------------------------------ Folds, time and windows
- */
+/* --------------------------------------------------------------------- Folds, time and windows */
 
 static st_stream *fold_on(st_stream *s, const char *name, const st_options *o, struct node **node)
 {
@@ -570,8 +566,7 @@ st_stream *st_process_window_at(st_stream *s, const st_function *fn, const st_op
     return stream_of(s->env, node, fn->out);
 }
 
-/* ----------------------------------------------------------------------------------------- Sinks
- */
+/* --------------------------------------------------------------------------------------- Sinks */
 
 void st_sink_at(st_stream *s, const st_function *fn, const st_options *o)
 {

@@ -308,8 +308,7 @@ static void process_wake(struct op *op, int64_t now_ms)
     update_wakeup(p);
 }
 
-/* --------------------------------------------------------------------------------------- Records
- */
+/* ------------------------------------------------------------------------------------- Records */
 
 /* One record to the function of an input. What a map or filter makes is put out here. */
 static void call_function(struct op *op, const st_function *fn, const void *record)
@@ -393,8 +392,7 @@ static void process_end(struct op *op)
     }
 }
 
-/* --------------------------------------------------------------------------------------- Snapshots
- */
+/* ----------------------------------------------------------------------------------- Snapshots */
 
 static void write_row(struct process *p, struct bytes *to)
 {

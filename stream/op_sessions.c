@@ -88,8 +88,7 @@ static void sessions_close(struct op *op)
     timers_free(&s->timers);
 }
 
-/* ---------------------------------------------------------------------------------------- Firing
- */
+/* -------------------------------------------------------------------------------------- Firing */
 
 static void fire(struct sessions *s, uint32_t row, const struct session *session)
 {
@@ -146,8 +145,7 @@ static void sessions_wake(struct op *op, int64_t now_ms)
     op->wakeup_ms = timers_next(&s->timers);
 }
 
-/* --------------------------------------------------------------------------------------- Records
- */
+/* ------------------------------------------------------------------------------------- Records */
 
 /* The place of a window among the merged ones in the Java set that Flink collects them in: the
  * first of them keeps its state, and the others' elements come behind it. */

@@ -82,8 +82,7 @@ static void slices_open(struct op *op)
     w->slots = must_calloc(64, sizeof(struct slice *));
 }
 
-/* ---------------------------------------------------------------------------------------- Agenda
- */
+/* -------------------------------------------------------------------------------------- Agenda */
 
 static bool comes_after(const struct agenda_item *a, const struct agenda_item *b)
 {
@@ -115,8 +114,7 @@ static void agenda_add(struct windows *w, struct agenda_item item)
     w->agenda[at] = item;
 }
 
-/* ---------------------------------------------------------------------------------------- Slices
- */
+/* -------------------------------------------------------------------------------------- Slices */
 
 static int64_t window_last(const struct windows *w, int64_t start)
 {
@@ -248,8 +246,7 @@ static void slices_close(struct op *op)
     free(w->agenda);
 }
 
-/* ---------------------------------------------------------------------------------------- Firing
- */
+/* -------------------------------------------------------------------------------------- Firing */
 
 static void fire_cell(struct windows *w, int64_t start, const void *key, char *cell)
 {
@@ -380,8 +377,7 @@ static void slices_wake(struct op *op, int64_t now_ms)
     set_wakeup(windows_of(op));
 }
 
-/* --------------------------------------------------------------------------------------- Records
- */
+/* ------------------------------------------------------------------------------------- Records */
 
 static void add_to_slice(struct windows *w, struct slice *slice, const char *record, bool fire)
 {
@@ -506,8 +502,7 @@ static void slices_batch(struct op *op, uint32_t input, const struct batch *batc
     op_flush(op);
 }
 
-/* --------------------------------------------------------------------------------------- Snapshots
- */
+/* ----------------------------------------------------------------------------------- Snapshots */
 
 static void write_slice(struct windows *w, struct slice *slice, struct bytes *to)
 {

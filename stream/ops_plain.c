@@ -9,7 +9,7 @@
 
 #include "stream/task.h"
 
-/* ------------------------------------------------------------------------------- Map and filter */
+/* ------------------------------------------------------------------------------ Map and filter */
 
 static void map_batch(struct op *op, uint32_t input, const struct batch *batch)
 {
@@ -37,7 +37,7 @@ static void filter_batch(struct op *op, uint32_t input, const struct batch *batc
 
 const struct op_class op_filter = {.size = sizeof(struct op), .batch = filter_batch};
 
-/* -------------------------------------------------------------------- Timestamps and watermarks */
+/* ------------------------------------------------------------------- Timestamps and watermarks */
 
 struct timestamps {
     struct op op;
@@ -163,8 +163,7 @@ const struct op_class op_timestamps = {
     .own_watermarks = true,
 };
 
-/* ----------------------------------------------------------------------------------------- Sinks
- */
+/* --------------------------------------------------------------------------------------- Sinks */
 
 static void sink_batch(struct op *op, uint32_t input, const struct batch *batch)
 {
@@ -249,8 +248,7 @@ const struct op_class op_print = {
     .end = print_end,
 };
 
-/* ------------------------------------------------------------------------- What a function may ask
- */
+/* --------------------------------------------------------------------- What a function may ask */
 
 static const struct op *op_of(const st_context *ctx)
 {

@@ -16,8 +16,7 @@ static enum st_poll source_poll(struct op *op)
 
 const struct op_class op_source = {.size = sizeof(struct op), .poll = source_poll};
 
-/* ------------------------------------------------------------------------------------- Generator
- */
+/* ----------------------------------------------------------------------------------- Generator */
 
 /* A share of the blocks of BATCH_SIZE records: those whose number is `rest` modulo `modulus`, from
  * the next one on. At first there is a share a subtask; after a restore at another parallelism a
@@ -156,8 +155,7 @@ const struct op_class op_generator = {
     .wake = generator_wake,
 };
 
-/* ----------------------------------------------------------------------------------------- Array
- */
+/* --------------------------------------------------------------------------------------- Array */
 
 struct array {
     struct op op;
@@ -197,8 +195,7 @@ const struct op_class op_array = {
     .poll = array_poll,
 };
 
-/* ----------------------------------------------------------------------------------- Text of a
- * file */
+/* ------------------------------------------------------------------------------ Text of a file */
 
 #define BLOCK_SIZE ((size_t)64 * 1024)
 

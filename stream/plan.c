@@ -77,8 +77,7 @@ void plan_nodes(st_env *env)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- Tasks
- */
+/* --------------------------------------------------------------------------------------- Tasks */
 
 /* The tasks of a vertex (a chain) are a row of the job's array. */
 struct vertex {
@@ -359,8 +358,7 @@ void job_free(struct job *job)
     free(job);
 }
 
-/* -------------------------------------------------------------------------------------- Pictures
- */
+/* ------------------------------------------------------------------------------------ Pictures */
 
 static const char *const partitioning_names[ST_PART_END] = {
     [ST_PART_DEFAULT] = "DEFAULT", [ST_PART_FORWARD] = "FORWARD",

@@ -118,8 +118,7 @@ void record_free_text(const struct layout *layout, void *record)
     }
 }
 
-/* --------------------------------------------------------------------------------------- Printing
- */
+/* ------------------------------------------------------------------------------------ Printing */
 
 static size_t print_text(const char *data, size_t text_size, char *to, size_t size)
 {
@@ -199,8 +198,7 @@ size_t record_print(const st_type *type, const void *record, char *to, size_t si
     return at + print_text(")", 1, at < size ? to + at : NULL, at < size ? size - at : 0);
 }
 
-/* ------------------------------------------------------------------------------------------ Keys
- */
+/* ---------------------------------------------------------------------------------------- Keys */
 
 static uint16_t alignment_of(enum st_kind kind, uint16_t size)
 {

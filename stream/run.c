@@ -2,7 +2,8 @@
  * Running a job: a thread a task, or all tasks in turn on one.
  *
  * In steps time is virtual. It stands still while any task has something to do, and then jumps to
- * the earliest moment at which one wants to be woken; so a job is a function of its inputs.
+ * the earliest moment at which one wants to be woken; so a job is a function of its inputs. A
+ * source of the user's may look at the clock: while there is one, time goes on by a millisecond.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +69,7 @@ static enum st_err end_job(struct job *job, bool all_done)
     return job->failure[0] == '\0' ? ST_OK : job->error;
 }
 
-/* ---------------------------------------------------------------------------------------- Threads
- */
+/* ------------------------------------------------------------------------------------- Threads */
 
 /* A source that has nothing for now is asked again after a while. */
 static int64_t next_poll(struct task *task)
@@ -222,8 +222,7 @@ static enum st_err run_threads(struct job *job)
     return end_job(job, all_done && atomic_load(&job->cancelled) == 0);
 }
 
-/* ------------------------------------------------------------------------------------------ Steps
- */
+/* --------------------------------------------------------------------------------------- Steps */
 
 /* Time goes on; false if nobody waits for it. */
 static bool advance_clock(struct job *job, int64_t next_checkpoint)
@@ -231,8 +230,12 @@ static bool advance_clock(struct job *job, int64_t next_checkpoint)
     int64_t wakeup = ST_TIME_MAX;
     for (uint32_t t = 0; t < job->task_count; t++) {
         if (!job->tasks[t]->done) {
+            const struct op *head = job->tasks[t]->ops[0];
             int64_t one = task_wakeup(job->tasks[t]);
+            /* A source of the user's may look at the clock, and cannot say when it wants to. */
+            int64_t polled = head->class == &op_source ? job->clock.virtual_ms + 1 : ST_TIME_MAX;
             wakeup = one < wakeup ? one : wakeup;
+            wakeup = polled < wakeup ? polled : wakeup;
         }
     }
     if (next_checkpoint < wakeup) {
@@ -300,8 +303,7 @@ enum st_err job_run(struct job *job)
     return job->in_steps ? run_steps(job) : run_threads(job);
 }
 
-/* ----------------------------------------------------------------------------------------
- * Executing */
+/* ----------------------------------------------------------------------------------- Executing */
 
 /* Is there state of an operator that the job does not have? */
 static bool claims_all(st_env *env, const struct checkpoint *from)

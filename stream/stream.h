@@ -300,8 +300,7 @@ void st_set_processing_timer(st_context *ctx, int64_t time_ms);
 void st_delete_event_timer(st_context *ctx, int64_t time_ms);
 void st_delete_processing_timer(st_context *ctx, int64_t time_ms);
 
-/* ---------------------------------------------------------------------------- Defining functions
- */
+/* -------------------------------------------------------------------------- Defining functions */
 
 enum st_poll { ST_MORE = 1, ST_IDLE, ST_END }; /* what a source says: call again, later, no more */
 
@@ -478,8 +477,7 @@ typedef struct st_function {
     ST_DEFINE(fn, ST_FN_TIMESTAMP, &st_type_##In, NULL, timestamp);                                \
     static inline int64_t fn##_one(const In *in ST_UNUSED)
 
-/* ------------------------------------------------------------------------------------- Operators
- */
+/* ----------------------------------------------------------------------------------- Operators */
 
 enum st_chaining { ST_CHAIN_ALWAYS = 0, ST_CHAIN_HEAD, ST_CHAIN_NEVER };
 
@@ -604,8 +602,7 @@ st_stream *st_builtin_at(st_stream *, enum st_builtin, st_field_ref, const st_op
 st_stream *st_reduce_at(st_stream *, const st_function *, const st_options *);
 #define st_reduce(s, fn, ...) st_reduce_at((s), &(fn), ST_WITH(__VA_ARGS__))
 
-/* ------------------------------------------------------------------------------ Time and windows
- */
+/* ---------------------------------------------------------------------------- Time and windows */
 
 /* Watermarks: the largest timestamp so far less the bound, less 1 ms. */
 typedef struct st_watermarks {
@@ -661,8 +658,7 @@ st_stream *st_aggregate_at(st_stream *, const st_function *, const st_function *
 st_stream *st_process_window_at(st_stream *, const st_function *, const st_options *);
 #define st_process_window(s, fn, ...) st_process_window_at((s), &(fn), ST_WITH(__VA_ARGS__))
 
-/* ----------------------------------------------------------------------------------------- Sinks
- */
+/* --------------------------------------------------------------------------------------- Sinks */
 
 void st_sink_at(st_stream *, const st_function *, const st_options *);
 #define st_sink(s, fn, ...) st_sink_at((s), &(fn), ST_WITH(__VA_ARGS__))

@@ -137,8 +137,7 @@ static uint32_t new_row(struct table *t)
     return t->row_end++;
 }
 
-/* ------------------------------------------------------------------------------- By form of the
- * key */
+/* -------------------------------------------------------------------------- By form of the key */
 
 static inline const void *key_in(enum key_form form, const struct key_reader *reader,
                                  const void *record, void *space)
@@ -352,8 +351,7 @@ void table_find_many(struct table *t, struct table *const *tables, const void *r
     }
 }
 
-/* -------------------------------------------------------------------------------------- One at a
- * time */
+/* ------------------------------------------------------------------------------- One at a time */
 
 uint32_t table_find(const struct table *t, const void *record)
 {

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* -------------------------------------------------------------------------- Through the operators
- */
+/* ----------------------------------------------------------------------- Through the operators */
 
 void output_push(struct output *output, const struct batch *batch)
 {
@@ -113,8 +112,7 @@ void op_end(struct op *op)
     }
 }
 
-/* -------------------------------------------------------------------------------------- One step
- */
+/* ------------------------------------------------------------------------------------ One step */
 
 static enum step finish(struct task *task)
 {
@@ -129,8 +127,7 @@ static enum step finish(struct task *task)
     return STEP_DONE;
 }
 
-/* ----------------------------------------------------------------------------------- Checkpoints
- */
+/* --------------------------------------------------------------------------------- Checkpoints */
 
 void task_snapshot(struct task *task, int64_t id, struct bytes *to)
 {
@@ -430,8 +427,7 @@ bool task_flush(struct task *task)
     return some;
 }
 
-/* ------------------------------------------------------------------------- Opening, failing,
- * sleeping */
+/* ------------------------------------------------------------------ Opening, failing, sleeping */
 
 /* What the subtasks of this operator had when the checkpoint was taken. */
 static void restore_op(struct op *op, const struct checkpoint *from)
@@ -626,8 +622,7 @@ void task_wake(struct task *task)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- Memory
- */
+/* -------------------------------------------------------------------------------------- Memory */
 
 void task_free_text(struct task *task, const struct layout *layout, void *record)
 {

@@ -127,8 +127,7 @@ static void job_01(st_env *env, const char *in, const char *out)
     write(st_map(st_filter(s, not_short), with_length), out, "expected");
 }
 
-/* -------------------------------------------------------------------------------- 03, 05, 06, 08
- */
+/* ------------------------------------------------------------------------------ 03, 05, 06, 08 */
 
 static void job_03(st_env *env, const char *in, const char *out)
 {
@@ -156,8 +155,7 @@ static void job_08(st_env *env, const char *in, const char *out)
     write(st_reduce(by_key(env, in), concat), out, "expected");
 }
 
-/* ------------------------------------------------------------------------------------ 09, 10, 11
- */
+/* ---------------------------------------------------------------------------------- 09, 10, 11 */
 
 ST_MAP(from_a, st_str, st_str)
 {
@@ -230,8 +228,7 @@ static void job_11(st_env *env, const char *in, const char *out)
     write(st_side_output(s, younger), out, "expected_side2");
 }
 
-/* ----------------------------------------------------------------------------------------- Windows
- */
+/* ------------------------------------------------------------------------------------- Windows */
 
 ST_TAG(late, event);
 
@@ -350,8 +347,7 @@ static void job_33(st_env *env, const char *in, const char *out)
     write(st_aggregate(s, average_add, average_line), out, "expected");
 }
 
-/* ------------------------------------------------------------------------------- State and timers
- */
+/* ---------------------------------------------------------------------------- State and timers */
 
 typedef struct {
     int64_t key, value;
@@ -477,8 +473,7 @@ static void job_31(st_env *env, const char *in, const char *out)
           out, "expected");
 }
 
-/* --------------------------------------------------------------------------------------------- 50
- */
+/* ------------------------------------------------------------------------------------------ 50 */
 
 ST_MAP(where, st_str, st_str)
 {

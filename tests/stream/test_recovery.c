@@ -17,8 +17,7 @@
 
 #define LINES_MAX 64
 
-/* --------------------------------------------- A source that stops, and kills when it is safe to
- */
+/* ------------------------------------------- A source that stops, and kills when it is safe to */
 
 static int64_t stop_after; /* records; beyond the last: never */
 
@@ -111,8 +110,7 @@ static void write_files(st_stream *s, const char *path)
     st_write_files(s, path, .parallelism = 1);
 }
 
-/* ---------------------------------------------------------------------------------- A run, a round
- */
+/* ------------------------------------------------------------------------------ A run, a round */
 
 /* In a process of its own; returns how it ended, as waitpid says. */
 static int run(const struct golden_job *job, const char *in, const char *out, uint32_t parallelism,

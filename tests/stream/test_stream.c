@@ -56,8 +56,7 @@ ST_PROCESS(with_state, event, event)
     st_emit(out, in);
 }
 
-/* ------------------------------------------------------------------------------- Mistakes in a
- * graph */
+/* ------------------------------------------------------------------------- Mistakes in a graph */
 
 static void expect_mistake(st_env *env, const char *words)
 {
@@ -121,8 +120,7 @@ START_TEST(an_unknown_key_is_refused_with_a_suggestion)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------------
- * Plan */
+/* ---------------------------------------------------------------------------------------- Plan */
 
 START_TEST(a_plan_shows_chains_and_exchanges)
 {
@@ -147,8 +145,7 @@ START_TEST(a_plan_shows_chains_and_exchanges)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------- Panes, windows
- */
+/* ------------------------------------------------------------------------------ Panes, windows */
 
 typedef struct {
     int64_t key, start, end, sum, count;
@@ -229,8 +226,148 @@ START_TEST(panes_give_what_windows_of_their_own_give)
 }
 END_TEST
 
-/* ---------------------------------------------------------------------------------------------
- * Table */
+/* ----------------------------------------------------------------------------- Processing time */
+
+/* Lines of what came out, in the order in which it came; for jobs in steps. */
+static char story[4096];
+
+ST_SINK(tell_line, st_str)
+{
+    size_t had = strlen(story);
+    ck_assert_uint_lt(had + in->size + 2, sizeof story);
+    snprintf(story + had, sizeof story - had, "%.*s\n", (int)in->size, in->data);
+}
+
+static void run_in_steps(st_env *env)
+{
+    st_env_run_in_steps(env);
+    ck_assert_msg(st_execute(env, "in steps") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+}
+
+/* Records of one key at these moments of processing time, in ms; the end is at 9 s. */
+static const int64_t moments[] = {100, 150, 900, 1000, 2500, 2700, 6000};
+enum { MOMENTS = sizeof moments / sizeof moments[0] };
+
+ST_SOURCE(at_moments, event)
+{
+    int *next = ctx->self;
+    while (*next < MOMENTS && moments[*next] <= st_now(ctx)) {
+        st_emit(out, &((event){1, moments[*next], moments[*next]}));
+        ++*next;
+    }
+    return st_now(ctx) < 9000 ? ST_IDLE : ST_END;
+}
+
+static st_stream *of_moments(st_env *env)
+{
+    return st_from_source(env, at_moments, .self_size = sizeof(int));
+}
+
+ST_MAP(window_line, total, st_str)
+{
+    *out = st_format(ctx, "%" PRId64 " [%" PRId64 ",%" PRId64 ") n=%" PRId64, st_now(ctx),
+                     st_window_start(ctx), st_window_end(ctx), in->count);
+}
+
+START_TEST(windows_of_processing_time_fire_by_the_clock)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_key_by(of_moments(env), ST_KEY(event, key));
+    s = st_window(s, ST_TUMBLING(1000, .processing_time = true));
+    st_sink(st_aggregate(s, add, window_line), tell_line);
+    run_in_steps(env);
+    ck_assert_str_eq(story, "999 [0,1000) n=3\n"
+                            "1999 [1000,2000) n=1\n"
+                            "2999 [2000,3000) n=2\n"
+                            "6999 [6000,7000) n=1\n");
+}
+END_TEST
+
+START_TEST(sessions_of_processing_time_end_by_the_clock)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_key_by(of_moments(env), ST_KEY(event, key));
+    s = st_window(s, ST_SESSION(800, .processing_time = true));
+    st_sink(st_aggregate(s, add, window_line, .merge = &merge), tell_line);
+    run_in_steps(env);
+    ck_assert_str_eq(story, "1799 [100,1800) n=4\n"
+                            "3499 [2500,3500) n=2\n"
+                            "6799 [6000,6800) n=1\n");
+}
+END_TEST
+
+ST_PROCESS(set_processing_timer, event, st_str)
+{
+    st_set_processing_timer(ctx, in->time + 500);
+    if (in->time == 150) {
+        st_delete_processing_timer(ctx, 600); /* that of the first record */
+    }
+}
+
+static void tell_timer(st_context *ctx, int64_t time_ms, st_out *out)
+{
+    st_str line = st_format(ctx, "timer %" PRId64 " at %" PRId64, time_ms, st_now(ctx));
+    st_emit(out, &line);
+}
+
+START_TEST(timers_of_processing_time_fire_by_the_clock)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_key_by(of_moments(env), ST_KEY(event, key));
+    st_sink(st_process(s, set_processing_timer, .on_timer = tell_timer), tell_line);
+    run_in_steps(env);
+    ck_assert_str_eq(story, "timer 650 at 650\n"
+                            "timer 1400 at 1400\n"
+                            "timer 1500 at 1500\n"
+                            "timer 3000 at 3000\n"
+                            "timer 3200 at 3200\n"
+                            "timer 6500 at 6500\n");
+}
+END_TEST
+
+ST_SOURCE(one_then_silence, event)
+{
+    int *sent = ctx->self;
+    if (*sent == 0) {
+        st_emit(out, &((event){1, 10, 10}));
+        *sent = 1;
+    }
+    return st_now(ctx) < 9000 ? ST_IDLE : ST_END;
+}
+
+static void run_with_silent(int64_t idle_ms)
+{
+    st_env *env = st_env_new();
+    st_stream *a = st_assign_timestamps(of_moments(env), time_of, .every_record = true);
+    st_stream *b = st_from_source(env, one_then_silence, .self_size = sizeof(int));
+    b = st_assign_timestamps(b, time_of, .every_record = true, .idle_ms = idle_ms);
+    st_stream *s = st_window(st_key_by(st_union(a, b), ST_KEY(event, key)), ST_TUMBLING(1000));
+    st_sink(st_aggregate(s, add, window_line), tell_line);
+    run_in_steps(env);
+}
+
+START_TEST(a_silent_source_holds_the_others_up)
+{
+    run_with_silent(0);
+    ck_assert_str_eq(story, "9000 [0,1000) n=4\n"
+                            "9000 [1000,2000) n=1\n"
+                            "9000 [2000,3000) n=2\n"
+                            "9000 [6000,7000) n=1\n");
+}
+END_TEST
+
+START_TEST(a_source_that_is_called_idle_does_not)
+{
+    run_with_silent(300);
+    ck_assert_str_eq(story, "1000 [0,1000) n=4\n"
+                            "2500 [1000,2000) n=1\n"
+                            "6000 [2000,3000) n=2\n"
+                            "9000 [6000,7000) n=1\n");
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------- Table */
 
 START_TEST(a_table_finds_what_a_naive_one_finds)
 {
@@ -267,8 +404,7 @@ START_TEST(a_table_finds_what_a_naive_one_finds)
 }
 END_TEST
 
-/* ----------------------------------------------------------------------------------------- Failure
- */
+/* ------------------------------------------------------------------------------------- Failure */
 
 ST_SINK(fail_at_100, event)
 {
@@ -327,6 +463,11 @@ int main(void)
     tcase_add_test(tc, an_unknown_key_is_refused_with_a_suggestion);
     tcase_add_test(tc, a_plan_shows_chains_and_exchanges);
     tcase_add_loop_test(tc, panes_give_what_windows_of_their_own_give, 0, 4);
+    tcase_add_test(tc, windows_of_processing_time_fire_by_the_clock);
+    tcase_add_test(tc, sessions_of_processing_time_end_by_the_clock);
+    tcase_add_test(tc, timers_of_processing_time_fire_by_the_clock);
+    tcase_add_test(tc, a_silent_source_holds_the_others_up);
+    tcase_add_test(tc, a_source_that_is_called_idle_does_not);
     tcase_add_loop_test(tc, a_table_finds_what_a_naive_one_finds, 0, 5);
     tcase_add_test(tc, a_function_that_fails_ends_the_job_with_its_words);
     tcase_add_test(tc, a_job_is_restarted_as_often_as_its_strategy_says);
