@@ -1,8 +1,10 @@
 /*
  * How long the controller takes, in the simulator: taking over a cluster, and losing a broker.
  *
- *     controller PARTITIONS      one line of numbers, for run.sh
- *     controller events SECONDS  simulated events per second of CPU, small cluster
+ *     controller [--write-group=N] [--read-group=N] PARTITIONS    one line of numbers, for run.sh
+ *     controller events SECONDS      simulated events per second of CPU, small cluster
+ *
+ * Groups: how many partitions share one ZooKeeper request (kcsim.zookeeper.write.group, …).
  *
  * The cluster is that of the measurements of Apache Kafka which bench/README.md quotes: five
  * brokers that answer at once and do nothing else, topics of 100 partitions, replication factor 3,
@@ -21,8 +23,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sim/world.h"
 
@@ -51,6 +55,8 @@ static struct stopwatch stop(struct stopwatch began)
     return (struct stopwatch){.cpu = now.cpu - began.cpu, .wall = now.wall - began.wall};
 }
 
+static int32_t write_group = 1, read_group = 1;
+
 static void fail(const char *what)
 {
     fprintf(stderr, "bench: %s\n", what);
@@ -76,6 +82,8 @@ static void add(struct sim_world *w, int32_t id, enum sim_node_role role)
                                     .settings = sim_settings_default(SM_VERSION_2_8)};
     /* A rebalance while the broker is away would be measured with it. */
     o.settings.auto_leader_rebalance = false;
+    o.settings.zk_write_group = write_group;
+    o.settings.zk_read_group = read_group;
     sim_world_add(w, &o);
 }
 
@@ -131,6 +139,21 @@ static double mebibytes_at_most(void)
     return (double)usage.ru_maxrss / 1024;
 }
 
+/* How much of a block is memory: pages that somebody has written. */
+static double resident(const void *block, size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = 0;
+    char *first = (char *)(((uintptr_t)block + page - 1) / page * page);
+    size_t pages = size < 2 * page ? 0 : size / page - 1;
+    unsigned char *in = malloc(pages + 1);
+    if (in == NULL || mincore(first, pages * page, in) != 0)
+        fail("mincore");
+    for (size_t i = 0; i < pages; i++)
+        count += in[i] & 1;
+    free(in);
+    return (double)(count * page);
+}
+
 static void measure(int32_t partitions)
 {
     struct sim_world *w = cluster(partitions);
@@ -154,9 +177,9 @@ static void measure(int32_t partitions)
     if (metrics.active_broker_count != BROKERS - 1 || metrics.offline_partitions_count != 0)
         fail("a partition has no leader after the broker failure");
 
-    uint64_t controller = kc_controller_size(kc_controller_limits(c));
+    double controller = resident(c, kc_controller_size(kc_controller_limits(c)));
     printf("%d %.3f %.3f %.3f %.3f %.0f %.0f %.0f\n", (int)partitions, failover.cpu, failover.wall,
-           failure.cpu, failure.wall, (double)controller / partitions,
+           failure.cpu, failure.wall, controller / partitions,
            (double)sim_world_counts(w).memory / partitions, mebibytes_at_most());
     sim_world_free(w);
 }
@@ -206,13 +229,22 @@ static void measure_events(double for_seconds)
 
 int main(int argc, char **argv)
 {
+    for (; argc > 1 && strncmp(argv[1], "--", 2) == 0; argc--, argv++) {
+        const char *value = strchr(argv[1], '=');
+        int32_t *group = strncmp(argv[1], "--read-group=", 13) == 0 ? &read_group : &write_group;
+        *group = value == NULL ? 0 : atoi(value + 1);
+        if (*group < 1 || *group > KC_GROUP_MAX)
+            fail("a group is 1 to 500");
+    }
     if (argc == 3 && strcmp(argv[1], "events") == 0) {
         measure_events(atof(argv[2]));
         return 0;
     }
     int32_t partitions = argc == 2 ? atoi(argv[1]) : 0;
     if (partitions < 1) {
-        fputs("usage: controller PARTITIONS | controller events SECONDS\n", stderr);
+        fputs("usage: controller [--write-group=N] [--read-group=N] PARTITIONS | "
+              "controller events SECONDS\n",
+              stderr);
         return 64;
     }
     measure(partitions);

@@ -3,6 +3,8 @@
 #
 #     bench/run.sh [ROUNDS [PARTITIONS…]]       3 rounds of 1000 10000 100000 1000000
 #
+# WRITE_GROUP and READ_GROUP in the environment: so many partitions share a ZooKeeper request (1).
+#
 # Each size runs in a process of its own, rounds interleaved; medians are shown. `x10` is the ratio to
 # the row above: 10 means that work grows as the cluster does.
 set -eu
@@ -21,7 +23,8 @@ round=0
 while [ "$round" -lt "$rounds" ]; do
     round=$((round + 1))
     for partitions in "$@"; do
-        "$program" "$partitions" >>"$samples"
+        "$program" "--write-group=${WRITE_GROUP-1}" "--read-group=${READ_GROUP-1}" "$partitions" \
+            >>"$samples"
     done
 done
 

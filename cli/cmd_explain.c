@@ -46,9 +46,9 @@ static void print_machine(const struct arguments *a)
 
 static void print_defect(const struct sm_profile *profile, enum sm_defect defect)
 {
-    printf("%s (%s in %s)\n    %s\n", sm_defect_jira(defect),
+    printf("%s (%s in %s; Kafka %s)\n    %s\n", sm_defect_jira(defect),
            sm_defect_on(profile, defect) ? "on" : "off", sm_version_name(profile->version),
-           sm_defect_text(defect));
+           sm_defect_versions(defect), sm_defect_text(defect));
 }
 
 static void print_defects(const struct arguments *a)

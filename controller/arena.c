@@ -5,7 +5,8 @@
  *        | forgotten |  live                | free           |
  *
  * Offsets are logical and never reused, so that a name of a piece stays good when the live bytes
- * are moved down to the front of the area. A piece is contiguous.
+ * are moved down to the front of the area. A piece is contiguous. Live bytes are moved where the
+ * area ends, and by kc_arena_tidy before: as few pages as possible are ever touched.
  */
 #include "controller/state.h"
 
@@ -30,6 +31,18 @@ static void compact(struct kc_controller *c, struct kc_arena *a)
 
     memmove(area, area + (a->head - a->base), (size_t)(a->tail - a->head));
     a->base = a->head;
+}
+
+/* Moves one byte for each four that are given back, at most. */
+void kc_arena_tidy(struct kc_controller *c, struct kc_arena *a)
+{
+    enum { WORTH_MOVING = 1 << 20 };
+    uint64_t live = a->tail - a->head;
+    uint64_t forgotten = a->head - a->base;
+
+    if (live == 0 || (forgotten >= WORTH_MOVING && forgotten / 4 >= live)) {
+        compact(c, a);
+    }
 }
 
 bool kc_arena_room(struct kc_controller *c, struct kc_arena *a, uint64_t size)

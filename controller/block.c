@@ -13,6 +13,7 @@
 
 _Static_assert(sizeof(struct kc_partition) == 52, "a partition row has no padding");
 _Static_assert(sizeof(struct kc_replica_entry) == 4, "an entry is four bytes");
+_Static_assert((int)KC_GROUP_MAX <= (int)KC_WORK_PER_STEP, "a reply is one step's work at most");
 
 static uint64_t round_up(uint64_t n)
 {
@@ -35,6 +36,15 @@ static uint64_t take(uint64_t *at, uint64_t size)
     return here;
 }
 
+/* One operation is about 200 bytes; where the names are so long that fewer fit, groups end early.
+ */
+static uint32_t group_bytes(const struct kc_limits *l)
+{
+    uint64_t bytes = l->slots > l->window ? 1024 + 256ull * (l->slots / l->window) : 0;
+
+    return (uint32_t)(bytes < KC_GROUP_BYTES_MAX ? bytes : KC_GROUP_BYTES_MAX);
+}
+
 static struct kc_offsets offsets_of(const struct kc_limits *l)
 {
     struct kc_offsets o = {0};
@@ -51,7 +61,7 @@ static struct kc_offsets offsets_of(const struct kc_limits *l)
 
     o.broker_order = (uint32_t)take(&at, 2ull * l->brokers);
     o.brokers = (uint32_t)take(&at, sizeof(struct kc_broker) * (uint64_t)l->brokers);
-    o.slots = (uint32_t)take(&at, sizeof(struct kc_slot) * (uint64_t)l->window);
+    o.slots = (uint32_t)take(&at, sizeof(struct kc_slot) * (uint64_t)l->slots);
     o.ops = (uint32_t)take(&at, sizeof(struct kc_op) * (uint64_t)l->window);
     o.events = (uint32_t)take(&at, sizeof(struct kc_event) * (uint64_t)l->events);
     o.topic_buckets = (uint32_t)take(&at, 4ull * o.topic_bucket_count);
@@ -65,6 +75,8 @@ static struct kc_offsets offsets_of(const struct kc_limits *l)
     o.scratch = take(&at, l->scratch_bytes);
     o.batches = take(&at, l->batch_bytes);
     o.text = take(&at, KC_TEXT_MAX);
+    o.group_bytes = group_bytes(l);
+    o.group = take(&at, o.group_bytes);
     o.total = at;
     return o;
 }
@@ -75,14 +87,41 @@ struct kc_limits kc_limits_default(void)
         .brokers = 16,
         .topics = 32,
         .partitions = 256,
-        .replicas = 8,
+        .replicas = 4,
         .topic_name = 64,
         .events = 256,
         .event_bytes = 1u << 16,
         .scratch_bytes = 1u << 16,
         .batch_bytes = 1u << 20,
         .window = 10,
+        .slots = 10,
     };
+}
+
+struct kc_limits kc_limits_roomy(void)
+{
+    return (struct kc_limits){
+        .brokers = 64, /* one word of recipients */
+        .topics = 1u << 14,
+        .partitions = 1u << 18,
+        .replicas = 4,
+        .topic_name = 64,
+        .events = 1u << 12,
+        .event_bytes = 1u << 24,
+        .scratch_bytes = 1u << 24,
+        .batch_bytes = 1u << 28,
+        .window = 10,
+        .slots = 10,
+    };
+}
+
+void kc_limits_in_flight(struct kc_limits *limits, uint32_t window, const struct kc_config *config)
+{
+    uint32_t group =
+        config->write_group > config->read_group ? config->write_group : config->read_group;
+
+    limits->window = window;
+    limits->slots = window * group;
 }
 
 size_t kc_controller_size(const struct kc_limits *limits)
@@ -114,6 +153,7 @@ struct kc_config kc_config_default(struct sm_profile profile, int32_t id)
         profile.version == SM_VERSION_0_9 || profile.version == SM_VERSION_0_8_2;
     config.delete_topic =
         profile.version == SM_VERSION_2_8 || profile.version == SM_VERSION_2_8_FIXED;
+    config.write_group = config.read_group = 1;
     config.retry_backoff_us =
         profile.version == SM_VERSION_0_9 || profile.version == SM_VERSION_0_8_2 ? 300000 : 100000;
     return config;
@@ -133,8 +173,13 @@ void kc_controller_init(struct kc_controller *c, const struct kc_limits *limits,
     assert(limits->replicas >= 1);
     assert(limits->replicas <= SM_REPLICAS_MAX);
     assert(limits->window >= 1);
+    assert(limits->slots >= limits->window);
+    assert(config->write_group >= 1);
+    assert(config->write_group <= KC_GROUP_MAX);
+    assert(config->read_group >= 1);
+    assert(config->read_group <= KC_GROUP_MAX);
     assert(limits->brokers < UINT16_MAX);
-    memset(c, 0, (size_t)at.total);
+    assert(c->limits.window == 0);
     c->limits = *limits;
     c->at = at;
     c->config = *config;
@@ -243,7 +288,8 @@ static void copy_arena(const struct kc_controller *from, uint64_t from_at, struc
     memcpy(kc_at(to, to_at), kc_at(from, from_at), (size_t)(a->tail - a->base));
 }
 
-/* Bit sets inside kept batches have the old number of words; they may stay, for each batch says how
+/* Only what is in use is copied, so that pages which nobody has needed are not touched either.
+   Bit sets inside kept batches have the old number of words; they may stay, for each batch says how
    many it has. An open batch cannot: growing happens between steps, and `brokers` grows only at the
    start of an event, when none is open. */
 void kc_controller_grow(const struct kc_controller *from, struct kc_controller *to,
@@ -255,13 +301,13 @@ void kc_controller_grow(const struct kc_controller *from, struct kc_controller *
     assert(limits->partitions >= from->limits.partitions);
     assert(limits->replicas >= from->limits.replicas);
     assert(limits->brokers >= from->limits.brokers);
-    memset(to, 0, (size_t)at.total);
+    assert(to->limits.window == 0);
     *to = *from;
     to->limits = *limits;
     to->at = at;
     memcpy(kc_at(to, at.broker_order), kc_at(from, from->at.broker_order),
            2ull * from->limits.brokers);
-    memcpy(kc_broker(to, 0), kc_broker(from, 0), sizeof(struct kc_broker) * from->limits.brokers);
+    memcpy(kc_broker(to, 0), kc_broker(from, 0), sizeof(struct kc_broker) * from->broker_count);
     for (uint32_t i = 0; i < from->topic_count; i++) {
         memcpy(kc_topic(to, i), kc_topic(from, i), from->at.topic_stride);
     }
@@ -270,7 +316,7 @@ void kc_controller_grow(const struct kc_controller *from, struct kc_controller *
     chain_partitions(to);
     copy_sets(from, to);
     copy_work(from, to);
-    memcpy(kc_slot(to, 0), kc_slot(from, 0), sizeof(struct kc_slot) * from->limits.window);
+    memcpy(kc_slot(to, 0), kc_slot(from, 0), sizeof(struct kc_slot) * from->slot_high);
     to->op_head = 0;
     for (uint32_t i = 0; i < from->op_count; i++) {
         *kc_op(to, i) = *kc_op(from, (from->op_head + i) % from->limits.window);
@@ -279,7 +325,7 @@ void kc_controller_grow(const struct kc_controller *from, struct kc_controller *
     for (uint32_t i = 0; i < from->event_count; i++) {
         *kc_event_at(to, i) = *kc_event_at(from, i);
     }
-    memcpy(kc_scratch(to), kc_scratch(from), from->limits.scratch_bytes);
+    memcpy(kc_scratch(to), kc_scratch(from), from->scratch_used);
     copy_arena(from, from->at.event_bytes, to, at.event_bytes, &from->event_arena);
     copy_arena(from, from->at.batches, to, at.batches, &from->batches);
     to->event_arena.capacity = limits->event_bytes;

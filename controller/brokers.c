@@ -603,9 +603,10 @@ static enum kc_slot_next answer_log_dir_event(struct kc_controller *c, struct kc
                                               struct kc_slot *s, int32_t err,
                                               const struct wire_zk_result_view *r)
 {
+    char path[SM_PATH_MAX];
     int32_t id;
 
-    (void)f, (void)s;
+    (void)f;
     if (err == WIRE_ZK_NO_NODE) {
         return KC_SLOT_DONE;
     }
@@ -618,6 +619,9 @@ static enum kc_slot_next answer_log_dir_event(struct kc_controller *c, struct kc
         if (broker != KC_NO_ROW) {
             kc_broker(c, broker)->flags |= KC_BROKER_GROUP;
         }
+    } else {
+        sm_path_child(path, SM_PATH_LOG_DIR_EVENT, kc_slot_name(c, s));
+        kc_log_unreadable(c, path);
     }
     return KC_SLOT_DONE;
 }

@@ -352,6 +352,9 @@ bool kc_is_offline_dir(const struct kc_controller *c, uint32_t row, uint32_t bro
     const struct kc_partition *p = kc_row_at(c, row);
     const struct kc_replica_entry *entries = kc_entries(c, p);
 
+    if (!kc_broker_is(c, broker, KC_BROKER_OFFLINE_DIRS)) {
+        return false;
+    }
     for (uint32_t i = 0; i < p->entry_count; i++) {
         if (entries[i].broker == broker + 1) {
             return entries[i].offline_dir != 0;

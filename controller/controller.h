@@ -51,10 +51,18 @@ struct kc_limits {
     uint32_t scratch_bytes;/* what the event in work has read: names of children, znodes */
     uint32_t batch_bytes;  /* request batches that some broker has not answered yet */
     uint32_t window;       /* ZooKeeper requests in flight; Kafka: 10 (zookeeper.max.in.flight.requests) */
+    uint32_t slots;        /* partitions whose requests are in flight or wait for it; >= window */
 };
 
-/* Returns limits for a small cluster; grow as needed. */
+/* Returns limits for a small cluster, without groups; grow as needed. */
 struct kc_limits kc_limits_default(void);
+
+/* Returns limits that are seldom outgrown, for one controller in a process of its own: a quarter of a
+   million partitions, 64 brokers. The block is some 400 MiB of addresses and few of memory. */
+struct kc_limits kc_limits_roomy(void);
+
+/* Most operations that one ZooKeeper request carries. */
+enum { KC_GROUP_MAX = 500 };
 
 /* What the controller notes for the trace; each costs time, 0 in benchmarks. */
 enum kc_notes {
@@ -75,15 +83,26 @@ struct kc_config {
     int32_t unclean_leader_election;          /* unclean.leader.election.enable */
     int32_t delete_topic;                     /* delete.topic.enable */
     int64_t retry_backoff_us;                 /* after a failed send: 100 ms (0.9: 300 ms) */
+    /* Operations that share one ZooKeeper request, 1 to KC_GROUP_MAX; 1: as Kafka, which sends each
+       by itself. Fenced writes share one multi behind one check of the epoch, all or nothing: where
+       it is refused each is written by itself, in order. Reads without a watch share one multi of
+       reads (ZooKeeper 3.6), each with a result of its own. Nothing but speed shows. Old versions
+       never share. */
+    uint32_t write_group, read_group;
 };
-/* Returns Kafka's defaults for `profile` and broker `id` on localhost:9092. */
+/* Returns Kafka's defaults for `profile` and broker `id` on localhost:9092; groups of 1. */
 struct kc_config kc_config_default(struct sm_profile profile, int32_t id);
+/* Sets `limits` to `window` requests in flight, and as many slots as fill the groups of `config`. */
+void kc_limits_in_flight(struct kc_limits *limits, uint32_t window, const struct kc_config *config);
 
 size_t kc_controller_size(const struct kc_limits *limits);
+/* `c` is a block of kc_controller_size(limits) zero bytes; what is never used is never written, so
+   that of a large block from calloc only what the cluster needs becomes memory. */
 void kc_controller_init(struct kc_controller *c, const struct kc_limits *limits,
                         const struct kc_config *config);
 const struct kc_limits *kc_controller_limits(const struct kc_controller *c);
-/* Copies `from` into the block `to` laid out for `limits` (none below the present ones). */
+/* Copies `from` into the block `to`, zero bytes, laid out for `limits` (none below the present
+   ones). */
 void kc_controller_grow(const struct kc_controller *from, struct kc_controller *to,
                         const struct kc_limits *limits);
 
@@ -135,7 +154,8 @@ enum kc_output_kind {
                               SESSION_EXPIRED (ZooKeeperClient: beforeInitializingSession blocks) */
     KC_OUT_FATAL,   /* start-up failed, the process ends: text says why */
     /* notes */
-    KC_OUT_QUEUE,   /* what: see enum kc_queue_what; event, event_id, depth, waited_us */
+    KC_OUT_QUEUE,   /* what: see enum kc_queue_what; event, event_id, depth, waited_us; value: its
+                       ControllerState */
     KC_OUT_FLOW,    /* name (of the flow), row (of the step) begins */
     KC_OUT_MOVE,    /* machine, topic, partition, broker_id (replicas), from, to, ok, direct */
     KC_OUT_DECIDE,  /* election: strategy, topic, partition, decision */
@@ -239,6 +259,16 @@ bool kc_is_being_reassigned(const struct kc_controller *c, const char *topic, in
 /* Bits: 1 queued for deletion, 2 deletion started, 4 ineligible; 0 none or unknown. */
 uint32_t kc_topic_deletion(const struct kc_controller *c, const char *topic);
 bool kc_broker_is_live(const struct kc_controller *c, int32_t broker_id); /* liveSD */
+
+/* The batch out of which broker_id has request `correlation` in flight, NULL where it has none.
+   Aliases the block until the next step. */
+const struct wire_batch *kc_batch_in_flight(const struct kc_controller *c, int32_t broker_id,
+                                            uint64_t correlation);
+
+/* Walks the brokers that have a sender, ascending: start with -1. Returns the next id after
+   `previous`, -1 at the end; *waiting: requests that wait behind the one in work (QueueSize of
+   ControllerChannelManager). */
+int32_t kc_sender_next(const struct kc_controller *c, int32_t previous, uint32_t *waiting);
 
 struct kc_metrics { /* Kafka's gauges of kafka.controller; 0 when inactive */
     int32_t active_controller_count, offline_partitions_count, preferred_replica_imbalance_count;

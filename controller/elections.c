@@ -219,6 +219,7 @@ static enum kc_slot_next answer_znode(struct kc_controller *c, struct kc_frame *
         return KC_SLOT_ASK;
     }
     if (sm_partitions_open(&reader, (const char *)r->data, r->result->data_size) != SM_ERR_OK) {
+        kc_log_unreadable(c, SM_PATH_PREFERRED);
         return KC_SLOT_DONE;
     }
     while (sm_partitions_next(&reader, &item)) {

@@ -4,16 +4,14 @@
  *     event ──► frame 0: flow BrokerChange, row 3 ──► frame 1: BrokerFailure, row 1 ──► frame 2 …
  *
  * A flow is rows. A row runs (a short function) or is bulk: select – ask – answer over a window of
- * ZooKeeper requests, the loop for which stands here once. A row may call a flow by pushing a
- * frame. The place where a flow waits is the frame, so that dropping a flow is clearing a few
- * bytes.
+ * ZooKeeper requests (bulk.c). A row may call a flow by pushing a frame. The place where a flow
+ * waits is the frame, so that dropping a flow is clearing a few bytes.
  *
  * Errors unwind frame by frame, as Kafka's exceptions do, and each flow says whether it swallows
  * them; requests that are still in flight are waited for first, for Kafka's handlers wait for all
  * answers before they look at any.
  *
- * Source: Kafka ControllerEventManager.ControllerEventThread, KafkaController.process,
- * KafkaZkClient.retryRequestsUntilConnected.
+ * Source: Kafka ControllerEventManager.ControllerEventThread, KafkaController.process.
  */
 #include "controller/state.h"
 
@@ -55,14 +53,6 @@ static void note_row(struct kc_controller *c, const struct kc_frame *f)
                                                           .row = row_of(f)->name,
                                                           .by = c->called_by[depth]});
     c->cause = c->row_record[depth] != 0 ? c->row_record[depth] : c->cause;
-}
-
-/* The cause of what is asked anew, while replies to others come in. */
-static void blame_row(struct kc_controller *c)
-{
-    uint64_t record = c->row_record[c->depth - 1];
-
-    c->cause = record != 0 ? record : c->cause;
 }
 
 struct kc_frame *kc_call(struct kc_controller *c, enum kc_flow flow, uint32_t arg)
@@ -190,208 +180,6 @@ enum kc_next kc_rethrow(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
-/* ---- bulk work ---- */
-
-static uint32_t free_slot(const struct kc_controller *c)
-{
-    for (uint32_t i = 0; i < c->limits.window; i++) {
-        if (!kc_slot(c, i)->used) {
-            return i;
-        }
-    }
-    return KC_NO_ROW;
-}
-
-static void give_slot(struct kc_controller *c, uint32_t i)
-{
-    memset(kc_slot(c, i), 0, sizeof(struct kc_slot));
-    (void)c;
-}
-
-/* Data that was built in the room behind the scratch is cleared once it is sent. */
-static void clear_room(struct kc_controller *c, const struct kc_ask *ask)
-{
-    const uint8_t *room = kc_scratch(c) + c->scratch_used;
-    const uint8_t *end = kc_scratch(c) + c->limits.scratch_bytes;
-    const uint8_t *data = ask->data;
-
-    if (data >= room && data < end) {
-        memset(kc_scratch(c) + (data - kc_scratch(c)), 0, ask->data_size);
-    }
-}
-
-static uint8_t request_bytes(struct kc_controller *c, const struct kc_ask *ask, uint32_t xid)
-{
-    uint8_t *bytes = kc_at(c, c->at.text); /* long znodes do not fit: built in the scratch's rest */
-    size_t capacity = KC_TEXT_MAX;
-    struct wire_zk_builder b;
-
-    if (ask->data_size + 1024 > KC_TEXT_MAX) { /* behind its data, which stands in the room */
-        uint32_t used = ((c->scratch_used + 7) & ~7u) + ((ask->data_size + 7) & ~7u);
-        bytes = kc_scratch(c) + used;
-        capacity = c->limits.scratch_bytes - used;
-    }
-    bool fenced = ask->fenced && sm_rule_on(&c->config.profile, SM_RULE_FENCED_WRITES);
-    wire_zk_begin(&b, bytes, capacity, xid, fenced || ask->second != 0);
-    if (fenced) {
-        int32_t version = ask->has_fence ? ask->fence_version : c->epoch_zk_version;
-        wire_zk_add(&b, (struct wire_zk_op){.opcode = WIRE_ZK_CHECK, .version = version},
-                    SM_PATH_CONTROLLER_EPOCH, NULL);
-    }
-    wire_zk_add(&b,
-                (struct wire_zk_op){.opcode = ask->opcode,
-                                    .flags = ask->flags,
-                                    .watch = ask->watch,
-                                    .has_data = ask->has_data,
-                                    .version = ask->version,
-                                    .data_size = ask->data_size},
-                ask->path, ask->data);
-    if (ask->second != 0) {
-        wire_zk_add(&b,
-                    (struct wire_zk_op){.opcode = ask->second,
-                                        .has_data = 1,
-                                        .version = ask->second_version,
-                                        .data_size = ask->second_size},
-                    ask->second_path, ask->second_data);
-    }
-    const struct wire_zk_request *request = wire_zk_end(&b);
-    assert(request != NULL);
-    kc_emit(c, &(struct kc_output){.kind = KC_OUT_ZK, .request = request});
-    memset(bytes, 0, request->size);
-    clear_room(c, ask);
-    return fenced;
-}
-
-/* Asks the slot's question; false where its bulk has none, and the item is done. */
-static bool issue(struct kc_controller *c, struct kc_frame *f, const struct kc_bulk *bulk,
-                  uint32_t i)
-{
-    struct kc_slot *s = kc_slot(c, i);
-    struct kc_ask ask;
-
-    memset(&ask, 0, offsetof(struct kc_ask, path));
-    ask.version = WIRE_ZK_ANY_VERSION;
-
-    if (!bulk->ask(c, f, s, &ask)) {
-        give_slot(c, i);
-        return false;
-    }
-    uint32_t xid = c->xid++;
-    uint8_t fenced = request_bytes(c, &ask, xid);
-    assert(c->op_count < c->limits.window);
-    *kc_op(c, (c->op_head + c->op_count++) % c->limits.window) =
-        (struct kc_op){.xid = xid, .slot = i, .fenced = fenced};
-    return true;
-}
-
-/* Gives ZooKeeper's verdict on the operation inside its fence; sets the error where the fence
-   itself refused. Source: KafkaZkClient.retryRequestsUntilConnected,
-   unwrapResponseWithControllerEpochCheck. */
-static bool pass_fence(struct kc_controller *c, const struct wire_zk_reply *reply,
-                       struct wire_zk_result_view *v, int32_t *err)
-{
-    wire_zk_result_next(reply, v);
-    if (v->result->err == WIRE_ZK_BAD_VERSION) {
-        kc_throw(c, SM_ERR_CONTROLLER_MOVED,
-                 "org.apache.kafka.common.errors.ControllerMovedException: Controller epoch "
-                 "zkVersion check fails. Expected zkVersion = %d",
-                 c->epoch_zk_version);
-        return false;
-    }
-    if (v->result->err != WIRE_ZK_OK) {
-        kc_slot_throw(c, v->result->err);
-        return false;
-    }
-    wire_zk_result_next(reply, v);
-    *err = v->result->err;
-    return true;
-}
-
-static enum kc_slot_next judge(struct kc_controller *c, struct kc_frame *f,
-                               const struct kc_bulk *bulk, struct kc_slot *s, bool fenced,
-                               const struct wire_zk_reply *reply)
-{
-    struct wire_zk_result_view v = {0};
-    int32_t err = reply->err;
-
-    if (reply->count == 0) { /* no result at all: the session is gone */
-        return bulk->answer(c, f, s, err, NULL);
-    }
-    if (fenced) {
-        if (!pass_fence(c, reply, &v, &err)) {
-            return KC_SLOT_FAIL;
-        }
-    } else if (reply->multi) { /* two operations: the code of the whole, the result of the second */
-        wire_zk_result_next(reply, &v);
-        wire_zk_result_next(reply, &v);
-    } else {
-        wire_zk_result_next(reply, &v);
-        err = v.result->err;
-    }
-    return bulk->answer(c, f, s, err, &v);
-}
-
-static void take_reply(struct kc_controller *c, struct kc_frame *f, const struct kc_bulk *bulk,
-                       const struct wire_zk_reply *reply)
-{
-    struct kc_op op = *kc_op(c, c->op_head);
-
-    assert(c->op_count > 0);
-    assert(op.xid == reply->xid);
-    *kc_op(c, c->op_head) = (struct kc_op){0};
-    c->op_head = (c->op_head + 1) % c->limits.window;
-    c->op_count--;
-    if (c->error != SM_ERR_OK) { /* only waiting for the rest */
-        give_slot(c, op.slot);
-        return;
-    }
-    switch (judge(c, f, bulk, kc_slot(c, op.slot), op.fenced, reply)) {
-    case KC_SLOT_DONE:
-    case KC_SLOT_FAIL:
-        give_slot(c, op.slot);
-        break;
-    case KC_SLOT_ASK:
-        issue(c, f, bulk, op.slot);
-        break;
-    }
-    c->step->work++;
-}
-
-/* The client library of old versions asks one thing after the other. */
-static uint32_t window_of(const struct kc_controller *c)
-{
-    return kc_is_old(c) ? 1 : c->limits.window;
-}
-
-static enum kc_next run_bulk(struct kc_controller *c, struct kc_frame *f,
-                             const struct kc_bulk *bulk)
-{
-    const struct kc_input *in = c->step->in;
-
-    if (in != NULL && in->kind == KC_IN_ZK_REPLY) {
-        c->step->in = NULL;
-        take_reply(c, f, bulk, in->reply);
-    }
-    blame_row(c);
-    while (c->error == SM_ERR_OK && c->op_count < window_of(c) && f->phase == 0) {
-        uint32_t i = free_slot(c);
-        struct kc_slot *s = kc_slot(c, i);
-        if (!bulk->select(c, f, s)) {
-            f->phase = 1; /* all selected */
-            break;
-        }
-        s->used = 1;
-        issue(c, f, bulk, i);
-        if (kc_worked(c) && c->op_count == 0) {
-            return KC_YIELD;
-        }
-    }
-    if (c->op_count > 0) {
-        return KC_WAIT;
-    }
-    return c->error == SM_ERR_OK ? KC_NEXT : KC_THROW;
-}
-
 /* ---- running ---- */
 
 static enum kc_next run_row(struct kc_controller *c, struct kc_frame *f)
@@ -401,7 +189,7 @@ static enum kc_next run_row(struct kc_controller *c, struct kc_frame *f)
     if (row->name == NULL) {
         return KC_RETURN;
     }
-    return row->bulk != NULL ? run_bulk(c, f, row->bulk) : row->run(c, f);
+    return row->bulk != NULL ? kc_run_bulk(c, f, row->bulk) : row->run(c, f);
 }
 
 /* Runs until an input is needed, nothing is left, or the step has done enough. */

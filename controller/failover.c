@@ -406,6 +406,7 @@ static enum kc_slot_next answer_read_topic(struct kc_controller *c, struct kc_fr
     struct sm_topic_reader reader;
     struct sm_assignment a;
     int32_t partition;
+    char path[SM_PATH_MAX];
 
     if (err == WIRE_ZK_NO_NODE) {
         return KC_SLOT_DONE;
@@ -414,6 +415,8 @@ static enum kc_slot_next answer_read_topic(struct kc_controller *c, struct kc_fr
         return kc_slot_throw(c, err);
     }
     if (sm_topic_open(&reader, (const char *)r->data, r->result->data_size) != SM_ERR_OK) {
+        sm_path_topic(path, kc_topic_name(kc_topic(c, s->row)));
+        kc_log_unreadable(c, path);
         return KC_SLOT_DONE; /* Kafka reads what it cannot parse as no partitions */
     }
     if (reader.has_topic_id) {
@@ -504,7 +507,7 @@ static enum kc_slot_next answer_leadership(struct kc_controller *c, struct kc_fr
                                            const struct wire_zk_result_view *r)
 {
     (void)f;
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
     case KC_STATE_NEWER_CONTROLLER:
         kc_put_leadership(c, s->row, &s->plan);
@@ -903,6 +906,9 @@ static enum kc_slot_next answer_preferred(struct kc_controller *c, struct kc_fra
     }
     bool readable = err == WIRE_ZK_OK && sm_partitions_open(&reader, (const char *)r->data,
                                                             r->result->data_size) == SM_ERR_OK;
+    if (err == WIRE_ZK_OK && !readable) {
+        kc_log_unreadable(c, SM_PATH_PREFERRED);
+    }
     while (readable && sm_partitions_next(&reader, &item)) {
         switch (pending_of(c, &item, &row)) {
         case PENDING:

@@ -293,6 +293,31 @@ static void check_row(const struct kc_controller *c, uint32_t row, int32_t *offl
     *leaders += (p->flags & KC_PARTITION_LEADERSHIP) != 0;
 }
 
+/* Every slot that is used waits or is in flight, and none is in two places. */
+static void check_slots(const struct kc_controller *c)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = c->wait_first; i != 0; i = kc_slot(c, i - 1)->next) {
+        used++;
+        assert(kc_slot(c, i - 1)->next != 0 || i == c->wait_last);
+    }
+    for (uint32_t n = 0; n < c->op_count; n++) {
+        const struct kc_op *op = kc_op(c, (c->op_head + n) % c->limits.window);
+        uint32_t count = 0;
+        for (uint32_t i = op->first; i != 0; i = kc_slot(c, i - 1)->next) {
+            count++;
+        }
+        assert(count == op->count);
+        used += count;
+    }
+    assert(used == c->slot_used);
+    assert(c->slot_used <= c->slot_high);
+    assert(c->slot_high <= c->limits.slots);
+    assert(c->slot_used > 0 || c->slot_high == 0);
+    assert((c->wait_first == 0) == (c->wait_last == 0));
+}
+
 void kc_controller_check(const struct kc_controller *c)
 {
     int32_t offline = 0;
@@ -301,6 +326,7 @@ void kc_controller_check(const struct kc_controller *c)
     assert(c->step == NULL);
     assert(c->depth <= KC_FRAMES_MAX);
     assert(c->op_count <= c->limits.window);
+    check_slots(c);
     for (uint32_t n = 1; n < c->broker_count; n++) {
         assert(kc_broker(c, kc_broker_ordered(c, n - 1))->id <
                kc_broker(c, kc_broker_ordered(c, n))->id);
@@ -312,4 +338,44 @@ void kc_controller_check(const struct kc_controller *c)
     }
     assert(leaders == c->leadership_count);
     (void)offline; /* follows Kafka's own bookkeeping, which a deletion's start may leave askew */
+}
+
+const struct wire_batch *kc_batch_in_flight(const struct kc_controller *c, int32_t broker_id,
+                                            uint64_t correlation)
+{
+    uint32_t broker = kc_broker_find(c, broker_id);
+
+    if (broker == KC_NO_ROW || (kc_broker(c, broker)->flags & KC_BROKER_BUSY) == 0 ||
+        kc_broker(c, broker)->correlation != correlation) {
+        return NULL;
+    }
+    return kc_batch_at(c, kc_broker(c, broker)->cursor);
+}
+
+static uint32_t waiting_requests(const struct kc_controller *c, uint32_t broker)
+{
+    const struct kc_broker *b = kc_broker(c, broker);
+    uint32_t count = 0, stage = b->stage;
+
+    for (uint64_t at = b->cursor; at < kc_batch_end(c); at += kc_batch_at(c, at)->size) {
+        for (; stage < 3; stage++) {
+            count += wire_batch_is_for(kc_batch_at(c, at),
+                                       (enum wire_record_kind)(WIRE_RECORD_LEADER_AND_ISR + stage),
+                                       broker);
+        }
+        stage = 0;
+    }
+    return (b->flags & (KC_BROKER_BUSY | KC_BROKER_BACKOFF)) != 0 ? count - 1 : count;
+}
+
+int32_t kc_sender_next(const struct kc_controller *c, int32_t previous, uint32_t *waiting)
+{
+    for (uint32_t n = 0; n < c->broker_count; n++) {
+        uint32_t broker = kc_broker_ordered(c, n);
+        if (kc_broker(c, broker)->id > previous && kc_broker_is(c, broker, KC_BROKER_CHANNEL)) {
+            *waiting = waiting_requests(c, broker);
+            return kc_broker(c, broker)->id;
+        }
+    }
+    return -1;
 }

@@ -456,3 +456,12 @@ void kc_log_topic_change(struct kc_controller *c)
     }
     kc_log(c, KC_INFO, "[Controller id=%d] New topics: [%s)]", c->config.broker.id, l.text);
 }
+
+/* Ours: Kafka passes most of these over in silence. */
+void kc_log_unreadable(struct kc_controller *c, const char *path)
+{
+    kc_log(c, KC_WARN,
+           "[Controller id=%d] The znode %s cannot be parsed; it is left as it is and counts as "
+           "absent",
+           c->config.broker.id, path);
+}

@@ -8,6 +8,9 @@
  */
 #include "controller/state.h"
 
+#include "statemachine/json.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* Most bytes that one partition adds to an open batch: LeaderAndIsr, UpdateMetadata, StopReplica.
@@ -46,6 +49,7 @@ static uint64_t split_max(const struct kc_controller *c)
 /* Half of the arena stays free, so that moving the live bytes down is rare. */
 static bool batches_fit(struct kc_controller *c)
 {
+    kc_arena_tidy(c, &c->batches);
     uint64_t live = c->batches.tail - c->batches.head;
     uint64_t need = KC_WORK_PER_STEP * record_max(c) + 4 * batch_head_max(c) + 4096 + split_max(c);
 
@@ -94,43 +98,84 @@ static bool scratch_fits(const struct kc_controller *c, const struct kc_input *i
 
 /* ---- what replies bring ---- */
 
-static void need_ids(const struct kc_controller *c, const struct sm_list *list,
-                     struct kc_limits *needed)
+/* A dead broker is named by each of its partitions: it is counted once. */
+static void need_broker(struct kc_needed *needed, int32_t id)
 {
-    needed->replicas =
-        (uint32_t)list->count > needed->replicas ? (uint32_t)list->count : needed->replicas;
+    enum { ROOM = sizeof needed->unknown / sizeof needed->unknown[0] };
+
+    for (uint32_t i = 0; i < needed->unknown_count; i++) {
+        if (needed->unknown[i] == id) {
+            return;
+        }
+    }
+    if (needed->unknown_count < ROOM) {
+        needed->unknown[needed->unknown_count++] = id;
+    }
+    needed->limits.brokers++;
+}
+
+static void need_ids(const struct kc_controller *c, const struct sm_list *list,
+                     struct kc_needed *needed)
+{
+    uint32_t count = (uint32_t)list->count;
+
+    needed->limits.replicas = count > needed->limits.replicas ? count : needed->limits.replicas;
     for (int32_t i = 0; i < list->count; i++) {
-        needed->brokers += kc_broker_find(c, list->id[i]) == KC_NO_ROW;
+        if (kc_broker_find(c, list->id[i]) == KC_NO_ROW) {
+            need_broker(needed, list->id[i]);
+        }
     }
 }
 
-static void need_name(struct kc_limits *needed, const char *name)
+static void need_name(struct kc_needed *needed, const char *name)
 {
     uint32_t size = (uint32_t)strlen(name) + 1;
 
-    needed->topic_name = size > needed->topic_name ? size : needed->topic_name;
+    needed->limits.topic_name = size > needed->limits.topic_name ? size : needed->limits.topic_name;
 }
 
 void kc_needs_topic_names(const struct kc_controller *c, const struct wire_zk_result_view *r,
-                          struct kc_limits *needed)
+                          struct kc_needed *needed)
 {
     const char *name = NULL;
 
     while ((name = wire_zk_name_next(r, name)) != NULL) {
-        needed->topics += kc_topic_find(c, name) == KC_NO_ROW;
+        needed->limits.topics += kc_topic_find(c, name) == KC_NO_ROW;
         need_name(needed, name);
     }
 }
 
 void kc_needs_broker_names(const struct kc_controller *c, const struct wire_zk_result_view *r,
-                           struct kc_limits *needed)
+                           struct kc_needed *needed)
 {
-    (void)c;
-    needed->brokers += r->result->name_count;
+    const char *name = NULL;
+
+    while ((name = wire_zk_name_next(r, name)) != NULL) {
+        needed->limits.brokers += kc_broker_find(c, (int32_t)strtol(name, NULL, 10)) == KC_NO_ROW;
+    }
 }
 
-void kc_needs_topic_znode(const struct kc_controller *c, const struct wire_zk_result_view *r,
-                          struct kc_limits *needed)
+/* Every list in the text counts as a partition's; those of replicas being added or removed do, too.
+   False where one is not plainly written. */
+static bool need_lists(const struct kc_controller *c, const struct wire_zk_result_view *r,
+                       struct kc_needed *needed)
+{
+    const char *at = (const char *)r->data;
+    const char *end = at + r->result->data_size;
+    struct sm_list ids;
+
+    while ((at = memchr(at, '[', (size_t)(end - at))) != NULL) {
+        if (!sm_json_plain_list(&at, end, &ids)) {
+            return false;
+        }
+        needed->limits.partitions++;
+        need_ids(c, &ids, needed);
+    }
+    return true;
+}
+
+static void need_topic(const struct kc_controller *c, const struct wire_zk_result_view *r,
+                       struct kc_needed *needed)
 {
     struct sm_topic_reader reader;
     struct sm_assignment a;
@@ -140,15 +185,26 @@ void kc_needs_topic_znode(const struct kc_controller *c, const struct wire_zk_re
         return;
     }
     while (sm_topic_next(&reader, &partition, &a)) {
-        needed->partitions++;
+        needed->limits.partitions++;
         need_ids(c, &a.replicas, needed);
         need_ids(c, &a.adding, needed);
         need_ids(c, &a.removing, needed);
     }
 }
 
+void kc_needs_topic_znode(const struct kc_controller *c, const struct wire_zk_result_view *r,
+                          struct kc_needed *needed)
+{
+    struct kc_needed before = *needed;
+
+    if (!need_lists(c, r, needed)) {
+        *needed = before;
+        need_topic(c, r, needed);
+    }
+}
+
 void kc_needs_state_znode(const struct kc_controller *c, const struct wire_zk_result_view *r,
-                          struct kc_limits *needed)
+                          struct kc_needed *needed)
 {
     struct sm_leader_and_isr li;
 
@@ -158,7 +214,7 @@ void kc_needs_state_znode(const struct kc_controller *c, const struct wire_zk_re
 }
 
 static void need_union(const struct kc_controller *c, const char *topic, int32_t partition,
-                       const struct sm_list *target, struct kc_limits *needed)
+                       const struct sm_list *target, struct kc_needed *needed)
 {
     uint32_t row = kc_row_named(c, topic, partition);
     uint32_t both =
@@ -166,11 +222,11 @@ static void need_union(const struct kc_controller *c, const char *topic, int32_t
 
     both = both > SM_REPLICAS_MAX ? SM_REPLICAS_MAX : both;
     need_ids(c, target, needed);
-    needed->replicas = both > needed->replicas ? both : needed->replicas;
+    needed->limits.replicas = both > needed->limits.replicas ? both : needed->limits.replicas;
 }
 
 void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk_result_view *r,
-                             struct kc_limits *needed)
+                             struct kc_needed *needed)
 {
     struct sm_partitions_reader reader;
     struct sm_partition_item item;
@@ -184,7 +240,7 @@ void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk
 }
 
 static void need_call(const struct kc_controller *c, const struct wire_call *call,
-                      struct kc_limits *needed)
+                      struct kc_needed *needed)
 {
     struct wire_call_view v = {0};
 
@@ -198,7 +254,7 @@ static void need_call(const struct kc_controller *c, const struct wire_call *cal
 
 /* What the reply's bulk says that its answer takes. */
 static void need_reply(const struct kc_controller *c, const struct kc_input *in,
-                       struct kc_limits *needed)
+                       struct kc_needed *needed)
 {
     struct wire_zk_result_view v = {0};
 
@@ -224,31 +280,32 @@ static uint32_t free_topics(const struct kc_controller *c)
 
 const char *kc_short_of(struct kc_controller *c, const struct kc_input *in)
 {
-    struct kc_limits needed = {.brokers = 0};
+    struct kc_needed needed = {.unknown_count = 0};
 
     if (in->kind == KC_IN_ZK_REPLY) {
         need_reply(c, in, &needed);
     } else if (in->kind == KC_IN_CALL) {
         need_call(c, in->call, &needed);
     }
-    if (c->broker_count + needed.brokers > c->limits.brokers) {
+    if (c->broker_count + needed.limits.brokers > c->limits.brokers) {
         return "brokers";
     }
-    if (needed.replicas > c->limits.replicas) {
+    if (needed.limits.replicas > c->limits.replicas) {
         return "replicas";
     }
-    if (needed.topic_name > c->limits.topic_name) {
+    if (needed.limits.topic_name > c->limits.topic_name) {
         return "topic_name";
     }
-    if (needed.topics > free_topics(c)) {
+    if (needed.limits.topics > free_topics(c)) {
         return "topics";
     }
-    if (needed.partitions > c->limits.partitions - c->partition_high) {
+    if (needed.limits.partitions > c->limits.partitions - c->partition_high) {
         return "partitions";
     }
     if (c->event_count + KC_EVENTS_RESERVED > c->limits.events) {
         return "events";
     }
+    kc_arena_tidy(c, &c->event_arena);
     if (!kc_arena_room(c, &c->event_arena, bytes_of(in) + 1024)) {
         return "event_bytes";
     }

@@ -41,9 +41,12 @@ void kc_partitions_call(struct kc_controller *c, enum sm_partition_state target,
 
 /* ---- reading and writing a state znode, shared with the other flows ---- */
 
-enum kc_state_read kc_read_state(const struct kc_controller *c, int32_t err,
-                                 const struct wire_zk_result_view *r, struct sm_leader_and_isr *li)
+enum kc_state_read kc_read_state(struct kc_controller *c, struct kc_slot *s, int32_t err,
+                                 const struct wire_zk_result_view *r)
 {
+    struct sm_leader_and_isr *li = &s->plan;
+    char path[SM_PATH_MAX];
+
     if (err == WIRE_ZK_NO_NODE) {
         return KC_STATE_MISSING;
     }
@@ -52,6 +55,8 @@ enum kc_state_read kc_read_state(const struct kc_controller *c, int32_t err,
     }
     if (sm_znode_decode_state((const char *)r->data, r->result->data_size, r->result->stat.version,
                               li) != SM_ERR_OK) {
+        sm_path_partition_state(path, kc_row_topic(c, s->row), kc_row_at(c, s->row)->partition);
+        kc_log_unreadable(c, path);
         return KC_STATE_MISSING;
     }
     return li->controller_epoch > c->epoch ? KC_STATE_NEWER_CONTROLLER : KC_STATE_READ;
@@ -321,12 +326,18 @@ static bool ask_create_partition(struct kc_controller *c, struct kc_frame *f, st
     return true;
 }
 
+enum { STATE_CREATE, STATE_LOOK };
+
 static bool ask_create_state(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                              struct kc_ask *ask)
 {
     struct sm_list live = live_replicas(c, s->row);
 
     (void)f;
+    if (s->stage == STATE_LOOK) {
+        kc_ask_state_read(c, s->row, ask);
+        return true;
+    }
     if (!sm_initial_leader_and_isr(&live, c->epoch, &s->plan)) {
         return false;
     }
@@ -351,20 +362,43 @@ static void fail_zk(struct kc_controller *c, uint32_t row, int32_t err)
     log_failed(c, row, kc_row_at(c, row)->state, SM_PARTITION_ONLINE, text);
 }
 
-static enum kc_slot_next answer_create_state(struct kc_controller *c, struct kc_frame *f,
-                                             struct kc_slot *s, int32_t err,
-                                             const struct wire_zk_result_view *r)
+static enum kc_slot_next state_is_created(struct kc_controller *c, struct kc_slot *s)
 {
-    (void)f, (void)r;
-    if (err != WIRE_ZK_OK) { /* stays New without leadership info */
-        fail_zk(c, s->row, err);
-        return KC_SLOT_DONE;
-    }
     struct sm_assignment a = kc_row_assignment(c, s->row);
+
     kc_put_leadership(c, s->row, &s->plan);
     kc_batch_leader_and_isr(c, &s->plan.isr, s->row, &s->plan, &a, true);
     go_online(c, s->row);
     kc_set_remove(c, KC_SET_WORK, s->row); /* not an election: no result */
+    return KC_SLOT_DONE;
+}
+
+/* Whether the znode is what this slot's group has written, before the answer to it was lost. */
+static bool is_own_state(struct kc_controller *c, struct kc_slot *s, int32_t err,
+                         const struct wire_zk_result_view *r)
+{
+    struct sm_leader_and_isr meant = s->plan;
+
+    return kc_read_state(c, s, err, r) == KC_STATE_READ &&
+           sm_leader_and_isr_equal(&meant, &s->plan);
+}
+
+/* A state that is there already leaves its partition New until the next failover, as in Kafka,
+   where a lost answer strands one partition. It would strand a whole group here: so where a group
+   was refused, each looks whether it meets itself. */
+static enum kc_slot_next answer_create_state(struct kc_controller *c, struct kc_frame *f,
+                                             struct kc_slot *s, int32_t err,
+                                             const struct wire_zk_result_view *r)
+{
+    (void)f;
+    if (s->stage == STATE_LOOK ? is_own_state(c, s, err, r) : err == WIRE_ZK_OK) {
+        return state_is_created(c, s);
+    }
+    if (s->stage == STATE_CREATE && err == WIRE_ZK_NODE_EXISTS && s->alone) {
+        s->stage = STATE_LOOK;
+        return KC_SLOT_ASK;
+    }
+    fail_zk(c, s->row, s->stage == STATE_LOOK ? WIRE_ZK_NODE_EXISTS : err);
     return KC_SLOT_DONE;
 }
 
@@ -580,7 +614,7 @@ static enum kc_slot_next answer_state(struct kc_controller *c, struct kc_slot *s
 {
     char text[SM_PATH_MAX + 400];
 
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
         return consider(c, s);
     case KC_STATE_FAILED:
@@ -614,13 +648,17 @@ static enum kc_slot_next answer_config(struct kc_controller *c, struct kc_slot *
     struct kc_topic *t = kc_topic(c, kc_row_at(c, s->row)->topic - 1);
     bool unclean = c->config.unclean_leader_election != 0;
     bool failed = err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE;
-    char value[16];
+    char value[16], path[SM_PATH_MAX];
     bool found = false;
 
     if (err == WIRE_ZK_OK) {
         failed = sm_znode_config_get((const char *)r->data, r->result->data_size,
                                      "unclean.leader.election.enable", value, sizeof value,
                                      &found) != SM_ERR_OK;
+        if (failed) {
+            sm_path_config_topic(path, kc_topic_name(t));
+            kc_log_unreadable(c, path);
+        }
         unclean = found ? strcmp(value, "true") == 0 : unclean;
     }
     t->config_call = c->call.number;
@@ -762,7 +800,7 @@ static bool ask_bump(struct kc_controller *c, struct kc_frame *f, struct kc_slot
 static enum kc_slot_next read_bump(struct kc_controller *c, struct kc_slot *s, int32_t err,
                                    const struct wire_zk_result_view *r)
 {
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
         break;
     case KC_STATE_FAILED:

@@ -66,6 +66,7 @@ static uint64_t note(struct kc_controller *c, enum kc_queue_what what, const str
     return kc_emit(c, &(struct kc_output){.kind = KC_OUT_QUEUE,
                                           .what = (uint8_t)what,
                                           .name = kc_event_name(e->kind),
+                                          .value = kc_event_state(e->kind),
                                           .event_id = e->id,
                                           .depth = c->event_count,
                                           .broker_id = e->broker_id,
@@ -159,6 +160,7 @@ void kc_finish_event(struct kc_controller *c)
     c->scratch_used = c->scratch_names = c->scratch_names_size = 0;
     memset(c->error_words, 0, sizeof c->error_words);
     assert(c->op_count == 0);
+    assert(c->slot_used == 0);
     assert(!kc_batch_is_open(c));
 }
 

@@ -217,7 +217,7 @@ static enum kc_slot_next judge_isr(struct kc_controller *c, struct kc_frame *f, 
 {
     struct sm_list target = sm_assignment_target(a);
 
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
     case KC_STATE_NEWER_CONTROLLER:
         f->flags |= sm_list_subset(&target, &s->plan.isr) ? COMPLETE : 0;
@@ -561,6 +561,8 @@ static enum kc_slot_next answer_znode(struct kc_controller *c, struct kc_frame *
     if (sm_partitions_open(&reader, (const char *)r->data, r->result->data_size) == SM_ERR_OK) {
         c->kept = kc_keep_bytes(c, r->data, r->result->data_size);
         c->kept_size = r->result->data_size;
+    } else {
+        kc_log_unreadable(c, SM_PATH_REASSIGN);
     }
     return KC_SLOT_DONE;
 }

@@ -253,15 +253,6 @@ static void move(struct kc_controller *c, uint32_t row, uint32_t broker, enum sm
     kc_put_replica_state(c, row, broker, to, false);
 }
 
-static void send_leadership(struct kc_controller *c, uint32_t row, uint32_t broker, bool is_new)
-{
-    struct sm_leader_and_isr li = kc_row_leadership(c, row);
-    struct sm_assignment a = kc_row_assignment(c, row);
-    struct sm_list to = {.count = 1, .id = {kc_broker(c, broker)->id}};
-
-    kc_batch_leader_and_isr(c, &to, row, &li, &a, is_new);
-}
-
 /* Old versions leave out a blank here, and 2.8 names the wrong state. */
 static void fail_leader(struct kc_controller *c, uint32_t row, uint32_t broker)
 {
@@ -283,7 +274,7 @@ static void to_new(struct kc_controller *c, uint32_t row, uint32_t broker)
             fail_leader(c, row, broker);
             return;
         }
-        send_leadership(c, row, broker, true);
+        kc_batch_leadership(c, row, broker, true);
     }
     move(c, row, broker, SM_REPLICA_NEW);
 }
@@ -310,7 +301,7 @@ static void to_online(struct kc_controller *c, uint32_t row, uint32_t broker)
     if (kc_row_replica_state(c, row, broker) == SM_REPLICA_NEW) {
         join_assignment(c, row, broker); /* no request: it got its LeaderAndIsr as NewReplica */
     } else if (kc_has_leadership(c, row)) {
-        send_leadership(c, row, broker, false);
+        kc_batch_leadership(c, row, broker, false);
     } else if (kc_is_old(c)) { /* the broker never started a log: nothing is said */
         kc_put_replica_state(c, row, broker, SM_REPLICA_ONLINE, false);
         return;
@@ -444,7 +435,7 @@ static enum kc_slot_next answer_new(struct kc_controller *c, struct kc_frame *f,
     struct sm_assignment a = kc_row_assignment(c, s->row);
 
     (void)f;
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
     case KC_STATE_NEWER_CONTROLLER:
         if (s->plan.leader == to.id[0]) {
@@ -630,7 +621,7 @@ static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s,
     int32_t broker = kc_broker(c, group_broker(c))->id;
     char name[SM_PATH_MAX];
 
-    switch (kc_read_state(c, err, r, &s->plan)) {
+    switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_FAILED:
         fail_zk(c, s->row, err);
         return KC_SLOT_DONE;
@@ -665,18 +656,21 @@ static enum kc_slot_next answer_config(struct kc_controller *c, struct kc_slot *
                                        const struct wire_zk_result_view *r)
 {
     bool unclean = c->config.unclean_leader_election != 0;
-    char value[16];
+    char value[16], path[SM_PATH_MAX];
     bool found = false;
 
     if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
         fail_zk(c, s->row, err);
         return KC_SLOT_DONE;
     }
-    if (err == WIRE_ZK_OK &&
-        sm_znode_config_get((const char *)r->data, r->result->data_size,
-                            "unclean.leader.election.enable", value, sizeof value,
-                            &found) == SM_ERR_OK &&
-        found) {
+    if (err == WIRE_ZK_OK && sm_znode_config_get((const char *)r->data, r->result->data_size,
+                                                 "unclean.leader.election.enable", value,
+                                                 sizeof value, &found) != SM_ERR_OK) {
+        sm_path_config_topic(path, kc_row_topic(c, s->row));
+        kc_log_unreadable(c, path);
+        found = false;
+    }
+    if (found) {
         unclean = strcmp(value, "true") == 0;
     }
     return write_without(c, s, !unclean);

@@ -3,6 +3,7 @@
  *
  *   struct kc_controller | frames in it | brokers | topics | partitions | hash buckets | sets
  *                        | replica work | slots | event queue, event bytes | scratch | batches
+ *                        | text | group
  *
  * Tables are addressed through offsets computed once from the limits; rows are numbers, names are
  * found through chained hash buckets, and nothing is ever walked in hash order: brokers ascend by
@@ -24,6 +25,7 @@ enum {
     KC_ATTEMPTS_MAX = 10000,/* re-reads after a version conflict; Kafka: unbounded */
     KC_SMALL_MAX = 4096,     /* a registration with SM_ENDPOINTS_MAX endpoints fits */
     KC_EVENTS_RESERVED = 8, /* free places in the queue that a step may count on */
+    KC_GROUP_BYTES_MAX = 1 << 17, /* of one group's request: an eighth of jute.maxbuffer */
 };
 
 /* ---- bit sets over rows: two levels, so that an empty one costs nothing to walk ---- */
@@ -165,15 +167,17 @@ struct kc_flow_def {
     enum kc_catch (*on_error)(struct kc_controller *c, struct kc_frame *f); /* NULL: rethrow */
 };
 
-/* One piece of bulk ZooKeeper work: select, ask, answer, as rows of a pipeline. */
+/* One piece of bulk ZooKeeper work: select, ask, answer, as rows of a pipeline. One that is used is
+   in exactly one chain: of those that wait to be asked, or of a request in flight. */
 struct kc_slot {
-    uint32_t used;
+    uint32_t next;  /* slot + 1 in the chain it is in: free, waiting, of one request; 0 the last */
     uint32_t row;   /* partition, topic or broker, as the bulk wants */
     uint32_t item;  /* offset in scratch, … */
     uint16_t stage; /* which question is asked next */
     uint16_t attempts;
-    uint32_t unclean;
+    uint32_t alone; /* its group was refused: asked by itself until it is done */
     uint32_t unused;
+    uint64_t cause; /* note: record of what made it ask */
     struct sm_leader_and_isr plan; /* what is about to be written */
     struct sm_list recipients;
     uint32_t pad;
@@ -198,17 +202,26 @@ struct kc_ask {
 
 enum kc_slot_next { KC_SLOT_DONE, KC_SLOT_ASK, KC_SLOT_FAIL /* c->error is set */ };
 
+/* What an input adds, at most. */
+struct kc_needed {
+    struct kc_limits limits;
+    uint32_t unknown_count; /* ids of brokers not known yet: the first of them, each once */
+    int32_t unknown[32];
+};
+
 struct kc_bulk {
     /* Sets s->row and what else names the next item; false where there is none. */
     bool (*select)(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s);
-    /* Fills what to ask for s->stage; false: nothing to ask, the item is done. */
+    /* Fills what to ask for s->stage; false: nothing to ask, the item is done. Where the bulk has
+       more than one item it may be asked twice for one stage, so that nothing else may follow from
+       it: no line, no note, no count. */
     bool (*ask)(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s, struct kc_ask *ask);
     /* `err` is ZooKeeper's code of the operation; `r` is NULL where there is no result. */
     enum kc_slot_next (*answer)(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                                 int32_t err, const struct wire_zk_result_view *r);
     /* Says what room an answer takes, before anything is changed; NULL: none. */
     void (*needs)(const struct kc_controller *c, const struct wire_zk_result_view *r,
-                  struct kc_limits *needed);
+                  struct kc_needed *needed);
 };
 
 /* ---- events ---- */
@@ -281,10 +294,10 @@ struct kc_offsets {
     uint32_t broker_order, brokers, topics, topic_buckets, partition_buckets;
     uint32_t slots, ops, events;
     uint64_t partitions, sets, work_rows, work_start;
-    uint64_t event_bytes, scratch, batches, text, total;
+    uint64_t event_bytes, scratch, batches, text, group, total;
     uint32_t topic_stride, partition_stride;
     uint32_t topic_bucket_count, partition_bucket_count;
-    uint32_t set_words, set_summary_words, broker_words, unused;
+    uint32_t set_words, set_summary_words, broker_words, group_bytes;
 };
 
 enum kc_handler { /* handlers without a row of their own */
@@ -348,9 +361,11 @@ struct kc_controller {
     uint32_t kept, kept_size;   /* a znode's text in the scratch */
     uint32_t last_row;          /* whose result the flow that called looks at */
 
-    /* ZooKeeper requests in flight, in order */
+    /* ZooKeeper requests in flight, in order; slots of the bulk in work, + 1 in every chain */
     uint32_t xid;
     uint32_t op_head, op_count;
+    uint32_t slot_used, slot_high, slot_free;
+    uint32_t wait_first, wait_last; /* … that wait to be asked */
 
     /* batches */
     struct kc_arena batches, event_arena;
@@ -370,8 +385,10 @@ struct kc_controller {
 };
 
 struct kc_op {
-    uint32_t xid, slot;
-    uint32_t fenced, unused;
+    uint32_t xid;
+    uint32_t first;  /* slot + 1: the head of its chain */
+    uint32_t count;  /* of the chain: more than 1 for a group */
+    uint32_t fenced; /* the first result is the fence's */
 };
 
 enum kc_owner { KC_OWNER_NONE, KC_OWNER_CONTROLLER, KC_OWNER_REPLICAS, KC_OWNER_PARTITIONS };
@@ -467,6 +484,8 @@ uint32_t kc_row_bucket(const struct kc_controller *c, uint32_t topic, int32_t pa
 void *kc_arena_ptr(const struct kc_controller *c, const struct kc_arena *a, uint64_t offset);
 /* Returns whether `size` more bytes fit, compacting first where that helps. */
 bool kc_arena_room(struct kc_controller *c, struct kc_arena *a, uint64_t size);
+/* Moves live bytes to the front where that is cheap. No pointer into the arena may be held. */
+void kc_arena_tidy(struct kc_controller *c, struct kc_arena *a);
 /* Appends `size` bytes (rounded up to 8, zeroed) and returns their logical offset; room is asserted. */
 uint64_t kc_arena_add(struct kc_controller *c, struct kc_arena *a, uint32_t size);
 
@@ -578,6 +597,10 @@ uint32_t kc_keep_bytes(struct kc_controller *c, const void *bytes, uint32_t size
 /* Exception text as Kafka's log shows it (class and message). */
 const char *kc_error_text(const struct kc_controller *c);
 
+/* ---- bulk.c ---- */
+/* Goes on with a row that is bulk work, taking the reply of this step if there is one. */
+enum kc_next kc_run_bulk(struct kc_controller *c, struct kc_frame *f, const struct kc_bulk *bulk);
+
 /* ---- queue.c ---- */
 uint32_t kc_put_event(struct kc_controller *c, const struct kc_event *event, const void *bytes, uint32_t size);
 uint32_t kc_put(struct kc_controller *c, enum kc_event_kind kind);
@@ -594,6 +617,8 @@ void kc_reply(struct kc_controller *c, const struct wire_call *answer);
 bool kc_batch_begin(struct kc_controller *c, enum kc_owner owner);
 void kc_batch_leader_and_isr(struct kc_controller *c, const struct sm_list *to, uint32_t row,
                              const struct sm_leader_and_isr *li, const struct sm_assignment *a, bool is_new);
+/* What the context believes about `row`, to one broker. */
+void kc_batch_leadership(struct kc_controller *c, uint32_t row, uint32_t broker, bool is_new);
 /* UpdateMetadata about `row` (KC_NO_ROW: about nobody, only live brokers) to all liveSD. */
 void kc_batch_update_metadata(struct kc_controller *c, uint32_t row);
 void kc_batch_update_metadata_to(struct kc_controller *c, uint32_t broker);
@@ -663,10 +688,10 @@ void kc_replicas_call(struct kc_controller *c, enum sm_replica_state target);
 /* The work is KC_SET_WORK; nothing happens where it is empty. */
 void kc_partitions_call(struct kc_controller *c, enum sm_partition_state target,
                         enum sm_strategy strategy, bool allow_unclean);
-/* What reading a state znode came to; READ and NEWER_CONTROLLER fill *li. */
+/* What reading the state znode of s->row came to; READ and NEWER_CONTROLLER fill s->plan. */
 enum kc_state_read { KC_STATE_READ, KC_STATE_MISSING, KC_STATE_FAILED, KC_STATE_NEWER_CONTROLLER };
-enum kc_state_read kc_read_state(const struct kc_controller *c, int32_t err,
-                                 const struct wire_zk_result_view *r, struct sm_leader_and_isr *li);
+enum kc_state_read kc_read_state(struct kc_controller *c, struct kc_slot *s, int32_t err,
+                                 const struct wire_zk_result_view *r);
 void kc_ask_state_read(struct kc_controller *c, uint32_t row, struct kc_ask *ask);
 void kc_ask_state_write(struct kc_controller *c, struct kc_slot *s, struct kc_ask *ask);
 
@@ -712,6 +737,8 @@ void kc_log_members(struct kc_controller *c);
 void kc_log_deletions(struct kc_controller *c);
 void kc_log_broker_handlers(struct kc_controller *c, const char *verb, const char *collection, uint32_t flag);
 void kc_log_replica_states(struct kc_controller *c);
+/* A znode that does not parse counts as absent, as Kafka's decoders have it, and is not written over. */
+void kc_log_unreadable(struct kc_controller *c, const char *path);
 /* Old versions: what the machine is called with; the work lists, KC_SET_WORK. */
 void kc_log_invoked_replicas(struct kc_controller *c);
 void kc_log_invoked_partitions(struct kc_controller *c);
@@ -733,10 +760,10 @@ void kc_text_row(const struct kc_controller *c, uint32_t row, char *out, size_t 
 /* Returns the name of the limit that `in` would exceed, or NULL. Changes nothing that decides. */
 const char *kc_short_of(struct kc_controller *c, const struct kc_input *in);
 /* For bulks: what listing or znode asks for. */
-void kc_needs_topic_names(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
-void kc_needs_broker_names(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
-void kc_needs_topic_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
-void kc_needs_state_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
-void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_limits *needed);
+void kc_needs_topic_names(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
+void kc_needs_broker_names(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
+void kc_needs_topic_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
+void kc_needs_state_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
+void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk_result_view *r, struct kc_needed *needed);
 
 #endif

@@ -164,6 +164,7 @@ static enum kc_slot_next answer_topic(struct kc_controller *c, struct kc_frame *
     struct sm_topic_reader reader;
     struct sm_assignment a;
     int32_t partition;
+    char path[SM_PATH_MAX];
 
     (void)f;
     kc_set_clear(c, KC_SET_LISTED);
@@ -178,6 +179,9 @@ static enum kc_slot_next answer_topic(struct kc_controller *c, struct kc_frame *
         while (sm_topic_next(&reader, &partition, &a)) {
             take_partition(c, s->row, partition, &a);
         }
+    } else {
+        sm_path_topic(path, kc_topic_name(kc_topic(c, s->row)));
+        kc_log_unreadable(c, path);
     }
     return KC_SLOT_DONE;
 }
@@ -312,8 +316,9 @@ static enum kc_slot_next answer_isr_change(struct kc_controller *c, struct kc_fr
 {
     struct sm_partitions_reader reader;
     struct sm_partition_item item;
+    char path[SM_PATH_MAX];
 
-    (void)f, (void)s;
+    (void)f;
     if (err == WIRE_ZK_NO_NODE) {
         return KC_SLOT_DONE;
     }
@@ -327,6 +332,9 @@ static enum kc_slot_next answer_isr_change(struct kc_controller *c, struct kc_fr
                 kc_set_add(c, KC_SET_LISTED, row);
             }
         }
+    } else {
+        sm_path_child(path, SM_PATH_ISR_NOTIFICATION, kc_slot_name(c, s));
+        kc_log_unreadable(c, path);
     }
     return KC_SLOT_DONE;
 }

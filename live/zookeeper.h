@@ -14,14 +14,16 @@
  * drops a silent connection by itself after two thirds of the session timeout, and PING is answered
  * with PONG while it has one.
  *
- * A request that is a multi of nothing but GET_DATA or GET_CHILDREN, all without a watch, is a bulk
- * read: not atomic, each result with its own error, `err` of the reply OK, stats of GET_CHILDREN
- * zero. See live/README.md for what a bulk read does not promise about watches.
+ * A request that is a multi of nothing but GET_DATA or GET_CHILDREN is a bulk read: not atomic, each
+ * result with its own error, `err` of the reply OK, stats of GET_CHILDREN zero, no watch armed. See
+ * live/README.md for what a bulk read does not promise about watches.
  *
  * Paths go out below the chroot of the connect string and come back without it.
  *
  * Differs: the zxid of a reply is the highest that this session can know of (the C client shows
  * none but those in stats). A CREATE inside a multi has no stat (ZooKeeper sends none).
+ *
+ * The process must ignore SIGPIPE, as libuv asks of everybody who writes to sockets.
  *
  * Thread: all functions and callbacks belong to the thread of the loop; no callback comes from
  * inside a call. Calls that are not answered with an input never block.
@@ -70,9 +72,9 @@ struct live_zookeeper_config {
                             server knows it (3.6); 0: as single reads */
     uint32_t in_flight;  /* requests in the hands of the C client at once, the others wait; 0: 4096,
                             at most 16384 */
-    uint32_t request_bytes_max; /* of one request on the wire, as jute.maxbuffer of the servers:
-                                   a larger one is refused with MARSHALLING (the server would only
-                                   drop the connection, for ever); 0: 1048575 */
+    uint32_t request_bytes_max;   /* of one request on the wire, as jute.maxbuffer of the servers:
+                                     a larger one is refused with MARSHALLING (the server would only
+                                     drop the connection, for ever); 0: 1048575 */
     enum live_zk_level log_level; /* the most that is logged of the C client */
     /* One input for the node. May call any function but live_zookeeper_free. */
     void (*take)(void *context, const struct live_zk_input *input);
@@ -112,8 +114,8 @@ void live_zookeeper_hang_up(struct live_zookeeper *z);
 void live_zookeeper_send(struct live_zookeeper *z, const struct wire_zk_request *request);
 /* Answered with PONG if there is a connection. */
 void live_zookeeper_ping(struct live_zookeeper *z);
-/* Closes the session at the server: its ephemerals go at once. Answered with CLOSED, within some 5 s
-   even where the server is silent, and nothing else after it. */
+/* Closes the session at the server: its ephemerals go at once. Answered with CLOSED, within some 5
+   s even where the server is silent, and nothing else after it. */
 void live_zookeeper_close(struct live_zookeeper *z);
 
 /* Ends everything (closing the session as above if that has not been done) and frees; `done` comes

@@ -12,7 +12,13 @@
 #include <assert.h>
 #include <string.h>
 
-enum owner { OWNER_CONTROLLER = 1, OWNER_CONFIG = 2 };
+enum owner { OWNER_CONTROLLER = 1, OWNER_CONFIG = 2, OWNER_BROKER = 3 };
+
+#define OWN_CALL                                                                                   \
+    UINT64_MAX /* the controller of this node, among those that ask its broker part                \
+                */
+#define BROKER_CALL                                                                                \
+    ((uint64_t)1 << 63) /* calls of the broker part, among those to the controller */
 
 /* What lives only during one step. */
 struct turn {
@@ -26,6 +32,7 @@ struct turn {
 };
 
 static void controller_step(struct turn *t, struct kc_input in);
+static void broker_step(struct turn *t, struct kb_broker_input in);
 
 const char *kn_session_what_name(enum kn_session_what what)
 {
@@ -83,9 +90,46 @@ static void wish_for(struct turn *t, struct kn_config_wish wish)
                                              .path = wish.topic});
 }
 
+/* Whether a result tells of this broker's registration. Its path is in that of a creation only; but
+   of what the session owns and the controller reads, one znode alone can be read as a broker's: so
+   a creation whose reply was lost is found again, too (see controller/role.c). */
+static bool tells_of_registration(const struct kn_node *n, const struct wire_zk_result_view *v)
+{
+    struct sm_broker broker;
+    int32_t id;
+    if (v->result->err != WIRE_ZK_OK)
+        return false;
+    if (v->result->opcode == WIRE_ZK_CREATE)
+        return v->path != NULL && sm_path_is_broker(v->path, &id) && id == n->id;
+    return v->result->opcode == WIRE_ZK_GET_DATA && v->result->has_data &&
+           v->result->stat.ephemeral_owner == kn_session_id(n->session) &&
+           sm_znode_decode_broker((const char *)v->data, v->result->data_size, n->id, &broker) ==
+               SM_ERR_OK;
+}
+
+/* The epoch of a broker is the czxid of its registration. */
+static void look_for_registration(struct turn *t, const struct wire_zk_reply *reply)
+{
+    struct wire_zk_result_view v = {0};
+    if (t->node->broker == NULL || reply->err != WIRE_ZK_OK)
+        return;
+    while (wire_zk_result_next(reply, &v))
+        if (tells_of_registration(t->node, &v))
+            broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_REGISTERED,
+                                                    .record = t->record,
+                                                    .epoch = v.result->stat.czxid});
+}
+
 static void on_reply(struct turn *t, const struct kn_session_output *o)
 {
     _Alignas(8) uint8_t buffer[KN_CONFIG_REQUEST_MAX];
+    if (o->owner == OWNER_BROKER) {
+        broker_step(t, (struct kb_broker_input){
+                           .kind = KB_BROKER_IN_ZK_REPLY, .record = t->record, .reply = o->reply});
+        return;
+    }
+    if (o->owner == OWNER_CONTROLLER)
+        look_for_registration(t, o->reply);
     if (o->owner == OWNER_CONFIG) {
         wish_for(t, kn_config_watch_on_reply(&t->node->config_watch, o->reply, buffer));
         return;
@@ -117,7 +161,7 @@ static void session_put(void *context, const struct kn_session_output *o)
                                   .by = t->record,
                                   .record = o->record,
                                   .again = o->again,
-                                  .is_broker = o->owner == OWNER_CONFIG,
+                                  .is_broker = o->owner != OWNER_CONTROLLER,
                                   .request = o->request});
         return;
     case KN_SESSION_OUT_PING:
@@ -169,11 +213,36 @@ static void session_step(struct turn *t, struct kn_session_input in)
 
 /* ---- controller ---- */
 
+/* Takes over what the controller sends to its own node. */
+static void send_to_self(struct turn *t, const struct kc_output *o, uint64_t record)
+{
+    const struct wire_broker *own = wire_batch_broker(o->batch, t->node->id);
+    assert(!t->node->has_own_answer);
+    t->node->own_correlation = o->correlation;
+    broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
+                                            .api = o->api,
+                                            .record = record,
+                                            .call_id = OWN_CALL,
+                                            .index = own == NULL ? 0 : own->index,
+                                            .batch = o->batch});
+}
+
 static uint64_t controller_put(void *context, const struct kc_output *o)
 {
     struct turn *t = context;
-    uint64_t record =
-        put(t, (struct kn_output){.kind = KN_OUT_CONTROLLER, .by = o->by, .controller = o});
+    bool to_broker = t->node->broker != NULL;
+    bool to_self = to_broker && o->broker_id == t->node->id;
+    if (o->kind == KC_OUT_REPLY && to_broker && (o->call_id & BROKER_CALL) != 0) {
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_CALL_ANSWER,
+                                                .record = t->record,
+                                                .call_id = o->call_id & ~BROKER_CALL,
+                                                .call = o->call});
+        return 0;
+    }
+    uint64_t record = put(t, (struct kn_output){.kind = KN_OUT_CONTROLLER,
+                                                .by = o->by,
+                                                .is_internal = o->kind == KC_OUT_SEND && to_self,
+                                                .controller = o});
     switch ((enum kc_output_kind)o->kind) {
     case KC_OUT_ZK:
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_REQUEST,
@@ -194,10 +263,16 @@ static uint64_t controller_put(void *context, const struct kc_output *o)
     case KC_OUT_FATAL:
         t->node->has_failed = true;
         break;
+    case KC_OUT_SEND:
+        if (to_self)
+            send_to_self(t, o, record);
+        break;
+    case KC_OUT_CLOSE:
+        if (to_self)
+            t->node->has_own_answer = false;
+        break;
     case KC_OUT_NONE:
     case KC_OUT_BATCH:
-    case KC_OUT_SEND:
-    case KC_OUT_CLOSE:
     case KC_OUT_REPLY:
     case KC_OUT_QUEUE:
     case KC_OUT_FLOW:
@@ -224,6 +299,124 @@ static void controller_step(struct turn *t, struct kc_input in)
     }
 }
 
+/* ---- the broker part ---- */
+
+static void broker_put(void *context, const struct kb_broker_output *o)
+{
+    struct turn *t = context;
+    struct kn_node *n = t->node;
+    switch ((enum kb_broker_output_kind)o->kind) {
+    case KB_BROKER_OUT_NONE:
+        return;
+    case KB_BROKER_OUT_ZK:
+        session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_REQUEST,
+                                                  .owner = OWNER_BROKER,
+                                                  .request = o->request});
+        return;
+    case KB_BROKER_OUT_RESPONSE:
+        put(t, (struct kn_output){.kind = KN_OUT_RESPONSE,
+                                  .by = o->by,
+                                  .api = o->api,
+                                  .version = o->version,
+                                  .call_id = o->call_id,
+                                  .message = o->message,
+                                  .size = o->size});
+        return;
+    case KB_BROKER_OUT_BATCH_ANSWER:
+        if (o->call_id == OWN_CALL) {
+            assert(o->answer->count == 0);
+            n->has_own_answer = true;
+            n->own_error = o->answer->error;
+            n->own_partition_error = o->answer->partition_error;
+            return;
+        }
+        put(t, (struct kn_output){.kind = KN_OUT_BATCH_ANSWER,
+                                  .by = o->by,
+                                  .api = o->api,
+                                  .call_id = o->call_id,
+                                  .answer = o->answer});
+        return;
+    case KB_BROKER_OUT_TIMER:
+        put(t,
+            (struct kn_output){
+                .kind = KN_OUT_TIMER, .by = o->by, .timer = KN_TIMER_BROKER, .due_us = o->due_us});
+        return;
+    case KB_BROKER_OUT_LOG:
+        put(t, (struct kn_output){.kind = KN_OUT_LOG, .by = o->by, .text = o->text});
+        return;
+    }
+}
+
+static void broker_step(struct turn *t, struct kb_broker_input in)
+{
+    struct kn_node *n = t->node;
+    if (n->broker == NULL)
+        return;
+    in.is_controller = kc_controller_is_active(n->controller);
+    while (t->err == SM_ERR_OK) {
+        struct kb_broker_outputs out = {.put = broker_put,
+                                        .context = t,
+                                        .scratch = n->scratch,
+                                        .scratch_size = n->scratch_size};
+        enum sm_err err = kb_broker_step(n->broker, t->now_us, &in, &out);
+        if (err != SM_ERR_LIMIT) {
+            assert(err == SM_ERR_OK);
+            return;
+        }
+        t->out->scratch_needed = out.scratch_needed;
+        grow(t, KN_BLOCK_BROKER, out.short_of);
+    }
+}
+
+/* Gives the controller what the broker part wants of it. */
+static void call_controller(struct turn *t)
+{
+    uint64_t call_id = 0;
+    const struct wire_call *call = kb_broker_take_call(t->node->broker, &call_id);
+    if (call != NULL)
+        controller_step(t, (struct kc_input){.kind = KC_IN_CALL,
+                                             .record = t->record,
+                                             .call_id = call_id | BROKER_CALL,
+                                             .call = call});
+}
+
+static void hear_own_answer(struct turn *t)
+{
+    struct kn_node *n = t->node;
+    struct wire_answer answer = {.error = n->own_error, .partition_error = n->own_partition_error};
+    n->has_own_answer = false;
+    controller_step(t, (struct kc_input){.kind = KC_IN_ANSWER,
+                                         .record = t->record,
+                                         .broker_id = n->id,
+                                         .correlation = n->own_correlation,
+                                         .answer = &answer});
+}
+
+static void on_request(struct turn *t, const struct kn_input *in)
+{
+    if (!kn_node_takes_requests(t->node))
+        return;
+    broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_REQUEST,
+                                            .record = in->record,
+                                            .call_id = in->call_id,
+                                            .api = in->api,
+                                            .version = in->version,
+                                            .message = in->message,
+                                            .size = in->size,
+                                            .listener = in->listener});
+}
+
+static void on_batch_request(struct turn *t, const struct kn_input *in)
+{
+    if (t->node->state == KN_RUNNING)
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
+                                                .record = in->record,
+                                                .call_id = in->call_id,
+                                                .api = in->api,
+                                                .index = in->index,
+                                                .batch = in->batch});
+}
+
 /* ---- life ---- */
 
 static void on_created(struct turn *t)
@@ -239,6 +432,8 @@ static void on_created(struct turn *t)
                            .session = kn_session_id(n->session),
                        });
     wish_for(t, kn_config_watch_begin(&n->config_watch, buffer));
+    broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_SESSION_CREATED,
+                                            .record = t->created_record});
 }
 
 static bool everybody_is_dead(void *context, int32_t id)
@@ -287,6 +482,8 @@ static bool has_consequence(const struct kn_node *n)
         return false;
     if (n->has_failed || n->controller_has_more || expired_head_waits(n) || n->session_has_expired)
         return true;
+    if (n->broker != NULL && (n->has_own_answer || kb_broker_has_call(n->broker)))
+        return true;
     if (n->may_renew && kn_session_state(n->session) == KN_SESSION_EXPIRED)
         return true;
     return n->state == KN_STOPPING && has_resigned(n);
@@ -302,12 +499,18 @@ static void consequence(struct turn *t)
     } else if (n->controller_has_more) {
         n->controller_has_more = false;
         controller_step(t, (struct kc_input){.kind = KC_IN_MORE, .record = t->record});
+    } else if (n->has_own_answer) {
+        hear_own_answer(t);
+    } else if (n->broker != NULL && kb_broker_has_call(n->broker)) {
+        call_controller(t);
     } else if (expired_head_waits(n) && (n->deny_count > 0 || !n->session_has_expired)) {
         n->deny_count -= n->deny_count > 0;
         t->record = n->expired_record;
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_DENY});
     } else if (n->session_has_expired) {
         n->session_has_expired = false;
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_SESSION_EXPIRED,
+                                                .record = n->expired_record});
         if (n->state == KN_STARTING) /* the first session expired before it was known: try again */
             n->may_renew = true;
         else
@@ -339,6 +542,8 @@ static void on_timer(struct turn *t, const struct kn_input *in)
 {
     if (in->timer == KN_TIMER_SESSION)
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_TIMER});
+    else if (in->timer == KN_TIMER_BROKER)
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_TIMER, .record = in->record});
     else
         controller_step(
             t, (struct kc_input){.kind = KC_IN_TIMER, .record = in->record, .timer = in->timer});
@@ -407,6 +612,17 @@ static void take(struct turn *t, const struct kn_input *in)
     case KN_IN_STOP:
         on_stop(t);
         return;
+    case KN_IN_REQUEST:
+        on_request(t, in);
+        return;
+    case KN_IN_BATCH_REQUEST:
+        on_batch_request(t, in);
+        return;
+    case KN_IN_DROP:
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_DROP,
+                                                .record = in->record,
+                                                .call_id = in->call_id});
+        return;
     }
 }
 
@@ -430,10 +646,17 @@ bool kn_node_is_running(const struct kn_node *n)
     return n->state == KN_RUNNING;
 }
 
+bool kn_node_takes_requests(const struct kn_node *n)
+{
+    return n->broker != NULL && n->state == KN_RUNNING && kb_broker_has_room(n->broker);
+}
+
 bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context)
 {
     if (n->state == KN_STOPPED || n->state == KN_NEW)
         return true;
+    if (n->broker != NULL && !kb_broker_is_quiet(n->broker))
+        return false;
     return n->state == KN_RUNNING && !has_consequence(n) &&
            kn_session_state(n->session) == KN_SESSION_CONNECTED &&
            kn_session_outstanding(n->session) == 0 && kn_config_watch_is_idle(&n->config_watch) &&
@@ -444,6 +667,8 @@ void kn_node_check(const struct kn_node *n)
 {
     kn_session_check(n->session);
     kc_controller_check(n->controller);
+    if (n->broker != NULL)
+        kb_broker_check(n->broker);
     assert(n->state <= KN_STOPPED);
     assert(n->config_watch.pending_at <= n->config_watch.pending_count);
     assert(n->config_watch.pending_count <= KN_CONFIG_PENDING_MAX);

@@ -1,12 +1,20 @@
 /*
- * One process of a cluster: a ZooKeeper session, a controller, and the broker's watch on
- * configuration changes; the same in every mode.
+ * One process of a cluster: a ZooKeeper session, a controller, the broker's watch on configuration
+ * changes and, where it is given one, a broker part that serves clients; the same in every mode.
  *
  *      KN_IN_*                                                        KN_OUT_*
  *   connected, reply, event ──► session ──► controller ──► batches, sends, answers, notes ──►
  *   answers, calls, timers  ──────────────►    │   ▲
  *                                  ▲           │   │ unclean election switched on
  *                                  └─ requests ┴── config watch (/config/changes)
+ *   requests, batches ─────────► broker ──► responses, answers      (asks ZooKeeper, too)
+ *                                  │ ▲
+ *                       its calls  ▼ │  what the controller sends to its own id
+ *                               controller
+ *
+ * What the controller sends to its own node never leaves it: Kafka's controller has a connection to
+ * its own broker, here the batch goes straight into the broker part, and its answer comes back
+ * before any other input (`more`). The output is still put, marked is_internal.
  *
  * The life of a process: start, connect, KC_IN_START (the controller registers the broker as its
  * first flow), work; a session that expires is told to the controller, which lets the next one be
@@ -30,6 +38,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/broker.h"
 #include "controller/controller.h"
 #include "node/config_watch.h"
 #include "node/session.h"
@@ -55,10 +64,17 @@ struct kn_node {
     bool session_has_expired; /* … and the controller has not been told */
     bool may_renew;           /* the controller lets a new session be made */
     bool has_failed;          /* start-up failed: the process ends */
-    uint8_t unused[4];
+    bool has_own_answer;      /* the broker part has answered the controller, who has not heard it */
+    uint8_t unused[3];
+    struct kb_broker *broker; /* NULL: this process serves nobody */
+    void *scratch;            /* of the broker part, for one step; may be shared between nodes */
+    size_t scratch_size;
+    uint64_t own_correlation; /* of that answer */
+    int32_t own_error, own_partition_error;
 };
 
-/* Makes a node over two initialised blocks. */
+/* Makes a node over two initialised blocks. A broker part is added by setting `broker` (initialised),
+   `scratch` and `scratch_size`, before KN_IN_START. */
 void kn_node_init(struct kn_node *n, int32_t id, struct kn_session *session,
                   struct kc_controller *controller);
 
@@ -77,6 +93,11 @@ enum kn_input_kind {
     KN_IN_TIMER,        /* timer */
     KN_IN_BLOCK,        /* fault: the controller's event thread stops (on 1) or goes on (0) */
     KN_IN_STOP,         /* clean stop; KN_OUT_STOPPED when done */
+    /* For the broker part. Ignored (and never answered) while kn_node_takes_requests says no. */
+    KN_IN_REQUEST,       /* a client's: call_id, api, version, message, size, listener, client */
+    KN_IN_BATCH_REQUEST, /* LeaderAndIsr, UpdateMetadata, StopReplica from a controller: call_id,
+                            api, batch, index: this node's bit in the batch */
+    KN_IN_DROP,          /* the client of call_id has gone: no response is wanted */
 };
 
 /* Pointers are borrowed for the call; unused fields zero. */
@@ -92,15 +113,23 @@ struct kn_input {
     uint32_t timer;
     uint32_t event_type;
     int32_t on;
-    uint32_t unused;
+    int32_t api;
+    int32_t version;
+    uint32_t index;
     const char *path;
     const struct wire_zk_reply *reply;
     const struct wire_answer *answer;
     const struct wire_call *call;
+    const void *message;  /* REQUEST: flat (wire/flat.h) */
+    size_t size;          /* of message */
+    const char *listener; /* REQUEST: it came over this one; NULL: the node's first */
+    const char *client;   /* REQUEST: address of the client, for the log; may be NULL */
+    const struct wire_batch *batch;
 };
 
-/* The timers of a controller keep their numbers; this one is the session's. */
+/* The timers of a controller keep their numbers; these are the session's and the broker part's. */
 #define KN_TIMER_SESSION UINT32_MAX
+#define KN_TIMER_BROKER (UINT32_MAX - 1)
 
 enum kn_output_kind {
     KN_OUT_NONE,
@@ -115,6 +144,10 @@ enum kn_output_kind {
     KN_OUT_SESSION,  /* note: the session as this client sees it: what, session, timeout_us */
     KN_OUT_TIMER,    /* arm `timer` for due_us, replacing an earlier one; < 0: cancel */
     KN_OUT_STOPPED,  /* the process has ended cleanly */
+    KN_OUT_RESPONSE, /* to the client of call_id: api, version, message, size. message NULL: none is
+                        due, and the connection is to be closed */
+    KN_OUT_BATCH_ANSWER, /* to the controller of call_id: api, answer */
+    KN_OUT_LOG,          /* note: text, a line of server.log */
 };
 
 enum kn_session_what { KN_CREATED, KN_CONNECTED, KN_DISCONNECTED, KN_EXPIRED, KN_CLOSED };
@@ -133,11 +166,23 @@ struct kn_output {
     uint32_t what; /* enum kn_session_what */
     bool again;
     bool is_broker; /* ZK_SEND: asked by the broker part (configuration), not by the controller */
+    bool is_internal; /* CONTROLLER: a send to this node itself, which has been delivered */
+    int32_t api;
+    int32_t version;
+    uint64_t call_id;
+    const void *message;
+    size_t size;
+    const struct wire_answer *answer;
+    const char *text;
     const struct wire_zk_request *request;
     const struct kc_output *controller;
 };
 
-enum kn_block { KN_BLOCK_SESSION, KN_BLOCK_CONTROLLER };
+enum kn_block {
+    KN_BLOCK_SESSION,
+    KN_BLOCK_CONTROLLER,
+    KN_BLOCK_BROKER, /* short_of "scratch": the scratch memory, to at least scratch_needed bytes */
+};
 
 struct kn_outputs {
     /* Called during the step, once per output, in order; pointers are valid during that call only.
@@ -150,6 +195,7 @@ struct kn_outputs {
     void *context;
     bool more;            /* set: call again with KN_IN_MORE before any other input */
     const char *short_of; /* on SM_ERR_LIMIT */
+    size_t scratch_needed; /* while `grow` is called for "scratch" */
 };
 
 /* Consumes one input at `now_us` (µs, never decreasing). Inputs that come too late for the state
@@ -159,6 +205,10 @@ enum sm_err kn_node_step(struct kn_node *n, int64_t now_us, const struct kn_inpu
 
 /* Returns whether it takes calls: the controller has been started. */
 bool kn_node_is_running(const struct kn_node *n);
+
+/* Returns whether the broker part takes a request. While not, the listener does not read from its
+   clients; so what they send waits in their sockets, as it does before Kafka's full request queue. */
+bool kn_node_takes_requests(const struct kn_node *n);
 
 /* Returns whether nothing is under way but requests to brokers that is_dead(context, id) names. */
 bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context);

@@ -18,9 +18,15 @@ static inline void *sim_realloc(void *old, size_t size)
     return p;
 }
 
+/* Zero bytes; of a large block no page is memory before it is written. */
 static inline void *sim_alloc(size_t size)
 {
-    return memset(sim_realloc(NULL, size), 0, size == 0 ? 1 : size);
+    void *p = calloc(1, size == 0 ? 1 : size);
+    if (p == NULL) {
+        fprintf(stderr, "kcsim: out of memory (%zu bytes)\n", size);
+        abort();
+    }
+    return p;
 }
 
 /* bytes may be NULL where size is 0. */

@@ -36,16 +36,20 @@ static const struct {
     {"[ControlledShutdownLeaderSelector]", "kafka.controller.ControlledShutdownLeaderSelector"},
 };
 
-const char *sim_log_logger(const struct sim_record *record)
+const char *sim_log_logger_of(const char *stream, const char *text)
 {
-    const char *stream = sim_record_text(record, SIM_F_STREAM);
-    const char *text = sim_record_text(record, SIM_F_TEXT);
     if (stream != NULL && strcmp(stream, "state-change") == 0)
         return "state.change.logger";
     for (size_t i = 0; text != NULL && i < sizeof(loggers) / sizeof(loggers[0]); i++)
         if (strncmp(text, loggers[i].prefix, strlen(loggers[i].prefix)) == 0)
             return loggers[i].logger;
     return "kafka.controller.KafkaController";
+}
+
+const char *sim_log_logger(const struct sim_record *record)
+{
+    return sim_log_logger_of(sim_record_text(record, SIM_F_STREAM),
+                             sim_record_text(record, SIM_F_TEXT));
 }
 
 static int rank_of(const char *level)
@@ -73,15 +77,27 @@ static bool is_wanted(const struct sim_record *r, const struct sim_log_options *
     return o->level == NULL || rank_of(level) >= rank_of(o->level);
 }
 
+/* Where time 0 of the trace lies, ms since 1970. */
+static int64_t epoch_of(const struct sim_trace *trace)
+{
+    struct sim_record meta;
+    if (!sim_trace_get(trace, 1, &meta) || meta.kind != SIM_K_META)
+        return SIM_LOG_EPOCH_MS;
+    int64_t wall = sim_record_int(&meta, SIM_F_WALL, SIM_LOG_EPOCH_MS);
+    const bool is_sane = wall >= 0 && wall < INT64_C(253402300800000); /* the year 10000 */
+    return is_sane ? wall : SIM_LOG_EPOCH_MS;
+}
+
 uint64_t sim_logs_print(FILE *out, const struct sim_trace *trace, const struct sim_log_options *o)
 {
     struct sim_record r;
     char date[SIM_DATE_TEXT];
+    const int64_t epoch = epoch_of(trace);
     uint64_t lines = 0, until = o->until != 0 ? o->until : sim_trace_count(trace);
     for (uint64_t n = o->from > 0 ? o->from : 1; n <= until && sim_trace_get(trace, n, &r); n++) {
         if (r.kind != SIM_K_LOG || !is_wanted(&r, o))
             continue;
-        fprintf(out, "[%s] %s %s (%s)\n", sim_log_date_text(date, SIM_LOG_EPOCH_MS + r.t / 1000),
+        fprintf(out, "[%s] %s %s (%s)\n", sim_log_date_text(date, epoch + r.t / 1000),
                 sim_record_text(&r, SIM_F_LEVEL), sim_record_text(&r, SIM_F_TEXT),
                 sim_log_logger(&r));
         lines++;

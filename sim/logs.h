@@ -4,7 +4,8 @@
  *     [2021-01-01 00:00:06,420] INFO [Controller id=1] Registering handlers
  * (kafka.controller.KafkaController)
  *
- * Pattern "[%d] %p %m (%c)%n". Virtual time 0 is SIM_LOG_EPOCH_MS, in UTC. The logger is told from
+ * Pattern "[%d] %p %m (%c)%n". Virtual time 0 is SIM_LOG_EPOCH_MS; a live
+ * trace says when it began; in UTC. The logger is told from
  * the prefix that each of Kafka's controller classes puts before its messages. Source: Kafka
  * config/log4j.properties; logIdent of each class in kafka.controller.
  */
@@ -35,6 +36,8 @@ uint64_t sim_logs_print(FILE *out, const struct sim_trace *trace,
 /* Returns the logger ("kafka.controller.KafkaController", "state.change.logger") of a record of
    kind log; static. */
 const char *sim_log_logger(const struct sim_record *record);
+/* The same of a line: stream "controller" or "state-change" (NULL: the former), and its text. */
+const char *sim_log_logger_of(const char *stream, const char *text);
 
 /* Returns whether `name` is a level of log4j that the trace knows. */
 bool sim_log_is_level(const char *name);

@@ -1,6 +1,7 @@
 /*
  * Kafka's configuration keys, and how a value is read.
  *
+ * Keys that begin with kcsim. are this program's own: how it works, never what it does.
  * Modelled keys come first in each table, then those that Kafka 2.8 knows and this simulator does
  * not use, in the order of Kafka's own source.
  */
@@ -11,6 +12,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "controller/controller.h"
 
 /* name, type, field, least, most */
 #define MODELLED(X)                                                                                \
@@ -28,7 +31,9 @@
     X("min.insync.replicas", INT, min_insync_replicas, 1, 32)                                      \
     X("unclean.leader.election.enable", BOOL, unclean_leader_election, 0, 1)                       \
     X("delete.topic.enable", BOOL, delete_topic, 0, 1)                                             \
-    X("auto.leader.rebalance.enable", BOOL, auto_leader_rebalance, 0, 1)
+    X("auto.leader.rebalance.enable", BOOL, auto_leader_rebalance, 0, 1)                           \
+    X("kcsim.zookeeper.write.group", INT, zk_write_group, 1, KC_GROUP_MAX)                         \
+    X("kcsim.zookeeper.read.group", INT, zk_read_group, 1, KC_GROUP_MAX)
 
 #define REAL(X)                                                                                    \
     X("zookeeper.connect")                                                                         \
@@ -327,6 +332,8 @@ struct sim_settings sim_settings_default(enum sm_version version)
         .default_replication_factor = 1,
         .min_insync_replicas = 1,
         .zk_in_flight = 10,
+        .zk_write_group = 1,
+        .zk_read_group = 1,
         .unclean_leader_election = old,
         .delete_topic = !old,
         .auto_leader_rebalance = true,

@@ -53,6 +53,8 @@ struct sim_settings {
     int32_t default_replication_factor;   /* default.replication.factor */
     int32_t min_insync_replicas;          /* min.insync.replicas */
     int32_t zk_in_flight;                 /* zookeeper.max.in.flight.requests */
+    int32_t zk_write_group;               /* kcsim.zookeeper.write.group */
+    int32_t zk_read_group;                /* kcsim.zookeeper.read.group */
     bool unclean_leader_election;         /* unclean.leader.election.enable */
     bool delete_topic;                    /* delete.topic.enable */
     bool auto_leader_rebalance;           /* auto.leader.rebalance.enable */

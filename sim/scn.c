@@ -592,9 +592,11 @@ static bool make_rule(struct run *r, struct sim_answer_rule *rule, char *topic)
 {
     const struct step *s = r->step;
     const char *word = s->plain_count > 2 ? s->plain[2] : "";
-    rule->api = WIRE_API_NONE;
-    if (strcmp(s->plain[1], "any") != 0 &&
-        (rule->api = wire_api_named(s->plain[1])) == WIRE_API_NONE)
+    rule->api = wire_api_named(s->plain[1]);
+    if (rule->api != WIRE_API_LEADER_AND_ISR && rule->api != WIRE_API_STOP_REPLICA &&
+        rule->api != WIRE_API_UPDATE_METADATA)
+        rule->api = WIRE_API_NONE; /* what a controller never sends to a broker */
+    if (rule->api == WIRE_API_NONE && strcmp(s->plain[1], "any") != 0)
         return STEP_FAILS(r, "fault: unknown API '%.40s'", s->plain[1]);
     if (option(s, "count") != NULL)
         rule->count = (uint32_t)strtoul(option(s, "count"), NULL, 10);
@@ -999,6 +1001,12 @@ static bool act_controlled_shutdown(struct run *r)
 
 /* ---- controllers ---- */
 
+static int32_t group_size(const char *value)
+{
+    long size = strtol(value, NULL, 10);
+    return size < 1 ? 1 : size > KC_GROUP_MAX ? KC_GROUP_MAX : (int32_t)size;
+}
+
 static bool set_property(struct run *r, struct sim_settings *settings, const char *key,
                          const char *value)
 {
@@ -1017,6 +1025,10 @@ static bool set_property(struct run *r, struct sim_settings *settings, const cha
         settings->socket_timeout_us = strtoll(value, NULL, 10) * 1000;
     else if (strcmp(key, "zookeeper.max.in.flight.requests") == 0)
         settings->zk_in_flight = (int32_t)strtol(value, NULL, 10);
+    else if (strcmp(key, "kcsim.zookeeper.write.group") == 0)
+        settings->zk_write_group = group_size(value);
+    else if (strcmp(key, "kcsim.zookeeper.read.group") == 0)
+        settings->zk_read_group = group_size(value);
     else if (strcmp(key, "zookeeper.session.timeout.ms") == 0)
         settings->session_timeout_us = strtoll(value, NULL, 10) * 1000;
     else
@@ -1261,9 +1273,13 @@ static bool play(struct run *r, const struct script *script)
     return true;
 }
 
-static struct sim_settings scn_settings(void)
+static struct sim_settings scn_settings(const struct sim_scn_options *options)
 {
     struct sim_settings s = sim_settings_default(SM_VERSION_2_8);
+    if (options != NULL && options->write_group > 0)
+        s.zk_write_group = options->write_group;
+    if (options != NULL && options->read_group > 0)
+        s.zk_read_group = options->read_group;
     s.session_timeout_us = 6 * SECOND;
     s.auto_leader_rebalance = false;
     return s;
@@ -1272,7 +1288,7 @@ static struct sim_settings scn_settings(void)
 static bool run_script(const struct script *script, const char *out,
                        const struct sim_scn_options *options, struct sim_scn_error *error)
 {
-    struct run r = {.error = error, .settings = scn_settings()};
+    struct run r = {.error = error, .settings = scn_settings(options)};
     struct sim_world_options world = sim_world_options_default();
     r.canonical = sim_canonical_new();
     world.hooks = (struct sim_hooks){.context = &r, .request = on_request, .answer = on_answer};

@@ -27,6 +27,7 @@ struct sim_scn_error {
 struct sim_scn_options {
     uint64_t seed;           /* 0: delays are fixed, as in recordings */
     struct sim_trace *trace; /* borrowed; NULL: none */
+    int32_t write_group, read_group; /* kcsim.zookeeper.write.group, …read.group; 0: 1 */
 };
 
 /* Plays `file` and writes the canonical outputs into the folder `out` (NULL: none). Returns false

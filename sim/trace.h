@@ -191,7 +191,8 @@ enum sim_kind {
     X(RECORDS, "records", "how many, this one included")                                           \
     X(KEY, "key", "of a property or fact")                                                         \
     X(UNDECIDED, "undecided", "1: could not be decided")                                           \
-    X(COUNT, "count", "how many")
+    X(COUNT, "count", "how many")                                                                  \
+    X(WALL, "wall", "of a live run: ms since 1970 at time 0")
 
 enum sim_field {
     SIM_F_NONE,

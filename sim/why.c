@@ -326,10 +326,19 @@ static void print_refs(FILE *out, const struct sim_trace *trace, const struct si
     }
 }
 
-static void print_end(FILE *out, const struct sim_record *last)
+static bool is_live(const struct sim_trace *trace)
+{
+    struct sim_record meta;
+    struct sim_value wall;
+    return sim_trace_get(trace, 1, &meta) && sim_record_get(&meta, SIM_F_WALL, &wall);
+}
+
+static void print_end(FILE *out, const struct sim_trace *trace, const struct sim_record *last)
 {
     if (last->kind == SIM_K_GIVEN)
         fputs("It was so from the start.\n", out);
+    else if (is_live(trace))
+        fputs("It came from outside; the trace of a live process knows no more.\n", out);
     else if (last->kind != SIM_K_FAULT)
         fputs("Nothing before it: the scenario itself.\n", out);
 }
@@ -356,6 +365,6 @@ uint64_t sim_why_print(FILE *out, const struct sim_trace *trace, uint64_t n,
         n = is_end ? 0 : sim_why_next(&r);
     }
     if (last != 0 && sim_trace_get(trace, last, &r))
-        print_end(out, &r);
+        print_end(out, trace, &r);
     return last;
 }

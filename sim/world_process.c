@@ -56,7 +56,7 @@ static bool grow_controller(struct sim_world *w, struct kn_node *n, const char *
     size_t size = kc_controller_size(&limits);
     if (size > SIM_BLOCK_BYTES_MAX)
         return refuse(w, n, "controller", short_of, *limit);
-    struct kc_controller *larger = sim_realloc(NULL, size);
+    struct kc_controller *larger = sim_alloc(size);
     kc_controller_grow(n->controller, larger, &limits);
     free(n->controller);
     n->controller = larger;
@@ -336,6 +336,10 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_TIMER:
         sim_process_arm(w, p, o->timer, o->due_us, o->record);
         return 0;
+    case KN_OUT_RESPONSE: /* no process of a world has a broker part yet */
+    case KN_OUT_BATCH_ANSWER:
+    case KN_OUT_LOG:
+        break;
     case KN_OUT_STOPPED:
         p->stopping = true;
         return 0;
@@ -544,6 +548,8 @@ static struct kc_config controller_config(const struct sim_world *w, const struc
     c.leader_imbalance_check_us = p->settings.leader_imbalance_check_us;
     c.unclean_leader_election = p->settings.unclean_leader_election;
     c.delete_topic = p->settings.delete_topic;
+    c.write_group = p->settings.zk_write_group > 0 ? (uint32_t)p->settings.zk_write_group : 1;
+    c.read_group = p->settings.zk_read_group > 0 ? (uint32_t)p->settings.zk_read_group : 1;
     return c;
 }
 
@@ -562,8 +568,8 @@ static void make_node(struct sim_world *w, struct sim_process *p)
     struct kc_limits limits = kc_limits_default();
     struct kc_config config = controller_config(w, p);
     if (p->settings.zk_in_flight > 0)
-        limits.window = (uint32_t)p->settings.zk_in_flight;
-    struct kc_controller *c = sim_realloc(NULL, kc_controller_size(&limits));
+        kc_limits_in_flight(&limits, (uint32_t)p->settings.zk_in_flight, &config);
+    struct kc_controller *c = sim_alloc(kc_controller_size(&limits));
     kc_controller_init(c, &limits, &config);
     kn_node_init(&p->node, p->id, new_session(p), c);
 }

@@ -216,13 +216,24 @@ static size_t string_char(const char *at, const char *end)
     return c < 0x80 ? 1 : utf8_length(at, end);
 }
 
+/* A character that stands for itself: nearly all do. */
+static bool is_plain(char c)
+{
+    unsigned char u = (unsigned char)c;
+    return u >= 0x20 && u < 0x80 && u != '"' && u != '\\';
+}
+
 bool sm_json_string(struct sm_json *j, struct sm_span *value)
 {
     if (!take(j, '"'))
         return syntax_error(j);
     const char *start = j->at;
     bool escaped = false;
-    while (j->at < j->end && *j->at != '"') {
+    for (;;) {
+        while (j->at < j->end && is_plain(*j->at))
+            j->at++;
+        if (j->at == j->end || *j->at == '"')
+            break;
         size_t size = string_char(j->at, j->end);
         if (size == 0)
             return syntax_error(j);
@@ -393,9 +404,55 @@ bool sm_json_null(struct sm_json *j)
     return word(j, "null");
 }
 
+bool sm_json_plain_int32(const char **at, const char *end, int32_t *value)
+{
+    const char *c = *at;
+    bool negative = c < end && *c == '-';
+    c += negative;
+    const char *start = c;
+    int64_t n = 0;
+    while (c < end && is_digit(*c) && c - start < 11)
+        n = n * 10 + (*c++ - '0');
+    if (c == start || (*start == '0' && c - start > 1))
+        return false;
+    n = negative ? -n : n;
+    if (n < INT32_MIN || n > INT32_MAX)
+        return false;
+    *at = c;
+    *value = (int32_t)n;
+    return true;
+}
+
+bool sm_json_plain_list(const char **at, const char *end, struct sm_list *list)
+{
+    const char *c = *at;
+    struct sm_list read = {0};
+    if (c == end || *c++ != '[')
+        return false;
+    if (c < end && *c == ']') {
+        c++;
+    } else {
+        do {
+            int32_t id;
+            if (!sm_json_plain_int32(&c, end, &id) || c == end || !sm_list_append(&read, id))
+                return false;
+        } while (*c++ == ',');
+        if (c[-1] != ']')
+            return false;
+    }
+    *at = c;
+    *list = read;
+    return true;
+}
+
 bool sm_json_list(struct sm_json *j, struct sm_list *list)
 {
     struct sm_list read = {0};
+    if (j->err == SM_ERR_OK && j->depth < SM_JSON_DEPTH_MAX &&
+        sm_json_plain_list(&j->at, j->end, list)) {
+        j->first = false;
+        return true;
+    }
     for (sm_json_array(j); sm_json_element(j);) {
         int32_t id = 0;
         if (sm_json_int32(j, &id) && !sm_list_append(&read, id))

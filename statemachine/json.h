@@ -76,6 +76,12 @@ bool sm_json_null(struct sm_json *j);
 /* Consumes an array of int32; SM_ERR_LIMIT where it is longer than SM_REPLICAS_MAX. */
 bool sm_json_list(struct sm_json *j, struct sm_list *list);
 
+/* The same two, where they are written without blanks, fraction and exponent, as all writers that
+   we know of do: *at moves behind. False, and nothing changed, for anything else, which then is read
+   as above. */
+bool sm_json_plain_int32(const char **at, const char *end, int32_t *value);
+bool sm_json_plain_list(const char **at, const char *end, struct sm_list *list);
+
 /* Consumes a value of any kind, checking it. */
 bool sm_json_skip(struct sm_json *j);
 

@@ -20,18 +20,30 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
 #define RULE(name)   (1u << SM_RULE_##name)
 #define DEFECT(name) (UINT64_C(1) << SM_DEFECT_##name)
 
-#define ALL_RULES   ((UINT32_C(1) << SM_RULE_END) - 1)
-#define ALL_DEFECTS ((UINT64_C(1) << SM_DEFECT_END) - 1)
+#define ALL_RULES ((UINT32_C(1) << SM_RULE_END) - 1)
+
+/* What 2.8.2 has: the controller's, and of the brokers' those that 3.x repaired. */
+#define DEFECTS_2_8                                                                                \
+    (DEFECT(STUCK_BATCH) | DEFECT(METADATA_SKIPPED) | DEFECT(ISR_OUTSIDE_REPLICAS) |               \
+     DEFECT(IMBALANCE_NEGATIVE) | DEFECT(POISON_PREFERRED) | DEFECT(CANCEL_DELETES_ONLY_COPY) |    \
+     DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) | DEFECT(DELETE_WHILE_REASSIGNING) |                     \
+     DEFECT(STRAY_REPLICA) | DEFECT(UNKNOWN_REPLICA_FETCH) | DEFECT(OFFLINE_REPLICA_JOINS))
 
 #define RULES_2_8 (ALL_RULES & ~RULE(OFFLINE_NEEDS_LEADERSHIP))
 #define RULES_0_9                                                                                  \
     (RULE(ISR_NOTIFICATION) | RULE(METADATA_TO_ALL_ON_STARTUP) | RULE(METADATA_ON_FAILURE))
 #define RULES_0_8_2 RULE(OFFLINE_NEEDS_LEADERSHIP)
 
+#define BROKER_DEFECTS_OLD                                                                         \
+    (DEFECT(UNKNOWN_REPLICA_FETCH) | DEFECT(OFFLINE_REPLICA_JOINS) | DEFECT(HW_TRUNCATION) |       \
+     DEFECT(SAME_LEADER_SKIPPED) | DEFECT(STOP_WITHOUT_EPOCH) | DEFECT(BOUNCE_INVISIBLE) |         \
+     DEFECT(IDLE_LEAVES_ISR) | DEFECT(STOP_KEEPS_WAITERS))
+
 /* 0.8.2 has no METADATA_SKIPPED: it sends no metadata after a failure that could be skipped. */
 #define DEFECTS_0_8_2                                                                              \
-    (DEFECT(STUCK_BATCH) | DEFECT(ISR_OUTSIDE_REPLICAS) | DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED))
-#define DEFECTS_0_9 (DEFECTS_0_8_2 | DEFECT(METADATA_SKIPPED))
+    (DEFECT(STUCK_BATCH) | DEFECT(ISR_OUTSIDE_REPLICAS) | DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) |   \
+     BROKER_DEFECTS_OLD | DEFECT(EQUAL_EPOCH_ACCEPTED))
+#define DEFECTS_0_9 ((DEFECTS_0_8_2 & ~DEFECT(EQUAL_EPOCH_ACCEPTED)) | DEFECT(METADATA_SKIPPED))
 
 struct version_row {
     const char *name;
@@ -40,7 +52,7 @@ struct version_row {
 };
 
 static const struct version_row versions[SM_VERSION_END] = {
-    [SM_VERSION_2_8] = {.name = "2.8", .rules = RULES_2_8, .defects = ALL_DEFECTS},
+    [SM_VERSION_2_8] = {.name = "2.8", .rules = RULES_2_8, .defects = DEFECTS_2_8},
     [SM_VERSION_2_8_FIXED] = {.name = "2.8-fixed", .rules = RULES_2_8, .defects = 0},
     [SM_VERSION_0_9] = {.name = "0.9", .rules = RULES_0_9, .defects = DEFECTS_0_9},
     [SM_VERSION_0_8_2] = {.name = "0.8.2", .rules = RULES_0_8_2, .defects = DEFECTS_0_8_2},
@@ -57,11 +69,12 @@ static const struct rule_row rule_rows[SM_RULE_END] = {
 };
 
 struct defect_row {
-    const char *jira, *text;
+    const char *jira, *versions, *text;
 };
 
 static const struct defect_row defects[SM_DEFECT_END] = {
-#define X(id, name, sentence) [SM_DEFECT_##id] = {.jira = name, .text = sentence},
+#define X(id, name, releases, sentence)                                                            \
+    [SM_DEFECT_##id] = {.jira = name, .versions = releases, .text = sentence},
     SM_DEFECT_MAP(X)
 #undef X
 };
@@ -101,6 +114,12 @@ const char *sm_defect_jira(enum sm_defect defect)
 {
     assert(defect < SM_DEFECT_END);
     return defects[defect].jira;
+}
+
+const char *sm_defect_versions(enum sm_defect defect)
+{
+    assert(defect < SM_DEFECT_END);
+    return defects[defect].versions;
 }
 
 const char *sm_defect_text(enum sm_defect defect)

@@ -132,11 +132,14 @@ struct sm_broker {
     int32_t endpoint_count;
     struct sm_endpoint endpoint[SM_ENDPOINTS_MAX];
     char rack[SM_RACK_MAX]; /* "" for none */
+    int32_t without_data;   /* 1: a node of ours that hosts no replicas */
 };
 /* Errors: SYNTAX, RANGE, LIMIT (too many endpoints, host too long). */
 enum sm_err sm_znode_decode_broker(const char *bytes, size_t size, int32_t broker_id,
                                    struct sm_broker *out);
-/* Writes version 4 (protocol level 2.6). Returns the size, 0 where it does not fit. */
+/* Writes version 4 (protocol level 2.6). Returns the size, 0 where it does not fit. A node without
+   data adds "kcsim.data":false at the end, which Kafka's reader (BrokerIdZNode.decode) passes
+   over. */
 size_t sm_znode_encode_broker(char *out, size_t capacity, const struct sm_broker *b,
                               int64_t timestamp_ms);
 

@@ -16,6 +16,9 @@
 #include "statemachine/json.h"
 #include "statemachine/text.h"
 
+/* The field by which a node of ours says that it hosts no replicas. */
+#define MARK "kcsim.data"
+
 static const char *const security_protocols[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
 
 enum { PROTOCOL_COUNT = sizeof security_protocols / sizeof security_protocols[0] };
@@ -33,6 +36,7 @@ static bool is_security_protocol(const char *name)
 struct fields {
     int32_t version, port;
     bool has_version, has_port, has_jmx_port, has_host, has_endpoints, has_map;
+    bool without_data;
     struct sm_json endpoints, map; /* standing on the values */
     char host[SM_HOST_MAX];
     char rack[SM_RACK_MAX];
@@ -80,6 +84,8 @@ static void read_field(struct sm_json *j, const struct sm_span *key, struct fiel
         f->map = *j;
         f->has_map = sm_json_skip(j);
     } else {
+        if (sm_span_is(key, MARK))
+            f->without_data = sm_json_peek(j) == 'f';
         sm_json_skip(j);
     }
 }
@@ -233,7 +239,7 @@ enum sm_err sm_znode_decode_broker(const char *bytes, size_t size, int32_t broke
         return SM_ERR_SYNTAX;
     if (f.version < 1)
         return SM_ERR_RANGE;
-    struct sm_broker b = {.id = broker_id};
+    struct sm_broker b = {.id = broker_id, .without_data = f.without_data};
     memcpy(b.rack, f.rack, sizeof b.rack);
     err = f.version == 1 ? read_version_1(&f, &b) : read_endpoints(&f, &b);
     if (err == SM_ERR_OK)
@@ -320,6 +326,9 @@ size_t sm_znode_encode_broker(char *out, size_t capacity, const struct sm_broker
     append_port_and_host(&t, first_plaintext(b));
     SM_TEXT(&t, ",\"version\":4,\"timestamp\":\"");
     sm_text_int(&t, timestamp_ms);
-    SM_TEXT(&t, "\"}");
+    SM_TEXT(&t, "\"");
+    if (b->without_data)
+        SM_TEXT(&t, ",\"" MARK "\":false");
+    SM_TEXT(&t, "}");
     return sm_text_end(&t);
 }

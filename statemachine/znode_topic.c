@@ -23,9 +23,11 @@ static bool partition_of(struct sm_json *j, const struct sm_span *key, int32_t *
 {
     char digits[16];
     size_t size;
-    enum sm_err err = sm_span_copy(key, digits, sizeof digits, &size);
+    bool is_plain = !key->escaped && key->size < sizeof digits;
+    enum sm_err err = is_plain ? SM_ERR_OK : sm_span_copy(key, digits, sizeof digits, &size);
     if (err == SM_ERR_OK)
-        err = sm_parse_int32(digits, size, partition);
+        err = is_plain ? sm_parse_int32(key->at, key->size, partition)
+                       : sm_parse_int32(digits, size, partition);
     if (err == SM_ERR_LIMIT)
         err = SM_ERR_SYNTAX; /* too long to be a number: no limit of ours that could be raised */
     if (err == SM_ERR_OK && *partition < 0)

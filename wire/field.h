@@ -23,6 +23,7 @@
 #ifndef WIRE_FIELD_H
 #define WIRE_FIELD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -89,6 +90,22 @@ struct wire_layout {
     uint16_t count;
     uint16_t size; /* of the C struct */
 };
+
+/* Returns whether `version` has the field; -1 stands for all versions at once. */
+static inline bool wire_field_is_in(const struct wire_field *f, int16_t version)
+{
+    return version < 0 || (version >= f->since && (f->gone == 0 || version < f->gone));
+}
+
+static inline bool wire_field_may_be_null(const struct wire_field *f, int16_t version)
+{
+    return f->nullable && (version < 0 || version >= f->null_since);
+}
+
+/* Size of an element of a field that is an array. */
+size_t wire_item_size(const struct wire_field *f);
+/* Returns whether the field of the struct at `from` has its default. */
+bool wire_field_is_default(const struct wire_field *f, const void *from);
 
 #define WIRE_MEMBER(S, type, name, ...) WIRE_C_##type name;
 #define WIRE_DECLARE(name)                                                                         \

@@ -25,7 +25,7 @@
 #include <string.h>
 
 struct wire_string {
-    uint32_t at;  /* offset of the bytes from the head; a NUL follows them */
+    uint32_t at;  /* offset of the bytes from the head; a NUL follows them; any where size <= 0 */
     int32_t size; /* without the NUL; -1: null */
 };
 struct wire_bytes {
@@ -41,8 +41,8 @@ struct wire_uuid {
 };
 
 #define WIRE_NULL_STRING ((struct wire_string){0, -1})
-#define WIRE_NULL_BYTES ((struct wire_bytes){0, -1})
-#define WIRE_NULL_ARRAY ((struct wire_array){0, -1})
+#define WIRE_NULL_BYTES  ((struct wire_bytes){0, -1})
+#define WIRE_NULL_ARRAY  ((struct wire_array){0, -1})
 
 /* The first element of an array of `type` in `message` (a pointer to its head). Alias; valid as
    long as the message. Not to be read where count <= 0. */
@@ -53,7 +53,7 @@ struct wire_uuid {
    longer than strlen() says: compare by size where that matters. */
 static inline const char *wire_text(const void *message, struct wire_string s)
 {
-    return s.size < 0 ? NULL : (const char *)message + s.at;
+    return s.size < 0 ? NULL : s.size == 0 ? "" : (const char *)message + s.at;
 }
 
 static inline const uint8_t *wire_data(const void *message, struct wire_bytes b)
@@ -71,6 +71,7 @@ struct wire_flat {
     size_t capacity;
     size_t used;
     bool overflow;
+    uint64_t sink[32]; /* stands for a head that did not fit */
 };
 
 /* Begins a message whose head has head_size bytes, in `bytes` (capacity bytes, 8-byte aligned).
@@ -80,7 +81,8 @@ void *wire_flat_begin(struct wire_flat *f, void *bytes, size_t capacity, size_t 
 
 /* Makes room for `count` elements of `size` bytes each, zeroed; the elements lie at
    WIRE_ITEMS(head, result, type), or, to be written, at wire_flat_at(f, result.at). On overflow
-   count is 0. */
+   the result's count is 0: write elements in a loop over that, not over your own. count -1 makes a
+   null array. */
 struct wire_array wire_flat_array(struct wire_flat *f, int32_t count, size_t size);
 /* Appends a copy of `text`; NULL makes a null string. */
 struct wire_string wire_flat_string(struct wire_flat *f, const char *text);

@@ -37,13 +37,9 @@ static const struct {
     enum wire_api api;
     const char *name;
 } api_names[] = {
-    {WIRE_API_LEADER_AND_ISR, "LeaderAndIsr"},
-    {WIRE_API_STOP_REPLICA, "StopReplica"},
-    {WIRE_API_UPDATE_METADATA, "UpdateMetadata"},
-    {WIRE_API_CONTROLLED_SHUTDOWN, "ControlledShutdown"},
-    {WIRE_API_ELECT_LEADERS, "ElectLeaders"},
-    {WIRE_API_ALTER_PARTITION_REASSIGNMENTS, "AlterPartitionReassignments"},
-    {WIRE_API_LIST_PARTITION_REASSIGNMENTS, "ListPartitionReassignments"},
+#define X(constant, low, name, ...) {WIRE_API_##constant, name},
+    WIRE_API_MAP(X)
+#undef X
 };
 
 const char *wire_api_name(enum wire_api api)
@@ -60,22 +56,6 @@ enum wire_api wire_api_named(const char *name)
         if (strcmp(api_names[i].name, name) == 0)
             return api_names[i].api;
     return WIRE_API_NONE;
-}
-
-const char *wire_error_name(int32_t error)
-{
-    static const struct {
-        int32_t code;
-        const char *name;
-    } names[] = {
-#define X(name, code) {code, #name},
-        WIRE_ERROR_MAP(X)
-#undef X
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].code == error)
-            return names[i].name;
-    return "ERROR";
 }
 
 /* ---- records of a batch ---- */
@@ -139,6 +119,11 @@ static bool view_at(const struct wire_batch *b, uint64_t offset, struct wire_rec
     seen.topic = (const char *)start + topic_at;
     *v = seen;
     return true;
+}
+
+bool wire_batch_at(const struct wire_batch *b, uint32_t offset, struct wire_record_view *v)
+{
+    return view_at(b, offset, v);
 }
 
 bool wire_batch_next(const struct wire_batch *b, enum wire_record_kind kind,

@@ -29,47 +29,39 @@
 #include "statemachine/leader_and_isr.h"
 #include "statemachine/list.h"
 #include "statemachine/znode.h"
+#include "wire/api.h"
+#include "wire/errors.h"
 
 /* Kafka's API keys. */
 enum wire_api {
     WIRE_API_NONE = -1,
-    WIRE_API_LEADER_AND_ISR = 4,
-    WIRE_API_STOP_REPLICA = 5,
-    WIRE_API_UPDATE_METADATA = 6,
-    WIRE_API_CONTROLLED_SHUTDOWN = 7,
-    WIRE_API_ELECT_LEADERS = 43,
-    WIRE_API_ALTER_PARTITION_REASSIGNMENTS = 45,
-    WIRE_API_LIST_PARTITION_REASSIGNMENTS = 46,
-};
-const char *wire_api_name(enum wire_api api);          /* "LeaderAndIsr"; static */
-enum wire_api wire_api_named(const char *name);        /* or WIRE_API_NONE */
-
-/* Kafka's error codes that the control plane uses (org.apache.kafka.common.protocol.Errors). */
-#define WIRE_ERROR_MAP(X)                                                                          \
-    X(UNKNOWN_SERVER_ERROR, -1)                                                                    \
-    X(NONE, 0)                                                                                     \
-    X(UNKNOWN_TOPIC_OR_PARTITION, 3)                                                               \
-    X(REQUEST_TIMED_OUT, 7)                                                                        \
-    X(BROKER_NOT_AVAILABLE, 8)                                                                     \
-    X(STALE_CONTROLLER_EPOCH, 11)                                                                  \
-    X(INVALID_TOPIC_EXCEPTION, 17)                                                                 \
-    X(INVALID_REPLICA_ASSIGNMENT, 39)                                                              \
-    X(NOT_CONTROLLER, 41)                                                                          \
-    X(INVALID_REQUEST, 42)                                                                         \
-    X(KAFKA_STORAGE_ERROR, 56)                                                                     \
-    X(REASSIGNMENT_IN_PROGRESS, 60)                                                                \
-    X(FENCED_LEADER_EPOCH, 74)                                                                     \
-    X(STALE_BROKER_EPOCH, 77)                                                                      \
-    X(PREFERRED_LEADER_NOT_AVAILABLE, 80)                                                          \
-    X(ELIGIBLE_LEADERS_NOT_AVAILABLE, 83)                                                          \
-    X(ELECTION_NOT_NEEDED, 84)                                                                     \
-    X(NO_REASSIGNMENT_IN_PROGRESS, 85)
-enum wire_error {
-#define X(name, code) WIRE_ERROR_##name = code,
-    WIRE_ERROR_MAP(X)
+#define X(constant, low, name, key, ...) WIRE_API_##constant = key,
+    WIRE_API_MAP(X)
 #undef X
 };
-const char *wire_error_name(int32_t error); /* "NONE", "KAFKA_STORAGE_ERROR", …, or "ERROR"; static */
+const char *wire_api_name(enum wire_api api);   /* "LeaderAndIsr"; "none"; static */
+enum wire_api wire_api_named(const char *name); /* or WIRE_API_NONE */
+
+/* The errors that the control plane uses, and a scenario may name: constant, code. */
+#define WIRE_ERROR_MAP(X)                                                                          \
+    X(UNKNOWN_SERVER_ERROR, WIRE_ERROR_UNKNOWN_SERVER_ERROR)                                       \
+    X(NONE, WIRE_ERROR_NONE)                                                                       \
+    X(UNKNOWN_TOPIC_OR_PARTITION, WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION)                           \
+    X(REQUEST_TIMED_OUT, WIRE_ERROR_REQUEST_TIMED_OUT)                                             \
+    X(BROKER_NOT_AVAILABLE, WIRE_ERROR_BROKER_NOT_AVAILABLE)                                       \
+    X(STALE_CONTROLLER_EPOCH, WIRE_ERROR_STALE_CONTROLLER_EPOCH)                                   \
+    X(INVALID_TOPIC_EXCEPTION, WIRE_ERROR_INVALID_TOPIC_EXCEPTION)                                 \
+    X(INVALID_REPLICA_ASSIGNMENT, WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT)                           \
+    X(NOT_CONTROLLER, WIRE_ERROR_NOT_CONTROLLER)                                                   \
+    X(INVALID_REQUEST, WIRE_ERROR_INVALID_REQUEST)                                                 \
+    X(KAFKA_STORAGE_ERROR, WIRE_ERROR_KAFKA_STORAGE_ERROR)                                         \
+    X(REASSIGNMENT_IN_PROGRESS, WIRE_ERROR_REASSIGNMENT_IN_PROGRESS)                               \
+    X(FENCED_LEADER_EPOCH, WIRE_ERROR_FENCED_LEADER_EPOCH)                                         \
+    X(STALE_BROKER_EPOCH, WIRE_ERROR_STALE_BROKER_EPOCH)                                           \
+    X(PREFERRED_LEADER_NOT_AVAILABLE, WIRE_ERROR_PREFERRED_LEADER_NOT_AVAILABLE)                   \
+    X(ELIGIBLE_LEADERS_NOT_AVAILABLE, WIRE_ERROR_ELIGIBLE_LEADERS_NOT_AVAILABLE)                   \
+    X(ELECTION_NOT_NEEDED, WIRE_ERROR_ELECTION_NOT_NEEDED)                                         \
+    X(NO_REASSIGNMENT_IN_PROGRESS, WIRE_ERROR_NO_REASSIGNMENT_IN_PROGRESS)
 
 /* ---- batches ---- */
 
@@ -84,15 +76,15 @@ struct wire_batch {
     uint32_t size;         /* of the whole record, a multiple of 8 */
     uint32_t broker_count; /* live or shutting down, ascending by id */
     uint32_t set_words;    /* 64-bit words of each bit set */
-    uint32_t sets;         /* offset: three sets, who gets LeaderAndIsr, UpdateMetadata, StopReplica */
-    uint32_t brokers;      /* offset of the first struct wire_broker */
-    uint32_t records;      /* offset of the first struct wire_record */
+    uint32_t sets;    /* offset: three sets, who gets LeaderAndIsr, UpdateMetadata, StopReplica */
+    uint32_t brokers; /* offset of the first struct wire_broker */
+    uint32_t records; /* offset of the first struct wire_record */
     uint32_t record_bytes;
-    uint32_t count[3];     /* live records: LeaderAndIsr, UpdateMetadata, StopReplica */
+    uint32_t count[3]; /* live records: LeaderAndIsr, UpdateMetadata, StopReplica */
     int32_t controller_id;
     int32_t controller_epoch;
-    uint64_t id;           /* 1.. within one life of one controller object */
-    uint32_t pins;         /* the controller's own: queued events about answers to it */
+    uint64_t id;   /* 1.. within one life of one controller object */
+    uint32_t pins; /* the controller's own: queued events about answers to it */
     uint32_t unused;
 };
 
@@ -119,7 +111,8 @@ struct wire_record {
     int32_t leader_epoch;
     int32_t zk_version;
     uint32_t row; /* the controller's own number of the partition; meaningless to others */
-    uint32_t older; /* offset+1 of an earlier record of this partition and kind, 0 none; controller's */
+    uint32_t
+        older; /* offset+1 of an earlier record of this partition and kind, 0 none; controller's */
     uint32_t unused[2]; /* 48 bytes in all: the sets behind it are 64-bit words */
     /* then uint64 to[set_words] (all but UPDATE_METADATA), uint64 flag[set_words] (isNew per broker
        for LEADER_AND_ISR, deletePartition per broker for STOP_REPLICA),
@@ -136,11 +129,17 @@ struct wire_record_view {
 
 /* Walks the live records of one kind (WIRE_RECORD_DEAD: of all kinds): start with {0}; false at the
    end. Views alias the batch. */
-bool wire_batch_next(const struct wire_batch *b, enum wire_record_kind kind, struct wire_record_view *v);
+bool wire_batch_next(const struct wire_batch *b, enum wire_record_kind kind,
+                     struct wire_record_view *v);
 
-/* The same, of those that broker `index` receives (for UPDATE_METADATA: all, where it receives it). */
+/* The same, of those that broker `index` receives (for UPDATE_METADATA: all, where it receives it).
+ */
 bool wire_batch_next_for(const struct wire_batch *b, enum wire_record_kind kind, uint32_t index,
                          struct wire_record_view *v);
+
+/* Points the view at the record at `offset`, a dead one too (whose parts are then not looked at).
+   False where there is none. */
+bool wire_batch_at(const struct wire_batch *b, uint32_t offset, struct wire_record_view *v);
 
 /* Returns whether broker `index` gets a request of `kind` out of the batch. */
 bool wire_batch_is_for(const struct wire_batch *b, enum wire_record_kind kind, uint32_t index);
@@ -187,10 +186,10 @@ struct wire_call {
 struct wire_call_item {
     uint32_t size;
     int32_t partition;
-    int32_t error;          /* answers */
+    int32_t error; /* answers */
     uint8_t replica_count, adding_count, removing_count;
-    uint8_t cancel;         /* ALTER_…: the replicas are null */
-    uint32_t topic_size;    /* NUL included */
+    uint8_t cancel;      /* ALTER_…: the replicas are null */
+    uint32_t topic_size; /* NUL included */
     uint32_t unused;
     /* then int32 ids: replicas, adding, removing; then topic NUL */
 };

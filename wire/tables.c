@@ -5,6 +5,7 @@
  * Source: wire/field.h; the rows' sources stand beside them.
  */
 #include "wire/api.h"
+#include "wire/codec.h"
 #include "wire/schema.h"
 
 #define TYPE_BOOL         .kind = WIRE_BOOL
@@ -40,3 +41,58 @@
 
 #define STRUCTS_OF(constant, api, ...) WIRE_STRUCTS_##api(TABLE)
 WIRE_API_MAP(STRUCTS_OF)
+
+/* ---- the rows of wire/api.h ---- */
+
+static const struct wire_api_info infos[] = {
+#define X(constant, low, kafka_name, api_key, oldest, newest, first_flexible, brokers)             \
+    {.name = kafka_name,                                                                           \
+     .key = (api_key),                                                                             \
+     .min = (oldest),                                                                              \
+     .max = (newest),                                                                              \
+     .flexible = (first_flexible),                                                                 \
+     .brokers_only = (brokers) != 0,                                                               \
+     .head = {&wire_layout_##low##_request, &wire_layout_##low##_response}},
+    WIRE_API_MAP(X)
+#undef X
+};
+enum { API_COUNT = sizeof infos / sizeof infos[0], KEY_END = 62 };
+
+enum {
+#define X(constant, ...) ROW_##constant,
+    WIRE_API_MAP(X)
+#undef X
+};
+
+/* 1 + row of a key. */
+static const uint8_t row_of_key[KEY_END] = {
+#define X(constant, low, kafka_name, api_key, ...) [api_key] = 1 + ROW_##constant,
+    WIRE_API_MAP(X)
+#undef X
+};
+
+const struct wire_api_info *wire_api_info(int16_t api)
+{
+    if (api < 0 || api >= KEY_END || row_of_key[api] == 0)
+        return NULL;
+    return &infos[row_of_key[api] - 1];
+}
+
+const struct wire_api_info *wire_api_next(const struct wire_api_info *previous)
+{
+    if (previous == NULL)
+        return &infos[0];
+    return previous + 1 < infos + API_COUNT ? previous + 1 : NULL;
+}
+
+bool wire_api_has(int16_t api, int16_t version)
+{
+    const struct wire_api_info *info = wire_api_info(api);
+    return info != NULL && version >= info->min && version <= info->max;
+}
+
+size_t wire_head_size(enum wire_direction direction, int16_t api)
+{
+    const struct wire_api_info *info = wire_api_info(api);
+    return info == NULL ? 0 : info->head[direction]->size;
+}

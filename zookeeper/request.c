@@ -1,6 +1,8 @@
 /*
  * Requests: reads, single writes and multis.
  *
+ *   reads: one result each, also in a multi of them, where each may fail alone
+ *
  *   limits of the whole request --short--> LIMIT, nothing has changed
  *        | enough
  *   apply op 1, op 2, ... each with an undo record --one fails--> undo all, in reverse
@@ -532,7 +534,8 @@ static void add_name(void *context, const char *name, size_t size)
 }
 
 static void answer_children(struct kz_server *s, const struct wire_zk_op_view *v, int64_t view,
-                            struct wire_zk_result result, struct wire_zk_builder *b)
+                            bool is_in_multi, struct wire_zk_result result,
+                            struct wire_zk_builder *b)
 {
     uint32_t node = kz_tree_find(s, v->path, v->op->path_size);
     struct listing l = {s, v->path, view, node == 0 ? 0 : kz_tree_first_child(s, node)};
@@ -544,6 +547,8 @@ static void answer_children(struct kz_server *s, const struct wire_zk_op_view *v
     }
     result.data_size = (uint32_t)size;
     result.name_count = (uint32_t)result.stat.num_children;
+    if (is_in_multi)
+        memset(&result.stat, 0, sizeof result.stat);
     uint8_t *at = wire_zk_reply_add_space(b, result, NULL);
     if (at != NULL)
         list_children(l, add_name, &at);
@@ -551,7 +556,7 @@ static void answer_children(struct kz_server *s, const struct wire_zk_op_view *v
 
 /* Appends the result of a read as of `view`; returns its code, and which watch it arms in *kind. */
 static int32_t answer(struct kz_server *s, const struct wire_zk_op_view *v, int64_t view,
-                      struct wire_zk_builder *b, uint32_t *kind)
+                      bool is_in_multi, struct wire_zk_builder *b, uint32_t *kind)
 {
     struct kz_seen seen;
     kz_history_see(s, v->path, view, &seen);
@@ -562,7 +567,7 @@ static int32_t answer(struct kz_server *s, const struct wire_zk_op_view *v, int6
                 (seen.exists || kz_path_valid(v->path, v->op->path_size));
     *kind = !arms ? 0 : children ? KZ_WATCH_CHILD : seen.exists ? KZ_WATCH_DATA : KZ_WATCH_EXISTS;
     if (children && seen.exists) {
-        answer_children(s, v, view, result, b);
+        answer_children(s, v, view, is_in_multi, result, b);
     } else if (v->op->opcode == WIRE_ZK_GET_DATA && seen.exists) {
         result.has_data = seen.has_data;
         result.data_size = seen.data_size;
@@ -583,7 +588,7 @@ static enum sm_err read_request(struct kz_server *s, uint32_t session,
     uint32_t kind;
     wire_zk_reply_begin(&b, out->scratch, out->scratch_size, request->xid, false,
                         of->lagging ? of->view : s->zxid);
-    int32_t err = answer(s, v, view, &b, &kind);
+    int32_t err = answer(s, v, view, false, &b, &kind);
     const struct wire_zk_reply *reply = wire_zk_reply_end(&b, err);
     if (reply == NULL)
         return kz_limit(out, "scratch");
@@ -592,6 +597,24 @@ static enum sm_err read_request(struct kz_server *s, uint32_t session,
         return kz_limit(out, short_of);
     bool armed = kind != 0 && kz_watch_arm(s, session, v->path, kind);
     return put_reply_armed(s, out, session, reply, armed ? v->path : NULL, armed ? kind : 0);
+}
+
+/* A multi of reads: each has a result of its own, and the whole never fails. As there, no watch is
+   armed, and a listing comes without the stat of its node. */
+static enum sm_err read_multi(struct kz_server *s, uint32_t session,
+                              const struct wire_zk_request *request, struct kz_outputs *out)
+{
+    struct kz_session *of = kz_session(s, session);
+    int64_t view = of->lagging ? of->view : INT64_MAX;
+    struct wire_zk_op_view v = {0};
+    struct wire_zk_builder b;
+    uint32_t kind;
+    wire_zk_reply_begin(&b, out->scratch, out->scratch_size, request->xid, true,
+                        of->lagging ? of->view : s->zxid);
+    while (wire_zk_op_next(request, &v))
+        answer(s, &v, view, true, &b, &kind);
+    const struct wire_zk_reply *reply = wire_zk_reply_end(&b, WIRE_ZK_OK);
+    return reply == NULL ? kz_limit(out, "scratch") : put_reply(s, out, session, reply);
 }
 
 /* ---- the rest ---- */
@@ -623,26 +646,80 @@ static enum sm_err refuse_whole(struct kz_server *s, uint32_t session,
     return reply == NULL ? kz_limit(out, "scratch") : put_reply(s, out, session, reply);
 }
 
-/* Whether a multi holds only what a multi may. */
-static bool may_be_multi(const struct wire_zk_request *request)
+/* What a multi holds: writes only, reads only, or what none may hold. */
+enum multi { MULTI_WRITES, MULTI_READS, MULTI_MIXED };
+
+static enum multi multi_of_op(uint8_t opcode)
+{
+    switch ((enum wire_zk_opcode)opcode) {
+    case WIRE_ZK_CREATE:
+    case WIRE_ZK_DELETE:
+    case WIRE_ZK_SET_DATA:
+    case WIRE_ZK_CHECK:
+        return MULTI_WRITES;
+    case WIRE_ZK_GET_DATA:
+    case WIRE_ZK_GET_CHILDREN:
+        return MULTI_READS;
+    case WIRE_ZK_EXISTS:
+    case WIRE_ZK_NOP:
+    case WIRE_ZK_SYNC:
+    case WIRE_ZK_OPCODE_END:
+        break;
+    }
+    return MULTI_MIXED;
+}
+
+static enum multi multi_of(const struct wire_zk_request *request)
 {
     struct wire_zk_op_view v = {0};
-    while (wire_zk_op_next(request, &v))
-        if (v.op->opcode != WIRE_ZK_CREATE && v.op->opcode != WIRE_ZK_DELETE &&
-            v.op->opcode != WIRE_ZK_SET_DATA && v.op->opcode != WIRE_ZK_CHECK)
-            return false;
-    return true;
+    enum multi all = MULTI_WRITES;
+    for (bool first = true; wire_zk_op_next(request, &v); first = false) {
+        enum multi one = multi_of_op(v.op->opcode);
+        if (one == MULTI_MIXED || (!first && one != all))
+            return MULTI_MIXED;
+        all = one;
+    }
+    return all;
+}
+
+/* A multi that mixes reads and writes is refused. One that begins with a write was sent as one of
+   writes: it has passed through the log before anybody looks inside. */
+static enum sm_err refuse_mixed(struct kz_server *s, uint32_t session,
+                                const struct wire_zk_request *request, struct kz_outputs *out)
+{
+    struct wire_zk_op_view v = {0};
+    struct wire_zk_builder b;
+    wire_zk_op_next(request, &v);
+    if (multi_of_op(v.op->opcode) != MULTI_WRITES)
+        return refuse_whole(s, session, request, WIRE_ZK_MARSHALLING, out);
+    wire_zk_reply_begin(&b, out->scratch, out->scratch_size, request->xid, true, s->zxid + 1);
+    const struct wire_zk_reply *reply = wire_zk_reply_end(&b, WIRE_ZK_MARSHALLING);
+    if (reply == NULL)
+        return kz_limit(out, "scratch");
+    bool lagging = catch_up_writer(s, session, out);
+    s->zxid++;
+    if (lagging) {
+        kz_session(s, session)->lagging = 1;
+        kz_session(s, session)->view = s->zxid;
+    }
+    return put_reply(s, out, session, reply);
 }
 
 enum sm_err kz_request(struct kz_server *s, int64_t now_us, uint32_t session,
                        const struct wire_zk_request *request, struct kz_outputs *out)
 {
     struct wire_zk_op_view v = {0};
-    if (!wire_zk_request_valid(request, request->size) ||
-        (request->multi && !may_be_multi(request)))
+    if (!wire_zk_request_valid(request, request->size))
         return refuse_whole(s, session, request, WIRE_ZK_MARSHALLING, out);
     if (request->multi)
-        return write_request(s, now_us, session, request, out);
+        switch (multi_of(request)) {
+        case MULTI_WRITES:
+            return write_request(s, now_us, session, request, out);
+        case MULTI_READS:
+            return read_multi(s, session, request, out);
+        case MULTI_MIXED:
+            return refuse_mixed(s, session, request, out);
+        }
     wire_zk_op_next(request, &v);
     switch ((enum wire_zk_opcode)v.op->opcode) {
     case WIRE_ZK_CREATE:

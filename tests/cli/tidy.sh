@@ -50,7 +50,7 @@ forbid() {
     done
 }
 
-core="statemachine wire controller zookeeper node"
+core="statemachine wire controller zookeeper broker node"
 code="$core stream sim live cli ui"
 
 # shellcheck disable=SC2086 # lists of folders
@@ -60,7 +60,9 @@ code="$core stream sim live cli ui"
     forbid '(^|[^_a-z])(rand|srand|random|drand48|getrandom)(\(|_r\()' 'chance is seeded state' $core sim
     forbid '(^|[^_a-z])(malloc|calloc|realloc|free|strdup|alloca) ?\(' 'the core allocates nothing' $core
     forbid '%p' 'no pointer becomes text' $core sim
-    forbid '(^|[^_a-zA-Z])(float|double)([^_a-zA-Z]|$)' 'no fractions decide anything' $core
+    # A declaration or a cast, not the word in a sentence.
+    forbid '(^|[^_a-zA-Z])(float|double)( ?\*+| *\)| +[*a-z_0-9]+ *[][;,=()])' \
+        'no fractions decide anything' $core
     forbid '<(pthread|threads)\.h>' 'the core has no threads' $core sim
     forbid '(^|[^_a-z])(f?printf|f?puts|fopen|fwrite|putchar|write|read) ?\(' 'no input or output' $core
     forbid '(getenv|setlocale) ?\(' 'no environment, no locale' $core

@@ -25,7 +25,8 @@ struct peer {
     bool alive;
     bool expired; /* its session is gone and it has not begun to resign: requests are refused */
     bool waits;   /* … and a new one is yet to be made */
-    int64_t balance_due; /* -1: not armed */
+    int64_t balance_due;       /* -1: not armed */
+    uint32_t asked, in_flight; /* ZooKeeper requests: delivered, and not answered yet */
 };
 
 struct held {
@@ -71,6 +72,9 @@ struct desk {
     uint64_t call_id;
     long replies, expire_at; /* of ZooKeeper to controllers, and at which the session expires */
     long requests, lose_at;  /* to ZooKeeper, and of which the first answer is lost */
+    long kill_at;            /* … of the first controller, at which it dies */
+    bool kill_served;
+    int largest_group;
     char refusals[4096];
 };
 
@@ -278,7 +282,8 @@ static struct sm_list ids(const char *text)
 
 void desk_topic(struct desk *d, const char *topic, const char *assignment)
 {
-    char path[SM_PATH_MAX], data[4096], config[SM_PATH_MAX];
+    static char data[1 << 15];
+    char path[SM_PATH_MAX], config[SM_PATH_MAX];
     struct sm_topic_writer w;
 
     sm_topic_writer_begin(&w, data, sizeof data);
@@ -545,6 +550,26 @@ static void keep_refusal(struct desk *d, const struct kc_output *o)
     }
 }
 
+/* No two writes of one fence are about the same znode, and the window is kept. */
+static void take_request(struct desk *d, int who, const struct wire_zk_request *r)
+{
+    bool is_fenced = false;
+    int operations = 0;
+
+    for (struct wire_zk_op_view v = {0}; wire_zk_op_next(r, &v);) {
+        struct wire_zk_op_view other = v;
+        is_fenced = is_fenced || v.op->opcode == WIRE_ZK_CHECK;
+        operations += v.op->opcode != WIRE_ZK_CHECK;
+        while (is_fenced && wire_zk_op_next(r, &other)) {
+            ck_assert_str_ne(v.path, other.path);
+        }
+    }
+    d->largest_group = operations > d->largest_group ? operations : d->largest_group;
+    d->peer[who].in_flight++;
+    ck_assert_uint_le(d->peer[who].in_flight, kc_controller_limits(d->peer[who].c)->window);
+    push(d, ZK_REQUEST, who)->bytes = copy(r, r->size);
+}
+
 static uint64_t from_controller(void *context, const struct kc_output *o)
 {
     struct desk *d = ((struct turn *)context)->d;
@@ -552,7 +577,7 @@ static uint64_t from_controller(void *context, const struct kc_output *o)
 
     switch ((enum kc_output_kind)o->kind) {
     case KC_OUT_ZK:
-        push(d, ZK_REQUEST, who)->bytes = copy(o->request, o->request->size);
+        take_request(d, who, o->request);
         break;
     case KC_OUT_BATCH:
         say_batch(d, who, o->batch);
@@ -622,7 +647,7 @@ static uint32_t *limit_named(struct kc_limits *l, const char *name)
 
 static void *block_of(const struct kc_limits *l)
 {
-    return aligned_alloc(8, (kc_controller_size(l) + 7) & ~7ul);
+    return calloc(1, kc_controller_size(l));
 }
 
 static void grow(struct desk *d, int who, const char *name)
@@ -766,6 +791,15 @@ static void ask_server(struct desk *d, const struct message *m)
         push(d, ZK_REPLY, m->who)->bytes = refused_reply(r->xid, r->multi);
         return;
     }
+    if (m->who == 0 && ++d->peer[0].asked == d->kill_at) {
+        if (d->kill_served) {
+            say_writes(d, m->who, r);
+            server(d, &(struct kz_input){
+                          .kind = KZ_IN_REQUEST, .conn = conn_of(m->who), .request = r});
+        }
+        desk_kill_controller(d);
+        return;
+    }
     say_writes(d, m->who, r);
     if (++d->requests == d->lose_at) { /* the first answer is lost, the client asks again */
         size_t before = d->count;
@@ -838,6 +872,7 @@ static void deliver(struct desk *d, struct message *m)
             expire(d, m->who);
             return;
         }
+        d->peer[m->who].in_flight--;
         controller(d, m->who, &(struct kc_input){.kind = KC_IN_ZK_REPLY, .reply = m->bytes});
         break;
     case ZK_EVENT:
@@ -908,6 +943,7 @@ void desk_second(struct desk *d, const struct kc_config *config)
 {
     struct kc_limits l = kc_limits_default();
 
+    kc_limits_in_flight(&l, l.window, config);
     d->peer[1].c = block_of(&l);
     kc_controller_init(d->peer[1].c, &l, config);
     start(d, 1);
@@ -939,6 +975,17 @@ void desk_expire_at(struct desk *d, long n)
 void desk_lose_at(struct desk *d, long n)
 {
     d->lose_at = n == 0 ? 0 : d->requests + n;
+}
+
+void desk_kill_at(struct desk *d, long n, bool served)
+{
+    d->kill_at = d->peer[0].asked + n;
+    d->kill_served = served;
+}
+
+int desk_largest_group(const struct desk *d)
+{
+    return d->largest_group;
 }
 
 long desk_replies(const struct desk *d)
@@ -1028,6 +1075,21 @@ void desk_before_write(struct desk *d, const char *path, int nth, void (*act)(st
 struct kc_controller *desk_controller(struct desk *d)
 {
     return d->peer[0].alive || d->peer[1].c == NULL ? d->peer[0].c : d->peer[1].c;
+}
+
+bool desk_first_is_dead(const struct desk *d)
+{
+    return !d->peer[0].alive;
+}
+
+bool desk_somebody_is_active(const struct desk *d)
+{
+    int active = 0;
+
+    for (int who = 0; who < PEERS; who++) {
+        active += d->peer[who].alive && kc_controller_is_active(d->peer[who].c);
+    }
+    return active == 1;
 }
 
 struct kz_server *desk_server(struct desk *d)
@@ -1160,6 +1222,28 @@ char *desk_tree(struct desk *d)
     return tree;
 }
 
+char *desk_tree_exact(struct desk *d)
+{
+    char *tree = malloc(TEXT);
+    char path[KZ_PATH_MAX] = "";
+    const char *next = kz_server_next_path(d->z, NULL, path, sizeof path);
+    size_t size = 0;
+
+    tree[0] = '\0';
+    for (; next != NULL; next = kz_server_next_path(d->z, path, path, sizeof path)) {
+        struct wire_zk_stat stat;
+        const uint8_t *data;
+        uint32_t data_size;
+        bool has;
+        kz_server_get(d->z, path, &stat, &data, &data_size, &has);
+        size += (size_t)snprintf(
+            tree + size, TEXT - size, "%s v%d c%d %.*s\n", path, stat.version, stat.cversion,
+            has && strcmp(path, SM_PATH_CONTROLLER) != 0 ? (int)data_size : 0, (const char *)data);
+        ck_assert_uint_lt(size, TEXT - 65536);
+    }
+    return tree;
+}
+
 /* ---- making and freeing ---- */
 
 struct desk *desk_new_within(const struct kc_config *config, const struct kc_limits *limits)
@@ -1189,6 +1273,7 @@ struct desk *desk_new_with(const struct kc_config *config)
 {
     struct kc_limits l = kc_limits_default();
 
+    kc_limits_in_flight(&l, l.window, config);
     return desk_new_within(config, &l);
 }
 

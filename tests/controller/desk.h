@@ -66,8 +66,13 @@ void desk_expire(struct desk *d);
 void desk_expire_at(struct desk *d, long n);
 /* The first answer of the n-th ZooKeeper request from now is lost, and the client asks again. */
 void desk_lose_at(struct desk *d, long n);
+/* The first controller dies at the n-th ZooKeeper request of its own from now: before it is served
+   or after, its answer never read. */
+void desk_kill_at(struct desk *d, long n, bool served);
 long desk_replies(const struct desk *d);
 long desk_requests(const struct desk *d);
+/* Most operations that one request has carried so far, the fence not counted. */
+int desk_largest_group(const struct desk *d);
 /* A second controller process joins; its lines in the story begin with "[2] ". */
 void desk_second(struct desk *d, const struct kc_config *config);
 void desk_kill_controller(struct desk *d); /* the first one dies, its session with it */
@@ -93,6 +98,8 @@ void desk_before_write(struct desk *d, const char *path, int nth, void (*act)(st
 
 struct kc_controller *desk_controller(struct desk *d); /* the one that lives */
 struct kz_server *desk_server(struct desk *d);
+bool desk_first_is_dead(const struct desk *d);
+bool desk_somebody_is_active(const struct desk *d); /* just one of those that live */
 /* The story since the last call; valid until the next call on `d`. Requests and writes only, e.g.
      set /brokers/topics/t/partitions/0/state leader=2 epoch=1 isr=2,3
      LeaderAndIsr -> 2,3: t-0 leader=2 epoch=1 isr=2,3 v1 replicas=2,3 [new 2,3]
@@ -118,6 +125,9 @@ int desk_grown(const struct desk *d);            /* how often the block grew */
 /* Every znode, a line each, without epochs, versions, times: what is left when all is quiet.
    Returns owned. */
 char *desk_tree(struct desk *d);
+/* … with versions and data as they are, but for /controller, which tells the time. Returns owned.
+ */
+char *desk_tree_exact(struct desk *d);
 
 /* Runs the tests in the order given; returns what main returns. */
 int desk_suite(const char *name, const TTest *const *tests, size_t count);

@@ -278,13 +278,13 @@ START_TEST(a_broker_returns_to_a_topic_halted_by_its_reassignment)
 END_TEST
 
 /* Goal: the profiles are what the switches are. */
-START_TEST(profile_2_8_has_every_defect_and_2_8_fixed_none)
+START_TEST(profile_2_8_has_every_defect_of_its_controller_and_2_8_fixed_none)
 {
     struct sm_profile kafka = sm_profile_of(SM_VERSION_2_8);
     struct sm_profile fixed = sm_profile_of(SM_VERSION_2_8_FIXED);
 
     for (enum sm_defect defect = 0; defect < SM_DEFECT_END; defect++) {
-        ck_assert(sm_defect_on(&kafka, defect));
+        ck_assert(defect >= SM_DEFECT_STRAY_REPLICA || sm_defect_on(&kafka, defect));
         ck_assert(!sm_defect_on(&fixed, defect));
     }
 }
@@ -302,7 +302,7 @@ int main(void)
         leaderless_though_unclean_election_is_on,
         a_deleted_topics_reassignment_strikes_its_namesake,
         a_broker_returns_to_a_topic_halted_by_its_reassignment,
-        profile_2_8_has_every_defect_and_2_8_fixed_none,
+        profile_2_8_has_every_defect_of_its_controller_and_2_8_fixed_none,
     };
 
     return desk_suite("controller: defects", tests, sizeof tests / sizeof tests[0]);

@@ -7,9 +7,11 @@
  *   the session expires:    what is in flight is refused, the controller resigns, makes a new
  *                           session, wins the role again and takes up what was half-way;
  *   the answer was lost:    the client asks again, so that the request is served twice and the
- *                           second answer is the one that counts (NODEEXISTS, NONODE, BADVERSION).
+ *                           second answer is the one that counts (NODEEXISTS, NONODE, BADVERSION);
+ *   the controller dies:    before the request is served, or after; another one takes over.
  *
- * Either way the znodes must end as in the undisturbed run, epochs and versions aside.
+ * Each time the znodes must end as in the undisturbed run, epochs and versions aside; with one
+ * partition a request as with many, and as in an undisturbed run without groups.
  *
  * Source: Kafka KafkaZkClient.retryRequestsUntilConnected, ZooKeeperClient; KAFKA-1382.
  */
@@ -39,6 +41,36 @@ static void three_topics(struct desk *d)
     desk_topic(d, "u", "0:2");
     desk_topic(d, "v", "0:2,4;1:4,2");
     desk_run(d);
+}
+
+/* … and more partitions than a group of 7 holds. */
+static void many_partitions(struct desk *d)
+{
+    char text[512] = "";
+
+    three_topics(d);
+    for (int p = 0; p < 18; p++) {
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%d:%d,%d,%d", p > 0 ? ";" : "",
+                 p, p % 4 + 1, (p + 1) % 4 + 1, (p + 2) % 4 + 1);
+    }
+    desk_topic(d, "m", text);
+    desk_run(d);
+}
+
+static void create_n(struct desk *d)
+{
+    desk_topic(d, "n", "0:1,2;1:2,3;2:3,4;3:4,1;4:1,2;5:2,3;6:3,4;7:4,1;8:1,3;9:2,4");
+}
+
+static void delete_m(struct desk *d)
+{
+    desk_create(d, "/admin/delete_topics/m", NULL);
+}
+
+static void kill_2_and_fail_over(struct desk *d)
+{
+    desk_kill(d, 2);
+    desk_delete(d, "/controller");
 }
 
 static void kill_2(struct desk *d)
@@ -142,12 +174,32 @@ static const struct flow flows[] = {
     {"a failover", three_topics, fail_over, NULL, false},
     {"a failover with all kinds of work", busy, nothing, NULL, false},
     {"a controlled shutdown", three_topics, shut_down_2, NULL, false},
+    {"a topic is created", three_topics, create_n, NULL, false},
+    {"a broker of many partitions fails", many_partitions, kill_2, NULL, false},
+    {"many partitions are deleted", many_partitions, delete_m, NULL, false},
+    {"a failover with elections", many_partitions, kill_2_and_fail_over, NULL, false},
 };
 enum { FLOWS = sizeof flows / sizeof flows[0] };
 
-static struct desk *prepared(const struct flow *f)
+/* How many partitions may share a write, and a read. */
+static const struct groups {
+    uint32_t writes, reads;
+} groups[] = {{1, 1}, {7, 3}, {500, 100}};
+enum { GROUPS = sizeof groups / sizeof groups[0] };
+
+static struct kc_config config_of(const struct groups *g, int32_t id)
 {
-    struct desk *d = desk_new(SM_VERSION_2_8_FIXED);
+    struct kc_config config = desk_config(SM_VERSION_2_8_FIXED, id);
+
+    config.write_group = g->writes;
+    config.read_group = g->reads;
+    return config;
+}
+
+static struct desk *prepared(const struct flow *f, const struct groups *g)
+{
+    struct kc_config config = config_of(g, 100);
+    struct desk *d = desk_new_with(&config);
 
     f->prepare(d);
     if (f->act != nothing) {
@@ -166,16 +218,24 @@ static void finish(const struct flow *f, struct desk *d)
     }
 }
 
-static char *undisturbed(const struct flow *f, long *replies, long *requests)
+/* How it ends without groups, and how long it takes with them. */
+static char *undisturbed(const struct flow *f, const struct groups *g, long *replies,
+                         long *requests)
 {
-    struct desk *d = prepared(f);
+    struct desk *d = prepared(f, &groups[0]);
+    finish(f, d);
+    char *tree = desk_tree(d);
+    desk_free(d);
+
+    d = prepared(f, g);
     long before = desk_replies(d);
     long asked = desk_requests(d);
-
     finish(f, d);
     *replies = desk_replies(d) - before;
     *requests = desk_requests(d) - asked;
-    char *tree = desk_tree(d);
+    char *grouped = desk_tree(d);
+    ck_assert_str_eq(grouped, tree);
+    free(grouped);
     desk_free(d);
     return tree;
 }
@@ -185,8 +245,8 @@ static void must_equal(const struct flow *f, const char *what, long n, struct de
 {
     char *actual = desk_tree(d);
 
-    ck_assert_msg(kc_controller_is_active(desk_controller(d)),
-                  "%s, %s at %ld: nobody is controller", f->name, what, n);
+    ck_assert_msg(desk_somebody_is_active(d), "%s, %s at %ld: nobody is controller", f->name, what,
+                  n);
     ck_assert_msg(kc_controller_is_quiet(desk_controller(d), NULL, NULL), "%s, %s at %ld: no rest",
                   f->name, what, n);
     if (strcmp(actual, expected) != 0) {
@@ -199,13 +259,14 @@ static void must_equal(const struct flow *f, const char *what, long n, struct de
 
 START_TEST(the_session_expires_at_every_reply)
 {
-    const struct flow *f = &flows[_i];
+    const struct flow *f = &flows[_i % FLOWS];
+    const struct groups *g = &groups[_i / FLOWS];
     long replies, requests;
-    char *expected = undisturbed(f, &replies, &requests);
+    char *expected = undisturbed(f, g, &replies, &requests);
 
     ck_assert_int_gt(replies, 3);
     for (long n = 1; n <= replies && !f->forgotten; n++) {
-        struct desk *d = prepared(f);
+        struct desk *d = prepared(f, g);
         desk_expire_at(d, n);
         finish(f, d);
         must_equal(f, "expired", n, d, expected);
@@ -217,18 +278,69 @@ END_TEST
 
 START_TEST(every_answer_is_lost_once)
 {
-    const struct flow *f = &flows[_i];
+    const struct flow *f = &flows[_i % FLOWS];
+    const struct groups *g = &groups[_i / FLOWS];
     long replies, requests;
-    char *expected = undisturbed(f, &replies, &requests);
+    char *expected = undisturbed(f, g, &replies, &requests);
 
     for (long n = 1; n <= requests; n++) {
-        struct desk *d = prepared(f);
+        struct desk *d = prepared(f, g);
         desk_lose_at(d, n);
         finish(f, d);
         must_equal(f, "answer lost", n, d, expected);
         desk_free(d);
     }
     free(expected);
+}
+END_TEST
+
+/* A standby that loses the race for /controller to one who dies before the loser looks who has won
+   hears of that death from no watch: the one that it had has told of the creation. As in Kafka it
+   waits for the next election, which is any other process's. */
+static void wake_the_loser(struct desk *d)
+{
+    if (strcmp(desk_znode(d, SM_PATH_CONTROLLER), "(none)") == 0) {
+        desk_create(d, SM_PATH_CONTROLLER, "{\"version\":1,\"brokerid\":9,\"timestamp\":\"0\"}");
+        desk_run(d);
+        desk_delete(d, SM_PATH_CONTROLLER);
+        desk_run(d);
+    }
+}
+
+/* The standby is there before the trouble; what it wins, it takes up where the first one died. */
+static void die(const struct flow *f, const struct groups *g, bool served)
+{
+    const struct kc_config standby = config_of(g, 101);
+    long replies, requests;
+    char *expected = undisturbed(f, g, &replies, &requests);
+    bool dies = true;
+
+    for (long n = 1; dies && !f->forgotten; n++) {
+        struct desk *d = prepared(f, g);
+        desk_second(d, &standby);
+        if (f->act != nothing) {
+            desk_run(d);
+        }
+        desk_kill_at(d, n, served);
+        finish(f, d);
+        wake_the_loser(d);
+        dies = desk_first_is_dead(d);
+        ck_assert(dies || n > 3);
+        must_equal(f, served ? "dead after" : "dead before", n, d, expected);
+        desk_free(d);
+    }
+    free(expected);
+}
+
+START_TEST(the_controller_dies_before_every_request)
+{
+    die(&flows[_i % FLOWS], &groups[_i / FLOWS], false);
+}
+END_TEST
+
+START_TEST(the_controller_dies_after_every_request)
+{
+    die(&flows[_i % FLOWS], &groups[_i / FLOWS], true);
 }
 END_TEST
 
@@ -263,8 +375,10 @@ int main(void)
     Suite *s = suite_create("controller: trouble with ZooKeeper");
     TCase *tc = tcase_create("at every reply");
     tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, the_session_expires_at_every_reply, 0, FLOWS);
-    tcase_add_loop_test(tc, every_answer_is_lost_once, 0, FLOWS);
+    tcase_add_loop_test(tc, the_session_expires_at_every_reply, 0, FLOWS * GROUPS);
+    tcase_add_loop_test(tc, every_answer_is_lost_once, 0, FLOWS * GROUPS);
+    tcase_add_loop_test(tc, the_controller_dies_before_every_request, 0, FLOWS * GROUPS);
+    tcase_add_loop_test(tc, the_controller_dies_after_every_request, 0, FLOWS * GROUPS);
     tcase_add_test(tc, a_lost_answer_to_the_creation_of_a_state_strands_the_partition);
     suite_add_tcase(s, tc);
     SRunner *sr = srunner_create(s);

@@ -150,7 +150,7 @@ START_TEST(any_window_ends_the_same)
     struct desk *d = played(&l);
     char *expected = desk_tree(d);
 
-    l.window = 1 + (uint32_t)_i * 7;
+    l.window = l.slots = 1 + (uint32_t)_i * 7;
     struct desk *other = played(&l);
     char *tree = desk_tree(other);
     ck_assert_str_eq(tree, expected);

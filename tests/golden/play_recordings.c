@@ -5,7 +5,10 @@
  * trace.jsonl (with a file LEVEL saying "effect": effect.jsonl), znodes.jsonl and answers.txt are
  * compared. The first line that differs is printed with its place.
  *
- *     play_recordings [-v] [--keep DIR] FOLDER…
+ *     play_recordings [--keep DIR] [--groups WRITES,READS] FOLDER…
+ *
+ * --groups: so many partitions share a ZooKeeper request (kcsim.zookeeper.write.group,
+ * …read.group); the recordings are the same, for the setting changes nothing that can be observed.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
@@ -101,12 +104,12 @@ static bool is_at_effect_level(const char *golden)
     return is;
 }
 
-static bool play(const char *golden, const char *out)
+static bool play(const char *golden, const char *out, const struct sim_scn_options *options)
 {
     char scenario[PATH_BYTES];
     struct sim_scn_error error;
     join(scenario, golden, "scenario.scn");
-    bool good = sim_scn_run(scenario, out, NULL, &error);
+    bool good = sim_scn_run(scenario, out, options, &error);
     if (!good)
         printf("    scenario.scn:%u: %s\n", error.line, error.text);
     good &= compare(golden, out, is_at_effect_level(golden) ? "effect.jsonl" : "trace.jsonl");
@@ -157,7 +160,8 @@ static char **recordings(const char *parent, size_t *count)
     return names;
 }
 
-static unsigned play_all(const char *parent, const char *keep, unsigned *total)
+static unsigned play_all(const char *parent, const char *keep,
+                         const struct sim_scn_options *options, unsigned *total)
 {
     size_t count;
     char **names = recordings(parent, &count);
@@ -173,7 +177,7 @@ static unsigned play_all(const char *parent, const char *keep, unsigned *total)
             strcpy(out, temporary);
         printf("%s\n", names[i]);
         fflush(stdout);
-        bool good = play(golden, out);
+        bool good = play(golden, out, options);
         if (!good)
             printf("    DIFFERS\n");
         failed += !good;
@@ -188,13 +192,18 @@ static unsigned play_all(const char *parent, const char *keep, unsigned *total)
 
 int main(int argc, char **argv)
 {
+    struct sim_scn_options options = {.seed = 0};
     unsigned failed = 0, total = 0;
     const char *keep = NULL;
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--keep") == 0 && i + 1 < argc)
             keep = argv[++i];
-        else
-            failed += play_all(argv[i], keep, &total);
+        else if (strcmp(argv[i], "--groups") == 0 && i + 1 < argc) {
+            char *end;
+            options.write_group = (int32_t)strtol(argv[++i], &end, 10);
+            options.read_group = *end == ',' ? (int32_t)strtol(end + 1, NULL, 10) : 1;
+        } else
+            failed += play_all(argv[i], keep, &options, &total);
     printf("%u of %u recordings are reproduced\n", total - failed, total);
     return failed == 0 && total > 0 ? 0 : 1;
 }

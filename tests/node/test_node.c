@@ -113,6 +113,9 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_NONE:
     case KN_OUT_CONTROLLER:
     case KN_OUT_TIMER:
+    case KN_OUT_RESPONSE:
+    case KN_OUT_BATCH_ANSWER:
+    case KN_OUT_LOG:
         return 0;
     }
     enqueue(item);
@@ -138,7 +141,7 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
                         &limits.batch_bytes};
     for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
         *each[i] *= 2;
-    struct kc_controller *larger = malloc(kc_controller_size(&limits));
+    struct kc_controller *larger = calloc(1, kc_controller_size(&limits));
     kc_controller_grow(n->controller, larger, &limits);
     free(n->controller);
     n->controller = larger;
@@ -214,7 +217,7 @@ static void setup(void)
         kz_server_put(zk, sm_persistent_paths[i], NULL, 0, NULL);
     scratch = malloc(SCRATCH);
     struct kn_session *session = malloc(kn_session_size(&session_limits));
-    struct kc_controller *controller = malloc(kc_controller_size(&controller_limits));
+    struct kc_controller *controller = calloc(1, kc_controller_size(&controller_limits));
     kn_session_init(session, &session_limits, &session_config);
     kc_controller_init(controller, &controller_limits, &config);
     kn_node_init(&node, 1, session, controller);

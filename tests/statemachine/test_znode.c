@@ -547,6 +547,33 @@ START_TEST(random_states_survive)
 }
 END_TEST
 
+/* Goal: what is read by comparing and what is read by the scanner are the same. Method: a blank in
+   front makes the scanner read it; the text is as written, or one byte of it is another. */
+START_TEST(a_state_is_read_alike_either_way)
+{
+    static const char bytes[] = "0123456789-,:[]{}\" .eE\\x";
+    int good = 0;
+    for (int round = 0; round < 20000; round++) {
+        struct sm_leader_and_isr li = {.leader = (int32_t)draw(5) - 1,
+                                       .leader_epoch = (int32_t)draw(1 << 30),
+                                       .controller_epoch = (int32_t)draw(1000)};
+        struct sm_leader_and_isr one = {0}, other = {0};
+        char text[SM_STATE_BYTES_MAX + 1] = " ";
+        for (uint32_t n = draw(5); n > 0; n--)
+            sm_list_append(&li.isr, (int32_t)draw(1 << 30) - (1 << 29));
+        size_t size = sm_znode_encode_state(text + 1, &li);
+        if (round % 4 != 0)
+            text[1 + draw((uint32_t)size)] = bytes[draw(sizeof bytes - 1)];
+        size -= round % 16 == 1 ? draw((uint32_t)size) : 0;
+        enum sm_err err = sm_znode_decode_state(text + 1, size, 5, &one);
+        ck_assert_int_eq(err, sm_znode_decode_state(text, size + 1, 5, &other));
+        ck_assert_mem_eq(&one, &other, sizeof one);
+        good += err == SM_ERR_OK;
+    }
+    ck_assert_int_gt(good, 5000);
+}
+END_TEST
+
 /* Goal: the longest state fits the buffer that the header asks for. */
 START_TEST(the_longest_state_fits)
 {
@@ -763,6 +790,7 @@ static Suite *suite(void)
     tcase_add_test(tc, wrong_partition_lists_are_refused_by_kind);
     tcase_add_test(tc, wrong_registrations_are_refused_by_kind);
     tcase_add_test(tc, random_states_survive);
+    tcase_add_test(tc, a_state_is_read_alike_either_way);
     tcase_add_test(tc, the_longest_state_fits);
     tcase_add_test(tc, random_topics_survive);
     tcase_add_test(tc, a_topic_never_leaves_its_buffer);

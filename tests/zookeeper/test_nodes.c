@@ -232,12 +232,44 @@ START_TEST(an_empty_multi_succeeds)
 }
 END_TEST
 
-START_TEST(a_read_in_a_multi_is_refused)
+/* Goal: each read of a multi has a result of its own, whatever became of the others. */
+START_TEST(a_multi_of_reads_fails_one_by_one)
 {
-    play(s, "1 multi get /\n1 check /\n1 nop /",
-         "  1 <- MARSHALLINGERROR: @2\n"
-         "  1 <- UNIMPLEMENTED: @2\n"
-         "  1 <- UNIMPLEMENTED: @2\n");
+    play(s,
+         "1 create /a x\n1 create /a/b\n1 create /a/c z\n"
+         "1 multi get /a; get /none; children /a; get /a/b; children /none; children /a/c; get "
+         "bad; get /a",
+         "  1 <- create OK /a @3\n"
+         "  1 <- create OK /a/b @4\n"
+         "  1 <- create OK /a/c @5\n"
+         "  1 <- OK: getData OK =x getData NONODE getChildren OK b c getData OK null "
+         "getChildren NONODE getChildren OK getData NONODE getData OK =x @5\n");
+}
+END_TEST
+
+START_TEST(a_multi_of_reads_arms_no_watch)
+{
+    play(s, "1 create /a x\n1 multi get! /a; children! /a\n1 set /a y\n1 create /a/b",
+         "  1 <- create OK /a @3\n"
+         "  1 <- OK: getData OK =x getChildren OK @3\n"
+         "  1 <- setData OK @4\n"
+         "  1 <- create OK /a/b @5\n");
+}
+END_TEST
+
+START_TEST(a_multi_does_not_mix_reads_and_writes)
+{
+    play(s,
+         "1 create /a x\n1 multi get /a; set /a y\n1 multi set /a y; get /a\n"
+         "1 multi check /a 0; children /a\n1 multi get /a; exists /a\n1 check /\n1 nop /\n1 get /a",
+         "  1 <- create OK /a @3\n"
+         "  1 <- MARSHALLINGERROR: @3\n"
+         "  1 <- MARSHALLINGERROR: @4\n"
+         "  1 <- MARSHALLINGERROR: @5\n"
+         "  1 <- MARSHALLINGERROR: @5\n"
+         "  1 <- UNIMPLEMENTED: @5\n"
+         "  1 <- UNIMPLEMENTED: @5\n"
+         "  1 <- getData OK =x @5\n");
 }
 END_TEST
 
@@ -401,7 +433,9 @@ static Suite *suite(void)
     tcase_add_test(tc, a_multi_sees_its_own_earlier_operations);
     tcase_add_test(tc, a_failed_multi_changes_nothing_and_says_which_failed);
     tcase_add_test(tc, an_empty_multi_succeeds);
-    tcase_add_test(tc, a_read_in_a_multi_is_refused);
+    tcase_add_test(tc, a_multi_of_reads_fails_one_by_one);
+    tcase_add_test(tc, a_multi_of_reads_arms_no_watch);
+    tcase_add_test(tc, a_multi_does_not_mix_reads_and_writes);
     tcase_add_test(tc, a_malformed_request_is_refused);
     tcase_add_test(tc, children_come_in_ascending_byte_order);
     tcase_add_test(tc, a_walk_goes_on_from_a_path_that_has_gone);

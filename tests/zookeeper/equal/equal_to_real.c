@@ -24,6 +24,7 @@
 #include "model.h"
 #include "plan.h"
 #include "proxy.h"
+#include "raw.h"
 #include "real.h"
 
 enum outcome { EQUAL, DIFFERENT, SPOILT };
@@ -31,7 +32,8 @@ enum outcome { EQUAL, DIFFERENT, SPOILT };
 static struct {
     int port;
     struct real_session *sessions[SESSIONS]; /* the third is of plain sequences only */
-    int sequences;                           /* run so far, for names */
+    struct raw *raw;
+    int sequences; /* run so far, for names */
     bool show, faults;
     long requests, events, cuts, lost, expiries, spoilt;
 } world;
@@ -153,6 +155,17 @@ static void run_expiry(struct race *r)
     world.expiries++;
 }
 
+/* Our side takes it from the first session, which is idle. */
+static void run_raw(struct race *r, int at)
+{
+    const struct plan_step *step = &r->plan->steps[at];
+    if (world.raw == NULL)
+        return;
+    flush_session(r, 0); /* what it was still to hear of comes before */
+    raw_multi(world.raw, step, at, &r->theirs[0], &r->naming);
+    model_send(r->model, step, at);
+}
+
 static void run_steps(struct race *r)
 {
     for (int i = 0; i < r->plan->count && r->problem == NULL;) {
@@ -161,6 +174,8 @@ static void run_steps(struct race *r)
         if (step->kind == STEP_CUT) {
             run_cut(r, i);
             end += step->in_flight + step->away;
+        } else if (step->kind == STEP_RAW) {
+            run_raw(r, i);
         } else if (step->kind == STEP_EXPIRE) {
             run_expiry(r);
         } else {
@@ -335,6 +350,8 @@ int main(int count, char **arguments)
         return 77;
     for (int i = 0; i < SESSIONS; i++)
         world.sessions[i] = real_open(world.port, 30000);
+    if (getenv("KC_CHROOT") == NULL) /* of sessions that live below one (tests/live) */
+        world.raw = raw_open(world.port);
     bool equal = true;
     for (int i = 0; i < sequences && equal; i++)
         equal = run_until_clear(seed + (uint64_t)i, fault_of(i), MODEL_RIGHT);
@@ -342,6 +359,8 @@ int main(int count, char **arguments)
         notices_wrong_servers(seed);
     for (int i = 0; i < SESSIONS; i++)
         real_close(world.sessions[i]);
+    if (world.raw != NULL)
+        raw_close(world.raw);
     real_stop();
     printf("%d sequences from seed %" PRIu64 ": %s; %ld requests, %ld events, %ld cuts with %ld "
            "requests taken and their answers lost, %ld expiries, %ld run again\n",

@@ -82,12 +82,36 @@ static void add_result(struct model *m, struct history *h, const struct wire_zk_
         history_add(h, "#%d %s %s %s", m->number, name, err, stat);
 }
 
+/* A read inside a multi: data with its stat, names without. */
+static void add_read(struct model *m, struct history *h, const struct wire_zk_result_view *v, int i)
+{
+    char head[64], text[256], bytes[32], joined[4096] = "";
+    const struct wire_zk_result *r = v->result;
+    snprintf(head, sizeof head, "#%d.%d %s %s", m->number, i,
+             wire_zk_opcode_name((enum wire_zk_opcode)r->opcode), wire_zk_err_name(r->err));
+    if (r->err != WIRE_ZK_OK) {
+        history_add(h, "%s", head);
+    } else if (r->opcode == WIRE_ZK_GET_DATA) {
+        history_add(h, "%s %s %s", head,
+                    name_data(r->has_data ? v->data : NULL, (int32_t)r->data_size, bytes),
+                    stat_text(m, &r->stat, text));
+    } else {
+        for (const char *n = NULL; (n = wire_zk_name_next(v, n)) != NULL;)
+            strcat(strcat(joined, " "), n);
+        history_add(h, "%s%s", head, joined);
+    }
+}
+
 static void add_multi(struct model *m, struct history *h, const struct wire_zk_reply *reply)
 {
     char text[256];
     struct wire_zk_result_view v = {0};
     history_add(h, "#%d multi %s", m->number, wire_zk_err_name(reply->err));
     for (int i = 0; wire_zk_result_next(reply, &v); i++) {
+        if (v.result->opcode == WIRE_ZK_GET_DATA || v.result->opcode == WIRE_ZK_GET_CHILDREN) {
+            add_read(m, h, &v, i);
+            continue;
+        }
         bool made = reply->err == WIRE_ZK_OK && v.result->opcode == WIRE_ZK_CREATE;
         bool set = reply->err == WIRE_ZK_OK && v.result->opcode == WIRE_ZK_SET_DATA;
         history_add(h, "#%d.%d %s %s %s%s", m->number, i,

@@ -95,6 +95,32 @@ static struct plan_step *add_request(struct plan *p, uint64_t *s, int session)
     return step;
 }
 
+/* A multi of reads; seldom one with something else in it, which is refused. */
+static void add_raw(struct plan *p, uint64_t *s)
+{
+    struct plan_step *step = add_request(p, s, 0);
+    step->kind = STEP_RAW;
+    step->multi = true;
+    step->count = 1 + below(s, OPS_MAX);
+    bool mixes = below(s, 4) == 0;
+    for (int i = 0; i < step->count; i++) {
+        bool reads = !mixes || below(s, 2) == 0;
+        do
+            draw_op(s, &step->ops[i], !reads);
+        while (reads && step->ops[i].opcode != WIRE_ZK_GET_DATA &&
+               step->ops[i].opcode != WIRE_ZK_GET_CHILDREN);
+    }
+    if (mixes && step->count == 1)
+        step->ops[0].opcode = WIRE_ZK_EXISTS; /* no multi may hold one */
+    if (mixes && step->count > 1) {           /* whatever was drawn, they differ */
+        step->ops[0].opcode = below(s, 2) ? WIRE_ZK_GET_DATA : WIRE_ZK_CHECK;
+        step->ops[1].opcode =
+            step->ops[0].opcode == WIRE_ZK_CHECK ? WIRE_ZK_GET_CHILDREN : WIRE_ZK_DELETE;
+        if (step->ops[1].path[0] == 0)
+            strcpy(step->ops[1].path, "/a");
+    }
+}
+
 /* A create that mostly succeeds, to have something to work on. */
 static void add_create(struct plan *p, uint64_t *s, int session, const char *path, uint8_t flags)
 {
@@ -132,6 +158,8 @@ static void add_groups(struct plan *p, uint64_t *s, int sessions, int least)
 {
     for (int end = p->count + least; p->count < end;) {
         int session = below(s, sessions);
+        if (below(s, 4) == 0)
+            add_raw(p, s);
         for (int n = 1 + below(s, 4); n > 0; n--)
             add_request(p, s, session);
     }
@@ -210,7 +238,7 @@ void plan_print(const struct plan *p)
         if (step->kind == STEP_EXPIRE)
             printf(" EXPIRE");
         if (step->multi)
-            printf(" multi");
+            printf(step->kind == STEP_RAW ? " raw multi" : " multi");
         for (int k = 0; k < step->count; k++)
             print_op(&step->ops[k]);
         printf("\n");

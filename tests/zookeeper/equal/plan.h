@@ -5,7 +5,8 @@
  *   `-- session 1 --'  `- sess 0 -'  `- in flight -' `- others' -----'
  *
  * Neighbouring steps of one session are sent without waiting (a group); the harness waits for the
- * replies before another session's turn, so that the order of all requests is known. CUT breaks the
+ * replies before another session's turn, so that the order of all requests is known. RAW is a multi
+ * that the C client cannot send: reads, or a mixture. CUT breaks the
  * connection of session 2 while its next `in_flight` requests are under way, and the `away`
  * requests after them, of the other sessions, happen before it is connected again. EXPIRE ends
  * session 2.
@@ -32,7 +33,7 @@ struct plan_op {
     char data[DATA_SIZE];
 };
 
-enum step_kind { STEP_REQUEST, STEP_CUT, STEP_EXPIRE };
+enum step_kind { STEP_REQUEST, STEP_RAW, STEP_CUT, STEP_EXPIRE };
 enum cut_mode { CUT_NOW, CUT_REPLIES, CUT_REQUESTS }; /* what is lost for sure */
 
 struct plan_step {

@@ -4,12 +4,7 @@
 
 #include "history.h"
 #include "plan.h"
-
-/* Starts a server in a temporary folder and returns its port; 0 where there is no JVM or no
-   ZooKeeper, which is said on standard output. One that is there but does not start ends the
-   program. */
-int real_start(void);
-void real_stop(void);
+#include "server.h"
 
 /* One client session and what it was told. */
 struct real_session;

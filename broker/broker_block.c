@@ -1,0 +1,177 @@
+/*
+ * The block and what the node was started with: laid out, grown by copy, its settings looked up.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/state.h"
+
+/* ---- the block ---- */
+
+struct kb_broker_limits kb_broker_limits_default(void)
+{
+    return (struct kb_broker_limits){
+        .cache = kb_cache_limits_default(), .requests = 64, .request_bytes = 64 * 1024};
+}
+
+static void lay_out(struct kb_broker *b, const struct kb_broker_limits *l, size_t properties)
+{
+    size_t at = kb_up8(sizeof *b);
+    b->limits = *l;
+    b->properties_capacity = (uint32_t)properties;
+    b->slots_at = at, at += kb_up8(l->requests * sizeof(struct kb_slot));
+    b->heap_at = at, at += kb_up8(l->request_bytes);
+    b->properties_at = at, at += kb_up8(properties);
+    b->cache_at = at, at += kb_cache_size(&l->cache);
+    b->size = at;
+}
+
+static size_t size_of(const struct kb_broker_limits *limits, size_t properties)
+{
+    struct kb_broker b;
+    lay_out(&b, limits, properties);
+    return b.size;
+}
+
+size_t kb_broker_size(const struct kb_broker_limits *limits, const struct kb_broker_config *config)
+{
+    return size_of(limits, config->properties.size);
+}
+
+size_t kb_broker_grown_size(const struct kb_broker *b, const struct kb_broker_limits *limits)
+{
+    return size_of(limits, b->properties_capacity);
+}
+
+uint8_t *kb_region(const struct kb_broker *b, uint64_t at)
+{
+    return (uint8_t *)(uintptr_t)b + at;
+}
+
+struct kb_slot *kb_slots(const struct kb_broker *b)
+{
+    return (struct kb_slot *)(void *)kb_region(b, b->slots_at);
+}
+
+struct kb_cache *kb_cache_of(const struct kb_broker *b)
+{
+    return (struct kb_cache *)(void *)kb_region(b, b->cache_at);
+}
+
+const struct kb_cache *kb_broker_cache(const struct kb_broker *b)
+{
+    return kb_cache_of(b);
+}
+
+void kb_broker_init(struct kb_broker *b, const struct kb_broker_limits *limits,
+                    const struct kb_broker_config *config)
+{
+    memset(b, 0, kb_broker_size(limits, config));
+    lay_out(b, limits, config->properties.size);
+    kb_cache_init(kb_cache_of(b), &limits->cache);
+    if (config->properties.size > 0)
+        memcpy(kb_region(b, b->properties_at), config->properties.bytes, config->properties.size);
+    b->properties_size = (uint32_t)config->properties.size;
+    b->self = config->broker;
+    b->has_data = config->has_data != 0;
+    b->epoch = -1;
+    b->timer_us = -1;
+    b->random = config->seed;
+    b->ids = (struct kb_producer_ids){.next = 0, .last = -1, .version = -2};
+}
+
+const struct kb_broker_limits *kb_broker_limits(const struct kb_broker *b)
+{
+    return &b->limits;
+}
+
+/* What is small doubles; what is large grows by a quarter, so that little of it stays unused. */
+static uint32_t above(uint32_t limit)
+{
+    enum { LARGE = 1 << 17 };
+    uint32_t more = limit < LARGE ? limit : (limit / 4 + 7) & ~7u;
+    return limit > UINT32_MAX - 8 - more ? UINT32_MAX - 8 : limit + more;
+}
+
+struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *limits,
+                                               const char *short_of)
+{
+    struct kb_broker_limits l = *limits;
+    const struct {
+        const char *name;
+        uint32_t *limit;
+    } fields[] = {
+        {"brokers", &l.cache.brokers},       {"topics", &l.cache.topics},
+        {"name_bytes", &l.cache.name_bytes}, {"rows", &l.cache.rows},
+        {"words", &l.cache.words},           {"requests", &l.requests},
+        {"request_bytes", &l.request_bytes},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (strcmp(fields[i].name, short_of) == 0)
+            *fields[i].limit = above(*fields[i].limit);
+    return l;
+}
+
+void kb_broker_grow(const struct kb_broker *from, struct kb_broker *to,
+                    const struct kb_broker_limits *limits)
+{
+    memset(to, 0, kb_broker_grown_size(from, limits));
+    *to = *from;
+    lay_out(to, limits, from->properties_capacity);
+    memcpy(kb_slots(to), kb_slots(from), from->limits.requests * sizeof(struct kb_slot));
+    memcpy(kb_region(to, to->heap_at), kb_region(from, from->heap_at), from->heap_used);
+    memcpy(kb_region(to, to->properties_at), kb_region(from, from->properties_at),
+           from->properties_size);
+    kb_cache_grow(kb_cache_of(from), kb_cache_of(to), &limits->cache);
+}
+
+/* ---- settings of the node ---- */
+
+struct kb_props kb_properties(const struct kb_broker *b)
+{
+    return (struct kb_props){.bytes = (char *)kb_region(b, b->properties_at),
+                             .capacity = b->properties_size,
+                             .size = b->properties_size};
+}
+
+struct kb_props kb_dynamic(const struct kb_broker *b, int which)
+{
+    struct kb_broker *w = (struct kb_broker *)(void *)kb_region(b, 0);
+    return (struct kb_props){
+        .bytes = w->dynamic[which], .capacity = KB_DYNAMIC_BYTES, .size = b->dynamic_size[which]};
+}
+
+static const char *property(const struct kb_broker *b, const char *name)
+{
+    struct kb_props own = kb_properties(b);
+    const char *value = kb_props_get(&own, name);
+    const struct kb_setting *s = kb_broker_setting(name);
+    return value != NULL ? value : s != NULL ? s->def : NULL;
+}
+
+int64_t kb_property_int(const struct kb_broker *b, const char *name)
+{
+    const char *value = property(b, name);
+    return value == NULL ? -1 : strtoll(value, NULL, 10);
+}
+
+bool kb_property_is_true(const struct kb_broker *b, const char *name)
+{
+    char parsed[64], message[KB_TEXT_MAX];
+    const char *value = property(b, name);
+    const struct kb_setting *s = kb_broker_setting(name);
+    return value != NULL && s != NULL &&
+           kb_setting_parse(s, value, parsed, sizeof parsed, message) &&
+           strcmp(parsed, "true") == 0;
+}
+
+/* splitmix64 */
+uint32_t kb_draw(struct kb_broker *b, uint32_t bound)
+{
+    uint64_t z = b->random += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    assert(bound > 0);
+    return (uint32_t)((z ^ z >> 31) % bound);
+}
