@@ -51,7 +51,7 @@ forbid() {
 }
 
 core="statemachine wire controller zookeeper broker node"
-code="$core sim live cli ui"
+code="$core stream sim live cli ui"
 
 # shellcheck disable=SC2086 # lists of folders
 {

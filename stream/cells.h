@@ -1,0 +1,58 @@
+/*
+ * What a window holds of a key, and how a window becomes output: a folded cell (reduce, sum …,
+ * aggregate), or the list of its elements (st_process_window). Used by all kinds of windows.
+ *
+ *     bytes of a cell:   | accumulator or record |      or      | struct elements |
+ */
+#ifndef STREAM_CELLS_H
+#define STREAM_CELLS_H
+
+#include "stream/fold.h"
+
+struct elements {
+    char *records;
+    uint32_t count, capacity;
+};
+
+struct cells {
+    struct op *op;
+    bool lists; /* elements are kept; otherwise they are folded */
+    struct fold fold;
+    struct layout layout;  /* of a cell */
+    struct layout element; /* of an element */
+    bool row_is_cell;
+};
+
+void cells_init(struct cells *cells, struct op *op);
+/* Takes record k into cells[k]; fresh[k]: the cell was made (as zeros) for it. */
+void cells_add(const struct cells *cells, char *const *to, const uint8_t *fresh,
+               const void *records, uint32_t count);
+/* Puts out the result of a cell for op->window_start/_end and op->key; `time`: its timestamp. */
+void cells_emit(const struct cells *cells, char *cell, int64_t time);
+/* Takes what `from` holds into `to`, behind what is there; `from` is then empty. */
+void cells_merge(const struct cells *cells, char *to, char *from);
+/* Gives up what a cell holds. Records under way may view it until the step ends. */
+void cells_drop(const struct cells *cells, char *cell);
+/* A cell into a snapshot, and back into an empty cell; false: damaged. */
+void cells_write(const struct cells *cells, const char *cell, struct bytes *to);
+bool cells_read(const struct cells *cells, char *cell, struct reader *from);
+/* What a section says of its cells' type, and the check of it. */
+void cells_write_type(const struct cells *cells, struct bytes *to);
+void cells_read_type(const struct cells *cells, struct reader *from);
+/* A late record: to the side output if the windows have one; counted otherwise. */
+void late_record(struct op *op, const void *record, int64_t time);
+
+/* floor(a / b) * b for b > 0 */
+static inline int64_t floor_to(int64_t a, int64_t b)
+{
+    int64_t rest = a % b;
+    return a - (rest < 0 ? rest + b : rest);
+}
+
+/* a + b, not above ST_TIME_MAX, for b >= 0 */
+static inline int64_t time_plus(int64_t a, int64_t b)
+{
+    return a > ST_TIME_MAX - b ? ST_TIME_MAX : a + b;
+}
+
+#endif

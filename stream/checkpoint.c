@@ -1,0 +1,388 @@
+/*
+ * Checkpoints in a directory, see checkpoint.h.
+ *
+ *     _metadata:  "KCSTMETA" version id max-parallelism count { name size crc } crc      all
+ * integers i64 task-N:     "KCSTTASK" { section } section:    size { uid subtask parallelism
+ * watermark state }
+ */
+#include "stream/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <isa-l.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stream/graph.h"
+
+#define VERSION       1
+#define META_MAGIC    "KCSTMETA"
+#define TASK_MAGIC    "KCSTTASK"
+#define WHY_SIZE      256
+#define PATH_SIZE     1024
+#define FILE_SIZE_MAX ((int64_t)1 << 40)
+
+static uint32_t crc_of(const char *data, size_t size)
+{
+    uint32_t crc = 0xFFFFFFFFu;
+    while (size > 0) { /* the library counts in int */
+        int some = size > (1 << 30) ? 1 << 30 : (int)size;
+        crc = crc32_iscsi((unsigned char *)(uintptr_t)data, some, crc);
+        data += some;
+        size -= (size_t)some;
+    }
+    return ~crc;
+}
+
+size_t section_begin(struct bytes *b, const char *uid, uint32_t subtask, uint32_t parallelism,
+                     int64_t watermark)
+{
+    if (b->size == 0) {
+        bytes_put(b, TASK_MAGIC, 8);
+    }
+    size_t began = bytes_reserve_i64(b);
+    bytes_text(b, uid);
+    bytes_u32(b, subtask);
+    bytes_u32(b, parallelism);
+    bytes_i64(b, watermark);
+    return began;
+}
+
+void section_end(struct bytes *b, size_t began)
+{
+    bytes_set_i64(b, began, (int64_t)(b->size - began - 8));
+}
+
+/* ------------------------------------------------------------------------------------- Writing */
+
+static bool fail(char *why, const char *what, const char *path)
+{
+    snprintf(why, WHY_SIZE, "%s %.150s: %s", what, path, strerror(errno));
+    return false;
+}
+
+static bool sync_dir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) {
+        return false;
+    }
+    bool synced = fsync(fd) == 0;
+    return close(fd) == 0 && synced;
+}
+
+static bool write_file(const char *dir, const char *name, const struct bytes *b, char *why)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (fd < 0) {
+        return fail(why, "cannot make", path);
+    }
+    for (size_t at = 0; at < b->size;) {
+        ssize_t wrote = write(fd, b->data + at, b->size - at);
+        if (wrote < 0 && errno != EINTR) {
+            fail(why, "cannot write", path);
+            close(fd);
+            return false;
+        }
+        at += wrote > 0 ? (size_t)wrote : 0;
+    }
+    bool synced = fsync(fd) == 0;
+    return (close(fd) == 0 && synced) || fail(why, "cannot write", path);
+}
+
+static void remove_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        char file[PATH_SIZE];
+        if (entry->d_name[0] != '.' &&
+            snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < (int)sizeof file) {
+            unlink(file);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+        rmdir(path);
+    }
+}
+
+static bool make_folders(const char *dir, char *why)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s", dir);
+    for (char *at = path + 1; *at != '\0'; at++) {
+        if (*at == '/') {
+            *at = '\0';
+            (void)mkdir(path, 0755); /* the last one says whether it worked */
+            *at = '/';
+        }
+    }
+    return mkdir(path, 0755) == 0 || errno == EEXIST || fail(why, "cannot make", path);
+}
+
+bool checkpoint_write(const char *dir, int64_t id, uint32_t max_parallelism,
+                      const struct bytes *const *tasks, uint32_t count, char *why)
+{
+    char part[PATH_SIZE], whole[PATH_SIZE], name[64];
+    struct bytes meta = {0};
+    if (strlen(dir) + 64 > sizeof part) {
+        snprintf(why, WHY_SIZE, "the name of the checkpoint directory is too long");
+        return false;
+    }
+    snprintf(whole, sizeof whole, "%.900s/chk-%" PRId64, dir, id);
+    snprintf(part, sizeof part, "%.900s/chk-%" PRId64 ".part", dir, id);
+    remove_folder(part);
+    bool ok = make_folders(dir, why) && make_folders(part, why);
+    bytes_put(&meta, META_MAGIC, 8);
+    bytes_i64(&meta, VERSION);
+    bytes_i64(&meta, id);
+    bytes_i64(&meta, max_parallelism);
+    bytes_i64(&meta, count);
+    for (uint32_t t = 0; t < count && ok; t++) {
+        snprintf(name, sizeof name, "task-%u", t);
+        ok = write_file(part, name, tasks[t], why);
+        bytes_text(&meta, name);
+        bytes_i64(&meta, (int64_t)tasks[t]->size);
+        bytes_i64(&meta, crc_of(tasks[t]->data, tasks[t]->size));
+    }
+    bytes_i64(&meta, crc_of(meta.data, meta.size));
+    ok = ok && write_file(part, "_metadata", &meta, why);
+    bytes_free(&meta);
+    return ok && ((sync_dir(part) && rename(part, whole) == 0 && sync_dir(dir)) ||
+                  fail(why, "cannot complete", whole));
+}
+
+/* ------------------------------------------------------------------------------------- Reading */
+
+/* The bytes of a file with 8 zeros behind; NULL with `why`. Owned by the caller. */
+static char *read_file(const char *dir, const char *name, int64_t size_max, size_t *size, char *why)
+{
+    char path[PATH_SIZE * 2];
+    struct stat stat;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL || fstat(fileno(file), &stat) != 0 || !S_ISREG(stat.st_mode) ||
+        stat.st_size > size_max) {
+        fail(why, "cannot read", path);
+        if (file != NULL) {
+            fclose(file);
+        }
+        return NULL;
+    }
+    char *data = calloc(1, (size_t)stat.st_size + 8);
+    *size = data != NULL ? fread(data, 1, (size_t)stat.st_size, file) : 0;
+    fclose(file);
+    if (data == NULL || *size != (size_t)stat.st_size) {
+        fail(why, "cannot read", path);
+        free(data);
+        return NULL;
+    }
+    return data;
+}
+
+static void add_section(struct checkpoint *c, struct section section)
+{
+    struct section *more = realloc(c->sections, (c->section_count + 1) * sizeof *more);
+    if (more == NULL) {
+        abort();
+    }
+    c->sections = more;
+    more[c->section_count++] = section;
+}
+
+static bool read_sections(struct checkpoint *c, const char *data, size_t size)
+{
+    struct reader r = {data, data + size, false};
+    const char *magic = read_bytes(&r, 8);
+    if (size == 0) {
+        return true; /* a task without state */
+    }
+    if (magic == NULL || memcmp(magic, TASK_MAGIC, 8) != 0) {
+        return false;
+    }
+    while (!r.bad && r.at < r.end) {
+        int64_t length = read_i64(&r);
+        const char *at = length >= 0 ? read_bytes(&r, (size_t)length) : NULL;
+        if (at == NULL) {
+            return false;
+        }
+        struct section section = {.state = {at, at + length, false}};
+        section.uid = read_text(&section.state);
+        section.subtask = read_u32(&section.state);
+        section.parallelism = read_u32(&section.state);
+        section.watermark = read_i64(&section.state);
+        if (section.state.bad) {
+            return false;
+        }
+        add_section(c, section);
+    }
+    return !r.bad;
+}
+
+/* One file that the metadata names: its size and sum must be as said. */
+static bool read_task(struct checkpoint *c, const char *path, struct reader *meta, char *why)
+{
+    char name[256];
+    st_str text = read_text(meta);
+    int64_t size_said = read_i64(meta), crc = read_i64(meta);
+    size_t size;
+    if (meta->bad || text.size >= sizeof name || memchr(text.data, '/', text.size) != NULL) {
+        snprintf(why, WHY_SIZE, "%.150s: _metadata is damaged", path);
+        return false;
+    }
+    snprintf(name, sizeof name, "%.*s", (int)text.size, text.data);
+    char *data = read_file(path, name, FILE_SIZE_MAX, &size, why);
+    if (data == NULL) {
+        return false;
+    }
+    char **files = realloc(c->files, (c->file_count + 1) * sizeof *files);
+    if (files == NULL) {
+        abort();
+    }
+    c->files = files;
+    files[c->file_count++] = data;
+    if ((int64_t)size != size_said || (int64_t)crc_of(data, size) != crc ||
+        !read_sections(c, data, size)) {
+        snprintf(why, WHY_SIZE, "%.150s/%.60s is damaged", path, name);
+        return false;
+    }
+    return true;
+}
+
+static struct checkpoint *load_one(const char *path, char *why)
+{
+    size_t size;
+    char *data = read_file(path, "_metadata", 1 << 30, &size, why);
+    if (data == NULL) {
+        return NULL;
+    }
+    struct checkpoint *c = must_calloc(1, sizeof *c);
+    struct reader meta = {data, data + size, false};
+    const char *magic = read_bytes(&meta, 8);
+    int64_t version = read_i64(&meta);
+    int64_t crc = 0;
+    bool ok = size >= 8 && magic != NULL && memcmp(magic, META_MAGIC, 8) == 0;
+    if (ok) {
+        memcpy(&crc, data + size - 8, 8);
+        meta.end -= 8;
+        ok = crc == (int64_t)crc_of(data, size - 8);
+    }
+    if (!ok) {
+        snprintf(why, WHY_SIZE, "%.150s/_metadata is damaged", path);
+    } else if (version != VERSION) {
+        ok = false;
+        snprintf(why, WHY_SIZE, "%.150s: version %" PRId64 "; this program reads %d", path, version,
+                 VERSION);
+    }
+    c->id = read_i64(&meta);
+    c->max_parallelism = (uint32_t)read_i64(&meta);
+    for (int64_t left = read_i64(&meta); ok && left > 0; left--) {
+        ok = read_task(c, path, &meta, why);
+    }
+    free(data);
+    if (!ok) {
+        checkpoint_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void checkpoint_free(struct checkpoint *c)
+{
+    if (c != NULL) {
+        for (uint32_t f = 0; f < c->file_count; f++) {
+            free(c->files[f]);
+        }
+        free(c->files);
+        free(c->sections);
+        free(c);
+    }
+}
+
+/* ------------------------------------------------------------------------------- The directory */
+
+static int newest_first(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return *x > *y ? -1 : *x < *y;
+}
+
+/* The numbers of DIR's checkpoints, newest first; owned by the caller. With `remove_parts` what is
+ * half written goes. */
+static int64_t *list(const char *path, size_t *count, bool remove_parts)
+{
+    int64_t *ids = NULL;
+    DIR *dir = opendir(path);
+    *count = 0;
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        char *end, part[PATH_SIZE];
+        if (strncmp(entry->d_name, "chk-", 4) != 0) {
+            continue;
+        }
+        long long id = strtoll(entry->d_name + 4, &end, 10);
+        if (*end == '\0' && end != entry->d_name + 4) {
+            ids = realloc(ids, (*count + 1) * sizeof *ids);
+            if (ids == NULL) {
+                abort();
+            }
+            ids[(*count)++] = id;
+        } else if (remove_parts && strcmp(end, ".part") == 0 &&
+                   snprintf(part, sizeof part, "%s/%s", path, entry->d_name) < (int)sizeof part) {
+            remove_folder(part);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    if (*count > 0) {
+        qsort(ids, *count, sizeof *ids, newest_first);
+    }
+    return ids;
+}
+
+struct checkpoint *checkpoint_load(const char *path, char *why)
+{
+    char one[PATH_SIZE];
+    struct stat stat_of;
+    size_t count;
+    snprintf(one, sizeof one, "%.900s/_metadata", path);
+    if (stat(one, &stat_of) == 0) {
+        return load_one(path, why);
+    }
+    int64_t *ids = list(path, &count, false);
+    struct checkpoint *c = NULL;
+    snprintf(why, WHY_SIZE, "%.150s: there is no checkpoint", path);
+    for (size_t i = 0; i < count && c == NULL; i++) {
+        snprintf(one, sizeof one, "%.900s/chk-%" PRId64, path, ids[i]);
+        c = load_one(one, why);
+    }
+    free(ids);
+    return c;
+}
+
+int64_t checkpoint_newest(const char *dir)
+{
+    size_t count;
+    int64_t *ids = list(dir, &count, false);
+    int64_t newest = count > 0 ? ids[0] : 0;
+    free(ids);
+    return newest;
+}
+
+void checkpoint_prune(const char *dir, uint32_t retained)
+{
+    size_t count;
+    int64_t *ids = list(dir, &count, true);
+    for (size_t i = retained; i < count; i++) {
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[i]);
+        remove_folder(path);
+    }
+    free(ids);
+}

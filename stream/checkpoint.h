@@ -1,0 +1,52 @@
+/*
+ * Checkpoints in a directory.
+ *
+ *     DIR/chk-7/task-0, task-1 …   the state of each task: sections, one an operator
+ *     DIR/chk-7/_metadata          which files there are, their sizes and sums; written last
+ *
+ * A checkpoint is written as DIR/chk-7.part, every file synced to the disk, and then renamed: under
+ * its own name it is whole. A damaged one is told by its sums (CRC-32C of each file), and the one
+ * before it is used.
+ */
+#ifndef STREAM_CHECKPOINT_H
+#define STREAM_CHECKPOINT_H
+
+#include "stream/bytes.h"
+
+/* What one subtask of an operator had. Views alias the checkpoint. */
+struct section {
+    st_str uid;
+    uint32_t subtask, parallelism;
+    int64_t watermark;
+    struct reader state;
+};
+
+struct checkpoint {
+    int64_t id;
+    uint32_t max_parallelism;
+    struct section *sections; /* [section_count] */
+    uint32_t section_count;
+    char **files; /* [file_count], owned */
+    uint32_t file_count;
+};
+
+/* A section of a task's file: an operator's state behind its head. `began` is what section_begin
+ * returned. */
+size_t section_begin(struct bytes *b, const char *uid, uint32_t subtask, uint32_t parallelism,
+                     int64_t watermark);
+void section_end(struct bytes *b, size_t began);
+
+/* Writes and completes checkpoint `id` of `count` tasks. Returns false with `why` filled (256
+ * bytes): the disk refused; there is then no such checkpoint. */
+bool checkpoint_write(const char *dir, int64_t id, uint32_t max_parallelism,
+                      const struct bytes *const *tasks, uint32_t count, char *why);
+/* Reads a checkpoint: DIR/chk-N, or the newest whole one in DIR. Returns owned; NULL with `why`
+ * (256 bytes) if there is none that is whole. */
+struct checkpoint *checkpoint_load(const char *path, char *why);
+void checkpoint_free(struct checkpoint *c);
+/* Removes all checkpoints of DIR but the newest `retained`, and what a killed process left. */
+void checkpoint_prune(const char *dir, uint32_t retained);
+/* The largest number of a checkpoint in DIR; 0 if there is none. */
+int64_t checkpoint_newest(const char *dir);
+
+#endif

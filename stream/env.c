@@ -1,0 +1,322 @@
+/*
+ * The environment: configuration under Flink's names, and the list of mistakes.
+ */
+#include "stream/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void *must_calloc(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+    if (memory == NULL) {
+        fputs("kcsim stream: out of memory\n", stderr);
+        abort();
+    }
+    return memory;
+}
+
+char *must_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(must_calloc(1, size), text, size);
+}
+
+st_env *st_env_new(void)
+{
+    st_env *env = must_calloc(1, sizeof *env);
+    env->parallelism_default = 1;
+    env->max_parallelism = MAX_PARALLELISM_DEFAULT;
+    env->watermark_interval_ms = 200;
+    env->buffer_timeout_ms = 100;
+    env->chaining = true;
+    env->retained = 1;
+    env->restart_delay_ms = 1000;
+    return env;
+}
+
+static void free_edges(struct edge *edge)
+{
+    while (edge != NULL) {
+        struct edge *next = edge->next;
+        free(edge);
+        edge = next;
+    }
+}
+
+void st_env_free(st_env *env)
+{
+    if (env == NULL) {
+        return;
+    }
+    for (uint32_t n = 0; n < env->node_count; n++) {
+        union {
+            const void *read;
+            void *owned;
+        } path = {.read = env->nodes[n]->path}, states = {.read = env->nodes[n]->options.states},
+          lists = {.read = env->nodes[n]->options.operator_states};
+        free_edges(env->nodes[n]->inputs);
+        free(path.owned);
+        free(states.owned);
+        free(lists.owned);
+        free(env->nodes[n]->uid);
+        free(env->nodes[n]);
+    }
+    while (env->streams != NULL) {
+        st_stream *next = env->streams->next;
+        free_edges(env->streams->edges);
+        free(env->streams);
+        env->streams = next;
+    }
+    free(env->nodes);
+    free(env->checkpoint_dir);
+    free(env->restore_path);
+    free(env->errors);
+    free(env);
+}
+
+static void add_error_line(st_env *env, const char *line)
+{
+    size_t had = env->errors != NULL ? strlen(env->errors) : 0, more = strlen(line);
+    char *all = must_calloc(1, had + more + 2);
+    if (had > 0) {
+        memcpy(all, env->errors, had);
+    }
+    memcpy(all + had, line, more);
+    all[had + more] = '\n';
+    free(env->errors);
+    env->errors = all;
+}
+
+void env_mistake(st_env *env, const char *file, int line, const char *format, ...)
+{
+    char text[1024];
+    int at = file != NULL ? snprintf(text, sizeof text, "%s:%d: error: ", file, line) : 0;
+    va_list arguments;
+    va_start(arguments, format);
+    if (at >= 0 && (size_t)at < sizeof text) {
+        vsnprintf(text + at, sizeof text - (size_t)at, format, arguments);
+    }
+    va_end(arguments);
+    add_error_line(env, text);
+}
+
+const char *st_env_error(const st_env *env)
+{
+    return env->errors != NULL ? env->errors : "";
+}
+
+void st_env_set_parallelism(st_env *env, uint32_t parallelism)
+{
+    env->parallelism = parallelism;
+}
+
+void st_env_run_in_steps(st_env *env)
+{
+    env->in_steps = true;
+}
+
+/* ------------------------------------------------------------------------------- Configuration */
+
+static bool read_count(const char *value, int64_t max, int64_t *number)
+{
+    int64_t read;
+    if (!st_parse_int64(st_str_of(value), &read) || read < 1 || read > max) {
+        return false;
+    }
+    *number = read;
+    return true;
+}
+
+/* A duration as Flink writes it: "200ms", "1 s", "2min"; a bare number is milliseconds. */
+static bool read_duration(const char *value, int64_t *ms)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"", 1},        {"ms", 1},    {"s", 1000},    {"sec", 1000},
+                 {"min", 60000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    char *end;
+    long long number = strtoll(value, &end, 10);
+    while (*end == ' ') {
+        end++;
+    }
+    for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
+        if (strcmp(end, units[u].unit) == 0 && end != value && number >= 0 &&
+            number <= INT64_MAX / units[u].ms) {
+            *ms = number * units[u].ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_truth(const char *value, bool *truth)
+{
+    *truth = strcmp(value, "true") == 0;
+    return *truth || strcmp(value, "false") == 0;
+}
+
+static bool set_parallelism_default(st_env *env, const char *value)
+{
+    int64_t number = 0;
+    bool ok = read_count(value, 32768, &number);
+    env->parallelism_default = ok ? (uint32_t)number : env->parallelism_default;
+    return ok;
+}
+
+static bool set_max_parallelism(st_env *env, const char *value)
+{
+    int64_t number = 0;
+    bool ok = read_count(value, 32768, &number);
+    env->max_parallelism = ok ? (uint32_t)number : env->max_parallelism;
+    return ok;
+}
+
+static bool set_watermark_interval(st_env *env, const char *value)
+{
+    return read_duration(value, &env->watermark_interval_ms);
+}
+
+static bool set_buffer_timeout(st_env *env, const char *value)
+{
+    return read_duration(value, &env->buffer_timeout_ms);
+}
+
+static bool set_chaining(st_env *env, const char *value)
+{
+    return read_truth(value, &env->chaining);
+}
+
+static bool set_interval(st_env *env, const char *value)
+{
+    return read_duration(value, &env->checkpoint_interval_ms);
+}
+
+static bool set_pause(st_env *env, const char *value)
+{
+    return read_duration(value, &env->checkpoint_pause_ms);
+}
+
+static bool set_dir(st_env *env, const char *value)
+{
+    free(env->checkpoint_dir);
+    env->checkpoint_dir = must_strdup(value);
+    return *value != '\0';
+}
+
+static bool set_restore(st_env *env, const char *value)
+{
+    free(env->restore_path);
+    env->restore_path = must_strdup(value);
+    return *value != '\0';
+}
+
+static bool set_mode(st_env *env, const char *value)
+{
+    env->at_least_once = strcmp(value, "AT_LEAST_ONCE") == 0;
+    return env->at_least_once || strcmp(value, "EXACTLY_ONCE") == 0;
+}
+
+static bool set_ignore(st_env *env, const char *value)
+{
+    return read_truth(value, &env->allow_non_restored);
+}
+
+static bool set_retained(st_env *env, const char *value)
+{
+    int64_t number = 0;
+    bool ok = read_count(value, 1000000, &number);
+    env->retained = ok ? (uint32_t)number : env->retained;
+    return ok;
+}
+
+static bool set_restart(st_env *env, const char *value)
+{
+    bool none = strcmp(value, "none") == 0;
+    env->restarts = none ? 0 : env->restarts > 0 ? env->restarts : 1;
+    return none || strcmp(value, "fixed-delay") == 0;
+}
+
+static bool set_attempts(st_env *env, const char *value)
+{
+    int64_t number = 0;
+    bool ok = read_count(value, UINT32_MAX, &number);
+    env->restarts = ok ? (uint32_t)number : env->restarts;
+    return ok;
+}
+
+static bool set_delay(st_env *env, const char *value)
+{
+    return read_duration(value, &env->restart_delay_ms);
+}
+
+/* The keys, sorted. */
+static const struct {
+    const char *key;
+    bool (*set)(st_env *env, const char *value);
+    const char *what;
+} keys[] = {
+    {"execution.buffer-timeout", set_buffer_timeout, "a duration (100ms)"},
+    {"execution.checkpointing.dir", set_dir, "a folder"},
+    {"execution.checkpointing.interval", set_interval, "a duration (1s)"},
+    {"execution.checkpointing.min-pause", set_pause, "a duration (0s)"},
+    {"execution.checkpointing.mode", set_mode, "EXACTLY_ONCE or AT_LEAST_ONCE"},
+    {"execution.checkpointing.num-retained", set_retained, "a number above 0"},
+    {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},
+    {"execution.savepoint.path", set_restore, "a checkpoint, or the folder of several"},
+    {"parallelism.default", set_parallelism_default, "a number from 1 to 32768"},
+    {"pipeline.auto-watermark-interval", set_watermark_interval, "a duration (200ms)"},
+    {"pipeline.max-parallelism", set_max_parallelism, "a number from 1 to 32768"},
+    {"pipeline.operator-chaining", set_chaining, "true or false"},
+    {"restart-strategy.fixed-delay.attempts", set_attempts, "a number above 0"},
+    {"restart-strategy.fixed-delay.delay", set_delay, "a duration (1s)"},
+    {"restart-strategy.type", set_restart, "none or fixed-delay"},
+};
+
+/* Levenshtein's distance, of short words. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[128], width = strlen(b);
+    if (width >= sizeof row / sizeof row[0]) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= width; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= width; j++) {
+            size_t change = corner + (a[i - 1] != b[j - 1]);
+            corner = row[j];
+            size_t one = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            row[j] = change < one ? change : one;
+        }
+    }
+    return row[width];
+}
+
+enum st_err st_env_set(st_env *env, const char *key, const char *value)
+{
+    size_t best = SIZE_MAX, nearest = 0;
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        if (strcmp(keys[k].key, key) == 0) {
+            if (!keys[k].set(env, value)) {
+                env_mistake(env, NULL, 0, "%s: \"%s\" is not %s", key, value, keys[k].what);
+                return ST_ERR_CONFIG;
+            }
+            return ST_OK;
+        }
+        size_t d = distance(key, keys[k].key);
+        nearest = d < best ? k : nearest;
+        best = d < best ? d : best;
+    }
+    if (best <= 1 + strlen(key) / 3) {
+        env_mistake(env, NULL, 0, "%s: no such key; did you mean %s?", key, keys[nearest].key);
+    } else {
+        env_mistake(env, NULL, 0, "%s: no such key", key);
+    }
+    return ST_ERR_CONFIG;
+}

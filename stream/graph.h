@@ -1,0 +1,120 @@
+/*
+ * The job as its author describes it: nodes (operators) and what each of them reads.
+ *
+ *     source ──► map ──►(by key)──► sum ──► print        a node an operator, an edge an input
+ *
+ * A stream is a handle on what comes out of nodes; it becomes edges when an operator reads it.
+ * Nodes are in an array in the order in which they were made, and a node reads only earlier ones:
+ * so the array is a topological order, and there are no cycles.
+ */
+#ifndef STREAM_GRAPH_H
+#define STREAM_GRAPH_H
+
+#include "stream/record.h"
+
+#define MAX_PARALLELISM_DEFAULT 128
+
+enum node_kind {
+    NODE_SOURCE = 1,
+    NODE_GENERATOR,
+    NODE_ARRAY,
+    NODE_TEXT_FILE,
+    NODE_MAP,
+    NODE_FILTER,
+    NODE_FLAT_MAP, /* and process functions; two functions where two inputs are connected */
+    NODE_TIMESTAMPS,
+    NODE_FOLD, /* rolling: reduce, sum, min … of a keyed stream */
+    NODE_WINDOW,
+    NODE_SINK,
+    NODE_PRINT,
+    NODE_DISCARD,
+    NODE_TWO_PHASE,
+    NODE_KIND_END
+};
+
+struct edge {
+    uint32_t from;     /* node index */
+    uint32_t input;    /* 0, or 1 for the second of two connected streams */
+    const st_tag *tag; /* side output, or NULL */
+    enum st_partitioning partitioning;
+    st_key_spec key; /* with ST_PART_HASH */
+    struct edge *next;
+};
+
+struct node {
+    uint32_t index;
+    enum node_kind kind;
+    const char *name;
+    st_options options;     /* .file and .line say where it was made */
+    const st_function *fn;  /* map, fold's add, window's function … */
+    const st_function *fn2; /* of the second input; an aggregate's result */
+    const st_type *in, *in2, *out;
+    struct edge *inputs;
+    bool keyed;
+    st_key_spec key, key2;   /* key2: of the second input */
+    enum st_builtin builtin; /* 0: fn folds */
+    st_field_ref field;
+    st_windows windows;
+    st_watermarks watermarks;
+    bool event_time; /* timestamps and watermarks reach it */
+    const void *array;
+    uint64_t count;
+    const char *path; /* owned */
+    const st_two_phase *two_phase;
+    char *uid; /* owned: what a checkpoint knows it by */
+    /* Set by the plan. */
+    uint32_t parallelism;
+    bool chained; /* runs in the task of the node of its only input */
+};
+
+struct st_stream {
+    st_env *env;
+    struct edge *edges; /* more than one: a union; their .input is 0 */
+    const st_type *type;
+    bool keyed;
+    st_key_spec key;
+    st_windows windows;
+    bool event_time;
+    st_stream *second; /* of two connected streams */
+    st_stream *next;   /* all streams of the env, to free them */
+};
+
+/* Milliseconds of processing time. */
+struct job_clock {
+    bool is_virtual;
+    int64_t virtual_ms;
+};
+
+struct st_env {
+    struct node **nodes; /* [node_count] */
+    uint32_t node_count, node_capacity;
+    st_stream *streams;
+    char *errors;                 /* lines, or NULL */
+    st_stream *none;              /* what a mistake returns */
+    uint32_t parallelism;         /* the environment's; 0: not set */
+    uint32_t parallelism_client;  /* -p on the command line; 0: not given */
+    uint32_t parallelism_default; /* the configuration's */
+    uint32_t max_parallelism;
+    int64_t watermark_interval_ms;
+    int64_t buffer_timeout_ms;
+    bool chaining;
+    bool in_steps;
+    bool at_least_once;
+    int64_t checkpoint_interval_ms; /* 0: no checkpoints */
+    int64_t checkpoint_pause_ms;
+    char *checkpoint_dir; /* owned */
+    char *restore_path;   /* owned */
+    bool allow_non_restored;
+    uint32_t retained;
+    uint32_t restarts; /* attempts after the first */
+    int64_t restart_delay_ms;
+};
+
+/* Memory that the process cannot do without; ends the process if there is none. */
+void *must_calloc(size_t count, size_t size);
+char *must_strdup(const char *text);
+
+/* Notes a mistake at a place of the user's source, a line of st_env_error. */
+void env_mistake(st_env *env, const char *file, int line, const char *format, ...) ST_PRINTF(4, 5);
+
+#endif

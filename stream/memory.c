@@ -1,0 +1,122 @@
+/*
+ * Pages and large arrays, see memory.h.
+ */
+#include "stream/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "stream/graph.h"
+
+/* Zeroed memory, aligned to a chunk: mapped with a chunk to spare, whose ends are given back. */
+static void *map_aligned(size_t size)
+{
+    char *all = mmap(NULL, size + CHUNK_SIZE_BYTES, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED) {
+        fputs("kcsim stream: out of memory\n", stderr);
+        abort();
+    }
+    size_t before = (size_t)(-(uintptr_t)all & (CHUNK_SIZE_BYTES - 1));
+    if (before > 0) {
+        munmap(all, before);
+    }
+    if (before < CHUNK_SIZE_BYTES) {
+        munmap(all + before + size, CHUNK_SIZE_BYTES - before);
+    }
+    (void)madvise(all + before, size,
+                  MADV_HUGEPAGE); /* a hint: where it is refused, pages are small */
+    return all + before;
+}
+
+static size_t rounded(size_t size)
+{
+    return (size + CHUNK_SIZE_BYTES - 1) / CHUNK_SIZE_BYTES * CHUNK_SIZE_BYTES;
+}
+
+void *page_take(struct memory_pool *pool)
+{
+    if (pool->free_pages == NULL) {
+        if (pool->chunk_count == pool->chunk_capacity) {
+            pool->chunk_capacity = pool->chunk_capacity * 2 + 8;
+            void **chunks = must_calloc(pool->chunk_capacity, sizeof *chunks);
+            if (pool->chunk_count > 0) {
+                memcpy(chunks, pool->chunks, pool->chunk_count * sizeof *chunks);
+            }
+            free(pool->chunks);
+            pool->chunks = chunks;
+        }
+        char *chunk = map_aligned(CHUNK_SIZE_BYTES);
+        pool->chunks[pool->chunk_count++] = chunk;
+        for (size_t at = CHUNK_SIZE_BYTES; at > 0; at -= PAGE_SIZE_BYTES) {
+            page_give(pool, chunk + at - PAGE_SIZE_BYTES);
+        }
+    }
+    void *page = pool->free_pages;
+    memcpy(&pool->free_pages, page, sizeof pool->free_pages);
+    return page;
+}
+
+void page_give(struct memory_pool *pool, void *page)
+{
+    memcpy(page, &pool->free_pages, sizeof pool->free_pages);
+    pool->free_pages = page;
+}
+
+void memory_pool_free(struct memory_pool *pool)
+{
+    for (uint32_t c = 0; c < pool->chunk_count; c++) {
+        munmap(pool->chunks[c], CHUNK_SIZE_BYTES);
+    }
+    free(pool->chunks);
+    limbo_empty(&pool->limbo);
+    free(pool->limbo.texts);
+    *pool = (struct memory_pool){0};
+}
+
+void *large_calloc(size_t size)
+{
+    return size < CHUNK_SIZE_BYTES ? must_calloc(1, size) : map_aligned(rounded(size));
+}
+
+void large_free(void *memory, size_t size)
+{
+    if (size < CHUNK_SIZE_BYTES) {
+        free(memory);
+    } else if (memory != NULL) {
+        munmap(memory, rounded(size));
+    }
+}
+
+void limbo_take_text(struct limbo *limbo, const struct layout *layout, void *record)
+{
+    for (uint32_t t = 0; t < layout->text_count; t++) {
+        if (limbo->count == limbo->capacity) {
+            limbo->capacity = limbo->capacity * 2 + 64;
+            char **texts = must_calloc(limbo->capacity, sizeof *texts);
+            if (limbo->count > 0) {
+                memcpy(texts, limbo->texts, limbo->count * sizeof *texts);
+            }
+            free(limbo->texts);
+            limbo->texts = texts;
+        }
+        union {
+            st_str view;
+            char *owned;
+        } text = {{0}};
+        char *at = (char *)record + layout->text[t];
+        memcpy(&text.view, at, sizeof text.view);
+        limbo->texts[limbo->count++] = text.owned;
+        memset(at, 0, sizeof text.view);
+    }
+}
+
+void limbo_empty(struct limbo *limbo)
+{
+    for (uint32_t i = 0; i < limbo->count; i++) {
+        free(limbo->texts[i]);
+    }
+    limbo->count = 0;
+}

@@ -1,0 +1,340 @@
+/*
+ * Session windows: a record makes the window [t, t + gap), and windows of a key that overlap or
+ * touch become one.
+ *
+ *     row of a key:  | key | sessions: array of { start, end, cell } |      apart by more than
+ * nothing
+ *
+ * A record touches at most two sessions, for each is at least a gap long. A session fires when the
+ * watermark reaches its end - 1; a record that joins it later (allowed lateness) fires it again. It
+ * is the session as merged whose end decides whether a record is late.
+ *
+ * Timers are set for (end - 1, row) and (end - 1 + lateness, row) and not taken back when a session
+ * grows: when one comes up, it acts on the sessions of the row whose moment it is, if any.
+ *
+ * Source: Flink WindowOperator (MergingWindowAssigner), MergingWindowSet.addWindow, TimeWindow.
+ */
+#include <stdlib.h>
+
+#include "stream/cells.h"
+#include "stream/timers.h"
+
+struct session {
+    int64_t start, end;
+    char *cell;
+};
+
+struct session_list {
+    struct session *items;
+    uint32_t count, capacity;
+};
+
+struct sessions {
+    struct op op;
+    struct key_reader reader;
+    struct cells cells;
+    struct table table;
+    struct timers timers;
+    int64_t gap, lateness;
+};
+
+static struct sessions *sessions_of(struct op *op)
+{
+    return (struct sessions *)(void *)op;
+}
+
+static struct session_list *list_of(struct sessions *s, uint32_t row)
+{
+    return (struct session_list *)(void *)table_payload(&s->table, row);
+}
+
+static void sessions_open(struct op *op)
+{
+    struct sessions *s = sessions_of(op);
+    s->reader = key_reader_of(&op->node->key);
+    cells_init(&s->cells, op);
+    s->cells.fold.row_is_cell = false;
+    s->gap = op->node->windows.gap_ms;
+    s->lateness = op->node->windows.processing_time ? 0 : op->node->windows.lateness_ms;
+    struct layout payload = {.size = sizeof(struct session_list)};
+    table_init(&s->table, &s->reader, &op->task->memory, &payload, false);
+    timers_init(&s->timers, &op->task->memory);
+}
+
+/* Takes a session out of its list; its cell is the caller's. */
+static void take_out(struct session_list *list, uint32_t at)
+{
+    memmove(&list->items[at], &list->items[at + 1], (list->count - at - 1) * sizeof *list->items);
+    list->count--;
+}
+
+static void free_cell(struct sessions *s, char *cell)
+{
+    cells_drop(&s->cells, cell);
+    free(cell);
+}
+
+static void sessions_close(struct op *op)
+{
+    struct sessions *s = sessions_of(op);
+    for (uint32_t row = 0; row < s->table.row_end; row++) {
+        struct session_list *list = list_of(s, row); /* of a free row: zeros */
+        for (uint32_t i = 0; i < list->count; i++) {
+            free_cell(s, list->items[i].cell);
+        }
+        free(list->items);
+    }
+    table_free(&s->table);
+    timers_free(&s->timers);
+}
+
+/* -------------------------------------------------------------------------------------- Firing */
+
+static void fire(struct sessions *s, uint32_t row, const struct session *session)
+{
+    struct op *op = &s->op;
+    op->key = op->node->keyed ? table_row(&s->table, row) : NULL;
+    op->window_start = session->start;
+    op->window_end = session->end;
+    cells_emit(&s->cells, session->cell, session->end - 1);
+}
+
+static void at_timer(struct sessions *s, uint32_t row, int64_t time)
+{
+    struct session_list *list = list_of(s, row);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->items[i].end - 1 == time) {
+            fire(s, row, &list->items[i]);
+        }
+    }
+    for (uint32_t i = list->count; i-- > 0;) {
+        if (time_plus(list->items[i].end - 1, s->lateness) == time) {
+            op_flush(&s->op); /* what was put out may view it */
+            free_cell(s, list->items[i].cell);
+            take_out(list, i);
+        }
+    }
+    if (list->count == 0 && list->items != NULL) {
+        op_flush(&s->op);
+        free(list->items);
+        *list = (struct session_list){0};
+        table_remove(&s->table, row);
+    }
+}
+
+static void advance(struct sessions *s, int64_t time)
+{
+    for (struct timer timer; timers_take(&s->timers, time, &timer);) {
+        at_timer(s, timer.row, timer.time);
+    }
+    s->op.key = NULL;
+}
+
+static void sessions_watermark(struct op *op, int64_t watermark)
+{
+    if (!op->node->windows.processing_time) {
+        advance(sessions_of(op), watermark);
+    }
+}
+
+static void sessions_wake(struct op *op, int64_t now_ms)
+{
+    struct sessions *s = sessions_of(op);
+    op->watermark = now_ms; /* the clock takes the watermark's place */
+    advance(s, now_ms);
+    op->wakeup_ms = timers_next(&s->timers);
+}
+
+/* ------------------------------------------------------------------------------------- Records */
+
+/* The place of a window among the merged ones in the Java set that Flink collects them in: the
+ * first of them keeps its state, and the others' elements come behind it. */
+static uint32_t place_in_java_set(const struct session *session)
+{
+    uint64_t in = (uint64_t)session->start + (uint64_t)session->end;
+    in = (in ^ (in >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    in = (in ^ (in >> 27)) * UINT64_C(0x94d049bb133111eb);
+    uint32_t hash = (uint32_t)(in ^ (in >> 31));
+    return (hash ^ hash >> 16) & 15;
+}
+
+/* Merges what touches `with` into one session; returns its place, or the count if nothing does. */
+static uint32_t merge_touching(struct sessions *s, struct session_list *list,
+                               const struct session *with)
+{
+    uint32_t target = list->count;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct session *one = &list->items[i];
+        if (one->start > with->end || one->end < with->start) {
+            continue;
+        }
+        if (target == list->count) {
+            target = i;
+            continue;
+        }
+        /* The list is in order of start, and the set keeps that order in one place. */
+        bool second_first = place_in_java_set(one) < place_in_java_set(&list->items[target]);
+        struct session *keep = &list->items[second_first ? i : target];
+        struct session *gone = &list->items[second_first ? target : i];
+        cells_merge(&s->cells, keep->cell, gone->cell);
+        free(gone->cell);
+        keep->start = list->items[target].start;
+        keep->end = one->end;
+        list->items[target] = *keep;
+        take_out(list, i);
+        i--;
+    }
+    if (target < list->count) {
+        struct session *merged = &list->items[target];
+        merged->start = with->start < merged->start ? with->start : merged->start;
+        merged->end = with->end > merged->end ? with->end : merged->end;
+    }
+    return target;
+}
+
+/* A new session, in order of start; returns its place. */
+static uint32_t insert(struct sessions *s, struct session_list *list, struct session session)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity * 2 + 2;
+        struct session *items = must_calloc(list->capacity, sizeof *items);
+        if (list->count > 0) {
+            memcpy(items, list->items, list->count * sizeof *items);
+        }
+        free(list->items);
+        list->items = items;
+    }
+    uint32_t at = list->count++;
+    for (; at > 0 && list->items[at - 1].start > session.start; at--) {
+        list->items[at] = list->items[at - 1];
+    }
+    session.cell = must_calloc(1, s->cells.layout.size);
+    list->items[at] = session;
+    return at;
+}
+
+static void add_record(struct sessions *s, const char *record, int64_t time)
+{
+    bool is_new;
+    struct op *op = &s->op;
+    struct session own = {time, time_plus(time, s->gap), NULL};
+    uint32_t row = table_find_or_insert(&s->table, &s->reader, record, &is_new);
+    struct session_list *list = list_of(s, row);
+    uint32_t at = merge_touching(s, list, &own);
+    uint8_t fresh = at == list->count ? 1 : 0;
+    if (fresh != 0 && time_plus(own.end - 1, s->lateness) <= op->watermark) {
+        if (list->items == NULL) {
+            table_remove(&s->table, row);
+        }
+        late_record(op, record, time);
+        return;
+    }
+    if (fresh != 0) {
+        at = insert(s, list, own);
+    }
+    struct session *session = &list->items[at];
+    cells_add(&s->cells, &session->cell, &fresh, record, 1);
+    if (session->end - 1 <= op->watermark) {
+        fire(s, row, session);
+    } else {
+        timers_add(&s->timers, session->end - 1, row);
+    }
+    timers_add(&s->timers, time_plus(session->end - 1, s->lateness), row);
+}
+
+static void sessions_batch(struct op *op, uint32_t input, const struct batch *batch)
+{
+    struct sessions *s = sessions_of(op);
+    const char *record = batch->records;
+    bool by_clock = op->node->windows.processing_time;
+    (void)input;
+    if (by_clock) {
+        op->watermark = job_now(op->task->job);
+    }
+    for (uint32_t k = 0; k < batch->count; k++, record += op->node->in->size) {
+        add_record(s, record, by_clock ? op->watermark : batch->times[k]);
+    }
+    if (by_clock) {
+        op->wakeup_ms = timers_next(&s->timers);
+    }
+    op->key = NULL;
+    op_flush(op);
+}
+
+static void sessions_snapshot(struct op *op, struct bytes *to)
+{
+    struct sessions *s = sessions_of(op);
+    uint8_t *live = table_live_rows(&s->table);
+    bytes_type(to, &s->reader.type);
+    cells_write_type(&s->cells, to);
+    bytes_i64(to, s->table.live);
+    for (uint32_t row = 0; row < s->table.row_end; row++) {
+        const struct session_list *list = list_of(s, row);
+        if (live[row] == 0) {
+            continue;
+        }
+        bytes_record(to, &s->reader.layout, table_row(&s->table, row));
+        bytes_u32(to, list->count);
+        for (uint32_t i = 0; i < list->count; i++) {
+            bytes_i64(to, list->items[i].start);
+            bytes_i64(to, list->items[i].end);
+            cells_write(&s->cells, list->items[i].cell, to);
+        }
+    }
+    free(live);
+}
+
+/* A session as it was, with its timers. */
+static bool restore_session(struct sessions *s, uint32_t row, bool own, struct reader *from)
+{
+    struct session_list none = {0}, *list = own ? list_of(s, row) : &none;
+    struct session session = {.start = read_i64(from)};
+    session.end = read_i64(from);
+    uint32_t at = insert(s, list, session);
+    bool ok = !from->bad && cells_read(&s->cells, list->items[at].cell, from);
+    if (!own) {
+        free_cell(s, list->items[at].cell);
+        free(list->items);
+    } else if (ok) {
+        if (session.end - 1 > s->op.watermark) {
+            timers_add(&s->timers, session.end - 1, row);
+        }
+        timers_add(&s->timers, time_plus(session.end - 1, s->lateness), row);
+    }
+    return ok;
+}
+
+static void sessions_restore(struct op *op, struct section *section)
+{
+    struct sessions *s = sessions_of(op);
+    struct reader *from = &section->state;
+    char *key = arena_alloc(&op->task->arena, s->reader.layout.size);
+    restore_type(op, from, &s->reader.type);
+    cells_read_type(&s->cells, from);
+    for (int64_t left = read_i64(from); left > 0; left--) {
+        bool is_new;
+        if (!read_record(from, &s->reader.layout, key)) {
+            return;
+        }
+        bool own = op_owns(op, &s->reader, key);
+        uint32_t count = read_u32(from);
+        uint32_t row = own && count > 0 ? table_find_or_insert_key(&s->table, key, &is_new) : 0;
+        for (; count > 0; count--) {
+            if (!restore_session(s, row, own, from)) {
+                return;
+            }
+        }
+    }
+    op->wakeup_ms = op->node->windows.processing_time ? timers_next(&s->timers) : op->wakeup_ms;
+}
+
+const struct op_class op_sessions = {
+    .snapshot = sessions_snapshot,
+    .restore = sessions_restore,
+    .size = sizeof(struct sessions),
+    .open = sessions_open,
+    .close = sessions_close,
+    .batch = sessions_batch,
+    .watermark = sessions_watermark,
+    .wake = sessions_wake,
+};

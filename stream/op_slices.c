@@ -1,0 +1,605 @@
+/*
+ * Tumbling and sliding windows.
+ *
+ *     time      0        5       10       15            windows of 10 every 5
+ *     slice 0   |-----------------|                     each open window has a slice: a table of
+ * its own, slice 1            |-----------------|            key -> cell agenda    fire at 9, drop
+ * at 9 + lateness; fire at 14 …
+ *
+ * A window fires for all its keys at one moment; so there is a timer a window, not one a key,
+ * firing is a walk over a table, and to forget a window is to empty its table. Keys fire in the
+ * order in which they came. An element belongs to [start, end).
+ *
+ * A batch in which nothing is late takes the short way: the slice of each record, one lookup of all
+ * rows, one fold. A record of a window that has fired already (allowed lateness) fires its key
+ * again.
+ *
+ * Panes: where an aggregate can be merged, sliding windows share slices that are as wide as the
+ * slide. A record goes into one of them; a window that fires merges those it spans, key by key. So
+ * the cost of a record does not grow with the number of windows it is in.
+ *
+ * Source: Flink WindowOperator.processElement, SlidingEventTimeWindows.assignWindows,
+ * EventTimeTrigger, TimeWindow.getWindowStartWithOffset (floor, for negative times).
+ */
+#include <stdlib.h>
+
+#include "stream/cells.h"
+
+struct slice {
+    int64_t start;
+    struct table table;
+    struct slice *next_free;
+};
+
+enum agenda_kind { AGENDA_FIRE, AGENDA_DROP };
+
+struct agenda_item {
+    int64_t time;
+    int64_t start; /* of the window */
+    int64_t kind;  /* enum agenda_kind; as wide as the others, so that no byte is undefined */
+};
+
+struct windows {
+    struct op op;
+    struct key_reader reader;
+    struct cells cells;
+    int64_t size, slide, offset, lateness;
+    double slide_inverse;
+    struct slice **slots; /* [slot_mask + 1] open slices by start / slide; NULL: none */
+    uint32_t slot_mask, slice_count;
+    bool panes;                   /* a slice is as wide as the slide; windows are merged of them */
+    struct key_reader row_reader; /* takes a key out of a row */
+    struct table merged;          /* of the window that fires */
+    struct slice *free_slices;
+    struct agenda_item *agenda; /* [agenda_count] the next one last */
+    uint32_t agenda_count, agenda_capacity;
+};
+
+static struct windows *windows_of(struct op *op)
+{
+    return (struct windows *)(void *)op;
+}
+
+static void slices_open(struct op *op)
+{
+    struct windows *w = windows_of(op);
+    const st_windows *spec = &op->node->windows;
+    w->reader = key_reader_of(&op->node->key);
+    w->size = spec->size_ms;
+    w->slide = spec->kind == ST_WINDOW_SLIDING ? spec->slide_ms : spec->size_ms;
+    w->slide_inverse = 1.0 / (double)w->slide;
+    w->offset = spec->offset_ms;
+    w->lateness = spec->processing_time ? 0 : spec->lateness_ms;
+    cells_init(&w->cells, op);
+    w->panes = spec->kind == ST_WINDOW_SLIDING && op->node->options.merge != NULL &&
+               !w->cells.lists && w->size % w->slide == 0;
+    if (w->panes) {
+        w->row_reader = w->reader;
+        memcpy(w->row_reader.from, w->reader.to, sizeof w->reader.to);
+        table_init(&w->merged, &w->row_reader, &op->task->memory, &w->cells.layout, false);
+    }
+    w->slot_mask = 63;
+    w->slots = must_calloc(64, sizeof(struct slice *));
+}
+
+/* -------------------------------------------------------------------------------------- Agenda */
+
+static bool comes_after(const struct agenda_item *a, const struct agenda_item *b)
+{
+    return a->time != b->time     ? a->time > b->time
+           : a->start != b->start ? a->start > b->start
+                                  : a->kind > b->kind;
+}
+
+static void agenda_add(struct windows *w, struct agenda_item item)
+{
+    if (w->agenda_count == w->agenda_capacity) {
+        w->agenda_capacity = w->agenda_capacity * 2 + 16;
+        struct agenda_item *agenda = must_calloc(w->agenda_capacity, sizeof *agenda);
+        if (w->agenda_count > 0) {
+            memcpy(agenda, w->agenda, w->agenda_count * sizeof *agenda);
+        }
+        free(w->agenda);
+        w->agenda = agenda;
+    }
+    for (uint32_t i = 0; w->panes && i < w->agenda_count; i++) {
+        if (memcmp(&w->agenda[i], &item, sizeof item) == 0) {
+            return; /* another pane of the window has it on */
+        }
+    }
+    uint32_t at = w->agenda_count++;
+    for (; at > 0 && comes_after(&item, &w->agenda[at - 1]); at--) {
+        w->agenda[at] = w->agenda[at - 1];
+    }
+    w->agenda[at] = item;
+}
+
+/* -------------------------------------------------------------------------------------- Slices */
+
+static int64_t window_last(const struct windows *w, int64_t start)
+{
+    return time_plus(start, w->size - 1);
+}
+
+static int64_t window_drop_at(const struct windows *w, int64_t start)
+{
+    return time_plus(window_last(w, start), w->lateness);
+}
+
+static uint32_t home_of(const struct windows *w, int64_t start)
+{
+    return (uint32_t)((uint64_t)(start - w->offset) / (uint64_t)w->slide) & w->slot_mask;
+}
+
+static struct slice **slot_of(const struct windows *w, int64_t start)
+{
+    uint32_t i = home_of(w, start);
+    while (w->slots[i] != NULL && w->slots[i]->start != start) {
+        i = (i + 1) & w->slot_mask;
+    }
+    return &w->slots[i];
+}
+
+static void grow_slots(struct windows *w)
+{
+    struct slice **old = w->slots;
+    uint32_t had = w->slot_mask + 1;
+    w->slot_mask = had * 2 - 1;
+    w->slots = must_calloc((size_t)had * 2, sizeof(struct slice *));
+    for (uint32_t i = 0; i < had; i++) {
+        if (old[i] != NULL) {
+            *slot_of(w, old[i]->start) = old[i];
+        }
+    }
+    free(old);
+}
+
+static struct slice *slice_for(struct windows *w, int64_t start)
+{
+    struct slice **slot = slot_of(w, start);
+    if (*slot != NULL) {
+        return *slot;
+    }
+    if (w->slice_count * 2 > w->slot_mask) {
+        grow_slots(w);
+        slot = slot_of(w, start);
+    }
+    struct slice *slice = w->free_slices;
+    if (slice != NULL) {
+        w->free_slices = slice->next_free;
+    } else {
+        slice = must_calloc(1, sizeof *slice);
+        table_init(&slice->table, &w->reader, &w->op.task->memory, &w->cells.layout,
+                   w->cells.row_is_cell);
+    }
+    slice->start = start;
+    *slot = slice;
+    w->slice_count++;
+    int64_t first = w->panes ? start - w->size + w->slide : start;
+    for (int64_t window = first; window <= start; window += w->slide) {
+        if (window_last(w, window) > w->op.watermark) {
+            agenda_add(w, (struct agenda_item){window_last(w, window), window, AGENDA_FIRE});
+        }
+    }
+    agenda_add(w, (struct agenda_item){window_drop_at(w, start), start, AGENDA_DROP});
+    return slice;
+}
+
+static char *cell_of(const struct windows *w, char *row)
+{
+    return row + (w->cells.row_is_cell ? 0 : w->reader.layout.size);
+}
+
+static void slice_empty(struct windows *w, struct slice *slice)
+{
+    struct table *t = &slice->table;
+    if (w->cells.lists) {
+        for (uint32_t row = 0; row < t->row_end; row++) {
+            cells_drop(&w->cells, cell_of(w, table_row(t, row)));
+        }
+    }
+    table_clear(t);
+}
+
+static void slice_drop(struct windows *w, int64_t start)
+{
+    struct slice **slot = slot_of(w, start);
+    struct slice *slice = *slot;
+    op_flush(&w->op); /* what was put out may view keys of the table */
+    slice_empty(w, slice);
+    slice->next_free = w->free_slices;
+    w->free_slices = slice;
+    w->slice_count--;
+    *slot = NULL;
+    uint32_t i = (uint32_t)(slot - w->slots);
+    for (;;) { /* those behind that would no longer be found */
+        i = (i + 1) & w->slot_mask;
+        struct slice *moved = w->slots[i];
+        if (moved == NULL) {
+            break;
+        }
+        w->slots[i] = NULL;
+        *slot_of(w, moved->start) = moved;
+    }
+}
+
+static void slices_close(struct op *op)
+{
+    struct windows *w = windows_of(op);
+    for (uint32_t i = 0; i <= w->slot_mask; i++) {
+        if (w->slots[i] != NULL) {
+            slice_empty(w, w->slots[i]);
+            table_free(&w->slots[i]->table);
+            free(w->slots[i]);
+        }
+    }
+    if (w->panes) {
+        table_free(&w->merged);
+    }
+    while (w->free_slices != NULL) {
+        struct slice *next = w->free_slices->next_free;
+        table_free(&w->free_slices->table);
+        free(w->free_slices);
+        w->free_slices = next;
+    }
+    free(w->slots);
+    free(w->agenda);
+}
+
+/* -------------------------------------------------------------------------------------- Firing */
+
+static void fire_cell(struct windows *w, int64_t start, const void *key, char *cell)
+{
+    struct op *op = &w->op;
+    op->window_start = start;
+    op->window_end = start + w->size;
+    op->key = op->node->keyed ? key : NULL;
+    cells_emit(&w->cells, cell, window_last(w, start));
+}
+
+static void fire_row(struct windows *w, struct slice *slice, char *row)
+{
+    fire_cell(w, slice->start, row + slice->table.key_offset, cell_of(w, row));
+}
+
+/* A pane's cell into that of a window. */
+static void merge_cell(struct windows *w, char *to, bool fresh, const char *from)
+{
+    struct fold merge = w->cells.fold;
+    merge.fn = w->op.node->options.merge;
+    if (fresh) {
+        memcpy(to, from, w->cells.layout.size);
+        if (w->cells.layout.text_count > 0 && !record_own_text(&w->cells.layout, to)) {
+            abort();
+        }
+    } else {
+        fold_one(&merge, to, false, from);
+    }
+}
+
+/* All rows of a pane into the table of the window that fires. */
+static void merge_pane(struct windows *w, const struct table *pane)
+{
+    char *rows[BATCH_SIZE];
+    uint8_t fresh[BATCH_SIZE];
+    uint32_t key_size = w->reader.layout.size, in_page = 1u << pane->page_shift;
+    for (uint32_t row = 0, count; row < pane->row_end; row += count) {
+        uint32_t to_page_end = in_page - (row & (in_page - 1)), left = pane->row_end - row;
+        count = left < to_page_end ? left : to_page_end;
+        count = count < BATCH_SIZE ? count : BATCH_SIZE;
+        const char *from = table_row(pane, row);
+        table_find_many(&w->merged, NULL, from, pane->row_size, count, rows, fresh);
+        for (uint32_t k = 0; k < count; k++, from += pane->row_size) {
+            merge_cell(w, rows[k] + key_size, fresh[k] != 0, from + key_size);
+        }
+    }
+}
+
+static void fire_panes(struct windows *w, int64_t start)
+{
+    for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
+        const struct slice *slice = *slot_of(w, pane);
+        if (slice != NULL) {
+            merge_pane(w, &slice->table);
+        }
+    }
+    for (uint32_t row = 0; row < w->merged.row_end; row++) {
+        char *bytes = table_row(&w->merged, row);
+        fire_cell(w, start, bytes, bytes + w->reader.layout.size);
+    }
+    op_flush(&w->op); /* what was put out may view the merged rows */
+    table_clear(&w->merged);
+}
+
+/* One key's window again, for a record that came late. */
+static void fire_panes_of_key(struct windows *w, int64_t start, const char *record)
+{
+    char *cell = arena_alloc(&w->op.task->arena, w->cells.layout.size);
+    char *key = arena_alloc(&w->op.task->arena, w->reader.layout.size);
+    bool fresh = true;
+    key_read(&w->reader, record, key);
+    for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
+        const struct slice *slice = *slot_of(w, pane);
+        uint32_t row = slice != NULL ? table_find(&slice->table, record) : ROW_NONE;
+        if (row != ROW_NONE) {
+            merge_cell(w, cell, fresh, table_payload(&slice->table, row));
+            fresh = false;
+        }
+    }
+    fire_cell(w, start, key, cell);
+    task_free_text(w->op.task, &w->cells.layout, cell);
+}
+
+static void fire_slice(struct windows *w, int64_t start)
+{
+    struct slice *slice = *slot_of(w, start);
+    for (uint32_t row = 0; row < slice->table.row_end; row++) {
+        fire_row(w, slice, table_row(&slice->table, row));
+    }
+}
+
+static void advance(struct windows *w, int64_t time)
+{
+    while (w->agenda_count > 0 && w->agenda[w->agenda_count - 1].time <= time) {
+        struct agenda_item item = w->agenda[--w->agenda_count];
+        switch ((enum agenda_kind)item.kind) {
+        case AGENDA_FIRE:
+            if (w->panes) {
+                fire_panes(w, item.start);
+            } else {
+                fire_slice(w, item.start);
+            }
+            break;
+        case AGENDA_DROP:
+            slice_drop(w, item.start);
+            break;
+        }
+    }
+    w->op.key = NULL;
+}
+
+static void slices_watermark(struct op *op, int64_t watermark)
+{
+    if (!op->node->windows.processing_time) {
+        advance(windows_of(op), watermark);
+    }
+}
+
+static void set_wakeup(struct windows *w)
+{
+    w->op.wakeup_ms = w->agenda_count > 0 ? w->agenda[w->agenda_count - 1].time : ST_TIME_MAX;
+}
+
+static void slices_wake(struct op *op, int64_t now_ms)
+{
+    op->watermark = now_ms; /* the clock takes the watermark's place */
+    advance(windows_of(op), now_ms);
+    set_wakeup(windows_of(op));
+}
+
+/* ------------------------------------------------------------------------------------- Records */
+
+static void add_to_slice(struct windows *w, struct slice *slice, const char *record, bool fire)
+{
+    char *row, *cell;
+    uint8_t fresh;
+    table_find_many(&slice->table, NULL, record, w->op.node->in->size, 1, &row, &fresh);
+    cell = cell_of(w, row);
+    cells_add(&w->cells, &cell, &fresh, record, 1);
+    if (fire) {
+        fire_row(w, slice, row);
+    }
+}
+
+/* Any record: each of its windows takes it that is not over, and fires at once if it had fired. */
+static void add_record(struct windows *w, const char *record, int64_t time)
+{
+    bool taken = false;
+    int64_t last_start = time - (time - w->offset - floor_to(time - w->offset, w->slide));
+    for (int64_t start = last_start; start > time - w->size; start -= w->slide) {
+        if (window_drop_at(w, start) <= w->op.watermark) {
+            continue;
+        }
+        if (w->panes) {
+            if (!taken) { /* the first window is the last to be dropped, and begins where the pane
+                             does */
+                add_to_slice(w, slice_for(w, start), record, false);
+            }
+            if (window_last(w, start) <= w->op.watermark) {
+                fire_panes_of_key(w, start, record);
+            }
+            taken = true;
+            continue;
+        }
+        taken = true;
+        add_to_slice(w, slice_for(w, start), record, window_last(w, start) <= w->op.watermark);
+    }
+    if (!taken && time_plus(time, w->lateness) <= w->op.watermark) {
+        late_record(&w->op, record, time);
+    }
+}
+
+/* The number of the slide that a time falls into, counted from the offset. A division costs as much
+ * as all else that is done for a record; the product is off by one at most, which is put right. */
+static inline int64_t slide_of(const struct windows *w, int64_t time)
+{
+    int64_t a = time - w->offset;
+    if (a < 0 || a > (int64_t)1 << 52) {
+        return floor_to(a, w->slide) / w->slide;
+    }
+    int64_t q = (int64_t)((double)a * w->slide_inverse), rest = a - q * w->slide;
+    return q - (rest < 0 ? 1 : 0) + (rest >= w->slide ? 1 : 0);
+}
+
+/* A batch of which no window has fired: by slice and row, all at once. */
+static void add_batch(struct windows *w, const struct batch *batch)
+{
+    struct table *tables[BATCH_SIZE];
+    char *cells[BATCH_SIZE];
+    uint8_t fresh[BATCH_SIZE];
+    int64_t slides[BATCH_SIZE];
+    uint32_t key_size = w->cells.row_is_cell ? 0 : w->reader.layout.size;
+    int64_t windows = w->panes ? 1 : w->size / w->slide;
+    for (uint32_t k = 0; k < batch->count; k++) {
+        slides[k] = slide_of(w, batch->times[k]);
+    }
+    for (int64_t back = 0; back < windows; back++) {
+        for (uint32_t k = 0; k < batch->count; k++) {
+            int64_t q = slides[k] - back, start = q * w->slide + w->offset;
+            struct slice *slice = w->slots[(uint32_t)q & w->slot_mask]; /* nearly always */
+            if (slice == NULL || slice->start != start) {
+                slice = slice_for(w, start);
+            }
+            tables[k] = &slice->table;
+        }
+        table_find_many(NULL, tables, batch->records, w->op.node->in->size, batch->count, cells,
+                        fresh);
+        for (uint32_t k = 0; k < batch->count; k++) {
+            cells[k] += key_size;
+        }
+        cells_add(&w->cells, cells, fresh, batch->records, batch->count);
+    }
+}
+
+static void add_each(struct windows *w, const struct batch *batch)
+{
+    const char *record = batch->records;
+    for (uint32_t k = 0; k < batch->count; k++, record += w->op.node->in->size) {
+        add_record(w, record, batch->times[k]);
+    }
+}
+
+static void slices_batch(struct op *op, uint32_t input, const struct batch *batch)
+{
+    struct windows *w = windows_of(op);
+    struct batch timed = *batch;
+    int64_t now[BATCH_SIZE], least = ST_TIME_MAX;
+    (void)input;
+    op_at(op, batch);
+    if (op->node->windows.processing_time) {
+        now[0] = op->watermark = job_now(op->task->job);
+        for (uint32_t k = 1; k < batch->count; k++) {
+            now[k] = now[0];
+        }
+        timed.times = now;
+    }
+    for (uint32_t k = 0; k < batch->count; k++) {
+        least = timed.times[k] < least ? timed.times[k] : least;
+    }
+    /* The earliest window of the earliest record ends behind it; overflow is left to the slow way.
+     */
+    bool plain = least > op->watermark && least > ST_TIME_MIN + w->size &&
+                 w->size % w->slide == 0 && timed.count > 1;
+    if (plain) {
+        add_batch(w, &timed);
+    } else {
+        add_each(w, &timed);
+    }
+    if (op->node->windows.processing_time) {
+        set_wakeup(w);
+    }
+    op->key = NULL;
+    op_flush(op);
+}
+
+/* ----------------------------------------------------------------------------------- Snapshots */
+
+static void write_slice(struct windows *w, struct slice *slice, struct bytes *to)
+{
+    struct table *t = &slice->table;
+    bytes_i64(to, slice->start);
+    bytes_i64(to, t->row_end);
+    if (!w->cells.lists) {
+        table_freeze(t, &w->cells.layout, &w->op.task->frozen, to);
+        return;
+    }
+    for (uint32_t row = 0; row < t->row_end; row++) {
+        char *bytes = table_row(t, row);
+        bytes_record(to, &w->reader.layout, bytes);
+        cells_write(&w->cells, cell_of(w, bytes), to);
+    }
+}
+
+/* In the order of their starts, so that equal states are equal bytes. */
+static void slices_snapshot(struct op *op, struct bytes *to)
+{
+    struct windows *w = windows_of(op);
+    bytes_type(to, &w->reader.type);
+    cells_write_type(&w->cells, to);
+    bytes_u32(to, w->panes ? 1 : 0);
+    bytes_u32(to, w->slice_count);
+    for (uint32_t a = w->agenda_count; a-- > 0;) {
+        if (w->agenda[a].kind == AGENDA_DROP) { /* each open window has one */
+            write_slice(w, *slot_of(w, w->agenda[a].start), to);
+        }
+    }
+}
+
+static bool restore_row(struct windows *w, struct slice *slice, struct reader *from, char *key,
+                        char *cell)
+{
+    bool is_new;
+    if (w->cells.row_is_cell) {
+        if (!read_record(from, &w->cells.layout, cell)) {
+            return false;
+        }
+        key_read(&w->reader, cell, key);
+        if (op_owns(&w->op, &w->reader, key)) {
+            table_find_or_insert(&slice->table, &w->reader, cell, &is_new);
+        }
+        return true;
+    }
+    if (!read_record(from, &w->reader.layout, key)) {
+        return false;
+    }
+    bool own = op_owns(&w->op, &w->reader, key);
+    memset(cell, 0, w->cells.layout.size);
+    bool ok = cells_read(&w->cells, cell, from);
+    if (own && ok) {
+        uint32_t row = table_find_or_insert_key(&slice->table, key, &is_new);
+        memcpy(table_payload(&slice->table, row), cell, w->cells.layout.size);
+    } else {
+        cells_drop(&w->cells, cell);
+    }
+    return ok;
+}
+
+static void slices_restore(struct op *op, struct section *section)
+{
+    struct windows *w = windows_of(op);
+    struct reader *from = &section->state;
+    char *key = arena_alloc(&op->task->arena, w->reader.layout.size);
+    char *cell = arena_alloc(&op->task->arena, w->cells.layout.size);
+    restore_type(op, from, &w->reader.type);
+    cells_read_type(&w->cells, from);
+    if (read_u32(from) != (w->panes ? 1u : 0u)) {
+        restore_fail(op, "its sliding windows had %s .merge", w->panes ? "no" : "a");
+    }
+    for (uint32_t left = read_u32(from); left > 0; left--) {
+        int64_t start = read_i64(from), rows = read_i64(from);
+        if (from->bad || (op->ctx.subtask > 0 && !op->node->keyed)) {
+            return;
+        }
+        struct slice *slice = slice_for(w, start);
+        for (; rows > 0; rows--) {
+            if (!restore_row(w, slice, from, key, cell)) {
+                from->bad = true;
+                return;
+            }
+        }
+    }
+    if (op->node->windows.processing_time) {
+        set_wakeup(w);
+    }
+}
+
+const struct op_class op_slices = {
+    .snapshot = slices_snapshot,
+    .restore = slices_restore,
+    .size = sizeof(struct windows),
+    .open = slices_open,
+    .close = slices_close,
+    .batch = slices_batch,
+    .watermark = slices_watermark,
+    .wake = slices_wake,
+};

@@ -1,0 +1,147 @@
+/*
+ * State of operators that has no key, and what all restoring needs.
+ *
+ *     state of a section:   | size | what the operator's class wrote | lists: name, elements … |
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "stream/task.h"
+
+void list_add(struct list *list, const struct layout *layout, const void *element)
+{
+    size_t size = layout->size;
+    char *old = NULL;
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity * 2 + 4;
+        char *elements = must_calloc(list->capacity, size);
+        if (list->count > 0) {
+            memcpy(elements, list->elements, list->count * size);
+        }
+        old = list->elements; /* the element may lie in it */
+        list->elements = elements;
+    }
+    char *to = list->elements + list->count++ * size;
+    memcpy(to, element, size);
+    free(old);
+    if (layout->text_count > 0 && !record_own_text(layout, to)) {
+        abort();
+    }
+}
+
+void list_clear(struct task *task, struct list *list, const struct layout *layout)
+{
+    for (uint32_t e = 0; layout->text_count > 0 && e < list->count; e++) {
+        task_free_text(task, layout, list->elements + (size_t)e * layout->size);
+    }
+    free(list->elements);
+    *list = (struct list){0};
+}
+
+void list_write(const struct list *list, const struct layout *layout, struct bytes *to)
+{
+    bytes_u32(to, list->count);
+    for (uint32_t e = 0; e < list->count; e++) {
+        bytes_record(to, layout, list->elements + (size_t)e * layout->size);
+    }
+}
+
+struct list *operator_list(struct op *op, const st_state *state)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
+        if (states[s] == state) {
+            return &op->lists[s];
+        }
+    }
+    return NULL;
+}
+
+void operator_state_write(struct op *op, struct bytes *to)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    uint32_t count = 0;
+    while (states != NULL && states[count] != NULL) {
+        count++;
+    }
+    bytes_u32(to, count);
+    for (uint32_t s = 0; s < count; s++) {
+        struct layout layout = layout_of(states[s]->type);
+        bytes_text(to, states[s]->name);
+        bytes_type(to, states[s]->type);
+        list_write(&op->lists[s], &layout, to);
+    }
+}
+
+/* Whose element is it? The union's is everybody's; others stay where they are, or are dealt out. */
+static bool is_mine(const struct op *op, const st_state *state, const struct section *section,
+                    uint32_t *dealt)
+{
+    if (state->kind == ST_STATE_UNION_OF) {
+        return true;
+    }
+    if (section->parallelism == op->ctx.parallelism) {
+        return section->subtask == op->ctx.subtask;
+    }
+    return (*dealt)++ % op->ctx.parallelism == op->ctx.subtask;
+}
+
+void operator_state_read(struct op *op, const struct section *section, struct reader *from,
+                         uint32_t *dealt)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
+        st_str name = read_text(from);
+        uint32_t s = 0;
+        while (states != NULL && states[s] != NULL &&
+               !st_str_equal(st_str_of(states[s]->name), name)) {
+            s++;
+        }
+        if (states == NULL || states[s] == NULL) {
+            restore_fail(op, "the checkpoint has state %.*s, the operator has none of this name",
+                         (int)name.size, name.data);
+        }
+        restore_type(op, from, states[s]->type);
+        struct layout layout = layout_of(states[s]->type);
+        void *element = arena_alloc(&op->task->arena, layout.size);
+        for (uint32_t e = read_u32(from); e > 0; e--) {
+            if (!read_record(from, &layout, element)) {
+                return;
+            }
+            if (is_mine(op, states[s], section, dealt)) {
+                list_add(&op->lists[s], &layout, element);
+            }
+        }
+    }
+}
+
+bool op_owns(const struct op *op, const struct key_reader *reader, const void *key)
+{
+    if (!op->node->keyed) {
+        return op->ctx.subtask == 0;
+    }
+    uint32_t groups = op->task->job->env->max_parallelism;
+    uint32_t group = st_key_group(key_java_hash(reader, key), groups);
+    return st_key_group_owner(group, op->ctx.parallelism, groups) == op->ctx.subtask;
+}
+
+void restore_fail(struct op *op, const char *format, ...)
+{
+    char text[384];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    op->task->job->error = ST_ERR_RESTORE;
+    task_fail(op->task, "%s cannot be restored: %s", op->node->name, text);
+}
+
+void restore_type(struct op *op, struct reader *r, const st_type *type)
+{
+    st_str words;
+    if (!read_type(r, type, &words)) {
+        restore_fail(op, "its type %s differs from the checkpoint's: %.*s", type->name,
+                     (int)words.size, words.data);
+    }
+}

@@ -1,0 +1,78 @@
+/*
+ * A channel: packets of records from one subtask to another, first in first out.
+ *
+ *     producer ──► [ packet ][ packet ][   ] … ──► consumer        one writes, one reads: no lock
+ *
+ *     packet:  records 0 … count-1, their timestamps, their text; and marks: "before record 17,
+ *              the watermark is 1200", "barrier 5", "end". So what is not a record keeps its place
+ *              among the records, and a watermark behind every record costs a mark, not a packet.
+ *
+ * A ring has a fixed number of packets, made with it: that, and the size of a packet, bound what is
+ * under way between two subtasks. The producer waits for a free packet (back-pressure); in steps,
+ * where one thread plays all subtasks and must not wait, the ring grows, and whoever schedules does
+ * not run a producer while a ring of it is full.
+ *
+ * Threads: ring_open/ring_publish by the producer, ring_peek/ring_pop by the consumer, only.
+ */
+#ifndef STREAM_RING_H
+#define STREAM_RING_H
+
+#include <stdatomic.h>
+
+#include "stream/record.h"
+#include "stream/table.h"
+
+#define RING_PACKETS     16
+#define PACKET_MARKS     64
+#define PACKET_TEXT_SIZE ((uint32_t)32 * 1024)
+#define RECORD_TEXT_MAX  ((uint32_t)64 * 1024 * 1024) /* of one record that crosses a channel */
+
+enum mark_kind { MARK_WATERMARK = 1, MARK_IDLE, MARK_BARRIER, MARK_END };
+
+struct mark {
+    enum mark_kind kind;
+    uint32_t before; /* comes before this record of the packet */
+    int64_t value;   /* watermark; barrier's checkpoint id */
+};
+
+struct packet {
+    uint32_t count, mark_count;
+    char *records;  /* [BATCH_SIZE] */
+    int64_t *times; /* [BATCH_SIZE] */
+    char *text;
+    uint32_t text_size, text_capacity;
+    struct mark marks[PACKET_MARKS];
+};
+
+struct ring {
+    struct layout layout; /* of the records */
+    struct packet *packets;
+    uint32_t capacity;    /* packets; a power of two */
+    struct packet *open;  /* the producer's, not yet published */
+    uint32_t read_record; /* the consumer's place in its packet */
+    uint32_t read_mark;
+    _Alignas(64) _Atomic uint64_t head; /* packets published */
+    _Alignas(64) _Atomic uint64_t tail; /* packets read */
+};
+
+void ring_init(struct ring *r, const st_type *type);
+void ring_free(struct ring *r);
+/* Is there no packet to open? */
+bool ring_is_full(struct ring *r);
+/* The packet being filled; NULL if none can be opened. */
+struct packet *ring_open(struct ring *r);
+/* Doubles the ring. Only where producer and consumer are one thread. */
+void ring_grow(struct ring *r);
+/* Hands the open packet, if any, to the consumer; returns whether there was one. */
+bool ring_publish(struct ring *r);
+/* The packet to read, or NULL; valid until ring_pop. */
+struct packet *ring_peek(struct ring *r);
+void ring_pop(struct ring *r);
+/* Published and not yet read. */
+uint32_t ring_packets(struct ring *r);
+
+/* Room for `size` bytes of text in an open packet; NULL: publish it first (it has other text). An
+ * empty packet takes any size up to RECORD_TEXT_MAX. */
+char *packet_text(struct packet *p, uint32_t size);
+
+#endif

@@ -1,0 +1,410 @@
+/*
+ * Running a job: a thread a task, or all tasks in turn on one.
+ *
+ * In steps time is virtual. It stands still while any task has something to do, and then jumps to
+ * the earliest moment at which one wants to be woken; so a job is a function of its inputs. A
+ * source of the user's may look at the clock: while there is one, time goes on by a millisecond.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "stream/task.h"
+
+#define SECOND_SILENT_MS      50
+#define SECOND_ALONE_MS       1000
+#define STEPS_BETWEEN_FLUSHES 64 /* how often a busy task looks at the clock */
+
+int64_t job_now(struct job *job)
+{
+    if (job->clock.is_virtual) {
+        return job->clock.virtual_ms;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void job_cancel(struct job *job)
+{
+    pthread_mutex_lock(&job->lock); /* so that none misses it on the way to wait for the others */
+    atomic_store(&job->cancelled, 1);
+    pthread_cond_broadcast(&job->changed);
+    pthread_mutex_unlock(&job->lock);
+    for (uint32_t t = 0; t < job->task_count; t++) {
+        task_wake(job->tasks[t]);
+    }
+}
+
+bool job_is_finished(struct job *job, const struct task *task)
+{
+    pthread_mutex_lock(&job->lock);
+    bool finished = task->finished;
+    pthread_mutex_unlock(&job->lock);
+    return finished;
+}
+
+static void set_finished(struct task *task)
+{
+    pthread_mutex_lock(&task->job->lock);
+    task->finished = true;
+    task->job->changes++;
+    pthread_cond_broadcast(&task->job->changed);
+    pthread_mutex_unlock(&task->job->lock);
+}
+
+/* What is left to commit when all is well, and the operators' close. The tasks' threads have ended.
+ */
+static enum st_err end_job(struct job *job, bool all_done)
+{
+    if (all_done && job->coordinator != NULL) {
+        coordinator_finish(job->coordinator);
+    }
+    for (uint32_t t = 0; all_done && job->coordinator == NULL && t < job->task_count; t++) {
+        (void)task_notify(job->tasks[t], INT64_MAX); /* a failure is noted in the job */
+    }
+    for (uint32_t t = 0; t < job->task_count; t++) {
+        task_close(job->tasks[t]);
+    }
+    return job->failure[0] == '\0' ? ST_OK : job->error;
+}
+
+/* ------------------------------------------------------------------------------------- Threads */
+
+/* A source that has nothing for now is asked again after a while. */
+static int64_t next_poll(struct task *task)
+{
+    int64_t wakeup = task_wakeup(task);
+    int64_t soon = task->channel_count == 0 ? job_now(task->job) + 1 : ST_TIME_MAX;
+    return wakeup < soon ? wakeup : soon;
+}
+
+/* Of two connected streams the second is often the one that tells how to read the first, and what
+ * two short ones give together may depend on their order. So a task begins with the second alone,
+ * until that has been silent for a moment (or has not been silent for long). */
+static bool begin_with_second(struct task *task)
+{
+    int64_t now = job_now(task->job), until = now + SECOND_ALONE_MS, quiet = now + SECOND_SILENT_MS;
+    task->second_first =
+        task->channel_count > 0 && task->channels[task->channel_count - 1].input == 1;
+    while (task->second_first && atomic_load(&task->job->cancelled) == 0 && !task->done) {
+        task->read_second = false;
+        enum step step = task_step(task);
+        if (step == STEP_FAILED) {
+            job_cancel(task->job);
+            return false;
+        }
+        now = job_now(task->job);
+        quiet = task->read_second ? now + SECOND_SILENT_MS : quiet;
+        task->second_first = now < until && now < quiet;
+        if (step == STEP_NOTHING && task->second_first) {
+            task_flush(task);
+            task_sleep(task, task_has_input, NULL, quiet);
+        }
+    }
+    return true;
+}
+
+/* All tasks open before any of them runs, as Flink deploys them. */
+static void await_others(struct task *task)
+{
+    struct job *job = task->job;
+    pthread_mutex_lock(&job->lock);
+    job->opened++;
+    pthread_cond_broadcast(&job->changed);
+    while (job->opened < job->task_count && atomic_load(&job->cancelled) == 0) {
+        pthread_cond_wait(&job->changed, &job->lock);
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+static void run_task(struct task *task)
+{
+    await_others(task);
+    if (!begin_with_second(task)) {
+        return;
+    }
+    for (uint32_t steps = 1; atomic_load(&task->job->cancelled) == 0; steps++) {
+        switch (task_step(task)) {
+        case STEP_WORKED:
+            if (steps % STEPS_BETWEEN_FLUSHES == 0) {
+                int64_t now = job_now(task->job);
+                if (now - task->flushed_ms >= task->job->env->buffer_timeout_ms) {
+                    task->flushed_ms = now;
+                    task_flush(task);
+                }
+            }
+            break;
+        case STEP_NOTHING:
+            task_flush(task);
+            task_sleep(task, task_has_input, NULL, next_poll(task));
+            break;
+        case STEP_FAILED:
+            job_cancel(task->job);
+            return;
+        case STEP_FULL:
+        case STEP_DONE:
+            return;
+        }
+    }
+}
+
+static void *thread_main(void *arg)
+{
+    struct task *task = arg;
+    if (task_open(task)) {
+        run_task(task);
+    } else {
+        job_cancel(task->job);
+    }
+    set_finished(task);
+    return NULL;
+}
+
+static bool all_finished(const struct job *job)
+{
+    for (uint32_t t = 0; t < job->task_count; t++) {
+        if (!job->tasks[t]->finished) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes care of checkpoints until all tasks have finished. */
+static void watch(struct job *job)
+{
+    bool finished = false;
+    pthread_mutex_lock(&job->lock);
+    while (job->opened < job->task_count && atomic_load(&job->cancelled) == 0) {
+        pthread_cond_wait(&job->changed, &job->lock);
+    }
+    pthread_mutex_unlock(&job->lock);
+    while (!finished) {
+        pthread_mutex_lock(&job->lock);
+        uint64_t seen = job->changes;
+        pthread_mutex_unlock(&job->lock);
+        int64_t next = job->coordinator != NULL && atomic_load(&job->cancelled) == 0
+                           ? coordinator_step(job->coordinator)
+                           : ST_TIME_MAX;
+        struct timespec until = {.tv_sec = (time_t)(next / 1000),
+                                 .tv_nsec = (long)(next % 1000) * 1000000};
+        pthread_mutex_lock(&job->lock);
+        finished = all_finished(job);
+        if (!finished && job->changes == seen) {
+            (void)(next == ST_TIME_MAX ? pthread_cond_wait(&job->changed, &job->lock)
+                                       : pthread_cond_timedwait(&job->changed, &job->lock, &until));
+        }
+        pthread_mutex_unlock(&job->lock);
+    }
+}
+
+static enum st_err run_threads(struct job *job)
+{
+    uint32_t started = 0;
+    while (started < job->task_count && pthread_create(&job->tasks[started]->thread, NULL,
+                                                       thread_main, job->tasks[started]) == 0) {
+        started++;
+    }
+    if (started < job->task_count) {
+        snprintf(job->failure, sizeof job->failure, "no thread for task %u of %u", started + 1,
+                 job->task_count);
+        job->error = ST_ERR_FAILED;
+        job_cancel(job);
+    } else {
+        watch(job);
+    }
+    bool all_done = started == job->task_count;
+    for (uint32_t t = 0; t < started; t++) {
+        pthread_join(job->tasks[t]->thread, NULL);
+        all_done = all_done && job->tasks[t]->done;
+    }
+    return end_job(job, all_done && atomic_load(&job->cancelled) == 0);
+}
+
+/* --------------------------------------------------------------------------------------- Steps */
+
+/* Time goes on; false if nobody waits for it. */
+static bool advance_clock(struct job *job, int64_t next_checkpoint)
+{
+    int64_t wakeup = ST_TIME_MAX;
+    for (uint32_t t = 0; t < job->task_count; t++) {
+        if (!job->tasks[t]->done) {
+            const struct op *head = job->tasks[t]->ops[0];
+            int64_t one = task_wakeup(job->tasks[t]);
+            /* A source of the user's may look at the clock, and cannot say when it wants to. */
+            int64_t polled = head->class == &op_source ? job->clock.virtual_ms + 1 : ST_TIME_MAX;
+            wakeup = one < wakeup ? one : wakeup;
+            wakeup = polled < wakeup ? polled : wakeup;
+        }
+    }
+    if (next_checkpoint < wakeup) {
+        wakeup = next_checkpoint;
+    }
+    if (wakeup != ST_TIME_MAX && wakeup > job->clock.virtual_ms) {
+        job->clock.virtual_ms = wakeup;
+    }
+    return wakeup != ST_TIME_MAX;
+}
+
+/* A turn of all tasks. Returns whether any of them did something; *left: how many are not done. */
+static bool turn(struct job *job, uint32_t *left)
+{
+    bool worked = false;
+    *left = 0;
+    for (uint32_t t = 0; t < job->task_count; t++) {
+        struct task *task = job->tasks[t];
+        bool was_done = task->done;
+        switch (task_step(task)) {
+        case STEP_WORKED:
+            worked = true;
+            break;
+        case STEP_NOTHING:
+        case STEP_FULL:
+            worked |= task_flush(task);
+            break;
+        case STEP_DONE:
+            worked |= !was_done;
+            task->finished = true;
+            break;
+        case STEP_FAILED:
+            job_cancel(job);
+            return false;
+        }
+        *left += task->done ? 0 : 1;
+    }
+    return worked;
+}
+
+static enum st_err run_steps(struct job *job)
+{
+    bool well = true;
+    uint32_t left = job->task_count;
+    for (uint32_t t = 0; t < job->task_count && well; t++) {
+        well = task_open(job->tasks[t]);
+    }
+    while (well && left > 0) {
+        bool worked = turn(job, &left);
+        int64_t next = ST_TIME_MAX;
+        if (job->coordinator != NULL && left > 0) {
+            next = coordinator_step(job->coordinator);
+            worked |= next == ST_TIME_MAX; /* a checkpoint is under way */
+        }
+        well = atomic_load(&job->cancelled) == 0;
+        if (!worked && left > 0 && well && !advance_clock(job, next)) {
+            job->clock.virtual_ms++; /* a source that waits for the world */
+        }
+    }
+    return end_job(job, well);
+}
+
+enum st_err job_run(struct job *job)
+{
+    return job->in_steps ? run_steps(job) : run_threads(job);
+}
+
+/* ----------------------------------------------------------------------------------- Executing */
+
+/* Is there state of an operator that the job does not have? */
+static bool claims_all(st_env *env, const struct checkpoint *from)
+{
+    for (uint32_t s = 0; s < from->section_count && !env->allow_non_restored; s++) {
+        st_str uid = from->sections[s].uid;
+        uint32_t n = 0;
+        while (n < env->node_count && !st_str_equal(st_str_of(env->nodes[n]->uid), uid)) {
+            n++;
+        }
+        struct reader state = from->sections[s].state;
+        bool empty = read_i64(&state) == 0 && read_u32(&state) == 0;
+        if (n == env->node_count && !empty) {
+            env_mistake(
+                env, NULL, 0,
+                "the checkpoint has state of operator %.*s, which the job does not have; to "
+                "drop it, set execution.savepoint.ignore-unclaimed-state",
+                (int)uid.size, uid.data);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The checkpoint to begin with: after a failure the newest of this job, else the one that was
+ * named. NULL with ST_OK: none, begin from the start. */
+static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *err)
+{
+    char why[256];
+    const char *path = env->restore_path;
+    struct checkpoint *from = NULL;
+    *err = ST_OK;
+    if (again && env->checkpoint_dir != NULL && checkpoint_newest(env->checkpoint_dir) > 0) {
+        path = env->checkpoint_dir;
+    }
+    if (path != NULL) {
+        from = checkpoint_load(path, why);
+        *err = from != NULL ? ST_OK : ST_ERR_RESTORE;
+        if (from == NULL) {
+            env_mistake(env, NULL, 0, "%s", why);
+        } else if (from->max_parallelism != env->max_parallelism) {
+            env_mistake(env, NULL, 0, "the checkpoint has %u key groups, the job %u",
+                        from->max_parallelism, env->max_parallelism);
+            *err = ST_ERR_RESTORE;
+        } else if (!claims_all(env, from)) {
+            *err = ST_ERR_RESTORE;
+        }
+    }
+    return from;
+}
+
+static enum st_err run_once(st_env *env, bool again, char *failure, size_t failure_size)
+{
+    enum st_err err;
+    struct checkpoint *from = find_checkpoint(env, again, &err);
+    if (err == ST_OK) {
+        struct job *job = job_new(env);
+        job->restored = from;
+        if (env->checkpoint_interval_ms > 0) {
+            job->coordinator = coordinator_new(job);
+        }
+        err = job_run(job);
+        snprintf(failure, failure_size, "%s", job->failure);
+        job_free(job);
+    }
+    checkpoint_free(from);
+    return err;
+}
+
+static void sleep_ms(int64_t ms)
+{
+    struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+enum st_err st_execute(st_env *env, const char *job_name)
+{
+    char failure[512] = "";
+    (void)job_name;
+    if (env->errors == NULL && env->node_count == 0) {
+        env_mistake(env, NULL, 0, "the job has no operators");
+    }
+    if (env->checkpoint_interval_ms > 0 && env->checkpoint_dir == NULL) {
+        env_mistake(env, NULL, 0,
+                    "execution.checkpointing.interval needs execution.checkpointing.dir");
+    }
+    if (env->errors == NULL) {
+        plan_nodes(env);
+    }
+    if (env->errors != NULL) {
+        return ST_ERR_GRAPH;
+    }
+    enum st_err err = run_once(env, false, failure, sizeof failure);
+    for (uint32_t again = 0; err == ST_ERR_FAILED && again < env->restarts; again++) {
+        if (!env->in_steps) {
+            sleep_ms(env->restart_delay_ms);
+        }
+        err = run_once(env, true, failure, sizeof failure);
+    }
+    if (err != ST_OK && failure[0] != '\0') {
+        env_mistake(env, NULL, 0, "%s", failure);
+    }
+    return err;
+}

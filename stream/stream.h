@@ -1,0 +1,728 @@
+/*
+ * Stream jobs, in the manner of Apache Flink's DataStream API: installed as <kcsim/stream.h>, and
+ * all that a job needs.
+ *
+ *     typedef struct { st_str text; int64_t count; } word;
+ *     ST_TYPE(word, text, count);
+ *
+ *     ST_FLAT_MAP(split, st_str, word)
+ *     {
+ *         for (st_str rest = *in, piece; st_next_token(&rest, " ", &piece);)
+ *             st_emit(out, &((word){piece, 1}));
+ *     }
+ *
+ *     int st_job(st_env *env, int argc, char **argv)
+ *     {
+ *         st_stream *words = st_flat_map(st_read_text(env, argv[1]), split);
+ *         st_print(st_sum(st_key_by(words, ST_KEY(word, text)), ST_FIELD(word, count)));
+ *         return 0;
+ *     }
+ *
+ * A record is a C value of fixed size whose fields a type names. Text in a record is a view
+ * (st_str): inside a call it may point into what the call was given; whatever has to outlive the
+ * call (a queue to another thread, state, a window) is copied by the runtime, for it knows where
+ * the views are.
+ *
+ * A function is defined by a macro (ST_MAP …), which wraps its body into a loop over a batch of
+ * records. So the compiler sees body and loop together, and a record costs no call. In a body,
+ * `ctx` is the context of the subtask, `in` and `out` are what the macro says.
+ *
+ * Building a graph never fails at once. A mistake is kept with the place in your source, what
+ * follows from it is left out, and st_execute refuses the job and prints all of them.
+ *
+ * Threads: an env is built and executed by one thread. A function runs on the thread of its
+ * subtask; its context belongs to that thread and is not to be used by another. No two calls of one
+ * subtask overlap.
+ */
+#ifndef KCSIM_STREAM_H
+#define KCSIM_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define ST_UNUSED           __attribute__((unused))
+#define ST_PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
+#else
+#define ST_UNUSED
+#define ST_PRINTF(fmt, arg)
+#endif
+
+typedef struct st_env st_env;         /* one job being built, then run */
+typedef struct st_stream st_stream;   /* a stream of one type; lives as long as its env */
+typedef struct st_context st_context; /* what a function may ask: see "Inside a function" */
+typedef struct st_out st_out;         /* where a function puts records */
+
+enum st_err {
+    ST_OK = 0,
+    ST_ERR_GRAPH,   /* the job is not well formed; who acts: its author */
+    ST_ERR_CONFIG,  /* a key or value of the configuration is not known */
+    ST_ERR_FAILED,  /* a function failed the job (st_fail), and no restart is left */
+    ST_ERR_IO,      /* a file or socket refused */
+    ST_ERR_RESTORE, /* a checkpoint is damaged, or does not belong to this job */
+    ST_ERR_END
+};
+
+#define ST_TIME_MIN INT64_MIN /* "no timestamp", and the watermark before the first */
+#define ST_TIME_MAX INT64_MAX /* the watermark at the end of the input */
+
+/* ------------------------------------------------------------------------------------- Records */
+
+/* Text or bytes: a view, not terminated. In a function's `in` it aliases memory of the runtime and
+ * is valid until the function returns. */
+typedef struct st_str {
+    const char *data;
+    uint32_t size; /* bytes, below 2^31 */
+    uint32_t zero; /* always 0, so that no byte of a record is undefined */
+} st_str;
+
+#define ST_STR(literal) ((st_str){(literal), (uint32_t)sizeof(literal) - 1, 0})
+
+enum st_kind {
+    ST_KIND_NONE = 0,
+    ST_KIND_BOOL,
+    ST_KIND_I8,
+    ST_KIND_I16,
+    ST_KIND_I32,
+    ST_KIND_I64,
+    ST_KIND_U8,
+    ST_KIND_U16,
+    ST_KIND_U32,
+    ST_KIND_U64,
+    ST_KIND_F32,
+    ST_KIND_F64,
+    ST_KIND_STR,   /* st_str */
+    ST_KIND_CHARS, /* char name[N]: text that ends at its first zero byte or at N */
+    ST_KIND_END
+};
+
+#define ST_FIELDS_MAX      16
+#define ST_KEY_FIELDS_MAX  4
+#define ST_RECORD_SIZE_MAX 4096 /* bytes of the C struct; text behind views is not counted */
+
+typedef struct st_field {
+    const char *name;
+    uint16_t offset; /* bytes */
+    uint16_t size;   /* bytes */
+    enum st_kind kind;
+} st_field;
+
+typedef struct st_type {
+    const char *name;
+    uint32_t size; /* bytes, sizeof the struct */
+    uint32_t field_count;
+    st_field fields[ST_FIELDS_MAX];
+} st_type;
+
+#define ST_KIND_OF(x)                                                                              \
+    _Generic((x), st_str: ST_KIND_STR, bool: ST_KIND_BOOL, char: ST_KIND_I8, signed char: ST_KIND_I8, \
+        unsigned char: ST_KIND_U8, short: ST_KIND_I16, unsigned short: ST_KIND_U16,                \
+        int: ST_KIND_I32, unsigned: ST_KIND_U32, long: ST_KIND_I64, unsigned long: ST_KIND_U64,    \
+        long long: ST_KIND_I64, unsigned long long: ST_KIND_U64, float: ST_KIND_F32,               \
+        double: ST_KIND_F64, char *: ST_KIND_CHARS, const char *: ST_KIND_CHARS)
+
+/* 1, but for a pointer, which does not compile: an array of chars is a field, a char * is none. */
+#define ST_NO_POINTER(x)                                                                           \
+    (sizeof(char[_Generic(&(x), char ** : -1, const char ** : -1, default : 1)]))
+#define ST_FIELD_ROW(T, f)                                                                         \
+    {#f, (uint16_t)offsetof(T, f), (uint16_t)(sizeof(((T *)0)->f) * ST_NO_POINTER(((T *)0)->f)),   \
+     ST_KIND_OF(((T *)0)->f)},
+#define ST_OFFSET_ROW(T, f) (uint16_t) offsetof(T, f),
+
+/* Names the fields of a typedef'd struct, in the order in which they print. A field of a kind that
+ * is not in enum st_kind (a pointer, a struct) does not compile. */
+#define ST_TYPE(T, ...)                                                                            \
+    static const st_type st_type_##T ST_UNUSED = {                                                 \
+        #T, (uint32_t)sizeof(T), ST_COUNT(__VA_ARGS__), {ST_EACH(ST_FIELD_ROW, T, __VA_ARGS__)}};  \
+    _Static_assert(sizeof(T) <= ST_RECORD_SIZE_MAX, "a record of this size is not moved by value")
+
+/* Types of one value. */
+extern const st_type st_type_st_str, st_type_int32_t, st_type_int64_t, st_type_uint64_t,
+    st_type_double;
+
+/* A field by its place: st_sum(s, ST_FIELD(word, count)). */
+typedef struct st_field_ref {
+    const st_type *type;
+    uint16_t offset;
+} st_field_ref;
+#define ST_FIELD(T, f) ((st_field_ref){&st_type_##T, (uint16_t)offsetof(T, f)})
+/* The value itself, where the record is one value (st_type_int64_t …). */
+#define ST_VALUE(T) ((st_field_ref){&st_type_##T, 0})
+
+/* What a stream is keyed by: one to four fields. */
+typedef struct st_key_spec {
+    const st_type *type;
+    uint32_t count;
+    uint16_t offset[ST_KEY_FIELDS_MAX];
+} st_key_spec;
+#define ST_KEY(T, ...)                                                                             \
+    ((st_key_spec){&st_type_##T, ST_COUNT(__VA_ARGS__), {ST_EACH(ST_OFFSET_ROW, T, __VA_ARGS__)}})
+#define ST_KEY_VALUE(T) ((st_key_spec){&st_type_##T, 1, {0}})
+
+/* Takes the next piece of *rest that holds none of `separators` (bytes of a C string) and is not
+ * empty; returns false when there is none. *piece aliases *rest. */
+bool st_next_token(st_str *rest, const char *separators, st_str *piece);
+/* Cuts at each `separator` into at most `parts_max` parts (empty ones count; the last takes the
+ * rest); returns their number. The parts alias `text`. */
+uint32_t st_split(st_str text, char separator, st_str *parts, uint32_t parts_max);
+/* Reads a whole decimal number, with sign; returns false, *value unchanged, on anything else. */
+bool st_parse_int64(st_str text, int64_t *value);
+/* Are the bytes equal? */
+bool st_str_equal(st_str a, st_str b);
+/* Below, equal or above 0 as a stands before, with or behind b, bytewise. */
+int st_str_compare(st_str a, st_str b);
+/* The view of a C string; aliases it. */
+st_str st_str_of(const char *text);
+
+/* Java's hashCode of the key that `spec` takes from `record` (a String, Integer, Long …; of several
+ * fields as a Tuple has it): what decides the key group. */
+int32_t st_key_hash(const st_key_spec *spec, const void *record);
+/* The key group of a hash, 0 … max_parallelism - 1.
+ * Source: Flink KeyGroupRangeAssignment.computeKeyGroupForKeyHash, MathUtils.murmurHash. */
+uint32_t st_key_group(int32_t hash, uint32_t max_parallelism);
+/* Which of `parallelism` subtasks owns a key group.
+ * Source: Flink KeyGroupRangeAssignment.computeOperatorIndexForKeyGroup. */
+uint32_t st_key_group_owner(uint32_t group, uint32_t parallelism, uint32_t max_parallelism);
+
+/* --------------------------------------------------------------------------- Inside a function */
+
+/* The first members are read by the loops of the macros; they are not for a body to touch. */
+struct st_context {
+    const int64_t *times; /* [record of the batch], or NULL where the stream has no timestamps */
+    uint32_t index;       /* of the record at hand */
+    uint32_t subtask;     /* 0 … parallelism - 1 */
+    uint32_t parallelism;
+    void *self;
+    const void *arg;
+};
+
+struct st_out {
+    char *records;  /* [capacity] of record_size bytes */
+    int64_t *times; /* [capacity] */
+    uint32_t count, capacity, record_size;
+    int64_t time; /* what the next record gets */
+};
+
+/* Ends the job, or this attempt at it, with a message; does not return. */
+_Noreturn void st_fail(st_context *ctx, const char *format, ...) ST_PRINTF(2, 3);
+void st_flush(st_out *out);
+_Noreturn void st_emit_mismatch(const st_out *out, uint32_t size);
+
+static inline void st_emit_bytes(st_out *out, const void *record, uint32_t size)
+{
+    if (out->record_size != size) {
+        st_emit_mismatch(out, size);
+    }
+    if (out->count == out->capacity) {
+        st_flush(out);
+    }
+    memcpy(out->records + (size_t)out->count * size, record, size);
+    out->times[out->count++] = out->time;
+}
+/* Puts out a record (a pointer to one; copied). It has the timestamp of the record at hand, in a
+ * timer the timer's, in a window its end - 1. */
+#define st_emit(out, record) st_emit_bytes((out), (record), (uint32_t)sizeof *(record))
+/* The same with a timestamp of one's own. */
+#define st_emit_at(out, record, timestamp)                                                         \
+    ((out)->time = (timestamp), st_emit_bytes((out), (record), (uint32_t)sizeof *(record)))
+
+/* The timestamp of the record at hand; ST_TIME_MIN if it has none. */
+static inline int64_t st_timestamp(const st_context *ctx)
+{
+    return ctx->times != NULL ? ctx->times[ctx->index] : ST_TIME_MIN;
+}
+/* The watermark of the operator; that of the record at hand, which follows it, not included. */
+int64_t st_watermark(const st_context *ctx);
+/* Processing time, milliseconds since the epoch (or of the clock that was injected). */
+int64_t st_now(const st_context *ctx);
+/* The key at hand: a pointer to the value of the key's field; of several fields, to a struct of
+ * them in the order of ST_KEY. Aliases; valid until the function returns. */
+const void *st_key(const st_context *ctx);
+/* The window at hand, in st_process_window and in a result function; ends are exclusive. */
+int64_t st_window_start(const st_context *ctx);
+int64_t st_window_end(const st_context *ctx);
+/* Memory for what one puts out, valid until what was put out is handled; never NULL. */
+void *st_alloc(st_context *ctx, size_t size);
+/* printf into such memory. */
+st_str st_format(st_context *ctx, const char *format, ...) ST_PRINTF(2, 3);
+
+/* A side output: ST_TAG(late, event); then st_emit_side(ctx, late, &record) in a function, and
+ * st_side_output(stream, late) for the stream of them. A record nobody asked for is dropped. */
+typedef struct st_tag {
+    const char *name;
+    const st_type *type;
+} st_tag;
+#define ST_TAG(tag, T) static const st_tag tag ST_UNUSED = {#tag, &st_type_##T}
+void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, uint32_t size);
+#define st_emit_side(ctx, tag, record)                                                             \
+    st_emit_side_bytes((ctx), &(tag), (record), (uint32_t)sizeof *(record))
+
+/* Keyed state, one value (list) a key. A state is declared at file scope and given to the operator
+ * in .states; its name is what a checkpoint knows it by. */
+enum st_state_kind { ST_STATE_VALUE_OF = 1, ST_STATE_LIST_OF, ST_STATE_UNION_OF };
+typedef struct st_state {
+    const char *name;
+    const st_type *type;
+    enum st_state_kind kind;
+} st_state;
+#define ST_VALUE_STATE(state, T)                                                                   \
+    static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_VALUE_OF}
+#define ST_LIST_STATE(state, T)                                                                    \
+    static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_LIST_OF}
+/* Operator state: a list of the subtask, not of a key; given in .operator_states, used through
+ * st_list_…. When a job is restored at another parallelism, the elements of all subtasks are dealt
+ * out in turn; of a union list each subtask gets all. */
+#define ST_UNION_STATE(state, T)                                                                   \
+    static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_UNION_OF}
+#define ST_STATES(...) ((const st_state *const[]){__VA_ARGS__, NULL})
+
+/* The value under the key at hand, or NULL if there is none. Aliases; valid until state changes. */
+const void *st_value_get(st_context *ctx, const st_state *state);
+/* Copies *value (of the state's type) under the key at hand. */
+void st_value_set(st_context *ctx, const st_state *state, const void *value);
+/* The elements under the key at hand, in the order of adding; *count is 0 if there are none.
+ * Aliases; valid until state changes. */
+const void *st_list_get(st_context *ctx, const st_state *state, uint32_t *count);
+/* Copies one element behind the others. */
+void st_list_add(st_context *ctx, const st_state *state, const void *element);
+/* Replaces all elements by `count` copies; these may alias what st_list_get returned. */
+void st_list_update(st_context *ctx, const st_state *state, const void *elements, uint32_t count);
+/* Takes away what the key at hand has. */
+void st_state_clear(st_context *ctx, const st_state *state);
+
+/* Timers of the key at hand; one (key, time) is one timer however often it is set. .on_timer runs
+ * when the watermark (processing time) reaches `time_ms`; if it has already, at its next advance.
+ */
+void st_set_event_timer(st_context *ctx, int64_t time_ms);
+void st_set_processing_timer(st_context *ctx, int64_t time_ms);
+void st_delete_event_timer(st_context *ctx, int64_t time_ms);
+void st_delete_processing_timer(st_context *ctx, int64_t time_ms);
+
+/* -------------------------------------------------------------------------- Defining functions */
+
+enum st_poll { ST_MORE = 1, ST_IDLE, ST_END }; /* what a source says: call again, later, no more */
+
+enum st_function_kind {
+    ST_FN_MAP = 1,
+    ST_FN_FILTER,
+    ST_FN_FLAT_MAP,
+    ST_FN_FOLD,
+    ST_FN_WINDOW,
+    ST_FN_SINK,
+    ST_FN_SOURCE,
+    ST_FN_GENERATOR,
+    ST_FN_TIMESTAMP
+};
+
+/* What the macros below define. `acc`: [record] accumulator; fresh[k]: it has no value yet. */
+typedef struct st_function {
+    const char *name;
+    const st_type *in, *out;
+    enum st_function_kind kind;
+    int line;
+    const char *file;
+    union {
+        void (*map)(st_context *, const void *in, void *out, uint32_t count);
+        uint32_t (*filter)(st_context *, const void *in, void *out, int64_t *times, uint32_t count);
+        void (*flat_map)(st_context *, const void *in, uint32_t count, st_out *out);
+        void (*fold)(st_context *, void *const *acc, const void *in, uint32_t count);
+        void (*window)(st_context *, const void *elements, uint32_t count, st_out *out);
+        void (*sink)(st_context *, const void *in, uint32_t count);
+        enum st_poll (*source)(st_context *, st_out *out);
+        void (*generator)(st_context *, uint64_t first, void *out, uint32_t count);
+        void (*timestamp)(const void *in, int64_t *times, uint32_t count);
+    } call;
+} st_function;
+
+#define ST_DEFINE(fn, k, I, O, member)                                                             \
+    static const st_function fn ST_UNUSED = {.name = #fn,                                          \
+                                             .in = (I),                                            \
+                                             .out = (O),                                           \
+                                             .kind = (k),                                          \
+                                             .line = __LINE__,                                     \
+                                             .file = __FILE__,                                     \
+                                             .call.member = fn##_all}
+
+/* in: const In *, out: Out * (set every field). */
+#define ST_MAP(fn, In, Out)                                                                        \
+    static inline void fn##_one(st_context *ctx, const In *in, Out *out);                          \
+    static void fn##_all(st_context *ctx, const void *in_, void *out_, uint32_t count)             \
+    {                                                                                              \
+        const In *restrict in = in_;                                                               \
+        Out *restrict out = out_;                                                                  \
+        for (uint32_t k = 0; k < count; k++) {                                                     \
+            ctx->index = k;                                                                        \
+            fn##_one(ctx, in + k, out + k);                                                        \
+        }                                                                                          \
+    }                                                                                              \
+    ST_DEFINE(fn, ST_FN_MAP, &st_type_##In, &st_type_##Out, map);                                  \
+    static inline void fn##_one(st_context *ctx ST_UNUSED, const In *in ST_UNUSED,                 \
+                                Out *out ST_UNUSED)
+
+/* in: const In *; returns whether the record stays. */
+#define ST_FILTER(fn, In)                                                                          \
+    static inline bool fn##_one(st_context *ctx, const In *in);                                    \
+    static uint32_t fn##_all(st_context *ctx, const void *in_, void *out_, int64_t *times,         \
+                             uint32_t count)                                                       \
+    {                                                                                              \
+        const In *restrict in = in_;                                                               \
+        In *restrict out = out_;                                                                   \
+        uint32_t kept = 0;                                                                         \
+        for (uint32_t k = 0; k < count; k++) {                                                     \
+            ctx->index = k;                                                                        \
+            out[kept] = in[k];                                                                     \
+            if (ctx->times != NULL) {                                                              \
+                times[kept] = ctx->times[k];                                                       \
+            }                                                                                      \
+            kept += fn##_one(ctx, in + k) ? 1 : 0;                                                 \
+        }                                                                                          \
+        return kept;                                                                               \
+    }                                                                                              \
+    ST_DEFINE(fn, ST_FN_FILTER, &st_type_##In, &st_type_##In, filter);                             \
+    static inline bool fn##_one(st_context *ctx ST_UNUSED, const In *in ST_UNUSED)
+
+/* in: const In *, out: st_out *; puts out any number of Out. ST_PROCESS is the same, by the name
+ * that one uses with state, timers and side outputs. */
+#define ST_FLAT_MAP(fn, In, Out)                                                                   \
+    static inline void fn##_one(st_context *ctx, const In *in, st_out *out);                       \
+    static void fn##_all(st_context *ctx, const void *in_, uint32_t count, st_out *out)            \
+    {                                                                                              \
+        const In *in = in_;                                                                        \
+        for (uint32_t k = 0; k < count; k++) {                                                     \
+            ctx->index = k;                                                                        \
+            out->time = ctx->times != NULL ? ctx->times[k] : ST_TIME_MIN;                          \
+            fn##_one(ctx, in + k, out);                                                            \
+        }                                                                                          \
+    }                                                                                              \
+    ST_DEFINE(fn, ST_FN_FLAT_MAP, &st_type_##In, &st_type_##Out, flat_map);                        \
+    static inline void fn##_one(st_context *ctx ST_UNUSED, const In *in ST_UNUSED,                 \
+                                st_out *out ST_UNUSED)
+#define ST_PROCESS(fn, In, Out) ST_FLAT_MAP(fn, In, Out)
+
+/* acc: Acc *, in: const In *; takes the record into the accumulator. */
+#define ST_FOLD(fn, In, Acc)                                                                       \
+    static inline void fn##_one(st_context *ctx, Acc *acc, const In *in);                          \
+    static void fn##_all(st_context *ctx, void *const *acc, const void *in_, uint32_t count)       \
+    {                                                                                              \
+        const In *in = in_;                                                                        \
+        for (uint32_t k = 0; k < count; k++) {                                                     \
+            fn##_one(ctx, acc[k], in + k);                                                         \
+        }                                                                                          \
+    }                                                                                              \
+    ST_DEFINE(fn, ST_FN_FOLD, &st_type_##In, &st_type_##Acc, fold);                                \
+    static inline void fn##_one(st_context *ctx ST_UNUSED, Acc *acc ST_UNUSED,                     \
+                                const In *in ST_UNUSED)
+/* acc: T *, what the earlier records gave; in: const T *. The first record of a key is not given.
+ */
+#define ST_REDUCE(fn, T) ST_FOLD(fn, T, T)
+
+/* in: const In *, [count] elements of one window of one key in the order in which they came;
+ * out: st_out *. */
+#define ST_WINDOW(fn, In, Out)                                                                     \
+    static void fn##_one(st_context *ctx, const In *in, uint32_t count, st_out *out);              \
+    static void fn##_all(st_context *ctx, const void *in, uint32_t count, st_out *out)             \
+    {                                                                                              \
+        fn##_one(ctx, in, count, out);                                                             \
+    }                                                                                              \
+    ST_DEFINE(fn, ST_FN_WINDOW, &st_type_##In, &st_type_##Out, window);                            \
+    static void fn##_one(st_context *ctx ST_UNUSED, const In *in ST_UNUSED,                        \
+                         uint32_t count ST_UNUSED, st_out *out ST_UNUSED)
+
+/* in: const In *. */
+#define ST_SINK(fn, In)                                                                            \
+    static inline void fn##_one(st_context *ctx, const In *in);                                    \
+    static void fn##_all(st_context *ctx, const void *in_, uint32_t count)                         \
+    {                                                                                              \
+        const In *in = in_;                                                                        \
+        for (uint32_t k = 0; k < count; k++) {                                                     \
+            ctx->index = k;                                                                        \
+            fn##_one(ctx, in + k);                                                                 \
+        }                                                                                          \
+    }                                                                                              \
+    ST_DEFINE(fn, ST_FN_SINK, &st_type_##In, NULL, sink);                                          \
+    static inline void fn##_one(st_context *ctx ST_UNUSED, const In *in ST_UNUSED)
+
+/* out: st_out *; puts out some records (about 256 a call, so that checkpoints are not held up) and
+ * returns an enum st_poll. */
+#define ST_SOURCE(fn, Out)                                                                         \
+    static enum st_poll fn##_all(st_context *ctx, st_out *out);                                    \
+    ST_DEFINE(fn, ST_FN_SOURCE, NULL, &st_type_##Out, source);                                     \
+    static enum st_poll fn##_all(st_context *ctx ST_UNUSED, st_out *out ST_UNUSED)
+
+/* index: uint64_t, out: Out *; the record of that number. */
+#define ST_GENERATOR(fn, Out)                                                                      \
+    static inline void fn##_one(st_context *ctx, uint64_t index, Out *out);                        \
+    static void fn##_all(st_context *ctx, uint64_t first, void *out_, uint32_t count)              \
+    {                                                                                              \
+        Out *restrict out = out_;                                                                  \
+        for (uint32_t k = 0; k < count; k++) {                                                     \
+            fn##_one(ctx, first + k, out + k);                                                     \
+        }                                                                                          \
+    }                                                                                              \
+    ST_DEFINE(fn, ST_FN_GENERATOR, NULL, &st_type_##Out, generator);                               \
+    static inline void fn##_one(st_context *ctx ST_UNUSED, uint64_t index ST_UNUSED, Out *out)
+
+/* in: const In *; returns the record's event time in milliseconds. */
+#define ST_TIMESTAMP(fn, In)                                                                       \
+    static inline int64_t fn##_one(const In *in);                                                  \
+    static void fn##_all(const void *in_, int64_t *times, uint32_t count)                          \
+    {                                                                                              \
+        const In *in = in_;                                                                        \
+        for (uint32_t k = 0; k < count; k++) {                                                     \
+            times[k] = fn##_one(in + k);                                                           \
+        }                                                                                          \
+    }                                                                                              \
+    ST_DEFINE(fn, ST_FN_TIMESTAMP, &st_type_##In, NULL, timestamp);                                \
+    static inline int64_t fn##_one(const In *in ST_UNUSED)
+
+/* ----------------------------------------------------------------------------------- Operators */
+
+enum st_chaining { ST_CHAIN_ALWAYS = 0, ST_CHAIN_HEAD, ST_CHAIN_NEVER };
+
+/* Named arguments of an operator: st_map(s, f, .name = "lower", .parallelism = 2). Borrowed until
+ * the env is freed, the functions and .arg too. The first two are filled by the macros. */
+typedef struct st_options {
+    const char *file;
+    int line;
+    const char *name;     /* shown; the function's name by default */
+    const char *uid;      /* what a checkpoint knows the operator by; by default its place */
+    uint32_t parallelism; /* 0: the environment's */
+    enum st_chaining chaining;
+    size_t self_size; /* bytes of ctx->self, zeroed, one a subtask */
+    const void *arg;  /* ctx->arg, shared by the subtasks: read only */
+    void (*open)(st_context *ctx);
+    void (*close)(st_context *ctx);            /* at the end of the input, and after a failure */
+    void (*end)(st_context *ctx, st_out *out); /* the input has ended; may still put out */
+    void (*on_timer)(st_context *ctx, int64_t time_ms, st_out *out);
+    const st_state *const *states;          /* keyed: ST_STATES(&a, &b) */
+    const st_state *const *operator_states; /* lists of the subtask */
+    /* Of functions with operator state: after it has been restored, before open; before each
+     * snapshot, to bring it up to date; when a checkpoint, and so all before it, is complete. */
+    void (*initialize_state)(st_context *ctx);
+    void (*snapshot_state)(st_context *ctx, int64_t checkpoint_id);
+    void (*notify_checkpoint_complete)(st_context *ctx, int64_t checkpoint_id);
+    const st_function *merge; /* st_aggregate: ST_FOLD(merge, Acc, Acc), see there */
+    uint64_t rate_per_s; /* st_generate: records a second, all subtasks together; 0: no limit */
+} st_options;
+
+#define ST_WITH(...) (&(st_options){.file = __FILE__, .line = __LINE__, __VA_ARGS__})
+
+/* A new job without operators; returns owned. st_env_free frees it with all its streams. */
+st_env *st_env_new(void);
+void st_env_free(st_env *env);
+/* Sets a key of Flink's configuration ("parallelism.default"), in text as in its file. Returns
+ * ST_ERR_CONFIG, with st_env_error telling why, for a key or value that is not known. */
+enum st_err st_env_set(st_env *env, const char *key, const char *value);
+void st_env_set_parallelism(st_env *env, uint32_t parallelism);
+/* Runs the job on the calling thread, one step of one subtask at a time, always in the same order,
+ * on virtual time: it starts at 0 and jumps to the next timer when nothing else is left to do. */
+void st_env_run_in_steps(st_env *env);
+/* What was wrong, a line each; valid until the env changes. */
+const char *st_env_error(const st_env *env);
+/* Runs the job to the end of its inputs. Threads: those of the subtasks end before it returns. */
+enum st_err st_execute(st_env *env, const char *job_name);
+/* The graph of the job in one of "text", "dot", "json"; owned by the caller (free). NULL with
+ * st_env_error set if the job is not well formed. */
+char *st_env_plan(st_env *env, const char *format);
+
+/* Sources. A path is copied. */
+st_stream *st_from_source_at(st_env *, const st_function *, const st_options *);
+#define st_from_source(env, fn, ...) st_from_source_at((env), &(fn), ST_WITH(__VA_ARGS__))
+/* Records number 0 … count - 1; subtasks take turns by blocks. */
+st_stream *st_generate_at(st_env *, const st_function *, uint64_t count, const st_options *);
+#define st_generate(env, fn, count, ...) st_generate_at((env), &(fn), (count), ST_WITH(__VA_ARGS__))
+/* `count` records of an array, borrowed until the job has ended. */
+st_stream *st_from_array_at(st_env *, const st_type *, const void *, uint32_t, const st_options *);
+#define st_from_array(env, T, array, count, ...)                                                   \
+    st_from_array_at((env), &st_type_##T, (array), (count), ST_WITH(__VA_ARGS__))
+/* The lines of a file, as st_str without their ends ("\n" or "\r\n"); parallelism 1. */
+st_stream *st_read_text_at(st_env *, const char *path, const st_options *);
+#define st_read_text(env, path, ...) st_read_text_at((env), (path), ST_WITH(__VA_ARGS__))
+
+/* One record in, one, none or one, any number out. */
+st_stream *st_map_at(st_stream *, const st_function *, const st_options *);
+#define st_map(s, fn, ...)      st_map_at((s), &(fn), ST_WITH(__VA_ARGS__))
+#define st_filter(s, fn, ...)   st_map_at((s), &(fn), ST_WITH(__VA_ARGS__))
+#define st_flat_map(s, fn, ...) st_map_at((s), &(fn), ST_WITH(__VA_ARGS__))
+/* The same; on a keyed stream with state and timers. */
+#define st_process(s, fn, ...) st_map_at((s), &(fn), ST_WITH(__VA_ARGS__))
+
+/* Two inputs of different types to one operator: fn1 sees the first, fn2 the second; both put out
+ * the same type. Keyed if both are. */
+st_stream *st_connect_at(st_stream *, st_stream *, const st_options *);
+#define st_connect(a, b) st_connect_at((a), (b), ST_WITH(0))
+st_stream *st_co_process_at(st_stream *, const st_function *, const st_function *,
+                            const st_options *);
+#define st_co_process(s, fn1, fn2, ...)  st_co_process_at((s), &(fn1), &(fn2), ST_WITH(__VA_ARGS__))
+#define st_co_map(s, fn1, fn2, ...)      st_co_process_at((s), &(fn1), &(fn2), ST_WITH(__VA_ARGS__))
+#define st_co_flat_map(s, fn1, fn2, ...) st_co_process_at((s), &(fn1), &(fn2), ST_WITH(__VA_ARGS__))
+
+/* All records of both; a stream united with itself doubles. */
+st_stream *st_union_at(st_stream *, st_stream *, const st_options *);
+#define st_union(a, b) st_union_at((a), (b), ST_WITH(0))
+/* What the operator behind `s` put out under the tag. */
+st_stream *st_side_output_at(st_stream *, const st_tag *, const st_options *);
+#define st_side_output(s, tag) st_side_output_at((s), &(tag), ST_WITH(0))
+
+/* How records find the subtask of the next operator. By default forward, or rebalance where the
+ * parallelism changes. Keyed by key group; the others as Flink has them. */
+enum st_partitioning {
+    ST_PART_DEFAULT = 0,
+    ST_PART_FORWARD,
+    ST_PART_HASH,
+    ST_PART_REBALANCE,
+    ST_PART_RESCALE,
+    ST_PART_BROADCAST,
+    ST_PART_SHUFFLE,
+    ST_PART_GLOBAL,
+    ST_PART_END
+};
+st_stream *st_partition_at(st_stream *, enum st_partitioning, const st_options *);
+#define st_forward(s)   st_partition_at((s), ST_PART_FORWARD, ST_WITH(0))
+#define st_rebalance(s) st_partition_at((s), ST_PART_REBALANCE, ST_WITH(0))
+#define st_rescale(s)   st_partition_at((s), ST_PART_RESCALE, ST_WITH(0))
+#define st_broadcast(s) st_partition_at((s), ST_PART_BROADCAST, ST_WITH(0))
+#define st_shuffle(s)   st_partition_at((s), ST_PART_SHUFFLE, ST_WITH(0))
+#define st_global(s)    st_partition_at((s), ST_PART_GLOBAL, ST_WITH(0))
+st_stream *st_key_by_at(st_stream *, st_key_spec, const st_options *);
+#define st_key_by(s, ...) st_key_by_at((s), (__VA_ARGS__), ST_WITH(0))
+
+/* Of a keyed stream: one record out for each one in. Of a windowed one: one for each firing.
+ * sum, min, max replace one field and keep the others of the first record; min_by, max_by keep the
+ * whole record, on ties the first. Source: Flink SumAggregator, ComparableAggregator. */
+enum st_builtin { ST_SUM = 1, ST_MIN, ST_MAX, ST_MIN_BY, ST_MAX_BY };
+st_stream *st_builtin_at(st_stream *, enum st_builtin, st_field_ref, const st_options *);
+#define st_sum(s, field, ...)    st_builtin_at((s), ST_SUM, (field), ST_WITH(__VA_ARGS__))
+#define st_min(s, field, ...)    st_builtin_at((s), ST_MIN, (field), ST_WITH(__VA_ARGS__))
+#define st_max(s, field, ...)    st_builtin_at((s), ST_MAX, (field), ST_WITH(__VA_ARGS__))
+#define st_min_by(s, field, ...) st_builtin_at((s), ST_MIN_BY, (field), ST_WITH(__VA_ARGS__))
+#define st_max_by(s, field, ...) st_builtin_at((s), ST_MAX_BY, (field), ST_WITH(__VA_ARGS__))
+st_stream *st_reduce_at(st_stream *, const st_function *, const st_options *);
+#define st_reduce(s, fn, ...) st_reduce_at((s), &(fn), ST_WITH(__VA_ARGS__))
+
+/* ---------------------------------------------------------------------------- Time and windows */
+
+/* Watermarks: the largest timestamp so far less the bound, less 1 ms. */
+typedef struct st_watermarks {
+    int64_t bound_ms;  /* how far records may be out of order; 0: ascending timestamps */
+    int64_t idle_ms;   /* > 0: after so long without a record the source does not hold others up */
+    bool every_record; /* a rising watermark goes out behind its record, not at each interval */
+    bool without_the_ms; /* max - bound, as Flink's assigners of 2017 had it */
+} st_watermarks;
+st_stream *st_assign_timestamps_at(st_stream *, const st_function *, st_watermarks,
+                                   const st_options *);
+#define st_assign_timestamps(s, fn, ...)                                                           \
+    st_assign_timestamps_at((s), &(fn), (st_watermarks){__VA_ARGS__}, ST_WITH(0))
+
+enum st_window_kind {
+    ST_WINDOW_NONE = 0,
+    ST_WINDOW_TUMBLING,
+    ST_WINDOW_SLIDING,
+    ST_WINDOW_SESSION,
+    ST_WINDOW_COUNT,
+    ST_WINDOW_END
+};
+/* Windows of event time unless `processing_time`; aligned to the epoch plus offset. A record is
+ * late when window end - 1 + lateness <= watermark for each of its windows; it goes to `late`, if
+ * given, and is counted. */
+typedef struct st_windows {
+    enum st_window_kind kind;
+    bool processing_time;
+    int64_t size_ms, slide_ms, offset_ms; /* slide_ms: sliding only */
+    int64_t gap_ms;                       /* session only */
+    uint32_t count, slide_count;          /* count only; slide_count 0: tumbling */
+    int64_t lateness_ms;
+    const st_tag *late;
+} st_windows;
+#define ST_TUMBLING(ms, ...)                                                                       \
+    ((st_windows){.kind = ST_WINDOW_TUMBLING, .size_ms = (ms), __VA_ARGS__})
+#define ST_SLIDING(ms, slide, ...)                                                                 \
+    ((st_windows){.kind = ST_WINDOW_SLIDING, .size_ms = (ms), .slide_ms = (slide), __VA_ARGS__})
+#define ST_SESSION(ms, ...)     ((st_windows){.kind = ST_WINDOW_SESSION, .gap_ms = (ms), __VA_ARGS__})
+#define ST_COUNT_WINDOW(n, ...) ((st_windows){.kind = ST_WINDOW_COUNT, .count = (n), __VA_ARGS__})
+
+/* Windows of each key; of all records together at parallelism 1. */
+st_stream *st_window_at(st_stream *, st_windows, const st_options *);
+#define st_window(s, ...)     st_window_at((s), (__VA_ARGS__), ST_WITH(0))
+#define st_window_all(s, ...) st_window_at(st_global(s), (__VA_ARGS__), ST_WITH(0))
+/* add: ST_FOLD(add, In, Acc) on an accumulator that begins as zero bytes; result: ST_MAP(result,
+ * Acc, Out). Sessions need .merge; with it sliding windows are merged from panes, one for each
+ * slide, so the order in which records and accumulators come together must then not matter. */
+st_stream *st_aggregate_at(st_stream *, const st_function *, const st_function *,
+                           const st_options *);
+#define st_aggregate(s, add, result, ...)                                                          \
+    st_aggregate_at((s), &(add), &(result), ST_WITH(__VA_ARGS__))
+/* All elements of a window at once. */
+st_stream *st_process_window_at(st_stream *, const st_function *, const st_options *);
+#define st_process_window(s, fn, ...) st_process_window_at((s), &(fn), ST_WITH(__VA_ARGS__))
+
+/* --------------------------------------------------------------------------------------- Sinks */
+
+void st_sink_at(st_stream *, const st_function *, const st_options *);
+#define st_sink(s, fn, ...) st_sink_at((s), &(fn), ST_WITH(__VA_ARGS__))
+/* Prints each record as Flink prints a Tuple, (a,1,5), or the value alone if the type has one
+ * field; to the standard output, or to a new file, a line each; at parallelism 1. A path is copied.
+ */
+void st_print_at(st_stream *, const char *path, const st_options *);
+#define st_print(s, ...)            st_print_at((s), NULL, ST_WITH(__VA_ARGS__))
+#define st_write_text(s, path, ...) st_print_at((s), (path), ST_WITH(__VA_ARGS__))
+/* Exactly once into something that can commit later. A transaction is a record of the type
+ * `transaction` (a handle: a file's name, an id), kept in the state from its beginning until it is
+ * committed. Each checkpoint ends the current one:
+ *
+ *     begin … write … pre_commit | checkpoint N written | complete: commit
+ *
+ * After a restore recover_and_commit is called for those that the checkpoint has as pre-committed
+ * (it may find one committed already: that is no error), recover_and_abort for the one that was
+ * open. The functions run on the subtask's thread; txn may be changed by begin, write and
+ * pre_commit, its text is copied. With checkpoints off there is one transaction, committed at the
+ * end of the input. Source: Flink TwoPhaseCommitSinkFunction. */
+typedef struct st_two_phase {
+    const st_type *in, *transaction;
+    void (*begin)(st_context *ctx, void *txn); /* txn: zero bytes */
+    void (*write)(st_context *ctx, void *txn, const void *records, uint32_t count);
+    void (*pre_commit)(st_context *ctx, void *txn); /* what was written is safe, but not seen */
+    void (*commit)(st_context *ctx, const void *txn);
+    void (*abort)(st_context *ctx, const void *txn);
+    void (*recover_and_commit)(st_context *ctx, const void *txn); /* NULL: commit */
+    void (*recover_and_abort)(st_context *ctx, const void *txn);  /* NULL: abort */
+} st_two_phase;
+void st_two_phase_sink_at(st_stream *, const st_two_phase *, const st_options *);
+#define st_two_phase_sink(s, spec, ...) st_two_phase_sink_at((s), &(spec), ST_WITH(__VA_ARGS__))
+/* Lines as st_print has them, exactly once, into files part-SUBTASK-NUMBER of a folder (made if
+ * need be), a new one at each checkpoint: hidden (.part-….inprogress) until the checkpoint is
+ * complete. A file without lines is not made. */
+void st_write_files_at(st_stream *, const char *folder, const st_options *);
+#define st_write_files(s, folder, ...) st_write_files_at((s), (folder), ST_WITH(__VA_ARGS__))
+/* Looks at no record. */
+void st_discard_at(st_stream *, const st_options *);
+#define st_discard(s, ...) st_discard_at((s), ST_WITH(__VA_ARGS__))
+
+/* -------------------------------------------------------------------- Counting macro arguments */
+
+#define ST_COUNT(...)                                                                              \
+    ST_COUNT_(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define ST_COUNT_(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, N, ...) N
+#define ST_EACH(M, T, ...)                                                ST_EACH_(ST_COUNT(__VA_ARGS__), M, T, __VA_ARGS__)
+#define ST_EACH_(N, M, T, ...)                                            ST_EACH__(N, M, T, __VA_ARGS__)
+#define ST_EACH__(N, M, T, ...)                                           ST_EACH_##N(M, T, __VA_ARGS__)
+#define ST_EACH_1(M, T, a)                                                M(T, a)
+#define ST_EACH_2(M, T, a, ...)                                           M(T, a) ST_EACH_1(M, T, __VA_ARGS__)
+#define ST_EACH_3(M, T, a, ...)                                           M(T, a) ST_EACH_2(M, T, __VA_ARGS__)
+#define ST_EACH_4(M, T, a, ...)                                           M(T, a) ST_EACH_3(M, T, __VA_ARGS__)
+#define ST_EACH_5(M, T, a, ...)                                           M(T, a) ST_EACH_4(M, T, __VA_ARGS__)
+#define ST_EACH_6(M, T, a, ...)                                           M(T, a) ST_EACH_5(M, T, __VA_ARGS__)
+#define ST_EACH_7(M, T, a, ...)                                           M(T, a) ST_EACH_6(M, T, __VA_ARGS__)
+#define ST_EACH_8(M, T, a, ...)                                           M(T, a) ST_EACH_7(M, T, __VA_ARGS__)
+#define ST_EACH_9(M, T, a, ...)                                           M(T, a) ST_EACH_8(M, T, __VA_ARGS__)
+#define ST_EACH_10(M, T, a, ...)                                          M(T, a) ST_EACH_9(M, T, __VA_ARGS__)
+#define ST_EACH_11(M, T, a, ...)                                          M(T, a) ST_EACH_10(M, T, __VA_ARGS__)
+#define ST_EACH_12(M, T, a, ...)                                          M(T, a) ST_EACH_11(M, T, __VA_ARGS__)
+#define ST_EACH_13(M, T, a, ...)                                          M(T, a) ST_EACH_12(M, T, __VA_ARGS__)
+#define ST_EACH_14(M, T, a, ...)                                          M(T, a) ST_EACH_13(M, T, __VA_ARGS__)
+#define ST_EACH_15(M, T, a, ...)                                          M(T, a) ST_EACH_14(M, T, __VA_ARGS__)
+#define ST_EACH_16(M, T, a, ...)                                          M(T, a) ST_EACH_15(M, T, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,442 @@
+/*
+ * Rows by key, see table.h. The loops are written once for any key and compiled for the two kinds
+ * that matter, a number of 8 bytes and a text.
+ */
+#include "stream/table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "stream/frozen.h"
+#include "stream/graph.h"
+
+#define INDEX_MIN     64u
+#define PREFETCH_FROM (1u << 14) /* entries: a smaller index lies in the nearest caches */
+
+enum key_form { KEY_OF_8_BYTES, KEY_OF_TEXT, KEY_OF_ANY };
+
+static enum key_form form_of(const struct key_reader *reader)
+{
+    if (reader->count == 1 && reader->kind[0] == ST_KIND_STR) {
+        return KEY_OF_TEXT;
+    }
+    bool integer =
+        reader->count == 1 && (reader->kind[0] == ST_KIND_I64 || reader->kind[0] == ST_KIND_U64);
+    return integer ? KEY_OF_8_BYTES : KEY_OF_ANY;
+}
+
+void table_init(struct table *t, const struct key_reader *reader, struct memory_pool *pool,
+                const struct layout *payload, bool holds_record)
+{
+    *t = (struct table){.reader = reader, .pool = pool, .holds_record = holds_record};
+    uint32_t key_size = holds_record ? 0 : reader->layout.size;
+    assert(!holds_record || reader->count == 1);
+    t->key_offset = holds_record ? reader->from[0] : 0;
+    t->record_size = payload->size;
+    t->row_size = (key_size + payload->size + 7) / 8 * 8;
+    assert(t->row_size > 0);
+    assert(t->row_size <= ST_RECORD_SIZE_MAX * 2);
+    assert(t->row_size <= PAGE_SIZE_BYTES);
+    while (((size_t)t->row_size << (t->page_shift + 1)) <= PAGE_SIZE_BYTES) {
+        t->page_shift++;
+    }
+    if (!holds_record) {
+        t->text = reader->layout;
+    }
+    for (uint32_t i = 0; i < payload->text_count; i++) {
+        assert(t->text.text_count < ST_FIELDS_MAX);
+        t->text.text[t->text.text_count++] = (uint16_t)(key_size + payload->text[i]);
+    }
+    t->text.size = t->row_size;
+    t->index_mask = INDEX_MIN - 1;
+    t->index = large_calloc(INDEX_MIN * sizeof *t->index);
+}
+
+/* A page of its own in place of one that is shared with a frozen table. */
+static void unshare(struct table *t, uint32_t p)
+{
+    char *copy = page_take(t->pool);
+    memcpy(copy, t->pages[p], PAGE_SIZE_BYTES);
+    t->pages[p] = copy;
+    t->frozen->dead[p] = 1;
+}
+
+static inline bool is_shared(const struct table *t, uint32_t p)
+{
+    return t->frozen != NULL && p < t->frozen->table.page_count && t->frozen->dead[p] == 0;
+}
+
+/* A row that may be written to. */
+static inline char *own_row(struct table *t, uint32_t row)
+{
+    if (__builtin_expect(t->frozen != NULL, 0) && is_shared(t, row >> t->page_shift)) {
+        unshare(t, row >> t->page_shift);
+    }
+    return table_row(t, row);
+}
+
+/* Gives up all rows: their text, and those pages that are not the frozen table's now. */
+static void give_up_rows(struct table *t)
+{
+    for (uint32_t row = 0; t->text.text_count > 0 && row < t->row_end; row++) {
+        char view[ST_RECORD_SIZE_MAX * 2];
+        memcpy(view, table_row(t, row), t->row_size); /* a shared row stays as it is */
+        limbo_take_text(&t->pool->limbo, &t->text, view);
+    }
+    for (uint32_t p = 0; p < t->page_count; p++) {
+        if (is_shared(t, p)) {
+            t->frozen->dead[p] = 1;
+        } else {
+            page_give(t->pool, t->pages[p]);
+        }
+    }
+    if (t->frozen != NULL) {
+        t->frozen->owner = NULL;
+        t->frozen = NULL;
+    }
+}
+
+void table_clear(struct table *t)
+{
+    give_up_rows(t);
+    memset(t->index, 0, ((size_t)t->index_mask + 1) * sizeof *t->index);
+    t->page_count = t->row_end = t->live = t->free_count = 0;
+}
+
+void table_free(struct table *t)
+{
+    if (t->index == NULL) {
+        return;
+    }
+    give_up_rows(t);
+    large_free(t->index, ((size_t)t->index_mask + 1) * sizeof *t->index);
+    free(t->pages);
+    free(t->free_rows);
+    *t = (struct table){0};
+}
+
+static uint32_t new_row(struct table *t)
+{
+    if (t->free_count > 0) {
+        return t->free_rows[--t->free_count];
+    }
+    if (t->row_end >> t->page_shift == t->page_count) {
+        if (t->page_count == t->page_capacity) {
+            t->page_capacity = t->page_capacity * 2 + 8;
+            char **pages = must_calloc(t->page_capacity, sizeof *pages);
+            if (t->page_count > 0) {
+                memcpy(pages, t->pages, t->page_count * sizeof *pages);
+            }
+            free(t->pages);
+            t->pages = pages;
+        }
+        t->pages[t->page_count++] = page_take(t->pool);
+    }
+    return t->row_end++;
+}
+
+/* -------------------------------------------------------------------------- By form of the key */
+
+static inline const void *key_in(enum key_form form, const struct key_reader *reader,
+                                 const void *record, void *space)
+{
+    if (form == KEY_OF_ANY) {
+        key_read(reader, record, space);
+        return space;
+    }
+    return (const char *)record + reader->from[0];
+}
+
+static inline uint32_t hash_of(enum key_form form, const struct key_reader *reader, const void *key)
+{
+    if (form == KEY_OF_8_BYTES) {
+        uint64_t number;
+        memcpy(&number, key, sizeof number);
+        return hash_int64(number);
+    }
+    if (form == KEY_OF_TEXT) {
+        st_str text;
+        memcpy(&text, key, sizeof text);
+        return (uint32_t)XXH3_64bits(text.data, text.size);
+    }
+    return key_table_hash(reader, key);
+}
+
+static inline bool equal(enum key_form form, const struct key_reader *reader, const void *a,
+                         const void *b)
+{
+    if (form == KEY_OF_8_BYTES) {
+        return memcmp(a, b, 8) == 0;
+    }
+    if (form == KEY_OF_TEXT) {
+        st_str x, y;
+        memcpy(&x, a, sizeof x);
+        memcpy(&y, b, sizeof y);
+        return x.size == y.size && (x.size == 0 || memcmp(x.data, y.data, x.size) == 0);
+    }
+    return key_equal(reader, a, b);
+}
+
+static uint32_t hash_of_row(const struct table *t, uint32_t row)
+{
+    return hash_of(form_of(t->reader), t->reader, table_row(t, row) + t->key_offset);
+}
+
+/* Room for `more` rows at a load of two thirds. So a row's number + 1 fits below the mask. */
+static void grow(struct table *t, uint32_t more)
+{
+    uint64_t had = (uint64_t)t->index_mask + 1, size = had;
+    while (((uint64_t)t->live + more) * 2 > size) {
+        size *= 2;
+    }
+    assert(size <= (uint64_t)1 << 31);
+    uint32_t *old = t->index;
+    t->index = large_calloc(size * sizeof *t->index);
+    t->index_mask = (uint32_t)(size - 1);
+    for (uint64_t i = 0; i < had; i++) {
+        if (old[i] != 0) {
+            uint32_t row = (old[i] & (uint32_t)(had - 1)) - 1, hash = hash_of_row(t, row);
+            uint32_t at = hash & t->index_mask;
+            while (t->index[at] != 0) {
+                at = (at + 1) & t->index_mask;
+            }
+            t->index[at] = (hash & ~t->index_mask) | (row + 1);
+        }
+    }
+    large_free(old, had * sizeof *old);
+}
+
+static inline void reserve(struct table *t, uint32_t more)
+{
+    if (((uint64_t)t->live + more) * 3 > ((uint64_t)t->index_mask + 1) * 2) {
+        grow(t, more);
+    }
+}
+
+/* The row of a key; *at is its place in the index, or the empty place where it would go. */
+static inline uint32_t probe(enum key_form form, const struct table *t, const void *key,
+                             uint32_t hash, uint32_t *at)
+{
+    uint32_t i = hash & t->index_mask;
+    for (uint32_t entry; (entry = t->index[i]) != 0; i = (i + 1) & t->index_mask) {
+        uint32_t row = (entry & t->index_mask) - 1;
+        if (((entry ^ hash) & ~t->index_mask) == 0 &&
+            equal(form, t->reader, table_row(t, row) + t->key_offset, key)) {
+            *at = i;
+            return row;
+        }
+    }
+    *at = i;
+    return ROW_NONE;
+}
+
+static void own_text(const struct layout *layout, void *record)
+{
+    if (layout->text_count > 0 && !record_own_text(layout, record)) {
+        abort();
+    }
+}
+
+/* A new row for a key that is not there; `record` is looked at if rows are records. */
+static uint32_t insert(struct table *t, const void *key, const void *record, uint32_t hash,
+                       uint32_t at)
+{
+    uint32_t row = new_row(t);
+    char *bytes = own_row(t, row);
+    if (t->holds_record) {
+        memcpy(bytes, record, t->record_size);
+        own_text(&t->text, bytes);
+    } else {
+        memset(bytes, 0, t->row_size);
+        if (t->reader->layout.size > 0) {
+            memcpy(bytes, key, t->reader->layout.size);
+        }
+        own_text(&t->reader->layout, bytes);
+    }
+    assert(row + 1 <= t->index_mask);
+    t->index[at] = (hash & ~t->index_mask) | (row + 1);
+    t->live++;
+    return row;
+}
+
+/* The first row in the probe's way whose hash may be this one: nearly always the row of the key. */
+static inline uint32_t candidate(const struct table *t, uint32_t hash)
+{
+    uint32_t i = hash & t->index_mask;
+    for (uint32_t entry; (entry = t->index[i]) != 0; i = (i + 1) & t->index_mask) {
+        if (((entry ^ hash) & ~t->index_mask) == 0) {
+            return (entry & t->index_mask) - 1;
+        }
+    }
+    return ROW_NONE;
+}
+
+/* `one`: the table of all records, or NULL: tables[k] is that of record k. Compiled for each form.
+ */
+static inline __attribute__((always_inline)) void
+find_many(enum key_form form, struct table *one, struct table *const *tables, const char *records,
+          uint32_t stride, uint32_t count, char **rows, uint8_t *fresh, bool far)
+{
+    const struct key_reader *reader = one != NULL ? one->reader : tables[0]->reader;
+    uint32_t hashes[BATCH_SIZE], candidates[BATCH_SIZE], at;
+    uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    for (uint32_t k = 0; k < count; k++) {
+        const struct table *t = one != NULL ? one : tables[k];
+        const void *key = key_in(form, reader, records + (size_t)k * stride, space);
+        hashes[k] = hash_of(form, reader, key);
+        if (far) {
+            __builtin_prefetch(&t->index[hashes[k] & t->index_mask]);
+        }
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        const struct table *t = one != NULL ? one : tables[k];
+        candidates[k] = candidate(t, hashes[k]);
+        if (far && candidates[k] != ROW_NONE) {
+            __builtin_prefetch(table_row(t, candidates[k]), 1);
+        }
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        struct table *t = one != NULL ? one : tables[k];
+        const char *record = records + (size_t)k * stride;
+        const void *key = key_in(form, reader, record, space);
+        char *row = candidates[k] != ROW_NONE ? own_row(t, candidates[k]) : NULL;
+        fresh[k] = 0;
+        if (row == NULL || !equal(form, reader, row + t->key_offset, key)) {
+            uint32_t found =
+                probe(form, t, key, hashes[k], &at); /* an earlier one may have made it */
+            fresh[k] = found == ROW_NONE;
+            row = own_row(t, found != ROW_NONE ? found : insert(t, key, record, hashes[k], at));
+        }
+        rows[k] = row;
+    }
+}
+
+void table_find_many(struct table *t, struct table *const *tables, const void *records,
+                     uint32_t stride, uint32_t count, char **rows, uint8_t *fresh)
+{
+    bool far = false;
+    assert(count <= BATCH_SIZE);
+    if (t != NULL) {
+        reserve(t, count);
+        far = t->index_mask >= PREFETCH_FROM;
+        switch (form_of(t->reader)) {
+        case KEY_OF_8_BYTES:
+            find_many(KEY_OF_8_BYTES, t, NULL, records, stride, count, rows, fresh, far);
+            break;
+        case KEY_OF_TEXT:
+            find_many(KEY_OF_TEXT, t, NULL, records, stride, count, rows, fresh, far);
+            break;
+        case KEY_OF_ANY:
+            find_many(KEY_OF_ANY, t, NULL, records, stride, count, rows, fresh, far);
+            break;
+        }
+        return;
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        reserve(tables[k], count);
+        far |= tables[k]->index_mask >= PREFETCH_FROM;
+    }
+    switch (form_of(tables[0]->reader)) {
+    case KEY_OF_8_BYTES:
+        find_many(KEY_OF_8_BYTES, NULL, tables, records, stride, count, rows, fresh, far);
+        break;
+    case KEY_OF_TEXT:
+        find_many(KEY_OF_TEXT, NULL, tables, records, stride, count, rows, fresh, far);
+        break;
+    case KEY_OF_ANY:
+        find_many(KEY_OF_ANY, NULL, tables, records, stride, count, rows, fresh, far);
+        break;
+    }
+}
+
+/* ------------------------------------------------------------------------------- One at a time */
+
+uint32_t table_find(const struct table *t, const void *record)
+{
+    uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    uint32_t at;
+    enum key_form form = form_of(t->reader);
+    const void *key = key_in(form, t->reader, record, space);
+    return probe(form, t, key, hash_of(form, t->reader, key), &at);
+}
+
+static uint32_t find_or_insert(struct table *t, const void *key, const void *record, bool *is_new)
+{
+    uint32_t at;
+    enum key_form form = form_of(t->reader);
+    uint32_t hash = hash_of(form, t->reader, key);
+    reserve(t, 1);
+    uint32_t row = probe(form, t, key, hash, &at);
+    *is_new = row == ROW_NONE;
+    if (!*is_new) {
+        (void)own_row(t, row); /* whoever asks for a row to insert into, writes to it */
+        return row;
+    }
+    return insert(t, key, record, hash, at);
+}
+
+uint32_t table_find_or_insert(struct table *t, const struct key_reader *reader, const void *record,
+                              bool *is_new)
+{
+    uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    return find_or_insert(t, key_in(form_of(reader), reader, record, space), record, is_new);
+}
+
+uint32_t table_find_or_insert_key(struct table *t, const void *key, bool *is_new)
+{
+    assert(!t->holds_record);
+    return find_or_insert(t, key, NULL, is_new);
+}
+
+uint8_t *table_live_rows(const struct table *t)
+{
+    if (t->row_end == 0) {
+        return NULL;
+    }
+    uint8_t *live = must_calloc(t->row_end, 1);
+    memset(live, 1, t->row_end);
+    for (uint32_t f = 0; f < t->free_count; f++) {
+        live[t->free_rows[f]] = 0;
+    }
+    return live;
+}
+
+/* Closes the gap at `hole`: entries behind it that would no longer be found move up. */
+static void close_gap(struct table *t, uint32_t hole)
+{
+    uint32_t mask = t->index_mask;
+    for (uint32_t i = (hole + 1) & mask; t->index[i] != 0; i = (i + 1) & mask) {
+        uint32_t home = hash_of_row(t, (t->index[i] & mask) - 1) & mask;
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            t->index[hole] = t->index[i];
+            hole = i;
+        }
+    }
+    t->index[hole] = 0;
+}
+
+void table_remove(struct table *t, uint32_t row)
+{
+    enum key_form form = form_of(t->reader);
+    char *bytes = table_row(t, row);
+    const void *key = bytes + t->key_offset;
+    uint32_t at, found = probe(form, t, key, hash_of(form, t->reader, key), &at);
+    assert(found == row);
+    close_gap(t, at);
+    bytes = own_row(t, row);
+    limbo_take_text(&t->pool->limbo, &t->text, bytes);
+    memset(bytes, 0, t->row_size);
+    if (t->free_count == t->free_capacity) {
+        t->free_capacity = t->free_capacity * 2 + 64;
+        uint32_t *rows = must_calloc(t->free_capacity, sizeof *rows);
+        if (t->free_count > 0) {
+            memcpy(rows, t->free_rows, t->free_count * sizeof *rows);
+        }
+        free(t->free_rows);
+        t->free_rows = rows;
+    }
+    t->free_rows[t->free_count++] = row;
+    t->live--;
+}

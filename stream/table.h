@@ -1,0 +1,82 @@
+/*
+ * Rows by key: what keyed state and windows lie in.
+ *
+ *     index   | hash, row | - | hash, row | …        open addressing, 4 bytes an entry: the low
+ * bits |                               of a hash say where it belongs, the others are kept pages [
+ * key | payload ][ key | payload ] …   rows, densely from 0, in pages
+ *
+ * Rows never move: the index is rebuilt when it grows, pages are not. So a row's number is its name
+ * for timers, a walk over all rows is a walk over memory, and a snapshot needs the pages only.
+ *
+ * Lookups go by batch: first all hashes with a prefetch of their index entries, then the entries
+ * with a prefetch of their rows, then the rows. Of a table beyond the caches a batch waits for
+ * memory once, not once a record.
+ */
+#ifndef STREAM_TABLE_H
+#define STREAM_TABLE_H
+
+#include "stream/memory.h"
+#include "stream/record.h"
+
+#define ROW_NONE   UINT32_MAX
+#define BATCH_SIZE 256
+
+struct frozen;
+
+struct table {
+    const struct key_reader *reader; /* borrowed */
+    struct memory_pool *pool;        /* borrowed */
+    uint32_t row_size;
+    uint32_t record_size; /* of the payload */
+    uint32_t key_offset;  /* of the key in a row */
+    bool holds_record;    /* a row is the first record of its key, whose field is the key */
+    uint32_t page_shift;  /* rows in a page: 1 << page_shift */
+    struct layout text;   /* views in a row whose text the table owns */
+    char **pages;         /* [page_count] */
+    uint32_t page_count, page_capacity;
+    struct frozen *frozen; /* whose pages are not to be written to; see frozen.h */
+    uint32_t row_end;      /* rows below it are in use or in free_rows */
+    uint32_t *free_rows;
+    uint32_t free_count, free_capacity;
+    uint32_t *index; /* [index_mask + 1] upper bits of the hash, row + 1 below; 0: empty */
+    uint32_t index_mask;
+    uint32_t live;
+};
+
+/* payload: bytes behind the key; with `holds_record` the size of the record, of which the key is a
+ * field. reader and pool are borrowed until table_free. */
+void table_init(struct table *t, const struct key_reader *reader, struct memory_pool *pool,
+                const struct layout *payload, bool holds_record);
+void table_free(struct table *t);
+/* Empties the table and keeps its memory for the next use. */
+void table_clear(struct table *t);
+
+/* The row of the key that `record` has, or ROW_NONE. */
+uint32_t table_find(const struct table *t, const void *record);
+/* The same, made if need be: the payload of a new row is zero bytes (or the record). */
+uint32_t table_find_or_insert(struct table *t, const struct key_reader *reader, const void *record,
+                              bool *is_new);
+/* By a key that was taken out of a record before. */
+uint32_t table_find_or_insert_key(struct table *t, const void *key, bool *is_new);
+/* Of `count` <= BATCH_SIZE records, `stride` bytes apart: rows[k] is where the row of record k
+ * lies, fresh[k] whether record k made it. tables: [count] one each, or NULL: all in t. */
+void table_find_many(struct table *t, struct table *const *tables, const void *records,
+                     uint32_t stride, uint32_t count, char **rows, uint8_t *fresh);
+/* Which rows are in use: [row_end] bytes of 0 or 1; owned by the caller, NULL if there are no rows.
+ */
+uint8_t *table_live_rows(const struct table *t);
+/* Takes a row away; its number may be used again. */
+void table_remove(struct table *t, uint32_t row);
+
+static inline char *table_row(const struct table *t, uint32_t row)
+{
+    uint32_t in_page = row & ((1u << t->page_shift) - 1);
+    return t->pages[row >> t->page_shift] + (size_t)in_page * t->row_size;
+}
+
+static inline char *table_payload(const struct table *t, uint32_t row)
+{
+    return table_row(t, row) + (t->holds_record ? 0 : t->reader->layout.size);
+}
+
+#endif

@@ -1,0 +1,684 @@
+/*
+ * One step of a task, and what travels through its chain besides records. See task.h.
+ */
+#include "stream/task.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ----------------------------------------------------------------------- Through the operators */
+
+void output_push(struct output *output, const struct batch *batch)
+{
+    if (batch->count == 0) {
+        return;
+    }
+    output->op->records_out += batch->count;
+    for (uint32_t t = 0; t < output->target_count; t++) {
+        const struct target *target = &output->targets[t];
+        if (target->op != NULL) {
+            op_batch(target->op, target->input, batch);
+        } else {
+            writer_write(target->writer, batch);
+        }
+    }
+}
+
+void output_flush(struct output *output)
+{
+    struct batch batch = {output->out.records, output->out.times, output->out.count};
+    output->out.count = 0;
+    output_push(output, &batch);
+}
+
+void st_flush(st_out *out)
+{
+    output_flush((struct output *)(void *)out);
+}
+
+void op_flush(struct op *op)
+{
+    for (uint32_t o = 0; o < op->output_count; o++) {
+        output_flush(&op->outputs[o]);
+    }
+}
+
+void op_batch(struct op *op, uint32_t input, const struct batch *batch)
+{
+    op->records_in += batch->count;
+    op->class->batch(op, input, batch);
+}
+
+void op_emit_watermark(struct op *op, int64_t watermark)
+{
+    op_flush(op);
+    for (uint32_t o = 0; o < op->output_count; o++) {
+        for (uint32_t t = 0; t < op->outputs[o].target_count; t++) {
+            const struct target *target = &op->outputs[o].targets[t];
+            if (target->op != NULL) {
+                op_watermark(target->op, watermark);
+            } else {
+                writer_mark(target->writer, MARK_WATERMARK, watermark);
+            }
+        }
+    }
+}
+
+void op_watermark(struct op *op, int64_t watermark)
+{
+    if (op->class->own_watermarks && watermark != ST_TIME_MAX) {
+        return;
+    }
+    op->watermark = watermark;
+    if (op->class->watermark != NULL) {
+        op->class->watermark(op, watermark);
+    }
+    op_emit_watermark(op, watermark);
+}
+
+void op_idle(struct op *op)
+{
+    op_flush(op);
+    for (uint32_t o = 0; o < op->output_count; o++) {
+        for (uint32_t t = 0; t < op->outputs[o].target_count; t++) {
+            const struct target *target = &op->outputs[o].targets[t];
+            if (target->writer != NULL) {
+                writer_mark(target->writer, MARK_IDLE, 0);
+            } else if (!target->op->class->own_watermarks) {
+                op_idle(target->op);
+            }
+        }
+    }
+}
+
+void op_end(struct op *op)
+{
+    if (op->class->end != NULL) {
+        op->class->end(op);
+    }
+    op_flush(op);
+    for (uint32_t o = 0; o < op->output_count; o++) {
+        for (uint32_t t = 0; t < op->outputs[o].target_count; t++) {
+            const struct target *target = &op->outputs[o].targets[t];
+            if (target->op != NULL) {
+                op_end(target->op);
+            } else {
+                writer_mark(target->writer, MARK_END, 0);
+                writer_flush(target->writer);
+            }
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------ One step */
+
+static enum step finish(struct task *task)
+{
+    struct bytes last = {0};
+    op_end(task->ops[0]);
+    task_flush(task);
+    if (task->job->coordinator != NULL) {
+        task_snapshot(task, task->barrier + 1, &last);
+        coordinator_take(task->job->coordinator, task, 0, &last, true);
+    }
+    task->done = true;
+    return STEP_DONE;
+}
+
+/* --------------------------------------------------------------------------------- Checkpoints */
+
+void task_snapshot(struct task *task, int64_t id, struct bytes *to)
+{
+    for (uint32_t o = 0; o < task->op_count; o++) {
+        struct op *op = task->ops[o];
+        if (op->class->barrier != NULL) {
+            op->class->barrier(op, id);
+        }
+        if (op->node->options.snapshot_state != NULL) {
+            op->node->options.snapshot_state(&op->ctx, id);
+        }
+        size_t began =
+            section_begin(to, op->node->uid, op->ctx.subtask, op->ctx.parallelism, op->watermark);
+        size_t size_at = bytes_reserve_i64(to);
+        uint32_t hole = to->hole_count;
+        if (op->class->snapshot != NULL) {
+            op->class->snapshot(op, to);
+        }
+        for (; hole < to->hole_count; hole++) {
+            to->holes[hole].sizes[0] = began;
+            to->holes[hole].sizes[1] = size_at;
+        }
+        bytes_set_i64(to, size_at, (int64_t)(to->size - size_at - 8));
+        operator_state_write(op, to);
+        section_end(to, began);
+    }
+}
+
+/* At the barrier: what the chain has, and the barrier on its way. */
+static void take_part(struct task *task, int64_t id)
+{
+    struct bytes part = {0};
+    task_snapshot(task, id, &part);
+    for (uint32_t w = 0; w < task->writer_count; w++) {
+        writer_mark(task->writers[w], MARK_BARRIER, id);
+        writer_flush(task->writers[w]);
+    }
+    task->barrier = id;
+    coordinator_take(task->job->coordinator, task, id, &part, false);
+}
+
+/* Once the barrier has come on every channel that is still open. */
+static void align(struct task *task, int64_t id)
+{
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        if (!task->channels[c].ended && task->channels[c].barrier < id) {
+            return;
+        }
+    }
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        task->channels[c].blocked = false;
+    }
+    if (id > task->barrier) {
+        take_part(task, id);
+    }
+}
+
+bool task_notify(struct task *task, int64_t id)
+{
+    task->notified = id;
+    if (setjmp(task->failure) != 0) {
+        return false;
+    }
+    for (uint32_t o = 0; o < task->op_count; o++) {
+        struct op *op = task->ops[o];
+        if (op->class->completed != NULL) {
+            op->class->completed(op, id);
+        }
+        if (op->node->options.notify_checkpoint_complete != NULL) {
+            op->node->options.notify_checkpoint_complete(&op->ctx, id);
+        }
+    }
+    return true;
+}
+
+static enum step step_source(struct task *task)
+{
+    struct op *source = task->ops[0];
+    enum st_poll poll = source->class->poll(source);
+    op_flush(source);
+    switch (poll) {
+    case ST_MORE:
+        return STEP_WORKED;
+    case ST_IDLE:
+        return STEP_NOTHING;
+    case ST_END:
+        break;
+    }
+    op_watermark(source, ST_TIME_MAX);
+    return finish(task);
+}
+
+/* The watermark of the task is the least of its inputs', those without records for long left out.
+ */
+static void merge_watermarks(struct task *task)
+{
+    int64_t least = ST_TIME_MAX;
+    bool active = false;
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        const struct channel *channel = &task->channels[c];
+        if (!channel->idle) {
+            active = true;
+            least = channel->watermark < least ? channel->watermark : least;
+        }
+    }
+    if (!active) {
+        op_idle(task->ops[0]);
+    } else if (least > task->watermark) {
+        task->watermark = least;
+        op_watermark(task->ops[0], least);
+    }
+}
+
+static bool all_ended(const struct task *task)
+{
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        if (!task->channels[c].ended) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A channel that has ended keeps no barrier waiting. */
+static void align_rest(struct task *task)
+{
+    int64_t id = task->barrier;
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        id = task->channels[c].barrier > id ? task->channels[c].barrier : id;
+    }
+    if (id > task->barrier && !all_ended(task)) {
+        align(task, id);
+    }
+}
+
+static void take_mark(struct task *task, struct channel *channel, const struct mark *mark)
+{
+    switch (mark->kind) {
+    case MARK_WATERMARK:
+        channel->watermark = mark->value;
+        channel->idle = false;
+        merge_watermarks(task);
+        break;
+    case MARK_IDLE:
+        channel->idle = true;
+        merge_watermarks(task);
+        break;
+    case MARK_BARRIER:
+        channel->barrier = mark->value;
+        channel->blocked = !task->job->env->at_least_once;
+        align(task, mark->value);
+        break;
+    case MARK_END:
+        channel->ended = true;
+        align_rest(task);
+        break;
+    }
+}
+
+/* One run of records and the marks behind it. Returns whether the packet has been read to its end.
+ */
+static bool read_run(struct task *task, struct channel *channel, struct packet *p)
+{
+    struct ring *ring = channel->ring;
+    uint32_t from = ring->read_record;
+    uint32_t to = ring->read_mark < p->mark_count ? p->marks[ring->read_mark].before : p->count;
+    if (to > from) {
+        ring->read_record = to;
+        op_batch(task->ops[0], channel->input,
+                 &(struct batch){p->records + (size_t)from * ring->layout.size, p->times + from,
+                                 to - from});
+    }
+    while (ring->read_mark < p->mark_count && p->marks[ring->read_mark].before == to) {
+        take_mark(task, channel, &p->marks[ring->read_mark++]);
+    }
+    if (ring->read_record < p->count || ring->read_mark < p->mark_count) {
+        return false;
+    }
+    ring_pop(ring);
+    if (ring_packets(ring) <= ring->capacity / 2) {
+        task_wake(channel->sender);
+    }
+    return true;
+}
+
+/* Has the second of two inputs something that may be read before the first is? */
+static bool second_goes_first(const struct task *task)
+{
+    for (uint32_t c = 0; task->second_first && c < task->channel_count; c++) {
+        const struct channel *channel = &task->channels[c];
+        if (channel->input == 1 && !channel->ended && !channel->blocked) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Packet by packet in turn. */
+static enum step step_input(struct task *task)
+{
+    bool second_only = second_goes_first(task);
+    for (uint32_t i = 0; i < task->channel_count; i++) {
+        uint32_t c = task->next_channel + i;
+        c -= c >= task->channel_count ? task->channel_count : 0;
+        struct channel *channel = &task->channels[c];
+        bool may_read =
+            !channel->ended && !channel->blocked && (!second_only || channel->input == 1);
+        struct packet *p = may_read ? ring_peek(channel->ring) : NULL;
+        if (p != NULL) {
+            task->read_second |= channel->input == 1;
+            bool to_end = read_run(task, channel, p);
+            task->next_channel = to_end ? c + 1 : c;
+            task->next_channel -= task->next_channel == task->channel_count ? c + 1 : 0;
+            return all_ended(task) ? finish(task) : STEP_WORKED;
+        }
+    }
+    return STEP_NOTHING;
+}
+
+static bool wake_operators(struct task *task)
+{
+    int64_t wakeup = task_wakeup(task);
+    int64_t now = wakeup != ST_TIME_MAX ? job_now(task->job) : 0;
+    if (wakeup == ST_TIME_MAX || now < wakeup) {
+        return false;
+    }
+    for (uint32_t o = 0; o < task->op_count; o++) {
+        struct op *op = task->ops[o];
+        if (op->wakeup_ms <= now) {
+            op->wakeup_ms = ST_TIME_MAX;
+            op->class->wake(op, now);
+            op_flush(op);
+        }
+    }
+    return true;
+}
+
+enum step task_step(struct task *task)
+{
+    if (task->done) {
+        return STEP_DONE;
+    }
+    struct coordinator *coordinator = task->job->coordinator;
+    if (coordinator != NULL && coordinator_completed(coordinator) > task->notified &&
+        !task_notify(task, coordinator_completed(coordinator))) {
+        return STEP_FAILED;
+    }
+    if (setjmp(task->failure) != 0) {
+        return STEP_FAILED;
+    }
+    if (task->channel_count == 0 && task->job->coordinator != NULL &&
+        coordinator_wanted(task->job->coordinator) > task->barrier) {
+        take_part(task, coordinator_wanted(task->job->coordinator));
+    }
+    if (task->job->in_steps && !task_has_room(task)) {
+        return STEP_FULL;
+    }
+    bool woken = wake_operators(task);
+    enum step step = task->channel_count == 0 ? step_source(task) : step_input(task);
+    arena_reset(&task->arena);
+    if (task->frozen != NULL) {
+        frozen_thaw(&task->frozen);
+    }
+    if (task->frozen == NULL) {
+        limbo_empty(&task->memory.limbo);
+    }
+    return step == STEP_NOTHING && woken ? STEP_WORKED : step;
+}
+
+int64_t task_wakeup(const struct task *task)
+{
+    int64_t wakeup = ST_TIME_MAX;
+    for (uint32_t o = 0; o < task->op_count; o++) {
+        wakeup = task->ops[o]->wakeup_ms < wakeup ? task->ops[o]->wakeup_ms : wakeup;
+    }
+    return wakeup;
+}
+
+bool task_has_room(struct task *task)
+{
+    for (uint32_t w = 0; w < task->writer_count; w++) {
+        for (uint32_t r = 0; r < task->writers[w]->ring_count; r++) {
+            if (ring_packets(task->writers[w]->rings[r]) >= RING_PACKETS) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool task_flush(struct task *task)
+{
+    bool some = false;
+    for (uint32_t w = 0; w < task->writer_count; w++) {
+        some |= writer_flush(task->writers[w]);
+    }
+    return some;
+}
+
+/* ------------------------------------------------------------------ Opening, failing, sleeping */
+
+/* What the subtasks of this operator had when the checkpoint was taken. */
+static void restore_op(struct op *op, const struct checkpoint *from)
+{
+    st_str uid = st_str_of(op->node->uid);
+    uint32_t dealt = 0;
+    bool first = true;
+    for (uint32_t s = 0; s < from->section_count; s++) {
+        const struct section *section = &from->sections[s];
+        if (!st_str_equal(section->uid, uid) ||
+            (section->parallelism == op->ctx.parallelism && section->subtask != op->ctx.subtask)) {
+            continue;
+        }
+        op->watermark =
+            first || section->watermark < op->watermark ? section->watermark : op->watermark;
+        first = false;
+    }
+    for (uint32_t s = 0; s < from->section_count; s++) {
+        struct section section = from->sections[s];
+        if (!st_str_equal(section.uid, uid)) {
+            continue;
+        }
+        int64_t size = read_i64(&section.state);
+        const char *state = size >= 0 ? read_bytes(&section.state, (size_t)size) : NULL;
+        struct reader lists = section.state;
+        if (state == NULL) {
+            restore_fail(op, "its section is damaged");
+        }
+        section.state = (struct reader){state, state + size, false};
+        if (size > 0 && op->class->restore == NULL) {
+            restore_fail(op, "the checkpoint has state of another kind of operator");
+        }
+        bool others =
+            section.parallelism == op->ctx.parallelism && section.subtask != op->ctx.subtask;
+        if (op->class->restore != NULL && !others) {
+            op->class->restore(op, &section);
+        }
+        operator_state_read(op, &section, &lists, &dealt);
+        if (section.state.bad || lists.bad) {
+            restore_fail(op, "its section is damaged");
+        }
+    }
+}
+
+bool task_open(struct task *task)
+{
+    if (setjmp(task->failure) != 0) {
+        return false;
+    }
+    for (uint32_t o = task->op_count; o-- > 0;) {
+        struct op *op = task->ops[o];
+        op->is_open = true;
+        if (op->class->open != NULL) {
+            op->class->open(op);
+        }
+        if (task->job->restored != NULL) {
+            restore_op(op, task->job->restored);
+        }
+        if (op->node->options.initialize_state != NULL) {
+            op->node->options.initialize_state(&op->ctx);
+        }
+        if (op->node->options.open != NULL) {
+            op->node->options.open(&op->ctx);
+        }
+        if (op->class->ready != NULL) {
+            op->class->ready(op);
+        }
+    }
+    task->watermark = task->ops[0]->watermark;
+    return true;
+}
+
+void task_close(struct task *task)
+{
+    if (setjmp(task->failure) != 0) {
+        return; /* a close that fails: what is left is not closed, the job has failed anyway */
+    }
+    for (uint32_t o = 0; o < task->op_count; o++) {
+        struct op *op = task->ops[o];
+        if (op->is_open) {
+            op->is_open = false;
+            if (op->node->options.close != NULL) {
+                op->node->options.close(&op->ctx);
+            }
+            if (op->class->close != NULL) {
+                op->class->close(op);
+            }
+            const st_state *const *states = op->node->options.operator_states;
+            for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
+                struct layout layout = layout_of(states[s]->type);
+                list_clear(task, &op->lists[s], &layout);
+            }
+        }
+    }
+}
+
+static void note_failure(struct task *task, const char *text)
+{
+    struct job *job = task->job;
+    const struct op *op = task->ops[0];
+    pthread_mutex_lock(&job->lock);
+    if (job->failure[0] == '\0') {
+        job->error = job->error != ST_OK ? job->error : ST_ERR_FAILED;
+        snprintf(job->failure, sizeof job->failure, "%s (%u/%u): %s", op->node->name,
+                 task->subtask + 1, op->node->parallelism, text);
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+void task_fail(struct task *task, const char *format, ...)
+{
+    char text[384];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    note_failure(task, text);
+    longjmp(task->failure, 1);
+}
+
+void st_fail(st_context *ctx, const char *format, ...)
+{
+    char text[384];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    struct op *op = (struct op *)(void *)ctx;
+    task_fail(op->task, "%s: %s", op->node->name, text);
+}
+
+void st_emit_mismatch(const st_out *out, uint32_t size)
+{
+    const struct output *output = (const struct output *)(const void *)out;
+    task_fail(output->op->task, "%s puts out records of %u bytes, but st_emit got one of %u",
+              output->op->node->name, out->record_size, size);
+}
+
+bool task_has_input(struct task *task, void *unused)
+{
+    (void)unused;
+    bool second_only = second_goes_first(task);
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        const struct channel *channel = &task->channels[c];
+        bool may_read =
+            !channel->ended && !channel->blocked && (!second_only || channel->input == 1);
+        if (may_read && ring_peek(channel->ring) != NULL) {
+            return true;
+        }
+    }
+    struct coordinator *coordinator = task->job->coordinator;
+    if (coordinator != NULL &&
+        (coordinator_completed(coordinator) > task->notified ||
+         (task->channel_count == 0 && coordinator_wanted(coordinator) > task->barrier))) {
+        return true;
+    }
+    return atomic_load(&task->job->cancelled) != 0;
+}
+
+void task_sleep(struct task *task, bool (*ready)(struct task *, void *), void *arg,
+                int64_t until_ms)
+{
+    for (int spin = 0; spin < 64; spin++) {
+        if (ready(task, arg)) {
+            return;
+        }
+    }
+    atomic_store(&task->sleeping, 1);
+    if (ready(task, arg)) {
+        atomic_store(&task->sleeping, 0);
+        return;
+    }
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
+    pthread_mutex_lock(&task->lock);
+    int late = 0;
+    while (atomic_load(&task->sleeping) != 0 && late == 0) {
+        late = until_ms == ST_TIME_MAX ? pthread_cond_wait(&task->wake, &task->lock)
+                                       : pthread_cond_timedwait(&task->wake, &task->lock, &until);
+    }
+    pthread_mutex_unlock(&task->lock);
+    atomic_store(&task->sleeping, 0);
+}
+
+void task_wake(struct task *task)
+{
+    if (atomic_load(&task->sleeping) != 0) {
+        pthread_mutex_lock(&task->lock);
+        atomic_store(&task->sleeping, 0);
+        pthread_cond_signal(&task->wake);
+        pthread_mutex_unlock(&task->lock);
+    }
+}
+
+/* -------------------------------------------------------------------------------------- Memory */
+
+void task_free_text(struct task *task, const struct layout *layout, void *record)
+{
+    limbo_take_text(&task->memory.limbo, layout, record);
+}
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size;
+    _Alignas(16) char bytes[];
+};
+
+#define ARENA_BLOCK ((size_t)64 * 1024)
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    if (arena->blocks == NULL || (size_t)(arena->end - arena->at) < size) {
+        size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
+        struct arena_block *block = must_calloc(1, sizeof *block + room);
+        block->size = room;
+        block->next = arena->blocks;
+        arena->blocks = block;
+        arena->at = block->bytes;
+        arena->end = block->bytes + room;
+    }
+    void *memory = arena->at;
+    arena->at += size;
+    return memory;
+}
+
+/* Keeps one ordinary block. */
+void arena_reset(struct arena *arena)
+{
+    if (arena->blocks == NULL || arena->at == arena->blocks->bytes) {
+        return;
+    }
+    while (arena->blocks->next != NULL || arena->blocks->size > ARENA_BLOCK) {
+        struct arena_block *next = arena->blocks->next;
+        free(arena->blocks);
+        arena->blocks = next;
+        if (next == NULL) {
+            *arena = (struct arena){0};
+            return;
+        }
+    }
+    arena->at = arena->blocks->bytes;
+    arena->end = arena->at + arena->blocks->size;
+}
+
+void arena_free(struct arena *arena)
+{
+    while (arena->blocks != NULL) {
+        struct arena_block *next = arena->blocks->next;
+        free(arena->blocks);
+        arena->blocks = next;
+    }
+    *arena = (struct arena){0};
+}

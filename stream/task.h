@@ -1,0 +1,297 @@
+/*
+ * Tasks: what runs.
+ *
+ *     rings ──► [ operator ─► operator ─► operator ] ──► rings          one task = one subtask of a
+ * chain
+ *
+ * A chain hands batches on by call. A task advances by steps: poll the source, or take one run of
+ * records or one mark from an input; it never waits but for room in a ring. Watermarks, barriers
+ * and the end of the input travel with the records and go through the chain as calls, in order: an
+ * operator puts out what it holds before it passes one on.
+ *
+ *     task_step()   by a thread of the task, which sleeps when there is nothing to do; or by one
+ *                   thread for all tasks in turn (steps), on virtual time
+ *
+ * A batch, and all text it views, is valid during the call that hands it over. What an operator
+ * puts out goes on at the latest when that call returns; nothing is held from batch to batch but in
+ * state and in rings. Memory from st_alloc lives to the end of the step.
+ *
+ * Failure: st_fail jumps out to task_step, over frames of the runtime, which therefore hold no lock
+ * and own nothing that the operator does not.
+ */
+#ifndef STREAM_TASK_H
+#define STREAM_TASK_H
+
+#include <pthread.h>
+#include <setjmp.h>
+
+#include "stream/checkpoint.h"
+#include "stream/frozen.h"
+#include "stream/graph.h"
+#include "stream/ring.h"
+
+struct op;
+struct task;
+struct job;
+
+struct batch {
+    const void *records;
+    const int64_t *times; /* NULL: no timestamps */
+    uint32_t count;       /* <= BATCH_SIZE */
+};
+
+/* What an operator does. Left out: nothing, or pass it on. */
+struct op_class {
+    size_t size; /* of the struct that begins with a struct op */
+    void (*open)(struct op *op);
+    void (*ready)(struct op *op); /* after open, restore and the user's open */
+    void (*close)(struct op *op); /* after open, once, whatever happened */
+    enum st_poll (*poll)(struct op *op);
+    void (*batch)(struct op *op, uint32_t input, const struct batch *batch);
+    void (*watermark)(struct op *op, int64_t watermark); /* before it is passed on */
+    void (*wake)(struct op *op, int64_t now_ms);         /* its wakeup_ms has come */
+    void (*end)(struct op *op);                          /* no more input; before it is passed on */
+    void (*snapshot)(struct op *op, struct bytes *to); /* all that restore needs; between batches */
+    /* After open, for each section that a subtask of this operator once wrote. */
+    void (*restore)(struct op *op, struct section *section);
+    void (*barrier)(struct op *op, int64_t checkpoint_id);   /* just before snapshot */
+    void (*completed)(struct op *op, int64_t checkpoint_id); /* this checkpoint and all before it */
+    bool own_watermarks; /* makes them itself: those from above stop here, but for the last */
+};
+
+/* Sends what it is given to the subtasks of an edge. */
+struct writer {
+    struct task *task;
+    enum st_partitioning partitioning;
+    struct key_reader reader; /* by key */
+    struct ring **rings;      /* [ring_count], in order of the receiving subtask */
+    struct task **receivers;  /* [ring_count] */
+    uint32_t ring_count;
+    uint32_t turn;       /* rebalance, rescale */
+    uint64_t random;     /* shuffle */
+    uint16_t *owner;     /* [max_parallelism] ring of a key group */
+    uint32_t group_mask; /* max_parallelism - 1 if that is a mask, else 0 */
+    uint32_t max_parallelism;
+};
+
+/* Where an output leads: to an operator of the same task, or to a writer. */
+struct target {
+    struct op *op;
+    uint32_t input;
+    struct writer *writer;
+};
+
+struct output {
+    struct st_out out; /* first: the user's st_out is this */
+    struct op *op;
+    const st_tag *tag; /* NULL: the main output */
+    struct target *targets;
+    uint32_t target_count;
+};
+
+/* Elements of a state, each with text of its own. */
+struct list {
+    char *elements;
+    uint32_t count, capacity;
+};
+
+struct op {
+    struct st_context ctx; /* first: the user's st_context is this */
+    const struct op_class *class;
+    const struct node *node;
+    struct task *task;
+    struct output *outputs; /* [output_count], 0 is the main one */
+    uint32_t output_count;
+    int64_t watermark;
+    int64_t wakeup_ms; /* ST_TIME_MAX: none */
+    int64_t window_start, window_end;
+    const void *key;    /* at hand */
+    struct list *lists; /* one for each of the node's operator states */
+    bool is_open;
+    uint64_t records_in, records_out, late_records;
+};
+
+struct channel {
+    struct ring *ring;
+    struct task *sender;
+    uint32_t input;
+    int64_t watermark;
+    int64_t barrier;           /* the last checkpoint whose barrier has come */
+    bool idle, ended, blocked; /* blocked: its barrier has come, others' have not */
+};
+
+/* Memory that is given back all at once. */
+struct arena {
+    struct arena_block *blocks;
+    char *at, *end;
+};
+
+enum step { STEP_WORKED = 1, STEP_NOTHING, STEP_FULL, STEP_DONE, STEP_FAILED };
+
+struct task {
+    struct job *job;
+    uint32_t vertex, subtask;
+    struct op **ops; /* [op_count] in order of the chain: 0 is the head */
+    uint32_t op_count;
+    struct channel *channels;
+    uint32_t channel_count, next_channel;
+    bool second_first; /* the second input only, where it can be read */
+    bool read_second;  /* something of it has been read */
+    struct writer **writers;
+    uint32_t writer_count;
+    struct memory_pool memory;
+    struct arena arena;
+    struct frozen *frozen; /* tables that a snapshot still reads */
+    int64_t watermark;     /* the least of the channels', never going back */
+    int64_t flushed_ms;
+    int64_t barrier;  /* the last checkpoint that it took part in */
+    int64_t notified; /* the last completed one that its operators know of */
+    bool done;
+    bool finished; /* done, and no thread of its own touches it any more; guarded by job->lock */
+    jmp_buf failure;
+    /* Sleeping: whoever changes something that this task waits for wakes it. */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    _Atomic int sleeping;
+};
+
+struct job {
+    st_env *env;
+    const struct checkpoint *restored; /* what the tasks begin with, or NULL; borrowed */
+    struct coordinator *coordinator;   /* NULL: no checkpoints */
+    struct task **tasks;
+    uint32_t task_count;
+    struct ring **rings;
+    uint32_t ring_count;
+    struct job_clock clock;
+    bool in_steps;
+    _Atomic int cancelled;
+    pthread_mutex_t lock;
+    uint32_t opened;        /* tasks whose operators are open; guarded by lock */
+    uint64_t changes;       /* counts what `changed` tells */
+    pthread_cond_t changed; /* a task is done, has failed, has acknowledged */
+    enum st_err error;      /* of the first task that failed; failure: what it said */
+    char failure[512];
+};
+
+/* Makes the tasks of a job whose graph has no mistakes; returns owned. */
+struct job *job_new(st_env *env);
+void job_free(struct job *job);
+/* Runs to the end; ST_ERR_FAILED with job->failure set. */
+enum st_err job_run(struct job *job);
+int64_t job_now(struct job *job);
+/* Has the task's thread let go of it? */
+bool job_is_finished(struct job *job, const struct task *task);
+/* Makes all tasks stop. */
+void job_cancel(struct job *job);
+
+/* Checkpoints. The coordinator belongs to the thread that runs the job; tasks look at two numbers
+ * of it and hand in what they wrote. */
+struct coordinator *coordinator_new(struct job *job);
+void coordinator_free(struct coordinator *c);
+/* Begins or completes a checkpoint if it is time. Returns when to be called again; ST_TIME_MAX:
+ * when a task has changed. Called with no lock held. */
+int64_t coordinator_step(struct coordinator *c);
+/* The last one, when all tasks are done: what is still to be committed. */
+void coordinator_finish(struct coordinator *c);
+/* The checkpoint that sources are to begin, and the last that is complete. Any thread. */
+int64_t coordinator_wanted(struct coordinator *c);
+int64_t coordinator_completed(struct coordinator *c);
+/* A task's part of a checkpoint; takes the bytes. `is_last`: the task is done, and this is its part
+ * of all later ones as well. */
+void coordinator_take(struct coordinator *c, struct task *task, int64_t id, struct bytes *part,
+                      bool is_last);
+
+/* Copies one element behind the others. */
+void list_add(struct list *list, const struct layout *layout, const void *element);
+/* Empties a list; text goes when the step ends. */
+void list_clear(struct task *task, struct list *list, const struct layout *layout);
+void list_write(const struct list *list, const struct layout *layout, struct bytes *to);
+
+/* Operator state of an operator into its section, and out of it. */
+void operator_state_write(struct op *op, struct bytes *to);
+void operator_state_read(struct op *op, const struct section *section, struct reader *from,
+                         uint32_t *dealt);
+/* The list of an operator state; NULL if `state` is none of this operator. */
+struct list *operator_list(struct op *op, const st_state *state);
+
+/* Does this subtask own the key (as taken by `reader`)? Without keys the first one owns all. */
+bool op_owns(const struct op *op, const struct key_reader *reader, const void *key);
+/* Ends the restoring with a message; does not return. */
+_Noreturn void restore_fail(struct op *op, const char *format, ...) ST_PRINTF(2, 3);
+/* Reads a type that has to be `type`; fails the restoring if it is another. */
+void restore_type(struct op *op, struct reader *r, const st_type *type);
+
+/* Sets parallelism and chained of all nodes. */
+void plan_nodes(st_env *env);
+
+enum step task_step(struct task *task);
+/* What all operators of a task have; id: the checkpoint. Calls their snapshot_state. */
+void task_snapshot(struct task *task, int64_t id, struct bytes *to);
+/* Tells the operators that a checkpoint is complete; false if one failed. */
+bool task_notify(struct task *task, int64_t id);
+/* Opens, or closes, all operators; false if one failed. */
+bool task_open(struct task *task);
+void task_close(struct task *task);
+bool task_has_room(struct task *task);
+/* The earliest moment at which an operator wants to be woken; ST_TIME_MAX: none. */
+int64_t task_wakeup(const struct task *task);
+/* Sleeps until ready(task, arg), or until the moment comes. */
+void task_sleep(struct task *task, bool (*ready)(struct task *, void *), void *arg,
+                int64_t until_ms);
+/* Is there a packet to read, or has the job been cancelled? A `ready` for task_sleep. */
+bool task_has_input(struct task *task, void *unused);
+/* Publishes what the task's writers hold; returns whether there was something. */
+bool task_flush(struct task *task);
+/* Jumps out to task_step, which says STEP_FAILED. */
+_Noreturn void task_fail(struct task *task, const char *format, ...) ST_PRINTF(2, 3);
+void task_wake(struct task *task);
+
+/* Hands a batch to all targets of an output. */
+void output_push(struct output *output, const struct batch *batch);
+/* Puts out what an output holds. */
+void output_flush(struct output *output);
+/* Flushes all outputs of an operator. */
+void op_flush(struct op *op);
+/* A batch, watermark, end to an operator: what the task does with it and the operator's class. */
+void op_batch(struct op *op, uint32_t input, const struct batch *batch);
+void op_watermark(struct op *op, int64_t watermark);
+void op_emit_watermark(struct op *op, int64_t watermark);
+void op_idle(struct op *op);
+void op_end(struct op *op);
+static inline struct output *op_output(struct op *op)
+{
+    return &op->outputs[0];
+}
+/* Timestamps for the context's st_timestamp, of the batch at hand. */
+static inline void op_at(struct op *op, const struct batch *batch)
+{
+    op->ctx.times = batch->times;
+    op->ctx.index = 0;
+}
+
+/* A writer for an edge; rings and receivers are filled in by the caller. Returns owned. */
+struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t ring_count);
+void writer_free(struct writer *w);
+void writer_write(struct writer *w, const struct batch *batch);
+void writer_mark(struct writer *w, enum mark_kind kind, int64_t value);
+/* Publishes open packets and wakes who reads them; returns whether there were any. */
+bool writer_flush(struct writer *w);
+
+/* Frees the text of a record that state held, when the step ends; clears the views. */
+void task_free_text(struct task *task, const struct layout *layout, void *record);
+
+/* Memory that lives to the end of the step; aligned to 16 bytes, never NULL. */
+void *arena_alloc(struct arena *arena, size_t size);
+void arena_reset(struct arena *arena);
+void arena_free(struct arena *arena);
+
+/* One class a node kind; operators are in files op_*.c. */
+extern const struct op_class op_source, op_generator, op_array, op_text_file;
+extern const struct op_class op_map, op_filter, op_process, op_timestamps;
+extern const struct op_class op_fold, op_slices, op_sessions, op_counts;
+extern const struct op_class op_sink, op_print, op_discard, op_two_phase;
+const struct op_class *op_class_of(const struct node *node);
+
+#endif

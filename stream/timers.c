@@ -1,0 +1,136 @@
+/*
+ * Timers of keys, see timers.h.
+ */
+#include "stream/timers.h"
+
+#include <stdlib.h>
+
+#include "stream/graph.h"
+
+struct slot {
+    int64_t time;
+    int64_t row;
+};
+
+void timers_init(struct timers *t, struct memory_pool *pool)
+{
+    static const st_type type = {"timer",
+                                 sizeof(struct slot),
+                                 2,
+                                 {{"time", offsetof(struct slot, time), 8, ST_KIND_I64},
+                                  {"row", offsetof(struct slot, row), 8, ST_KIND_I64}}};
+    const st_key_spec both = {&type, 2, {offsetof(struct slot, time), offsetof(struct slot, row)}};
+    *t = (struct timers){.reader = key_reader_of(&both)};
+    table_init(&t->set, &t->reader, pool, &(struct layout){0}, false);
+}
+
+void timers_free(struct timers *t)
+{
+    table_free(&t->set);
+    free(t->heap);
+    t->heap = NULL;
+}
+
+static bool before(const struct timer *a, const struct timer *b)
+{
+    return a->time != b->time ? a->time < b->time : a->order < b->order;
+}
+
+static void push(struct timers *t, struct timer timer)
+{
+    if (t->count == t->capacity) {
+        t->capacity = t->capacity * 2 + 64;
+        struct timer *heap = must_calloc(t->capacity, sizeof *heap);
+        if (t->count > 0) {
+            memcpy(heap, t->heap, t->count * sizeof *heap);
+        }
+        free(t->heap);
+        t->heap = heap;
+    }
+    uint32_t at = t->count++;
+    for (; at > 0 && before(&timer, &t->heap[(at - 1) / 2]); at = (at - 1) / 2) {
+        t->heap[at] = t->heap[(at - 1) / 2];
+    }
+    t->heap[at] = timer;
+}
+
+static struct timer pop(struct timers *t)
+{
+    struct timer first = t->heap[0], last = t->heap[--t->count];
+    uint32_t at = 0;
+    for (uint32_t child; (child = 2 * at + 1) < t->count; at = child) {
+        child += child + 1 < t->count && before(&t->heap[child + 1], &t->heap[child]) ? 1 : 0;
+        if (!before(&t->heap[child], &last)) {
+            break;
+        }
+        t->heap[at] = t->heap[child];
+    }
+    if (t->count > 0) {
+        t->heap[at] = last;
+    }
+    return first;
+}
+
+bool timers_add(struct timers *t, int64_t time, uint32_t row)
+{
+    bool is_new;
+    struct slot slot = {time, row};
+    table_find_or_insert_key(&t->set, &slot, &is_new);
+    if (is_new) {
+        push(t, (struct timer){time, t->order++, row});
+    }
+    return is_new;
+}
+
+bool timers_remove(struct timers *t, int64_t time, uint32_t row)
+{
+    struct slot slot = {time, row};
+    uint32_t found = table_find(&t->set, &slot);
+    if (found != ROW_NONE) {
+        table_remove(&t->set, found);
+    }
+    return found != ROW_NONE;
+}
+
+bool timers_take(struct timers *t, int64_t until, struct timer *timer)
+{
+    while (t->count > 0 && t->heap[0].time <= until) {
+        *timer = pop(t);
+        if (timers_remove(t, timer->time, timer->row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int in_order(const void *a, const void *b)
+{
+    return before(a, b) ? -1 : 1; /* no two are equal */
+}
+
+struct timer *timers_list(const struct timers *t, uint32_t *count)
+{
+    struct timer *list = must_calloc((size_t)t->count + 1, sizeof *list);
+    uint32_t n = 0, held = 0;
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct slot slot = {t->heap[i].time, t->heap[i].row};
+        if (table_find(&t->set, &slot) != ROW_NONE) {
+            list[n++] = t->heap[i];
+        }
+    }
+    if (n > 1) {
+        qsort(list, n, sizeof *list, in_order);
+    }
+    for (uint32_t i = 0; i < n; i++) { /* one deleted and set again is there twice */
+        if (i == 0 || list[i].time != list[i - 1].time || list[i].row != list[i - 1].row) {
+            list[held++] = list[i];
+        }
+    }
+    *count = held;
+    return list;
+}
+
+int64_t timers_next(const struct timers *t)
+{
+    return t->count > 0 ? t->heap[0].time : ST_TIME_MAX;
+}

@@ -1,0 +1,42 @@
+/*
+ * Timers of keys: one per (key's row, time), in the order of time, those of one time in the order
+ * in which they were set.
+ *
+ * A heap holds what was set; a table says what of it still holds. To delete a timer is to take it
+ * out of the table; its entry in the heap is passed over when it comes up.
+ *
+ * Source: Flink InternalTimerServiceImpl.
+ */
+#ifndef STREAM_TIMERS_H
+#define STREAM_TIMERS_H
+
+#include "stream/table.h"
+
+struct timer {
+    int64_t time;
+    uint64_t order;
+    uint32_t row;
+};
+
+struct timers {
+    struct key_reader reader;
+    struct table set; /* of {time, row} */
+    struct timer *heap;
+    uint32_t count, capacity;
+    uint64_t order;
+};
+
+void timers_init(struct timers *t, struct memory_pool *pool);
+void timers_free(struct timers *t);
+/* Returns whether it was not set before. */
+bool timers_add(struct timers *t, int64_t time, uint32_t row);
+/* Returns whether it was set. */
+bool timers_remove(struct timers *t, int64_t time, uint32_t row);
+/* Takes the next timer at or before `until`; false if there is none. */
+bool timers_take(struct timers *t, int64_t until, struct timer *timer);
+/* Those that hold, in the order in which they will fire; owned by the caller. */
+struct timer *timers_list(const struct timers *t, uint32_t *count);
+/* The time of the next entry, which may have been deleted since; ST_TIME_MAX: none. */
+int64_t timers_next(const struct timers *t);
+
+#endif

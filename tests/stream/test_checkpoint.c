@@ -1,0 +1,163 @@
+/*
+ * Checkpoint directories: a damaged checkpoint, whatever byte is damaged, is told and the one
+ * before it is used; what a reader is given never makes it read beyond the end.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stream/checkpoint.h"
+
+static char dir[64];
+
+static void make_dir(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/kcsim-checkpoint-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void remove_dir(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static void write_checkpoint(int64_t id)
+{
+    char why[256];
+    struct bytes a = {0}, b = {0};
+    size_t began = section_begin(&a, "0:source", 0, 1, 17);
+    bytes_i64(&a, id * 100);
+    section_end(&a, began);
+    began = section_begin(&b, "1:sum", 0, 1, -5);
+    bytes_text(&b, "some state");
+    section_end(&b, began);
+    const struct bytes *parts[] = {&a, &b};
+    ck_assert_msg(checkpoint_write(dir, id, 128, parts, 2, why), "%s", why);
+    bytes_free(&a);
+    bytes_free(&b);
+}
+
+static void expect(const struct checkpoint *c, int64_t id)
+{
+    ck_assert_ptr_nonnull(c);
+    ck_assert_int_eq(c->id, id);
+    ck_assert_uint_eq(c->section_count, 2);
+    ck_assert(st_str_equal(c->sections[0].uid, ST_STR("0:source")));
+    ck_assert_int_eq(c->sections[0].watermark, 17);
+    struct reader r = c->sections[0].state;
+    ck_assert_int_eq(read_i64(&r), id * 100);
+    ck_assert(!r.bad);
+}
+
+START_TEST(what_was_written_is_read)
+{
+    char why[256];
+    make_dir();
+    write_checkpoint(3);
+    write_checkpoint(12);
+    struct checkpoint *c = checkpoint_load(dir, why);
+    expect(c, 12);
+    checkpoint_free(c);
+    checkpoint_prune(dir, 1);
+    ck_assert_int_eq(checkpoint_newest(dir), 12);
+    char one[128];
+    snprintf(one, sizeof one, "%s/chk-3", dir);
+    ck_assert_ptr_null(checkpoint_load(one, why));
+    remove_dir();
+}
+END_TEST
+
+/* Calls `damage` for each byte of each file of the newer checkpoint, in turn. */
+static void damage_each(void (*damage)(const char *path, long at))
+{
+    static const char *const files[] = {"_metadata", "task-0", "task-1"};
+    char path[256], why[256];
+    for (int f = 0; f < 3; f++) {
+        long size = 1;
+        for (long at = 0; at < size; at++) {
+            struct stat stat_of;
+            make_dir();
+            write_checkpoint(1);
+            write_checkpoint(2);
+            snprintf(path, sizeof path, "%s/chk-2/%s", dir, files[f]);
+            ck_assert_int_eq(stat(path, &stat_of), 0);
+            size = (long)stat_of.st_size;
+            damage(path, at);
+            struct checkpoint *c = checkpoint_load(dir, why);
+            ck_assert_msg(c != NULL && c->id == 1, "%s, byte %ld", files[f], at);
+            expect(c, 1);
+            checkpoint_free(c);
+            snprintf(path, sizeof path, "%s/chk-2", dir);
+            ck_assert_ptr_null(checkpoint_load(path, why));
+            remove_dir();
+        }
+    }
+}
+
+static void flip(const char *path, long at)
+{
+    FILE *file = fopen(path, "r+");
+    ck_assert_ptr_nonnull(file);
+    fseek(file, at, SEEK_SET);
+    int c = fgetc(file);
+    fseek(file, at, SEEK_SET);
+    fputc(c ^ (1 << at % 8), file);
+    fclose(file);
+}
+
+static void cut(const char *path, long at)
+{
+    ck_assert_int_eq(truncate(path, at), 0);
+}
+
+START_TEST(a_flipped_bit_is_found_and_the_checkpoint_before_used)
+{
+    damage_each(flip);
+}
+END_TEST
+
+START_TEST(a_file_cut_anywhere_is_found_and_the_checkpoint_before_used)
+{
+    damage_each(cut);
+}
+END_TEST
+
+START_TEST(a_half_written_checkpoint_is_none)
+{
+    char from[128], to[128], why[256];
+    make_dir();
+    write_checkpoint(1);
+    write_checkpoint(2);
+    snprintf(from, sizeof from, "%s/chk-2", dir);
+    snprintf(to, sizeof to, "%s/chk-2.part", dir);
+    ck_assert_int_eq(rename(from, to), 0);
+    struct checkpoint *c = checkpoint_load(dir, why);
+    expect(c, 1);
+    checkpoint_free(c);
+    checkpoint_prune(dir, 5);
+    ck_assert_int_ne(access(to, F_OK), 0);
+    remove_dir();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("checkpoints");
+    TCase *tc = tcase_create("directory");
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, what_was_written_is_read);
+    tcase_add_test(tc, a_flipped_bit_is_found_and_the_checkpoint_before_used);
+    tcase_add_test(tc, a_file_cut_anywhere_is_found_and_the_checkpoint_before_used);
+    tcase_add_test(tc, a_half_written_checkpoint_is_none);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,480 @@
+/*
+ * The parts of the runtime that the recorded jobs do not pin down: mistakes in a graph, the plan,
+ * panes against windows of their own, the table against a naive one, a failing function, restarts.
+ */
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "stream/stream.h"
+#include "stream/table.h"
+
+typedef struct {
+    int64_t key, value, time;
+} event;
+ST_TYPE(event, key, value, time);
+
+typedef struct {
+    st_str text;
+    int64_t count;
+} word;
+ST_TYPE(word, text, count);
+
+static uint64_t mix(uint64_t z)
+{
+    z = (z + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+ST_GENERATOR(make, event)
+{
+    uint64_t z = mix(index);
+    *out = (event){(int64_t)(z % 7), (int64_t)(z >> 50),
+                   (int64_t)(index * 10) - (int64_t)((z >> 20) % 3000)};
+}
+
+ST_TIMESTAMP(time_of, event)
+{
+    return in->time;
+}
+
+ST_FLAT_MAP(split, st_str, word)
+{
+    for (st_str rest = *in, piece; st_next_token(&rest, " ", &piece);) {
+        st_emit(out, &((word){piece, 1}));
+    }
+}
+
+ST_VALUE_STATE(last, int64_t);
+
+ST_PROCESS(with_state, event, event)
+{
+    st_emit(out, in);
+}
+
+/* ------------------------------------------------------------------------- Mistakes in a graph */
+
+static void expect_mistake(st_env *env, const char *words)
+{
+    ck_assert_int_eq(st_execute(env, "mistaken"), ST_ERR_GRAPH);
+    ck_assert_msg(strstr(st_env_error(env), words) != NULL, "%s", st_env_error(env));
+    ck_assert_msg(strstr(st_env_error(env), __FILE__) != NULL, "%s", st_env_error(env));
+    const char *end = strchr(st_env_error(env), '\n');
+    ck_assert_msg(end != NULL && end[1] == '\0', "one mistake is one line: %s", st_env_error(env));
+    st_env_free(env);
+}
+
+START_TEST(a_type_that_does_not_fit_is_told_with_its_place)
+{
+    st_env *env = st_env_new();
+    st_discard(st_flat_map(st_generate(env, make, 10), split));
+    expect_mistake(env, "split takes records of type st_str, the stream has event");
+}
+END_TEST
+
+START_TEST(state_without_a_key_is_told)
+{
+    st_env *env = st_env_new();
+    st_discard(st_process(st_generate(env, make, 10), with_state, .states = ST_STATES(&last)));
+    expect_mistake(env, "state last needs a key");
+}
+END_TEST
+
+START_TEST(windows_of_event_time_need_timestamps)
+{
+    st_env *env = st_env_new();
+    st_stream *keyed = st_key_by(st_generate(env, make, 10), ST_KEY(event, key));
+    st_discard(st_sum(st_window(keyed, ST_TUMBLING(1000)), ST_FIELD(event, value)));
+    expect_mistake(env, "windows of event time need timestamps");
+}
+END_TEST
+
+START_TEST(a_sum_without_a_key_is_told)
+{
+    st_env *env = st_env_new();
+    st_discard(st_sum(st_generate(env, make, 10), ST_FIELD(event, value)));
+    expect_mistake(env, "sum needs a key or windows");
+}
+END_TEST
+
+START_TEST(a_uid_is_of_one_operator)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_generate(env, make, 10, .uid = "same");
+    st_discard(st_process(s, with_state, .uid = "same"));
+    expect_mistake(env, "uid same is that of another operator");
+}
+END_TEST
+
+START_TEST(an_unknown_key_is_refused_with_a_suggestion)
+{
+    st_env *env = st_env_new();
+    ck_assert_int_eq(st_env_set(env, "paralelism.default", "2"), ST_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(st_env_error(env), "did you mean parallelism.default?"));
+    ck_assert_int_eq(st_env_set(env, "parallelism.default", "two"), ST_ERR_CONFIG);
+    st_env_free(env);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------------------- Plan */
+
+START_TEST(a_plan_shows_chains_and_exchanges)
+{
+    st_env *env = st_env_new();
+    st_stream *words = st_flat_map(st_read_text(env, "any"), split);
+    st_discard(st_sum(st_key_by(words, ST_KEY(word, text)), ST_FIELD(word, count), .parallelism = 2,
+                      .name = "counts"),
+               .parallelism = 2);
+    char *text = st_env_plan(env, "text");
+    ck_assert_str_eq(text, "1: text file, parallelism 1\n"
+                           "2: split, parallelism 1, chained <- 1 (FORWARD)\n"
+                           "3: counts, parallelism 2 <- 2 (HASH)\n"
+                           "4: discard, parallelism 2, chained <- 3 (FORWARD)\n");
+    free(text);
+    text = st_env_plan(env, "dot");
+    ck_assert_ptr_nonnull(strstr(text, "n2 -> n3 [label=\"HASH\"];"));
+    free(text);
+    text = st_env_plan(env, "json");
+    ck_assert_ptr_nonnull(strstr(text, "{\"id\": 2, \"ship_strategy\": \"HASH\"}"));
+    free(text);
+    st_env_free(env);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------ Panes, windows */
+
+typedef struct {
+    int64_t key, start, end, sum, count;
+} result;
+ST_TYPE(result, key, start, end, sum, count);
+
+typedef struct {
+    int64_t sum, count;
+} total;
+ST_TYPE(total, sum, count);
+
+ST_FOLD(add, event, total)
+{
+    acc->sum += in->value;
+    acc->count++;
+}
+
+ST_FOLD(merge, total, total)
+{
+    acc->sum += in->sum;
+    acc->count += in->count;
+}
+
+ST_MAP(to_result, total, result)
+{
+    *out = (result){*(const int64_t *)st_key(ctx), st_window_start(ctx), st_window_end(ctx),
+                    in->sum, in->count};
+}
+
+ST_TAG(late, event);
+
+/* An order-free sum of everything that came out, and how much it was. */
+static uint64_t seen, seen_count;
+
+ST_SINK(see, result)
+{
+    uint64_t h = mix((uint64_t)in->key);
+    h = mix(h ^ (uint64_t)in->start);
+    h = mix(h ^ (uint64_t)in->end);
+    h = mix(h ^ (uint64_t)in->sum);
+    seen += mix(h ^ (uint64_t)in->count);
+    seen_count++;
+}
+
+ST_SINK(see_late, event)
+{
+    seen += mix(mix((uint64_t)in->time) ^ (uint64_t)in->key);
+    seen_count++;
+}
+
+static void run_sliding(int64_t size, int64_t slide, int64_t lateness, const st_function *merging)
+{
+    st_env *env = st_env_new();
+    st_env_run_in_steps(env);
+    st_stream *s = st_assign_timestamps(st_generate(env, make, 5000), time_of, .bound_ms = 1500,
+                                        .every_record = true);
+    s = st_window(st_key_by(s, ST_KEY(event, key)),
+                  ST_SLIDING(size, slide, .offset_ms = 3, .lateness_ms = lateness, .late = &late));
+    s = st_aggregate(s, add, to_result, .merge = merging);
+    st_sink(s, see);
+    st_sink(st_side_output(s, late), see_late);
+    seen = seen_count = 0;
+    ck_assert_msg(st_execute(env, "sliding") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+}
+
+START_TEST(panes_give_what_windows_of_their_own_give)
+{
+    static const int64_t sizes[][2] = {{1000, 500}, {1000, 100}, {3000, 1000}, {200, 100}};
+    for (int64_t lateness = 0; lateness <= 1200; lateness += 400) {
+        const int64_t *size = sizes[_i];
+        run_sliding(size[0], size[1], lateness, NULL);
+        uint64_t expected = seen, count = seen_count;
+        run_sliding(size[0], size[1], lateness, &merge);
+        ck_assert_uint_eq(seen_count, count);
+        ck_assert_uint_eq(seen, expected);
+    }
+}
+END_TEST
+
+/* ----------------------------------------------------------------------------- Processing time */
+
+/* Lines of what came out, in the order in which it came; for jobs in steps. */
+static char story[4096];
+
+ST_SINK(tell_line, st_str)
+{
+    size_t had = strlen(story);
+    ck_assert_uint_lt(had + in->size + 2, sizeof story);
+    snprintf(story + had, sizeof story - had, "%.*s\n", (int)in->size, in->data);
+}
+
+static void run_in_steps(st_env *env)
+{
+    st_env_run_in_steps(env);
+    ck_assert_msg(st_execute(env, "in steps") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+}
+
+/* Records of one key at these moments of processing time, in ms; the end is at 9 s. */
+static const int64_t moments[] = {100, 150, 900, 1000, 2500, 2700, 6000};
+enum { MOMENTS = sizeof moments / sizeof moments[0] };
+
+ST_SOURCE(at_moments, event)
+{
+    int *next = ctx->self;
+    while (*next < MOMENTS && moments[*next] <= st_now(ctx)) {
+        st_emit(out, &((event){1, moments[*next], moments[*next]}));
+        ++*next;
+    }
+    return st_now(ctx) < 9000 ? ST_IDLE : ST_END;
+}
+
+static st_stream *of_moments(st_env *env)
+{
+    return st_from_source(env, at_moments, .self_size = sizeof(int));
+}
+
+ST_MAP(window_line, total, st_str)
+{
+    *out = st_format(ctx, "%" PRId64 " [%" PRId64 ",%" PRId64 ") n=%" PRId64, st_now(ctx),
+                     st_window_start(ctx), st_window_end(ctx), in->count);
+}
+
+START_TEST(windows_of_processing_time_fire_by_the_clock)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_key_by(of_moments(env), ST_KEY(event, key));
+    s = st_window(s, ST_TUMBLING(1000, .processing_time = true));
+    st_sink(st_aggregate(s, add, window_line), tell_line);
+    run_in_steps(env);
+    ck_assert_str_eq(story, "999 [0,1000) n=3\n"
+                            "1999 [1000,2000) n=1\n"
+                            "2999 [2000,3000) n=2\n"
+                            "6999 [6000,7000) n=1\n");
+}
+END_TEST
+
+START_TEST(sessions_of_processing_time_end_by_the_clock)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_key_by(of_moments(env), ST_KEY(event, key));
+    s = st_window(s, ST_SESSION(800, .processing_time = true));
+    st_sink(st_aggregate(s, add, window_line, .merge = &merge), tell_line);
+    run_in_steps(env);
+    ck_assert_str_eq(story, "1799 [100,1800) n=4\n"
+                            "3499 [2500,3500) n=2\n"
+                            "6799 [6000,6800) n=1\n");
+}
+END_TEST
+
+ST_PROCESS(set_processing_timer, event, st_str)
+{
+    st_set_processing_timer(ctx, in->time + 500);
+    if (in->time == 150) {
+        st_delete_processing_timer(ctx, 600); /* that of the first record */
+    }
+}
+
+static void tell_timer(st_context *ctx, int64_t time_ms, st_out *out)
+{
+    st_str line = st_format(ctx, "timer %" PRId64 " at %" PRId64, time_ms, st_now(ctx));
+    st_emit(out, &line);
+}
+
+START_TEST(timers_of_processing_time_fire_by_the_clock)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_key_by(of_moments(env), ST_KEY(event, key));
+    st_sink(st_process(s, set_processing_timer, .on_timer = tell_timer), tell_line);
+    run_in_steps(env);
+    ck_assert_str_eq(story, "timer 650 at 650\n"
+                            "timer 1400 at 1400\n"
+                            "timer 1500 at 1500\n"
+                            "timer 3000 at 3000\n"
+                            "timer 3200 at 3200\n"
+                            "timer 6500 at 6500\n");
+}
+END_TEST
+
+ST_SOURCE(one_then_silence, event)
+{
+    int *sent = ctx->self;
+    if (*sent == 0) {
+        st_emit(out, &((event){1, 10, 10}));
+        *sent = 1;
+    }
+    return st_now(ctx) < 9000 ? ST_IDLE : ST_END;
+}
+
+static void run_with_silent(int64_t idle_ms)
+{
+    st_env *env = st_env_new();
+    st_stream *a = st_assign_timestamps(of_moments(env), time_of, .every_record = true);
+    st_stream *b = st_from_source(env, one_then_silence, .self_size = sizeof(int));
+    b = st_assign_timestamps(b, time_of, .every_record = true, .idle_ms = idle_ms);
+    st_stream *s = st_window(st_key_by(st_union(a, b), ST_KEY(event, key)), ST_TUMBLING(1000));
+    st_sink(st_aggregate(s, add, window_line), tell_line);
+    run_in_steps(env);
+}
+
+START_TEST(a_silent_source_holds_the_others_up)
+{
+    run_with_silent(0);
+    ck_assert_str_eq(story, "9000 [0,1000) n=4\n"
+                            "9000 [1000,2000) n=1\n"
+                            "9000 [2000,3000) n=2\n"
+                            "9000 [6000,7000) n=1\n");
+}
+END_TEST
+
+START_TEST(a_source_that_is_called_idle_does_not)
+{
+    run_with_silent(300);
+    ck_assert_str_eq(story, "1000 [0,1000) n=4\n"
+                            "2500 [1000,2000) n=1\n"
+                            "6000 [2000,3000) n=2\n"
+                            "9000 [6000,7000) n=1\n");
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------- Table */
+
+START_TEST(a_table_finds_what_a_naive_one_finds)
+{
+    static const st_key_spec by_key = {&st_type_event, 1, {offsetof(event, key)}};
+    struct key_reader reader = key_reader_of(&by_key);
+    struct memory_pool pool = {0};
+    struct table t;
+    struct layout payload = {.size = 8};
+    int64_t values[400] = {0};
+    bool there[400] = {false};
+    table_init(&t, &reader, &pool, &payload, false);
+    for (uint64_t step = 0; step < 200000; step++) {
+        uint64_t z = mix(step ^ (uint64_t)_i << 40);
+        event e = {.key = (int64_t)(z % 400)};
+        bool is_new;
+        if (z >> 60 < 6) {
+            uint32_t row = table_find(&t, &e);
+            ck_assert_int_eq(row != ROW_NONE, there[e.key]);
+            if (row != ROW_NONE) {
+                ck_assert_mem_eq(table_payload(&t, row), &values[e.key], 8);
+                table_remove(&t, row);
+                there[e.key] = false;
+            }
+        } else {
+            uint32_t row = table_find_or_insert(&t, &reader, &e, &is_new);
+            ck_assert_int_eq(is_new, !there[e.key]);
+            values[e.key] = (int64_t)step;
+            there[e.key] = true;
+            memcpy(table_payload(&t, row), &values[e.key], 8);
+        }
+    }
+    table_free(&t);
+    memory_pool_free(&pool);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------- Failure */
+
+ST_SINK(fail_at_100, event)
+{
+    if (++*(int *)ctx->self == 100) {
+        st_fail(ctx, "record %d is one too many", 100);
+    }
+}
+
+START_TEST(a_function_that_fails_ends_the_job_with_its_words)
+{
+    for (int in_steps = 0; in_steps < 2; in_steps++) {
+        st_env *env = st_env_new();
+        if (in_steps != 0) {
+            st_env_run_in_steps(env);
+        }
+        st_sink(st_generate(env, make, 1000000), fail_at_100, .self_size = 4, .parallelism = 2);
+        ck_assert_int_eq(st_execute(env, "failing"), ST_ERR_FAILED);
+        ck_assert_ptr_nonnull(strstr(st_env_error(env), "record 100 is one too many"));
+        st_env_free(env);
+    }
+}
+END_TEST
+
+static int attempts;
+
+static void count_attempt(st_context *ctx)
+{
+    (void)ctx;
+    attempts++;
+}
+
+START_TEST(a_job_is_restarted_as_often_as_its_strategy_says)
+{
+    st_env *env = st_env_new();
+    st_env_set(env, "restart-strategy.type", "fixed-delay");
+    st_env_set(env, "restart-strategy.fixed-delay.attempts", "3");
+    st_env_set(env, "restart-strategy.fixed-delay.delay", "1ms");
+    st_sink(st_generate(env, make, 1000), fail_at_100, .self_size = 4, .open = count_attempt);
+    attempts = 0;
+    ck_assert_int_eq(st_execute(env, "failing"), ST_ERR_FAILED);
+    ck_assert_int_eq(attempts, 4);
+    st_env_free(env);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stream");
+    TCase *tc = tcase_create("stream");
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_type_that_does_not_fit_is_told_with_its_place);
+    tcase_add_test(tc, state_without_a_key_is_told);
+    tcase_add_test(tc, windows_of_event_time_need_timestamps);
+    tcase_add_test(tc, a_sum_without_a_key_is_told);
+    tcase_add_test(tc, a_uid_is_of_one_operator);
+    tcase_add_test(tc, an_unknown_key_is_refused_with_a_suggestion);
+    tcase_add_test(tc, a_plan_shows_chains_and_exchanges);
+    tcase_add_loop_test(tc, panes_give_what_windows_of_their_own_give, 0, 4);
+    tcase_add_test(tc, windows_of_processing_time_fire_by_the_clock);
+    tcase_add_test(tc, sessions_of_processing_time_end_by_the_clock);
+    tcase_add_test(tc, timers_of_processing_time_fire_by_the_clock);
+    tcase_add_test(tc, a_silent_source_holds_the_others_up);
+    tcase_add_test(tc, a_source_that_is_called_idle_does_not);
+    tcase_add_loop_test(tc, a_table_finds_what_a_naive_one_finds, 0, 5);
+    tcase_add_test(tc, a_function_that_fails_ends_the_job_with_its_words);
+    tcase_add_test(tc, a_job_is_restarted_as_often_as_its_strategy_says);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
