@@ -2,11 +2,16 @@
  * Becoming the controller: read everything, tell everybody, pick up what was left half-way.
  *
  *    1  /feature                        9  UpdateMetadata: who lives (before any LeaderAndIsr)
- *    2  handlers                       10  replica machine: the living Online, then the dead
- * Offline 3  arm admin znodes               11  partition machine: elect for what has no live
- * leader 4  drop log-dir notifications     12  reassignments 5  drop ISR notifications         13
- * topic deletion 6  brokers, topics, states        14  preferred elections asked for by znode 7
- * deletions asked for            15  rebalance timer 8  topic deletion manager
+ *    2  handlers                       10  replica machine: the living Online, the dead Offline
+ *    3  arm admin znodes               11  partition machine: elect for what has no live leader
+ *    4  drop log-dir notifications     12  reassignments
+ *    5  drop ISR notifications         13  topic deletion
+ *    6  brokers, topics, states        14  preferred elections asked for by znode
+ *    7  deletions asked for            15  rebalance timer
+ *    8  topic deletion manager
+ *
+ * Here is the order, and what is done with what was read; the reading itself is in reading.c, for
+ * ordinary events read the same, and in failover_preferred.c for step 14.
  *
  * Dropping the ISR notifications before reading the states loses nothing: the states say it all.
  * Who lives goes first, for a broker that gets LeaderAndIsr naming a leader it has never heard of
@@ -16,96 +21,13 @@
  *
  * Source: Kafka KafkaController.onControllerFailover, initializeControllerContext.
  */
-#include "controller/line.h"
-
-#include <assert.h>
-#include <stdio.h>
-#include <string.h>
-
-/* ---- names ---- */
-
-bool kc_select_name(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
-{
-    if (f->cursor >= c->scratch_names_size) {
-        return false;
-    }
-    s->item = c->scratch_names + f->cursor;
-    f->cursor += (uint32_t)strlen((const char *)kc_scratch(c) + s->item) + 1;
-    return true;
-}
-
-const char *kc_slot_name(const struct kc_controller *c, const struct kc_slot *s)
-{
-    return (const char *)kc_scratch(c) + s->item;
-}
-
-enum kc_slot_next kc_answer_names(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                                  int32_t err, const struct wire_zk_result_view *r)
-{
-    (void)f, (void)s;
-    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
-        return kc_slot_throw(c, err);
-    }
-    kc_keep_names(c, err == WIRE_ZK_OK ? r : NULL);
-    return KC_SLOT_DONE;
-}
-
-enum kc_slot_next kc_answer_deleted(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                                    int32_t err, const struct wire_zk_result_view *r)
-{
-    (void)f, (void)s, (void)r;
-    return err == WIRE_ZK_OK || err == WIRE_ZK_NO_NODE ? KC_SLOT_DONE : kc_slot_throw(c, err);
-}
-
-static bool ask_list(struct kc_ask *ask, const char *path)
-{
-    kc_ask_path(ask, WIRE_ZK_GET_CHILDREN, path);
-    ask->watch = 1;
-    return true;
-}
-
-static bool ask_delete_child(struct kc_controller *c, struct kc_slot *s, struct kc_ask *ask,
-                             const char *parent)
-{
-    char path[SM_PATH_MAX];
-
-    sm_path_child(path, parent, kc_slot_name(c, s));
-    kc_ask_write(ask, WIRE_ZK_DELETE, path, NULL, 0, WIRE_ZK_ANY_VERSION);
-    return true;
-}
-
-/* One pair of bulks a folder: list it (arming its child watch), delete what was listed. */
-#define LISTING(name, path)                                                                        \
-    static bool ask_list_##name(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,    \
-                                struct kc_ask *ask)                                                \
-    {                                                                                              \
-        (void)c, (void)f, (void)s;                                                                 \
-        return ask_list(ask, (path));                                                              \
-    }                                                                                              \
-    static bool ask_delete_##name(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,  \
-                                  struct kc_ask *ask)                                              \
-    {                                                                                              \
-        (void)f;                                                                                   \
-        return ask_delete_child(c, s, ask, (path));                                                \
-    }                                                                                              \
-    const struct kc_bulk kc_list_##name = {                                                        \
-        .select = kc_select_once, .ask = ask_list_##name, .answer = kc_answer_names};              \
-    const struct kc_bulk kc_delete_##name = {                                                      \
-        .select = kc_select_name, .ask = ask_delete_##name, .answer = kc_answer_deleted}
-
-LISTING(isr_changes, SM_PATH_ISR_NOTIFICATION);
-LISTING(log_dir_events, SM_PATH_LOG_DIR_EVENT);
+#include "controller/state.h"
 
 /* ---- 1: /feature ---- */
 
-static bool is_current(const struct kc_controller *c)
-{
-    return sm_rule_on(&c->config.profile, SM_RULE_FENCED_WRITES);
-}
-
 static bool select_feature(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
 {
-    return is_current(c) && kc_select_once(c, f, s);
+    return kc_is_current(c) && kc_select_once(c, f, s);
 }
 
 enum { FEATURE_READ, FEATURE_CREATE, FEATURE_SET };
@@ -167,7 +89,7 @@ static enum kc_next register_handlers(struct kc_controller *c, struct kc_frame *
     kc_log_new(c, KC_INFO, "[Controller id=%d] Registering handlers", c->config.broker.id);
     c->handlers |= KC_HANDLER_BROKERS | KC_HANDLER_TOPICS | KC_HANDLER_DELETIONS |
                    KC_HANDLER_PREFERRED | KC_HANDLER_REASSIGN;
-    c->handlers |= is_current(c) ? KC_HANDLER_LOG_DIRS : 0u;
+    c->handlers |= kc_is_current(c) ? KC_HANDLER_LOG_DIRS : 0u;
     c->handlers |= sm_rule_on(&c->config.profile, SM_RULE_ISR_NOTIFICATION) ? KC_HANDLER_ISR : 0u;
     return KC_NEXT;
 }
@@ -196,7 +118,7 @@ enum { NOTIFICATION_ROWS = 5 }; /* from here to the last of "delete ISR changes"
 /* Old versions leave notifications alone; 0.8.2 has none. */
 static enum kc_next say_log_dirs(struct kc_controller *c, struct kc_frame *f)
 {
-    if (!is_current(c)) {
+    if (!kc_is_current(c)) {
         f->row += NOTIFICATION_ROWS;
         return KC_NEXT;
     }
@@ -220,104 +142,7 @@ static enum kc_next say_context(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
-/* ---- 6a: brokers ---- */
-
-static bool ask_list_brokers(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                             struct kc_ask *ask)
-{
-    (void)c, (void)f, (void)s;
-    return ask_list(ask, SM_PATH_BROKER_IDS);
-}
-
-static bool parse_id(const char *name, int32_t *id)
-{
-    int64_t value = 0;
-
-    if (*name == '\0') {
-        return false;
-    }
-    for (; *name >= '0' && *name <= '9'; name++) {
-        value = value * 10 + (*name - '0');
-        if (value > INT32_MAX) {
-            return false;
-        }
-    }
-    *id = (int32_t)value;
-    return *name == '\0';
-}
-
-static enum kc_slot_next answer_list_brokers(struct kc_controller *c, struct kc_frame *f,
-                                             struct kc_slot *s, int32_t err,
-                                             const struct wire_zk_result_view *r)
-{
-    const char *name = NULL;
-    int32_t id;
-
-    (void)f, (void)s;
-    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
-        return kc_slot_throw(c, err);
-    }
-    for (uint32_t i = 0; i < c->broker_count; i++) {
-        kc_broker(c, i)->flags &= ~(uint32_t)(KC_BROKER_SEEN | KC_BROKER_READ);
-    }
-    while (err == WIRE_ZK_OK && (name = wire_zk_name_next(r, name)) != NULL) {
-        if (parse_id(name, &id)) {
-            kc_broker(c, kc_broker_intern(c, id))->flags |= KC_BROKER_SEEN;
-        }
-    }
-    return KC_SLOT_DONE;
-}
-
-static bool select_seen(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
-{
-    s->row = kc_broker_next(c, &f->cursor, KC_BROKER_SEEN, KC_BROKER_SEEN);
-    return s->row != KC_NO_ROW;
-}
-
-static bool ask_read_broker(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                            struct kc_ask *ask)
-{
-    (void)f;
-    ask->opcode = WIRE_ZK_GET_DATA;
-    ask->watch = kc_broker_is(c, s->row, KC_BROKER_MODIFICATIONS);
-    sm_path_broker(ask->path, kc_broker(c, s->row)->id);
-    return true;
-}
-
-/* A broker that went between listing and reading is left out, as in getAllBrokerAndEpochsInCluster.
- */
-static enum kc_slot_next answer_read_broker(struct kc_controller *c, struct kc_frame *f,
-                                            struct kc_slot *s, int32_t err,
-                                            const struct wire_zk_result_view *r)
-{
-    struct kc_broker *b = kc_broker(c, s->row);
-
-    (void)f;
-    if (err == WIRE_ZK_NO_NODE) {
-        return KC_SLOT_DONE;
-    }
-    if (err != WIRE_ZK_OK) {
-        return kc_slot_throw(c, err);
-    }
-    if (sm_znode_decode_broker((const char *)r->data, r->result->data_size, b->id, &b->read) !=
-        SM_ERR_OK) {
-        kc_throw(c, SM_ERR_SYNTAX,
-                 "org.apache.kafka.common.KafkaException: Failed to parse the broker info from "
-                 "zookeeper: /brokers/ids/%d",
-                 b->id);
-        return KC_SLOT_FAIL;
-    }
-    b->read_epoch = r->result->stat.czxid;
-    b->flags |= KC_BROKER_READ;
-    return KC_SLOT_DONE;
-}
-
-const struct kc_bulk kc_list_brokers = {.select = kc_select_once,
-                                        .ask = ask_list_brokers,
-                                        .answer = answer_list_brokers,
-                                        .needs = kc_needs_broker_names};
-const struct kc_bulk kc_read_brokers = {
-    .select = select_seen, .ask = ask_read_broker, .answer = answer_read_broker};
+/* ---- 6: brokers, topics, states; their bulks are in reading.c ---- */
 
 static enum kc_next set_live_brokers(struct kc_controller *c, struct kc_frame *f)
 {
@@ -335,110 +160,6 @@ static enum kc_next set_live_brokers(struct kc_controller *c, struct kc_frame *f
     return KC_NEXT;
 }
 
-/* ---- 6b–d: topics ---- */
-
-static bool ask_list_topics(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                            struct kc_ask *ask)
-{
-    (void)c, (void)f, (void)s;
-    return ask_list(ask, SM_PATH_TOPICS);
-}
-
-/* Marks what is listed SEEN and what was not known NEW; removing the others is the caller's. */
-static enum kc_slot_next answer_list_topics(struct kc_controller *c, struct kc_frame *f,
-                                            struct kc_slot *s, int32_t err,
-                                            const struct wire_zk_result_view *r)
-{
-    const char *name = NULL;
-
-    (void)f, (void)s;
-    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
-        return kc_slot_throw(c, err);
-    }
-    for (uint32_t i = 0; i < c->topic_count; i++) {
-        kc_topic(c, i)->flags &= ~(uint32_t)(KC_TOPIC_SEEN | KC_TOPIC_NEW);
-    }
-    while (err == WIRE_ZK_OK && (name = wire_zk_name_next(r, name)) != NULL) {
-        struct kc_topic *t = kc_topic(c, kc_topic_intern(c, name));
-        t->flags |= KC_TOPIC_SEEN;
-        t->flags |= (t->flags & KC_TOPIC_EXISTS) == 0 ? KC_TOPIC_NEW : 0u;
-    }
-    return KC_SLOT_DONE;
-}
-
-const struct kc_bulk kc_list_topics = {.select = kc_select_once,
-                                       .ask = ask_list_topics,
-                                       .answer = answer_list_topics,
-                                       .needs = kc_needs_topic_names};
-
-static bool select_new_topic(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
-{
-    for (; f->cursor < c->topic_count; f->cursor++) {
-        const struct kc_topic *t = kc_topic(c, f->cursor);
-        if (t->used && (t->flags & KC_TOPIC_NEW) != 0) {
-            s->row = f->cursor++;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool ask_read_topic(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                           struct kc_ask *ask)
-{
-    struct kc_topic *t = kc_topic(c, s->row);
-
-    (void)f;
-    ask->opcode = WIRE_ZK_GET_DATA;
-    ask->watch = 1;
-    sm_path_topic(ask->path, kc_topic_name(t));
-    t->flags |= KC_TOPIC_HANDLER;
-    kc_mark_topic(c, s->row, KC_TOPIC_EXISTS, true);
-    return true;
-}
-
-/* arg 1: at failover, where a reassignment found in a topic goes on; 0: for a new topic, where
-   Kafka takes adding and removing over and forgets that they mean a reassignment. */
-static enum kc_slot_next answer_read_topic(struct kc_controller *c, struct kc_frame *f,
-                                           struct kc_slot *s, int32_t err,
-                                           const struct wire_zk_result_view *r)
-{
-    struct sm_topic_reader reader;
-    struct sm_assignment a;
-    int32_t partition;
-    char path[SM_PATH_MAX];
-
-    if (err == WIRE_ZK_NO_NODE) {
-        return KC_SLOT_DONE;
-    }
-    if (err != WIRE_ZK_OK) {
-        return kc_slot_throw(c, err);
-    }
-    if (sm_topic_open(&reader, (const char *)r->data, r->result->data_size) != SM_ERR_OK) {
-        sm_path_topic(path, kc_topic_name(kc_topic(c, s->row)));
-        kc_log_unreadable(c, path);
-        return KC_SLOT_DONE; /* Kafka reads what it cannot parse as no partitions */
-    }
-    if (reader.has_topic_id) {
-        kc_topic(c, s->row)->flags |= KC_TOPIC_HAS_ID;
-        memcpy(kc_topic(c, s->row)->id, reader.topic_id, 16);
-    }
-    while (sm_topic_next(&reader, &partition, &a)) {
-        uint32_t row = kc_row_intern(c, s->row, partition);
-        kc_put_assignment(c, row, &a);
-        kc_set_add(c, KC_SET_LISTED, row);
-        if (f->arg2 == 1 && sm_assignment_is_being_reassigned(&a)) {
-            kc_set_add(c, KC_SET_REASSIGNING, row);
-        }
-    }
-    return KC_SLOT_DONE;
-}
-
-const struct kc_bulk kc_read_topics = {.select = select_new_topic,
-                                       .ask = ask_read_topic,
-                                       .answer = answer_read_topic,
-                                       .needs = kc_needs_topic_znode};
-
 /* Where nothing is forgotten on resignation, it is now, for all of it is read again. */
 static enum kc_next before_topics(struct kc_controller *c, struct kc_frame *f)
 {
@@ -449,29 +170,6 @@ static enum kc_next before_topics(struct kc_controller *c, struct kc_frame *f)
     }
     return KC_NEXT;
 }
-
-/* ---- 6e: broker handlers ---- */
-
-static bool select_group(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
-{
-    s->row = kc_broker_next(c, &f->cursor, KC_BROKER_GROUP, KC_BROKER_GROUP);
-    return s->row != KC_NO_ROW;
-}
-
-static bool ask_arm_broker(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                           struct kc_ask *ask)
-{
-    (void)f;
-    kc_broker(c, s->row)->flags |= KC_BROKER_MODIFICATIONS;
-    ask->opcode = WIRE_ZK_EXISTS;
-    ask->watch = 1;
-    sm_path_broker(ask->path, kc_broker(c, s->row)->id);
-    return is_current(c);
-}
-
-/* of the brokers flagged GROUP */
-const struct kc_bulk kc_arm_brokers = {
-    .select = select_group, .ask = ask_arm_broker, .answer = kc_answer_deleted};
 
 static enum kc_next group_live(struct kc_controller *c, struct kc_frame *f)
 {
@@ -484,46 +182,6 @@ static enum kc_next group_live(struct kc_controller *c, struct kc_frame *f)
     kc_log_broker_handlers(c, "Register", "Set", KC_BROKER_GROUP);
     return KC_NEXT;
 }
-
-/* ---- 6f: states ---- */
-
-static bool select_listed(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
-{
-    s->row = kc_set_next(c, KC_SET_LISTED, f->cursor);
-    f->cursor = s->row + 1;
-    return s->row != KC_NO_ROW;
-}
-
-static bool ask_leadership(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                           struct kc_ask *ask)
-{
-    (void)f;
-    kc_ask_state_read(c, s->row, ask);
-    return true;
-}
-
-static enum kc_slot_next answer_leadership(struct kc_controller *c, struct kc_frame *f,
-                                           struct kc_slot *s, int32_t err,
-                                           const struct wire_zk_result_view *r)
-{
-    (void)f;
-    switch (kc_read_state(c, s, err, r)) {
-    case KC_STATE_READ:
-    case KC_STATE_NEWER_CONTROLLER:
-        kc_put_leadership(c, s->row, &s->plan);
-        return KC_SLOT_DONE;
-    case KC_STATE_MISSING:
-        return KC_SLOT_DONE;
-    case KC_STATE_FAILED:
-        break;
-    }
-    return kc_slot_throw(c, err);
-}
-
-const struct kc_bulk kc_read_leadership = {.select = select_listed,
-                                           .ask = ask_leadership,
-                                           .answer = answer_leadership,
-                                           .needs = kc_needs_state_znode};
 
 static enum kc_next open_channels(struct kc_controller *c, struct kc_frame *f)
 {
@@ -539,53 +197,6 @@ static enum kc_next open_channels(struct kc_controller *c, struct kc_frame *f)
 }
 
 /* ---- 7, 8: deletions ---- */
-
-static bool ask_list_deletions(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                               struct kc_ask *ask)
-{
-    (void)c, (void)f, (void)s;
-    return ask_list(ask, SM_PATH_DELETE_TOPICS);
-}
-
-static enum kc_slot_next answer_list_deletions(struct kc_controller *c, struct kc_frame *f,
-                                               struct kc_slot *s, int32_t err,
-                                               const struct wire_zk_result_view *r)
-{
-    return kc_answer_names(c, f, s, err, r);
-}
-
-const struct kc_bulk kc_list_deletions = {.select = kc_select_once,
-                                          .ask = ask_list_deletions,
-                                          .answer = answer_list_deletions,
-                                          .needs = kc_needs_topic_names};
-
-bool kc_topic_has_offline_replica(struct kc_controller *c, uint32_t topic)
-{
-    for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
-         row = kc_row_next_of(c, topic, row)) {
-        const struct kc_partition *p = kc_row_at(c, row);
-        for (uint32_t i = 0; i < p->replica_count; i++) {
-            if (!kc_is_online(c, row, kc_replicas(c, p)[i])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-bool kc_topic_has_reassignment(const struct kc_controller *c, uint32_t topic)
-{
-    if (kc_set_is_empty(c, KC_SET_REASSIGNING)) {
-        return false;
-    }
-    for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
-         row = kc_row_next_of(c, topic, row)) {
-        if (kc_set_has(c, KC_SET_REASSIGNING, row)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static enum kc_next say_deletions(struct kc_controller *c, struct kc_frame *f)
 {
@@ -618,16 +229,6 @@ static enum kc_next init_deletions(struct kc_controller *c, struct kc_frame *f)
     }
     return KC_NEXT;
 }
-
-static bool ask_drop_deletion(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                              struct kc_ask *ask)
-{
-    (void)f;
-    return ask_delete_child(c, s, ask, SM_PATH_DELETE_TOPICS);
-}
-
-const struct kc_bulk kc_delete_deletions = {
-    .select = kc_select_name, .ask = ask_drop_deletion, .answer = kc_answer_deleted};
 
 /* ---- 9: who lives ---- */
 
@@ -822,117 +423,7 @@ static enum kc_next try_deletion_last(struct kc_controller *c, struct kc_frame *
     return KC_NEXT;
 }
 
-/* ---- 14: preferred elections asked for by znode ---- */
-
-static bool ask_preferred(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                          struct kc_ask *ask)
-{
-    (void)c, (void)f, (void)s;
-    kc_ask_path(ask, WIRE_ZK_GET_DATA, SM_PATH_PREFERRED);
-    ask->watch = 1;
-    return true;
-}
-
-enum pending { PENDING, COMPLETED, SKIPPED, POISON };
-
-static enum pending pending_of(struct kc_controller *c, const struct sm_partition_item *item,
-                               uint32_t *row)
-{
-    *row = kc_row_named(c, item->topic, item->partition);
-    if (*row == KC_NO_ROW || kc_row_at(c, *row)->replica_count == 0) {
-        return COMPLETED; /* deleted */
-    }
-    const struct kc_partition *p = kc_row_at(c, *row);
-    if (!kc_has_leadership(c, *row)) {
-        return POISON;
-    }
-    if (p->leader == kc_broker(c, kc_replicas(c, p)[0])->id) {
-        return COMPLETED;
-    }
-    return kc_is_queued(c, *row) ? SKIPPED : PENDING;
-}
-
-/* One line for each thing that came of the partitions asked for. */
-static void log_preferred(struct kc_controller *c, const struct wire_zk_result_view *r)
-{
-    static const struct {
-        const char *text;
-        bool all;
-        enum pending which;
-    } lines[] = {
-        {"Partitions undergoing preferred replica election: ", true, PENDING},
-        {"Partitions that completed preferred replica election: ", false, COMPLETED},
-        {"Skipping preferred replica election for partitions due to topic deletion: ", false,
-         SKIPPED},
-        {"Resuming preferred replica election for partitions: ", false, PENDING},
-    };
-    struct sm_partitions_reader reader;
-    struct sm_partition_item item;
-    struct kc_line l;
-    uint32_t row;
-
-    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        kc_line_begin(&l);
-        bool more = r != NULL && sm_partitions_open(&reader, (const char *)r->data,
-                                                    r->result->data_size) == SM_ERR_OK;
-        while (more && sm_partitions_next(&reader, &item)) {
-            if (lines[i].all || pending_of(c, &item, &row) == lines[i].which) {
-                kc_line_separate(&l, 0, ",");
-                kc_line_add(&l, kc_is_old(c) ? "[%s,%d]" : "%s-%d", item.topic, item.partition);
-            }
-        }
-        if (lines[i].which == SKIPPED) {
-            kc_log_new(c, KC_INFO, "[Controller id=%d] %s%s", c->config.broker.id, lines[i].text,
-                       l.text);
-        } else {
-            kc_log(c, KC_INFO, "[Controller id=%d] %s%s", c->config.broker.id, lines[i].text,
-                   l.text);
-        }
-    }
-}
-
-static enum kc_slot_next answer_preferred(struct kc_controller *c, struct kc_frame *f,
-                                          struct kc_slot *s, int32_t err,
-                                          const struct wire_zk_result_view *r)
-{
-    struct sm_partitions_reader reader;
-    struct sm_partition_item item;
-    uint32_t row;
-
-    (void)f, (void)s;
-    kc_set_clear(c, KC_SET_LISTED);
-    if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
-        return kc_slot_throw(c, err);
-    }
-    bool readable = err == WIRE_ZK_OK && sm_partitions_open(&reader, (const char *)r->data,
-                                                            r->result->data_size) == SM_ERR_OK;
-    if (err == WIRE_ZK_OK && !readable) {
-        kc_log_unreadable(c, SM_PATH_PREFERRED);
-    }
-    while (readable && sm_partitions_next(&reader, &item)) {
-        switch (pending_of(c, &item, &row)) {
-        case PENDING:
-            kc_set_add(c, KC_SET_LISTED, row);
-            break;
-        case COMPLETED:
-        case SKIPPED:
-            break;
-        case POISON:
-            if (sm_defect_on(&c->config.profile, SM_DEFECT_POISON_PREFERRED)) {
-                kc_throw(c, SM_ERR_NO_ELEMENT, "java.util.NoSuchElementException: None.get");
-                return KC_SLOT_FAIL;
-            }
-            break;
-        }
-    }
-    if (kc_notes(c, KC_NOTE_LOG | KC_NOTE_LOG_TRACE)) {
-        log_preferred(c, readable ? r : NULL);
-    }
-    return KC_SLOT_DONE;
-}
-
-static const struct kc_bulk read_preferred = {
-    .select = kc_select_once, .ask = ask_preferred, .answer = answer_preferred};
+/* ---- 14: preferred elections asked for by znode; failover_preferred.c reads them ---- */
 
 static enum kc_next elect_preferred(struct kc_controller *c, struct kc_frame *f)
 {
@@ -998,7 +489,7 @@ static const struct kc_row rows[] = {
     {.name = "reassignments by znode", .run = resume_znode},
     {.name = "other reassignments", .run = resume_others},
     {.name = "topic deletion", .run = try_deletion},
-    {.name = "read preferred elections", .bulk = &read_preferred},
+    {.name = "read preferred elections", .bulk = &kc_read_preferred},
     {.name = "preferred elections", .run = elect_preferred},
     {.name = "tell everything", .run = tell_everything},
     {.name = "start the scheduler", .run = start_scheduler},

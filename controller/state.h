@@ -712,6 +712,10 @@ extern const struct kc_bulk kc_list_isr_changes, kc_delete_isr_changes;
 extern const struct kc_bulk kc_list_log_dir_events, kc_delete_log_dir_events;
 extern const struct kc_bulk kc_list_deletions, kc_delete_deletions;
 extern const struct kc_bulk kc_read_leadership; /* of KC_SET_LISTED, or of all where arg2 is 1 */
+extern const struct kc_bulk kc_read_preferred; /* failover: what is pending into KC_SET_LISTED */
+/* Whether this version fences its writes; these are the ones that have /feature, log dir events and
+   handlers of broker modifications. */
+bool kc_is_current(const struct kc_controller *c);
 void kc_ask_path(struct kc_ask *ask, uint8_t opcode, const char *path);
 void kc_ask_write(struct kc_ask *ask, uint8_t opcode, const char *path, const void *data, uint32_t size, int32_t version);
 void kc_resign(struct kc_controller *c); /* onControllerResignation */
@@ -727,6 +731,11 @@ void kc_watch_event(struct kc_controller *c, const struct kc_input *in);
 char *kc_room(struct kc_controller *c, uint32_t partitions, size_t *size);
 size_t kc_topic_znode_max(const struct kc_controller *c, uint32_t topic);
 const uint8_t *kc_topic_id(const struct kc_controller *c, uint32_t topic); /* NULL for none */
+/* Asks to write the topic znode of partition `row` as the context has it, but with `goal` for `row`;
+   and what that came to. */
+bool kc_ask_topic_write(struct kc_controller *c, uint32_t row, const struct sm_assignment *goal,
+                        struct kc_ask *ask);
+enum kc_slot_next kc_answer_topic_write(struct kc_controller *c, uint32_t row, int32_t err);
 /* Starts onPartitionReassignment of `row` towards `a`. */
 void kc_reassign_call(struct kc_controller *c, uint32_t row, const struct sm_assignment *a);
 /* Where a topic is gone: its reassignments end with it, in memory and in the znode. */

@@ -22,6 +22,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- what a deletion has to wait for ---- */
+
+bool kc_topic_has_offline_replica(struct kc_controller *c, uint32_t topic)
+{
+    for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
+         row = kc_row_next_of(c, topic, row)) {
+        const struct kc_partition *p = kc_row_at(c, row);
+        for (uint32_t i = 0; i < p->replica_count; i++) {
+            if (!kc_is_online(c, row, kc_replicas(c, p)[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool kc_topic_has_reassignment(const struct kc_controller *c, uint32_t topic)
+{
+    if (kc_set_is_empty(c, KC_SET_REASSIGNING)) {
+        return false;
+    }
+    for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
+         row = kc_row_next_of(c, topic, row)) {
+        if (kc_set_has(c, KC_SET_REASSIGNING, row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- new partitions: KC_SET_LISTED ---- */
 
 static enum kc_next partitions_new(struct kc_controller *c, struct kc_frame *f)
