@@ -255,35 +255,46 @@ static bool read_task(struct checkpoint *c, const char *path, struct reader *met
     return true;
 }
 
+/* What stands before the content of _metadata, and the sum behind it. Leaves `meta` at the content.
+ */
+static bool open_metadata(struct reader *meta, const char *path, const char *data, size_t size,
+                          char *why)
+{
+    enum { HEAD = 16, SUM = 8 };
+    int64_t crc = 0;
+    if (size >= HEAD + SUM) {
+        memcpy(&crc, data + size - SUM, SUM);
+    }
+    if (size < HEAD + SUM || memcmp(data, META_MAGIC, 8) != 0 ||
+        crc != (int64_t)crc_of(data, size - SUM)) {
+        snprintf(why, WHY_SIZE, "%.150s/_metadata is damaged", path);
+        return false;
+    }
+    *meta = (struct reader){data + 8, data + size - SUM, false};
+    int64_t version = read_i64(meta);
+    if (version != VERSION) {
+        snprintf(why, WHY_SIZE, "%.150s: version %" PRId64 "; this program reads %d", path, version,
+                 VERSION);
+    }
+    return version == VERSION;
+}
+
 static struct checkpoint *load_one(const char *path, char *why)
 {
+    struct reader meta;
     size_t size;
     char *data = read_file(path, "_metadata", 1 << 30, &size, why);
     if (data == NULL) {
         return NULL;
     }
+    bool ok = open_metadata(&meta, path, data, size, why);
     struct checkpoint *c = must_calloc(1, sizeof *c);
-    struct reader meta = {data, data + size, false};
-    const char *magic = read_bytes(&meta, 8);
-    int64_t version = read_i64(&meta);
-    int64_t crc = 0;
-    bool ok = size >= 8 && magic != NULL && memcmp(magic, META_MAGIC, 8) == 0;
     if (ok) {
-        memcpy(&crc, data + size - 8, 8);
-        meta.end -= 8;
-        ok = crc == (int64_t)crc_of(data, size - 8);
-    }
-    if (!ok) {
-        snprintf(why, WHY_SIZE, "%.150s/_metadata is damaged", path);
-    } else if (version != VERSION) {
-        ok = false;
-        snprintf(why, WHY_SIZE, "%.150s: version %" PRId64 "; this program reads %d", path, version,
-                 VERSION);
-    }
-    c->id = read_i64(&meta);
-    c->max_parallelism = (uint32_t)read_i64(&meta);
-    for (int64_t left = read_i64(&meta); ok && left > 0; left--) {
-        ok = read_task(c, path, &meta, why);
+        c->id = read_i64(&meta);
+        c->max_parallelism = (uint32_t)read_i64(&meta);
+        for (int64_t left = read_i64(&meta); ok && left > 0; left--) {
+            ok = read_task(c, path, &meta, why);
+        }
     }
     free(data);
     if (!ok) {
