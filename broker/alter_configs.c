@@ -403,6 +403,18 @@ static void ask_exists(struct kb_turn *t, struct kb_slot *s)
     ask(t, s, KB_PHASE_EXISTS, WIRE_ZK_EXISTS, path, NULL, 0);
 }
 
+/* An incremental change begins with what is there; the other kind replaces it. */
+static void change(struct kb_turn *t, struct kb_slot *s, struct item *i)
+{
+    if (is_incremental(s->api)) {
+        read_entity(t, s);
+        return;
+    }
+    struct kb_props p = bag_for(t, s, 0);
+    if (apply(t, s, i, &p))
+        settle(t, s, i, &p);
+}
+
 static void begin_item(struct kb_turn *t, struct kb_slot *s)
 {
     struct item i = item_of(t->b, s);
@@ -424,12 +436,8 @@ static void begin_item(struct kb_turn *t, struct kb_slot *s)
         end_item(s, &i, WIRE_ERROR_INVALID_REQUEST, text);
     } else if (i.r.type == TYPE_LOGGER) {
         end_logger(s, &i);
-    } else if (is_incremental(s->api)) {
-        read_entity(t, s);
     } else {
-        struct kb_props p = bag_for(t, s, 0);
-        if (apply(t, s, &i, &p))
-            settle(t, s, &i, &p);
+        change(t, s, &i);
     }
 }
 
@@ -442,12 +450,8 @@ static void on_exists(struct kb_turn *t, struct kb_slot *s, const struct kb_repl
         end_item(s, &i, WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION, text);
     } else if (r->err != WIRE_ZK_OK) {
         end_item(s, &i, WIRE_ERROR_UNKNOWN_SERVER_ERROR, NULL);
-    } else if (is_incremental(s->api)) {
-        read_entity(t, s);
     } else {
-        struct kb_props p = bag_for(t, s, 0);
-        if (apply(t, s, &i, &p))
-            settle(t, s, &i, &p);
+        change(t, s, &i);
     }
 }
 

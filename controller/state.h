@@ -711,7 +711,7 @@ extern const struct kc_bulk kc_list_topics, kc_read_topics;
 extern const struct kc_bulk kc_list_isr_changes, kc_delete_isr_changes;
 extern const struct kc_bulk kc_list_log_dir_events, kc_delete_log_dir_events;
 extern const struct kc_bulk kc_list_deletions, kc_delete_deletions;
-extern const struct kc_bulk kc_read_leadership; /* of KC_SET_LISTED, or of all where arg2 is 1 */
+extern const struct kc_bulk kc_read_leadership; /* of KC_SET_LISTED */
 extern const struct kc_bulk kc_read_preferred; /* failover: what is pending into KC_SET_LISTED */
 /* Whether this version fences its writes; these are the ones that have /feature, log dir events and
    handlers of broker modifications. */
