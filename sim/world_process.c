@@ -338,6 +338,8 @@ static uint64_t node_put(void *context, const struct kn_output *o)
         return 0;
     case KN_OUT_RESPONSE: /* no process of a world has a broker part yet */
     case KN_OUT_BATCH_ANSWER:
+    case KN_OUT_PEER_REQUEST:
+    case KN_OUT_REPLICA:
     case KN_OUT_LOG:
         break;
     case KN_OUT_STOPPED:
