@@ -705,6 +705,8 @@ bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t),
         return true;
     if (n->broker != NULL && !kb_broker_is_quiet(n->broker))
         return false;
+    if (n->replicas != NULL && !kb_replicas_is_quiet(n->replicas))
+        return false;
     return n->state == KN_RUNNING && !has_consequence(n) &&
            kn_session_state(n->session) == KN_SESSION_CONNECTED &&
            kn_session_outstanding(n->session) == 0 && kn_config_watch_is_idle(&n->config_watch) &&
