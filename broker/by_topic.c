@@ -23,7 +23,7 @@ static uint32_t run(const struct kb_item_list *l, uint32_t at)
 
 static struct wire_array write_run(struct kb_turn *t, struct wire_flat *f,
                                    const struct kb_shape *shape, const struct kb_item_list *l,
-                                   uint32_t at, kb_partition_write *write)
+                                   uint32_t at, kb_partition_write *write_one)
 {
     uint32_t count = run(l, at);
     size_t stride = shape->partition == NULL ? sizeof(int32_t) : shape->partition->size;
@@ -32,8 +32,8 @@ static struct wire_array write_run(struct kb_turn *t, struct wire_flat *f,
     for (uint32_t i = 0; to != NULL && i < count; i++, to += stride) {
         if (shape->partition != NULL)
             wire_defaults_of(shape->partition, to);
-        if (write != NULL)
-            write(t, f, to, item_at(l, at + i));
+        if (write_one != NULL)
+            write_one(t, f, to, item_at(l, at + i));
         else
             memcpy(to, &item_at(l, at + i)->partition, sizeof(int32_t));
     }
@@ -42,7 +42,7 @@ static struct wire_array write_run(struct kb_turn *t, struct wire_flat *f,
 
 void kb_topics_write(struct kb_turn *t, struct wire_flat *f, struct wire_array *topics,
                      const struct kb_shape *shape, struct kb_item_list list,
-                     kb_partition_write *write)
+                     kb_partition_write *write_one)
 {
     int32_t count = 0;
     for (uint32_t at = 0; at < list.count; at += run(&list, at))
@@ -51,7 +51,7 @@ void kb_topics_write(struct kb_turn *t, struct wire_flat *f, struct wire_array *
     uint32_t at = 0;
     for (int32_t i = 0; i < topics->count; i++, topic += shape->topic->size) {
         struct wire_string name = wire_flat_string(f, item_at(&list, at)->topic);
-        struct wire_array partitions = write_run(t, f, shape, &list, at, write);
+        struct wire_array partitions = write_run(t, f, shape, &list, at, write_one);
         memcpy(topic + shape->name, &name, sizeof name);
         memcpy(topic + shape->partitions, &partitions, sizeof partitions);
         at += run(&list, at);
@@ -69,7 +69,7 @@ static const uint8_t *topic_of(const void *message, struct wire_array topics,
 }
 
 void *kb_topics_read(struct kb_turn *t, const void *message, struct wire_array topics,
-                     const struct kb_shape *shape, size_t item_size, kb_partition_read *read,
+                     const struct kb_shape *shape, size_t item_size, kb_partition_read *read_one,
                      uint32_t *count)
 {
     size_t stride = shape->partition == NULL ? sizeof(int32_t) : shape->partition->size;
@@ -84,7 +84,7 @@ void *kb_topics_read(struct kb_turn *t, const void *message, struct wire_array t
     for (int32_t i = 0; i < topics.count; i++) {
         const uint8_t *from = topic_of(message, topics, shape, i, &name, &partitions);
         for (int32_t k = 0; k < partitions.count; k++, item += item_size, from += stride)
-            read(t, message, name, from, item);
+            read_one(t, message, name, from, item);
     }
     return items;
 }

@@ -172,7 +172,7 @@ static const char *of_replicas(const char *short_of)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i] + strlen("replicas."), short_of) == 0)
             return names[i];
-    assert(!"a limit of struct kb_limits");
+    assert(false); /* a limit of struct kb_limits that is not in the list */
     return short_of;
 }
 

@@ -3,7 +3,7 @@
  * brokers gives them a keeper, which turns bytes into handles and back.
  *
  *     Produce, Fetch answer ── keep(bytes) ──► handle ──► logs (broker/replicas.h)
- *     Fetch answer to a peer or a client ◄── read(handle)
+ *     Fetch answer to a peer or a client ◄── bytes_of(handle)
  *
  * Equal batches have equal handles, whoever brings them, so that a follower that has fetched a
  * batch over the network holds what its leader holds, and one keeper for all brokers of a cluster
@@ -13,8 +13,8 @@
  * References are counted by logs (KB_OUT_PAYLOAD). What nobody refers to goes with the next sweep,
  * never within a step: what has just been kept is not referred to yet.
  *
- * kb_keeper is the one that keeps them in memory. It allocates: it is a tool beside the steps, not
- * a part of one. Thread: none; one caller at a time.
+ * Whoever makes one decides where the bytes are: sim/keeper.h has them in memory. Thread: none; one
+ * caller at a time.
  */
 #ifndef BROKER_PAYLOADS_H
 #define BROKER_PAYLOADS_H
@@ -27,19 +27,9 @@ struct kb_payloads {
     uint64_t (*keep)(void *context, const uint8_t *batch, size_t size);
     /* Returns the bytes and their size, valid until the next sweep; NULL for no handle of it. Base
        offset and leader epoch in them are those of whoever kept it first. */
-    const uint8_t *(*read)(void *context, uint64_t payload, size_t *size);
+    const uint8_t *(*bytes_of)(void *context, uint64_t payload, size_t *size);
     void (*refer)(void *context, uint64_t payload, int32_t by); /* +1, -1 */
     void *context;
 };
-
-struct kb_keeper;
-
-struct kb_keeper *kb_keeper_new(void); /* returns owned; NULL: no memory */
-void kb_keeper_free(struct kb_keeper *k);
-struct kb_payloads kb_keeper_payloads(struct kb_keeper *k); /* borrows k */
-/* Forgets what has no references. Handles are not given again. Linear in what was kept since the
-   last sweep or has lost its last reference. */
-void kb_keeper_sweep(struct kb_keeper *k);
-uint64_t kb_keeper_count(const struct kb_keeper *k); /* batches that are kept */
 
 #endif

@@ -106,7 +106,7 @@ struct wire_bytes kb_records_write(struct kb_turn *t, struct wire_flat *f,
     uint8_t *to = array.count <= 0 ? NULL : wire_flat_at(f, array.at);
     for (uint32_t i = 0; i < fitting && to != NULL; i++) {
         size_t size = 0;
-        const uint8_t *from = payloads->read(payloads->context, batches[i].payload, &size);
+        const uint8_t *from = payloads->bytes_of(payloads->context, batches[i].payload, &size);
         if (from == NULL || size != batches[i].size) { /* lost: the rest is not told */
             array.count = (int32_t)(to - (uint8_t *)wire_flat_at(f, array.at));
             break;
@@ -126,7 +126,7 @@ bool kb_records_find(struct kb_turn *t, uint64_t payload, int64_t base_offset, i
     struct wire_log_walk walk;
     struct wire_log_record record;
     size_t size = 0, used, before = t->scratch_used;
-    const uint8_t *bytes = payloads->read(payloads->context, payload, &size), *records;
+    const uint8_t *bytes = payloads->bytes_of(payloads->context, payload, &size), *records;
     bool is_found = false;
     if (bytes == NULL || wire_record_batch_read(bytes, size, &head) != SM_ERR_OK)
         return false;

@@ -82,7 +82,7 @@ void sim_world_free(struct sim_world *w)
     sim_trace_free(w->own_trace);
     free(w->processes);
     free(w->by_id);
-    kb_keeper_free(w->keeper);
+    sim_keeper_free(w->keeper);
     free(w->broker_scratch);
     free(w->builder);
     free(w->operator_reply);

@@ -35,9 +35,9 @@ void sim_full_make(struct sim_world *w, struct sim_process *p)
     struct kb_broker_config config = {
         .broker = sim_registration_of(p), .has_data = 1, .seed = (uint64_t)p->id + 1};
     if (w->keeper == NULL) {
-        w->keeper = kb_keeper_new();
+        w->keeper = sim_keeper_new();
         assert(w->keeper != NULL);
-        w->payloads = kb_keeper_payloads(w->keeper);
+        w->payloads = sim_keeper_payloads(w->keeper);
     }
     if (p->replicas == NULL)
         p->replicas = new_replicas(p);
@@ -106,6 +106,7 @@ static void step_with(struct sim_world *w, struct sim_process *p, struct kn_inpu
     sim_outbox_flush(w);
     if (p->life == SIM_UP && p->incarnation == incarnation)
         sim_process_step(w, p, in);
+    sim_keeper_sweep(w->keeper);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);
 }
@@ -312,7 +313,7 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
             sim_full_lost(w, m);
     sim_full_forget(w, p);
     kb_replicas_stop(p->replicas, &(struct kb_stop){.clean = clean}, &out);
-    kb_keeper_sweep(w->keeper);
+    sim_keeper_sweep(w->keeper);
 }
 
 void sim_full_free(struct sim_process *p)

@@ -22,6 +22,7 @@
 #include "node/node.h"
 #include "sim/allocate.h"
 #include "sim/event_queue.h"
+#include "sim/keeper.h"
 #include "sim/pattern.h"
 #include "sim/random.h"
 #include "sim/world.h"
@@ -132,7 +133,7 @@ struct sim_message {
     uint32_t asker;        /* PEER_…: incarnation of peer->from that asked */
     int32_t version;       /* PEER_… */
     size_t size;           /* PEER_…: of bytes */
-    void *bytes; /* request, reply, path, call, items of an answer, message: owned */
+    void *bytes;           /* request, reply, path, call, items of an answer, message: owned */
 };
 
 /* From one full broker to another: its fetchers' connection. */
@@ -321,7 +322,7 @@ struct sim_world {
 
     struct sim_process **processes; /* in the order in which they were added */
     uint32_t process_count;
-    struct kb_keeper *keeper;   /* bytes of all batches of all full brokers, NULL: none is full */
+    struct sim_keeper *keeper; /* bytes of all batches of all full brokers, NULL: none is full */
     struct kb_payloads payloads;
     void *broker_scratch;
     size_t broker_scratch_size;
@@ -459,8 +460,8 @@ void sim_full_forget(struct sim_world *w, struct sim_process *p); /* requests th
 void sim_full_free(struct sim_process *p);
 bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
                    const char *short_of, size_t scratch_needed);
-void sim_full_request(struct sim_world *w, struct sim_message *m); /* takes it */
-void sim_full_deliver(struct sim_world *w, struct sim_message *m); /* PEER_…; takes it */
+void sim_full_request(struct sim_world *w, struct sim_message *m);    /* takes it */
+void sim_full_deliver(struct sim_world *w, struct sim_message *m);    /* PEER_…; takes it */
 void sim_full_lost(struct sim_world *w, const struct sim_message *m); /* PEER_…, on its way */
 void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
 

@@ -45,7 +45,7 @@ struct desk {
     struct machine m[DESK_NODES + 1];
     int nodes;
     struct kz_server *zk;
-    struct kb_keeper *keeper;
+    struct sim_keeper *keeper;
     struct kb_payloads payloads;
     void *scratch;
     struct item *queue;
@@ -383,7 +383,7 @@ static void feed(struct desk *d, int node, struct kn_input in)
                          SM_ERR_OK);
     kb_broker_check(n->broker);
     kb_replicas_check(n->replicas);
-    kb_keeper_sweep(d->keeper);
+    sim_keeper_sweep(d->keeper);
 }
 
 /* ---- time ---- */
@@ -500,8 +500,8 @@ struct desk *desk_new(int nodes)
     struct kz_limits zl = {
         .nodes = 4096, .bytes = 1 << 20, .watches = 1024, .sessions = 64, .history = 0};
     d->nodes = nodes;
-    d->keeper = kb_keeper_new();
-    d->payloads = kb_keeper_payloads(d->keeper);
+    d->keeper = sim_keeper_new();
+    d->payloads = sim_keeper_payloads(d->keeper);
     d->scratch = aligned_alloc(8, SCRATCH);
     d->zk = malloc(kz_server_size(&zl));
     kz_server_init(d->zk, &zl, 2 * SECOND);
@@ -528,7 +528,7 @@ void desk_free(struct desk *d)
     }
     for (uint64_t i = 1; i <= d->calls; i++)
         free(d->call[i].message);
-    kb_keeper_free(d->keeper);
+    sim_keeper_free(d->keeper);
     free(d->scratch);
     free(d->zk);
     free(d->queue);
@@ -583,7 +583,7 @@ struct kn_node *desk_node(struct desk *d, int node)
     return &d->m[node].node;
 }
 
-const struct kb_keeper *desk_keeper(const struct desk *d)
+const struct sim_keeper *desk_keeper(const struct desk *d)
 {
     return d->keeper;
 }

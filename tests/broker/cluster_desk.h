@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "node/node.h"
+#include "sim/keeper.h"
 #include "wire/codec.h"
 #include "wire/flat.h"
 #include "wire/schema.h"
@@ -44,7 +45,7 @@ bool desk_closed(struct desk *d, uint64_t call);
 /* Znodes, "(none)" where absent; static. */
 const char *desk_znode(struct desk *d, const char *path);
 struct kn_node *desk_node(struct desk *d, int node);
-const struct kb_keeper *desk_keeper(const struct desk *d);
+const struct sim_keeper *desk_keeper(const struct desk *d);
 uint64_t desk_peer_requests(const struct desk *d, int16_t api); /* that came to be delivered */
 
 #endif

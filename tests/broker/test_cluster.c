@@ -245,7 +245,7 @@ START_TEST(what_is_acknowledged_by_all_is_on_all_and_is_fetched)
     ck_assert_str_eq(fetched(d, fetch(d, 1, 0, 0)), "hw 4 | a@0/0 b@1/0 c@2/0 x@3/0");
     for (int node = 1; node <= 3; node++)
         ck_assert_int_eq(log_end(d, node), 4);
-    ck_assert_uint_eq(kb_keeper_count(desk_keeper(d)), 2); /* each batch once, for all */
+    ck_assert_uint_eq(sim_keeper_count(desk_keeper(d)), 2); /* each batch once, for all */
     ck_assert_uint_gt(desk_peer_requests(d, WIRE_API_FETCH), 4);
     desk_free(d);
 }
@@ -350,7 +350,7 @@ START_TEST(what_cannot_be_taken_is_told_by_its_partition)
     ck_assert(desk_closed(d, produce_bytes(d, 1, "t", bytes, size, 0)));
     ck_assert(!desk_closed(d, produce(d, 1, 'k', 1, 0)));
     ck_assert_int_eq(log_end(d, 1), 1);
-    ck_assert_uint_eq(kb_keeper_count(desk_keeper(d)), 1); /* what was refused is not kept */
+    ck_assert_uint_eq(sim_keeper_count(desk_keeper(d)), 1); /* what was refused is not kept */
     desk_free(d);
 }
 END_TEST

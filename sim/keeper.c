@@ -6,7 +6,7 @@
  *     bucket[hash]  ──► handle
  *     loose[]           handles kept or let go since the last sweep (may stand there twice)
  */
-#include "broker/payloads.h"
+#include "sim/keeper.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct entry {
     uint8_t *bytes; /* NULL: gone */
 };
 
-struct kb_keeper {
+struct sim_keeper {
     struct entry *entry;
     uint64_t *bucket, *loose;
     uint64_t high, capacity, buckets, loose_count, loose_capacity, count;
@@ -36,9 +36,9 @@ static uint64_t hash_of(const uint8_t *bytes, size_t size)
     return h ^ h >> 29;
 }
 
-struct kb_keeper *kb_keeper_new(void)
+struct sim_keeper *sim_keeper_new(void)
 {
-    struct kb_keeper *k = calloc(1, sizeof *k);
+    struct sim_keeper *k = calloc(1, sizeof *k);
     if (k == NULL)
         return NULL;
     k->buckets = FIRST_BUCKETS;
@@ -50,7 +50,7 @@ struct kb_keeper *kb_keeper_new(void)
     return k;
 }
 
-void kb_keeper_free(struct kb_keeper *k)
+void sim_keeper_free(struct sim_keeper *k)
 {
     if (k == NULL)
         return;
@@ -62,14 +62,14 @@ void kb_keeper_free(struct kb_keeper *k)
     free(k);
 }
 
-uint64_t kb_keeper_count(const struct kb_keeper *k)
+uint64_t sim_keeper_count(const struct sim_keeper *k)
 {
     return k->count;
 }
 
 /* ---- room ---- */
 
-static int has_entry(struct kb_keeper *k)
+static int has_entry(struct sim_keeper *k)
 {
     if (k->high < k->capacity)
         return 1;
@@ -82,7 +82,7 @@ static int has_entry(struct kb_keeper *k)
     return 1;
 }
 
-static int has_loose(struct kb_keeper *k)
+static int has_loose(struct sim_keeper *k)
 {
     if (k->loose_count < k->loose_capacity)
         return 1;
@@ -95,7 +95,7 @@ static int has_loose(struct kb_keeper *k)
     return 1;
 }
 
-static void widen(struct kb_keeper *k)
+static void widen(struct sim_keeper *k)
 {
     uint64_t buckets = k->buckets * 2;
     uint64_t *larger = k->count <= k->buckets ? NULL : calloc(buckets, sizeof *larger);
@@ -113,7 +113,7 @@ static void widen(struct kb_keeper *k)
 
 /* ---- keeping ---- */
 
-static uint64_t find(const struct kb_keeper *k, uint64_t hash, const uint8_t *batch, size_t size)
+static uint64_t find(const struct sim_keeper *k, uint64_t hash, const uint8_t *batch, size_t size)
 {
     uint64_t at = k->bucket[hash % k->buckets];
     for (; at != 0; at = k->entry[at - 1].next) {
@@ -127,7 +127,7 @@ static uint64_t find(const struct kb_keeper *k, uint64_t hash, const uint8_t *ba
 
 static uint64_t keep(void *context, const uint8_t *batch, size_t size)
 {
-    struct kb_keeper *k = context;
+    struct sim_keeper *k = context;
     assert(size >= SAME_FROM);
     uint64_t hash = hash_of(batch, size), found = find(k, hash, batch, size);
     if (found != 0)
@@ -148,7 +148,7 @@ static uint64_t keep(void *context, const uint8_t *batch, size_t size)
 
 static const uint8_t *read_bytes(void *context, uint64_t payload, size_t *size)
 {
-    const struct kb_keeper *k = context;
+    const struct sim_keeper *k = context;
     if (payload == 0 || payload > k->high || k->entry[payload - 1].bytes == NULL)
         return NULL;
     *size = k->entry[payload - 1].size;
@@ -157,7 +157,7 @@ static const uint8_t *read_bytes(void *context, uint64_t payload, size_t *size)
 
 static void refer(void *context, uint64_t payload, int32_t by)
 {
-    struct kb_keeper *k = context;
+    struct sim_keeper *k = context;
     assert(payload > 0 && payload <= k->high);
     struct entry *e = &k->entry[payload - 1];
     e->references += by;
@@ -166,14 +166,14 @@ static void refer(void *context, uint64_t payload, int32_t by)
         k->loose[k->loose_count++] = payload;
 }
 
-struct kb_payloads kb_keeper_payloads(struct kb_keeper *k)
+struct kb_payloads sim_keeper_payloads(struct sim_keeper *k)
 {
-    return (struct kb_payloads){.keep = keep, .read = read_bytes, .refer = refer, .context = k};
+    return (struct kb_payloads){.keep = keep, .bytes_of = read_bytes, .refer = refer, .context = k};
 }
 
 /* ---- forgetting ---- */
 
-static void forget(struct kb_keeper *k, uint64_t payload)
+static void forget(struct sim_keeper *k, uint64_t payload)
 {
     struct entry *e = &k->entry[payload - 1];
     uint64_t *link = &k->bucket[e->hash % k->buckets];
@@ -185,7 +185,7 @@ static void forget(struct kb_keeper *k, uint64_t payload)
     k->count--;
 }
 
-void kb_keeper_sweep(struct kb_keeper *k)
+void sim_keeper_sweep(struct sim_keeper *k)
 {
     for (uint64_t i = 0; i < k->loose_count; i++) {
         const struct entry *e = &k->entry[k->loose[i] - 1];
