@@ -206,6 +206,8 @@ static bool lacks_room_for_answer(struct kb_turn *t)
 
 static bool lacks_room(struct kb_turn *t)
 {
+    if (kb_hosts(t) && lacks_scratch(t, KB_SCRATCH_MIN + late_scratch(t->b) + kb_data_scratch(t)))
+        return true;
     switch ((enum kb_broker_input_kind)t->in->kind) {
     case KB_BROKER_IN_REQUEST:
         return lacks_room_for_request(t);
@@ -220,6 +222,10 @@ static bool lacks_room(struct kb_turn *t)
     case KB_BROKER_IN_BATCH:
     case KB_BROKER_IN_DROP:
     case KB_BROKER_IN_TIMER:
+    case KB_BROKER_IN_START:
+    case KB_BROKER_IN_PEER_RESPONSE:
+    case KB_BROKER_IN_SEND_FAILED:
+    case KB_BROKER_IN_SHUTTING_DOWN:
         return lacks_scratch(t, KB_SCRATCH_MIN + late_scratch(t->b));
     }
     return false;
@@ -246,23 +252,27 @@ void kb_wake(struct kb_turn *t, enum kb_phase phase)
         }
 }
 
-static void on_reply(struct kb_turn *t)
+static enum sm_err on_reply(struct kb_turn *t)
 {
     uint32_t xid = t->in->reply->xid;
+    enum sm_err err = SM_ERR_OK;
+    if (kb_data_on_reply(t, &err))
+        return err;
     struct kb_reply r = kb_reply_of(t->in->reply);
     struct kb_slot *s = slot_of_xid(t->b, xid);
     if (s != NULL) {
         s->xid = 0;
         advance(t, s, &r);
-        return;
+        return err;
     }
     if (kb_candidates_on_reply(t, &r)) {
         if (kb_candidates_known(t))
             kb_wake(t, KB_PHASE_BROKERS);
-        return;
+        return err;
     }
     if (!kb_cluster_on_reply(t, &r, xid))
         kb_producer_ids_on_reply(t, &r, xid);
+    return err;
 }
 
 static void put_answer(struct kb_turn *t, int32_t error, int32_t partition_error)
@@ -282,10 +292,45 @@ static bool is_stale(const struct kb_turn *t)
     return own != NULL && own->epoch != -1 && own->epoch < t->b->epoch;
 }
 
+static enum sm_err update_metadata(struct kb_turn *t)
+{
+    const char *short_of = kb_cache_update(kb_cache_of(t->b), t->in->batch);
+    if (short_of != NULL) {
+        t->out->short_of = short_of;
+        return SM_ERR_LIMIT;
+    }
+    put_answer(t, 0, 0);
+    if (t->b->waiting > 0) {
+        kb_wake(t, KB_PHASE_LEADERS);
+        if (kb_candidates_known(t))
+            kb_wake(t, KB_PHASE_BROKERS);
+    }
+    return SM_ERR_OK;
+}
+
+/* The replicas look at the epochs, and hear of the live brokers before the cache does: only what
+   they do not refuse is for the cache. */
+static enum sm_err on_batch_with_data(struct kb_turn *t)
+{
+    t->holds_answer = t->in->api == WIRE_API_UPDATE_METADATA;
+    enum sm_err err = kb_data_on_batch(t);
+    if (err != SM_ERR_OK)
+        return err;
+    t->b->controller_epoch = kb_controller_epoch(t->out->replicas);
+    if (!t->holds_answer)
+        return SM_ERR_OK;
+    if (t->held_error == 0)
+        return update_metadata(t);
+    put_answer(t, t->held_error, 0);
+    return SM_ERR_OK;
+}
+
 /* ZooKeeper mode's three: stale epochs first, then what a node without data can do with them. */
 static enum sm_err on_batch(struct kb_turn *t)
 {
     struct kb_broker *b = t->b;
+    if (kb_hosts(t))
+        return on_batch_with_data(t);
     if (is_stale(t)) {
         put_answer(t, WIRE_ERROR_STALE_BROKER_EPOCH, 0);
         return SM_ERR_OK;
@@ -295,23 +340,9 @@ static enum sm_err on_batch(struct kb_turn *t)
         return SM_ERR_OK;
     }
     b->controller_epoch = t->in->batch->controller_epoch;
-    if (t->in->api == WIRE_API_LEADER_AND_ISR) {
-        put_answer(t, 0, WIRE_ERROR_KAFKA_STORAGE_ERROR);
-    } else if (t->in->api == WIRE_API_UPDATE_METADATA) {
-        const char *short_of = kb_cache_update(kb_cache_of(b), t->in->batch);
-        if (short_of != NULL) {
-            t->out->short_of = short_of;
-            return SM_ERR_LIMIT;
-        }
-        put_answer(t, 0, 0);
-        if (b->waiting > 0) {
-            kb_wake(t, KB_PHASE_LEADERS);
-            if (kb_candidates_known(t))
-                kb_wake(t, KB_PHASE_BROKERS);
-        }
-    } else {
-        put_answer(t, 0, 0);
-    }
+    if (t->in->api == WIRE_API_UPDATE_METADATA)
+        return update_metadata(t);
+    put_answer(t, 0, t->in->api == WIRE_API_LEADER_AND_ISR ? WIRE_ERROR_KAFKA_STORAGE_ERROR : 0);
     return SM_ERR_OK;
 }
 
@@ -320,6 +351,8 @@ static enum sm_err on_request(struct kb_turn *t)
     const struct service *s = service_of(t->in->api);
     if (!kb_broker_has_room(t->b))
         return SM_ERR_ILLEGAL_STATE;
+    if (kb_hosts(t) && kb_data_serves(t->in->api))
+        return kb_data_on_request(t);
     if (s == NULL) /* not served, not advertised: Kafka closes the connection */
         kb_put_response(t, t->in->record, t->in->call_id, t->in->api, t->in->version, NULL, 0);
     else
@@ -333,6 +366,7 @@ static void on_drop(struct kb_turn *t)
     for (uint32_t i = 0; i < t->b->limits.requests; i++)
         if (s[i].phase != KB_PHASE_FREE && s[i].call_id == t->in->call_id)
             s[i].call_id = 0;
+    kb_data_drop(t);
 }
 
 static void on_call_answer(struct kb_turn *t)
@@ -371,6 +405,12 @@ static void arm(struct kb_turn *t)
                                                             .due_us = due});
 }
 
+/* What is for the replicas alone. */
+static enum sm_err give(struct kb_turn *t, struct kb_input in)
+{
+    return kb_hosts(t) ? kb_data_step(t, &in) : SM_ERR_OK;
+}
+
 static enum sm_err take(struct kb_turn *t)
 {
     switch ((enum kb_broker_input_kind)t->in->kind) {
@@ -385,7 +425,7 @@ static enum sm_err take(struct kb_turn *t)
         break;
     case KB_BROKER_IN_REGISTERED:
         t->b->epoch = t->in->epoch;
-        break;
+        return give(t, (struct kb_input){.kind = KB_IN_REGISTERED, .broker_epoch = t->in->epoch});
     case KB_BROKER_IN_REQUEST:
         return on_request(t);
     case KB_BROKER_IN_BATCH:
@@ -394,11 +434,22 @@ static enum sm_err take(struct kb_turn *t)
         on_drop(t);
         break;
     case KB_BROKER_IN_ZK_REPLY:
-        on_reply(t);
-        break;
+        return on_reply(t);
     case KB_BROKER_IN_TIMER:
+        if (t->in->timer > 0)
+            return give(t, (struct kb_input){.kind = KB_IN_TIMER, .timer = t->in->timer - 1});
         on_timer(t);
         break;
+    case KB_BROKER_IN_SHUTTING_DOWN:
+        return give(t, (struct kb_input){.kind = KB_IN_SHUTTING_DOWN});
+    case KB_BROKER_IN_START:
+        return give(t, (struct kb_input){.kind = KB_IN_START});
+    case KB_BROKER_IN_PEER_RESPONSE:
+        return kb_hosts(t) ? kb_data_on_peer_response(t) : SM_ERR_OK;
+    case KB_BROKER_IN_SEND_FAILED:
+        return give(t, (struct kb_input){.kind = KB_IN_SEND_FAILED,
+                                         .broker_id = t->in->broker_id,
+                                         .correlation = t->in->correlation});
     case KB_BROKER_IN_CALL_ANSWER:
         on_call_answer(t);
         break;
@@ -445,5 +496,6 @@ void kb_broker_check(const struct kb_broker *b)
     }
     assert(used == b->waiting);
     assert(bytes == b->heap_used);
+    assert(b->data_call_count <= b->limits.data_calls);
     kb_cache_check(kb_cache_of(b));
 }

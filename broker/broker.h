@@ -37,6 +37,8 @@
 #include <stdint.h>
 
 #include "broker/metadata_cache.h"
+#include "broker/payloads.h"
+#include "broker/replicas.h"
 #include "broker/settings.h"
 #include "statemachine/error.h"
 #include "statemachine/znode.h"
@@ -49,6 +51,8 @@ struct kb_broker_limits {
     struct kb_cache_limits cache;
     uint32_t requests;      /* waiting at once; not grown by itself: see kb_broker_has_room */
     uint32_t request_bytes; /* of waiting requests and the responses that they will get */
+    uint32_t data_calls;    /* requests that the replicas have not answered */
+    uint32_t unused;
 };
 struct kb_broker_limits kb_broker_limits_default(void);
 
@@ -89,6 +93,11 @@ enum kb_broker_input_kind {
     KB_BROKER_IN_ZK_REPLY,        /* reply */
     KB_BROKER_IN_TIMER,
     KB_BROKER_IN_CALL_ANSWER, /* call: the controller's answer to the call of call_id (take_call) */
+    /* With data only. */
+    KB_BROKER_IN_START,         /* the process begins over what is on disk; before all others */
+    KB_BROKER_IN_PEER_RESPONSE, /* broker_id answered `correlation`: api, version, message */
+    KB_BROKER_IN_SEND_FAILED,   /* broker_id: no answer to `correlation` will come */
+    KB_BROKER_IN_SHUTTING_DOWN, /* the clean stop has begun */
 };
 
 /* Pointers are borrowed for the call; unused fields zero. */
@@ -101,7 +110,11 @@ struct kb_broker_input {
     uint64_t call_id; /* REQUEST, BATCH, DROP: the caller's own, never 0 */
     int64_t epoch;
     bool is_controller; /* every input: the controller of this node is active */
-    uint8_t unused[7];
+    uint8_t unused[3];
+    int32_t broker_id;
+    uint32_t timer; /* TIMER: as it came in the output */
+    uint32_t unused_b;
+    uint64_t correlation;
     const void *message;  /* REQUEST: flat */
     size_t size;          /* of message */
     const char *listener; /* REQUEST: the listener it came over; NULL: the node's first */
@@ -116,8 +129,12 @@ enum kb_broker_output_kind {
     KB_BROKER_OUT_RESPONSE,     /* call_id, api, version, message, size; message NULL: none, the
                             connection     is to be closed (acks=0 and an error) */
     KB_BROKER_OUT_BATCH_ANSWER, /* call_id, api, answer */
-    KB_BROKER_OUT_TIMER,        /* wake me at due_us, replacing an earlier one; < 0: no longer */
+    KB_BROKER_OUT_TIMER,        /* wake me at due_us, replacing an earlier one of the same number
+                                   `timer`; < 0: no longer. 0: its own; above: of the replicas */
     KB_BROKER_OUT_LOG,          /* text, a line of server.log at INFO */
+    KB_BROKER_OUT_PEER_REQUEST, /* to broker_id, `correlation`: api, version, message, size */
+    KB_BROKER_OUT_FATAL,        /* no log directory is left: the process ends */
+    KB_BROKER_OUT_REPLICA,      /* note: replica: what changed in a log, as replicas.h tells it */
 };
 
 struct kb_broker_output {
@@ -133,6 +150,10 @@ struct kb_broker_output {
     const struct wire_answer *answer;
     const struct wire_zk_request *request;
     const char *text;
+    const struct kb_output *replica;
+    int32_t broker_id;
+    uint32_t timer;
+    uint64_t correlation;
 };
 
 struct kb_broker_outputs {
@@ -143,7 +164,12 @@ struct kb_broker_outputs {
     void *
         scratch; /* 8-byte aligned, contents irrelevant; may be shared by all brokers of a thread */
     size_t scratch_size;
-    const char *short_of;  /* on SM_ERR_LIMIT: a limit's name, or "scratch" */
+    /* What a broker with data works on beside its block: its disks, which outlive it, and the bytes
+       of all batches. Both NULL: it hosts nothing, whatever its config says. */
+    struct kb_replicas *replicas;
+    const struct kb_payloads *payloads;
+    const char *short_of;  /* on SM_ERR_LIMIT: a limit's name, "scratch", or "replicas." and one of
+                              struct kb_limits (kb_limits_above takes it as it is) */
     size_t scratch_needed; /* set where that is "scratch" */
 };
 

@@ -11,8 +11,10 @@
 
 struct kb_broker_limits kb_broker_limits_default(void)
 {
-    return (struct kb_broker_limits){
-        .cache = kb_cache_limits_default(), .requests = 64, .request_bytes = 64 * 1024};
+    return (struct kb_broker_limits){.cache = kb_cache_limits_default(),
+                                     .requests = 64,
+                                     .request_bytes = 64 * 1024,
+                                     .data_calls = 16};
 }
 
 static void lay_out(struct kb_broker *b, const struct kb_broker_limits *l, size_t properties)
@@ -23,6 +25,7 @@ static void lay_out(struct kb_broker *b, const struct kb_broker_limits *l, size_
     b->slots_at = at, at += kb_up8(l->requests * sizeof(struct kb_slot));
     b->heap_at = at, at += kb_up8(l->request_bytes);
     b->properties_at = at, at += kb_up8(properties);
+    b->data_calls_at = at, at += kb_up8(l->data_calls * sizeof(struct kb_data_call));
     b->cache_at = at, at += kb_cache_size(&l->cache);
     b->size = at;
 }
@@ -105,7 +108,7 @@ struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *li
         {"brokers", &l.cache.brokers},       {"topics", &l.cache.topics},
         {"name_bytes", &l.cache.name_bytes}, {"rows", &l.cache.rows},
         {"words", &l.cache.words},           {"requests", &l.requests},
-        {"request_bytes", &l.request_bytes},
+        {"request_bytes", &l.request_bytes}, {"data_calls", &l.data_calls},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (strcmp(fields[i].name, short_of) == 0)
@@ -123,6 +126,8 @@ void kb_broker_grow(const struct kb_broker *from, struct kb_broker *to,
     memcpy(kb_region(to, to->heap_at), kb_region(from, from->heap_at), from->heap_used);
     memcpy(kb_region(to, to->properties_at), kb_region(from, from->properties_at),
            from->properties_size);
+    memcpy(kb_region(to, to->data_calls_at), kb_region(from, from->data_calls_at),
+           from->data_call_count * sizeof(struct kb_data_call));
     kb_cache_grow(kb_cache_of(from), kb_cache_of(to), &limits->cache);
 }
 

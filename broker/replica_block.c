@@ -123,6 +123,31 @@ struct kb_limits kb_limits_default(void)
     };
 }
 
+struct kb_limits kb_limits_above(const struct kb_limits *limits, const char *short_of)
+{
+    struct kb_limits l = *limits;
+    const size_t prefix = strlen("replicas.");
+    const char *name = strncmp(short_of, "replicas.", prefix) == 0 ? short_of + prefix : short_of;
+    const struct {
+        const char *name;
+        uint32_t *limit;
+    } fields[] = {
+        {"topics", &l.topics},       {"partitions", &l.partitions},
+        {"replicas", &l.replicas},   {"topic_name", &l.topic_name},
+        {"batches", &l.batches},     {"epochs", &l.epochs},
+        {"producers", &l.producers}, {"transactions", &l.transactions},
+        {"waits", &l.waits},         {"operations", &l.operations},
+        {"fetchers", &l.fetchers},   {"sessions", &l.sessions},
+        {"live", &l.live},           {"scratch_bytes", &l.scratch_bytes},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (strcmp(fields[i].name, name) == 0)
+            *fields[i].limit = *fields[i].limit * 2 + 1;
+    if (l.replicas > SM_REPLICAS_MAX)
+        l.replicas = SM_REPLICAS_MAX;
+    return l;
+}
+
 struct kb_config kb_config_default(struct sm_profile profile, int32_t broker_id)
 {
     bool old = profile.version == SM_VERSION_0_9 || profile.version == SM_VERSION_0_8_2;

@@ -24,7 +24,7 @@ int32_t kb_row_error(const struct kb_replicas *r, uint32_t row, int32_t unknown,
     const struct kb_row *p = row == KB_NO_ROW ? NULL : kb_row(r, row);
 
     if (unknown != 0) {
-        return WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+        return unknown == 1 ? WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION : unknown;
     }
     if (p == NULL || p->hosted == KB_NOT_HOSTED) {
         return WIRE_ERROR_NOT_LEADER_OR_FOLLOWER;

@@ -65,6 +65,9 @@ struct kb_limits {
 
 /* Returns limits for a small broker; grow as needed. */
 struct kb_limits kb_limits_default(void);
+/* Returns the limits with the one named `short_of` larger; "replicas." before the name is passed
+   over. */
+struct kb_limits kb_limits_above(const struct kb_limits *limits, const char *short_of);
 
 enum { KB_DIRS_MAX = 32 };
 
@@ -133,7 +136,8 @@ struct kb_epoch {
 struct kb_produce_item {
     const char *topic;
     int32_t partition;
-    int32_t unknown;                /* 1: the broker's metadata does not have the partition */
+    int32_t unknown; /* here and below 1: the broker's metadata does not have the partition; above
+                        1: the wire error with which it has been refused already */
     const struct kb_batch *batches; /* base_offset and leader_epoch are assigned here */
     uint32_t batch_count;
     uint32_t unused;

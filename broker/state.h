@@ -69,6 +69,15 @@ struct kb_slot {
     char listener[KB_LISTENER_MAX];
 };
 
+/* A request that the replicas will answer: what they do not remember about it. */
+struct kb_data_call {
+    uint64_t number; /* by which they know it */
+    uint64_t call_id, record;
+    int32_t api;
+    int16_t version;
+    uint16_t unused;
+};
+
 struct kb_producer_ids {
     int64_t next, last; /* next > last: the block is used up */
     uint32_t xid;       /* of the request in flight */
@@ -91,8 +100,10 @@ struct kb_broker {
     uint32_t heap_used;
     struct kb_producer_ids ids;
     uint32_t dynamic_size[2]; /* 0: this broker's, 1: all brokers' */
-    uint64_t slots_at, heap_at, properties_at, cache_at, size;
+    uint64_t slots_at, heap_at, properties_at, data_calls_at, cache_at, size;
     uint32_t properties_size, properties_capacity;
+    uint32_t data_call_count;
+    uint32_t largest_request; /* bytes, of those that went to the replicas */
     char cluster_id[KB_CLUSTER_ID_MAX];
     char dynamic[2][KB_DYNAMIC_BYTES];
 };
@@ -104,6 +115,13 @@ struct kb_turn {
     const struct kb_broker_input *in;
     struct kb_broker_outputs *out;
     size_t scratch_used;
+    bool holds_answer; /* what the replicas answer to an UpdateMetadata is noted, not put */
+    uint8_t unused[3];
+    int32_t held_error;
+    int32_t response_version;            /* of the data answer that is being written */
+    size_t response_spare;               /* bytes that its records leave to what else is in it */
+    const struct kb_offsets_item *asked; /* ListOffsets: what this step's request asks, */
+    const struct kb_offsets_result *results; /* and what it is told, in the same order */
 };
 
 /* ---- broker_block.c: the block and the node's settings ---- */
@@ -280,6 +298,45 @@ struct kb_entry kb_topic_entry(const struct kb_broker *b, const struct kb_settin
    and Kafka's message, for another. `or_empty` stands in it behind the expected id. */
 int kb_broker_named(const struct kb_broker *b, const char *name, const char *or_empty,
                     char *message);
+
+/* data.c: the way to the replicas and back. */
+
+/* Whether this broker hosts logs. */
+bool kb_hosts(const struct kb_turn *t);
+/* Scratch that an input may need there, beside what others do. */
+size_t kb_data_scratch(const struct kb_turn *t);
+/* Gives the replicas an input and puts what they say. LIMIT: nothing has happened. */
+enum sm_err kb_data_step(struct kb_turn *t, const struct kb_input *in);
+/* The same, for a client's or a peer's request, which is answered then or later. */
+enum sm_err kb_data_ask(struct kb_turn *t, struct kb_input *in);
+enum sm_err kb_data_on_batch(struct kb_turn *t);
+/* A reply to a request of the replicas: true where it was one (*err then says how it went). */
+bool kb_data_on_reply(struct kb_turn *t, enum sm_err *err);
+void kb_data_drop(struct kb_turn *t);
+
+/* data_requests.c, data_peers.c: messages into inputs and outputs into messages. */
+bool kb_data_serves(int32_t api);
+enum sm_err kb_data_on_request(struct kb_turn *t);
+enum sm_err kb_data_on_peer_response(struct kb_turn *t);
+void kb_data_put_answer(struct kb_turn *t, const struct kb_data_call *call,
+                        const struct kb_output *o);
+void kb_data_put_peer_request(struct kb_turn *t, const struct kb_output *o);
+/* Whether the cache has the partition; 1 where it has not (struct kb_produce_item.unknown). */
+int32_t kb_data_unknown(const struct kb_turn *t, const void *message, struct wire_string name,
+                        int32_t partition);
+
+/* records.c: batches and their bytes. */
+
+/* Reads the batches of a partition into scratch: a part of one at the end is passed over. Returns 0
+   or a wire error; a client's must be one whole sound batch. */
+int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size, bool is_client,
+                        const struct kb_batch **batches, uint32_t *count);
+/* Appends the bytes of as many batches as leave `spare` bytes in `f`. */
+struct wire_bytes kb_records_write(struct kb_turn *t, struct wire_flat *f,
+                                   const struct kb_batch *batches, uint32_t count, size_t spare);
+/* The record at or after `timestamp` within a batch: its offset and own timestamp. */
+bool kb_records_find(struct kb_turn *t, uint64_t payload, int64_t base_offset, int64_t timestamp,
+                     int64_t *offset, int64_t *found);
 
 /* cluster.c: what the node itself asks of ZooKeeper: cluster id, dynamic settings, producer ids. */
 void kb_cluster_begin(struct kb_turn *t);

@@ -102,6 +102,8 @@ bool live_block_grow(struct kn_node *n, enum kn_block block, const char *short_o
         return grow_controller(n, short_of);
     case KN_BLOCK_SESSION:
         return grow_session(n);
+    case KN_BLOCK_REPLICAS: /* its broker part hosts nothing */
+        return false;
     case KN_BLOCK_BROKER:
         return strcmp(short_of, "scratch") == 0 ? grow_scratch(n, scratch_needed)
                                                 : grow_broker(n, short_of);

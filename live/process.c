@@ -174,6 +174,9 @@ uint64_t live_put(void *context, const struct kn_output *o)
     case KN_OUT_LOG:
         live_log(p->logs, KC_INFO, "%s", o->text);
         break;
+    case KN_OUT_PEER_REQUEST: /* its broker part hosts nothing */
+    case KN_OUT_REPLICA:
+        break;
     case KN_OUT_STOPPED:
         p->has_stopped = true;
         break;

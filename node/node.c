@@ -324,8 +324,10 @@ static void broker_put(void *context, const struct kb_broker_output *o)
         return;
     case KB_BROKER_OUT_BATCH_ANSWER:
         if (o->call_id == OWN_CALL) {
-            assert(o->answer->count == 0);
             n->has_own_answer = true;
+            n->own_count = o->answer->count < KN_OWN_ITEMS ? o->answer->count : KN_OWN_ITEMS;
+            if (n->own_count > 0)
+                memcpy(n->own_item, o->answer->items, n->own_count * sizeof n->own_item[0]);
             n->own_error = o->answer->error;
             n->own_partition_error = o->answer->partition_error;
             return;
@@ -337,12 +339,29 @@ static void broker_put(void *context, const struct kb_broker_output *o)
                                   .answer = o->answer});
         return;
     case KB_BROKER_OUT_TIMER:
-        put(t,
-            (struct kn_output){
-                .kind = KN_OUT_TIMER, .by = o->by, .timer = KN_TIMER_BROKER, .due_us = o->due_us});
+        put(t, (struct kn_output){.kind = KN_OUT_TIMER,
+                                  .by = o->by,
+                                  .timer = KN_TIMER_BROKER - o->timer,
+                                  .due_us = o->due_us});
         return;
     case KB_BROKER_OUT_LOG:
         put(t, (struct kn_output){.kind = KN_OUT_LOG, .by = o->by, .text = o->text});
+        return;
+    case KB_BROKER_OUT_PEER_REQUEST:
+        put(t, (struct kn_output){.kind = KN_OUT_PEER_REQUEST,
+                                  .by = o->by,
+                                  .api = o->api,
+                                  .version = o->version,
+                                  .broker_id = o->broker_id,
+                                  .correlation = o->correlation,
+                                  .message = o->message,
+                                  .size = o->size});
+        return;
+    case KB_BROKER_OUT_REPLICA:
+        put(t, (struct kn_output){.kind = KN_OUT_REPLICA, .by = o->by, .replica = o->replica});
+        return;
+    case KB_BROKER_OUT_FATAL:
+        n->has_failed = true;
         return;
     }
 }
@@ -357,14 +376,19 @@ static void broker_step(struct turn *t, struct kb_broker_input in)
         struct kb_broker_outputs out = {.put = broker_put,
                                         .context = t,
                                         .scratch = n->scratch,
-                                        .scratch_size = n->scratch_size};
+                                        .scratch_size = n->scratch_size,
+                                        .replicas = n->replicas,
+                                        .payloads = n->payloads};
         enum sm_err err = kb_broker_step(n->broker, t->now_us, &in, &out);
         if (err != SM_ERR_LIMIT) {
             assert(err == SM_ERR_OK);
             return;
         }
         t->out->scratch_needed = out.scratch_needed;
-        grow(t, KN_BLOCK_BROKER, out.short_of);
+        grow(t,
+             strncmp(out.short_of, "replicas.", strlen("replicas.")) == 0 ? KN_BLOCK_REPLICAS
+                                                                          : KN_BLOCK_BROKER,
+             out.short_of);
     }
 }
 
@@ -383,7 +407,10 @@ static void call_controller(struct turn *t)
 static void hear_own_answer(struct turn *t)
 {
     struct kn_node *n = t->node;
-    struct wire_answer answer = {.error = n->own_error, .partition_error = n->own_partition_error};
+    struct wire_answer answer = {.error = n->own_error,
+                                 .partition_error = n->own_partition_error,
+                                 .count = n->own_count,
+                                 .items = n->own_item};
     n->has_own_answer = false;
     controller_step(t, (struct kc_input){.kind = KC_IN_ANSWER,
                                          .record = t->record,
@@ -466,6 +493,8 @@ static void on_stop(struct turn *t)
         stop_now(t);
         return;
     }
+    broker_step(t,
+                (struct kb_broker_input){.kind = KB_BROKER_IN_SHUTTING_DOWN, .record = t->record});
     controller_step(t, (struct kc_input){.kind = KC_IN_SHUTDOWN, .record = t->record});
 }
 
@@ -542,8 +571,10 @@ static void on_timer(struct turn *t, const struct kn_input *in)
 {
     if (in->timer == KN_TIMER_SESSION)
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_TIMER});
-    else if (in->timer == KN_TIMER_BROKER)
-        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_TIMER, .record = in->record});
+    else if (kn_timer_is_broker(in->timer))
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_TIMER,
+                                                .record = in->record,
+                                                .timer = KN_TIMER_BROKER - in->timer});
     else
         controller_step(
             t, (struct kc_input){.kind = KC_IN_TIMER, .record = in->record, .timer = in->timer});
@@ -559,6 +590,7 @@ static void take(struct turn *t, const struct kn_input *in)
     case KN_IN_START:
         assert(n->state == KN_NEW);
         n->state = KN_STARTING;
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_START, .record = in->record});
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_OPEN,
                                                   .session = in->session,
                                                   .password = in->password});
@@ -623,6 +655,22 @@ static void take(struct turn *t, const struct kn_input *in)
                                                 .record = in->record,
                                                 .call_id = in->call_id});
         return;
+    case KN_IN_PEER_RESPONSE:
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_PEER_RESPONSE,
+                                                .record = in->record,
+                                                .broker_id = in->broker_id,
+                                                .correlation = in->correlation,
+                                                .api = in->api,
+                                                .version = in->version,
+                                                .message = in->message,
+                                                .size = in->size});
+        return;
+    case KN_IN_PEER_FAILED:
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_SEND_FAILED,
+                                                .record = in->record,
+                                                .broker_id = in->broker_id,
+                                                .correlation = in->correlation});
+        return;
     }
 }
 
@@ -656,6 +704,8 @@ bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t),
     if (n->state == KN_STOPPED || n->state == KN_NEW)
         return true;
     if (n->broker != NULL && !kb_broker_is_quiet(n->broker))
+        return false;
+    if (n->replicas != NULL && !kb_replicas_is_quiet(n->replicas))
         return false;
     return n->state == KN_RUNNING && !has_consequence(n) &&
            kn_session_state(n->session) == KN_SESSION_CONNECTED &&

@@ -43,6 +43,8 @@
 #include "node/config_watch.h"
 #include "node/session.h"
 
+enum { KN_OWN_ITEMS = 256 };
+
 enum kn_state {
     KN_NEW,
     KN_STARTING, /* waits for its first session */
@@ -64,17 +66,24 @@ struct kn_node {
     bool session_has_expired; /* … and the controller has not been told */
     bool may_renew;           /* the controller lets a new session be made */
     bool has_failed;          /* start-up failed: the process ends */
-    bool has_own_answer;      /* the broker part has answered the controller, who has not heard it */
+    bool has_own_answer; /* the broker part has answered the controller, who has not heard it */
     uint8_t unused[3];
     struct kb_broker *broker; /* NULL: this process serves nobody */
     void *scratch;            /* of the broker part, for one step; may be shared between nodes */
     size_t scratch_size;
+    /* What a broker part with data works on: its disks, which outlive the process, and the bytes of
+       all batches. Both NULL where it hosts no replica. */
+    struct kb_replicas *replicas;
+    const struct kb_payloads *payloads;
     uint64_t own_correlation; /* of that answer */
     int32_t own_error, own_partition_error;
+    uint32_t own_count, unused_c;
+    struct wire_answer_item own_item[KN_OWN_ITEMS]; /* later ones are not told */
 };
 
-/* Makes a node over two initialised blocks. A broker part is added by setting `broker` (initialised),
-   `scratch` and `scratch_size`, before KN_IN_START. */
+/* Makes a node over two initialised blocks. A broker part is added by setting `broker`
+   (initialised), `scratch` and `scratch_size`, before KN_IN_START; one with data has `replicas` and
+   `payloads`, too. */
 void kn_node_init(struct kn_node *n, int32_t id, struct kn_session *session,
                   struct kc_controller *controller);
 
@@ -98,6 +107,9 @@ enum kn_input_kind {
     KN_IN_BATCH_REQUEST, /* LeaderAndIsr, UpdateMetadata, StopReplica from a controller: call_id,
                             api, batch, index: this node's bit in the batch */
     KN_IN_DROP,          /* the client of call_id has gone: no response is wanted */
+    KN_IN_PEER_RESPONSE, /* broker_id answered `correlation` of KN_OUT_PEER_REQUEST: api, version,
+                            message, size */
+    KN_IN_PEER_FAILED,   /* broker_id, correlation: no answer will come */
 };
 
 /* Pointers are borrowed for the call; unused fields zero. */
@@ -127,9 +139,16 @@ struct kn_input {
     const struct wire_batch *batch;
 };
 
-/* The timers of a controller keep their numbers; these are the session's and the broker part's. */
+/* The timers of a controller keep their numbers; these are the session's and the broker part's:
+   that with number n (struct kb_broker_output.timer) is KN_TIMER_BROKER - n. */
 #define KN_TIMER_SESSION UINT32_MAX
-#define KN_TIMER_BROKER (UINT32_MAX - 1)
+#define KN_TIMER_BROKER  (UINT32_MAX - 1)
+enum { KN_BROKER_TIMERS = 1 << 16 };
+/* Returns whether a timer is the broker part's. */
+static inline bool kn_timer_is_broker(uint32_t timer)
+{
+    return timer <= KN_TIMER_BROKER && timer > KN_TIMER_BROKER - KN_BROKER_TIMERS;
+}
 
 enum kn_output_kind {
     KN_OUT_NONE,
@@ -148,6 +167,9 @@ enum kn_output_kind {
                         due, and the connection is to be closed */
     KN_OUT_BATCH_ANSWER, /* to the controller of call_id: api, answer */
     KN_OUT_LOG,          /* note: text, a line of server.log */
+    KN_OUT_PEER_REQUEST, /* of the broker part to broker_id, `correlation`: api, version, message,
+                            size */
+    KN_OUT_REPLICA,      /* note: replica: what changed in a log */
 };
 
 enum kn_session_what { KN_CREATED, KN_CONNECTED, KN_DISCONNECTED, KN_EXPIRED, KN_CLOSED };
@@ -165,7 +187,7 @@ struct kn_output {
     int64_t due_us;
     uint32_t what; /* enum kn_session_what */
     bool again;
-    bool is_broker; /* ZK_SEND: asked by the broker part (configuration), not by the controller */
+    bool is_broker;   /* ZK_SEND: asked by the broker part (configuration), not by the controller */
     bool is_internal; /* CONTROLLER: a send to this node itself, which has been delivered */
     int32_t api;
     int32_t version;
@@ -176,11 +198,16 @@ struct kn_output {
     const char *text;
     const struct wire_zk_request *request;
     const struct kc_output *controller;
+    const struct kb_output *replica;
+    uint64_t correlation;
+    int32_t broker_id;
+    uint32_t unused;
 };
 
 enum kn_block {
     KN_BLOCK_SESSION,
     KN_BLOCK_CONTROLLER,
+    KN_BLOCK_REPLICAS, /* short_of as kb_limits_above takes it */
     KN_BLOCK_BROKER, /* short_of "scratch": the scratch memory, to at least scratch_needed bytes */
 };
 
@@ -193,8 +220,8 @@ struct kn_outputs {
        node must not be used again. */
     bool (*grow)(void *context, struct kn_node *node, enum kn_block block, const char *short_of);
     void *context;
-    bool more;            /* set: call again with KN_IN_MORE before any other input */
-    const char *short_of; /* on SM_ERR_LIMIT */
+    bool more;             /* set: call again with KN_IN_MORE before any other input */
+    const char *short_of;  /* on SM_ERR_LIMIT */
     size_t scratch_needed; /* while `grow` is called for "scratch" */
 };
 
@@ -207,7 +234,8 @@ enum sm_err kn_node_step(struct kn_node *n, int64_t now_us, const struct kn_inpu
 bool kn_node_is_running(const struct kn_node *n);
 
 /* Returns whether the broker part takes a request. While not, the listener does not read from its
-   clients; so what they send waits in their sockets, as it does before Kafka's full request queue. */
+   clients; so what they send waits in their sockets, as it does before Kafka's full request queue.
+ */
 bool kn_node_takes_requests(const struct kn_node *n);
 
 /* Returns whether nothing is under way but requests to brokers that is_dead(context, id) names. */

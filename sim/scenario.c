@@ -247,13 +247,6 @@ static bool read_behaviour(struct sim_reader *r, const struct sim_yaml *node,
         return node == NULL;
     }
     *out = (enum sim_behaviour)index;
-    if (*out == SIM_BEHAVIOUR_FULL) {
-        sim_error(r->d, node->place, "behaviour 'full' (brokers with logs) is not modelled yet");
-        sim_note(r->d,
-                 "brokers are scripted: they answer without error and do nothing by themselves");
-        sim_note(r->d, "see: kcsim fidelity");
-        return false;
-    }
     return true;
 }
 
@@ -269,8 +262,11 @@ static struct sim_node *add_node(struct sim_reader *r, int32_t id, struct sim_pl
         return NULL;
     }
     s->nodes = sim_memory_grow(r->memory, s->nodes, sizeof(*s->nodes), s->node_count);
-    s->nodes[s->node_count] = (struct sim_node){
-        .id = id, .settings = s->settings, .place = place, .rack = sim_scenario_text(s, "")};
+    s->nodes[s->node_count] = (struct sim_node){.id = id,
+                                                .settings = s->settings,
+                                                .behaviour = s->behaviour,
+                                                .place = place,
+                                                .rack = sim_scenario_text(s, "")};
     return &s->nodes[s->node_count++];
 }
 
@@ -296,7 +292,13 @@ static void read_node_keys(struct sim_reader *r, const struct sim_yaml *node, st
     if ((value = sim_yaml_get(node, "down")) != NULL) {
         sim_read_bool(r, value, "down", &out->down);
     }
-    read_behaviour(r, sim_yaml_get(node, "behaviour"), &out->behaviour);
+    value = sim_yaml_get(node, "behaviour");
+    read_behaviour(r, value, &out->behaviour);
+    if (out->behaviour == SIM_BEHAVIOUR_FULL && out->role == SIM_NODE_BROKER) {
+        sim_error(r->d, value == NULL ? node->place : value->place,
+                  "a broker of behaviour 'full' has role 'both'");
+        sim_note(r->d, "its session is that of its controller");
+    }
     read_properties(r, sim_yaml_get(node, "properties"), &out->settings);
 }
 
@@ -460,7 +462,6 @@ static void read_zookeeper(struct sim_reader *r, const struct sim_yaml *node)
 static void read_cluster(struct sim_reader *r, const struct sim_yaml *root)
 {
     const struct sim_yaml *cluster = sim_yaml_get(root, "cluster");
-    enum sim_behaviour behaviour;
     if (cluster == NULL) {
         sim_error(r->d, (struct sim_place){.line = 1, .column = 1}, "a scenario has a cluster");
         sim_note(r->d, "write cluster: {nodes: [1, 2, 3]}");
@@ -472,7 +473,7 @@ static void read_cluster(struct sim_reader *r, const struct sim_yaml *root)
     }
     read_properties(r, sim_yaml_get(cluster, "properties"), &r->s->settings);
     read_zookeeper(r, sim_yaml_get(cluster, "zookeeper"));
-    read_behaviour(r, sim_yaml_get(cluster, "behaviour"), &behaviour);
+    read_behaviour(r, sim_yaml_get(cluster, "behaviour"), &r->s->behaviour);
     const struct sim_yaml *from = sim_yaml_get(cluster, "from");
     const struct sim_yaml *nodes = sim_yaml_get(cluster, "nodes");
     if (from != NULL) {

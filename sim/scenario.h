@@ -391,6 +391,7 @@ struct sim_scenario {
     int64_t until_us;             /* end of the run; with until_quiet the horizon */
     bool until_quiet;             /* ends when quiet and nothing of the scenario is ahead */
     struct sim_settings settings; /* of the cluster */
+    enum sim_behaviour behaviour; /* of nodes that do not say another */
     struct sim_zookeeper zookeeper;
     struct sim_node *nodes; /* in the order of the file: processes start in this order */
     uint32_t node_count;

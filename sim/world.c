@@ -66,7 +66,7 @@ void sim_world_free(struct sim_world *w)
     sim_trace_listen(w->trace, NULL, NULL);
     sim_network_free(w);
     for (uint32_t i = 0; i < w->process_count; i++)
-        sim_process_empty_inbox(w, w->processes[i]);
+        sim_process_empty_inbox(w, w->processes[i]), sim_full_forget(w, w->processes[i]);
     sim_network_free_batches(w);
     for (uint32_t i = 0; i < w->process_count; i++)
         sim_process_free(w->processes[i]);
@@ -82,6 +82,8 @@ void sim_world_free(struct sim_world *w)
     sim_trace_free(w->own_trace);
     free(w->processes);
     free(w->by_id);
+    sim_keeper_free(w->keeper);
+    free(w->broker_scratch);
     free(w->builder);
     free(w->operator_reply);
     free(w);
@@ -123,6 +125,7 @@ void sim_world_add(struct sim_world *w, const struct sim_process_options *o)
     p->index = w->process_count;
     p->has_node = o->role != SIM_NODE_BROKER;
     p->registers = !p->has_node || o->registers;
+    p->is_full = o->full && p->has_node && p->registers;
     p->profile = o->profile;
     p->settings = o->settings;
     snprintf(p->rack, sizeof(p->rack), "%s", o->rack == NULL ? "" : o->rack);
@@ -196,6 +199,11 @@ static void on_message(struct sim_world *w, struct sim_message *m)
     case SIM_M_BROKEN:
     case SIM_M_CALL:
         sim_process_deliver(w, m);
+        return;
+    case SIM_M_PEER_REQUEST:
+    case SIM_M_PEER_RESPONSE:
+    case SIM_M_PEER_BROKEN:
+        sim_full_deliver(w, m);
         return;
     }
 }
@@ -314,6 +322,12 @@ const struct kc_controller *sim_world_controller(const struct sim_world *w, int3
 {
     const struct sim_process *p = sim_find(w, id);
     return p == NULL || p->life != SIM_UP || !p->has_node ? NULL : p->node.controller;
+}
+
+const struct kb_replicas *sim_world_replicas(const struct sim_world *w, int32_t id)
+{
+    const struct sim_process *p = sim_find(w, id);
+    return p == NULL ? NULL : p->replicas;
 }
 
 bool sim_world_is_up(const struct sim_world *w, int32_t id)

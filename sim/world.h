@@ -143,10 +143,13 @@ struct sim_process_options {
     int32_t id;
     enum sim_node_role role; /* BROKER: scripted alone; BOTH, CONTROLLER: a node */
     bool registers;          /* a node registers itself under /brokers/ids */
+    bool full;               /* BOTH, registers: its broker hosts logs (broker/replicas.h) */
     const char *rack;        /* NULL or "": none */
     struct sm_profile profile;
     struct sim_settings settings;
 };
+/* Returns the disks of a full broker, also of one that is down; NULL where it is none. */
+const struct kb_replicas *sim_world_replicas(const struct sim_world *w, int32_t id);
 /* Makes a process, down. */
 void sim_world_add(struct sim_world *w, const struct sim_process_options *options);
 bool sim_world_has(const struct sim_world *w, int32_t id);

@@ -20,7 +20,8 @@ struct sim_message *sim_message_new(struct sim_world *w, enum sim_message_kind k
     else
         w->pool = m->next;
     *m = (struct sim_message){.kind = kind, .api = WIRE_API_NONE};
-    m->periodic = kind == SIM_M_ZK_PING || kind == SIM_M_ZK_PONG;
+    m->periodic = kind == SIM_M_ZK_PING || kind == SIM_M_ZK_PONG || kind == SIM_M_PEER_REQUEST ||
+                  kind == SIM_M_PEER_RESPONSE || kind == SIM_M_PEER_BROKEN;
     if (!m->periodic)
         w->in_flight++;
     return m;
@@ -148,6 +149,8 @@ static void lose(struct sim_world *w, struct sim_message *m, uint64_t record)
     struct sim_pipe *channel = m->channel;
     if (conn != NULL)
         sim_zk_break(w, conn, record);
+    if (m->peer != NULL)
+        sim_full_lost(w, m);
     sim_message_drop(w, m, record, "dropped");
     if (conn != NULL)
         return;
@@ -228,6 +231,12 @@ void sim_net_release_all(struct sim_world *w)
             if (w->processes[i]->channels[j] != NULL) {
                 release_link(w, &w->processes[i]->channels[j]->request);
                 release_link(w, &w->processes[i]->channels[j]->answer);
+            }
+    for (uint32_t i = 0; i < w->process_count; i++)
+        for (uint32_t j = 0; j < w->processes[i]->peer_count; j++)
+            if (w->processes[i]->peers[j] != NULL) {
+                release_link(w, &w->processes[i]->peers[j]->request);
+                release_link(w, &w->processes[i]->peers[j]->answer);
             }
 }
 
@@ -487,6 +496,12 @@ void sim_network_free(struct sim_world *w)
             if (w->processes[i]->channels[j] != NULL) {
                 forget_held(w, &w->processes[i]->channels[j]->request);
                 forget_held(w, &w->processes[i]->channels[j]->answer);
+            }
+    for (uint32_t i = 0; i < w->process_count; i++)
+        for (uint32_t j = 0; j < w->processes[i]->peer_count; j++)
+            if (w->processes[i]->peers[j] != NULL) {
+                forget_held(w, &w->processes[i]->peers[j]->request);
+                forget_held(w, &w->processes[i]->peers[j]->answer);
             }
     while (w->rule_count > 0)
         sim_net_rule_remove(w, w->rules[0].number);

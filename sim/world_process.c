@@ -75,6 +75,7 @@ static struct kn_session *grow_session(const struct kn_session *from)
 struct node_turn {
     struct sim_world *w;
     struct sim_process *p;
+    const struct kn_outputs *out;
 };
 
 static bool grow(void *context, struct kn_node *n, enum kn_block block, const char *short_of)
@@ -83,6 +84,8 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
     struct sim_world *w = turn->w;
     if (block == KN_BLOCK_CONTROLLER)
         return grow_controller(w, n, short_of);
+    if (block == KN_BLOCK_REPLICAS || block == KN_BLOCK_BROKER)
+        return sim_full_grow(w, n, block, short_of, turn->out->scratch_needed);
     uint32_t bytes = kn_session_limits_of(n->session)->request_bytes;
     if (bytes >= SIM_LIMIT_MAX)
         return refuse(w, n, "session", short_of, bytes);
@@ -96,9 +99,24 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
 
 enum { TIMERS_MAX = 1 << 20 };
 
+/* Those of a broker part have large numbers, counted down. */
+static struct sim_timer *broker_timer_of(struct sim_process *p, uint32_t id)
+{
+    uint32_t at = KN_TIMER_BROKER - id;
+    if (at >= p->broker_timer_count) {
+        p->broker_timers = sim_realloc(p->broker_timers, (at + 1u) * sizeof(*p->broker_timers));
+        for (uint32_t i = p->broker_timer_count; i <= at; i++)
+            p->broker_timers[i] = (struct sim_timer){.id = KN_TIMER_BROKER - i, .due_us = -1};
+        p->broker_timer_count = at + 1u;
+    }
+    return &p->broker_timers[at];
+}
+
 /* By id: the session's, which is the largest number, comes first; a controller's are small. */
 static struct sim_timer *timer_of(struct sim_process *p, uint32_t id)
 {
+    if (kn_timer_is_broker(id))
+        return broker_timer_of(p, id);
     uint32_t at = id + 1u; /* KN_TIMER_SESSION wraps round to 0 */
     assert(at < TIMERS_MAX);
     if (at >= p->timer_count) {
@@ -138,7 +156,7 @@ void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, 
         return;
     }
     uint64_t record = t->record;
-    if (id != KN_TIMER_SESSION)
+    if (id != KN_TIMER_SESSION && !kn_timer_is_broker(id))
         record = sim_trace_timer(w->trace, w->now_us, sim_process_lane(p), t->record, 0, "fire",
                                  "controller", id, due_us);
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
@@ -212,7 +230,8 @@ static void close_channel(struct sim_world *w, struct sim_process *p, int32_t br
     c->in_flight = false;
 }
 
-static uint64_t on_controller(struct sim_world *w, struct sim_process *p, const struct kc_output *o)
+static uint64_t on_controller(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
+                              bool is_internal)
 {
     uint64_t record = sim_trace_controller(w->trace, w->now_us, p->id, o);
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
@@ -221,7 +240,8 @@ static uint64_t on_controller(struct sim_world *w, struct sim_process *p, const 
         sim_batch_release(w, sim_batch_store(w, p, o->batch));
         break;
     case KC_OUT_SEND:
-        send_request(w, p, o, record);
+        if (!is_internal) /* else its own broker part has it already */
+            send_request(w, p, o, record);
         break;
     case KC_OUT_CLOSE:
         close_channel(w, p, o->broker_id);
@@ -315,7 +335,7 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_NONE:
         return 0;
     case KN_OUT_CONTROLLER:
-        return on_controller(w, p, o->controller);
+        return on_controller(w, p, o->controller, o->is_internal);
     case KN_OUT_ZK_CONNECT:
         connect_zookeeper(w, p, o->session, o->password, o->timeout_us, o->zxid, o->by);
         return 0;
@@ -336,8 +356,12 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_TIMER:
         sim_process_arm(w, p, o->timer, o->due_us, o->record);
         return 0;
-    case KN_OUT_RESPONSE: /* no process of a world has a broker part yet */
+    case KN_OUT_RESPONSE:
     case KN_OUT_BATCH_ANSWER:
+    case KN_OUT_PEER_REQUEST:
+        sim_full_output(w, p, o);
+        return 0;
+    case KN_OUT_REPLICA:
     case KN_OUT_LOG:
         break;
     case KN_OUT_STOPPED:
@@ -354,6 +378,9 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
 {
     struct node_turn turn = {.w = w, .p = p};
     struct kn_outputs out = {.put = node_put, .grow = grow, .context = &turn};
+    turn.out = &out;
+    p->node.scratch = w->broker_scratch;
+    p->node.scratch_size = w->broker_scratch_size;
     uint32_t incarnation = p->incarnation;
     do {
         if (kn_node_step(&p->node, w->now_us, &in, &out) != SM_ERR_OK)
@@ -517,7 +544,10 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         return;
     }
     if (m->kind == SIM_M_REQUEST) {
-        sim_scripted_request(w, m);
+        if (p->is_full)
+            sim_full_request(w, m);
+        else
+            sim_scripted_request(w, m);
         return;
     }
     if (m->conn != NULL && m->conn == p->conn)
@@ -572,12 +602,15 @@ static void make_node(struct sim_world *w, struct sim_process *p)
     struct kc_controller *c = sim_alloc(kc_controller_size(&limits));
     kc_controller_init(c, &limits, &config);
     kn_node_init(&p->node, p->id, new_session(p), c);
+    if (p->is_full)
+        sim_full_make(w, p);
 }
 
 static void free_blocks(struct sim_process *p)
 {
     free(p->node.session);
     free(p->node.controller);
+    free(p->node.broker);
     free(p->session);
     p->node = (struct kn_node){0};
     p->session = NULL;
@@ -595,6 +628,8 @@ void sim_world_start(struct sim_world *w, int32_t id, uint64_t by)
     p->life_record = by;
     for (uint32_t i = 0; i < p->timer_count; i++)
         p->timers[i].due_us = -1;
+    for (uint32_t i = 0; i < p->broker_timer_count; i++)
+        p->broker_timers[i].due_us = -1;
     if (!p->has_node) {
         p->session = new_session(p);
         sim_scripted_start(w, p, by);
@@ -630,6 +665,7 @@ static void close_own_channels(struct sim_process *p)
 
 static void gone(struct sim_world *w, struct sim_process *p, uint64_t by)
 {
+    bool clean = p->stopping;
     p->life = SIM_DOWN;
     p->stopping = false;
     p->is_registered = false;
@@ -638,6 +674,8 @@ static void gone(struct sim_world *w, struct sim_process *p, uint64_t by)
     sim_pipes_break_at_broker(w, p, by);
     sim_calls_lost(w, p);
     hang_up(w, p, by);
+    if (p->is_full)
+        sim_full_gone(w, p, clean);
     sim_process_empty_inbox(w, p);
     free_blocks(p);
 }
@@ -707,6 +745,9 @@ void sim_world_resume(struct sim_world *w, int32_t id, uint64_t by)
     for (uint32_t i = 0; i < p->timer_count; i++)
         if (p->timers[i].due_us >= 0 && p->timers[i].due_us <= w->now_us)
             sim_process_arm(w, p, p->timers[i].id, w->now_us, p->timers[i].record);
+    for (uint32_t i = 0; i < p->broker_timer_count; i++)
+        if (p->broker_timers[i].due_us >= 0 && p->broker_timers[i].due_us <= w->now_us)
+            sim_process_arm(w, p, p->broker_timers[i].id, w->now_us, p->broker_timers[i].record);
 }
 
 void sim_world_bounce(struct sim_world *w, int32_t id, uint64_t by)
@@ -787,6 +828,7 @@ bool sim_process_is_quiet(const struct sim_world *w, const struct sim_process *p
 void sim_process_free(struct sim_process *p)
 {
     free_blocks(p);
+    sim_full_free(p);
     for (uint32_t i = 0; i < p->channel_count; i++)
         free(p->channels[i]);
     free(p->channels);

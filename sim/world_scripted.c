@@ -341,7 +341,7 @@ static const char *decide(struct sim_message *m, const struct sim_rule_entry *ru
     return NULL;
 }
 
-static void send_answer(struct sim_world *w, struct sim_message *request, uint64_t record)
+void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t record)
 {
     struct sim_pipe *c = request->channel;
     struct sim_message *m = sim_message_new(w, SIM_M_ANSWER);
@@ -356,6 +356,9 @@ static void send_answer(struct sim_world *w, struct sim_message *request, uint64
     m->answer = request->answer;
     m->item = request->item;
     m->answer.items = m->answer.count > 0 ? &m->item : NULL;
+    if (request->answer.count > 1 || (m->answer.count > 0 && request->process->is_full))
+        m->answer.items = m->bytes =
+            sim_copy(request->answer.items, request->answer.count * sizeof(m->item));
     m->delay_us = w->options.delays.answer_us;
     m->m = m->by = sim_trace_send_answer(w->trace, w->now_us, request->process->id, record,
                                          request->m, sim_process_lane(c->controller), request->api,
@@ -402,7 +405,7 @@ static void handle(struct sim_world *w, struct sim_message *m, const struct sim_
         else if (hangs)
             m->channel->mute = rule->rule.record;
         else if (!drops)
-            send_answer(w, m, record);
+            sim_answer_send(w, m, record);
     }
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);

@@ -22,6 +22,7 @@
 #include "node/node.h"
 #include "sim/allocate.h"
 #include "sim/event_queue.h"
+#include "sim/keeper.h"
 #include "sim/pattern.h"
 #include "sim/random.h"
 #include "sim/world.h"
@@ -91,6 +92,9 @@ enum sim_message_kind {
     SIM_M_BROKEN, /* the channel broke; tells the controller */
     SIM_M_CALL,
     SIM_M_CALL_ANSWER,
+    SIM_M_PEER_REQUEST, /* a follower's to its leader */
+    SIM_M_PEER_RESPONSE,
+    SIM_M_PEER_BROKEN, /* no response will come; tells the follower */
 };
 
 struct sim_message {
@@ -125,7 +129,17 @@ struct sim_message {
     struct wire_answer answer;
     struct wire_answer_item item;
     struct sim_stored_batch *batch;
-    void *bytes; /* request, reply, path, call: owned */
+    struct sim_peer *peer; /* PEER_… */
+    uint32_t asker;        /* PEER_…: incarnation of peer->from that asked */
+    int32_t version;       /* PEER_… */
+    size_t size;           /* PEER_…: of bytes */
+    void *bytes;           /* request, reply, path, call, items of an answer, message: owned */
+};
+
+/* From one full broker to another: its fetchers' connection. */
+struct sim_peer {
+    struct sim_process *from, *to;
+    struct sim_link request, answer;
 };
 
 struct sim_timer {
@@ -155,6 +169,7 @@ struct sim_process {
     bool is_bouncing;   /* scripted: registers by replacing */
     bool is_registered; /* scripted */
     bool stopping;
+    bool is_full; /* its broker hosts logs; has_node, registers */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
     struct sim_settings settings;
@@ -173,6 +188,13 @@ struct sim_process {
     struct sim_stored_batch *batches[64]; /* by id */
     struct sim_timer *timers;
     uint32_t timer_count;
+    /* is_full */
+    struct kb_replicas *replicas; /* its disks: they outlive the process */
+    struct sim_peer **peers;      /* [process index], NULL: never used */
+    uint32_t peer_count;
+    struct sim_message *pending; /* requests that its broker part has not answered */
+    struct sim_timer *broker_timers;
+    uint32_t broker_timer_count;
     struct sim_message *inbox, *inbox_last; /* while it stands still */
     struct sim_rule_entry *rules;
     uint32_t rule_count;
@@ -300,6 +322,11 @@ struct sim_world {
 
     struct sim_process **processes; /* in the order in which they were added */
     uint32_t process_count;
+    struct sim_keeper *keeper; /* bytes of all batches of all full brokers, NULL: none is full */
+    struct kb_payloads payloads;
+    void *broker_scratch;
+    size_t broker_scratch_size;
+    uint64_t broker_calls;      /* given to broker parts so far */
     struct kc_limits needed;    /* the most that any controller has grown to */
     struct sim_process **by_id; /* ascending */
     uint32_t ghosts;            /* sessions that have to expire */
@@ -426,7 +453,20 @@ bool sim_process_is_quiet(const struct sim_world *w, const struct sim_process *p
 void sim_process_block(struct sim_world *w, struct sim_process *p, bool on, uint64_t by);
 sim_lane sim_process_lane(const struct sim_process *p);
 
+/* ---- world_full.c ---- */
+void sim_full_make(struct sim_world *w, struct sim_process *p); /* its node gets a broker part */
+void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean);
+void sim_full_forget(struct sim_world *w, struct sim_process *p); /* requests that wait */
+void sim_full_free(struct sim_process *p);
+bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
+                   const char *short_of, size_t scratch_needed);
+void sim_full_request(struct sim_world *w, struct sim_message *m);    /* takes it */
+void sim_full_deliver(struct sim_world *w, struct sim_message *m);    /* PEER_…; takes it */
+void sim_full_lost(struct sim_world *w, const struct sim_message *m); /* PEER_…, on its way */
+void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+
 /* ---- world_scripted.c ---- */
+void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t record);
 void sim_scripted_session(struct sim_world *w, struct sim_process *p, struct kn_session_input in,
                           uint64_t by);
 void sim_scripted_request(struct sim_world *w, struct sim_message *m); /* takes it */

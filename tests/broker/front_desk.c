@@ -284,6 +284,8 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_NONE:
     case KN_OUT_SESSION:
     case KN_OUT_STOPPED:
+    case KN_OUT_PEER_REQUEST:
+    case KN_OUT_REPLICA:
         return 0;
     }
     enqueue(f, item);

@@ -111,6 +111,8 @@ static uint64_t node_put(void *context, const struct kn_output *o)
         stopped = true;
         return 0;
     case KN_OUT_NONE:
+    case KN_OUT_PEER_REQUEST:
+    case KN_OUT_REPLICA:
     case KN_OUT_CONTROLLER:
     case KN_OUT_TIMER:
     case KN_OUT_RESPONSE:

@@ -1,0 +1,153 @@
+/*
+ * Batches as logs know them, and their bytes: read when they come in, written when they go out.
+ *
+ *     bytes of a partition ──► head of each batch ──► struct kb_batch, handle of the bytes
+ *     struct kb_batch ──► the kept bytes, with base offset and leader epoch of this very log
+ *
+ * A batch may begin before the offset that was asked for, and the last one on the wire may be cut:
+ * readers pass over what is not whole, as Kafka's do.
+ *
+ * Source: Kafka ProduceRequest.validateRecords, LogValidator, MemoryRecords, DefaultRecordBatch.
+ */
+#include <string.h>
+
+#include "broker/state.h"
+#include "wire/record_batch.h"
+
+/* A control batch holds one marker. */
+static void read_marker(const struct wire_record_batch *head, struct kb_batch *out)
+{
+    struct wire_log_walk walk;
+    struct wire_log_record record;
+    bool commit = false;
+    out->flags |= KB_CONTROL;
+    wire_log_walk_begin(&walk, head, head->records, head->records_size);
+    if (head->codec == WIRE_CODEC_NONE && wire_log_record_next(&walk, &record) == SM_ERR_OK &&
+        wire_log_record_is_marker(&record, &commit, &out->coordinator_epoch) && commit)
+        out->flags |= KB_COMMIT;
+}
+
+static struct kb_batch batch_of(const struct wire_record_batch *head, uint64_t payload)
+{
+    struct kb_batch b = {.base_offset = head->base_offset,
+                         .payload = payload,
+                         .first_timestamp = head->base_timestamp,
+                         .max_timestamp = head->max_timestamp,
+                         .producer_id = head->producer_id,
+                         .last_offset_delta = head->last_offset_delta,
+                         .leader_epoch = head->leader_epoch,
+                         .base_sequence = head->base_sequence,
+                         .size = (uint32_t)head->size,
+                         .record_count = (uint32_t)head->count,
+                         .producer_epoch = head->producer_epoch,
+                         .flags = head->transactional ? KB_TRANSACTIONAL : 0};
+    if (head->control)
+        read_marker(head, &b);
+    return b;
+}
+
+/* What a client may not send. */
+static int32_t client_error(const uint8_t *bytes, const struct wire_record_batch *head)
+{
+    if (!wire_record_batch_is_intact(bytes, head))
+        return WIRE_ERROR_CORRUPT_MESSAGE;
+    if (head->control || head->count <= 0 || head->last_offset_delta != head->count - 1 ||
+        (head->producer_id >= 0 && (head->producer_epoch < 0 || head->base_sequence < 0)))
+        return WIRE_ERROR_INVALID_RECORD;
+    return 0;
+}
+
+/* What no log takes. */
+static int32_t peer_error(const uint8_t *bytes, const struct wire_record_batch *head)
+{
+    return wire_record_batch_is_intact(bytes, head) && head->base_offset >= 0 &&
+                   head->last_offset_delta >= 0 && head->leader_epoch >= 0 && head->count >= 0
+               ? 0
+               : WIRE_ERROR_CORRUPT_MESSAGE;
+}
+
+int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size, bool is_client,
+                        const struct kb_batch **batches, uint32_t *count)
+{
+    const struct kb_payloads *payloads = t->out->payloads;
+    size_t left = size < 0 ? 0 : (size_t)size;
+    uint32_t room = (uint32_t)(left / WIRE_RECORD_BATCH_HEAD);
+    struct kb_batch *out = kb_turn_scratch(t, room * sizeof *out);
+    struct wire_record_batch head;
+    *batches = out;
+    *count = 0;
+    while (left > 0) {
+        enum sm_err err = wire_record_batch_read(bytes, left, &head);
+        if (err == SM_ERR_LIMIT && !is_client)
+            break;
+        if (err != SM_ERR_OK)
+            return err == SM_ERR_RANGE ? WIRE_ERROR_UNSUPPORTED_FOR_MESSAGE_FORMAT
+                                       : WIRE_ERROR_CORRUPT_MESSAGE;
+        int32_t error = is_client ? client_error(bytes, &head) : peer_error(bytes, &head);
+        uint64_t payload = error == 0 ? payloads->keep(payloads->context, bytes, head.size) : 0;
+        if (payload == 0)
+            return error != 0 ? error : WIRE_ERROR_KAFKA_STORAGE_ERROR;
+        out[(*count)++] = batch_of(&head, payload);
+        bytes += head.size;
+        left -= head.size;
+    }
+    return is_client && *count != 1 ? WIRE_ERROR_INVALID_RECORD : 0;
+}
+
+struct wire_bytes kb_records_write(struct kb_turn *t, struct wire_flat *f,
+                                   const struct kb_batch *batches, uint32_t count, size_t spare)
+{
+    const struct kb_payloads *payloads = t->out->payloads;
+    size_t total = 0, room = f->capacity - f->used > spare ? f->capacity - f->used - spare : 0;
+    uint32_t fitting = 0;
+    while (fitting < count && total + batches[fitting].size <= room)
+        total += batches[fitting++].size;
+    struct wire_array array = wire_flat_array(f, (int32_t)total, 1);
+    uint8_t *to = array.count <= 0 ? NULL : wire_flat_at(f, array.at);
+    for (uint32_t i = 0; i < fitting && to != NULL; i++) {
+        size_t size = 0;
+        const uint8_t *from = payloads->bytes_of(payloads->context, batches[i].payload, &size);
+        if (from == NULL || size != batches[i].size) { /* lost: the rest is not told */
+            array.count = (int32_t)(to - (uint8_t *)wire_flat_at(f, array.at));
+            break;
+        }
+        memcpy(to, from, size);
+        wire_record_batch_assign(to, batches[i].base_offset, batches[i].leader_epoch);
+        to += size;
+    }
+    return (struct wire_bytes){.at = array.at, .size = array.count};
+}
+
+bool kb_records_find(struct kb_turn *t, uint64_t payload, int64_t base_offset, int64_t timestamp,
+                     int64_t *offset, int64_t *found)
+{
+    const struct kb_payloads *payloads = t->out->payloads;
+    struct wire_record_batch head;
+    struct wire_log_walk walk;
+    struct wire_log_record record;
+    size_t size = 0, used, before = t->scratch_used;
+    const uint8_t *bytes = payloads->bytes_of(payloads->context, payload, &size), *records;
+    bool is_found = false;
+    if (bytes == NULL || wire_record_batch_read(bytes, size, &head) != SM_ERR_OK)
+        return false;
+    records = head.records;
+    used = head.records_size;
+    if (head.codec != WIRE_CODEC_NONE) {
+        size_t room = kb_turn_scratch_left(t) / 2 & ~(size_t)7;
+        uint8_t *unpacked = (uint8_t *)t->out->scratch + before;
+        t->scratch_used += room;
+        if (wire_decompress(head.codec, head.records, head.records_size, unpacked, room, &used) !=
+            SM_ERR_OK)
+            used = 0;
+        records = unpacked;
+    }
+    wire_log_walk_begin(&walk, &head, records, used);
+    while (!is_found && wire_log_record_next(&walk, &record) == SM_ERR_OK)
+        if (record.timestamp >= timestamp) {
+            *offset = base_offset + (record.offset - head.base_offset);
+            *found = record.timestamp;
+            is_found = true;
+        }
+    t->scratch_used = before;
+    return is_found;
+}

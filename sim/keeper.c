@@ -1,0 +1,196 @@
+/*
+ * The keeper in memory: a table by handle, a hash over the bytes from the magic on, and a list of
+ * those that may have to go.
+ *
+ *     entry[handle] ──► {hash, next in bucket, references, size, bytes}
+ *     bucket[hash]  ──► handle
+ *     loose[]           handles kept or let go since the last sweep (may stand there twice)
+ */
+#include "sim/keeper.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAME_FROM = 16, FIRST_BUCKETS = 1024 };
+
+struct entry {
+    uint64_t hash;
+    uint64_t next; /* handle, 0 none */
+    int64_t references;
+    size_t size;
+    uint8_t *bytes; /* NULL: gone */
+};
+
+struct sim_keeper {
+    struct entry *entry;
+    uint64_t *bucket, *loose;
+    uint64_t high, capacity, buckets, loose_count, loose_capacity, count;
+};
+
+static uint64_t hash_of(const uint8_t *bytes, size_t size)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = SAME_FROM; i < size; i++)
+        h = (h ^ bytes[i]) * 0x100000001b3u;
+    return h ^ h >> 29;
+}
+
+struct sim_keeper *sim_keeper_new(void)
+{
+    struct sim_keeper *k = calloc(1, sizeof *k);
+    if (k == NULL)
+        return NULL;
+    k->buckets = FIRST_BUCKETS;
+    k->bucket = calloc(k->buckets, sizeof *k->bucket);
+    if (k->bucket == NULL) {
+        free(k);
+        return NULL;
+    }
+    return k;
+}
+
+void sim_keeper_free(struct sim_keeper *k)
+{
+    if (k == NULL)
+        return;
+    for (uint64_t i = 0; i < k->high; i++)
+        free(k->entry[i].bytes);
+    free(k->entry);
+    free(k->bucket);
+    free(k->loose);
+    free(k);
+}
+
+uint64_t sim_keeper_count(const struct sim_keeper *k)
+{
+    return k->count;
+}
+
+/* ---- room ---- */
+
+static int has_entry(struct sim_keeper *k)
+{
+    if (k->high < k->capacity)
+        return 1;
+    uint64_t capacity = k->capacity == 0 ? 256 : k->capacity * 2;
+    struct entry *larger = realloc(k->entry, capacity * sizeof *larger);
+    if (larger == NULL)
+        return 0;
+    k->entry = larger;
+    k->capacity = capacity;
+    return 1;
+}
+
+static int has_loose(struct sim_keeper *k)
+{
+    if (k->loose_count < k->loose_capacity)
+        return 1;
+    uint64_t capacity = k->loose_capacity == 0 ? 256 : k->loose_capacity * 2;
+    uint64_t *larger = realloc(k->loose, capacity * sizeof *larger);
+    if (larger == NULL)
+        return 0;
+    k->loose = larger;
+    k->loose_capacity = capacity;
+    return 1;
+}
+
+static void widen(struct sim_keeper *k)
+{
+    uint64_t buckets = k->buckets * 2;
+    uint64_t *larger = k->count <= k->buckets ? NULL : calloc(buckets, sizeof *larger);
+    if (larger == NULL)
+        return;
+    free(k->bucket);
+    k->bucket = larger;
+    k->buckets = buckets;
+    for (uint64_t i = 0; i < k->high; i++)
+        if (k->entry[i].bytes != NULL) {
+            k->entry[i].next = larger[k->entry[i].hash % buckets];
+            larger[k->entry[i].hash % buckets] = i + 1;
+        }
+}
+
+/* ---- keeping ---- */
+
+static uint64_t find(const struct sim_keeper *k, uint64_t hash, const uint8_t *batch, size_t size)
+{
+    uint64_t at = k->bucket[hash % k->buckets];
+    for (; at != 0; at = k->entry[at - 1].next) {
+        const struct entry *e = &k->entry[at - 1];
+        if (e->hash == hash && e->size == size &&
+            memcmp(e->bytes + SAME_FROM, batch + SAME_FROM, size - SAME_FROM) == 0)
+            return at;
+    }
+    return 0;
+}
+
+static uint64_t keep(void *context, const uint8_t *batch, size_t size)
+{
+    struct sim_keeper *k = context;
+    assert(size >= SAME_FROM);
+    uint64_t hash = hash_of(batch, size), found = find(k, hash, batch, size);
+    if (found != 0)
+        return found;
+    uint8_t *bytes = has_entry(k) && has_loose(k) ? malloc(size) : NULL;
+    if (bytes == NULL)
+        return 0;
+    memcpy(bytes, batch, size);
+    uint64_t *bucket = &k->bucket[hash % k->buckets];
+    k->entry[k->high++] =
+        (struct entry){.hash = hash, .next = *bucket, .size = size, .bytes = bytes};
+    *bucket = k->high;
+    k->loose[k->loose_count++] = k->high;
+    k->count++;
+    widen(k);
+    return k->high;
+}
+
+static const uint8_t *read_bytes(void *context, uint64_t payload, size_t *size)
+{
+    const struct sim_keeper *k = context;
+    if (payload == 0 || payload > k->high || k->entry[payload - 1].bytes == NULL)
+        return NULL;
+    *size = k->entry[payload - 1].size;
+    return k->entry[payload - 1].bytes;
+}
+
+static void refer(void *context, uint64_t payload, int32_t by)
+{
+    struct sim_keeper *k = context;
+    assert(payload > 0 && payload <= k->high);
+    struct entry *e = &k->entry[payload - 1];
+    e->references += by;
+    assert(e->references >= 0);
+    if (e->references == 0 && has_loose(k)) /* else it stays */
+        k->loose[k->loose_count++] = payload;
+}
+
+struct kb_payloads sim_keeper_payloads(struct sim_keeper *k)
+{
+    return (struct kb_payloads){.keep = keep, .bytes_of = read_bytes, .refer = refer, .context = k};
+}
+
+/* ---- forgetting ---- */
+
+static void forget(struct sim_keeper *k, uint64_t payload)
+{
+    struct entry *e = &k->entry[payload - 1];
+    uint64_t *link = &k->bucket[e->hash % k->buckets];
+    while (*link != payload)
+        link = &k->entry[*link - 1].next;
+    *link = e->next;
+    free(e->bytes);
+    e->bytes = NULL;
+    k->count--;
+}
+
+void sim_keeper_sweep(struct sim_keeper *k)
+{
+    for (uint64_t i = 0; i < k->loose_count; i++) {
+        const struct entry *e = &k->entry[k->loose[i] - 1];
+        if (e->references == 0 && e->bytes != NULL)
+            forget(k, k->loose[i]);
+    }
+    k->loose_count = 0;
+}

@@ -1,0 +1,182 @@
+/*
+ * Worlds of full brokers: the controller's requests reach brokers that host logs, followers fetch
+ * over the simulated network, and the ISR is the brokers' own business.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/replicas.h"
+#include "sim/diagnostics.h"
+#include "sim/scenario.h"
+#include "sim/trace.h"
+#include "sim/world.h"
+
+#define SECOND ((int64_t)1000000)
+#define STATE  "/brokers/topics/t/partitions/0/state"
+#define CLUSTER                                                                                    \
+    "title: t\n"                                                                                   \
+    "cluster: {nodes: [1, 2, 3], behaviour: full,\n"                                               \
+    "  properties: {zookeeper.session.timeout.ms: 6000}}\n"                                        \
+    "topics: {t: {assignment: {0: [2, 3, 1], 1: [3, 1, 2]}}}\n"
+
+static struct sim_diagnostics diagnostics;
+static struct sim_scenario *scenario;
+static struct sim_world *world;
+
+static void load(const char *text)
+{
+    struct sim_world_options options = sim_world_options_default();
+    sim_diagnostics_init(&diagnostics);
+    scenario = sim_scenario_parse("test.yaml", text, strlen(text), &diagnostics);
+    if (scenario == NULL)
+        sim_diagnostics_print(&diagnostics, stderr, false);
+    ck_assert_ptr_nonnull(scenario);
+    options.seed = 1;
+    world = sim_world_new(&options);
+    sim_world_load(world, scenario);
+}
+
+static void run(int64_t for_us)
+{
+    sim_world_run(world, sim_world_now(world) + for_us);
+    if (sim_world_error(world) != NULL)
+        ck_abort_msg("%s", sim_world_error(world));
+    for (int32_t id = 1; id <= 3; id++)
+        kb_replicas_check(sim_world_replicas(world, id));
+}
+
+static void setup(void)
+{
+    scenario = NULL;
+    world = NULL;
+}
+
+static void teardown(void)
+{
+    sim_world_free(world);
+    sim_scenario_free(scenario);
+    sim_diagnostics_free(&diagnostics);
+}
+
+static const char *state(void)
+{
+    static char text[256];
+    struct wire_zk_stat stat;
+    const uint8_t *data;
+    uint32_t size;
+    bool has_data;
+    if (!kz_server_get(sim_world_zookeeper(world), STATE, &stat, &data, &size, &has_data))
+        return "(none)";
+    snprintf(text, sizeof text, "%.*s", (int)size, (const char *)data);
+    return text;
+}
+
+static struct kb_partition_view view(int32_t id)
+{
+    struct kb_partition_view v;
+    ck_assert(kb_partition(sim_world_replicas(world, id), "t", 0, &v));
+    return v;
+}
+
+START_TEST(brokers_host_what_the_controller_tells_them)
+{
+    load(CLUSTER);
+    run(10 * SECOND);
+    for (int32_t id = 1; id <= 3; id++) {
+        ck_assert_int_eq(view(id).hosted, KB_ONLINE);
+        ck_assert_int_eq(view(id).leader, 2);
+        ck_assert_int_eq(view(id).fetch_state, id == 2 ? KB_NOT_FETCHING : KB_FETCHING);
+        ck_assert_uint_eq(kb_hosted_count(sim_world_replicas(world, id)), 2);
+    }
+    ck_assert(sim_world_is_quiet(world)); /* though followers go on asking */
+}
+END_TEST
+
+/* A scripted broker never joins an ISR again; a full one does, by its leader's write. */
+START_TEST(who_comes_back_is_in_sync_again)
+{
+    load(CLUSTER);
+    run(10 * SECOND);
+    sim_world_kill(world, 3, SIM_SESSION_EXPIRES, 0);
+    run(15 * SECOND);
+    ck_assert_ptr_nonnull(strstr(state(), "\"isr\":[2,1]"));
+    sim_world_start(world, 3, 0);
+    run(20 * SECOND);
+    ck_assert_ptr_nonnull(strstr(state(), "\"isr\":[2,1,3]"));
+    ck_assert_int_eq(view(3).fetch_state, KB_FETCHING);
+}
+END_TEST
+
+START_TEST(another_leads_when_the_leader_dies)
+{
+    load(CLUSTER);
+    run(10 * SECOND);
+    sim_world_kill(world, 2, SIM_SESSION_CLOSED, 0);
+    run(5 * SECOND);
+    ck_assert_int_eq(view(3).leader, 3);
+    ck_assert_int_eq(view(1).leader, 3);
+    ck_assert_int_eq(view(1).fetch_state, KB_FETCHING);
+    sim_world_start(world, 2, 0);
+    run(20 * SECOND);
+    ck_assert_ptr_nonnull(strstr(state(), "\"leader\":3"));
+    ck_assert_ptr_nonnull(strstr(state(), "\"isr\":[3,1,2]"));
+}
+END_TEST
+
+START_TEST(the_controller_dies_and_its_successor_is_heard)
+{
+    load(CLUSTER);
+    run(10 * SECOND);
+    sim_world_kill(world, 1, SIM_SESSION_CLOSED, 0);
+    run(10 * SECOND);
+    sim_world_start(world, 1, 0);
+    run(20 * SECOND);
+    for (int32_t id = 1; id <= 3; id++)
+        ck_assert_int_eq(kb_controller_epoch(sim_world_replicas(world, id)), 2);
+    ck_assert_ptr_nonnull(strstr(state(), "\"isr\":[2,3,1]"));
+}
+END_TEST
+
+static uint64_t digest_after(const char *text)
+{
+    load(text);
+    run(10 * SECOND);
+    sim_world_kill(world, 2, SIM_SESSION_EXPIRES, 0);
+    run(13 * SECOND);
+    sim_world_start(world, 2, 0);
+    run(13 * SECOND);
+    uint64_t digest = 0;
+    for (int32_t id = 1; id <= 3; id++)
+        digest =
+            digest * 31 + kb_replicas_digest(sim_world_replicas(world, id), sim_world_now(world));
+    return digest;
+}
+
+START_TEST(the_same_again_is_the_same)
+{
+    uint64_t first = digest_after(CLUSTER);
+    teardown();
+    ck_assert_uint_eq(digest_after(CLUSTER), first);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("world, full brokers");
+    TCase *c = tcase_create("full");
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, brokers_host_what_the_controller_tells_them);
+    tcase_add_test(c, who_comes_back_is_in_sync_again);
+    tcase_add_test(c, another_leads_when_the_leader_dies);
+    tcase_add_test(c, the_controller_dies_and_its_successor_is_heard);
+    tcase_add_test(c, the_same_again_is_the_same);
+    tcase_set_timeout(c, 60);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? 0 : 1;
+}
