@@ -135,7 +135,7 @@ static void replace_static(const struct kb_gstep *s, uint32_t group, uint32_t ro
         break;
     case KB_GROUP_EMPTY:
     case KB_GROUP_DEAD:
-        assert(!"a group without members has no static one");
+        assert(false); /* a group without members has no static one */
         break;
     }
 }

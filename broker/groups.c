@@ -187,7 +187,7 @@ static bool on_request(const struct kb_gstep *s)
     case WIRE_API_LIST_GROUPS:
         return kb_on_list(s);
     default: /* int16 of the protocol */
-        assert(!"no request of groups");
+        assert(false); /* no request of groups */
         return true;
     }
 }
