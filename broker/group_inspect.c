@@ -8,7 +8,7 @@
  */
 #include "broker/group_state.h"
 
-bool kb_group_next(const struct kb_groups *g, uint32_t *at, struct kb_group_view *view)
+bool kb_groups_next(const struct kb_groups *g, uint32_t *at, struct kb_group_view *view)
 {
     while (++*at <= g->tables[KB_T_GROUP].high) {
         const struct kb_group *p = kb_group(g, *at);

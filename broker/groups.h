@@ -214,8 +214,8 @@ struct kb_offset_view {
     int64_t offset, producer_id;  /* producer_id -1: committed, else of that transaction */
     int32_t partition, leader_epoch;
 };
-/* Walks: *at starts at 0; false at the end. `group` is the number that kb_group_next gave. */
-bool kb_group_next(const struct kb_groups *g, uint32_t *at, struct kb_group_view *view);
+/* Walks: *at starts at 0; false at the end. `group` is the number that kb_groups_next gave. */
+bool kb_groups_next(const struct kb_groups *g, uint32_t *at, struct kb_group_view *view);
 bool kb_member_next(const struct kb_groups *g, uint32_t group, uint32_t *at,
                     struct kb_member_view *view);
 bool kb_offset_next(const struct kb_groups *g, uint32_t group, uint32_t *at,
