@@ -341,6 +341,61 @@ START_TEST(keys_belong_to_partitions)
 }
 END_TEST
 
+/* Goal: whatever bytes a log holds, loading does no harm, and what is loaded is sound. */
+START_TEST(a_log_may_hold_anything)
+{
+    uint64_t rng = 1;
+
+    for (int round = 0; round < 400; round++) {
+        struct desk *d = desk_new();
+        const char *a = stable_one(d);
+        desk_commit(d, "g", a, 1, "t", 0, 7);
+        desk_txn_commit(d, "g", 9, "", -1, "t", 1, 5);
+        desk_resign(d, 1);
+        for (uint32_t i = 0; i < d->log_count; i++) {
+            const struct kb_log_record *r = d->log[i].batch.records;
+            for (int n = 0; d->log[i].batch.count != 0 && n < 3; n++) {
+                rng = rng * 6364136223846793005u + 1442695040888963407u;
+                bool key = (rng >> 60) == 0;
+                uint32_t size = (uint32_t)(key ? r->key_size : r->value_size);
+                uint8_t *bytes = (uint8_t *)(uintptr_t)(key ? r->key : r->value);
+                bytes[(uint32_t)(rng >> 33) % size] = (uint8_t)((rng >> 20) & 3 ? rng >> 24 : 0xff);
+            }
+        }
+        desk_elect(d, 2);
+        desk_pass(d, 100000);
+        desk_free(d);
+    }
+}
+END_TEST
+
+/* Goal: members of a cooperative protocol rebalance twice, and the follower's second join with
+   other metadata is what starts the second one. */
+START_TEST(a_follower_may_start_a_rebalance)
+{
+    struct desk *d = desk_new();
+    struct desk_join join = {.group = "g", .version = 3, .protocol = "cooperative-sticky"};
+    uint64_t ja = desk_join(d, join), jb = desk_join(d, join);
+
+    desk_pass(d, 7000);
+    const char *a = id_of(d, ja), *b = id_of(d, jb);
+    desk_sync(d, "g", b, 1, NULL, NULL);
+    desk_sync(d, "g", a, 1, NULL, (const char *[]){a, "0 1", b, "", NULL});
+    join.member = b;
+    jb = desk_join(d, join); /* nothing new: told again */
+    ck_assert_int_eq(desk_joined(d, jb)->generation_id, 1);
+    join.metadata = "owns less";
+    jb = desk_join(d, join);
+    ck_assert(desk_joined(d, jb) == NULL);
+    ck_assert_int_eq(desk_commit_error(d, desk_commit(d, "g", a, 1, "t", 0, 4)), 0);
+    join.member = a;
+    ja = desk_join(d, join);
+    ck_assert_int_eq(desk_joined(d, ja)->generation_id, 2);
+    ck_assert_int_eq(desk_joined(d, jb)->generation_id, 2);
+    desk_free(d);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *tests[] = {two_members_join_one_after_the_other,
@@ -354,7 +409,9 @@ int main(void)
                             offsets_are_committed,
                             offsets_of_transactions_wait_for_the_marker,
                             groups_move_with_their_partition,
-                            keys_belong_to_partitions};
+                            keys_belong_to_partitions,
+                            a_log_may_hold_anything,
+                            a_follower_may_start_a_rebalance};
     Suite *suite = suite_create("broker: groups");
     TCase *tc = tcase_create("groups");
 
