@@ -121,6 +121,8 @@ static void take_sync(struct world *w, struct client *c)
     if (r->assignment.size > 0) {
         memcpy(text, wire_data(r, r->assignment), (size_t)r->assignment.size);
     }
+    const char *at = strchr(text, '@'); /* a leader wrote its generation into it */
+    ck_assert(text[0] == 0 || atoi(at + 1) == c->generation);
     if (c->instance == NULL) { /* a static member may hear of it under another id */
         saw(w, c, text);
     }
