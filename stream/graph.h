@@ -64,7 +64,8 @@ struct node {
     char *uid; /* owned: what a checkpoint knows it by */
     /* Set by the plan. */
     uint32_t parallelism;
-    bool chained; /* runs in the task of the node of its only input */
+    const char *group; /* slot sharing */
+    bool chained;      /* runs in the task of the node of its only input */
 };
 
 struct st_stream {

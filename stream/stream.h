@@ -490,6 +490,9 @@ typedef struct st_options {
     const char *uid;      /* what a checkpoint knows the operator by; by default its place */
     uint32_t parallelism; /* 0: the environment's */
     enum st_chaining chaining;
+    /* One thread runs one subtask of each operator of a group; NULL: the group of all its inputs, or
+     * else "default". A group of its own buys an operator threads of its own. Borrowed. */
+    const char *slot_sharing_group;
     size_t self_size; /* bytes of ctx->self, zeroed, one a subtask */
     const void *arg;  /* ctx->arg, shared by the subtasks: read only */
     void (*open)(st_context *ctx);

@@ -46,34 +46,22 @@ void writer_free(struct writer *w)
 static void publish(struct writer *w, uint32_t r)
 {
     ring_publish(w->rings[r]);
-    if (ring_packets(w->rings[r]) >= w->rings[r]->capacity / 2) {
+    if (ring_packets(w->rings[r]) >= RING_PACKETS / 2) {
         task_wake(w->receivers[r]);
     }
 }
 
-static bool has_room_or_cancelled(struct task *task, void *ring)
-{
-    return !ring_is_full(ring) || atomic_load(&task->job->cancelled) != 0;
-}
-
-/* The open packet of a ring; waits for room, which is back-pressure. */
+/* The open packet of a ring; may wait for room, which is back-pressure. */
 static struct packet *open_packet(struct writer *w, uint32_t r)
 {
-    struct packet *p;
-    while ((p = ring_open(w->rings[r])) == NULL) {
-        if (w->task->job->in_steps) {
-            ring_grow(w->rings[r]);
-            continue;
-        }
+    struct ring *ring = w->rings[r];
+    if (ring->open == NULL && ring_is_full(ring)) {
         for (uint32_t i = 0; i < w->ring_count; i++) {
             task_wake(w->receivers[i]); /* none may sleep on what was published quietly */
         }
-        task_sleep(w->task, has_room_or_cancelled, w->rings[r], ST_TIME_MAX);
-        if (atomic_load(&w->task->job->cancelled) != 0) {
-            longjmp(w->task->failure, 1);
-        }
+        task_await_room(w->task, ring);
     }
-    return p;
+    return ring_open(ring);
 }
 
 static inline void append(struct writer *w, uint32_t r, const char *record, int64_t time)
