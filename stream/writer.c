@@ -10,7 +10,7 @@
 
 #include "stream/task.h"
 
-#define SCATTER_RINGS 64
+#define SCATTER_RINGS 8 /* as many passes over a batch are worth it */
 
 struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t ring_count)
 {
@@ -120,24 +120,43 @@ static void choose_by_key(const struct writer *w, const struct batch *batch, uin
     }
 }
 
-/* The same for records without text that fit into the open packets: straight copies. */
+/* The records of a batch that are for ring r, behind each other into its packets. */
+static inline void gather(struct writer *w, uint32_t r, const struct batch *batch,
+                          const uint16_t *chosen, uint32_t chosen_count, uint32_t size)
+{
+    for (uint32_t done = 0, run; done < chosen_count; done += run) {
+        struct packet *p = open_packet(w, r);
+        const uint16_t *from = chosen + done;
+        char *to = p->records + (size_t)p->count * size;
+        int64_t *times = p->times + p->count;
+        uint32_t room = BATCH_SIZE - p->count;
+        run = chosen_count - done < room ? chosen_count - done : room;
+        for (uint32_t k = 0; k < run; k++) {
+            memcpy(to + (size_t)k * size, (const char *)batch->records + (size_t)from[k] * size,
+                   size);
+        }
+        for (uint32_t k = 0; k < run; k++) {
+            times[k] = time_of(batch, from[k]);
+        }
+        p->count += run;
+        if (p->count == BATCH_SIZE) {
+            publish(w, r);
+        }
+    }
+}
+
+/* The same for records without text: which are for a ring is found without a branch. */
 static inline void scatter(struct writer *w, const struct batch *batch, const uint16_t *rings,
                            uint32_t size)
 {
-    const char *record = batch->records;
-    struct packet *open[SCATTER_RINGS];
+    uint16_t chosen[BATCH_SIZE];
     for (uint32_t r = 0; r < w->ring_count; r++) {
-        open[r] = open_packet(w, r);
-    }
-    for (uint32_t k = 0; k < batch->count; k++, record += size) {
-        struct packet *p = open[rings[k]];
-        uint32_t at = p->count++;
-        memcpy(p->records + (size_t)at * size, record, size);
-        p->times[at] = time_of(batch, k);
-        if (at + 1 == BATCH_SIZE) {
-            publish(w, rings[k]);
-            open[rings[k]] = open_packet(w, rings[k]);
+        uint32_t count = 0;
+        for (uint32_t k = 0; k < batch->count; k++) {
+            chosen[count] = (uint16_t)k;
+            count += rings[k] == r;
         }
+        gather(w, r, batch, chosen, count, size);
     }
 }
 
