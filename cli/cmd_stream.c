@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/stream_ask.h"
 #include "stream/stream.h"
 
 #define PATH_SIZE 4096
@@ -71,6 +72,8 @@ static int report(const st_env *env, enum st_err err)
     case ST_ERR_CONFIG:
     case ST_ERR_GRAPH:
         return SIM_EXIT_USAGE;
+    case ST_ERR_CANCELLED:
+        return SIM_EXIT_INTERRUPTED;
     case ST_OK:
     case ST_ERR_FAILED:
     case ST_ERR_IO:
@@ -81,6 +84,17 @@ static int report(const st_env *env, enum st_err err)
     return SIM_EXIT_FAILED;
 }
 
+/* What a job is called by: its file's name without ".so". */
+static void name_of(const char *path, char name[256])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(name, 256, "%s", slash != NULL ? slash + 1 : path);
+    char *end = strstr(name, ".so");
+    if (end != NULL) {
+        *end = '\0';
+    }
+}
+
 /* argv[0] is the job. */
 static int run_job(int argc, char **argv)
 {
@@ -88,11 +102,14 @@ static int run_job(int argc, char **argv)
     if (job == NULL) {
         return SIM_EXIT_USAGE;
     }
+    char name[256];
+    name_of(argv[0], name);
     st_env *env = st_env_new();
+    st_env_listen(env);
     enum st_err err = st_env_take_arguments(env, &argc, argv);
     int own = err == ST_OK ? job(env, argc, argv) : 0;
     if (err == ST_OK && own == 0) {
-        err = st_execute(env, argv[0]);
+        err = st_execute(env, name);
     }
     int code = own != 0 ? SIM_EXIT_USAGE : report(env, err);
     st_env_free(env);
@@ -102,15 +119,19 @@ static int run_job(int argc, char **argv)
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     if (argc < 2) {
-        cli_error("stream takes a word: run");
+        cli_error("stream takes a word: run, list, checkpoint, savepoint, stop, cancel");
         return SIM_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         cli_help(command, stdout);
         return SIM_EXIT_MET;
     }
+    if (stream_ask_knows(argv[1])) {
+        return stream_ask(argc - 1, argv + 1);
+    }
     if (strcmp(argv[1], "run") != 0) {
-        cli_error("stream: no word '%s'; there is run", argv[1]);
+        cli_error("stream: no word '%s'; there are run, list, checkpoint, savepoint, stop, cancel",
+                  argv[1]);
         return SIM_EXIT_USAGE;
     }
     if (argc < 3) {
@@ -140,14 +161,20 @@ const struct cli_command cli_stream = {
     .name = "stream",
     .group = "Stream jobs",
     .line = "run a stream job: windows, state, checkpoints",
-    .arguments = "run JOB [FLAG…]",
+    .arguments = "run JOB [FLAG…]\nlist\ncheckpoint|cancel [ID]\nsavepoint [ID [DIR]]\n"
+                 "stop [-d] [-p DIR] [ID]",
     .examples = "kcsim stream run examples/word_count --input text.txt\n"
                 "kcsim stream run ./my_job.so -D execution.checkpointing.interval=1s \\\n"
                 "      -D execution.checkpointing.dir=ck -p 2\n"
-                "kcsim stream run ./my_job.so -s ck -p 4\n",
+                "kcsim stream savepoint my_job /var/savepoints\n"
+                "kcsim stream stop my_job\n"
+                "kcsim stream run ./my_job.so -s ck/savepoint-3 -p 4\n",
     .about =
         "A job is a shared object with int st_job(st_env *, int argc, char **argv). Flags that\n"
-        "are not listed here go to the job, and so does all behind --.\n",
+        "are not listed here go to the job, and so does all behind --. ID is the name or the\n"
+        "process number of a running job; with one job it may be left out. stop takes a\n"
+        "savepoint first; -d (--drain) lets the input end. The folder is that of\n"
+        "execution.checkpointing.savepoint-dir, or .dir, where none is given.\n",
     .options = options,
     .parse = parse,
     .run = run,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "stream/control.h"
 #include "stream/task.h"
 
 int64_t job_now(struct job *job)
@@ -53,7 +54,7 @@ void job_set_finished(struct task *task)
  */
 static enum st_err end_job(struct job *job, bool all_done)
 {
-    if (all_done && job->coordinator != NULL) {
+    if ((all_done || job->stopped) && job->coordinator != NULL) {
         coordinator_finish(job->coordinator);
     }
     for (uint32_t t = 0; all_done && job->coordinator == NULL && t < job->task_count; t++) {
@@ -225,7 +226,8 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
     const char *path = env->restore_path;
     struct checkpoint *from = NULL;
     *err = ST_OK;
-    if (again && env->checkpoint_dir != NULL && checkpoint_newest(env->checkpoint_dir) > 0) {
+    if (again && env->checkpoint_dir != NULL &&
+        checkpoint_newest(env->checkpoint_dir, CHECKPOINT) > 0) {
         path = env->checkpoint_dir;
     }
     if (path != NULL) {
@@ -251,11 +253,22 @@ static enum st_err run_once(st_env *env, bool again, char *failure, size_t failu
     if (err == ST_OK) {
         struct job *job = job_new(env);
         job->restored = from;
-        if (env->checkpoint_interval_ms > 0) {
+        if (env->checkpoint_interval_ms > 0 || env->control != NULL) {
             job->coordinator = coordinator_new(job);
+        }
+        if (env->control != NULL) {
+            control_attach(env->control, job);
         }
         err = job_run(job);
         snprintf(failure, failure_size, "%s", job->failure);
+        if (env->control != NULL) {
+            bool met = err == ST_OK && coordinator_saved(job->coordinator)[0] != '\0';
+            control_detach(env->control, met || err == ST_ERR_CANCELLED,
+                           met                       ? coordinator_saved(job->coordinator)
+                           : err == ST_ERR_CANCELLED ? "cancelled"
+                           : err == ST_OK            ? "the job has ended before that"
+                                                     : failure);
+        }
         job_free(job);
     }
     checkpoint_free(from);
@@ -270,8 +283,7 @@ static void sleep_ms(int64_t ms)
 
 enum st_err st_execute(st_env *env, const char *job_name)
 {
-    char failure[512] = "";
-    (void)job_name;
+    char failure[512] = "", why[256];
     if (env->errors == NULL && env->node_count == 0) {
         env_mistake(env, NULL, 0, "the job has no operators");
     }
@@ -285,6 +297,10 @@ enum st_err st_execute(st_env *env, const char *job_name)
     if (env->errors != NULL) {
         return ST_ERR_GRAPH;
     }
+    env->control = env->listens && !env->in_steps ? control_new(job_name, why) : NULL;
+    if (env->listens && !env->in_steps && env->control == NULL) {
+        fprintf(stderr, "%s; the job runs without\n", why);
+    }
     enum st_err err = run_once(env, false, failure, sizeof failure);
     for (uint32_t again = 0; err == ST_ERR_FAILED && again < env->restarts; again++) {
         if (!env->in_steps) {
@@ -292,6 +308,8 @@ enum st_err st_execute(st_env *env, const char *job_name)
         }
         err = run_once(env, true, failure, sizeof failure);
     }
+    control_free(env->control);
+    env->control = NULL;
     if (err != ST_OK && failure[0] != '\0') {
         env_mistake(env, NULL, 0, "%s", failure);
     }

@@ -62,6 +62,7 @@ enum st_err {
     ST_ERR_FAILED,  /* a function failed the job (st_fail), and no restart is left */
     ST_ERR_IO,      /* a file or socket refused */
     ST_ERR_RESTORE, /* a checkpoint is damaged, or does not belong to this job */
+    ST_ERR_CANCELLED, /* asked to end at once (kcsim stream cancel) */
     ST_ERR_END
 };
 
@@ -525,6 +526,9 @@ void st_env_set_parallelism(st_env *env, uint32_t parallelism);
  * Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known; the job can
  * then not be executed. Source: Flink CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
+/* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's runtime
+ * folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at a stop). */
+void st_env_listen(st_env *env);
 /* Runs the job on the calling thread, one step of one subtask at a time, always in the same order,
  * on virtual time: it starts at 0 and jumps to the next timer when nothing else is left to do. */
 void st_env_run_in_steps(st_env *env);

@@ -207,7 +207,11 @@ bool task_notify(struct task *task, int64_t id)
 static enum step step_source(struct task *task)
 {
     struct op *source = task->ops[0];
-    enum st_poll poll = source->class->poll(source);
+    struct coordinator *c = task->job->coordinator;
+    if (c != NULL && coordinator_stops(c, task->barrier)) {
+        return STEP_NOTHING;
+    }
+    enum st_poll poll = c != NULL && coordinator_drains(c) ? ST_END : source->class->poll(source);
     op_flush(source);
     switch (poll) {
     case ST_MORE:

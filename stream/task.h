@@ -189,6 +189,7 @@ struct job {
     _Atomic int cancelled;
     pthread_mutex_t lock;
     uint32_t opened;        /* tasks whose operators are open; guarded by lock */
+    bool stopped;           /* ended by a question: not a failure; by the coordinator's thread */
     uint64_t changes;       /* counts what `changed` tells */
     pthread_cond_t changed; /* a task is done, has failed, has acknowledged */
     enum st_err error;      /* of the first task that failed; failure: what it said */
@@ -217,11 +218,17 @@ void coordinator_free(struct coordinator *c);
 /* Begins or completes a checkpoint if it is time. Returns when to be called again; ST_TIME_MAX:
  * when a task has changed. Called with no lock held. */
 int64_t coordinator_step(struct coordinator *c);
-/* The last one, when all tasks are done: what is still to be committed. */
+/* The last one, when all tasks are done: what is still to be committed. After a stop, whose
+ * savepoint was the last: tells all tasks of it. */
 void coordinator_finish(struct coordinator *c);
 /* The checkpoint that sources are to begin, and the last that is complete. Any thread. */
 int64_t coordinator_wanted(struct coordinator *c);
 int64_t coordinator_completed(struct coordinator *c);
+/* Are sources to put out nothing behind barrier `id`? Are they to end? Any thread. */
+bool coordinator_stops(struct coordinator *c, int64_t id);
+bool coordinator_drains(struct coordinator *c);
+/* Where the savepoint of a stop is, once it is complete; "": nowhere. */
+const char *coordinator_saved(const struct coordinator *c);
 /* A task's part of a checkpoint; takes the bytes. `is_last`: the task is done, and this is its part
  * of all later ones as well. */
 void coordinator_take(struct coordinator *c, struct task *task, int64_t id, struct bytes *part,
