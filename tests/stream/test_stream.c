@@ -326,6 +326,72 @@ START_TEST(timers_of_processing_time_fire_by_the_clock)
 }
 END_TEST
 
+/* Text in what is folded: the state has to have its own. */
+ST_REDUCE(longer, word)
+{
+    acc->text = in->text.size > acc->text.size ? in->text : acc->text;
+    acc->count += in->count;
+}
+
+ST_FOLD(count_words, word, total)
+{
+    acc->sum += in->text.size;
+    acc->count += in->count;
+}
+
+ST_REDUCING_STATE(longest, longer, word);
+ST_AGGREGATING_STATE(sums, count_words, total);
+
+ST_PROCESS(fold_into_state, word, st_str)
+{
+    st_state_add(ctx, longest, word, in);
+    st_state_add(ctx, sums, word, in);
+    const word *most = st_value_get(ctx, &longest);
+    const total *sum = st_value_get(ctx, &sums);
+    st_str line =
+        st_format(ctx, "%.*s %" PRId64 ", %" PRId64 " bytes in %" PRId64, (int)most->text.size,
+                  most->text.data, most->count, sum->sum, sum->count);
+    st_emit(out, &line);
+    if (sum->count == 3) {
+        st_state_clear(ctx, &longest);
+    }
+}
+
+START_TEST(state_that_folds)
+{
+    static st_str lines[1];
+    lines[0] = st_str_of("be question not is a");
+    st_env *env = st_env_new();
+    st_stream *words = st_flat_map(st_from_array(env, st_str, lines, 1), split);
+    words = st_process(st_key_by(words, ST_KEY(word, count)), fold_into_state,
+                       .states = ST_STATES(&longest, &sums));
+    st_sink(words, tell_line);
+    run_in_steps(env);
+    ck_assert_str_eq(story, "be 1, 2 bytes in 1\n"
+                            "question 2, 10 bytes in 2\n"
+                            "question 3, 13 bytes in 3\n"
+                            "is 1, 15 bytes in 4\n"
+                            "is 2, 16 bytes in 5\n");
+}
+END_TEST
+
+ST_PROCESS(add_the_wrong_type, event, event)
+{
+    st_state_add(ctx, longest, event, in);
+}
+
+START_TEST(state_that_folds_tells_a_wrong_type)
+{
+    st_env *env = st_env_new();
+    st_discard(st_process(st_key_by(st_generate(env, make, 10), ST_KEY(event, key)),
+                          add_the_wrong_type, .states = ST_STATES(&longest)));
+    ck_assert_int_eq(st_execute(env, "wrong"), ST_ERR_FAILED);
+    ck_assert_ptr_nonnull(
+        strstr(st_env_error(env), "state longest takes values of type word, not event"));
+    st_env_free(env);
+}
+END_TEST
+
 ST_SOURCE(one_then_silence, event)
 {
     int *sent = ctx->self;
@@ -466,6 +532,8 @@ int main(void)
     tcase_add_test(tc, windows_of_processing_time_fire_by_the_clock);
     tcase_add_test(tc, sessions_of_processing_time_end_by_the_clock);
     tcase_add_test(tc, timers_of_processing_time_fire_by_the_clock);
+    tcase_add_test(tc, state_that_folds);
+    tcase_add_test(tc, state_that_folds_tells_a_wrong_type);
     tcase_add_test(tc, a_silent_source_holds_the_others_up);
     tcase_add_test(tc, a_source_that_is_called_idle_does_not);
     tcase_add_loop_test(tc, a_table_finds_what_a_naive_one_finds, 0, 5);
