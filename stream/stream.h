@@ -262,7 +262,12 @@ void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, 
 
 /* Keyed state, one value (list) a key. A state is declared at file scope and given to the operator
  * in .states; its name is what a checkpoint knows it by. */
-enum st_state_kind { ST_STATE_VALUE_OF = 1, ST_STATE_LIST_OF, ST_STATE_UNION_OF };
+enum st_state_kind {
+    ST_STATE_VALUE_OF = 1,
+    ST_STATE_LIST_OF,
+    ST_STATE_UNION_OF,
+    ST_STATE_BROADCAST_OF
+};
 typedef struct st_state {
     const char *name;
     const st_type *type;
@@ -285,7 +290,11 @@ typedef struct st_state {
  * st_list_…. When a job is restored at another parallelism, the elements of all subtasks are dealt
  * out in turn; of a union list each subtask gets all. */
 #define ST_UNION_STATE(state, T) ST_STATE_DEFINE(state, T, ST_STATE_UNION_OF, NULL, false)
-#define ST_STATES(...)           ((const st_state *const[]){__VA_ARGS__, NULL})
+/* The same in every subtask, for what st_broadcast sends to each: when a job is restored, each
+ * subtask gets all elements of one subtask. What differs between subtasks may be lost when the
+ * parallelism changes. Source: Flink BroadcastState. */
+#define ST_BROADCAST_STATE(state, T) ST_STATE_DEFINE(state, T, ST_STATE_BROADCAST_OF, NULL, false)
+#define ST_STATES(...)               ((const st_state *const[]){__VA_ARGS__, NULL})
 
 /* The value under the key at hand, or NULL if there is none. Aliases; valid until state changes. */
 const void *st_value_get(st_context *ctx, const st_state *state);

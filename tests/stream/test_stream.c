@@ -392,6 +392,57 @@ START_TEST(state_that_folds_tells_a_wrong_type)
 }
 END_TEST
 
+ST_BROADCAST_STATE(rules, int64_t);
+static _Atomic int64_t rules_found, subtasks_opened;
+
+ST_PROCESS(learn, int64_t, int64_t)
+{
+    st_list_add(ctx, &rules, in);
+}
+
+static void count_rules(st_context *ctx)
+{
+    uint32_t count;
+    const int64_t *found = st_list_get(ctx, &rules, &count);
+    for (uint32_t r = 0; r < count; r++) {
+        rules_found += found[r];
+    }
+    subtasks_opened++;
+}
+
+/* Three rules to all subtasks; the first run ends with a checkpoint, the others begin with it. */
+static void learn_rules(const char *folder, bool restore, uint32_t parallelism)
+{
+    static const int64_t numbers[] = {1, 10, 100};
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "1h");
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    if (restore) {
+        st_env_set(env, "execution.savepoint.path", folder);
+    }
+    st_stream *all = st_broadcast(st_from_array(env, int64_t, numbers, 3));
+    st_discard(st_process(all, learn, .parallelism = parallelism, .open = count_rules,
+                          .operator_states = ST_STATES(&rules)));
+    rules_found = subtasks_opened = 0;
+    ck_assert_msg(st_execute(env, "rules") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+}
+
+START_TEST(broadcast_state_is_whole_in_each_subtask_at_any_parallelism)
+{
+    static const uint32_t parallelism[] = {2, 2, 5, 1, 3};
+    char folder[] = "/tmp/kcsim-stream-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int run = 0; run < 5; run++) {
+        learn_rules(folder, run > 0, parallelism[run]);
+        ck_assert_int_eq(subtasks_opened, parallelism[run]);
+        ck_assert_int_eq(rules_found, run > 0 ? 111 * (int64_t)parallelism[run] : 0);
+    }
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 ST_SOURCE(one_then_silence, event)
 {
     int *sent = ctx->self;
@@ -532,6 +583,7 @@ int main(void)
     tcase_add_test(tc, windows_of_processing_time_fire_by_the_clock);
     tcase_add_test(tc, sessions_of_processing_time_end_by_the_clock);
     tcase_add_test(tc, timers_of_processing_time_fire_by_the_clock);
+    tcase_add_test(tc, broadcast_state_is_whole_in_each_subtask_at_any_parallelism);
     tcase_add_test(tc, state_that_folds);
     tcase_add_test(tc, state_that_folds_tells_a_wrong_type);
     tcase_add_test(tc, a_silent_source_holds_the_others_up);
