@@ -126,7 +126,7 @@ static bool make_folders(const char *dir, char *why)
     return mkdir(path, 0755) == 0 || errno == EEXIST || fail(why, "cannot make", path);
 }
 
-bool checkpoint_write(const char *dir, int64_t id, uint32_t max_parallelism,
+bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
                       const struct bytes *const *tasks, uint32_t count, char *why)
 {
     char part[PATH_SIZE], whole[PATH_SIZE], name[64];
@@ -135,8 +135,8 @@ bool checkpoint_write(const char *dir, int64_t id, uint32_t max_parallelism,
         snprintf(why, WHY_SIZE, "the name of the checkpoint directory is too long");
         return false;
     }
-    snprintf(whole, sizeof whole, "%.900s/chk-%" PRId64, dir, id);
-    snprintf(part, sizeof part, "%.900s/chk-%" PRId64 ".part", dir, id);
+    snprintf(whole, sizeof whole, "%.900s/%s%" PRId64, dir, kind, id);
+    snprintf(part, sizeof part, "%.900s/%s%" PRId64 ".part", dir, kind, id);
     remove_folder(part);
     bool ok = make_folders(dir, why) && make_folders(part, why);
     bytes_put(&meta, META_MAGIC, 8);
@@ -326,18 +326,19 @@ static int newest_first(const void *a, const void *b)
 
 /* The numbers of DIR's checkpoints, newest first; owned by the caller. With `remove_parts` what is
  * half written goes. */
-static int64_t *list(const char *path, size_t *count, bool remove_parts)
+static int64_t *list(const char *path, const char *kind, size_t *count, bool remove_parts)
 {
     int64_t *ids = NULL;
     DIR *dir = opendir(path);
     *count = 0;
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         char *end, part[PATH_SIZE];
-        if (strncmp(entry->d_name, "chk-", 4) != 0) {
+        if (strncmp(entry->d_name, kind, strlen(kind)) != 0) {
             continue;
         }
-        long long id = strtoll(entry->d_name + 4, &end, 10);
-        if (*end == '\0' && end != entry->d_name + 4) {
+        const char *number = entry->d_name + strlen(kind);
+        long long id = strtoll(number, &end, 10);
+        if (*end == '\0' && end != number) {
             ids = realloc(ids, (*count + 1) * sizeof *ids);
             if (ids == NULL) {
                 abort();
@@ -366,7 +367,7 @@ struct checkpoint *checkpoint_load(const char *path, char *why)
     if (stat(one, &stat_of) == 0) {
         return load_one(path, why);
     }
-    int64_t *ids = list(path, &count, false);
+    int64_t *ids = list(path, CHECKPOINT, &count, false);
     struct checkpoint *c = NULL;
     snprintf(why, WHY_SIZE, "%.150s: there is no checkpoint", path);
     for (size_t i = 0; i < count && c == NULL; i++) {
@@ -377,10 +378,10 @@ struct checkpoint *checkpoint_load(const char *path, char *why)
     return c;
 }
 
-int64_t checkpoint_newest(const char *dir)
+int64_t checkpoint_newest(const char *dir, const char *kind)
 {
     size_t count;
-    int64_t *ids = list(dir, &count, false);
+    int64_t *ids = list(dir, kind, &count, false);
     int64_t newest = count > 0 ? ids[0] : 0;
     free(ids);
     return newest;
@@ -389,7 +390,7 @@ int64_t checkpoint_newest(const char *dir)
 void checkpoint_prune(const char *dir, uint32_t retained)
 {
     size_t count;
-    int64_t *ids = list(dir, &count, true);
+    int64_t *ids = list(dir, CHECKPOINT, &count, true);
     for (size_t i = retained; i < count; i++) {
         char path[PATH_SIZE];
         snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[i]);

@@ -3,6 +3,7 @@
  *
  *     DIR/chk-7/task-0, task-1 …   the state of each task: sections, one an operator
  *     DIR/chk-7/_metadata          which files there are, their sizes and sums; written last
+ *     DIR/savepoint-8/…            the same, kept until the user removes it
  *
  * A checkpoint is written as DIR/chk-7.part, every file synced to the disk, and then renamed: under
  * its own name it is whole. A damaged one is told by its sums (CRC-32C of each file), and the one
@@ -12,6 +13,9 @@
 #define STREAM_CHECKPOINT_H
 
 #include "stream/bytes.h"
+
+#define CHECKPOINT "chk-"
+#define SAVEPOINT  "savepoint-"
 
 /* What one subtask of an operator had. Views alias the checkpoint. */
 struct section {
@@ -36,9 +40,9 @@ size_t section_begin(struct bytes *b, const char *uid, uint32_t subtask, uint32_
                      int64_t watermark);
 void section_end(struct bytes *b, size_t began);
 
-/* Writes and completes checkpoint `id` of `count` tasks. Returns false with `why` filled (256
- * bytes): the disk refused; there is then no such checkpoint. */
-bool checkpoint_write(const char *dir, int64_t id, uint32_t max_parallelism,
+/* Writes and completes checkpoint `id` of `count` tasks; kind: CHECKPOINT or SAVEPOINT. Returns
+ * false with `why` filled (256 bytes): the disk refused; there is then no such checkpoint. */
+bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
                       const struct bytes *const *tasks, uint32_t count, char *why);
 /* Reads a checkpoint: DIR/chk-N, or the newest whole one in DIR. Returns owned; NULL with `why`
  * (256 bytes) if there is none that is whole. */
@@ -46,7 +50,7 @@ struct checkpoint *checkpoint_load(const char *path, char *why);
 void checkpoint_free(struct checkpoint *c);
 /* Removes all checkpoints of DIR but the newest `retained`, and what a killed process left. */
 void checkpoint_prune(const char *dir, uint32_t retained);
-/* The largest number of a checkpoint in DIR; 0 if there is none. */
-int64_t checkpoint_newest(const char *dir);
+/* The largest number of a checkpoint, or of a savepoint, in DIR; 0 if there is none. */
+int64_t checkpoint_newest(const char *dir, const char *kind);
 
 #endif

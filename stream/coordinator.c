@@ -5,6 +5,10 @@
  *                    each task, at the barrier: writes its state, hands it in, passes the barrier
  * on all in     ──► chk-N on the disk ──► completed = N ──► each task tells its operators
  *
+ * A savepoint goes the same way, into a folder of its own; its completion is told to nobody, unless
+ * the job stops with it: then sources put out nothing behind its barrier, the tasks are told, and
+ * the threads end. To drain is to let the input end: the last checkpoint is the savepoint.
+ *
  * One checkpoint is under way at a time. The thread that runs the job does the writing, so that the
  * stream does not wait for the disk. A task that is done hands in a last part, which counts for
  * every later checkpoint.
@@ -13,7 +17,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "stream/control.h"
 #include "stream/task.h"
 
 struct part {
@@ -27,8 +33,13 @@ struct coordinator {
     struct job *job;
     struct part *parts; /* [task] */
     _Atomic int64_t wanted, completed;
-    int64_t running; /* 0: none */
-    int64_t newest;  /* the last number given */
+    _Atomic int64_t stops_at; /* no record behind this barrier; 0: none */
+    _Atomic int drains;
+    int64_t running;               /* 0: none */
+    enum question why;             /* of the one under way: ASK_NOTHING by itself */
+    char target[CONTROL_LINE];     /* folder of the savepoint under way */
+    char saved[CONTROL_LINE + 64]; /* that of a stop, complete */
+    int64_t newest;                /* the last number given */
     int64_t next_ms;
 };
 
@@ -38,7 +49,8 @@ struct coordinator *coordinator_new(struct job *job)
     const st_env *env = job->env;
     c->job = job;
     c->parts = must_calloc(job->task_count, sizeof *c->parts);
-    c->newest = env->checkpoint_dir != NULL ? checkpoint_newest(env->checkpoint_dir) : 0;
+    c->newest =
+        env->checkpoint_dir != NULL ? checkpoint_newest(env->checkpoint_dir, CHECKPOINT) : 0;
     if (job->restored != NULL && job->restored->id > c->newest) {
         c->newest = job->restored->id;
     }
@@ -66,6 +78,22 @@ int64_t coordinator_wanted(struct coordinator *c)
 int64_t coordinator_completed(struct coordinator *c)
 {
     return atomic_load_explicit(&c->completed, memory_order_acquire);
+}
+
+bool coordinator_stops(struct coordinator *c, int64_t id)
+{
+    int64_t at = atomic_load_explicit(&c->stops_at, memory_order_acquire);
+    return at != 0 && id >= at;
+}
+
+bool coordinator_drains(struct coordinator *c)
+{
+    return atomic_load_explicit(&c->drains, memory_order_acquire) != 0;
+}
+
+const char *coordinator_saved(const struct coordinator *c)
+{
+    return c->saved;
 }
 
 static uint32_t index_of(const struct job *job, const struct task *task)
@@ -146,7 +174,8 @@ static void release_parts(struct coordinator *c)
 }
 
 /* Writes the checkpoint, part by part, each whole only while it is written. */
-static bool write_parts(struct coordinator *c, const struct bytes *const *parts, char *why)
+static bool write_parts(struct coordinator *c, const char *dir, const char *kind,
+                        const struct bytes *const *parts, char *why)
 {
     const st_env *env = c->job->env;
     uint32_t count = c->job->task_count;
@@ -160,8 +189,7 @@ static bool write_parts(struct coordinator *c, const struct bytes *const *parts,
         }
     }
     release_parts(c);
-    bool ok =
-        checkpoint_write(env->checkpoint_dir, c->running, env->max_parallelism, all, count, why);
+    bool ok = checkpoint_write(dir, kind, c->running, env->max_parallelism, all, count, why);
     for (uint32_t t = 0; t < count; t++) {
         bytes_free(&whole[t]);
     }
@@ -170,19 +198,144 @@ static bool write_parts(struct coordinator *c, const struct bytes *const *parts,
     return ok;
 }
 
-static void complete(struct coordinator *c, const struct bytes *const *parts)
+static bool is_savepoint(const struct coordinator *c)
+{
+    return c->why == ASK_SAVEPOINT || c->why == ASK_STOP || c->why == ASK_DRAIN;
+}
+
+static void tell_completed(struct coordinator *c)
+{
+    atomic_store(&c->completed, c->running);
+    if (c->job->env->control != NULL) {
+        control_completed(c->job->env->control, c->running);
+    }
+    for (uint32_t t = 0; t < c->job->task_count; t++) {
+        task_wake(c->job->tasks[t]);
+    }
+}
+
+/* What was asked for did not work: the job goes on. */
+static void give_up(struct coordinator *c, const char *why)
+{
+    control_answer(c->job->env->control, false, why);
+    atomic_store(&c->stops_at, 0);
+}
+
+static void complete_savepoint(struct coordinator *c, const struct bytes *const *parts)
+{
+    char why[256], path[CONTROL_LINE + 64];
+    struct control *control = c->job->env->control;
+    if (!write_parts(c, c->target, SAVEPOINT, parts, why)) {
+        if (c->why == ASK_DRAIN) {
+            fail_job(c->job, why); /* its input has ended: it cannot go on */
+        } else {
+            give_up(c, why);
+        }
+        return;
+    }
+    snprintf(path, sizeof path, "%s/" SAVEPOINT "%lld", c->target, (long long)c->running);
+    if (c->why == ASK_SAVEPOINT) {
+        control_answer(control, true, path);
+        return;
+    }
+    snprintf(c->saved, sizeof c->saved, "%s", path); /* answered when all is committed */
+    tell_completed(c);
+    if (c->why == ASK_STOP) {
+        c->job->stopped = true;
+        job_cancel(c->job);
+    }
+}
+
+static void complete_checkpoint(struct coordinator *c, const struct bytes *const *parts)
 {
     char why[256];
     const st_env *env = c->job->env;
-    if (env->checkpoint_dir != NULL && !write_parts(c, parts, why)) {
+    bool kept = env->checkpoint_dir != NULL &&
+                (env->checkpoint_interval_ms > 0 || c->why == ASK_CHECKPOINT);
+    if (kept && !write_parts(c, env->checkpoint_dir, CHECKPOINT, parts, why)) {
         fail_job(c->job, why);
         return;
     }
-    atomic_store(&c->completed, c->running);
-    c->running = 0;
-    if (env->checkpoint_dir != NULL) {
+    tell_completed(c);
+    if (kept) {
         checkpoint_prune(env->checkpoint_dir, env->retained);
     }
+    if (c->why == ASK_CHECKPOINT) {
+        char text[64];
+        snprintf(text, sizeof text, "checkpoint %lld", (long long)c->running);
+        control_answer(env->control, true, text);
+    }
+}
+
+static void complete(struct coordinator *c, const struct bytes *const *parts)
+{
+    if (is_savepoint(c)) {
+        complete_savepoint(c, parts);
+    } else {
+        complete_checkpoint(c, parts);
+    }
+    c->running = 0;
+    c->why = ASK_NOTHING;
+}
+
+static void cancel(struct job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    if (job->failure[0] == '\0') {
+        snprintf(job->failure, sizeof job->failure, "cancelled");
+        job->error = ST_ERR_CANCELLED;
+    }
+    pthread_mutex_unlock(&job->lock);
+    job_cancel(job);
+}
+
+/* The folder of a savepoint: what was asked for, else what is configured. */
+static bool find_target(struct coordinator *c)
+{
+    const st_env *env = c->job->env;
+    const char *dir = c->target[0] != '\0'         ? c->target
+                      : env->savepoint_dir != NULL ? env->savepoint_dir
+                                                   : env->checkpoint_dir;
+    if (dir == NULL || strlen(dir) > 900) {
+        return false;
+    }
+    memmove(c->target, dir, strlen(dir) + 1);
+    int64_t newest = checkpoint_newest(c->target, SAVEPOINT);
+    c->newest = newest > c->newest ? newest : c->newest;
+    return true;
+}
+
+/* Looks for a question. Returns whether a checkpoint is to begin for it. */
+static bool take_question(struct coordinator *c)
+{
+    struct control *control = c->job->env->control;
+    enum question asked = control != NULL ? control_next(control, c->target) : ASK_NOTHING;
+    if (asked == ASK_CANCEL) {
+        cancel(c->job);
+        return false;
+    }
+    c->why = asked;
+    if (asked == ASK_CHECKPOINT && c->job->env->checkpoint_dir == NULL) {
+        control_answer(control, false, "execution.checkpointing.dir is not set");
+        c->why = ASK_NOTHING;
+    } else if (is_savepoint(c) && !find_target(c)) {
+        control_answer(control, false, "no folder for savepoints is named or configured");
+        c->why = ASK_NOTHING;
+    }
+    if (c->why == ASK_DRAIN) {
+        atomic_store(&c->drains, 1);
+        return false;
+    }
+    return c->why != ASK_NOTHING;
+}
+
+static void begin(struct coordinator *c)
+{
+    c->running = ++c->newest;
+    if (c->why == ASK_STOP) {
+        atomic_store(&c->stops_at, c->running);
+    }
+    atomic_store(&c->wanted, c->running);
     for (uint32_t t = 0; t < c->job->task_count; t++) {
         task_wake(c->job->tasks[t]);
     }
@@ -194,7 +347,8 @@ int64_t coordinator_step(struct coordinator *c)
     const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
     int64_t now = job_now(c->job);
     if (c->next_ms == ST_TIME_MIN) { /* the first call: all tasks run */
-        c->next_ms = now + env->checkpoint_interval_ms;
+        c->next_ms =
+            env->checkpoint_interval_ms > 0 ? now + env->checkpoint_interval_ms : ST_TIME_MAX;
     }
     if (c->running != 0 && gather(c, parts)) {
         complete(c, parts);
@@ -203,16 +357,16 @@ int64_t coordinator_step(struct coordinator *c)
     }
     free(parts);
     notify_done_tasks(c);
-    if (c->running != 0) {
+    if (c->running != 0 || coordinator_drains(c)) {
         return ST_TIME_MAX;
     }
-    if (now >= c->next_ms) {
-        c->running = ++c->newest;
+    if (take_question(c)) {
+        begin(c);
+        return ST_TIME_MAX;
+    }
+    if (now >= c->next_ms && !coordinator_drains(c)) {
+        begin(c);
         c->next_ms = now + env->checkpoint_interval_ms;
-        atomic_store(&c->wanted, c->running);
-        for (uint32_t t = 0; t < c->job->task_count; t++) {
-            task_wake(c->job->tasks[t]);
-        }
         return ST_TIME_MAX;
     }
     return c->next_ms;
@@ -221,9 +375,12 @@ int64_t coordinator_step(struct coordinator *c)
 void coordinator_finish(struct coordinator *c)
 {
     const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
-    c->running = ++c->newest; /* all parts are last ones */
-    if (gather(c, parts)) {
-        complete(c, parts);
+    for (bool more = !c->job->stopped; more;) {
+        more = c->why == ASK_SAVEPOINT; /* that commits nothing: another one behind it */
+        c->running = ++c->newest;       /* all parts are last ones */
+        if (gather(c, parts)) {
+            complete(c, parts);
+        }
     }
     free(parts);
     notify_done_tasks(c);

@@ -71,6 +71,7 @@ void st_env_free(st_env *env)
     }
     free(env->nodes);
     free(env->checkpoint_dir);
+    free(env->savepoint_dir);
     free(env->restore_path);
     free(env->errors);
     free(env);
@@ -110,6 +111,11 @@ const char *st_env_error(const st_env *env)
 void st_env_set_parallelism(st_env *env, uint32_t parallelism)
 {
     env->parallelism = parallelism;
+}
+
+void st_env_listen(st_env *env)
+{
+    env->listens = true;
 }
 
 void st_env_run_in_steps(st_env *env)
@@ -206,6 +212,13 @@ static bool set_dir(st_env *env, const char *value)
     return *value != '\0';
 }
 
+static bool set_savepoint_dir(st_env *env, const char *value)
+{
+    free(env->savepoint_dir);
+    env->savepoint_dir = must_strdup(value);
+    return *value != '\0';
+}
+
 static bool set_restore(st_env *env, const char *value)
 {
     free(env->restore_path);
@@ -264,6 +277,7 @@ static const struct {
     {"execution.checkpointing.min-pause", set_pause, "a duration (0s)"},
     {"execution.checkpointing.mode", set_mode, "EXACTLY_ONCE or AT_LEAST_ONCE"},
     {"execution.checkpointing.num-retained", set_retained, "a number above 0"},
+    {"execution.checkpointing.savepoint-dir", set_savepoint_dir, "a folder"},
     {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},
     {"execution.savepoint.path", set_restore, "a checkpoint, or the folder of several"},
     {"parallelism.default", set_parallelism_default, "a number from 1 to 32768"},

@@ -64,7 +64,8 @@ struct node {
     char *uid; /* owned: what a checkpoint knows it by */
     /* Set by the plan. */
     uint32_t parallelism;
-    bool chained; /* runs in the task of the node of its only input */
+    const char *group; /* slot sharing */
+    bool chained;      /* runs in the task of the node of its only input */
 };
 
 struct st_stream {
@@ -103,7 +104,10 @@ struct st_env {
     int64_t checkpoint_interval_ms; /* 0: no checkpoints */
     int64_t checkpoint_pause_ms;
     char *checkpoint_dir; /* owned */
+    char *savepoint_dir;  /* owned; NULL: the checkpoints' */
     char *restore_path;   /* owned */
+    bool listens;
+    struct control *control; /* while it runs, if it listens */
     bool allow_non_restored;
     uint32_t retained;
     uint32_t restarts; /* attempts after the first */

@@ -162,6 +162,32 @@ void st_value_set(st_context *ctx, const st_state *state, const void *value)
     head_of(p)->present |= 1u << s;
 }
 
+void st_state_add_at(st_context *ctx, const st_state *state, const st_type *value_type,
+                     const void *value)
+{
+    if (state->fold == NULL || state->fold->kind != ST_FN_FOLD ||
+        !type_equal(state->fold->out, state->type)) {
+        st_fail(ctx, "state %s folds nothing", state->name);
+    }
+    if (!type_equal(state->fold->in, value_type)) {
+        st_fail(ctx, "state %s takes values of type %s, not %s", state->name, state->fold->in->name,
+                value_type->name);
+    }
+    const void *had = st_value_get(ctx, state);
+    if (had == NULL && state->begins_with_first) {
+        st_value_set(ctx, state, value);
+        return;
+    }
+    void *acc = st_alloc(ctx, state->type->size);
+    if (had != NULL) {
+        memcpy(acc, had, state->type->size);
+    } else {
+        memset(acc, 0, state->type->size);
+    }
+    state->fold->call.fold(ctx, (void *const[]){acc}, value, 1);
+    st_value_set(ctx, state, acc);
+}
+
 static struct list *list_of(st_context *ctx, const st_state *state, uint32_t *s)
 {
     struct op *op = (struct op *)(void *)ctx;

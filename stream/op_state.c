@@ -74,12 +74,16 @@ void operator_state_write(struct op *op, struct bytes *to)
     }
 }
 
-/* Whose element is it? The union's is everybody's; others stay where they are, or are dealt out. */
+/* Whose element is it? The union's is everybody's; of broadcast state, which is the same in all,
+ * each gets that of one; others stay where they are, or are dealt out. */
 static bool is_mine(const struct op *op, const st_state *state, const struct section *section,
                     uint32_t *dealt)
 {
     if (state->kind == ST_STATE_UNION_OF) {
         return true;
+    }
+    if (state->kind == ST_STATE_BROADCAST_OF) {
+        return section->subtask == op->ctx.subtask % section->parallelism;
     }
     if (section->parallelism == op->ctx.parallelism) {
         return section->subtask == op->ctx.subtask;

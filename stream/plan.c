@@ -35,13 +35,30 @@ static bool may_chain(const st_env *env, const struct node *node)
         return false;
     }
     const struct node *from = env->nodes[edge->from];
-    if (from->parallelism != node->parallelism || node->options.chaining != ST_CHAIN_ALWAYS ||
-        from->options.chaining == ST_CHAIN_NEVER) {
+    if (strcmp(from->group, node->group) != 0 || from->parallelism != node->parallelism ||
+        node->options.chaining != ST_CHAIN_ALWAYS || from->options.chaining == ST_CHAIN_NEVER) {
         return false;
     }
     return edge->partitioning == ST_PART_FORWARD ||
            (node->parallelism == 1 &&
             (edge->partitioning == ST_PART_HASH || edge->partitioning == ST_PART_GLOBAL));
+}
+
+/* Source: Flink StreamGraphGenerator.determineSlotSharingGroup. */
+static const char *group_of(const st_env *env, const struct node *node)
+{
+    if (node->options.slot_sharing_group != NULL) {
+        return node->options.slot_sharing_group;
+    }
+    const char *group = NULL;
+    for (const struct edge *e = node->inputs; e != NULL; e = e->next) {
+        const char *other = env->nodes[e->from]->group;
+        if (group != NULL && strcmp(group, other) != 0) {
+            return "default";
+        }
+        group = other;
+    }
+    return group != NULL ? group : "default";
 }
 
 void plan_nodes(st_env *env)
@@ -66,6 +83,7 @@ void plan_nodes(st_env *env)
                 e->partitioning = same ? ST_PART_FORWARD : ST_PART_REBALANCE;
             }
         }
+        node->group = group_of(env, node);
         node->chained = may_chain(env, node);
         for (uint32_t before = 0; before < n; before++) {
             if (strcmp(env->nodes[before]->uid, node->uid) == 0) {
@@ -82,6 +100,7 @@ void plan_nodes(st_env *env)
 /* The tasks of a vertex (a chain) are a row of the job's array. */
 struct vertex {
     uint32_t first_task, parallelism, op_count;
+    const char *group;
 };
 
 struct planner {
@@ -111,7 +130,7 @@ static void assign_vertices(struct planner *p)
             p->vertex_of[n] = p->vertex_of[node->inputs->from];
         } else {
             p->vertex_of[n] = vertices;
-            p->vertices[vertices++] = (struct vertex){tasks, node->parallelism, 0};
+            p->vertices[vertices++] = (struct vertex){tasks, node->parallelism, 0, node->group};
             tasks += node->parallelism;
         }
         p->op_of[n] = p->vertices[p->vertex_of[n]].op_count++;
@@ -127,10 +146,37 @@ static void assign_vertices(struct planner *p)
             task->op_count = p->vertices[v].op_count;
             task->ops = must_calloc(task->op_count, sizeof(struct op *));
             task->watermark = ST_TIME_MIN;
-            pthread_mutex_init(&task->lock, NULL);
-            pthread_cond_init(&task->wake, NULL);
             p->job->tasks[p->vertices[v].first_task + s] = task;
         }
+    }
+}
+
+static struct slot *slot_of(struct job *job, const char *group, uint32_t index)
+{
+    for (uint32_t s = 0; s < job->slot_count; s++) {
+        if (job->slots[s]->index == index && strcmp(job->slots[s]->group, group) == 0) {
+            return job->slots[s];
+        }
+    }
+    struct slot *slot = must_calloc(1, sizeof *slot);
+    slot->job = job;
+    slot->group = group;
+    slot->index = index;
+    slot->tasks = must_calloc(job->task_count, sizeof(struct task *));
+    pthread_mutex_init(&slot->lock, NULL);
+    pthread_cond_init(&slot->wake, NULL);
+    return job->slots[job->slot_count++] = slot;
+}
+
+static void assign_slots(struct planner *p)
+{
+    struct job *job = p->job;
+    job->slots = must_calloc(job->task_count, sizeof(struct slot *));
+    for (uint32_t t = 0; t < job->task_count; t++) {
+        struct task *task = job->tasks[t];
+        struct slot *slot = slot_of(job, p->vertices[task->vertex].group, task->subtask);
+        task->slot = slot;
+        slot->tasks[slot->task_count++] = task;
     }
 }
 
@@ -295,6 +341,7 @@ struct job *job_new(st_env *env)
     p.op_of = must_calloc(nodes, sizeof *p.op_of);
     p.vertices = must_calloc(nodes, sizeof *p.vertices);
     assign_vertices(&p);
+    assign_slots(&p);
     for (uint32_t n = 0; n < env->node_count; n++) {
         for (uint32_t s = 0; s < env->nodes[n]->parallelism; s++) {
             make_op(&p, env->nodes[n], s);
@@ -333,8 +380,6 @@ static void task_free(struct task *task)
     frozen_free_all(&task->frozen);
     memory_pool_free(&task->memory);
     arena_free(&task->arena);
-    pthread_mutex_destroy(&task->lock);
-    pthread_cond_destroy(&task->wake);
     free(task->writers);
     free(task->channels);
     free(task->ops);
@@ -347,12 +392,16 @@ void job_free(struct job *job)
     for (uint32_t t = 0; t < job->task_count; t++) {
         task_free(job->tasks[t]);
     }
+    for (uint32_t s = 0; s < job->slot_count; s++) {
+        slot_free(job->slots[s]);
+    }
     for (uint32_t r = 0; r < job->ring_count; r++) {
         ring_free(job->rings[r]);
         free(job->rings[r]);
     }
     pthread_cond_destroy(&job->changed);
     pthread_mutex_destroy(&job->lock);
+    free(job->slots);
     free(job->rings);
     free(job->tasks);
     free(job);

@@ -3,7 +3,6 @@
  */
 #include "stream/ring.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "stream/graph.h"
@@ -14,60 +13,90 @@ static void packet_init(struct packet *p, const struct layout *layout)
     p->times = must_calloc(BATCH_SIZE, sizeof *p->times);
 }
 
+static void packet_free(struct packet *p)
+{
+    free(p->records);
+    free(p->times);
+    free(p->text);
+}
+
 void ring_init(struct ring *r, const st_type *type)
 {
     r->layout = layout_of(type);
-    r->capacity = RING_PACKETS;
     r->packets = must_calloc(RING_PACKETS, sizeof *r->packets);
     for (uint32_t p = 0; p < RING_PACKETS; p++) {
         packet_init(&r->packets[p], &r->layout);
     }
 }
 
+static void spilled_free(struct spilled *one)
+{
+    packet_free(&one->packet);
+    free(one);
+}
+
 void ring_free(struct ring *r)
 {
-    for (uint32_t p = 0; p < r->capacity; p++) {
-        free(r->packets[p].records);
-        free(r->packets[p].times);
-        free(r->packets[p].text);
+    for (uint32_t p = 0; p < RING_PACKETS; p++) {
+        packet_free(&r->packets[p]);
+    }
+    if (r->open_spills && r->open != NULL) {
+        spilled_free((struct spilled *)(void *)r->open);
+    }
+    for (struct spilled *one = r->spilled, *next; one != NULL; one = next) {
+        next = one->next;
+        spilled_free(one);
     }
     free(r->packets);
-    r->packets = NULL;
-    r->capacity = 0;
+    *r = (struct ring){0};
+}
+
+static bool has_no_slot(struct ring *r)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    return head - atomic_load(&r->tail) >= RING_PACKETS;
 }
 
 bool ring_is_full(struct ring *r)
 {
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    return head - atomic_load(&r->tail) >= r->capacity;
+    return r->spilled != NULL || has_no_slot(r);
 }
 
 struct packet *ring_open(struct ring *r)
 {
-    if (r->open == NULL && !ring_is_full(r)) {
+    if (r->open == NULL && ring_is_full(r)) {
+        struct spilled *one = must_calloc(1, sizeof *one);
+        packet_init(&one->packet, &r->layout);
+        r->open = &one->packet;
+        r->open_spills = true;
+    } else if (r->open == NULL) {
         uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-        r->open = &r->packets[head & (r->capacity - 1)];
+        r->open = &r->packets[head & (RING_PACKETS - 1)];
         r->open->count = r->open->mark_count = r->open->text_size = 0;
+        r->open_spills = false;
     }
     return r->open;
 }
 
-void ring_grow(struct ring *r)
+static void publish_one(struct ring *r)
 {
     uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-    struct packet *packets = must_calloc((size_t)r->capacity * 2, sizeof *packets);
-    assert(r->open == NULL);
-    for (uint64_t p = tail; p < head; p++) {
-        packets[p & (r->capacity * 2 - 1)] = r->packets[p & (r->capacity - 1)];
+    atomic_store(&r->head, head + 1); /* in one order with slot_sleep's */
+}
+
+bool ring_drain(struct ring *r)
+{
+    while (r->spilled != NULL && !has_no_slot(r)) {
+        struct spilled *first = r->spilled;
+        uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+        struct packet *slot = &r->packets[head & (RING_PACKETS - 1)], empty = *slot;
+        r->spilled = first->next;
+        *slot = first->packet;
+        first->packet = empty;
+        spilled_free(first);
+        publish_one(r);
     }
-    for (uint64_t p = head; p < tail + (uint64_t)r->capacity * 2; p++) {
-        packet_init(&packets[p & (r->capacity * 2 - 1)], &r->layout);
-    }
-    assert(head - tail == r->capacity);
-    free(r->packets);
-    r->packets = packets;
-    r->capacity *= 2;
+    return r->spilled == NULL;
 }
 
 bool ring_publish(struct ring *r)
@@ -75,9 +104,17 @@ bool ring_publish(struct ring *r)
     if (r->open == NULL) {
         return false;
     }
+    if (r->open_spills) {
+        struct spilled *one = (struct spilled *)(void *)r->open;
+        *(r->spilled == NULL ? &r->spilled : &r->spilled_last->next) = one;
+        r->spilled_last = one;
+        r->open = NULL;
+        r->open_spills = false;
+        (void)ring_drain(r);
+        return true;
+    }
     r->open = NULL;
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    atomic_store(&r->head, head + 1); /* in one order with task_sleep's */
+    publish_one(r);
     return true;
 }
 
@@ -87,14 +124,14 @@ struct packet *ring_peek(struct ring *r)
     if (tail == atomic_load(&r->head)) {
         return NULL;
     }
-    return &r->packets[tail & (r->capacity - 1)];
+    return &r->packets[tail & (RING_PACKETS - 1)];
 }
 
 void ring_pop(struct ring *r)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
     r->read_record = r->read_mark = 0;
-    atomic_store(&r->tail, tail + 1); /* in one order with task_sleep's */
+    atomic_store(&r->tail, tail + 1); /* in one order with slot_sleep's */
 }
 
 char *packet_text(struct packet *p, uint32_t size)

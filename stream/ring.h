@@ -8,9 +8,10 @@
  *              among the records, and a watermark behind every record costs a mark, not a packet.
  *
  * A ring has a fixed number of packets, made with it: that, and the size of a packet, bound what is
- * under way between two subtasks. The producer waits for a free packet (back-pressure); in steps,
- * where one thread plays all subtasks and must not wait, the ring grows, and whoever schedules does
- * not run a producer while a ring of it is full.
+ * under way between two subtasks. A producer is not run while less than ROOM_LEFT of them are free
+ * (back-pressure), which is room for what a step usually puts out. One that puts out more may wait,
+ * or, where its thread must not wait, gets packets of the heap: they are spilled, a list of the
+ * producer's, and enter the ring in order as there is room.
  *
  * Threads: ring_open/ring_publish by the producer, ring_peek/ring_pop by the consumer, only.
  */
@@ -23,6 +24,7 @@
 #include "stream/table.h"
 
 #define RING_PACKETS     16
+#define ROOM_LEFT        4 /* free packets that a producer needs to be run */
 #define PACKET_MARKS     64
 #define PACKET_TEXT_SIZE ((uint32_t)32 * 1024)
 #define RECORD_TEXT_MAX  ((uint32_t)64 * 1024 * 1024) /* of one record that crosses a channel */
@@ -44,12 +46,18 @@ struct packet {
     struct mark marks[PACKET_MARKS];
 };
 
+struct spilled {
+    struct packet packet;
+    struct spilled *next;
+};
+
 struct ring {
-    struct layout layout; /* of the records */
-    struct packet *packets;
-    uint32_t capacity;    /* packets; a power of two */
-    struct packet *open;  /* the producer's, not yet published */
-    uint32_t read_record; /* the consumer's place in its packet */
+    struct layout layout;                   /* of the records */
+    struct packet *packets;                 /* [RING_PACKETS] */
+    struct packet *open;                    /* the producer's, not yet published */
+    struct spilled *spilled, *spilled_last; /* the producer's: published once there is room */
+    bool open_spills;                       /* the open packet will be the last of them */
+    uint32_t read_record;                   /* the consumer's place in its packet */
     uint32_t read_mark;
     _Alignas(64) _Atomic uint64_t head; /* packets published */
     _Alignas(64) _Atomic uint64_t tail; /* packets read */
@@ -57,14 +65,15 @@ struct ring {
 
 void ring_init(struct ring *r, const st_type *type);
 void ring_free(struct ring *r);
-/* Is there no packet to open? */
+/* Is there no packet to open but one of the heap? */
 bool ring_is_full(struct ring *r);
-/* The packet being filled; NULL if none can be opened. */
+/* The packet being filled; never NULL. */
 struct packet *ring_open(struct ring *r);
-/* Doubles the ring. Only where producer and consumer are one thread. */
-void ring_grow(struct ring *r);
-/* Hands the open packet, if any, to the consumer; returns whether there was one. */
+/* Hands the open packet, if any, to the consumer, or to the spilled ones; returns whether there was
+ * one. */
 bool ring_publish(struct ring *r);
+/* Moves spilled packets into the ring; returns whether none is left. By the producer. */
+bool ring_drain(struct ring *r);
 /* The packet to read, or NULL; valid until ring_pop. */
 struct packet *ring_peek(struct ring *r);
 void ring_pop(struct ring *r);

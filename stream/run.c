@@ -1,5 +1,5 @@
 /*
- * Running a job: a thread a task, or all tasks in turn on one.
+ * Running a job: a thread a slot (slot.c), or all tasks in turn on one.
  *
  * In steps time is virtual. It stands still while any task has something to do, and then jumps to
  * the earliest moment at which one wants to be woken; so a job is a function of its inputs. A
@@ -9,11 +9,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "stream/control.h"
 #include "stream/task.h"
-
-#define SECOND_SILENT_MS      50
-#define SECOND_ALONE_MS       1000
-#define STEPS_BETWEEN_FLUSHES 64 /* how often a busy task looks at the clock */
 
 int64_t job_now(struct job *job)
 {
@@ -44,7 +41,7 @@ bool job_is_finished(struct job *job, const struct task *task)
     return finished;
 }
 
-static void set_finished(struct task *task)
+void job_set_finished(struct task *task)
 {
     pthread_mutex_lock(&task->job->lock);
     task->finished = true;
@@ -57,7 +54,7 @@ static void set_finished(struct task *task)
  */
 static enum st_err end_job(struct job *job, bool all_done)
 {
-    if (all_done && job->coordinator != NULL) {
+    if ((all_done || job->stopped) && job->coordinator != NULL) {
         coordinator_finish(job->coordinator);
     }
     for (uint32_t t = 0; all_done && job->coordinator == NULL && t < job->task_count; t++) {
@@ -70,96 +67,6 @@ static enum st_err end_job(struct job *job, bool all_done)
 }
 
 /* ------------------------------------------------------------------------------------- Threads */
-
-/* A source that has nothing for now is asked again after a while. */
-static int64_t next_poll(struct task *task)
-{
-    int64_t wakeup = task_wakeup(task);
-    int64_t soon = task->channel_count == 0 ? job_now(task->job) + 1 : ST_TIME_MAX;
-    return wakeup < soon ? wakeup : soon;
-}
-
-/* Of two connected streams the second is often the one that tells how to read the first, and what
- * two short ones give together may depend on their order. So a task begins with the second alone,
- * until that has been silent for a moment (or has not been silent for long). */
-static bool begin_with_second(struct task *task)
-{
-    int64_t now = job_now(task->job), until = now + SECOND_ALONE_MS, quiet = now + SECOND_SILENT_MS;
-    task->second_first =
-        task->channel_count > 0 && task->channels[task->channel_count - 1].input == 1;
-    while (task->second_first && atomic_load(&task->job->cancelled) == 0 && !task->done) {
-        task->read_second = false;
-        enum step step = task_step(task);
-        if (step == STEP_FAILED) {
-            job_cancel(task->job);
-            return false;
-        }
-        now = job_now(task->job);
-        quiet = task->read_second ? now + SECOND_SILENT_MS : quiet;
-        task->second_first = now < until && now < quiet;
-        if (step == STEP_NOTHING && task->second_first) {
-            task_flush(task);
-            task_sleep(task, task_has_input, NULL, quiet);
-        }
-    }
-    return true;
-}
-
-/* All tasks open before any of them runs, as Flink deploys them. */
-static void await_others(struct task *task)
-{
-    struct job *job = task->job;
-    pthread_mutex_lock(&job->lock);
-    job->opened++;
-    pthread_cond_broadcast(&job->changed);
-    while (job->opened < job->task_count && atomic_load(&job->cancelled) == 0) {
-        pthread_cond_wait(&job->changed, &job->lock);
-    }
-    pthread_mutex_unlock(&job->lock);
-}
-
-static void run_task(struct task *task)
-{
-    await_others(task);
-    if (!begin_with_second(task)) {
-        return;
-    }
-    for (uint32_t steps = 1; atomic_load(&task->job->cancelled) == 0; steps++) {
-        switch (task_step(task)) {
-        case STEP_WORKED:
-            if (steps % STEPS_BETWEEN_FLUSHES == 0) {
-                int64_t now = job_now(task->job);
-                if (now - task->flushed_ms >= task->job->env->buffer_timeout_ms) {
-                    task->flushed_ms = now;
-                    task_flush(task);
-                }
-            }
-            break;
-        case STEP_NOTHING:
-            task_flush(task);
-            task_sleep(task, task_has_input, NULL, next_poll(task));
-            break;
-        case STEP_FAILED:
-            job_cancel(task->job);
-            return;
-        case STEP_FULL:
-        case STEP_DONE:
-            return;
-        }
-    }
-}
-
-static void *thread_main(void *arg)
-{
-    struct task *task = arg;
-    if (task_open(task)) {
-        run_task(task);
-    } else {
-        job_cancel(task->job);
-    }
-    set_finished(task);
-    return NULL;
-}
 
 static bool all_finished(const struct job *job)
 {
@@ -201,24 +108,7 @@ static void watch(struct job *job)
 
 static enum st_err run_threads(struct job *job)
 {
-    uint32_t started = 0;
-    while (started < job->task_count && pthread_create(&job->tasks[started]->thread, NULL,
-                                                       thread_main, job->tasks[started]) == 0) {
-        started++;
-    }
-    if (started < job->task_count) {
-        snprintf(job->failure, sizeof job->failure, "no thread for task %u of %u", started + 1,
-                 job->task_count);
-        job->error = ST_ERR_FAILED;
-        job_cancel(job);
-    } else {
-        watch(job);
-    }
-    bool all_done = started == job->task_count;
-    for (uint32_t t = 0; t < started; t++) {
-        pthread_join(job->tasks[t]->thread, NULL);
-        all_done = all_done && job->tasks[t]->done;
-    }
+    bool all_done = job_run_slots(job, watch);
     return end_job(job, all_done && atomic_load(&job->cancelled) == 0);
 }
 
@@ -336,7 +226,8 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
     const char *path = env->restore_path;
     struct checkpoint *from = NULL;
     *err = ST_OK;
-    if (again && env->checkpoint_dir != NULL && checkpoint_newest(env->checkpoint_dir) > 0) {
+    if (again && env->checkpoint_dir != NULL &&
+        checkpoint_newest(env->checkpoint_dir, CHECKPOINT) > 0) {
         path = env->checkpoint_dir;
     }
     if (path != NULL) {
@@ -362,11 +253,22 @@ static enum st_err run_once(st_env *env, bool again, char *failure, size_t failu
     if (err == ST_OK) {
         struct job *job = job_new(env);
         job->restored = from;
-        if (env->checkpoint_interval_ms > 0) {
+        if (env->checkpoint_interval_ms > 0 || env->control != NULL) {
             job->coordinator = coordinator_new(job);
+        }
+        if (env->control != NULL) {
+            control_attach(env->control, job);
         }
         err = job_run(job);
         snprintf(failure, failure_size, "%s", job->failure);
+        if (env->control != NULL) {
+            bool met = err == ST_OK && coordinator_saved(job->coordinator)[0] != '\0';
+            control_detach(env->control, met || err == ST_ERR_CANCELLED,
+                           met                       ? coordinator_saved(job->coordinator)
+                           : err == ST_ERR_CANCELLED ? "cancelled"
+                           : err == ST_OK            ? "the job has ended before that"
+                                                     : failure);
+        }
         job_free(job);
     }
     checkpoint_free(from);
@@ -381,8 +283,7 @@ static void sleep_ms(int64_t ms)
 
 enum st_err st_execute(st_env *env, const char *job_name)
 {
-    char failure[512] = "";
-    (void)job_name;
+    char failure[512] = "", why[256];
     if (env->errors == NULL && env->node_count == 0) {
         env_mistake(env, NULL, 0, "the job has no operators");
     }
@@ -396,6 +297,10 @@ enum st_err st_execute(st_env *env, const char *job_name)
     if (env->errors != NULL) {
         return ST_ERR_GRAPH;
     }
+    env->control = env->listens && !env->in_steps ? control_new(job_name, why) : NULL;
+    if (env->listens && !env->in_steps && env->control == NULL) {
+        fprintf(stderr, "%s; the job runs without\n", why);
+    }
     enum st_err err = run_once(env, false, failure, sizeof failure);
     for (uint32_t again = 0; err == ST_ERR_FAILED && again < env->restarts; again++) {
         if (!env->in_steps) {
@@ -403,6 +308,8 @@ enum st_err st_execute(st_env *env, const char *job_name)
         }
         err = run_once(env, true, failure, sizeof failure);
     }
+    control_free(env->control);
+    env->control = NULL;
     if (err != ST_OK && failure[0] != '\0') {
         env_mistake(env, NULL, 0, "%s", failure);
     }

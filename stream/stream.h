@@ -57,11 +57,12 @@ typedef struct st_out st_out;         /* where a function puts records */
 
 enum st_err {
     ST_OK = 0,
-    ST_ERR_GRAPH,   /* the job is not well formed; who acts: its author */
-    ST_ERR_CONFIG,  /* a key or value of the configuration is not known */
-    ST_ERR_FAILED,  /* a function failed the job (st_fail), and no restart is left */
-    ST_ERR_IO,      /* a file or socket refused */
-    ST_ERR_RESTORE, /* a checkpoint is damaged, or does not belong to this job */
+    ST_ERR_GRAPH,     /* the job is not well formed; who acts: its author */
+    ST_ERR_CONFIG,    /* a key or value of the configuration is not known */
+    ST_ERR_FAILED,    /* a function failed the job (st_fail), and no restart is left */
+    ST_ERR_IO,        /* a file or socket refused */
+    ST_ERR_RESTORE,   /* a checkpoint is damaged, or does not belong to this job */
+    ST_ERR_CANCELLED, /* asked to end at once (kcsim stream cancel) */
     ST_ERR_END
 };
 
@@ -261,27 +262,49 @@ void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, 
 
 /* Keyed state, one value (list) a key. A state is declared at file scope and given to the operator
  * in .states; its name is what a checkpoint knows it by. */
-enum st_state_kind { ST_STATE_VALUE_OF = 1, ST_STATE_LIST_OF, ST_STATE_UNION_OF };
+enum st_state_kind {
+    ST_STATE_VALUE_OF = 1,
+    ST_STATE_LIST_OF,
+    ST_STATE_UNION_OF,
+    ST_STATE_BROADCAST_OF
+};
 typedef struct st_state {
     const char *name;
     const st_type *type;
     enum st_state_kind kind;
+    const struct st_function *fold; /* reducing, aggregating: what st_state_add does; else NULL */
+    bool begins_with_first;         /* reducing: the first value is taken as it is */
 } st_state;
-#define ST_VALUE_STATE(state, T)                                                                   \
-    static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_VALUE_OF}
-#define ST_LIST_STATE(state, T)                                                                    \
-    static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_LIST_OF}
+#define ST_STATE_DEFINE(state, T, k, f, first)                                                     \
+    static const st_state state ST_UNUSED = {#state, &st_type_##T, (k), (f), (first)}
+#define ST_VALUE_STATE(state, T) ST_STATE_DEFINE(state, T, ST_STATE_VALUE_OF, NULL, false)
+#define ST_LIST_STATE(state, T)  ST_STATE_DEFINE(state, T, ST_STATE_LIST_OF, NULL, false)
+/* A value that others are folded into by st_state_add, read by st_value_get. Reducing: fn is an
+ * ST_REDUCE(fn, T). Aggregating: fn is an ST_FOLD(fn, In, Acc) on an accumulator that begins as
+ * zero bytes; the result is made where it is read. To a checkpoint both are values. Source: Flink
+ * ReducingState, AggregatingState. */
+#define ST_REDUCING_STATE(state, fn, T) ST_STATE_DEFINE(state, T, ST_STATE_VALUE_OF, &(fn), true)
+#define ST_AGGREGATING_STATE(state, fn, Acc)                                                       \
+    ST_STATE_DEFINE(state, Acc, ST_STATE_VALUE_OF, &(fn), false)
 /* Operator state: a list of the subtask, not of a key; given in .operator_states, used through
  * st_list_…. When a job is restored at another parallelism, the elements of all subtasks are dealt
  * out in turn; of a union list each subtask gets all. */
-#define ST_UNION_STATE(state, T)                                                                   \
-    static const st_state state ST_UNUSED = {#state, &st_type_##T, ST_STATE_UNION_OF}
-#define ST_STATES(...) ((const st_state *const[]){__VA_ARGS__, NULL})
+#define ST_UNION_STATE(state, T) ST_STATE_DEFINE(state, T, ST_STATE_UNION_OF, NULL, false)
+/* The same in every subtask, for what st_broadcast sends to each: when a job is restored, each
+ * subtask gets all elements of one subtask. What differs between subtasks may be lost when the
+ * parallelism changes. Source: Flink BroadcastState. */
+#define ST_BROADCAST_STATE(state, T) ST_STATE_DEFINE(state, T, ST_STATE_BROADCAST_OF, NULL, false)
+#define ST_STATES(...)               ((const st_state *const[]){__VA_ARGS__, NULL})
 
 /* The value under the key at hand, or NULL if there is none. Aliases; valid until state changes. */
 const void *st_value_get(st_context *ctx, const st_state *state);
 /* Copies *value (of the state's type) under the key at hand. */
 void st_value_set(st_context *ctx, const st_state *state, const void *value);
+/* Folds *value into a reducing or aggregating state under the key at hand; value_type is the type
+ * that the macro finds by its name. Fails the job if the state folds nothing or another type. */
+void st_state_add_at(st_context *ctx, const st_state *state, const st_type *value_type,
+                     const void *value);
+#define st_state_add(ctx, state, T, value) st_state_add_at((ctx), &(state), &st_type_##T, (value))
 /* The elements under the key at hand, in the order of adding; *count is 0 if there are none.
  * Aliases; valid until state changes. */
 const void *st_list_get(st_context *ctx, const st_state *state, uint32_t *count);
@@ -490,6 +513,9 @@ typedef struct st_options {
     const char *uid;      /* what a checkpoint knows the operator by; by default its place */
     uint32_t parallelism; /* 0: the environment's */
     enum st_chaining chaining;
+    /* One thread runs one subtask of each operator of a group; NULL: the group of all its inputs,
+     * or else "default". A group of its own buys an operator threads of its own. Borrowed. */
+    const char *slot_sharing_group;
     size_t self_size; /* bytes of ctx->self, zeroed, one a subtask */
     const void *arg;  /* ctx->arg, shared by the subtasks: read only */
     void (*open)(st_context *ctx);
@@ -516,6 +542,16 @@ void st_env_free(st_env *env);
  * ST_ERR_CONFIG, with st_env_error telling why, for a key or value that is not known. */
 enum st_err st_env_set(st_env *env, const char *key, const char *value);
 void st_env_set_parallelism(st_env *env, uint32_t parallelism);
+/* Takes the flags that every job has out of a command line, as `kcsim stream run` does, and leaves
+ * the others: -D KEY=VALUE, -p N (--parallelism), -s PATH (--fromSavepoint), -n
+ * (--allowNonRestoredState); behind "--" nothing is taken. argv[0] stays; argv[*argc] is NULL then.
+ * Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known; the job can
+ * then not be executed. Source: Flink CliFrontendParser. */
+enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
+/* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's
+ * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at
+ * a stop). */
+void st_env_listen(st_env *env);
 /* Runs the job on the calling thread, one step of one subtask at a time, always in the same order,
  * on virtual time: it starts at 0 and jumps to the next timer when nothing else is left to do. */
 void st_env_run_in_steps(st_env *env);

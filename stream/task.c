@@ -123,8 +123,9 @@ static enum step finish(struct task *task)
         task_snapshot(task, task->barrier + 1, &last);
         coordinator_take(task->job->coordinator, task, 0, &last, true);
     }
-    task->done = true;
-    return STEP_DONE;
+    task->ended = true;
+    task->done = task_drain(task);
+    return task->done ? STEP_DONE : STEP_WORKED;
 }
 
 /* --------------------------------------------------------------------------------- Checkpoints */
@@ -206,7 +207,11 @@ bool task_notify(struct task *task, int64_t id)
 static enum step step_source(struct task *task)
 {
     struct op *source = task->ops[0];
-    enum st_poll poll = source->class->poll(source);
+    struct coordinator *c = task->job->coordinator;
+    if (c != NULL && coordinator_stops(c, task->barrier)) {
+        return STEP_NOTHING;
+    }
+    enum st_poll poll = c != NULL && coordinator_drains(c) ? ST_END : source->class->poll(source);
     op_flush(source);
     switch (poll) {
     case ST_MORE:
@@ -307,7 +312,7 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
         return false;
     }
     ring_pop(ring);
-    if (ring_packets(ring) <= ring->capacity / 2) {
+    if (ring_packets(ring) <= RING_PACKETS / 2) {
         task_wake(channel->sender);
     }
     return true;
@@ -378,11 +383,16 @@ enum step task_step(struct task *task)
     if (setjmp(task->failure) != 0) {
         return STEP_FAILED;
     }
+    bool drained = task_drain(task);
+    if (task->ended) {
+        task->done = drained;
+        return drained ? STEP_DONE : STEP_FULL;
+    }
     if (task->channel_count == 0 && task->job->coordinator != NULL &&
         coordinator_wanted(task->job->coordinator) > task->barrier) {
         take_part(task, coordinator_wanted(task->job->coordinator));
     }
-    if (task->job->in_steps && !task_has_room(task)) {
+    if (!task_has_room(task)) {
         return STEP_FULL;
     }
     bool woken = wake_operators(task);
@@ -410,12 +420,27 @@ bool task_has_room(struct task *task)
 {
     for (uint32_t w = 0; w < task->writer_count; w++) {
         for (uint32_t r = 0; r < task->writers[w]->ring_count; r++) {
-            if (ring_packets(task->writers[w]->rings[r]) >= RING_PACKETS) {
+            if (ring_packets(task->writers[w]->rings[r]) > RING_PACKETS - ROOM_LEFT) {
                 return false;
             }
         }
     }
     return true;
+}
+
+bool task_drain(struct task *task)
+{
+    bool all = true;
+    for (uint32_t w = 0; w < task->writer_count; w++) {
+        for (uint32_t r = 0; r < task->writers[w]->ring_count; r++) {
+            struct ring *ring = task->writers[w]->rings[r];
+            if (ring->spilled != NULL) {
+                all &= ring_drain(ring);
+                task_wake(task->writers[w]->receivers[r]);
+            }
+        }
+    }
+    return all;
 }
 
 bool task_flush(struct task *task)
@@ -427,7 +452,7 @@ bool task_flush(struct task *task)
     return some;
 }
 
-/* ------------------------------------------------------------------ Opening, failing, sleeping */
+/* ---------------------------------------------------------------------------- Opening, failing */
 
 /* What the subtasks of this operator had when the checkpoint was taken. */
 static void restore_op(struct op *op, const struct checkpoint *from)
@@ -566,9 +591,8 @@ void st_emit_mismatch(const st_out *out, uint32_t size)
               output->op->node->name, out->record_size, size);
 }
 
-bool task_has_input(struct task *task, void *unused)
+bool task_has_input(struct task *task)
 {
-    (void)unused;
     bool second_only = second_goes_first(task);
     for (uint32_t c = 0; c < task->channel_count; c++) {
         const struct channel *channel = &task->channels[c];
@@ -579,47 +603,9 @@ bool task_has_input(struct task *task, void *unused)
         }
     }
     struct coordinator *coordinator = task->job->coordinator;
-    if (coordinator != NULL &&
-        (coordinator_completed(coordinator) > task->notified ||
-         (task->channel_count == 0 && coordinator_wanted(coordinator) > task->barrier))) {
-        return true;
-    }
-    return atomic_load(&task->job->cancelled) != 0;
-}
-
-void task_sleep(struct task *task, bool (*ready)(struct task *, void *), void *arg,
-                int64_t until_ms)
-{
-    for (int spin = 0; spin < 64; spin++) {
-        if (ready(task, arg)) {
-            return;
-        }
-    }
-    atomic_store(&task->sleeping, 1);
-    if (ready(task, arg)) {
-        atomic_store(&task->sleeping, 0);
-        return;
-    }
-    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
-    pthread_mutex_lock(&task->lock);
-    int late = 0;
-    while (atomic_load(&task->sleeping) != 0 && late == 0) {
-        late = until_ms == ST_TIME_MAX ? pthread_cond_wait(&task->wake, &task->lock)
-                                       : pthread_cond_timedwait(&task->wake, &task->lock, &until);
-    }
-    pthread_mutex_unlock(&task->lock);
-    atomic_store(&task->sleeping, 0);
-}
-
-void task_wake(struct task *task)
-{
-    if (atomic_load(&task->sleeping) != 0) {
-        pthread_mutex_lock(&task->lock);
-        atomic_store(&task->sleeping, 0);
-        pthread_cond_signal(&task->wake);
-        pthread_mutex_unlock(&task->lock);
-    }
+    return coordinator != NULL &&
+           (coordinator_completed(coordinator) > task->notified ||
+            (task->channel_count == 0 && coordinator_wanted(coordinator) > task->barrier));
 }
 
 /* -------------------------------------------------------------------------------------- Memory */

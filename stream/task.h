@@ -3,14 +3,16 @@
  *
  *     rings ──► [ operator ─► operator ─► operator ] ──► rings          one task = one subtask of a
  * chain
+ *     slot ──► task, task, task …                                    one slot = one thread
  *
  * A chain hands batches on by call. A task advances by steps: poll the source, or take one run of
  * records or one mark from an input; it never waits but for room in a ring. Watermarks, barriers
  * and the end of the input travel with the records and go through the chain as calls, in order: an
  * operator puts out what it holds before it passes one on.
  *
- *     task_step()   by a thread of the task, which sleeps when there is nothing to do; or by one
- *                   thread for all tasks in turn (steps), on virtual time
+ *     task_step()   by the thread of the task's slot, which has one subtask of each vertex and
+ * sleeps when none of them has anything to do; or by one thread for all tasks in turn (steps), on
+ * virtual time
  *
  * A batch, and all text it views, is valid during the call that hands it over. What an operator
  * puts out goes on at the latest when that call returns; nothing is held from batch to batch but in
@@ -143,13 +145,29 @@ struct task {
     struct arena arena;
     struct frozen *frozen; /* tables that a snapshot still reads */
     int64_t watermark;     /* the least of the channels', never going back */
-    int64_t flushed_ms;
-    int64_t barrier;  /* the last checkpoint that it took part in */
-    int64_t notified; /* the last completed one that its operators know of */
-    bool done;
+    int64_t barrier;       /* the last checkpoint that it took part in */
+    int64_t notified;      /* the last completed one that its operators know of */
+    bool ended;            /* has put out all, part of which may still be spilled */
+    bool done;             /* ended, and all of it has gone */
+    bool full;             /* its last step found no room */
+    /* Threads: until when only the second input is read, at the latest and when it is silent. */
+    int64_t second_until_ms, second_quiet_ms;
+    struct slot *slot;
     bool finished; /* done, and no thread of its own touches it any more; guarded by job->lock */
     jmp_buf failure;
-    /* Sleeping: whoever changes something that this task waits for wakes it. */
+};
+
+/* A thread with the tasks that it runs: one subtask of each vertex of a slot sharing group. */
+struct slot {
+    struct job *job;
+    const char *group;
+    uint32_t index;      /* the subtask */
+    struct task **tasks; /* [task_count] in topological order */
+    uint32_t task_count;
+    struct task *waiting; /* in the middle of its step, for room in `awaited`; NULL: none */
+    struct ring *awaited;
+    int64_t flushed_ms;
+    /* Sleeping: whoever changes something that a task of it waits for wakes it. */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -162,6 +180,8 @@ struct job {
     struct coordinator *coordinator;   /* NULL: no checkpoints */
     struct task **tasks;
     uint32_t task_count;
+    struct slot **slots;
+    uint32_t slot_count;
     struct ring **rings;
     uint32_t ring_count;
     struct job_clock clock;
@@ -169,6 +189,7 @@ struct job {
     _Atomic int cancelled;
     pthread_mutex_t lock;
     uint32_t opened;        /* tasks whose operators are open; guarded by lock */
+    bool stopped;           /* ended by a question: not a failure; by the coordinator's thread */
     uint64_t changes;       /* counts what `changed` tells */
     pthread_cond_t changed; /* a task is done, has failed, has acknowledged */
     enum st_err error;      /* of the first task that failed; failure: what it said */
@@ -183,6 +204,10 @@ enum st_err job_run(struct job *job);
 int64_t job_now(struct job *job);
 /* Has the task's thread let go of it? */
 bool job_is_finished(struct job *job, const struct task *task);
+void job_set_finished(struct task *task);
+/* Begins and awaits the threads of all slots; between them `watch` runs on the calling thread,
+ * until all tasks have finished. Returns whether all are done. */
+bool job_run_slots(struct job *job, void (*watch)(struct job *job));
 /* Makes all tasks stop. */
 void job_cancel(struct job *job);
 
@@ -193,11 +218,17 @@ void coordinator_free(struct coordinator *c);
 /* Begins or completes a checkpoint if it is time. Returns when to be called again; ST_TIME_MAX:
  * when a task has changed. Called with no lock held. */
 int64_t coordinator_step(struct coordinator *c);
-/* The last one, when all tasks are done: what is still to be committed. */
+/* The last one, when all tasks are done: what is still to be committed. After a stop, whose
+ * savepoint was the last: tells all tasks of it. */
 void coordinator_finish(struct coordinator *c);
 /* The checkpoint that sources are to begin, and the last that is complete. Any thread. */
 int64_t coordinator_wanted(struct coordinator *c);
 int64_t coordinator_completed(struct coordinator *c);
+/* Are sources to put out nothing behind barrier `id`? Are they to end? Any thread. */
+bool coordinator_stops(struct coordinator *c, int64_t id);
+bool coordinator_drains(struct coordinator *c);
+/* Where the savepoint of a stop is, once it is complete; "": nowhere. */
+const char *coordinator_saved(const struct coordinator *c);
 /* A task's part of a checkpoint; takes the bytes. `is_last`: the task is done, and this is its part
  * of all later ones as well. */
 void coordinator_take(struct coordinator *c, struct task *task, int64_t id, struct bytes *part,
@@ -237,16 +268,20 @@ void task_close(struct task *task);
 bool task_has_room(struct task *task);
 /* The earliest moment at which an operator wants to be woken; ST_TIME_MAX: none. */
 int64_t task_wakeup(const struct task *task);
-/* Sleeps until ready(task, arg), or until the moment comes. */
-void task_sleep(struct task *task, bool (*ready)(struct task *, void *), void *arg,
-                int64_t until_ms);
-/* Is there a packet to read, or has the job been cancelled? A `ready` for task_sleep. */
-bool task_has_input(struct task *task, void *unused);
+/* Is there a packet to read, or a checkpoint to take or to know of? */
+bool task_has_input(struct task *task);
+/* In the middle of a step: runs the other tasks of the slot until the ring has room. Within that,
+ * and in steps, it returns at once: then packets spill. Leaves the step if the job is cancelled. */
+void task_await_room(struct task *task, struct ring *ring);
+/* Moves spilled packets on; returns whether there are none left. */
+bool task_drain(struct task *task);
 /* Publishes what the task's writers hold; returns whether there was something. */
 bool task_flush(struct task *task);
 /* Jumps out to task_step, which says STEP_FAILED. */
 _Noreturn void task_fail(struct task *task, const char *format, ...) ST_PRINTF(2, 3);
+/* Wakes the slot of a task, if it sleeps. */
 void task_wake(struct task *task);
+void slot_free(struct slot *slot);
 
 /* Hands a batch to all targets of an output. */
 void output_push(struct output *output, const struct batch *batch);

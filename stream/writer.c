@@ -10,7 +10,7 @@
 
 #include "stream/task.h"
 
-#define SCATTER_RINGS 64
+#define SCATTER_RINGS 8 /* as many passes over a batch are worth it */
 
 struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t ring_count)
 {
@@ -46,34 +46,22 @@ void writer_free(struct writer *w)
 static void publish(struct writer *w, uint32_t r)
 {
     ring_publish(w->rings[r]);
-    if (ring_packets(w->rings[r]) >= w->rings[r]->capacity / 2) {
+    if (ring_packets(w->rings[r]) >= RING_PACKETS / 2) {
         task_wake(w->receivers[r]);
     }
 }
 
-static bool has_room_or_cancelled(struct task *task, void *ring)
-{
-    return !ring_is_full(ring) || atomic_load(&task->job->cancelled) != 0;
-}
-
-/* The open packet of a ring; waits for room, which is back-pressure. */
+/* The open packet of a ring; may wait for room, which is back-pressure. */
 static struct packet *open_packet(struct writer *w, uint32_t r)
 {
-    struct packet *p;
-    while ((p = ring_open(w->rings[r])) == NULL) {
-        if (w->task->job->in_steps) {
-            ring_grow(w->rings[r]);
-            continue;
-        }
+    struct ring *ring = w->rings[r];
+    if (ring->open == NULL && ring_is_full(ring)) {
         for (uint32_t i = 0; i < w->ring_count; i++) {
             task_wake(w->receivers[i]); /* none may sleep on what was published quietly */
         }
-        task_sleep(w->task, has_room_or_cancelled, w->rings[r], ST_TIME_MAX);
-        if (atomic_load(&w->task->job->cancelled) != 0) {
-            longjmp(w->task->failure, 1);
-        }
+        task_await_room(w->task, ring);
     }
-    return p;
+    return ring_open(ring);
 }
 
 static inline void append(struct writer *w, uint32_t r, const char *record, int64_t time)
@@ -132,24 +120,43 @@ static void choose_by_key(const struct writer *w, const struct batch *batch, uin
     }
 }
 
-/* The same for records without text that fit into the open packets: straight copies. */
+/* The records of a batch that are for ring r, behind each other into its packets. */
+static inline void gather(struct writer *w, uint32_t r, const struct batch *batch,
+                          const uint16_t *chosen, uint32_t chosen_count, uint32_t size)
+{
+    for (uint32_t done = 0, run; done < chosen_count; done += run) {
+        struct packet *p = open_packet(w, r);
+        const uint16_t *from = chosen + done;
+        char *to = p->records + (size_t)p->count * size;
+        int64_t *times = p->times + p->count;
+        uint32_t room = BATCH_SIZE - p->count;
+        run = chosen_count - done < room ? chosen_count - done : room;
+        for (uint32_t k = 0; k < run; k++) {
+            memcpy(to + (size_t)k * size, (const char *)batch->records + (size_t)from[k] * size,
+                   size);
+        }
+        for (uint32_t k = 0; k < run; k++) {
+            times[k] = time_of(batch, from[k]);
+        }
+        p->count += run;
+        if (p->count == BATCH_SIZE) {
+            publish(w, r);
+        }
+    }
+}
+
+/* The same for records without text: which are for a ring is found without a branch. */
 static inline void scatter(struct writer *w, const struct batch *batch, const uint16_t *rings,
                            uint32_t size)
 {
-    const char *record = batch->records;
-    struct packet *open[SCATTER_RINGS];
+    uint16_t chosen[BATCH_SIZE];
     for (uint32_t r = 0; r < w->ring_count; r++) {
-        open[r] = open_packet(w, r);
-    }
-    for (uint32_t k = 0; k < batch->count; k++, record += size) {
-        struct packet *p = open[rings[k]];
-        uint32_t at = p->count++;
-        memcpy(p->records + (size_t)at * size, record, size);
-        p->times[at] = time_of(batch, k);
-        if (at + 1 == BATCH_SIZE) {
-            publish(w, rings[k]);
-            open[rings[k]] = open_packet(w, rings[k]);
+        uint32_t count = 0;
+        for (uint32_t k = 0; k < batch->count; k++) {
+            chosen[count] = (uint16_t)k;
+            count += rings[k] == r;
         }
+        gather(w, r, batch, chosen, count, size);
     }
 }
 

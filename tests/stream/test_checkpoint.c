@@ -37,7 +37,7 @@ static void write_checkpoint(int64_t id)
     bytes_text(&b, "some state");
     section_end(&b, began);
     const struct bytes *parts[] = {&a, &b};
-    ck_assert_msg(checkpoint_write(dir, id, 128, parts, 2, why), "%s", why);
+    ck_assert_msg(checkpoint_write(dir, CHECKPOINT, id, 128, parts, 2, why), "%s", why);
     bytes_free(&a);
     bytes_free(&b);
 }
@@ -64,7 +64,7 @@ START_TEST(what_was_written_is_read)
     expect(c, 12);
     checkpoint_free(c);
     checkpoint_prune(dir, 1);
-    ck_assert_int_eq(checkpoint_newest(dir), 12);
+    ck_assert_int_eq(checkpoint_newest(dir, CHECKPOINT), 12);
     char one[128];
     snprintf(one, sizeof one, "%s/chk-3", dir);
     ck_assert_ptr_null(checkpoint_load(one, why));

@@ -326,6 +326,123 @@ START_TEST(timers_of_processing_time_fire_by_the_clock)
 }
 END_TEST
 
+/* Text in what is folded: the state has to have its own. */
+ST_REDUCE(longer, word)
+{
+    acc->text = in->text.size > acc->text.size ? in->text : acc->text;
+    acc->count += in->count;
+}
+
+ST_FOLD(count_words, word, total)
+{
+    acc->sum += in->text.size;
+    acc->count += in->count;
+}
+
+ST_REDUCING_STATE(longest, longer, word);
+ST_AGGREGATING_STATE(sums, count_words, total);
+
+ST_PROCESS(fold_into_state, word, st_str)
+{
+    st_state_add(ctx, longest, word, in);
+    st_state_add(ctx, sums, word, in);
+    const word *most = st_value_get(ctx, &longest);
+    const total *sum = st_value_get(ctx, &sums);
+    st_str line =
+        st_format(ctx, "%.*s %" PRId64 ", %" PRId64 " bytes in %" PRId64, (int)most->text.size,
+                  most->text.data, most->count, sum->sum, sum->count);
+    st_emit(out, &line);
+    if (sum->count == 3) {
+        st_state_clear(ctx, &longest);
+    }
+}
+
+START_TEST(state_that_folds)
+{
+    static st_str lines[1];
+    lines[0] = st_str_of("be question not is a");
+    st_env *env = st_env_new();
+    st_stream *words = st_flat_map(st_from_array(env, st_str, lines, 1), split);
+    words = st_process(st_key_by(words, ST_KEY(word, count)), fold_into_state,
+                       .states = ST_STATES(&longest, &sums));
+    st_sink(words, tell_line);
+    run_in_steps(env);
+    ck_assert_str_eq(story, "be 1, 2 bytes in 1\n"
+                            "question 2, 10 bytes in 2\n"
+                            "question 3, 13 bytes in 3\n"
+                            "is 1, 15 bytes in 4\n"
+                            "is 2, 16 bytes in 5\n");
+}
+END_TEST
+
+ST_PROCESS(add_the_wrong_type, event, event)
+{
+    st_state_add(ctx, longest, event, in);
+}
+
+START_TEST(state_that_folds_tells_a_wrong_type)
+{
+    st_env *env = st_env_new();
+    st_discard(st_process(st_key_by(st_generate(env, make, 10), ST_KEY(event, key)),
+                          add_the_wrong_type, .states = ST_STATES(&longest)));
+    ck_assert_int_eq(st_execute(env, "wrong"), ST_ERR_FAILED);
+    ck_assert_ptr_nonnull(
+        strstr(st_env_error(env), "state longest takes values of type word, not event"));
+    st_env_free(env);
+}
+END_TEST
+
+ST_BROADCAST_STATE(rules, int64_t);
+static _Atomic int64_t rules_found, subtasks_opened;
+
+ST_PROCESS(learn, int64_t, int64_t)
+{
+    st_list_add(ctx, &rules, in);
+}
+
+static void count_rules(st_context *ctx)
+{
+    uint32_t count;
+    const int64_t *found = st_list_get(ctx, &rules, &count);
+    for (uint32_t r = 0; r < count; r++) {
+        rules_found += found[r];
+    }
+    subtasks_opened++;
+}
+
+/* Three rules to all subtasks; the first run ends with a checkpoint, the others begin with it. */
+static void learn_rules(const char *folder, bool restore, uint32_t parallelism)
+{
+    static const int64_t numbers[] = {1, 10, 100};
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "1h");
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    if (restore) {
+        st_env_set(env, "execution.savepoint.path", folder);
+    }
+    st_stream *all = st_broadcast(st_from_array(env, int64_t, numbers, 3));
+    st_discard(st_process(all, learn, .parallelism = parallelism, .open = count_rules,
+                          .operator_states = ST_STATES(&rules)));
+    rules_found = subtasks_opened = 0;
+    ck_assert_msg(st_execute(env, "rules") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+}
+
+START_TEST(broadcast_state_is_whole_in_each_subtask_at_any_parallelism)
+{
+    static const uint32_t parallelism[] = {2, 2, 5, 1, 3};
+    char folder[] = "/tmp/kcsim-stream-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int run = 0; run < 5; run++) {
+        learn_rules(folder, run > 0, parallelism[run]);
+        ck_assert_int_eq(subtasks_opened, parallelism[run]);
+        ck_assert_int_eq(rules_found, run > 0 ? 111 * (int64_t)parallelism[run] : 0);
+    }
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 ST_SOURCE(one_then_silence, event)
 {
     int *sent = ctx->self;
@@ -466,6 +583,9 @@ int main(void)
     tcase_add_test(tc, windows_of_processing_time_fire_by_the_clock);
     tcase_add_test(tc, sessions_of_processing_time_end_by_the_clock);
     tcase_add_test(tc, timers_of_processing_time_fire_by_the_clock);
+    tcase_add_test(tc, broadcast_state_is_whole_in_each_subtask_at_any_parallelism);
+    tcase_add_test(tc, state_that_folds);
+    tcase_add_test(tc, state_that_folds_tells_a_wrong_type);
     tcase_add_test(tc, a_silent_source_holds_the_others_up);
     tcase_add_test(tc, a_source_that_is_called_idle_does_not);
     tcase_add_loop_test(tc, a_table_finds_what_a_naive_one_finds, 0, 5);

@@ -1,0 +1,181 @@
+/*
+ * kcsim stream run: loads a job from a shared object and runs it.
+ *
+ *     kcsim stream run PATH -p 2 --input f      PATH, PATH.so, or that under the built or installed
+ *          │                                    examples; `st_job` of it builds the graph
+ *          └─ -D -p -s -n are the runtime's, the rest goes to the job
+ *
+ * The job's code finds the interface in this program, which therefore exports it.
+ */
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/stream_ask.h"
+#include "stream/stream.h"
+
+#define PATH_SIZE 4096
+
+typedef int job_function(st_env *env, int argc, char **argv);
+
+/* Where the shared object of a job is; false if nowhere. */
+static bool find_job(const char *name, char *path)
+{
+    const char *base = strncmp(name, "examples/", 9) == 0 ? name + 9 : name;
+    const char *const forms[][3] = {{"", "", name},
+                                    {"", "", name},
+                                    {KCSIM_EXAMPLES_BUILT "/", ".so", base},
+                                    {KCSIM_EXAMPLES_DIR "/", ".so", base}};
+    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
+        bool here = strchr(name, '/') == NULL && *forms[f][0] == '\0';
+        int size = snprintf(path, PATH_SIZE, "%s%s%s%s", here ? "./" : "", forms[f][0], forms[f][2],
+                            f == 1 ? ".so" : forms[f][1]);
+        size_t end = strlen(path);
+        if (size > 0 && size < PATH_SIZE && end > 3 && strcmp(path + end - 3, ".so") == 0 &&
+            access(path, R_OK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static job_function *load_job(const char *name)
+{
+    char path[PATH_SIZE];
+    if (!find_job(name, path)) {
+        cli_error("stream run: %s: there is no such job; a shared object (JOB.so) or an example "
+                  "(examples/word_count) is expected",
+                  name);
+        return NULL;
+    }
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed: the job may still use it */
+    void *symbol = object != NULL ? dlsym(object, "st_job") : NULL;
+    if (symbol == NULL) {
+        cli_error("stream run: %s", dlerror());
+        return NULL;
+    }
+    job_function *job;
+    memcpy(&job, &symbol, sizeof job);
+    return job;
+}
+
+/* Ends a command: what is wrong, if anything, and the exit code. */
+static int report(const st_env *env, enum st_err err)
+{
+    if (err == ST_OK) {
+        return SIM_EXIT_MET;
+    }
+    fflush(stdout);
+    fputs(st_env_error(env), stderr);
+    switch (err) {
+    case ST_ERR_CONFIG:
+    case ST_ERR_GRAPH:
+        return SIM_EXIT_USAGE;
+    case ST_ERR_CANCELLED:
+        return SIM_EXIT_INTERRUPTED;
+    case ST_OK:
+    case ST_ERR_FAILED:
+    case ST_ERR_IO:
+    case ST_ERR_RESTORE:
+    case ST_ERR_END:
+        break;
+    }
+    return SIM_EXIT_FAILED;
+}
+
+/* What a job is called by: its file's name without ".so". */
+static void name_of(const char *path, char name[256])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(name, 256, "%s", slash != NULL ? slash + 1 : path);
+    char *end = strstr(name, ".so");
+    if (end != NULL) {
+        *end = '\0';
+    }
+}
+
+/* argv[0] is the job. */
+static int run_job(int argc, char **argv)
+{
+    job_function *job = load_job(argv[0]);
+    if (job == NULL) {
+        return SIM_EXIT_USAGE;
+    }
+    char name[256];
+    name_of(argv[0], name);
+    st_env *env = st_env_new();
+    st_env_listen(env);
+    enum st_err err = st_env_take_arguments(env, &argc, argv);
+    int own = err == ST_OK ? job(env, argc, argv) : 0;
+    if (err == ST_OK && own == 0) {
+        err = st_execute(env, name);
+    }
+    int code = own != 0 ? SIM_EXIT_USAGE : report(env, err);
+    st_env_free(env);
+    return code;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    if (argc < 2) {
+        cli_error("stream takes a word: run, list, checkpoint, savepoint, stop, cancel");
+        return SIM_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        cli_help(command, stdout);
+        return SIM_EXIT_MET;
+    }
+    if (stream_ask_knows(argv[1])) {
+        return stream_ask(argc - 1, argv + 1);
+    }
+    if (strcmp(argv[1], "run") != 0) {
+        cli_error("stream: no word '%s'; there are run, list, checkpoint, savepoint, stop, cancel",
+                  argv[1]);
+        return SIM_EXIT_USAGE;
+    }
+    if (argc < 3) {
+        cli_error("stream run takes a job: JOB.so, or examples/word_count");
+        return SIM_EXIT_USAGE;
+    }
+    return run_job(argc - 2, argv + 2);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    (void)key;
+    (void)arg;
+    (void)state;
+    return ARGP_ERR_UNKNOWN; /* only for the help: the job has flags of its own */
+}
+
+static const struct argp_option options[] = {
+    {.key = 'D', .arg = "KEY=VALUE", .doc = "configuration, under Flink's names"},
+    {.name = "parallelism", .key = 'p', .arg = "N", .doc = "where the job does not say"},
+    {.name = "fromSavepoint", .key = 's', .arg = "PATH", .doc = "savepoint, checkpoint, folder"},
+    {.name = "allowNonRestoredState", .key = 'n', .doc = "drop state of operators that are gone"},
+    {0},
+};
+
+const struct cli_command cli_stream = {
+    .name = "stream",
+    .group = "Stream jobs",
+    .line = "run a stream job: windows, state, checkpoints",
+    .arguments = "run JOB [FLAG…]\nlist\ncheckpoint|cancel [ID]\nsavepoint [ID [DIR]]\n"
+                 "stop [-d] [-p DIR] [ID]",
+    .examples = "kcsim stream run examples/word_count --input text.txt\n"
+                "kcsim stream run ./my_job.so -D execution.checkpointing.interval=1s \\\n"
+                "      -D execution.checkpointing.dir=ck -p 2\n"
+                "kcsim stream savepoint my_job /var/savepoints\n"
+                "kcsim stream stop my_job\n"
+                "kcsim stream run ./my_job.so -s ck/savepoint-3 -p 4\n",
+    .about =
+        "A job is a shared object with int st_job(st_env *, int argc, char **argv). Flags that\n"
+        "are not listed here go to the job, and so does all behind --. ID is the name or the\n"
+        "process number of a running job; with one job it may be left out. stop takes a\n"
+        "savepoint first; -d (--drain) lets the input end. The folder is that of\n"
+        "execution.checkpointing.savepoint-dir, or .dir, where none is given.\n",
+    .options = options,
+    .parse = parse,
+    .run = run,
+};

@@ -1,0 +1,176 @@
+/*
+ * Questions to running stream jobs, see stream_ask.h and stream/control.h.
+ */
+#include "cli/stream_ask.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "stream/control.h"
+
+#define FOLDER_SIZE 80
+
+static const char *const words[] = {"list", "checkpoint", "savepoint", "stop", "cancel"};
+
+struct request {
+    const char *word;   /* what the job is asked */
+    const char *job;    /* process or name; NULL: the only one */
+    const char *target; /* folder of a savepoint, or NULL */
+};
+
+bool stream_ask_knows(const char *word)
+{
+    for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
+        if (strcmp(words[w], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sends a line to a socket and reads the answer; false if nobody listens there. */
+static bool exchange(const char *path, const char *line, char answer[CONTROL_LINE])
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t size = 0;
+    ssize_t got = 0;
+    int fd = strlen(path) < sizeof address.sun_path ? socket(AF_UNIX, SOCK_STREAM, 0) : -1;
+    if (fd < 0) {
+        return false;
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (connect(fd, (struct sockaddr *)(void *)&address, sizeof address) != 0) {
+        if (errno == ECONNREFUSED) {
+            (void)unlink(path); /* of a process that was killed */
+        }
+        close(fd);
+        return false;
+    }
+    if (send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line)) {
+        while (size < CONTROL_LINE - 1 &&
+               (got = recv(fd, answer + size, CONTROL_LINE - 1 - size, 0)) > 0) {
+            size += (size_t)got;
+        }
+    }
+    close(fd);
+    answer[size] = '\0';
+    answer[strcspn(answer, "\n")] = '\0';
+    return size > 0;
+}
+
+/* Does the answer to "status" ("ok PID NAME, …") tell of this job? */
+static bool is_job(const char *status, const char *job)
+{
+    const char *pid = status + 3, *name = strchr(pid, ' ');
+    size_t size = strlen(job);
+    return name != NULL && ((strncmp(pid, job, size) == 0 && pid[size] == ' ') ||
+                            (strncmp(name + 1, job, size) == 0 && name[1 + size] == ','));
+}
+
+/* Goes through the jobs: prints those that fit if `print`, and stores the socket of the last one.
+ * Returns how many fit. */
+static int find_jobs(const char *job, bool print, char *path, size_t path_size)
+{
+    char folder[FOLDER_SIZE], status[CONTROL_LINE], one[FOLDER_SIZE + 256];
+    DIR *dir = control_folder(folder, sizeof folder) ? opendir(folder) : NULL;
+    int count = 0;
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        snprintf(one, sizeof one, "%s/%s", folder, entry->d_name);
+        if (strncmp(entry->d_name, "stream-", 7) == 0 && exchange(one, "status\n", status) &&
+            strncmp(status, "ok ", 3) == 0 && (job == NULL || is_job(status, job))) {
+            count++;
+            snprintf(path, path_size, "%s", one);
+            if (print) {
+                puts(status + 3);
+            }
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return count;
+}
+
+/* A folder as the job sees it, whose working directory may be another. */
+static bool absolute(const char *target, char *path, size_t size)
+{
+    char here[CONTROL_LINE];
+    if (target == NULL || target[0] == '/') {
+        return snprintf(path, size, "%s", target != NULL ? target : "") < (int)size;
+    }
+    return getcwd(here, sizeof here) != NULL &&
+           snprintf(path, size, "%s/%s", here, target) < (int)size;
+}
+
+static int send_request(const struct request *request)
+{
+    char path[FOLDER_SIZE + 256], target[CONTROL_LINE], line[CONTROL_LINE], answer[CONTROL_LINE];
+    int count = find_jobs(request->job, false, path, sizeof path);
+    if (count != 1) {
+        cli_error(count == 0 ? "stream %s: no such job runs; kcsim stream list shows them"
+                             : "stream %s: more than one job; name its process, see kcsim stream "
+                               "list",
+                  request->word);
+        return SIM_EXIT_USAGE;
+    }
+    if (!absolute(request->target, target, sizeof target) || strchr(target, '\n') != NULL ||
+        snprintf(line, sizeof line, "%s %s\n", request->word, target) >= (int)sizeof line) {
+        cli_error("stream %s: the folder's name is too long", request->word);
+        return SIM_EXIT_USAGE;
+    }
+    if (!exchange(path, line, answer)) {
+        cli_error("stream %s: the job went away", request->word);
+        return SIM_EXIT_FAILED;
+    }
+    if (strncmp(answer, "ok ", 3) != 0) {
+        cli_error("stream %s: %s", request->word, answer + (strncmp(answer, "error ", 6) ? 0 : 6));
+        return SIM_EXIT_FAILED;
+    }
+    puts(answer + 3);
+    return SIM_EXIT_MET;
+}
+
+/* The words behind the command; false with a message said. Source: Flink CliFrontendParser. */
+static bool read_request(int argc, char **argv, struct request *request)
+{
+    *request = (struct request){.word = argv[0]};
+    bool stop = strcmp(argv[0], "stop") == 0, savepoint = strcmp(argv[0], "savepoint") == 0;
+    for (int i = 1; i < argc; i++) {
+        bool path = strcmp(argv[i], "-p") == 0 || strcmp(argv[i], "--savepointPath") == 0;
+        if (stop && path && i + 1 < argc) {
+            request->target = argv[++i];
+        } else if (stop && (strcmp(argv[i], "-d") == 0 || strcmp(argv[i], "--drain") == 0)) {
+            request->word = "drain";
+        } else if (argv[i][0] != '-' && request->job == NULL) {
+            request->job = argv[i];
+        } else if (argv[i][0] != '-' && savepoint && request->target == NULL) {
+            request->target = argv[i];
+        } else {
+            cli_error("stream %s: '%s' is not expected", argv[0], argv[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+int stream_ask(int argc, char **argv)
+{
+    struct request request;
+    char path[FOLDER_SIZE + 256];
+    if (!read_request(argc, argv, &request)) {
+        return SIM_EXIT_USAGE;
+    }
+    if (strcmp(argv[0], "list") == 0) {
+        if (find_jobs(request.job, true, path, sizeof path) == 0) {
+            fputs("no stream job runs\n", stderr);
+        }
+        return SIM_EXIT_MET;
+    }
+    return send_request(&request);
+}

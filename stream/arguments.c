@@ -1,0 +1,106 @@
+/*
+ * The flags that every job understands, taken out of a command line; the rest is the job's own.
+ *
+ *     job --input f -p 2 -D state.x=y   ──►   job --input f        and the env knows the others
+ *
+ * Source: Flink CliFrontendParser.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream/graph.h"
+
+/* Of one flag: which key of the configuration it sets. */
+struct flag {
+    const char *small, *large;
+    const char *key;   /* NULL: the value is KEY=VALUE; "": parallelism of the client */
+    const char *fixed; /* the value, where the flag takes none */
+};
+
+static const struct flag flags[] = {
+    {"-D", "--define", NULL, NULL},
+    {"-p", "--parallelism", "", NULL},
+    {"-s", "--fromSavepoint", "execution.savepoint.path", NULL},
+    {"-n", "--allowNonRestoredState", "execution.savepoint.ignore-unclaimed-state", "true"},
+};
+
+static enum st_err define(st_env *env, const char *text)
+{
+    char key[256];
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || (size_t)(equals - text) >= sizeof key) {
+        env_mistake(env, NULL, 0, "-D %s: KEY=VALUE is expected", text);
+        return ST_ERR_CONFIG;
+    }
+    memcpy(key, text, (size_t)(equals - text));
+    key[equals - text] = '\0';
+    return st_env_set(env, key, equals + 1);
+}
+
+static enum st_err apply(st_env *env, const struct flag *flag, const char *value)
+{
+    int64_t number;
+    if (flag->key == NULL) {
+        return define(env, value);
+    }
+    if (*flag->key != '\0') {
+        return st_env_set(env, flag->key, value);
+    }
+    if (!st_parse_int64(st_str_of(value), &number) || number < 1 || number > 32768) {
+        env_mistake(env, NULL, 0, "-p %s: a number from 1 to 32768 is expected", value);
+        return ST_ERR_CONFIG;
+    }
+    env->parallelism_client = (uint32_t)number;
+    return ST_OK;
+}
+
+/* The flag that `word` is; *value: what is joined to it (-Dkey=value, --parallelism=2) or NULL. */
+static const struct flag *flag_of(const char *word, const char **value)
+{
+    for (size_t f = 0; f < sizeof flags / sizeof flags[0]; f++) {
+        size_t large = strlen(flags[f].large);
+        *value = NULL;
+        if (strcmp(word, flags[f].small) == 0 || strcmp(word, flags[f].large) == 0) {
+            return &flags[f];
+        }
+        if (strncmp(word, flags[f].large, large) == 0 && word[large] == '=') {
+            *value = word + large + 1;
+            return &flags[f];
+        }
+        if (strncmp(word, "-D", 2) == 0 && flags[f].key == NULL) {
+            *value = word + 2;
+            return &flags[f];
+        }
+    }
+    return NULL;
+}
+
+enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv)
+{
+    enum st_err err = ST_OK;
+    int kept = 1, i = 1;
+    for (; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *value;
+        const struct flag *flag = flag_of(argv[i], &value);
+        if (flag == NULL) {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        const char *name = argv[i];
+        value = flag->fixed != NULL ? flag->fixed : value;
+        value = value == NULL && i + 1 < *argc ? argv[++i] : value;
+        enum st_err one = ST_ERR_CONFIG;
+        if (value != NULL) {
+            one = apply(env, flag, value);
+        } else {
+            env_mistake(env, NULL, 0, "%s: a value is expected", name);
+        }
+        err = err == ST_OK ? one : err;
+    }
+    for (i += i < *argc; i < *argc; i++) {
+        argv[kept++] = argv[i];
+    }
+    argv[kept] = NULL;
+    *argc = kept;
+    return err;
+}

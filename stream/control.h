@@ -1,0 +1,53 @@
+/*
+ * What a running job is asked from outside.
+ *
+ *     kcsim stream savepoint ──► socket ──► question ──► coordinator (the thread that runs the job)
+ *                            ◄──        ◄── answer   ◄──
+ *
+ * The socket, RUNTIME/kcsim/stream-PID.sock, is for its owner alone (0600 in a folder of 0700). A
+ * client sends one line and gets lines: a first one that begins with "ok" or "error", then the end.
+ * One question is under way at a time. It is answered when what it asks for has been done, or the
+ * job has ended.
+ *
+ * Threads: one of its own listens; questions and answers are guarded by its lock. Locks are taken
+ * in the order control, job.
+ */
+#ifndef STREAM_CONTROL_H
+#define STREAM_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct job;
+struct control;
+
+enum question {
+    ASK_NOTHING = 0,
+    ASK_CHECKPOINT,
+    ASK_SAVEPOINT,
+    ASK_STOP,  /* a savepoint, and no record behind it */
+    ASK_DRAIN, /* as if the input had ended; what is left goes into a savepoint */
+    ASK_CANCEL
+};
+
+#define CONTROL_LINE 2048 /* bytes of a question or of an answer's line */
+
+/* The folder of the user's sockets, made if need be; false if there is none that is safe. */
+bool control_folder(char *path, size_t size);
+/* Listens; NULL with `why` (256 bytes) if that cannot be. The name is borrowed. */
+struct control *control_new(const char *job_name, char *why);
+void control_free(struct control *c);
+
+/* The job that runs now: questions go to it. */
+void control_attach(struct control *c, struct job *job);
+/* It runs no longer. A question that is still open has been met (`met`) or has not (`why`). */
+void control_detach(struct control *c, bool met, const char *why);
+/* The question that waits, once; its target ("": none) is copied. By the coordinator. */
+enum question control_next(struct control *c, char target[CONTROL_LINE]);
+/* Answers it. */
+void control_answer(struct control *c, bool ok, const char *text);
+/* The last completed checkpoint, for the status. */
+void control_completed(struct control *c, int64_t id);
+
+#endif

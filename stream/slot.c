@@ -1,0 +1,284 @@
+/*
+ * Slots: the threads of a job.
+ *
+ *     slot 0: source 0, map 0, sum 0        the subtasks of a key group's records and of half of
+ *          ╲╱                               what feeds it are on one thread: what stays there
+ *          ╱╲                               costs no waking, and as many threads are busy as
+ *     slot 1: source 1, map 1, sum 1        there are slots, not as there are tasks
+ *
+ * A slot runs its tasks in turn, from the sources on. It sleeps when none can go on, and is woken
+ * by whoever gives one of them records, or room.
+ *
+ * A task that puts out more in one step than its rings hold (a window that fires) waits in the
+ * middle of that step; meanwhile the slot runs its other tasks, for the room may have to come from
+ * one of them. These must not wait in turn, for the first could not go on before they return: what
+ * they put out beyond the rings is spilled. So a waiting task is always the only one of its slot,
+ * and of all that wait the farthest downstream waits for a task that can be run.
+ *
+ * Source: Flink SlotSharingGroup; there each task of a slot has a thread of its own.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "stream/task.h"
+
+#define SECOND_SILENT_MS      50
+#define SECOND_ALONE_MS       1000
+#define TURNS_BETWEEN_FLUSHES 64 /* how often a busy slot looks at the clock */
+#define STEPS_IN_TURN         4  /* of a task with inputs */
+
+/* ------------------------------------------------------------------------------------ Sleeping */
+
+/* Can any task go on? */
+static bool slot_ready(struct slot *slot)
+{
+    if (atomic_load(&slot->job->cancelled) != 0 ||
+        (slot->awaited != NULL && ring_packets(slot->awaited) < RING_PACKETS)) {
+        return true;
+    }
+    for (uint32_t t = 0; t < slot->task_count; t++) {
+        struct task *task = slot->tasks[t];
+        if (!task->done && task != slot->waiting && task_has_room(task) &&
+            (task->full || task_has_input(task))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When to look again though nobody has woken it. A source that has nothing for now is asked again
+ * after a while. */
+static int64_t next_look(struct slot *slot)
+{
+    int64_t next = ST_TIME_MAX, soon = job_now(slot->job) + 1;
+    for (uint32_t t = 0; t < slot->task_count; t++) {
+        const struct task *task = slot->tasks[t];
+        if (task->done || task->full || task == slot->waiting) {
+            continue;
+        }
+        int64_t own = task->channel_count == 0 ? soon : task_wakeup(task);
+        own = task->second_first && task->second_quiet_ms < own ? task->second_quiet_ms : own;
+        next = own < next ? own : next;
+    }
+    return next;
+}
+
+static void slot_sleep(struct slot *slot)
+{
+    for (int spin = 0; spin < 64; spin++) {
+        if (slot_ready(slot)) {
+            return;
+        }
+    }
+    int64_t until_ms = next_look(slot);
+    atomic_store(&slot->sleeping, 1);
+    if (slot_ready(slot)) {
+        atomic_store(&slot->sleeping, 0);
+        return;
+    }
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
+    pthread_mutex_lock(&slot->lock);
+    int late = 0;
+    while (atomic_load(&slot->sleeping) != 0 && late == 0) {
+        late = until_ms == ST_TIME_MAX ? pthread_cond_wait(&slot->wake, &slot->lock)
+                                       : pthread_cond_timedwait(&slot->wake, &slot->lock, &until);
+    }
+    pthread_mutex_unlock(&slot->lock);
+    atomic_store(&slot->sleeping, 0);
+}
+
+void task_wake(struct task *task)
+{
+    struct slot *slot = task->slot;
+    if (atomic_load(&slot->sleeping) != 0) {
+        pthread_mutex_lock(&slot->lock);
+        atomic_store(&slot->sleeping, 0);
+        pthread_cond_signal(&slot->wake);
+        pthread_mutex_unlock(&slot->lock);
+    }
+}
+
+/* --------------------------------------------------------------------------------------- Turns */
+
+/* Of two connected streams the second is often the one that tells how to read the first, and what
+ * two short ones give together may depend on their order. So a task begins with the second alone,
+ * until that has been silent for a moment (or has not been silent for long). */
+static void begin_with_second(struct task *task)
+{
+    int64_t now = job_now(task->job);
+    task->second_first =
+        task->channel_count > 0 && task->channels[task->channel_count - 1].input == 1;
+    task->second_until_ms = now + SECOND_ALONE_MS;
+    task->second_quiet_ms = now + SECOND_SILENT_MS;
+}
+
+static enum step step_with_second(struct task *task)
+{
+    task->read_second = false;
+    enum step step = task_step(task);
+    int64_t now = job_now(task->job);
+    task->second_quiet_ms = task->read_second ? now + SECOND_SILENT_MS : task->second_quiet_ms;
+    task->second_first = now < task->second_until_ms && now < task->second_quiet_ms;
+    return step == STEP_NOTHING && !task->second_first ? STEP_WORKED : step;
+}
+
+/* Some steps of one task. Returns whether it did something. */
+static bool run_steps_of(struct task *task)
+{
+    enum step step = STEP_WORKED;
+    bool worked = false;
+    uint32_t steps = task->channel_count == 0 ? 1 : STEPS_IN_TURN;
+    for (; step == STEP_WORKED && steps > 0; steps--) {
+        step = task->second_first ? step_with_second(task) : task_step(task);
+        worked |= step == STEP_WORKED || step == STEP_DONE;
+    }
+    task->full = step == STEP_FULL;
+    if (step == STEP_FAILED) {
+        job_cancel(task->job);
+    } else if (step == STEP_DONE) {
+        job_set_finished(task);
+    }
+    return worked;
+}
+
+/* One turn of all tasks that can run. Returns whether one of them did something. */
+static bool slot_turn(struct slot *slot)
+{
+    bool worked = false;
+    for (uint32_t t = 0; t < slot->task_count && atomic_load(&slot->job->cancelled) == 0; t++) {
+        struct task *task = slot->tasks[t];
+        if (!task->done && task != slot->waiting) {
+            worked |= run_steps_of(task);
+        }
+    }
+    return worked;
+}
+
+/* Publishes what the tasks' writers hold. The one that waits holds nothing that anybody waits for
+ * but in packets that are being filled: these stay. */
+static void slot_flush(struct slot *slot)
+{
+    for (uint32_t t = 0; t < slot->task_count; t++) {
+        if (!slot->tasks[t]->done && slot->tasks[t] != slot->waiting) {
+            (void)task_flush(slot->tasks[t]);
+        }
+    }
+}
+
+void task_await_room(struct task *task, struct ring *ring)
+{
+    struct slot *slot = task->slot;
+    if (task->job->in_steps || slot->waiting != NULL) {
+        return;
+    }
+    slot->waiting = task;
+    slot->awaited = ring;
+    while (atomic_load(&task->job->cancelled) == 0 && (!ring_drain(ring) || ring_is_full(ring))) {
+        if (!slot_turn(slot)) {
+            slot_flush(slot);
+            slot_sleep(slot);
+        }
+    }
+    slot->waiting = NULL;
+    slot->awaited = NULL;
+    if (atomic_load(&task->job->cancelled) != 0) {
+        longjmp(task->failure, 1);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- Threads */
+
+/* All tasks open before any of them runs, as Flink deploys them. */
+static void await_others(struct slot *slot)
+{
+    struct job *job = slot->job;
+    pthread_mutex_lock(&job->lock);
+    job->opened += slot->task_count;
+    pthread_cond_broadcast(&job->changed);
+    while (job->opened < job->task_count && atomic_load(&job->cancelled) == 0) {
+        pthread_cond_wait(&job->changed, &job->lock);
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+static bool slot_done(const struct slot *slot)
+{
+    for (uint32_t t = 0; t < slot->task_count; t++) {
+        if (!slot->tasks[t]->done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void slot_run(struct slot *slot)
+{
+    await_others(slot);
+    for (uint32_t t = 0; t < slot->task_count; t++) {
+        begin_with_second(slot->tasks[t]);
+    }
+    for (uint32_t turns = 1; !slot_done(slot) && atomic_load(&slot->job->cancelled) == 0; turns++) {
+        if (!slot_turn(slot)) {
+            slot_flush(slot);
+            slot_sleep(slot);
+        } else if (turns % TURNS_BETWEEN_FLUSHES == 0) {
+            int64_t now = job_now(slot->job);
+            if (now - slot->flushed_ms >= slot->job->env->buffer_timeout_ms) {
+                slot->flushed_ms = now;
+                slot_flush(slot);
+            }
+        }
+    }
+}
+
+static void *thread_main(void *arg)
+{
+    struct slot *slot = arg;
+    bool well = true;
+    for (uint32_t t = 0; t < slot->task_count && well; t++) {
+        well = task_open(slot->tasks[t]);
+    }
+    if (well) {
+        slot_run(slot);
+    } else {
+        job_cancel(slot->job);
+    }
+    for (uint32_t t = 0; t < slot->task_count; t++) {
+        if (!slot->tasks[t]->done) {
+            job_set_finished(slot->tasks[t]);
+        }
+    }
+    return NULL;
+}
+
+bool job_run_slots(struct job *job, void (*watch)(struct job *job))
+{
+    uint32_t started = 0;
+    while (started < job->slot_count && pthread_create(&job->slots[started]->thread, NULL,
+                                                       thread_main, job->slots[started]) == 0) {
+        started++;
+    }
+    bool all_done = started == job->slot_count;
+    if (all_done) {
+        watch(job);
+    } else {
+        snprintf(job->failure, sizeof job->failure, "no thread for slot %u of %u", started + 1,
+                 job->slot_count);
+        job->error = ST_ERR_FAILED;
+        job_cancel(job);
+    }
+    for (uint32_t s = 0; s < started; s++) {
+        pthread_join(job->slots[s]->thread, NULL);
+        all_done = all_done && slot_done(job->slots[s]);
+    }
+    return all_done;
+}
+
+void slot_free(struct slot *slot)
+{
+    pthread_mutex_destroy(&slot->lock);
+    pthread_cond_destroy(&slot->wake);
+    free(slot->tasks);
+    free(slot);
+}

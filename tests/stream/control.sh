@@ -1,0 +1,87 @@
+#!/bin/sh
+# Questions to a running job: list, savepoint, checkpoint, stop, drain, cancel. A job that is stopped
+# with a savepoint and begun with it again, twice and at other parallelisms, gives each line once.
+#
+# usage: control.sh PROGRAM
+set -u
+program=$1
+folder=$(mktemp -d)
+job=
+trap '[ -z "$job" ] || kill "$job" 2>/dev/null; rm -rf "$folder"' EXIT
+XDG_RUNTIME_DIR=$folder
+export XDG_RUNTIME_DIR
+problems=0
+
+complain() {
+    printf '%s\n' "$*" >&2
+    problems=$((problems + 1))
+}
+
+# start ARGUMENT…: a job in the background; returns when it can be asked
+start() {
+    "$program" stream run examples/counter --output "$folder/out" --rate 5000 "$@" &
+    job=$!
+    until "$program" stream list counter 2>/dev/null | grep -q "^$job counter, running"; do
+        kill -0 "$job" 2>/dev/null || { complain "the job ended: $*"; return; }
+        sleep 0.05
+    done
+    sleep 0.2
+}
+
+# ended CODE
+ended() {
+    wait "$job"
+    code=$?
+    [ "$code" = "$1" ] || complain "the job's exit code is $code, not $1"
+    [ -z "$("$program" stream list 2>/dev/null)" ] || complain "a job that ended is listed"
+    job=
+}
+
+start -p 2
+[ "$(stat -c %a "$folder/kcsim/stream-$job.sock")" = 600 ] || complain "the socket is open to others"
+[ "$("$program" stream savepoint counter "$folder/save")" = "$folder/save/savepoint-1" ] ||
+    complain "no savepoint"
+[ -e "$folder/save/savepoint-1/_metadata" ] || complain "the savepoint is not there"
+"$program" stream savepoint counter 2>/dev/null && complain "a savepoint without a folder"
+"$program" stream checkpoint counter 2>/dev/null && complain "a checkpoint without a folder"
+"$program" stream stop no_such_job 2>/dev/null && complain "a job that is not there is stopped"
+"$program" stream savepoint counter /proc/no-folder 2>/dev/null && complain "a savepoint in /proc"
+"$program" stream stop "$job" -p /proc/no-folder 2>/dev/null && complain "a stop without savepoint"
+[ "$("$program" stream stop "$job" -p "$folder/save" | tail -n 1)" != "" ] || complain "no stop"
+ended 0
+
+newest() {
+    printf '%s\n' "$folder"/save/savepoint-* | sort -V | tail -n 1
+}
+
+start -p 3 -s "$(newest)" -D execution.checkpointing.savepoint-dir="$folder/save" \
+    -D execution.checkpointing.interval=100ms -D execution.checkpointing.dir="$folder/ck"
+"$program" stream checkpoint >/dev/null || complain "no checkpoint"
+"$program" stream savepoint counter >/dev/null || complain "no savepoint in the configured folder"
+"$program" stream stop >/dev/null || complain "no stop of the only job"
+ended 0
+
+start -p 1 -s "$(newest)"
+"$program" stream stop --drain -p "$folder/save" counter >/dev/null || complain "no drain"
+ended 0
+
+cat "$folder"/out/part-* | tr -d '()' | awk -F, '
+    { seen[$1 "," $3]++; n[$1]++; top[$1] = $3 > top[$1] ? $3 : top[$1] }
+    END {
+        for (k in seen) if (seen[k] != 1) { print k " is there " seen[k] " times"; bad = 1 }
+        for (d in n) { digits++; if (n[d] != top[d]) { print d ": " n[d] " of " top[d]; bad = 1 } }
+        if (digits != 10) { print digits + 0 " digits"; bad = 1 }
+        exit bad
+    }' >&2 || complain "the output is not exact"
+[ -z "$(find "$folder/out" -name '.*inprogress')" ] || complain "something is left uncommitted"
+
+start -p 2
+"$program" stream cancel "$job" >/dev/null || complain "no cancel"
+ended 130
+start
+kill -9 "$job"
+wait "$job" 2>/dev/null
+job=
+[ -z "$("$program" stream list 2>/dev/null)" ] || complain "a killed job is listed"
+[ -z "$(ls "$folder/kcsim")" ] || complain "its socket is left"
+[ "$problems" = 0 ]

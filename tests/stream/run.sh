@@ -1,0 +1,63 @@
+#!/bin/sh
+# `kcsim stream run`: the example counts as awk does; flags of the runtime and of the job; a run that
+# begins with the checkpoint of another counts on.
+#
+# usage: run.sh PROGRAM SOURCE_ROOT
+set -u
+program=$1
+root=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+problems=0
+
+complain() {
+    printf '%s\n' "$*" >&2
+    problems=$((problems + 1))
+}
+
+words() {
+    awk '{ for (i = 1; i <= NF; i++) print "(" $i "," ++n[$i] ")" }' "$@" | LC_ALL=C sort
+}
+
+# stream ARGUMENT…: run the example, sorted output
+stream() {
+    "$program" stream run examples/word_count "$@" | LC_ALL=C sort
+}
+
+cat "$root"/docs/*.md >"$folder/text"
+words "$folder/text" >"$folder/expected"
+for p in 1 2 3; do
+    stream --input "$folder/text" -p "$p" >"$folder/printed"
+    cmp "$folder/expected" "$folder/printed" || complain "parallelism $p counts otherwise"
+done
+stream -Dparallelism.default=2 -D pipeline.operator-chaining=false --input "$folder/text" |
+    cmp "$folder/expected" - || complain "unchained counts otherwise"
+
+set -- -D execution.checkpointing.interval=10s -D execution.checkpointing.dir="$folder/ck"
+stream --input "$folder/text" "$@" >/dev/null
+[ -e "$folder/ck/chk-1/_metadata" ] || complain "no checkpoint at the end"
+cat "$folder/text" >"$folder/longer"
+echo "kcsim-was-here twice kcsim-was-here" >>"$folder/longer"
+stream --input "$folder/longer" "$@" -s "$folder/ck" -p 2 >"$folder/printed"
+grep -q '^(kcsim-was-here,2)$' "$folder/printed" || complain "what was added is not counted"
+[ "$(wc -l <"$folder/printed")" = 3 ] || complain "a restored run reads again what was read"
+
+# refuses TEXT ARGUMENT…: exit code 64, TEXT in the message
+refuses() {
+    text=$1
+    shift
+    said=$("$program" stream "$@" 2>&1)
+    code=$?
+    [ "$code" = 64 ] || complain "stream $*: exit code $code"
+    case $said in
+    *"$text"*) ;;
+    *) complain "stream $*: says $said" ;;
+    esac
+}
+
+refuses 'did you mean parallelism.default?' run examples/word_count -D paralelism.default=2
+refuses 'a number from 1 to 32768' run examples/word_count -p none
+refuses 'no such job' run examples/nix
+refuses 'a value is expected' run examples/word_count -s
+refuses 'takes a job' run
+[ "$problems" = 0 ]
