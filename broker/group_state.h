@@ -271,6 +271,7 @@ bool kb_on_list(const struct kb_gstep *s);
 /* The error of a group that cannot be served here, 0: it can. `named`: "" is no name. */
 int32_t kb_group_refused(const struct kb_groups *g, const char *id, bool named);
 
+/* What waits for an append goes on: it has ended with `error` (0: it is in the log). */
 void kb_static_appended(const struct kb_gstep *s, struct kb_append *a, int32_t error);
 void kb_assignment_appended(const struct kb_gstep *s, struct kb_append *a, int32_t error);
 void kb_offsets_appended(const struct kb_gstep *s, struct kb_append *a, int32_t error,
