@@ -8,7 +8,7 @@
 #include "zookeeper/server.h"
 
 #define SECOND ((int64_t)1000000)
-enum { CALLS = 8192, TIMERS = 256, TOOL = 1000, SCRATCH = 64 << 20 };
+enum { CALLS = 1 << 16, TIMERS = 256, TOOL = 1000, SCRATCH = 64 << 20 };
 
 struct item {
     enum { TO_SERVER, TO_NODE } to;
@@ -27,6 +27,7 @@ struct call {
     int16_t api, version;
     bool done, closed;
     void *message;
+    size_t size;
 };
 
 struct machine {
@@ -236,6 +237,7 @@ static void on_response(struct desk *d, const struct kn_output *o)
                                                o->message, &size);
     if (call->by == BY_TEST) {
         call->message = bytes;
+        call->size = size;
         return;
     }
     to_node(d, call->node, call->life,
@@ -571,6 +573,16 @@ uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, i
 const void *desk_response(struct desk *d, uint64_t call)
 {
     return d->call[call].message;
+}
+
+size_t desk_response_size(const struct desk *d, uint64_t call)
+{
+    return d->call[call].size;
+}
+
+bool desk_is_alive(const struct desk *d, int node)
+{
+    return d->m[node].alive;
 }
 
 bool desk_closed(struct desk *d, uint64_t call)
