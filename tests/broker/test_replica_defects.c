@@ -288,8 +288,8 @@ START_TEST(KAFKA_7164_a_follower_with_the_same_leader_truncates_nothing)
 }
 END_TEST
 
-/* The hole that KIP-279 left: 2 has not heard that 3 and then 1 have led, goes on fetching from 1 at
-   the end of its own log, and 1 cannot see that it is in another epoch. */
+/* The hole that KIP-279 left: 2 has not heard that 3 and then 1 have led, goes on fetching from 1
+   at the end of its own log, and 1 cannot see that it is in another epoch. */
 static bool unfenced_fetch(struct net *n)
 {
     net_expect_divergence(n);
@@ -326,6 +326,44 @@ static bool unfenced_fetch(struct net *n)
 START_TEST(KAFKA_7395_a_leader_answers_a_follower_of_another_epoch)
 {
     on_and_off(SM_DEFECT_UNFENCED_FETCH, 3, unfenced_fetch);
+}
+END_TEST
+
+/* 2 fetches what 1 writes in epoch 2 while it is itself in epoch 0; 1 takes that for an
+   acknowledgement. Then 2 hears of epoch 1, whose leader 3 has not heard of its end, and truncates.
+ */
+static bool fenced_by_record(struct net *n)
+{
+    net_expect_divergence(n);
+    net_check_acked(n, false);
+    net_topic(n, "t", 0, "1,2,3");
+    net_run(n, SECOND);
+    net_produce(n, 1, "t", 0, 'a', -1);
+    net_run(n, 2 * SECOND);
+    net_cut(n, 3, 1, true);
+    net_decide(n, "t", 0, 3, NULL);
+    net_hold(n, 2, true);
+    net_tell(n, 2, "t", 0, false); /* late */
+    net_tell(n, 1, "t", 0, false);
+    net_tell(n, 3, "t", 0, false);
+    net_run(n, SECOND);
+    net_decide(n, "t", 0, 1, "1,2");
+    net_tell(n, 1, "t", 0, false);
+    net_run(n, SECOND / 10);
+    net_produce(n, 1, "t", 0, 'c', -1);
+    for (int i = 0; i < 2000 && net_view(n, 1, "t", 0).hw < 2; i++) {
+        net_run(n, 1000);
+    }
+    uint32_t acked = net_acked(n);
+    net_hold(n, 2, false); /* before 2 hears that c is acknowledged */
+    net_run(n, 2 * SECOND);
+    ck_assert(logs(n, 1, "a@0 c@1 |"));
+    ck_assert(logs(n, 2, "a@0 |"));
+    return acked == 2;
+}
+START_TEST(the_first_try_of_KIP_320_truncates_what_is_acknowledged)
+{
+    on_and_off(SM_DEFECT_FENCED_BY_RECORD, 3, fenced_by_record);
 }
 END_TEST
 
@@ -575,6 +613,7 @@ int main(void)
         KAFKA_7415_a_new_leader_does_not_know_its_epoch,
         KAFKA_7164_a_follower_with_the_same_leader_truncates_nothing,
         KAFKA_7395_a_leader_answers_a_follower_of_another_epoch,
+        the_first_try_of_KIP_320_truncates_what_is_acknowledged,
         KAFKA_12367_the_isr_is_written_on_version_0,
         KAFKA_1382_the_isr_can_never_be_written_again,
         KAFKA_2721_the_same_request_is_followed_twice,
