@@ -20,7 +20,12 @@ uint32_t kl_coordinator_ready(struct kl_turn *t, int which)
         of->wanted = 1;
         return 0;
     }
-    return kl_broker_ready(t, row) ? row : 0;
+    bool ready = kl_broker_ready(t, row);
+    if (!ready && kl_broker_at(t->c, row)->link == KL_LINK_DOWN && !of->wanted) {
+        of->wanted = 1; /* rule coordinator-down: it may have moved */
+        of->after_us = t->now + AGAIN_MS * KL_MS;
+    }
+    return ready ? row : 0;
 }
 
 static void set(struct kl_turn *t, int which, int32_t broker)

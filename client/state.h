@@ -148,7 +148,7 @@ struct kl_command {
     uint32_t blob, count; /* struct kl_place[count], or an admin message */
     uint32_t phase;
     int32_t error, retries, api, version;
-    uint32_t request; /* under way for it; row */
+    uint32_t request; /* under way for it: row; of a transaction only: some */
     int64_t after_us, expires_us;
     char group[KL_TEXT];
     struct {
@@ -200,14 +200,14 @@ struct kl_idempotence {
 };
 
 struct kl_transaction {
-    uint32_t state;   /* enum kl_txn_state */
-    uint32_t command; /* that waits: init, send offsets, commit, abort; row */
-    int32_t error;    /* of ABORTABLE and FATAL */
-    uint32_t bump;    /* the epoch has to be raised before the next one */
-    uint64_t adding;  /* correlation of AddPartitionsToTxn; 0 none */
-    int64_t after_us;
-    uint32_t ended_nothing;
-    uint32_t has_offsets; /* the group was added, so there is something to end */
+    uint32_t state;    /* enum kl_txn_state */
+    uint32_t command;  /* that waits: init, send offsets, commit, abort; row */
+    int32_t error;     /* of ABORTABLE and FATAL */
+    uint32_t bump;     /* the epoch has to be raised when it has been aborted */
+    uint64_t adding;   /* correlation of AddPartitionsToTxn; 0 none */
+    int64_t after_us;  /* when partitions are added */
+    uint32_t requests; /* that may have told the coordinator of it: there is something to end */
+    uint32_t failed;   /* records of it that were not delivered */
 };
 
 /* Steps of joining. */
@@ -461,6 +461,16 @@ void kl_transaction_fatal(struct kl_turn *t, int32_t error, const char *text);
 /* bump: the epoch has to be raised when it has been aborted. */
 void kl_transaction_abortable(struct kl_turn *t, int32_t error, bool bump);
 void kl_on_transaction(struct kl_turn *t);
+void kl_transaction_complete(struct kl_turn *t);
+void kl_transaction_set(struct kl_turn *t, enum kl_txn_state state);
+int32_t kl_transaction_error(int32_t error); /* as the application hears it */
+bool kl_transaction_error_is_fatal(int32_t error);
+bool kl_transaction_coordinator_moved(int32_t error);
+/* Ends the waiting command. */
+void kl_transaction_done(struct kl_turn *t, int32_t error);
+/* transaction_end.c, transaction_offsets.c: the duty of a command that waits */
+void kl_serve_end(struct kl_turn *t, struct kl_command *m);
+void kl_serve_send_offsets(struct kl_turn *t, struct kl_command *m);
 void kl_serve_transaction(struct kl_turn *t);
 void kl_on_add_partitions(struct kl_turn *t, struct kl_request *q, int32_t error,
                           const struct wire_add_partitions_to_txn_response *r);
