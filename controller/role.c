@@ -191,7 +191,7 @@ static enum kc_slot_next look_at_owner(struct kc_controller *c, struct kc_slot *
     if (owner == c->session) {
         return KC_SLOT_DONE;
     }
-    if (owner != 0 && owner == c->previous_session) {
+    if (owner != 0 && owner == c->previous_session && !kc_defect(c, SM_DEFECT_REGISTERED_ONCE)) {
         s->stage = REGISTER_DELETE;
         return KC_SLOT_ASK;
     }
@@ -385,6 +385,9 @@ static enum kc_next stop_if_taken(struct kc_controller *c, struct kc_frame *f)
                "[Controller id=%d] Broker %d has been elected as the controller, so stopping the "
                "election process.",
                c->config.broker.id, c->active_id);
+        return KC_RETURN;
+    }
+    if (c->config.never_elected) {
         return KC_RETURN;
     }
     if (!sm_rule_on(&c->config.profile, SM_RULE_EPOCH_IN_CREATE)) {
