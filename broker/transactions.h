@@ -51,7 +51,8 @@ struct kb_txns_limits {
     uint32_t request;      /* bytes of the largest AddPartitionsToTxn, as a flat message */
 };
 struct kb_txns_limits kb_txns_limits_default(void);
-/* Returns the limits with the one named `short_of` twice as large. */
+/* Returns the limits with the one named `short_of` twice as large; "txns." before the name is
+   passed over. */
 struct kb_txns_limits kb_txns_limits_above(const struct kb_txns_limits *limits,
                                            const char *short_of);
 
@@ -87,8 +88,8 @@ enum kb_txns_input_kind {
     KB_TXNS_START,       /* timed-out transactions and idle ids are looked for from now on */
     KB_TXNS_SHUTDOWN,    /* all is forgotten */
     KB_TXNS_ELECTED,     /* partition, epoch: this broker leads it now */
-    KB_TXNS_LOAD,        /* partition, epoch, batches, count: the next of what its log holds */
-    KB_TXNS_LOADED,      /* partition, epoch: that was all */
+    KB_TXNS_LOAD,        /* partition, batches, count: the next of what its log holds */
+    KB_TXNS_LOADED,      /* partition: that was all; of the latest election only */
     KB_TXNS_RESIGNED,    /* partition, epoch (-1: its replica was stopped) */
     KB_TXNS_APPENDED,    /* append_id, error (of the wire) */
     KB_TXNS_METADATA,    /* leaders may have changed */

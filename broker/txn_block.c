@@ -36,9 +36,10 @@ struct kb_txns_limits kb_txns_limits_above(const struct kb_txns_limits *limits,
 #undef FIELD
     };
     struct kb_txns_limits above = *limits;
+    const char *dot = strchr(short_of, '.');
 
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
-        if (strcmp(fields[i].name, short_of) == 0) {
+        if (strcmp(fields[i].name, dot == NULL ? short_of : dot + 1) == 0) {
             uint32_t *field = (uint32_t *)(void *)((uint8_t *)&above + fields[i].at);
             *field *= 2;
             return above;

@@ -258,8 +258,7 @@ void desk_elect_end(struct desk *d, int32_t partition)
                                                 .count = 1});
         }
     }
-    desk_step(
-        d, (struct kb_txns_input){.kind = KB_TXNS_LOADED, .partition = partition, .epoch = epoch});
+    desk_step(d, (struct kb_txns_input){.kind = KB_TXNS_LOADED, .partition = partition});
 }
 
 void desk_elect(struct desk *d, int32_t epoch)
