@@ -17,7 +17,8 @@ uint32_t kl_coordinator_ready(struct kl_turn *t, int which)
     uint32_t row = of->broker < 0 ? 0 : kl_broker_find(t->c, of->broker);
 
     if (row == 0) {
-        of->wanted = 1;
+        t->more |= !of->wanted && of->asked == 0; /* asked for in the next step */
+        of->wanted |= of->asked == 0;
         return 0;
     }
     bool ready = kl_broker_ready(t, row);

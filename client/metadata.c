@@ -163,11 +163,25 @@ static void serve_fast(struct kl_turn *t)
             : t->now + c->fast_interval_us;
 }
 
-/* Whether the scan of every second has something to ask of the topic. */
+/* Whether a leader that somebody wants to talk to is not connected. */
+static bool misses_leader(const struct kl_client *c, const struct kl_topic *topic)
+{
+    for (uint32_t i = topic->partitions; i != 0; i = kl_partition_at(c, i)->next) {
+        const struct kl_partition *p = kl_partition_at(c, i);
+        bool used = p->queue.count > 0 || (p->assigned && p->fetch_state != KL_FETCH_NONE);
+        if (used && is_led(c, p) &&
+            kl_broker_at(c, kl_broker_find(c, p->leader))->link != KL_LINK_UP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rule metadata-scan: whether the scan of every second has something to ask of the topic. */
 static bool needs_scan(const struct kl_client *c, const struct kl_topic *topic)
 {
     return topic->state == KL_TOPIC_UNKNOWN || topic->partition_count == 0 ||
-           lacks_leader(c, topic);
+           lacks_leader(c, topic) || misses_leader(c, topic);
 }
 
 static void serve_scan(struct kl_turn *t)
