@@ -82,6 +82,7 @@ uint32_t kl_partition_add(struct kl_turn *t, uint32_t topic, int32_t number)
                                                         .log_start = -1,
                                                         .stored_offset = -1001,
                                                         .committed_offset = -1001,
+                                                        .committing_offset = -1001,
                                                         .seek_offset = -1001,
                                                         .stored_epoch = -1};
     if (of->partitions != 0 && kl_partition_at(t->c, of->partitions)->number < number) {
@@ -288,8 +289,11 @@ static void update_partitions(struct kl_turn *t, uint32_t topic,
     struct kl_topic *to = kl_topic_at(t->c, topic);
     int32_t led = 0;
 
-    if (from->error_code == 0) {
+    if (from->error_code == 0 && to->partition_count != from->partitions.count) {
         to->partition_count = from->partitions.count;
+        if (to->subscribed && t->c->group.join == KL_JOIN_STEADY) {
+            kl_group_error(t, WIRE_ERROR_REBALANCE_IN_PROGRESS); /* rule metadata-rejoin */
+        }
     }
     for (int32_t i = 0; i < from->partitions.count; i++) {
         if (partitions[i].partition_index >= to->partition_count) {
