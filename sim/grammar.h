@@ -73,6 +73,7 @@ enum sim_form {
     SIM_FORM_NAMES,      /* a text or a list of them */
     SIM_FORM_ENUM,       /* one of `words` */
     SIM_FORM_OBJECT,     /* mapping of `shape` */
+    SIM_FORM_OBJECT_OR_ALL,
     SIM_FORM_LIST,       /* list of `shape` */
     SIM_FORM_JSON_VALUE, /* text, or a mapping compared with JSON */
     SIM_FORM_IS,         /* a mapping of the subject's shape, or absent */
