@@ -201,6 +201,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'c':
         a->canonical = arg;
         return 0;
+    case 'w':
+        a->play.swarm = arg;
+        if (strcmp(arg, "on") != 0 && strcmp(arg, "off") != 0)
+            argp_error(state, "--swarm is on or off, not '%s'", arg);
+        return 0;
     case 'o':
         a->output = arg;
         return 0;
@@ -235,6 +240,10 @@ static const struct argp_option options[] = {
      .doc = "write every record, one JSON object a line"},
     {.name = "verbose", .key = 'v', .doc = "the whole story, however long"},
     {.name = "seed", .key = 's', .arg = "N", .doc = "in place of the scenario's"},
+    {.name = "swarm",
+     .key = 'w',
+     .arg = "on|off",
+     .doc = "random: the seed switches fault classes off"},
     {.name = "until", .key = 'u', .arg = "TIME", .doc = "in place of the scenario's: 30s, 2m"},
     {.name = "format",
      .key = 'f',
