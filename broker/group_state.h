@@ -271,6 +271,7 @@ bool kb_on_list(const struct kb_gstep *s);
 /* The error of a group that cannot be served here, 0: it can. `named`: "" is no name. */
 int32_t kb_group_refused(const struct kb_groups *g, const char *id, bool named);
 
+/* What waits for an append goes on: it has ended with `error` (0: it is in the log). */
 void kb_static_appended(const struct kb_gstep *s, struct kb_append *a, int32_t error);
 void kb_assignment_appended(const struct kb_gstep *s, struct kb_append *a, int32_t error);
 void kb_offsets_appended(const struct kb_gstep *s, struct kb_append *a, int32_t error,
@@ -294,7 +295,8 @@ void kb_record_offset(struct kb_records *r, const char *group, const char *topic
                       const struct kb_offset *value, const char *metadata); /* NULL: tombstone */
 void kb_record_group_end(struct kb_records *r, const char *group);
 void kb_records_put(const struct kb_gstep *s, const struct kb_records *r, int32_t partition,
-                    uint64_t append_id, int64_t producer_id, int16_t producer_epoch, int16_t acks);
+                    uint64_t append_id, int64_t producer_id, int16_t producer_epoch,
+                    int32_t base_sequence, int16_t acks);
 void kb_on_elected(const struct kb_gstep *s);
 void kb_on_load(const struct kb_gstep *s);
 void kb_on_loaded(const struct kb_gstep *s);

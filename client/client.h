@@ -88,9 +88,12 @@ struct kl_config {
 };
 struct kl_config kl_config_default(enum kl_kind kind);
 
+/* Returns bytes. */
 size_t kl_client_size(const struct kl_limits *limits);
+/* Makes a client that has done nothing yet; `config` is not needed afterwards. */
 void kl_client_init(struct kl_client *c, const struct kl_limits *limits,
                     const struct kl_config *config);
+/* Returns what it was made or grown with; aliases the block. */
 const struct kl_limits *kl_client_limits(const struct kl_client *c);
 /* Copies `from` into the block `to` of kl_client_size(limits); no limit below the present one. */
 void kl_client_grow(const struct kl_client *from, struct kl_client *to,

@@ -50,7 +50,7 @@ forbid() {
     done
 }
 
-core="statemachine wire controller zookeeper broker node"
+core="statemachine wire controller zookeeper broker client node"
 code="$core stream sim live cli ui"
 
 # shellcheck disable=SC2086 # lists of folders
