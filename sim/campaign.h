@@ -91,6 +91,7 @@ const char *sim_played_reproduce(char *out, size_t capacity, const struct sim_ca
 
 /* ---- results files ---- */
 
+/* Write one line each, in one write of stdio. */
 void sim_campaign_write_header(const struct sim_campaign *c, FILE *out);
 void sim_campaign_write_outcome(const struct sim_campaign *c, const struct sim_played *o,
                                 FILE *out);

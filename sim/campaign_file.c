@@ -134,12 +134,12 @@ static bool explain(char *why, size_t size, const char *format, ...)
 /* Returns the object in a line of `size` bytes without its newline, or NULL. */
 static json_t *parse_line(const char *bytes, size_t size)
 {
-    char sum[17] = "", *end;
-    if (size < SUM_TAIL || memcmp(bytes + size - SUM_TAIL, sum_key, sizeof(sum_key) - 1) != 0)
+    char tail[SUM_TAIL + 1];
+    if (size < SUM_TAIL)
         return NULL;
-    memcpy(sum, bytes + size - 18, 16);
-    uint64_t want = strtoull(sum, &end, 16);
-    if (end != sum + 16 || want != XXH3_64bits(bytes, size - SUM_TAIL))
+    snprintf(tail, sizeof(tail), "%s%016" PRIx64 "\"}", sum_key,
+             (uint64_t)XXH3_64bits(bytes, size - SUM_TAIL));
+    if (memcmp(bytes + size - SUM_TAIL, tail, SUM_TAIL) != 0)
         return NULL;
     return json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
 }

@@ -770,12 +770,29 @@ static struct sim_undo *undo_new(struct sim_world *w, uint32_t step)
     return u;
 }
 
+/* A drawn step says nothing where it has nobody to act on; a drawn start means those who are down. */
+static bool is_idle(const struct sim_world *w, const struct sim_step *s, struct ids *ids)
+{
+    uint32_t kept = 0;
+    if (!s->is_drawn || s->target.kind == SIM_TARGET_NONE)
+        return false;
+    for (uint32_t i = 0; i < ids->count; i++)
+        if (s->verb != SIM_VERB_RESTART || sim_find(w, ids->id[i])->life == SIM_DOWN)
+            ids->id[kept++] = ids->id[i];
+    ids->count = kept;
+    return kept == 0;
+}
+
 void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by)
 {
     const struct sim_step *s = &w->scenario->steps[step];
     struct sim_step_state *state = &w->steps[step];
     bool is_first = !state->fired, was_in_flush = w->in_flush;
     struct ids ids = resolve(w, &s->target);
+    if (is_idle(w, s, &ids)) {
+        free(ids.id);
+        return;
+    }
     bool ends = s->for_us > 0 && s->for_us != SIM_FOREVER;
     int64_t end_us = ends ? w->now_us + s->for_us : -1;
     if (ends && s->is_drawn && end_us > s->until_us)

@@ -1,7 +1,6 @@
 /*
  * Workers: every seed comes back once, whatever dies.
  */
-#define _GNU_SOURCE
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>
