@@ -121,7 +121,12 @@ void kb_follow(const struct kb_step *s, uint32_t row, int32_t leader)
     p->fetch_offset = p->hw;
     p->sent_epoch = -1;
     kb_list_add(r, KB_LIST_FETCHER, &kb_fetcher(r, fetcher)->all, row);
-    kb_fetch_set(r, row, KB_TRUNCATING, KB_QUEUE_TRUNCATE);
+    if (kb_defect(r, SM_DEFECT_FENCED_BY_RECORD) && p->log_end > 0) { /* until it is told to */
+        p->fetch_offset = p->log_end;
+        kb_fetch_set(r, row, KB_FETCHING, KB_QUEUE_CHANGED);
+    } else {
+        kb_fetch_set(r, row, KB_TRUNCATING, KB_QUEUE_TRUNCATE);
+    }
     if (kb_fetcher(r, fetcher)->idle) {
         kb_fetcher(r, fetcher)->idle = 0;
         kb_fetcher(r, fetcher)->delay_us = KB_NEVER;
@@ -212,6 +217,22 @@ static uint32_t fitting(const struct kb_replicas *r, uint32_t wanted, size_t siz
     return wanted < most ? wanted : (uint32_t)most;
 }
 
+/* Which epoch a request says that it follows. Before KIP-320 it said none (-1), and a leader that
+   had not heard of its successor yet, or had only just become one, answered. */
+static int32_t said_epoch(const struct kb_replicas *r, const struct kb_row *row)
+{
+    bool unfenced =
+        kb_defect(r, SM_DEFECT_UNFENCED_FETCH) || kb_defect(r, SM_DEFECT_FENCED_BY_RECORD);
+    return unfenced ? -1 : row->fetch_epoch;
+}
+
+/* In the first try of KIP-320 a fetch said instead which epoch wrote the record before it. */
+static int32_t fetched_epoch(const struct kb_replicas *r, const struct kb_row *row)
+{
+    return kb_defect(r, SM_DEFECT_FENCED_BY_RECORD) ? kb_epochs_at(r, row, row->fetch_offset - 1)
+                                                    : said_epoch(r, row);
+}
+
 static struct kb_fetch_item fetch_item(const struct kb_replicas *r, struct kb_row *row)
 {
     row->in_session = 1;
@@ -219,7 +240,7 @@ static struct kb_fetch_item fetch_item(const struct kb_replicas *r, struct kb_ro
     row->sent_epoch = row->fetch_epoch;
     return (struct kb_fetch_item){.topic = kb_row_topic(r, row),
                                   .partition = row->partition,
-                                  .current_leader_epoch = row->fetch_epoch,
+                                  .current_leader_epoch = fetched_epoch(r, row),
                                   .max_bytes = r->config.fetch_max_bytes,
                                   .offset = row->fetch_offset,
                                   .log_start = row->log_start};
@@ -310,7 +331,7 @@ static void send_epochs(const struct kb_step *s, uint32_t fetcher)
         p->sent_epoch = p->fetch_epoch;
         items[o.count++] = (struct kb_epochs_item){.topic = kb_row_topic(r, p),
                                                    .partition = p->partition,
-                                                   .current_leader_epoch = p->fetch_epoch,
+                                                   .current_leader_epoch = said_epoch(r, p),
                                                    .leader_epoch = kb_epochs_latest(r, p)};
         kb_fetcher_queue(r, row, KB_QUEUE_ASKED);
     }
@@ -337,7 +358,7 @@ static void send_offsets(const struct kb_step *s, uint32_t fetcher)
         items[o.count++] =
             (struct kb_offsets_item){.topic = kb_row_topic(r, p),
                                      .partition = p->partition,
-                                     .current_leader_epoch = p->fetch_epoch,
+                                     .current_leader_epoch = said_epoch(r, p),
                                      .timestamp = p->earliest ? KB_EARLIEST : KB_LATEST};
         kb_fetcher_queue(r, row, KB_QUEUE_ASKED);
     }
