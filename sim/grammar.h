@@ -27,7 +27,7 @@
     X(CHANNEL, "channel", "messages between processes")                                            \
     X(PATTERN, "pattern", "a pattern of trace records")                                            \
     X(RANDOM, "random", "faults that the seed draws")                                              \
-    X(FAULTS, "drawn-faults", "how much of each class the seed draws, at most")                        \
+    X(FAULTS, "drawn-faults", "how much of each class the seed draws")                             \
     X(EXPECT, "expectation", "an expectation")                                                     \
     X(STATEMENT, "statement", "a statement about a state")                                         \
     X(IS_PARTITION, "is-partition", "what is said of a partition")                                 \
