@@ -192,7 +192,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
 static uint64_t parse_count(const char *text, const char *option, uint64_t most,
                             struct argp_state *state)
 {
-    uint64_t first, last;
+    uint64_t first, last = 0;
     if (strchr(text, '.') != NULL || !sim_seeds_parse(text, &first, &last) || last > most)
         argp_error(state, "%s takes a number from 1 to %" PRIu64 ", not '%s'", option, most, text);
     return last;
