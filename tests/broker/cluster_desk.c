@@ -517,11 +517,6 @@ void desk_kill(struct desk *d, int node)
     deliver_all(d);
 }
 
-bool desk_is_alive(const struct desk *d, int node)
-{
-    return d->m[node].alive;
-}
-
 struct desk *desk_new(int nodes)
 {
     return desk_new_with(nodes, (const char *[]){NULL});

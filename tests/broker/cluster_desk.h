@@ -48,7 +48,6 @@ uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, i
 const void *desk_response(struct desk *d, uint64_t call);
 size_t desk_response_size(const struct desk *d, uint64_t call);
 bool desk_closed(struct desk *d, uint64_t call);
-bool desk_is_alive(const struct desk *d, int node);
 
 /* Znodes, "(none)" where absent; static. */
 const char *desk_znode(struct desk *d, const char *path);
