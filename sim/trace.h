@@ -230,6 +230,23 @@ static inline int32_t sim_lane_id(sim_lane lane)
 {
     return (int32_t)(uint32_t)lane;
 }
+/* Clients have ids below those of nodes, so that targets, links and faults name them as they name
+   nodes: p1 is -18, u1 -19, p2 -20, … */
+enum { SIM_CLIENT_FIRST = -18 };
+static inline bool sim_id_is_client(int32_t id)
+{
+    return id <= SIM_CLIENT_FIRST;
+}
+static inline int32_t sim_client_id(bool is_consumer, int32_t number)
+{
+    return SIM_CLIENT_FIRST - 2 * (number - 1) - is_consumer;
+}
+/* The lane of a client's id. */
+static inline sim_lane sim_client_lane(int32_t id)
+{
+    int32_t place = SIM_CLIENT_FIRST - id;
+    return SIM_LANE(place % 2 == 0 ? 'p' : 'u', place / 2 + 1);
+}
 enum { SIM_LANE_TEXT = 24 };
 /* Writes "zk", "c2", … into `out` (SIM_LANE_TEXT bytes); returns out. */
 const char *sim_lane_text(char *out, sim_lane lane);

@@ -26,22 +26,6 @@
 
 struct sim_world;
 
-/* Ids of clients, so that targets, links and faults name them as they name nodes: the first client
-   is SIM_CLIENT_FIRST, the next one less. */
-enum { SIM_CLIENT_FIRST = -16 };
-static inline bool sim_id_is_client(int32_t id)
-{
-    return id <= SIM_CLIENT_FIRST;
-}
-static inline uint32_t sim_client_index(int32_t id)
-{
-    return (uint32_t)(SIM_CLIENT_FIRST - id);
-}
-static inline int32_t sim_client_id(uint32_t index)
-{
-    return SIM_CLIENT_FIRST - (int32_t)index;
-}
-
 /* The name of a record: `number` is 1, 2, … in the order in which its producer was given them. */
 struct sim_value_name {
     int64_t number;   /* 0: not one of ours (a control record, a foreign value) */
@@ -108,8 +92,10 @@ enum sim_txn_end sim_client_txn_end(const struct sim_world *w, int32_t producer,
 /* ---- the clients themselves ---- */
 
 uint32_t sim_client_count(const struct sim_world *w);
-/* Returns SIM_LANE('p', 1) …: producers p1, p2, …; consumers u1, u2, … */
-sim_lane sim_client_lane(const struct sim_world *w, uint32_t index);
+/* By index (the order of the scenario): the id (sim_client_lane gives its lane: p1, u1, …). */
+int32_t sim_client_id_of(const struct sim_world *w, uint32_t index);
+/* Returns the index of the client with that id, UINT32_MAX none. */
+uint32_t sim_client_index(const struct sim_world *w, int32_t id);
 const char *sim_client_name(const struct sim_world *w, uint32_t index); /* as the scenario says */
 
 /* What has become of a client's work so far. */
