@@ -90,8 +90,8 @@ static const struct rule rules[] = {
      "KafkaApis.isBrokerEpochStale (KIP-380), ReplicaManager.becomeLeaderOrFollower"},
     {"brokers", "registration, sessions, bounce, controlled shutdown", MODELLED, NULL,
      "KafkaServer"},
-    {"brokers", "replication, logs, high watermark, ISR shrink and expand", LEFT_OUT,
-     "brokers are scripted: they answer, and do what a step says (set-isr)",
+    {"brokers", "replication, logs, high watermark, ISR shrink and expand", MODELLED,
+     "no retention, compaction or quotas; behaviour: scripted leaves all of it out",
      "ReplicaManager, Partition"},
     {"brokers", "produce, fetch, groups, transactions", LEFT_OUT, NULL, "KafkaApis"},
 

@@ -76,7 +76,10 @@ struct kc_config {
     struct sm_profile profile;
     struct sm_broker broker;    /* what this node registers under /brokers/ids */
     int32_t register_broker;    /* 1: registers itself (a broker); 0: only a controller */
-    uint32_t notes;             /* enum kc_notes */
+    int32_t never_elected;      /* 1: registers and watches, but does not stand for election; Kafka
+                                   has no such brokers, scenarios do (role: broker) */
+    uint32_t unused;
+    uint32_t notes; /* enum kc_notes */
     int32_t auto_leader_rebalance;            /* auto.leader.rebalance.enable */
     int32_t leader_imbalance_percentage;      /* leader.imbalance.per.broker.percentage, 10 */
     int64_t leader_imbalance_check_us;        /* leader.imbalance.check.interval.seconds, 300 s */

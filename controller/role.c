@@ -387,6 +387,9 @@ static enum kc_next stop_if_taken(struct kc_controller *c, struct kc_frame *f)
                c->config.broker.id, c->active_id);
         return KC_RETURN;
     }
+    if (c->config.never_elected) {
+        return KC_RETURN;
+    }
     if (!sm_rule_on(&c->config.profile, SM_RULE_EPOCH_IN_CREATE)) {
         f->row = ELECT_CREATE;
         return KC_STAY;

@@ -51,7 +51,8 @@ const struct sim_key sim_keys[] = {
         .text = "the processes, in the order in which they start: ids, or mappings with an id"),
     ROW(CLUSTER, "from", TEXT, .text = "a dump of znodes that the cluster starts from"),
     ROW(CLUSTER, "behaviour", ENUM, .words = behaviours,
-        .text = "of every broker: scripted (answers without error, does nothing by itself)"),
+        .text = "of every broker: full (hosts logs, follows, keeps the ISR; this is the default) or "
+                "scripted (answers without error, does nothing by itself)"),
     ROW(CLUSTER, "properties", PROPERTIES, .text = "Kafka's server.properties, or such a file"),
     ROW(CLUSTER, "zookeeper", OBJECT, .of = SIM_SHAPE_ZOOKEEPER, .text = "the ensemble"),
 

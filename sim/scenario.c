@@ -294,11 +294,6 @@ static void read_node_keys(struct sim_reader *r, const struct sim_yaml *node, st
     }
     value = sim_yaml_get(node, "behaviour");
     read_behaviour(r, value, &out->behaviour);
-    if (out->behaviour == SIM_BEHAVIOUR_FULL && out->role == SIM_NODE_BROKER) {
-        sim_error(r->d, value == NULL ? node->place : value->place,
-                  "a broker of behaviour 'full' has role 'both'");
-        sim_note(r->d, "its session is that of its controller");
-    }
     read_properties(r, sim_yaml_get(node, "properties"), &out->settings);
 }
 
@@ -473,6 +468,7 @@ static void read_cluster(struct sim_reader *r, const struct sim_yaml *root)
     }
     read_properties(r, sim_yaml_get(cluster, "properties"), &r->s->settings);
     read_zookeeper(r, sim_yaml_get(cluster, "zookeeper"));
+    r->s->behaviour = SIM_BEHAVIOUR_FULL;
     read_behaviour(r, sim_yaml_get(cluster, "behaviour"), &r->s->behaviour);
     const struct sim_yaml *from = sim_yaml_get(cluster, "from");
     const struct sim_yaml *nodes = sim_yaml_get(cluster, "nodes");

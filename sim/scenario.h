@@ -73,7 +73,7 @@ enum sim_behaviour { SIM_BEHAVIOUR_SCRIPTED, SIM_BEHAVIOUR_FULL };
 struct sim_node {
     int32_t id; /* broker.id, >= 0 */
     enum sim_node_role role;
-    enum sim_behaviour behaviour; /* of its broker */
+    enum sim_behaviour behaviour; /* of its broker; a controller alone has none */
     bool down;                    /* starts down: has to be restarted by a step */
     char *rack;                   /* "" for none */
     struct sim_settings settings; /* those of the cluster, with the node's own over them */

@@ -123,9 +123,10 @@ void sim_world_add(struct sim_world *w, const struct sim_process_options *o)
     assert(!sim_world_has(w, o->id));
     p->id = o->id;
     p->index = w->process_count;
-    p->has_node = o->role != SIM_NODE_BROKER;
+    p->is_full = o->full && o->role != SIM_NODE_CONTROLLER && o->registers;
+    p->has_node = o->role != SIM_NODE_BROKER || p->is_full;
+    p->never_elected = o->role == SIM_NODE_BROKER;
     p->registers = !p->has_node || o->registers;
-    p->is_full = o->full && p->has_node && p->registers;
     p->profile = o->profile;
     p->settings = o->settings;
     snprintf(p->rack, sizeof(p->rack), "%s", o->rack == NULL ? "" : o->rack);

@@ -141,9 +141,11 @@ uint32_t sim_world_never_fired(const struct sim_world *w);
 
 struct sim_process_options {
     int32_t id;
-    enum sim_node_role role; /* BROKER: scripted alone; BOTH, CONTROLLER: a node */
-    bool registers;          /* a node registers itself under /brokers/ids */
-    bool full;               /* BOTH, registers: its broker hosts logs (broker/replicas.h) */
+    /* BOTH, CONTROLLER: a node. BROKER: scripted alone, or, if full, a node that never stands for
+       election. */
+    enum sim_node_role role;
+    bool registers; /* a node registers itself under /brokers/ids */
+    bool full;      /* not CONTROLLER, registers: its broker hosts logs (broker/replicas.h) */
     const char *rack;        /* NULL or "": none */
     struct sm_profile profile;
     struct sim_settings settings;

@@ -167,6 +167,7 @@ static struct sim_message *back(struct sim_world *w, const struct sim_message *a
     m->api = about->api;
     m->version = about->version;
     m->correlation = about->correlation;
+    m->by = about->by;
     return m;
 }
 
@@ -190,6 +191,7 @@ static void send_peer_request(struct sim_world *w, struct sim_process *p, const 
     m->api = (enum wire_api)o->api;
     m->version = o->version;
     m->correlation = o->correlation;
+    m->by = o->by;
     m->size = o->size;
     m->bytes = sim_copy(o->message, o->size);
     if (to != NULL && to->is_full) {
@@ -207,6 +209,7 @@ static void send_peer_response(struct sim_world *w, struct sim_process *p,
     if (request == NULL)
         return;
     struct sim_message *m = back(w, request, SIM_M_PEER_RESPONSE);
+    m->by = o->by;
     m->size = o->message == NULL ? 0 : o->size;
     m->bytes = o->message == NULL ? NULL : sim_copy(o->message, o->size);
     sim_outbox_message(w, p, m);
@@ -247,6 +250,7 @@ static void hear(struct sim_world *w, struct sim_process *p, struct sim_message 
 {
     struct kn_input in = {.kind = m->kind == SIM_M_PEER_RESPONSE ? KN_IN_PEER_RESPONSE
                                                                  : KN_IN_PEER_FAILED,
+                          .record = m->by,
                           .broker_id = m->peer->to->id,
                           .correlation = m->correlation,
                           .api = m->api,
@@ -276,6 +280,7 @@ void sim_full_deliver(struct sim_world *w, struct sim_message *m)
         add_pending(w, p, m);
         step_with(w, p,
                   (struct kn_input){.kind = KN_IN_REQUEST,
+                                    .record = m->by,
                                     .call_id = m->call_id,
                                     .api = m->api,
                                     .version = m->version,

@@ -150,8 +150,9 @@ static void add_node(struct sim_world *w, const struct sim_node *n)
 {
     sim_world_add(w, &(struct sim_process_options){.id = n->id,
                                                    .role = n->role,
-                                                   .registers = n->role == SIM_NODE_BOTH,
-                                                   .full = n->behaviour == SIM_BEHAVIOUR_FULL,
+                                                   .registers = n->role != SIM_NODE_CONTROLLER,
+                                                   .full = n->role != SIM_NODE_CONTROLLER &&
+                                                           n->behaviour == SIM_BEHAVIOUR_FULL,
                                                    .rack = n->rack,
                                                    .profile = w->scenario->profile,
                                                    .settings = n->settings});

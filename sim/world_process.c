@@ -354,7 +354,7 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_SESSION:
         return on_session(w, p, o);
     case KN_OUT_TIMER:
-        sim_process_arm(w, p, o->timer, o->due_us, o->record);
+        sim_process_arm(w, p, o->timer, o->due_us, kn_timer_is_broker(o->timer) ? o->by : o->record);
         return 0;
     case KN_OUT_RESPONSE:
     case KN_OUT_BATCH_ANSWER:
@@ -572,6 +572,7 @@ static struct kc_config controller_config(const struct sim_world *w, const struc
     struct kc_config c = kc_config_default(p->profile, p->id);
     c.broker = sim_registration_of(p);
     c.register_broker = p->registers;
+    c.never_elected = p->never_elected;
     c.notes = w->options.notes;
     c.auto_leader_rebalance = p->settings.auto_leader_rebalance;
     c.leader_imbalance_percentage = p->settings.leader_imbalance_percentage;

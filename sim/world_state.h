@@ -169,7 +169,8 @@ struct sim_process {
     bool is_bouncing;   /* scripted: registers by replacing */
     bool is_registered; /* scripted */
     bool stopping;
-    bool is_full; /* its broker hosts logs; has_node, registers */
+    bool is_full;       /* its broker hosts logs; has_node, registers */
+    bool never_elected; /* has_node: it does not stand for election */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
     struct sim_settings settings;

@@ -14,10 +14,14 @@
 #include "statemachine/znode.h"
 
 #define SECOND ((int64_t)1000000)
+#define TOPIC "topics: {t: {assignment: {0: [1, 2, 3], 1: [2, 3, 1], 2: [3, 1, 2]}}}\n"
 #define CLUSTER                                                                                    \
     "title: t\n"                                                                                   \
-    "cluster: {nodes: [1, 2, 3], properties: {zookeeper.session.timeout.ms: 6000}}\n"              \
-    "topics: {t: {assignment: {0: [1, 2, 3], 1: [2, 3, 1], 2: [3, 1, 2]}}}\n"
+    "cluster: {nodes: [1, 2, 3], properties: {zookeeper.session.timeout.ms: 6000}}\n" TOPIC
+#define SCRIPTED                                                                                   \
+    "title: t\n"                                                                                   \
+    "cluster: {nodes: [1, 2, 3], behaviour: scripted,"                                             \
+    " properties: {zookeeper.session.timeout.ms: 6000}}\n" TOPIC
 
 static struct sim_diagnostics diagnostics;
 static struct sim_scenario *scenario;
@@ -324,7 +328,7 @@ END_TEST
 
 START_TEST(a_hanging_broker_is_asked_again_after_the_timeout)
 {
-    play(CLUSTER "steps: [{at: 1s, answer: 2, api: LeaderAndIsr, outcome: hang, count: 1},"
+    play(SCRIPTED "steps: [{at: 1s, answer: 2, api: LeaderAndIsr, outcome: hang, count: 1},"
                  " {at: 2s, create-topic: u, assignment: {0: [2, 3]}}]\n");
     ck_assert_int_ge(sim_world_now(world), 32 * SECOND);
     ck_assert_int_eq(count(SIM_K_TIMER, SIM_F_NAME, "request timeout"), 1);
@@ -333,7 +337,7 @@ END_TEST
 
 START_TEST(a_failed_log_dir_makes_the_replica_offline)
 {
-    play(CLUSTER "steps: [{at: 1s, fail-log-dir: 1, partitions: [t-0]}]\n");
+    play(SCRIPTED "steps: [{at: 1s, fail-log-dir: 1, partitions: [t-0]}]\n");
     ck_assert_int_eq(state(0).leader, 2);
     ck_assert_int_eq(kc_replica_state(sim_world_controller(world, 1), "t", 0, 1),
                      SM_REPLICA_OFFLINE);
