@@ -63,6 +63,11 @@
     X(LEARN, "learn", "what a controller believes changes")                                        \
     X(BATCH, "batch", "a batch of requests is complete")                                           \
     X(CLOSE, "close", "a controller closes its channel to a broker")                               \
+    X(ACK, "ack", "a producer learns what became of records")                                      \
+    X(READ, "read", "a consumer hands records to its application")                                 \
+    X(TXN, "txn", "a transaction, as its producer sees it")                                        \
+    X(GROUP, "group", "a group, as its member sees it")                                            \
+    X(CLIENT, "client", "a client starts, learns or tries again")                                  \
     X(TIMER, "timer", "a timer is armed, fires or is cancelled")                                   \
     X(LOG, "log", "a line of controller.log or state-change.log")                                  \
     X(CHECK, "check", "a check was made")                                                          \
@@ -192,6 +197,7 @@ enum sim_kind {
     X(KEY, "key", "of a property or fact")                                                         \
     X(UNDECIDED, "undecided", "1: could not be decided")                                           \
     X(COUNT, "count", "how many")                                                                  \
+    X(OFFSET, "offset", "of the first record, in its partition")                                                                  \
     X(WALL, "wall", "of a live run: ms since 1970 at time 0")
 
 enum sim_field {
@@ -352,6 +358,10 @@ bool sim_trace_fault_begin(struct sim_trace *trace, int64_t t, uint64_t by,
 /* The fact node.N: state "up", "down", "paused", "blocked". "down" also sets to null what the
    process had in memory (ctx., role., bel., ps., rs., b.N. keys of that node). */
 void sim_trace_set_node(struct sim_trace *trace, int32_t node, const char *state, int32_t incarnation);
+
+/* The fact node.p1 of a client, likewise. */
+void sim_trace_set_client(struct sim_trace *trace, sim_lane client, const char *state,
+                          int32_t incarnation);
 
 /* One output of controller `node` (all kinds of enum kc_output_kind); the result is what
    kc_outputs.put returns. Facts that follow each other with one cause share a `learn` record. */

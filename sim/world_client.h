@@ -41,21 +41,21 @@ struct sim_value_name sim_value_read(const struct sim_world *w, const void *byte
 /* A record that a broker has acknowledged to its producer.. */
 struct sim_acked {
     struct sim_value_name value;
-    int64_t time_us;      /* when the producer heard of it */
-    int64_t offset;       /* -1: acks = 0 or a duplicate, the broker did not say */
-    uint64_t payload;     /* handle of its batch in the log of `leader`; 0: no longer there */
-    uint64_t record;      /* of the trace */
-    int32_t topic;        /* sim_client_topic */
+    int64_t time_us;  /* when the producer heard of it */
+    int64_t offset;   /* -1: acks = 0 or a duplicate, the broker did not say */
+    uint64_t payload; /* handle of its batch in the log of `leader`; 0: no longer there */
+    uint64_t record;  /* of the trace */
+    int32_t topic;    /* sim_client_topic */
     int32_t partition;
-    int32_t leader;       /* id of the broker that acknowledged */
-    int32_t leader_epoch; /* of its batch; -1 unknown */
-    uint32_t delta;       /* its place in the batch: offset - base offset */
-    int16_t acks;         /* 0, 1, -1, as the producer asked */
+    int32_t leader;        /* id of the broker that acknowledged */
+    int32_t leader_epoch;  /* of its batch; -1 unknown */
+    uint32_t delta;        /* its place in the batch: offset - base offset */
+    int16_t acks;          /* 0, 1, -1, as the producer asked */
     uint8_t transactional; /* 1: only a commit makes it visible */
     uint8_t unused;
     uint64_t transaction; /* number (1 …) of the transaction of its producer; 0 none */
 };
-_Static_assert(sizeof(struct sim_acked) == 88, "no padding");
+_Static_assert(sizeof(struct sim_acked) == 80, "no padding");
 
 /* A record that a consumer has handed to its application. */
 struct sim_read {
@@ -101,12 +101,12 @@ const char *sim_client_name(const struct sim_world *w, uint32_t index); /* as th
 /* What has become of a client's work so far. */
 struct sim_client_counts {
     /* producer; sent = acked + failed + possibly + open */
-    uint64_t sent;     /* records that it was given */
-    uint64_t acked;    /* a broker has promised to keep */
-    uint64_t failed;   /* not in any log, the producer was told */
-    uint64_t possibly; /* failed, but may have been written */
-    uint64_t open;     /* no word yet */
-    uint64_t retries;  /* batches sent again */
+    uint64_t sent;               /* records that it was given */
+    uint64_t acked;              /* a broker has promised to keep */
+    uint64_t failed;             /* not in any log, the producer was told */
+    uint64_t possibly;           /* failed, but may have been written */
+    uint64_t open;               /* no word yet */
+    uint64_t retries;            /* batches sent again */
     uint64_t committed, aborted; /* transactions */
     /* consumer */
     uint64_t read;
