@@ -5,13 +5,16 @@
  * heap and scratch is computed, and where that is not there, the step ends with LIMIT. So no flow
  * ever finds itself short in the middle, and every failure to allocate further down is a mistake of
  * ours.
+ *
+ * What follows from an input between replicas and coordinators is worked off behind it
+ * (broker/coordinators.h); where that ends with LIMIT, the input itself is not taken twice.
  */
 #include "broker/broker.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include "broker/state.h"
+#include "broker/coordinators.h"
 
 /* ---- which flow serves an API ---- */
 
@@ -208,6 +211,10 @@ static bool lacks_room(struct kb_turn *t)
 {
     if (kb_hosts(t) && lacks_scratch(t, KB_SCRATCH_MIN + late_scratch(t->b) + kb_data_scratch(t)))
         return true;
+    if (t->b->is_taken)
+        return false;
+    if (kb_coordinators_lack_room(t))
+        return true;
     switch ((enum kb_broker_input_kind)t->in->kind) {
     case KB_BROKER_IN_REQUEST:
         return lacks_room_for_request(t);
@@ -353,6 +360,8 @@ static enum sm_err on_request(struct kb_turn *t)
         return SM_ERR_ILLEGAL_STATE;
     if (kb_hosts(t) && kb_data_serves(t->in->api))
         return kb_data_on_request(t);
+    if (kb_hosts(t) && kb_coordinators_serve(t->in->api, t->in->version))
+        return kb_coordinators_request(t);
     if (s == NULL) /* not served, not advertised: Kafka closes the connection */
         kb_put_response(t, t->in->record, t->in->call_id, t->in->api, t->in->version, NULL, 0);
     else
@@ -413,6 +422,7 @@ static enum sm_err give(struct kb_turn *t, struct kb_input in)
 
 static enum sm_err take(struct kb_turn *t)
 {
+    enum sm_err err = SM_ERR_OK;
     switch ((enum kb_broker_input_kind)t->in->kind) {
     case KB_BROKER_IN_NONE:
         break;
@@ -436,14 +446,20 @@ static enum sm_err take(struct kb_turn *t)
     case KB_BROKER_IN_ZK_REPLY:
         return on_reply(t);
     case KB_BROKER_IN_TIMER:
+        if (t->in->timer >= KB_BROKER_TIMER_REPLICAS)
+            return give(t, (struct kb_input){.kind = KB_IN_TIMER,
+                                             .timer = t->in->timer - KB_BROKER_TIMER_REPLICAS});
         if (t->in->timer > 0)
-            return give(t, (struct kb_input){.kind = KB_IN_TIMER, .timer = t->in->timer - 1});
+            return kb_hosts(t) ? kb_coordinators_timer(t) : SM_ERR_OK;
         on_timer(t);
         break;
     case KB_BROKER_IN_SHUTTING_DOWN:
         return give(t, (struct kb_input){.kind = KB_IN_SHUTTING_DOWN});
     case KB_BROKER_IN_START:
-        return give(t, (struct kb_input){.kind = KB_IN_START});
+        if (!kb_hosts(t))
+            break;
+        err = kb_coordinators_start(t);
+        return err == SM_ERR_OK ? give(t, (struct kb_input){.kind = KB_IN_START}) : err;
     case KB_BROKER_IN_PEER_RESPONSE:
         return kb_hosts(t) ? kb_data_on_peer_response(t) : SM_ERR_OK;
     case KB_BROKER_IN_SEND_FAILED:
@@ -465,7 +481,13 @@ enum sm_err kb_broker_step(struct kb_broker *b, int64_t now_us, const struct kb_
     out->scratch_needed = 0;
     if (lacks_room(&t))
         return SM_ERR_LIMIT;
-    enum sm_err err = take(&t);
+    enum sm_err err = b->is_taken ? SM_ERR_OK : take(&t);
+    if (err != SM_ERR_OK)
+        return err;
+    t.asked = NULL;
+    t.holds_answer = false;
+    err = kb_hosts(&t) ? kb_coordinators_run(&t) : SM_ERR_OK;
+    b->is_taken = err != SM_ERR_OK;
     if (err == SM_ERR_OK)
         arm(&t);
     return err;
@@ -474,7 +496,7 @@ enum sm_err kb_broker_step(struct kb_broker *b, int64_t now_us, const struct kb_
 bool kb_broker_is_quiet(const struct kb_broker *b)
 {
     return b->waiting == 0 && b->cluster_xid == 0 && b->dynamic_xid[0] == 0 &&
-           b->dynamic_xid[1] == 0 && b->ids.xid == 0;
+           b->dynamic_xid[1] == 0 && b->ids.xid == 0 && kb_coordinators_are_quiet(b);
 }
 
 const char *kb_broker_cluster_id(const struct kb_broker *b)

@@ -36,6 +36,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/groups.h"
 #include "broker/metadata_cache.h"
 #include "broker/payloads.h"
 #include "broker/replicas.h"
@@ -51,8 +52,9 @@ struct kb_broker_limits {
     struct kb_cache_limits cache;
     uint32_t requests;      /* waiting at once; not grown by itself: see kb_broker_has_room */
     uint32_t request_bytes; /* of waiting requests and the responses that they will get */
-    uint32_t data_calls;    /* requests that the replicas have not answered */
-    uint32_t unused;
+    uint32_t data_calls;    /* requests that replicas or coordinators have not answered */
+    uint32_t events;        /* between replicas and coordinators, within one step */
+    struct kb_groups_limits groups; /* its partitions are set by the node's settings */
 };
 struct kb_broker_limits kb_broker_limits_default(void);
 
@@ -115,9 +117,12 @@ struct kb_broker_input {
     uint32_t timer; /* TIMER: as it came in the output */
     uint32_t unused_b;
     uint64_t correlation;
-    const void *message;  /* REQUEST: flat */
-    size_t size;          /* of message */
-    const char *listener; /* REQUEST: the listener it came over; NULL: the node's first */
+    const void *message;     /* REQUEST: flat */
+    size_t size;             /* of message */
+    const char *listener;    /* REQUEST: the listener it came over; NULL: the node's first */
+    const char *client_id;   /* REQUEST: as its header has it; NULL: none */
+    const char *client_host; /* REQUEST: "/127.0.0.1"; NULL: not known */
+    int64_t wall_ms;         /* the node's clock, ms since 1970; 0: now_us is since 1970 */
     const struct wire_batch *batch;
     const struct wire_zk_reply *reply;
     const struct wire_call *call;
@@ -130,7 +135,8 @@ enum kb_broker_output_kind {
                             connection     is to be closed (acks=0 and an error) */
     KB_BROKER_OUT_BATCH_ANSWER, /* call_id, api, answer */
     KB_BROKER_OUT_TIMER,        /* wake me at due_us, replacing an earlier one of the same number
-                                   `timer`; < 0: no longer. 0: its own; above: of the replicas */
+                                   `timer`; < 0: no longer. 0: its own; above: of coordinators and
+                                   replicas */
     KB_BROKER_OUT_LOG,          /* text, a line of server.log at INFO */
     KB_BROKER_OUT_PEER_REQUEST, /* to broker_id, `correlation`: api, version, message, size */
     KB_BROKER_OUT_FATAL,        /* no log directory is left: the process ends */
@@ -168,14 +174,16 @@ struct kb_broker_outputs {
        of all batches. Both NULL: it hosts nothing, whatever its config says. */
     struct kb_replicas *replicas;
     const struct kb_payloads *payloads;
-    const char *short_of;  /* on SM_ERR_LIMIT: a limit's name, "scratch", or "replicas." and one of
-                              struct kb_limits (kb_limits_above takes it as it is) */
+    const char *short_of;  /* on SM_ERR_LIMIT: a limit's name, "groups." and one of struct
+                              kb_groups_limits, "scratch", or "replicas." and one of struct
+                              kb_limits (kb_limits_above takes it as it is) */
     size_t scratch_needed; /* set where that is "scratch" */
 };
 
 /* Consumes one input at `now_us` (µs, never decreasing).
-   Errors: LIMIT: nothing was put; grow and give the same input again. (What an UpdateMetadata has
-   changed up to there stays, which the repetition says again.)
+   Errors: LIMIT: grow and give the same input again, at the same time; what was put up to there is
+   not put again. (What an UpdateMetadata has changed up to there stays, which the repetition says
+   again.)
    A REQUEST while kb_broker_has_room says no is refused with ILLEGAL_STATE: nothing was taken. */
 enum sm_err kb_broker_step(struct kb_broker *b, int64_t now_us, const struct kb_broker_input *in,
                            struct kb_broker_outputs *out);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/state.h"
+#include "broker/coordinators.h"
 
 /* ---- the block ---- */
 
@@ -14,10 +14,22 @@ struct kb_broker_limits kb_broker_limits_default(void)
     return (struct kb_broker_limits){.cache = kb_cache_limits_default(),
                                      .requests = 64,
                                      .request_bytes = 64 * 1024,
-                                     .data_calls = 16};
+                                     .data_calls = 16,
+                                     .events = 128,
+                                     .groups = kb_groups_limits_default()};
 }
 
-static void lay_out(struct kb_broker *b, const struct kb_broker_limits *l, size_t properties)
+/* Coordinators come with data only. */
+static size_t lay_out_coordinators(struct kb_broker *b, const struct kb_broker_limits *l, size_t at)
+{
+    b->events_at = at, at += kb_up8(l->events * sizeof(struct kb_event));
+    b->loads_at = at, at += kb_up8(l->groups.partitions * sizeof(struct kb_load));
+    b->groups_at = at, at += kb_up8(kb_groups_size(&l->groups));
+    return at;
+}
+
+static void lay_out(struct kb_broker *b, const struct kb_broker_limits *l, size_t properties,
+                    bool has_data)
 {
     size_t at = kb_up8(sizeof *b);
     b->limits = *l;
@@ -26,25 +38,43 @@ static void lay_out(struct kb_broker *b, const struct kb_broker_limits *l, size_
     b->heap_at = at, at += kb_up8(l->request_bytes);
     b->properties_at = at, at += kb_up8(properties);
     b->data_calls_at = at, at += kb_up8(l->data_calls * sizeof(struct kb_data_call));
-    b->cache_at = at, at += kb_cache_size(&l->cache);
-    b->size = at;
+    b->cache_at = at, at += kb_up8(kb_cache_size(&l->cache));
+    b->size = has_data ? lay_out_coordinators(b, l, at) : at;
 }
 
-static size_t size_of(const struct kb_broker_limits *limits, size_t properties)
+static size_t size_of(const struct kb_broker_limits *limits, size_t properties, bool has_data)
 {
     struct kb_broker b;
-    lay_out(&b, limits, properties);
+    lay_out(&b, limits, properties, has_data);
     return b.size;
+}
+
+static const char *setting_of(const struct kb_props *own, const char *name)
+{
+    const char *value = kb_props_get(own, name);
+    const struct kb_setting *s = kb_broker_setting(name);
+    return value != NULL ? value : s != NULL ? s->def : NULL;
+}
+
+/* What the node's settings say goes before what the limits say. */
+static struct kb_broker_limits limits_of(const struct kb_broker_limits *limits,
+                                         const struct kb_broker_config *config)
+{
+    struct kb_broker_limits l = *limits;
+    const char *count = setting_of(&config->properties, "offsets.topic.num.partitions");
+    l.groups.partitions = (uint32_t)strtoul(count, NULL, 10);
+    return l;
 }
 
 size_t kb_broker_size(const struct kb_broker_limits *limits, const struct kb_broker_config *config)
 {
-    return size_of(limits, config->properties.size);
+    struct kb_broker_limits l = limits_of(limits, config);
+    return size_of(&l, config->properties.size, config->has_data != 0);
 }
 
 size_t kb_broker_grown_size(const struct kb_broker *b, const struct kb_broker_limits *limits)
 {
-    return size_of(limits, b->properties_capacity);
+    return size_of(limits, b->properties_capacity, b->has_data != 0);
 }
 
 uint8_t *kb_region(const struct kb_broker *b, uint64_t at)
@@ -70,8 +100,9 @@ const struct kb_cache *kb_broker_cache(const struct kb_broker *b)
 void kb_broker_init(struct kb_broker *b, const struct kb_broker_limits *limits,
                     const struct kb_broker_config *config)
 {
+    struct kb_broker_limits l = limits_of(limits, config);
     memset(b, 0, kb_broker_size(limits, config));
-    lay_out(b, limits, config->properties.size);
+    lay_out(b, &l, config->properties.size, config->has_data != 0);
     kb_cache_init(kb_cache_of(b), &limits->cache);
     if (config->properties.size > 0)
         memcpy(kb_region(b, b->properties_at), config->properties.bytes, config->properties.size);
@@ -82,6 +113,10 @@ void kb_broker_init(struct kb_broker *b, const struct kb_broker_limits *limits,
     b->timer_us = -1;
     b->random = config->seed;
     b->ids = (struct kb_producer_ids){.next = 0, .last = -1, .version = -2};
+    if (b->has_data) {
+        struct kb_groups_config groups = kb_groups_config_of(b);
+        kb_groups_init(kb_groups_of(b), &l.groups, &groups);
+    }
 }
 
 const struct kb_broker_limits *kb_broker_limits(const struct kb_broker *b)
@@ -105,15 +140,34 @@ struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *li
         const char *name;
         uint32_t *limit;
     } fields[] = {
-        {"brokers", &l.cache.brokers},       {"topics", &l.cache.topics},
-        {"name_bytes", &l.cache.name_bytes}, {"rows", &l.cache.rows},
-        {"words", &l.cache.words},           {"requests", &l.requests},
-        {"request_bytes", &l.request_bytes}, {"data_calls", &l.data_calls},
+        {"brokers", &l.cache.brokers},
+        {"topics", &l.cache.topics},
+        {"name_bytes", &l.cache.name_bytes},
+        {"rows", &l.cache.rows},
+        {"words", &l.cache.words},
+        {"requests", &l.requests},
+        {"request_bytes", &l.request_bytes},
+        {"data_calls", &l.data_calls},
+        {"events", &l.events},
     };
+    if (strncmp(short_of, "groups.", strlen("groups.")) == 0)
+        l.groups = kb_groups_limits_above(&l.groups, short_of);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (strcmp(fields[i].name, short_of) == 0)
             *fields[i].limit = above(*fields[i].limit);
     return l;
+}
+
+static void grow_coordinators(const struct kb_broker *from, struct kb_broker *to)
+{
+    const struct kb_event *events = (const void *)kb_region(from, from->events_at);
+    struct kb_event *copies = (void *)kb_region(to, to->events_at);
+    for (uint32_t i = 0; i < from->event_count; i++)
+        copies[i] = events[(from->first_event + i) % from->limits.events];
+    to->first_event = 0;
+    memcpy(kb_region(to, to->loads_at), kb_region(from, from->loads_at),
+           from->load_count * sizeof(struct kb_load));
+    kb_groups_grow(kb_groups_of(from), kb_groups_of(to), &to->limits.groups);
 }
 
 void kb_broker_grow(const struct kb_broker *from, struct kb_broker *to,
@@ -121,7 +175,7 @@ void kb_broker_grow(const struct kb_broker *from, struct kb_broker *to,
 {
     memset(to, 0, kb_broker_grown_size(from, limits));
     *to = *from;
-    lay_out(to, limits, from->properties_capacity);
+    lay_out(to, limits, from->properties_capacity, from->has_data != 0);
     memcpy(kb_slots(to), kb_slots(from), from->limits.requests * sizeof(struct kb_slot));
     memcpy(kb_region(to, to->heap_at), kb_region(from, from->heap_at), from->heap_used);
     memcpy(kb_region(to, to->properties_at), kb_region(from, from->properties_at),
@@ -129,6 +183,8 @@ void kb_broker_grow(const struct kb_broker *from, struct kb_broker *to,
     memcpy(kb_region(to, to->data_calls_at), kb_region(from, from->data_calls_at),
            from->data_call_count * sizeof(struct kb_data_call));
     kb_cache_grow(kb_cache_of(from), kb_cache_of(to), &limits->cache);
+    if (from->has_data)
+        grow_coordinators(from, to);
 }
 
 /* ---- settings of the node ---- */
@@ -150,9 +206,7 @@ struct kb_props kb_dynamic(const struct kb_broker *b, int which)
 static const char *property(const struct kb_broker *b, const char *name)
 {
     struct kb_props own = kb_properties(b);
-    const char *value = kb_props_get(&own, name);
-    const struct kb_setting *s = kb_broker_setting(name);
-    return value != NULL ? value : s != NULL ? s->def : NULL;
+    return setting_of(&own, name);
 }
 
 int64_t kb_property_int(const struct kb_broker *b, const char *name)

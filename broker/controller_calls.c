@@ -25,7 +25,7 @@ static bool next_item(const struct wire_call *call, struct wire_call_view *v)
     return wire_call_next(call, v);
 }
 
-bool kb_group_next(struct kb_group *g, kb_keep *keep, const void *context)
+bool kb_call_group_next(struct kb_call_group *g, kb_keep *keep, const void *context)
 {
     struct wire_call_view v = g->at;
     if (!next_item(g->call, &v))
@@ -41,9 +41,9 @@ bool kb_group_next(struct kb_group *g, kb_keep *keep, const void *context)
 
 int32_t kb_group_count(const struct wire_call *call, kb_keep *keep, const void *context)
 {
-    struct kb_group g = {.call = call};
+    struct kb_call_group g = {.call = call};
     int32_t count = 0;
-    while (kb_group_next(&g, keep, context))
+    while (kb_call_group_next(&g, keep, context))
         count += g.count > 0;
     return count;
 }
@@ -142,7 +142,7 @@ static const char *election_text(const struct wire_call_view *v, int32_t error, 
     return NULL;
 }
 
-static void put_group(struct kb_slot *s, struct wire_flat *f, const struct kb_group *g,
+static void put_group(struct kb_slot *s, struct wire_flat *f, const struct kb_call_group *g,
                       topic_result *out, const struct wire_elect_leaders_request *q,
                       int32_t whole_error)
 {
@@ -245,7 +245,7 @@ static void refuse_named(struct kb_turn *t, struct kb_slot *s, int32_t error)
 void kb_answered_elect_leaders(struct kb_turn *t, struct kb_slot *s, const struct wire_call *answer)
 {
     const struct wire_elect_leaders_request *q = kb_request_of(t->b, s);
-    struct kb_group g = {.call = answer};
+    struct kb_call_group g = {.call = answer};
     struct wire_flat f;
     if (answer->count == 0 && answer->error != 0) {
         refuse_named(t, s, answer->error);
@@ -255,7 +255,7 @@ void kb_answered_elect_leaders(struct kb_turn *t, struct kb_slot *s, const struc
     topic_result *out =
         kb_items(&f, &head->replica_election_results, kb_group_count(answer, is_told, q),
                  &wire_layout_elect_leaders_response_replica_election_result);
-    for (int32_t n = 0; kb_group_next(&g, is_told, q);)
+    for (int32_t n = 0; kb_call_group_next(&g, is_told, q);)
         if (g.count > 0 && n < head->replica_election_results.count)
             put_group(s, &f, &g, &out[n++], q, answer->error);
     kb_response_close(s, &f);

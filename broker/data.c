@@ -9,6 +9,8 @@
  * Replicas are stepped before anything else is done with an input: what they lack they say before
  * they change anything, and then nothing has happened here either.
  *
+ * A coordinator's append is a call too, one that ends in its queue (broker/coordinators.h).
+ *
  * Xids: theirs have the upper bit here, the serving half's have not.
  *
  * Source: Kafka KafkaApis (handleLeaderAndIsrRequest, handleUpdateMetadataRequest,
@@ -17,7 +19,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "broker/state.h"
+#include "broker/coordinators.h"
 
 enum {
     ANSWER_ROOM = 16 << 20
@@ -36,7 +38,7 @@ size_t kb_data_scratch(const struct kb_turn *t)
     uint32_t size = t->in->size > UINT32_MAX ? UINT32_MAX : (uint32_t)t->in->size;
     size_t largest = size > t->b->largest_request ? size : t->b->largest_request;
     return ANSWER_ROOM + 8 * (size_t)kb_replicas_limits(t->out->replicas)->scratch_bytes +
-           16 * largest;
+           16 * largest + kb_coordinators_scratch(t->b);
 }
 
 /* ---- calls ---- */
@@ -46,26 +48,74 @@ static struct kb_data_call *calls(const struct kb_broker *b)
     return (struct kb_data_call *)(void *)kb_region(b, b->data_calls_at);
 }
 
-/* Takes out the call of that number; false where it is not there (any more). */
-static bool take_call(struct kb_broker *b, uint64_t number, struct kb_data_call *out)
+static void remove_call(struct kb_broker *b, uint32_t i)
 {
     struct kb_data_call *c = calls(b);
-    for (uint32_t i = 0; i < b->data_call_count; i++)
-        if (c[i].number == number) {
-            *out = c[i];
-            memmove(&c[i], &c[i + 1], (--b->data_call_count - i) * sizeof *c);
-            memset(&c[b->data_call_count], 0, sizeof *c);
-            return true;
-        }
-    return false;
+    memmove(&c[i], &c[i + 1], (--b->data_call_count - i) * sizeof *c);
+    memset(&c[b->data_call_count], 0, sizeof *c);
 }
 
+/* Takes out the call of that number; false where it is not there (any more). Numbers ascend. */
+static bool take_call(struct kb_broker *b, uint64_t number, struct kb_data_call *out)
+{
+    const struct kb_data_call *c = calls(b);
+    uint32_t low = 0, high = b->data_call_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (c[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == b->data_call_count || c[low].number != number)
+        return false;
+    *out = c[low];
+    remove_call(b, low);
+    return true;
+}
+
+/* Nobody is there to be answered: what would answer finds no call. */
 void kb_data_drop(struct kb_turn *t)
 {
-    struct kb_data_call *c = calls(t->b);
-    for (uint32_t i = 0; i < t->b->data_call_count; i++)
-        if (c[i].call_id == t->in->call_id)
-            c[i].call_id = 0;
+    for (uint32_t i = t->b->data_call_count; i > 0; i--)
+        if (calls(t->b)[i - 1].call_id == t->in->call_id)
+            remove_call(t->b, i - 1);
+}
+
+/* Returns the number of a new call; 0 where there is no room. */
+static uint64_t open_call(struct kb_turn *t, struct kb_data_call call)
+{
+    struct kb_broker *b = t->b;
+    if (b->data_call_count == b->limits.data_calls) {
+        t->out->short_of = "data_calls";
+        return 0;
+    }
+    call.number = ++b->order;
+    calls(b)[b->data_call_count++] = call;
+    return call.number;
+}
+
+uint64_t kb_data_call_open(struct kb_turn *t)
+{
+    if (t->in->size > t->b->largest_request)
+        t->b->largest_request = t->in->size > UINT32_MAX ? UINT32_MAX : (uint32_t)t->in->size;
+    return open_call(t, (struct kb_data_call){.call_id = t->in->call_id,
+                                              .record = t->in->record,
+                                              .api = t->in->api,
+                                              .version = (int16_t)t->in->version});
+}
+
+void kb_data_call_cancel(struct kb_turn *t, uint64_t number)
+{
+    struct kb_data_call call;
+    take_call(t->b, number, &call);
+}
+
+void kb_data_call_answer(struct kb_turn *t, uint64_t number, const void *message, size_t size)
+{
+    struct kb_data_call call;
+    if (take_call(t->b, number, &call))
+        kb_put_response(t, call.record, call.call_id, call.api, call.version, message, size);
 }
 
 /* ---- what they say ---- */
@@ -107,8 +157,19 @@ static void close_call(struct kb_turn *t, uint64_t number)
 static void put_answer(struct kb_turn *t, const struct kb_output *o)
 {
     struct kb_data_call call;
-    if (take_call(t->b, o->call_id, &call) && call.call_id != 0)
+    if (!take_call(t->b, o->call_id, &call))
+        return;
+    if (call.coordinator != 0) {
+        const struct kb_produce_result *r = o->items;
+        kb_event_put(t->b, &(struct kb_event){.kind = KB_EVENT_APPENDED,
+                                              .coordinator = call.coordinator - 1,
+                                              .partition = r->partition,
+                                              .append_id = call.append_id,
+                                              .error = r->error,
+                                              .offset = r->base_offset});
+    } else if (call.call_id != 0) {
         kb_data_put_answer(t, &call, o);
+    }
 }
 
 static void put_one(void *context, const struct kb_output *o)
@@ -118,7 +179,9 @@ static void put_one(void *context, const struct kb_output *o)
     size_t before = t->scratch_used;
     switch ((enum kb_output_kind)o->kind) {
     case KB_OUT_NONE:
-    case KB_OUT_LEADERSHIP: /* for coordinators, once there are any */
+        break;
+    case KB_OUT_LEADERSHIP:
+        kb_coordinators_on_leadership(t, o);
         break;
     case KB_OUT_ZK:
         put_zk(t, o->zk);
@@ -142,8 +205,9 @@ static void put_one(void *context, const struct kb_output *o)
         kb_data_put_peer_request(t, o);
         break;
     case KB_OUT_TIMER:
-        put(t, (struct kb_broker_output){
-                   .kind = KB_BROKER_OUT_TIMER, .timer = o->timer + 1, .due_us = o->due_us});
+        put(t, (struct kb_broker_output){.kind = KB_BROKER_OUT_TIMER,
+                                         .timer = o->timer + KB_BROKER_TIMER_REPLICAS,
+                                         .due_us = o->due_us});
         break;
     case KB_OUT_PAYLOAD:
         payloads->refer(payloads->context, o->payload, o->value);
@@ -187,25 +251,40 @@ enum sm_err kb_data_step(struct kb_turn *t, const struct kb_input *in)
 
 enum sm_err kb_data_ask(struct kb_turn *t, struct kb_input *in)
 {
-    struct kb_broker *b = t->b;
-    struct kb_data_call unanswered;
-    if (b->data_call_count == b->limits.data_calls) {
-        t->out->short_of = "data_calls";
+    in->call_id = kb_data_call_open(t);
+    if (in->call_id == 0)
         return SM_ERR_LIMIT;
-    }
-    in->call_id = ++b->order;
-    calls(b)[b->data_call_count++] = (struct kb_data_call){.number = in->call_id,
-                                                           .call_id = t->in->call_id,
-                                                           .record = t->in->record,
-                                                           .api = t->in->api,
-                                                           .version = (int16_t)t->in->version};
-    if (t->in->size > b->largest_request)
-        b->largest_request = t->in->size > UINT32_MAX ? UINT32_MAX : (uint32_t)t->in->size;
     enum sm_err err = kb_data_step(t, in);
     bool is_silent =
         in->kind == KB_IN_PRODUCE && ((const struct kb_produce *)in->request)->acks == 0;
     if (err != SM_ERR_OK || is_silent)
-        take_call(b, in->call_id, &unanswered);
+        kb_data_call_cancel(t, in->call_id);
+    return err;
+}
+
+enum sm_err kb_data_append(struct kb_turn *t, const struct kb_event *e)
+{
+    const struct kb_produce_item item = {.topic = kb_coordinator_topic(e->coordinator),
+                                         .partition = e->partition,
+                                         .batches = &e->batch,
+                                         .batch_count = 1};
+    const struct kb_produce produce = {.timeout_us = e->timeout_us,
+                                       .acks = e->acks,
+                                       .origin = KB_FROM_COORDINATOR,
+                                       .items = &item,
+                                       .count = 1};
+    struct kb_input in = {.kind = KB_IN_PRODUCE, .request = &produce};
+    if (e->append_id != 0) {
+        in.call_id =
+            open_call(t, (struct kb_data_call){.record = t->in->record,
+                                               .append_id = e->append_id,
+                                               .coordinator = (uint16_t)(e->coordinator + 1)});
+        if (in.call_id == 0)
+            return SM_ERR_LIMIT;
+    }
+    enum sm_err err = kb_data_step(t, &in);
+    if (err != SM_ERR_OK)
+        kb_data_call_cancel(t, in.call_id);
     return err;
 }
 

@@ -180,11 +180,12 @@ void kb_group_store(const struct kb_gstep *s, uint32_t group,
         put_member(w, g, p, kb_member(g, row), sync);
     }
     close_record(&r, 0, value, false);
-    kb_records_put(s, &r, p->partition, append_id, -1, -1, -1);
+    kb_records_put(s, &r, p->partition, append_id, -1, -1, -1, -1);
 }
 
 void kb_records_put(const struct kb_gstep *s, const struct kb_records *r, int32_t partition,
-                    uint64_t append_id, int64_t producer_id, int16_t producer_epoch, int16_t acks)
+                    uint64_t append_id, int64_t producer_id, int16_t producer_epoch,
+                    int32_t base_sequence, int16_t acks)
 {
     s->out->put(s->out->context, &(struct kb_groups_output){.kind = KB_GROUPS_OUT_APPEND,
                                                             .append_id = append_id,
@@ -194,6 +195,7 @@ void kb_records_put(const struct kb_gstep *s, const struct kb_records *r, int32_
                                                             .timestamp_ms = s->wall_ms,
                                                             .producer_id = producer_id,
                                                             .producer_epoch = producer_epoch,
+                                                            .base_sequence = base_sequence,
                                                             .acks = acks});
 }
 

@@ -218,7 +218,7 @@ static void store(const struct kb_gstep *s, const struct commit *c, uint32_t gro
                              i.metadata);
         }
     }
-    kb_records_put(s, &records, p->partition, a->id, c->producer_id, producer_epoch, -1);
+    kb_records_put(s, &records, p->partition, a->id, c->producer_id, producer_epoch, 0, -1);
 }
 
 static struct commit commit_of(const struct kb_gstep *s, int64_t producer_id)
@@ -447,7 +447,7 @@ static void sweep(const struct kb_gstep *s, uint32_t group, bool dead)
         kb_record_group_end(&records, name);
     }
     if (records.count != 0) {
-        kb_records_put(s, &records, p->partition, 0, -1, -1, 0);
+        kb_records_put(s, &records, p->partition, 0, -1, -1, -1, 0);
     }
     if (dead) {
         kb_group_drop(g, group);

@@ -295,7 +295,8 @@ void kb_record_offset(struct kb_records *r, const char *group, const char *topic
                       const struct kb_offset *value, const char *metadata); /* NULL: tombstone */
 void kb_record_group_end(struct kb_records *r, const char *group);
 void kb_records_put(const struct kb_gstep *s, const struct kb_records *r, int32_t partition,
-                    uint64_t append_id, int64_t producer_id, int16_t producer_epoch, int16_t acks);
+                    uint64_t append_id, int64_t producer_id, int16_t producer_epoch,
+                    int32_t base_sequence, int16_t acks);
 void kb_on_elected(const struct kb_gstep *s);
 void kb_on_load(const struct kb_gstep *s);
 void kb_on_loaded(const struct kb_gstep *s);

@@ -26,6 +26,28 @@ struct kb_groups_limits kb_groups_limits_default(void)
                                      .scratch = 4096};
 }
 
+struct kb_groups_limits kb_groups_limits_above(const struct kb_groups_limits *limits,
+                                               const char *short_of)
+{
+    struct kb_groups_limits l = *limits;
+    const struct {
+        const char *name;
+        uint32_t *limit;
+    } fields[] = {
+        {"groups", &l.groups},         {"members", &l.members},     {"offsets", &l.offsets},
+        {"appends", &l.appends},       {"name", &l.name},           {"topic_name", &l.topic_name},
+        {"metadata", &l.metadata},     {"protocols", &l.protocols}, {"request", &l.request},
+        {"assignment", &l.assignment}, {"scratch", &l.scratch},
+    };
+    const char *dot = strchr(short_of, '.');
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (strcmp(fields[i].name, dot == NULL ? short_of : dot + 1) == 0) {
+            *fields[i].limit *= 2;
+        }
+    }
+    return l;
+}
+
 struct kb_groups_config kb_groups_config_default(void)
 {
     return (struct kb_groups_config){.offsets_retention_ms = 7ll * 24 * 3600 * 1000,
@@ -36,38 +58,6 @@ struct kb_groups_config kb_groups_config_default(void)
                                      .max_size = INT32_MAX,
                                      .initial_delay_ms = 3000,
                                      .max_metadata = 4096};
-}
-
-/* ---- Java's hash of a string ---- */
-
-/* The next code point of UTF-8 text that is taken to be sound. */
-static uint32_t next_code(const uint8_t **at)
-{
-    uint32_t c = *(*at)++;
-    int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
-
-    c &= more == 0 ? 0xffu : 0x3fu >> more;
-    for (; more > 0 && (**at & 0xc0) == 0x80; more--) {
-        c = c << 6 | (*(*at)++ & 0x3fu);
-    }
-    return c;
-}
-
-int32_t kb_coordinator_partition(const char *key, uint32_t partitions)
-{
-    uint32_t hash = 0;
-
-    for (const uint8_t *at = (const uint8_t *)key; *at != 0;) {
-        uint32_t c = next_code(&at);
-        if (c >= 0x10000) {
-            hash = 31 * hash + (0xd800 + ((c - 0x10000) >> 10));
-            c = 0xdc00 + ((c - 0x10000) & 0x3ff);
-        }
-        hash = 31 * hash + c;
-    }
-    /* Utils.abs: the one number without a positive counterpart becomes 0 */
-    uint32_t positive = hash == 0x80000000u ? 0 : hash >> 31 != 0 ? 0 - hash : hash;
-    return (int32_t)(positive % partitions);
 }
 
 /* ---- the end of an append ---- */
@@ -186,7 +176,7 @@ static bool on_request(const struct kb_gstep *s)
         return kb_on_describe(s);
     case WIRE_API_LIST_GROUPS:
         return kb_on_list(s);
-    default: /* int16 of the protocol */
+    default:           /* int16 of the protocol */
         assert(false); /* no request of groups */
         return true;
     }

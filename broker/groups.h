@@ -57,6 +57,10 @@ struct kb_groups_limits {
     uint32_t scratch;    /* bytes of the largest answer to a question about many groups */
 };
 struct kb_groups_limits kb_groups_limits_default(void);
+/* Returns the limits with the one named `short_of` larger; "groups." before the name is passed
+   over. */
+struct kb_groups_limits kb_groups_limits_above(const struct kb_groups_limits *limits,
+                                               const char *short_of);
 
 struct kb_groups_config {
     int64_t offsets_retention_ms; /* offsets.retention.minutes, 7 days */
@@ -165,7 +169,9 @@ struct kb_groups_output {
     uint32_t count;
     int16_t producer_epoch;
     int16_t api, version;
-    int16_t acks; /* -1 or 0; with -1 the append may take offsets.commit.timeout.ms, 5 s */
+    int16_t acks;          /* -1 or 0; with -1 the append may take offsets.commit.timeout.ms, 5 s */
+    int32_t base_sequence; /* of the batch: Kafka gives commits 0, all else none (-1) */
+    uint32_t unused;
 };
 
 /* The sink. `put` is called during the step, once per output, in order; pointers inside an output

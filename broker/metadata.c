@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/groups.h"
 #include "broker/state.h"
 
 enum {
@@ -458,7 +459,7 @@ void kb_begin_find_coordinator(struct kb_turn *t)
     }
     int32_t count = (int32_t)kb_property_int(
         t->b, of_group ? "offsets.topic.num.partitions" : "transaction.state.log.num.partitions");
-    int32_t number = kb_partition_for(wire_text(q, q->key), (size_t)q->key.size, count);
+    int32_t number = kb_coordinator_partition(wire_text(q, q->key), (uint32_t)count);
     const struct kb_partition *p = kb_cache_partition(c, topic, number);
     const struct kb_live *l = p == NULL ? NULL : kb_cache_live_id(c, p->leader);
     const struct sm_endpoint *e =

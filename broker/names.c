@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/groups.h"
 #include "broker/state.h"
 
 static bool has_illegal_char(const char *name, size_t size)
@@ -73,9 +74,9 @@ static uint32_t next_char(const uint8_t **at, const uint8_t *end)
     return c;
 }
 
-int32_t kb_partition_for(const char *key, size_t size, int32_t count)
+int32_t kb_coordinator_partition(const char *key, uint32_t partitions)
 {
-    const uint8_t *at = (const uint8_t *)key, *end = at + size;
+    const uint8_t *at = (const uint8_t *)key, *end = at + strlen(key);
     uint32_t h = 0;
     while (at < end) {
         uint32_t c = next_char(&at, end);
@@ -86,9 +87,8 @@ int32_t kb_partition_for(const char *key, size_t size, int32_t count)
         h = h * 31 + c;
     }
     uint32_t absolute = h == 0x80000000u ? 0 : h > 0x80000000u ? 0u - h : h;
-    return count <= 0 ? 0 : (int32_t)(absolute % (uint32_t)count);
+    return partitions == 0 ? 0 : (int32_t)(absolute % partitions);
 }
-
 static uint32_t hash(const uint8_t *b, size_t size)
 {
     uint32_t h = 2166136261u;

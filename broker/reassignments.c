@@ -321,7 +321,7 @@ void kb_begin_list_reassignments(struct kb_turn *t)
 void kb_answered_list_reassignments(struct kb_turn *t, struct kb_slot *s,
                                     const struct wire_call *answer)
 {
-    struct kb_group g = {.call = answer};
+    struct kb_call_group g = {.call = answer};
     struct wire_flat f;
     int32_t n = 0;
     struct wire_list_partition_reassignments_response *head =
@@ -332,7 +332,7 @@ void kb_answered_list_reassignments(struct kb_turn *t, struct kb_slot *s,
     struct wire_list_partition_reassignments_response_topic *out =
         kb_items(&f, &head->topics, answer->error != 0 ? 0 : kb_group_count(answer, NULL, NULL),
                  &wire_layout_list_partition_reassignments_response_topic);
-    while (n < head->topics.count && kb_group_next(&g, NULL, NULL)) {
+    while (n < head->topics.count && kb_call_group_next(&g, NULL, NULL)) {
         struct wire_call_view v = g.first;
         out[n].name = wire_flat_string(&f, v.topic);
         struct wire_list_partition_reassignments_response_partition *p =

@@ -27,7 +27,7 @@ static void read_marker(const struct wire_record_batch *head, struct kb_batch *o
         out->flags |= KB_COMMIT;
 }
 
-static struct kb_batch batch_of(const struct wire_record_batch *head, uint64_t payload)
+struct kb_batch kb_batch_of(const struct wire_record_batch *head, uint64_t payload)
 {
     struct kb_batch b = {.base_offset = head->base_offset,
                          .payload = payload,
@@ -87,7 +87,7 @@ int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size, b
         uint64_t payload = error == 0 ? payloads->keep(payloads->context, bytes, head.size) : 0;
         if (payload == 0)
             return error != 0 ? error : WIRE_ERROR_KAFKA_STORAGE_ERROR;
-        out[(*count)++] = batch_of(&head, payload);
+        out[(*count)++] = kb_batch_of(&head, payload);
         bytes += head.size;
         left -= head.size;
     }

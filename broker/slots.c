@@ -22,13 +22,22 @@ size_t kb_turn_scratch_left(const struct kb_turn *t)
     return t->out->scratch_size - t->scratch_used;
 }
 
-void *kb_turn_scratch(struct kb_turn *t, size_t size)
+void *kb_turn_room(struct kb_turn *t, size_t size)
 {
     uint8_t *at = (uint8_t *)t->out->scratch + t->scratch_used;
     assert(kb_up8(size) <= kb_turn_scratch_left(t));
     t->scratch_used += kb_up8(size);
-    memset(at, 0, kb_up8(size));
     return at;
+}
+
+void *kb_turn_scratch(struct kb_turn *t, size_t size)
+{
+    return memset(kb_turn_room(t, size), 0, kb_up8(size));
+}
+
+int64_t kb_wall_ms(const struct kb_turn *t)
+{
+    return t->in->wall_ms != 0 ? t->in->wall_ms : t->now_us / 1000;
 }
 
 /* ---- slots and their areas ---- */

@@ -73,9 +73,10 @@ struct kb_slot {
 struct kb_data_call {
     uint64_t number; /* by which they know it */
     uint64_t call_id, record;
+    uint64_t append_id; /* of a coordinator */
     int32_t api;
     int16_t version;
-    uint16_t unused;
+    uint16_t coordinator; /* 0: no append; else enum kb_coordinator + 1 */
 };
 
 struct kb_producer_ids {
@@ -100,7 +101,13 @@ struct kb_broker {
     uint32_t heap_used;
     struct kb_producer_ids ids;
     uint32_t dynamic_size[2]; /* 0: this broker's, 1: all brokers' */
-    uint64_t slots_at, heap_at, properties_at, data_calls_at, cache_at, size;
+    uint64_t slots_at, heap_at, properties_at, data_calls_at, cache_at;
+    uint64_t events_at, loads_at, groups_at, size; /* of coordinators; nothing without data */
+    uint32_t first_event, event_count;
+    uint32_t load_count;
+    uint8_t loads_are_armed;
+    uint8_t is_taken; /* the input is done with, but not all that followed from it */
+    uint8_t unused_b[2];
     uint32_t properties_size, properties_capacity;
     uint32_t data_call_count;
     uint32_t largest_request; /* bytes, of those that went to the replicas */
@@ -148,6 +155,10 @@ uint32_t kb_draw(struct kb_broker *b, uint32_t bound);
 /* Scratch for the rest of the step, zeroed, 8-byte aligned; asserted to be there. */
 void *kb_turn_scratch(struct kb_turn *t, size_t size);
 size_t kb_turn_scratch_left(const struct kb_turn *t);
+/* The same, as it is: not zeroed. */
+void *kb_turn_room(struct kb_turn *t, size_t size);
+/* The node's clock, ms since 1970. */
+int64_t kb_wall_ms(const struct kb_turn *t);
 
 /* Takes a slot with a copy of the request and room for its response; the caller has made sure that
    there is one. */
@@ -269,8 +280,6 @@ enum { KB_NAME_EMPTY = 1, KB_NAME_DOTS, KB_NAME_LONG, KB_NAME_ILLEGAL };
 /* Returns NULL for a legal topic name, else Kafka's message in `message` (KB_TEXT_MAX bytes). */
 const char *kb_topic_name_fault(const char *name, size_t size, char *message);
 bool kb_topic_is_internal(const char *name);
-/* Partition of a key among `count`: abs(String.hashCode) % count. */
-int32_t kb_partition_for(const char *key, size_t size, int32_t count);
 /* For each of `count` names the place of the first equal one, in scratch. */
 uint32_t *kb_first_of(struct kb_turn *t, const void *message, const struct wire_string *name,
                       size_t stride, uint32_t count);
@@ -331,6 +340,9 @@ int32_t kb_data_unknown(const struct kb_turn *t, const void *message, struct wir
    or a wire error; a client's must be one whole sound batch. */
 int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size, bool is_client,
                         const struct kb_batch **batches, uint32_t *count);
+/* What a log knows of a batch, by its head. */
+struct wire_record_batch;
+struct kb_batch kb_batch_of(const struct wire_record_batch *head, uint64_t payload);
 /* Appends the bytes of as many batches as leave `spare` bytes in `f`. */
 struct wire_bytes kb_records_write(struct kb_turn *t, struct wire_flat *f,
                                    const struct kb_batch *batches, uint32_t count, size_t spare);

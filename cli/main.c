@@ -35,9 +35,9 @@ static const struct cli_command version = {
 const struct cli_command *const cli_commands[] = {
     &cli_run,      &cli_test,    &cli_demo,
     &cli_coverage, &cli_why,     &cli_describe,
-    &cli_zk,       &cli_logs,    &cli_diff,
-    &cli_import,   &cli_controller, &cli_stream,
-    &cli_explain,  &cli_fidelity,
+    &cli_zk,       &cli_logs,    &cli_export,
+    &cli_diff,     &cli_import,  &cli_controller,
+    &cli_stream,   &cli_explain, &cli_fidelity,
     &help,         &version,     &(const struct cli_command){.name = NULL},
 };
 

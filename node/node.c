@@ -430,7 +430,9 @@ static void on_request(struct turn *t, const struct kn_input *in)
                                             .version = in->version,
                                             .message = in->message,
                                             .size = in->size,
-                                            .listener = in->listener});
+                                            .listener = in->listener,
+                                            .client_id = in->client_id,
+                                            .client_host = in->client_host});
 }
 
 static void on_batch_request(struct turn *t, const struct kn_input *in)

@@ -132,10 +132,12 @@ struct kn_input {
     const struct wire_zk_reply *reply;
     const struct wire_answer *answer;
     const struct wire_call *call;
-    const void *message;  /* REQUEST: flat (wire/flat.h) */
-    size_t size;          /* of message */
-    const char *listener; /* REQUEST: it came over this one; NULL: the node's first */
-    const char *client;   /* REQUEST: address of the client, for the log; may be NULL */
+    const void *message;     /* REQUEST: flat (wire/flat.h) */
+    size_t size;             /* of message */
+    const char *listener;    /* REQUEST: it came over this one; NULL: the node's first */
+    const char *client;      /* REQUEST: address of the client, for the log; may be NULL */
+    const char *client_id;   /* REQUEST: as its header has it; NULL: none */
+    const char *client_host; /* REQUEST: "/127.0.0.1"; NULL: not known */
     const struct wire_batch *batch;
 };
 

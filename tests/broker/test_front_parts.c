@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "broker/assign.h"
+#include "broker/groups.h"
 #include "broker/state.h"
 #include "front_batch.h"
 
@@ -208,14 +209,14 @@ END_TEST
 /* Source: java.lang.String.hashCode of these keys, by hand. */
 START_TEST(keys_have_the_partition_that_java_gives_them)
 {
-    ck_assert_int_eq(kb_partition_for("", 0, 50), 0);
-    ck_assert_int_eq(kb_partition_for("g", 1, 50), 3);         /* 103 */
-    ck_assert_int_eq(kb_partition_for("abc", 3, 50), 4);       /* 96354 */
-    ck_assert_int_eq(kb_partition_for("\xc3\xa9", 2, 50), 33); /* é: 233 */
+    ck_assert_int_eq(kb_coordinator_partition("", 50), 0);
+    ck_assert_int_eq(kb_coordinator_partition("g", 50), 3);         /* 103 */
+    ck_assert_int_eq(kb_coordinator_partition("abc", 50), 4);       /* 96354 */
+    ck_assert_int_eq(kb_coordinator_partition("\xc3\xa9", 50), 33); /* é: 233 */
     /* U+1F600 is D83D DE00: 55357 * 31 + 56832 = 1772899 */
-    ck_assert_int_eq(kb_partition_for("\xf0\x9f\x98\x80", 4, 50), 49);
+    ck_assert_int_eq(kb_coordinator_partition("\xf0\x9f\x98\x80", 50), 49);
     /* "polygenelubricants" is Integer.MIN_VALUE, whose absolute value Kafka takes as 0 */
-    ck_assert_int_eq(kb_partition_for("polygenelubricants", 18, 50), 0);
+    ck_assert_int_eq(kb_coordinator_partition("polygenelubricants", 50), 0);
 }
 END_TEST
 
