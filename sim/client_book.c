@@ -371,6 +371,14 @@ bool sim_client_has_seen(const struct sim_world *w, uint32_t index, struct sim_v
     return has_seen(w->clients->client[index]->audience, value);
 }
 
+bool sim_client_reads_topic(const struct sim_client *c, const struct sim_world *w, int32_t topic)
+{
+    for (uint32_t i = 0; i < c->spec->topic_count; i++)
+        if (strcmp(c->spec->topics[i], w->clients->topics[topic]) == 0)
+            return true;
+    return false;
+}
+
 /* A partition counts where its leader lives and is known; what a leader has beyond its last stable
    offset nobody can be handed. */
 static bool is_behind(const struct sim_world *w, const struct sim_client *c, const char *topic,
@@ -420,6 +428,7 @@ void sim_client_book_free(struct sim_clients *k)
         free(k->topics[i]);
     free(k->audiences);
     free(k->topics);
+    free(k->leads);
     free(k->acked);
     free(k->reads);
     free(k->padding);

@@ -98,6 +98,15 @@ struct sim_client {
     uint64_t last_record; /* of the trace: what it did last */
 };
 
+/* A broker began to lead. */
+struct sim_client_lead {
+    int32_t topic, partition;
+    int32_t broker, epoch;
+    int64_t start; /* where its log ended */
+    int64_t time_us;
+    uint64_t record;
+};
+
 struct sim_clients {
     struct sim_client **client; /* by index */
     uint32_t count;
@@ -114,6 +123,8 @@ struct sim_clients {
     struct sim_acked *acked;
     struct sim_read *reads;
     uint64_t acked_count, acked_capacity, read_count, read_capacity;
+    struct sim_client_lead *leads;
+    uint64_t lead_count, lead_capacity;
     char **topics;
     uint32_t topic_count;
 };
@@ -188,6 +199,14 @@ bool sim_client_view(const struct sim_world *w, int32_t broker_id, const char *t
 struct sim_value_name sim_client_value_in(const struct sim_world *w, const struct kb_batch *batch,
                                           int64_t offset);
 const struct kb_batch *sim_client_batch_at(const struct kb_partition_view *view, int64_t offset);
+
+bool sim_client_has_seen(const struct sim_world *w, uint32_t index, struct sim_value_name value);
+bool sim_client_reads_topic(const struct sim_client *c, const struct sim_world *w, int32_t topic);
+
+/* ---- client_fate.c ---- */
+struct sim_client_report;
+void sim_client_report_fates(struct sim_world *w, struct sim_client_report *r);
+uint64_t sim_client_unread(struct sim_world *w, uint32_t index);
 
 static inline struct sim_client *sim_client_of(const struct sim_world *w, int32_t id)
 {
