@@ -259,6 +259,23 @@ void sim_client_report_fates(struct sim_world *w, struct sim_client_report *r)
     free(logs.last);
 }
 
+uint64_t sim_client_fates_of(struct sim_world *w, uint32_t index, bool kept)
+{
+    const struct sim_clients *k = w->clients;
+    struct logs logs = {0};
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < k->acked_count; i++) {
+        const struct sim_acked *a = &k->acked[i];
+        if (a->value.producer != (int32_t)index || !was_promised(w, a))
+            continue;
+        uint32_t at = log_of(w, &logs, a);
+        count += fate_in(w, &logs.log[at], a) == (kept ? KEPT : LOST);
+    }
+    free(logs.log);
+    free(logs.last);
+    return count;
+}
+
 /* Records that the log of the present leader has for this consumer, and it has not been handed. */
 uint64_t sim_client_unread(struct sim_world *w, uint32_t index)
 {

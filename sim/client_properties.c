@@ -23,7 +23,8 @@ enum { RESETS = 3 }; /* kinds; further words mean the same, in this order */
 #define NUMBERS(X)                                                                                 \
     X("max.in.flight.requests.per.connection", ANY, INT, max_in_flight, 1, 1000000)                \
     X("max.in.flight", ANY, INT, max_in_flight, 1, 1000000)                                        \
-    X("metadata.max.age.ms", ANY, MS, metadata_max_age_ms, 1, 86400000)                            \
+    X("topic.metadata.refresh.interval.ms", ANY, MS, topic_metadata_refresh_interval_ms, -1,       \
+      3600000)                                                                                     \
     X("topic.metadata.refresh.fast.interval.ms", ANY, MS, topic_metadata_refresh_fast_interval_ms, \
       1, 60000)                                                                                    \
     X("socket.timeout.ms", ANY, MS, socket_timeout_ms, 10, 300000)                                 \
@@ -53,6 +54,7 @@ enum { RESETS = 3 }; /* kinds; further words mean the same, in this order */
     X("fetch.message.max.bytes", CONSUMER, INT, partition_fetch_bytes, 1, 1000000000)              \
     X("max.partition.fetch.bytes", CONSUMER, INT, partition_fetch_bytes, 1, 1000000000)            \
     X("fetch.max.bytes", CONSUMER, INT, fetch_max_bytes, 0, 2147483135)                            \
+    X("fetch.error.backoff.ms", CONSUMER, MS, fetch_error_backoff_ms, 0, 300000)                   \
     X("fetch.min.bytes", CONSUMER, INT, fetch_min_bytes, 1, 100000000)
 
 /* name, for whom, type, field, words, key of the client that says it */
@@ -72,7 +74,7 @@ enum { RESETS = 3 }; /* kinds; further words mean the same, in this order */
     X("message.max.bytes", ANY)                                                                    \
     X("message.copy.max.bytes", ANY)                                                               \
     X("receive.message.max.bytes", ANY)                                                            \
-    X("topic.metadata.refresh.interval.ms", ANY)                                                   \
+    X("metadata.max.age.ms", ANY)                                                                  \
     X("topic.metadata.refresh.fast.cnt", ANY)                                                      \
     X("topic.metadata.refresh.sparse", ANY)                                                        \
     X("topic.metadata.propagation.max.ms", ANY)                                                    \
@@ -148,7 +150,6 @@ enum { RESETS = 3 }; /* kinds; further words mean the same, in this order */
     X("enable.auto.offset.store", CONSUMER)                                                        \
     X("queued.min.messages", CONSUMER)                                                             \
     X("queued.max.messages.kbytes", CONSUMER)                                                      \
-    X("fetch.error.backoff.ms", CONSUMER)                                                          \
     X("offset.store.method", CONSUMER)                                                             \
     X("enable.partition.eof", CONSUMER)                                                            \
     X("check.crcs", CONSUMER)                                                                      \

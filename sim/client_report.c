@@ -4,6 +4,7 @@
  */
 #include "sim/client_report.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
@@ -56,6 +57,59 @@ void sim_client_report_free(struct sim_client_report *r)
     free(r->lost);
     free(r->names);
     free(r);
+}
+
+/* ---- one property ---- */
+
+static bool count_of(const struct sim_client_counts *n, const char *name, int64_t *out)
+{
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counts[] = {{"sent", n->sent},
+                  {"acked", n->acked},
+                  {"failed", n->failed},
+                  {"possibly", n->possibly},
+                  {"open", n->open},
+                  {"retries", n->retries},
+                  {"committed", n->committed},
+                  {"aborted", n->aborted},
+                  {"read", n->read},
+                  {"duplicates", n->duplicates},
+                  {"gaps", n->gaps}};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        if (strcmp(counts[i].name, name) == 0) {
+            *out = (int64_t)counts[i].count;
+            return true;
+        }
+    return false;
+}
+
+static const char *text_of(const struct sim_client *c, const char *name)
+{
+    if (strcmp(name, "state") == 0)
+        return c->shell.life == SIM_DOWN ? "down" : "up";
+    if (strcmp(name, "error") == 0)
+        return c->error == 0 ? "none" : sim_client_error_name(c->error);
+    if (strcmp(name, "transaction") == 0)
+        return c->kl == NULL ? "none" : kl_txn_state_name(kl_client_txn_state(c->kl));
+    assert(strcmp(name, "group") == 0);
+    return c->kl == NULL ? "none" : kl_group_state_name(kl_client_group_state(c->kl));
+}
+
+int64_t sim_client_property(void *world, int32_t id, const char *name, const char **text)
+{
+    struct sim_world *w = world;
+    struct sim_client *c = sim_client_of(w, id);
+    int64_t number = 0;
+    if (count_of(&c->counts, name, &number))
+        return number;
+    if (strcmp(name, "unread") == 0)
+        return (int64_t)sim_client_unread(w, c->index);
+    if (strcmp(name, "kept") == 0 || strcmp(name, "lost") == 0)
+        return (int64_t)sim_client_fates_of(w, c->index, name[0] == 'k');
+    *text = text_of(c, name);
+    return 0;
 }
 
 /* ---- for people ---- */

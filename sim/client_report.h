@@ -68,6 +68,9 @@ struct sim_client_report {
 struct sim_client_report *sim_client_report_new(struct sim_world *w);
 void sim_client_report_free(struct sim_client_report *r); /* NULL is fine */
 
+/* struct sim_view.client: `world` is a struct sim_world. */
+int64_t sim_client_property(void *world, int32_t id, const char *name, const char **text);
+
 /* Prints it for people; returns the lines printed. */
 unsigned sim_client_report_print(FILE *out, const struct sim_client_report *r, bool color);
 /* Adds "clients" and "acknowledged" to a json_t object. */

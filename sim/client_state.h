@@ -206,6 +206,8 @@ bool sim_client_reads_topic(const struct sim_client *c, const struct sim_world *
 /* ---- client_fate.c ---- */
 struct sim_client_report;
 void sim_client_report_fates(struct sim_world *w, struct sim_client_report *r);
+/* How many of a producer's acknowledged records are kept, or lost. */
+uint64_t sim_client_fates_of(struct sim_world *w, uint32_t index, bool kept);
 uint64_t sim_client_unread(struct sim_world *w, uint32_t index);
 
 static inline struct sim_client *sim_client_of(const struct sim_world *w, int32_t id)

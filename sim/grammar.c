@@ -51,8 +51,9 @@ const struct sim_key sim_keys[] = {
         .text = "the processes, in the order in which they start: ids, or mappings with an id"),
     ROW(CLUSTER, "from", TEXT, .text = "a dump of znodes that the cluster starts from"),
     ROW(CLUSTER, "behaviour", ENUM, .words = behaviours,
-        .text = "of every broker: full (hosts logs, follows, keeps the ISR; this is the default) or "
-                "scripted (answers without error, does nothing by itself)"),
+        .text =
+            "of every broker: full (hosts logs, follows, keeps the ISR; this is the default) or "
+            "scripted (answers without error, does nothing by itself)"),
     ROW(CLUSTER, "properties", PROPERTIES, .text = "Kafka's server.properties, or such a file"),
     ROW(CLUSTER, "zookeeper", OBJECT, .of = SIM_SHAPE_ZOOKEEPER, .text = "the ensemble"),
 
@@ -244,6 +245,7 @@ const struct sim_key sim_keys[] = {
     ROW(STATEMENT, "controller", VALUE, .text = "id of the active controller, any, or none"),
     ROW(STATEMENT, "broker", INT, .text = "id"),
     ROW(STATEMENT, "topic", TEXT, .text = "name"),
+    ROW(STATEMENT, "client", TEXT, .text = "name: p1, u1, …; of several in one row: their sum"),
     ROW(STATEMENT, "znode", TEXT, .text = "path"),
     ROW(STATEMENT, "metric", TEXT, .text = "of the active controller: OfflinePartitionsCount, …"),
     ROW(STATEMENT, "all", TEXT, .text = "partitions [of T], replicas [of T] [on B]: each of them"),
@@ -280,6 +282,27 @@ const struct sim_key sim_keys[] = {
     ROW(IS_TOPIC, "partitions", VALUE, .text = "how many the topic znode has"),
     ROW(IS_TOPIC, "deletion", VALUE,
         .text = "none, queued, started or ineligible (in the controller)"),
+
+    ROW(IS_CLIENT, "state", VALUE, .text = "up or down: the process"),
+    ROW(IS_CLIENT, "sent", VALUE, .text = "records that a producer was given"),
+    ROW(IS_CLIENT, "acked", VALUE, .text = "of these: acknowledged"),
+    ROW(IS_CLIENT, "failed", VALUE, .text = "of these: failed, and in no log"),
+    ROW(IS_CLIENT, "possibly", VALUE, .text = "of these: failed, but possibly written"),
+    ROW(IS_CLIENT, "open", VALUE, .text = "of these: no word yet"),
+    ROW(IS_CLIENT, "retries", VALUE, .text = "batches sent again"),
+    ROW(IS_CLIENT, "kept", VALUE, .text = "acknowledged records that the leader has (end, at, by)"),
+    ROW(IS_CLIENT, "lost", VALUE, .text = "acknowledged records that it has not (end, at, by)"),
+    ROW(IS_CLIENT, "committed", VALUE, .text = "transactions"),
+    ROW(IS_CLIENT, "aborted", VALUE, .text = "transactions"),
+    ROW(IS_CLIENT, "read", VALUE, .text = "records that a consumer was handed"),
+    ROW(IS_CLIENT, "duplicates", VALUE, .text = "of these: handed to it, or its group, before"),
+    ROW(IS_CLIENT, "gaps", VALUE, .text = "records that it passed over"),
+    ROW(IS_CLIENT, "unread", VALUE,
+        .text = "acknowledged records there that it was not handed (end, at, by)"),
+    ROW(IS_CLIENT, "transaction", VALUE,
+        .text = "none, ready, open, committing, aborting, abortable or fatal"),
+    ROW(IS_CLIENT, "group", VALUE, .text = "none, joining, syncing or stable"),
+    ROW(IS_CLIENT, "error", VALUE, .text = "that ended its work: _FENCED, …, or none"),
 
     ROW(IS_ZNODE, "data", JSON_VALUE,
         .text = "the whole as text (* and ? are wild), or fields of its JSON"),

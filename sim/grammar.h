@@ -36,6 +36,7 @@
     X(IS_CONTROLLER, "is-controller", "what is said of a controller")                              \
     X(IS_BROKER, "is-broker", "what is said of a broker")                                          \
     X(IS_TOPIC, "is-topic", "what is said of a topic")                                             \
+    X(IS_CLIENT, "is-client", "what is said of a client")                                          \
     X(IS_ZNODE, "is-znode", "what is said of a znode")                                             \
     X(LESSON, "lesson", "a stop of a lesson")
 

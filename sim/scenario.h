@@ -365,6 +365,7 @@ enum sim_subject {
     SIM_SUBJECT_BROKER,     /* node */
     SIM_SUBJECT_TOPIC,      /* topic */
     SIM_SUBJECT_ZNODE,      /* path */
+    SIM_SUBJECT_CLIENT,     /* clients */
     SIM_SUBJECT_METRIC,     /* metric, op, number */
     SIM_SUBJECT_EACH,       /* all | any | count of a selection */
 };
@@ -394,6 +395,8 @@ struct sim_expect {
     int32_t partition;
     int32_t node; /* REPLICA, BROKER: broker id; CONTROLLER: node id, -1: none must be active */
     char *path;
+    int32_t *clients; /* ids */
+    uint32_t client_count;
     const char *metric; /* static */
     enum sim_op op;     /* METRIC; EACH with COUNT */
     int64_t number;

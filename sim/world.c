@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "sim/client_report.h"
 #include "sim/world_state.h"
 #include "statemachine/znode.h"
 
@@ -404,6 +405,7 @@ struct sim_view sim_world_view(struct sim_world *w)
                              .controller = view_controller,
                              .active = view_active,
                              .is_up = view_is_up,
+                             .client = sim_client_property,
                              .trace = w->trace};
 }
 
