@@ -200,6 +200,7 @@ struct sim_value_name sim_client_value_in(const struct sim_world *w, const struc
                                           int64_t offset);
 const struct kb_batch *sim_client_batch_at(const struct kb_partition_view *view, int64_t offset);
 
+/* Its audience has been handed the value. */
 bool sim_client_has_seen(const struct sim_world *w, uint32_t index, struct sim_value_name value);
 bool sim_client_reads_topic(const struct sim_client *c, const struct sim_world *w, int32_t topic);
 
@@ -210,6 +211,7 @@ void sim_client_report_fates(struct sim_world *w, struct sim_client_report *r);
 uint64_t sim_client_fates_of(struct sim_world *w, uint32_t index, bool kept);
 uint64_t sim_client_unread(struct sim_world *w, uint32_t index);
 
+/* NULL: no such client. */
 static inline struct sim_client *sim_client_of(const struct sim_world *w, int32_t id)
 {
     uint32_t index = sim_client_index(w, id);

@@ -39,6 +39,25 @@ uint32_t sim_named_clients(const struct sim_reader *r, const char *name, int32_t
     return count;
 }
 
+bool sim_check_client_verb(struct sim_reader *r, const struct sim_yaml *node,
+                           const struct sim_key *verb, const struct sim_target *target)
+{
+    const uint64_t fit = SIM_VERB_BIT(SIM_VERB_KILL) | SIM_VERB_BIT(SIM_VERB_RESTART) |
+                         SIM_VERB_BIT(SIM_VERB_BOUNCE) | SIM_VERB_BIT(SIM_VERB_SHUTDOWN) |
+                         SIM_VERB_BIT(SIM_VERB_STOP) | SIM_VERB_BIT(SIM_VERB_PAUSE) |
+                         SIM_VERB_BIT(SIM_VERB_RESUME);
+    for (uint32_t i = 0; i < target->id_count && (fit & SIM_VERB_BIT(verb->verb)) == 0; i++) {
+        if (sim_id_is_client(target->ids[i])) {
+            sim_error(r->d, node->place, "'%s' is for brokers and controllers; this is a client",
+                      verb->name);
+            sim_note(r->d, "clients: kill, restart, bounce, shutdown, stop, pause, resume, and as "
+                           "an end of partition, degrade, hold, drop");
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Targets have words of their own. */
 static bool is_taken_word(const char *name)
 {
@@ -90,6 +109,22 @@ static bool read_name(struct sim_reader *r, const struct sim_yaml *node,
 
 /* ---- values ---- */
 
+/* 0: no such unit. */
+static int64_t unit_us(const char *name)
+{
+    static const struct {
+        const char *name;
+        int64_t us;
+    } units[] = {{"us", 1},       {"ms", 1000},      {"s", 1000000},
+                 {"m", 60000000}, {"h", 3600000000}, {"d", 86400000000}};
+    for (unsigned i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(units[i].name, name) == 0) {
+            return units[i].us;
+        }
+    }
+    return 0;
+}
+
 /* 100/s, 5/ms, 30/m: a count and a unit of time. */
 static bool read_rate(struct sim_reader *r, const struct sim_yaml *node,
                       struct sim_client_spec *out)
@@ -99,14 +134,15 @@ static bool read_rate(struct sim_reader *r, const struct sim_yaml *node,
         return false;
     }
     int64_t count = strtoll(text, &end, 10);
-    struct sim_yaml unit = *node;
-    if (text[0] < '0' || text[0] > '9' || *end != '/' || strchr("0123456789", end[1]) != NULL) {
+    if (text[0] < '0' || text[0] > '9' || *end != '/') {
         sim_error(r->d, node->place, "rate is so many records in a time, not '%s'", text);
         sim_note(r->d, "write 100/s, 5/ms or 30/m");
         return false;
     }
-    unit.text = sim_memory_format(r->memory, "1%s", end + 1);
-    if (!sim_read_time(r, &unit, "the time of a rate", &out->rate_us)) {
+    out->rate_us = unit_us(end + 1);
+    if (out->rate_us == 0) {
+        sim_error(r->d, node->place, "'%s' is no unit of time", end + 1);
+        sim_note(r->d, "write %.*s/s; units: us, ms, s, m, h, d", (int)(end - text), text);
         return false;
     }
     if (count < 1 || count > RATE_MAX) {

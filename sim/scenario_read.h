@@ -116,6 +116,9 @@ void sim_read_clients(struct sim_reader *r, const struct sim_yaml *node); /* sce
 /* Adds the ids of the clients of that name (a row of several: all of them) to `ids`, which has room
    for all clients; returns how many. */
 uint32_t sim_named_clients(const struct sim_reader *r, const char *name, int32_t *ids);
+/* A client has no session, no controller, no log: false where the verb needs one of them. */
+bool sim_check_client_verb(struct sim_reader *r, const struct sim_yaml *node,
+                           const struct sim_key *verb, const struct sim_target *target);
 /* Labels and names of topics that steps make; before any target is read. */
 void sim_read_step_names(struct sim_reader *r, const struct sim_yaml *node);
 
