@@ -51,12 +51,12 @@ static void serve(struct kl_turn *t, uint32_t row)
     kl_due(t, m->expires_us);
     if (m->after_us > t->now) {
         kl_due(t, m->after_us);
-    } else if (broker == 0) {
+    } else if (broker != 0 && kl_broker_ready(t, broker) && kl_may_send(t)) {
+        send(t, row, broker);
+    } else if (broker == 0 || kl_broker_at(t->c, broker)->link == KL_LINK_DOWN) {
         t->c->metadata_brokers = 1;
         m->after_us = t->now + AGAIN_MS * KL_MS;
         kl_due(t, m->after_us);
-    } else if (kl_broker_ready(t, broker) && kl_may_send(t)) {
-        send(t, row, broker);
     }
 }
 

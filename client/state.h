@@ -285,6 +285,7 @@ struct kl_turn {
 
 /* ---- block.c ---- */
 
+/* Rows by number, 1 …; asserted. Those that come and go: a new one is zero, and there is room. */
 struct kl_broker *kl_broker_at(const struct kl_client *c, uint32_t row);
 struct kl_topic *kl_topic_at(const struct kl_client *c, uint32_t row);
 struct kl_partition *kl_partition_at(const struct kl_client *c, uint32_t row);
@@ -359,6 +360,7 @@ void kl_serve_timeouts(struct kl_turn *t);
 
 /* ---- metadata.c ---- */
 
+/* Rows of topics and partitions, 0 none; add returns the one that is there already. */
 uint32_t kl_topic_find(const struct kl_client *c, const char *name);
 uint32_t kl_topic_add(struct kl_turn *t, const char *name);
 uint32_t kl_partition_find(const struct kl_client *c, uint32_t topic, int32_t number);
@@ -372,6 +374,7 @@ void kl_serve_metadata(struct kl_turn *t);
 
 /* ---- queue.c ---- */
 
+/* Queues of records; each hands out, fails or moves whole records. */
 uint64_t kl_record_bytes(const struct kl_record *r);
 void kl_queue_push(struct kl_client *c, struct kl_queue *q, uint32_t record);
 uint32_t kl_queue_pop(struct kl_client *c, struct kl_queue *q);
@@ -386,6 +389,7 @@ void kl_purge(struct kl_turn *t, bool in_flight);
 
 /* ---- produce.c ---- */
 
+/* Batches of what is ready; answers to them. */
 void kl_serve_produce(struct kl_turn *t);
 void kl_on_produce(struct kl_turn *t, struct kl_request *q, int32_t error,
                    const struct wire_produce_response *r);
@@ -478,6 +482,7 @@ void kl_on_find_coordinator(struct kl_turn *t, struct kl_request *q, int32_t err
 
 /* ---- admin.c ---- */
 
+/* Tools' requests: the command, the duty, the answer. */
 void kl_on_admin(struct kl_turn *t);
 void kl_serve_admin(struct kl_turn *t);
 void kl_on_admin_response(struct kl_turn *t, struct kl_request *q, int32_t error,

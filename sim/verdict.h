@@ -48,6 +48,7 @@ struct sim_result {
                              fired */
     const char *violated; /* name of an invariant, NULL */
     const struct sim_client_report *clients; /* what came of them, NULL: there are none */
+    const char *golden;   /* what differs from the golden trace, lines; NULL */
     double wall_seconds;  /* for people only */
 };
 

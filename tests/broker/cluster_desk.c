@@ -27,6 +27,7 @@ struct call {
     int16_t api, version;
     bool done, closed;
     void *message;
+    size_t size;
 };
 
 struct machine {
@@ -248,6 +249,7 @@ static void on_response(struct desk *d, const struct kn_output *o)
                                                o->message, &size);
     if (call->by == BY_TEST) {
         call->message = bytes;
+        call->size = size;
         return;
     }
     to_node(d, call->node, call->life,
@@ -515,11 +517,6 @@ void desk_kill(struct desk *d, int node)
     deliver_all(d);
 }
 
-bool desk_is_alive(const struct desk *d, int node)
-{
-    return d->m[node].alive;
-}
-
 struct desk *desk_new(int nodes)
 {
     return desk_new_with(nodes, (const char *[]){NULL});
@@ -610,6 +607,16 @@ uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, i
 const void *desk_response(struct desk *d, uint64_t call)
 {
     return d->call[call].message;
+}
+
+size_t desk_response_size(const struct desk *d, uint64_t call)
+{
+    return d->call[call].size;
+}
+
+bool desk_is_alive(const struct desk *d, int node)
+{
+    return d->m[node].alive;
 }
 
 bool desk_closed(struct desk *d, uint64_t call)

@@ -46,6 +46,7 @@ void *desk_begin(struct desk *d, struct wire_flat *w, int16_t api);
 uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, int16_t version);
 /* The decoded response, NULL while there is none; aliases until the desk goes. */
 const void *desk_response(struct desk *d, uint64_t call);
+size_t desk_response_size(const struct desk *d, uint64_t call);
 bool desk_closed(struct desk *d, uint64_t call);
 
 /* Znodes, "(none)" where absent; static. */
