@@ -48,7 +48,9 @@ uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, i
 const void *desk_response(struct desk *d, uint64_t call);
 size_t desk_response_size(const struct desk *d, uint64_t call);
 bool desk_closed(struct desk *d, uint64_t call);
-bool desk_is_alive(const struct desk *d, int node);
+
+/* Requests of that API between brokers are lost from now on, or no more. */
+void desk_mute(struct desk *d, int16_t api, bool is_mute);
 
 /* Znodes, "(none)" where absent; static. */
 const char *desk_znode(struct desk *d, const char *path);
