@@ -67,7 +67,10 @@ static enum sm_err on_produce(struct kb_turn *t)
         KB_SHAPE(produce_request, topic_data, name, partition_data, partition_data);
     struct kb_produce p = {
         .timeout_us = us_of(q->timeout_ms), .acks = q->acks, .origin = KB_FROM_CLIENT};
-    p.items = kb_topics_read(t, q, q->topic_data, &shape, sizeof *p.items, read_produce, &p.count);
+    struct kb_produce_item *items =
+        kb_topics_read(t, q, q->topic_data, &shape, sizeof *items, read_produce, &p.count);
+    p.items = items;
+    p.count = kb_items_unique(t, items, sizeof *items, p.count);
     return kb_data_ask(t, &(struct kb_input){.kind = KB_IN_PRODUCE, .request = &p});
 }
 
