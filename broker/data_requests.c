@@ -6,6 +6,9 @@
  * the replica manager); what a request itself does wrong about one partition is said of that
  * partition, the others go on.
  *
+ * A Produce that names a partition twice means the last. Differs: where the last is refused and one
+ * before it is not, Kafka appends that one and answers with the refusal; here nothing is appended.
+ *
  * Source: Kafka KafkaApis.handleProduceRequest, handleFetchRequest, handleListOffsetRequest,
  * handleOffsetForLeaderEpochRequest, handleDeleteRecordsRequest.
  */
