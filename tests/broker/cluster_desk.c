@@ -27,6 +27,7 @@ struct call {
     int16_t api, version;
     bool done, closed;
     void *message;
+    size_t size;
 };
 
 struct machine {
@@ -55,6 +56,7 @@ struct desk {
     struct call call[CALLS];
     uint64_t calls;
     uint64_t peer_requests[128];
+    bool is_mute[128];
     void *request;
     struct item *held;
     size_t held_count;
@@ -200,6 +202,11 @@ static void on_controller(struct desk *d, int from, const struct kn_output *o)
             bytes);
 }
 
+void desk_mute(struct desk *d, int16_t api, bool is_mute)
+{
+    d->is_mute[api] = is_mute;
+}
+
 static void on_peer_request(struct desk *d, int from, const struct kn_output *o)
 {
     size_t size;
@@ -214,6 +221,8 @@ static void on_peer_request(struct desk *d, int from, const struct kn_output *o)
         fail_call(d, &d->call[call]);
         return;
     }
+    if (d->is_mute[o->api])
+        return;
     void *bytes =
         over_the_wire(WIRE_REQUEST, (int16_t)o->api, (int16_t)o->version, o->message, &size);
     d->peer_requests[o->api]++;
@@ -248,6 +257,7 @@ static void on_response(struct desk *d, const struct kn_output *o)
                                                o->message, &size);
     if (call->by == BY_TEST) {
         call->message = bytes;
+        call->size = size;
         return;
     }
     to_node(d, call->node, call->life,
@@ -515,11 +525,6 @@ void desk_kill(struct desk *d, int node)
     deliver_all(d);
 }
 
-bool desk_is_alive(const struct desk *d, int node)
-{
-    return d->m[node].alive;
-}
-
 struct desk *desk_new(int nodes)
 {
     return desk_new_with(nodes, (const char *[]){NULL});
@@ -610,6 +615,16 @@ uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, i
 const void *desk_response(struct desk *d, uint64_t call)
 {
     return d->call[call].message;
+}
+
+size_t desk_response_size(const struct desk *d, uint64_t call)
+{
+    return d->call[call].size;
+}
+
+bool desk_is_alive(const struct desk *d, int node)
+{
+    return d->m[node].alive;
 }
 
 bool desk_closed(struct desk *d, uint64_t call)

@@ -46,7 +46,11 @@ void *desk_begin(struct desk *d, struct wire_flat *w, int16_t api);
 uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, int16_t version);
 /* The decoded response, NULL while there is none; aliases until the desk goes. */
 const void *desk_response(struct desk *d, uint64_t call);
+size_t desk_response_size(const struct desk *d, uint64_t call);
 bool desk_closed(struct desk *d, uint64_t call);
+
+/* Requests of that API between brokers are lost from now on, or no more. */
+void desk_mute(struct desk *d, int16_t api, bool is_mute);
 
 /* Znodes, "(none)" where absent; static. */
 const char *desk_znode(struct desk *d, const char *path);
