@@ -1,11 +1,11 @@
 /*
- * Clients in a storm: connections break, answers are lost, brokers are killed and come back, leaders
- * move; then the faults stop. Afterwards, for every seed:
+ * Clients in a storm: connections break, answers are lost, brokers are killed and come back,
+ * leaders move; then the faults stop. Afterwards, for every seed:
  *
  * - every record given to a producer was reported once;
  * - what was acknowledged with acks=all and min.insync.replicas 2 is read;
- * - an idempotent producer's records are read once, and in the order in which they were sent to their
- *   partition;
+ * - an idempotent producer's records are read once, and in the order in which they were sent to
+ * their partition;
  * - of a transaction all records are read or none, and all where the commit was confirmed.
  */
 #include <stdio.h>
@@ -182,7 +182,8 @@ static void judge(const struct storm *s, uint64_t seed)
         const struct delivery *d = kdesk_delivery(s->k, of->client, of->tag);
         size_t at = 0;
         int times = times_read(s, of->number, &at);
-        ck_assert_msg(d != NULL, "seed %d: record %d was never reported", (int)seed, i);
+        ck_assert_msg(d != NULL, "seed %d: record %d of client %d was never reported", (int)seed, i,
+                      of->client);
         if (of->txn == 0 && d->error == 0)
             ck_assert_msg(times >= 1, "seed %d: acknowledged record %d is lost", (int)seed, i);
         if (of->client != s->plain)
