@@ -126,6 +126,7 @@ struct sim_message {
     uint32_t lost_step; /* ZK_REQUEST: applied, its reply is lost, then that step acts (+ 1) */
     uint32_t held_by;   /* in a held queue: number of the rule, 0: it is behind another */
     bool periodic;      /* a ping: quiet does not wait for it */
+    int32_t writer_epoch; /* ZK_REQUEST: of the controller that asks, -1: a broker part */
     struct wire_answer answer;
     struct wire_answer_item item;
     struct sim_stored_batch *batch;
@@ -294,6 +295,7 @@ struct sim_world {
     struct sim_trace *trace; /* never NULL: one that is off stands in */
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
+    struct sim_checks *checks; /* NULL: off */
     struct sim_random_state random;
     struct sim_event_queue queue;
     int64_t now_us;
