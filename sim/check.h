@@ -156,6 +156,12 @@ enum sim_sometimes {
 const char *sim_sometimes_name(enum sim_sometimes s); /* "unclean-election"; static */
 const char *sim_sometimes_text(enum sim_sometimes s); /* static */
 
+/* What an expectation may name: returns enum sim_check, or SIM_CHECK_END + enum sim_sometimes, or
+   -1 where nothing has that name. */
+int32_t sim_check_expected(const char *name);
+/* Stores all these names and a NULL; static. */
+void sim_check_names(const char *words[SIM_CHECK_END + SIM_SOMETIMES_END + 1]);
+
 /* ---- what a run came to ---- */
 
 enum { SIM_CHECK_DETAIL = 240 };
@@ -177,6 +183,11 @@ struct sim_check_result {
     int64_t healed_us; /* `heal` acted, -1: it has not */
     int64_t rested_us; /* first moment after it at which all V… held, -1: none */
 };
+
+/* Returns whether what an expectation names (sim_check_expected) holds or was seen; `actual`
+   (appended to, or cut) says how it is. */
+bool sim_check_answer(const struct sim_check_result *result, int32_t expected, char *actual,
+                      size_t capacity);
 
 /* ---- life: the world makes, feeds and frees it (sim_world_options.checks) ---- */
 

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "controller/controller.h"
+#include "sim/check.h"
 #include "sim/scenario.h"
 #include "sim/trace.h"
 #include "zookeeper/server.h"
@@ -40,6 +41,7 @@ struct sim_view {
     int32_t (*active)(void *context);
     bool (*is_up)(void *context, int32_t node);
     const struct sim_trace *trace;
+    const struct sim_check_result *checked; /* NULL: nothing was checked */
 };
 
 enum sim_outcome { SIM_UNDECIDED, SIM_MET, SIM_FAILED };

@@ -41,7 +41,8 @@ const struct sim_key sim_keys[] = {
     ROW(FILE, "lesson", LIST, .of = SIM_SHAPE_LESSON, .text = "stops and questions for learners"),
     ROW(FILE, "clients", LATER, .text = "producers and consumers"),
     ROW(FILE, "jobs", LATER, .text = "stream jobs"),
-    ROW(FILE, "heal", LATER, .text = "undoing every fault before the end"),
+    ROW(FILE, "heal", OBJECT, .of = SIM_SHAPE_HEAL,
+        .text = "when faults stop; then liveness is checked (kcsim explain checks)"),
     ROW(FILE, "explore", LATER, .text = "searching all interleavings"),
 
     ROW(CLUSTER, "nodes", NODES, .of = SIM_SHAPE_NODE,
@@ -189,6 +190,11 @@ const struct sim_key sim_keys[] = {
     ROW(RANDOM, "faults", OBJECT, .of = SIM_SHAPE_FAULTS, .text = "how many of each"),
     ROW(RANDOM, "from", TIME, .text = "not before; 0s"),
     ROW(RANDOM, "until", TIME, .text = "not after; 60s"),
+
+    ROW(HEAL, "at", TIME, .text = "when; steps and drawn faults do not act any more from then on"),
+    ROW(HEAL, "core", TARGET,
+        .text = "who is started again if it is down: all (default), random (more than half of the "
+                "nodes, drawn by the seed), or ids"),
 
     ROW(FAULTS, "kill", INT, .text = "processes killed"),
     ROW(FAULTS, "restart", INT, .text = "processes started again"),

@@ -247,6 +247,9 @@ static void act(struct sim_world *w, struct sim_event *e)
     case SIM_E_RANDOM:
         sim_random_fault(w, e->a, e->b);
         return;
+    case SIM_E_HEAL:
+        sim_heal_due(w, e->a);
+        return;
     case SIM_E_LAG:
         sim_zk_catch_up(w, (int64_t)e->a);
         return;
@@ -405,6 +408,7 @@ struct sim_view sim_world_view(struct sim_world *w)
                              .controller = view_controller,
                              .active = view_active,
                              .is_up = view_is_up,
+                             .checked = sim_world_checked(w),
                              .trace = w->trace};
 }
 

@@ -233,6 +233,7 @@ enum sim_event_kind {
     SIM_E_CALL,     /* a: number of the call: another try */
     SIM_E_RANDOM,   /* a: verb, and id + 1 above 8 bits where it undoes; b: for how long, µs */
     SIM_E_LAG,      /* a: zxid that lagging servers have reached */
+    SIM_E_HEAL,     /* a 0: faults stop; 1: the time in which the cluster has to rest is over */
     SIM_E_SHUTDOWN, /* process, a incarnation: asks for a controlled shutdown again */
 };
 
@@ -296,6 +297,7 @@ struct sim_world {
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
     struct sim_checks *checks; /* NULL: off */
+    bool is_healed;            /* no step and no drawn fault acts any more */
     struct sim_random_state random;
     struct sim_event_queue queue;
     int64_t now_us;
@@ -488,6 +490,10 @@ char *sim_topic_znode(const int32_t *partitions, const struct sm_list *replicas,
                       size_t *size);
 /* Returns an owned {"version":1,"config":{…}}; entries without a value are left out. */
 char *sim_config_znode(const struct sim_config_entry *config, uint32_t count, size_t *size);
+
+/* ---- world_heal.c ---- */
+void sim_heal_load(struct sim_world *w);
+void sim_heal_due(struct sim_world *w, uint64_t is_over);
 
 /* ---- world_steps.c ---- */
 void sim_steps_load(struct sim_world *w);

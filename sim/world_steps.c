@@ -774,6 +774,8 @@ void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by)
 {
     const struct sim_step *s = &w->scenario->steps[step];
     struct sim_step_state *state = &w->steps[step];
+    if (w->is_healed)
+        return;
     bool is_first = !state->fired, was_in_flush = w->in_flush;
     struct ids ids = resolve(w, &s->target);
     bool ends = s->for_us > 0 && s->for_us != SIM_FOREVER;
@@ -971,6 +973,8 @@ void sim_random_fault(struct sim_world *w, uint64_t verb_number, uint64_t for_us
     int32_t id = (int32_t)(verb_number >> 8) - 1;
     struct ids ids = {0};
     w->timed_ahead--;
+    if (w->is_healed)
+        return;
     if (undoes) {
         ids_add(&ids, id);
     } else {
@@ -1024,6 +1028,7 @@ void sim_steps_load(struct sim_world *w)
         sim_trace_listen(w->trace, sim_steps_listen, w);
     if (s->random.is_on)
         draw_all_faults(w);
+    sim_heal_load(w);
 }
 
 void sim_steps_free(struct sim_world *w)
