@@ -53,6 +53,7 @@ struct sim_result {
         struct sim_blame blame;
     } known[SIM_CHECK_END]; /* violated checks, and the known defects that explain them */
     uint32_t known_count;
+    const char *golden;   /* what differs from the golden trace, lines; NULL */
     double wall_seconds;  /* for people only */
 };
 
