@@ -12,9 +12,7 @@
 #include <stdio.h>
 
 #include "sim/check_state.h"
-#ifdef SIM_LEDGER
 #include "sim/world_client.h"
-#endif
 
 /* ---- violations ---- */
 
@@ -116,7 +114,6 @@ const struct sim_check_result *sim_checks_result(const struct sim_checks *c)
 
 /* ---- after each event ---- */
 
-#ifdef SIM_LEDGER
 /* What clients were told since the last event. */
 static void read_ledger(struct sim_checks *c)
 {
@@ -132,12 +129,6 @@ static void read_ledger(struct sim_checks *c)
         sim_checks_consumed(c, sim_client_topic(c->w, r->topic), r->partition, r->offset);
     }
 }
-#else
-static void read_ledger(struct sim_checks *c)
-{
-    (void)c;
-}
-#endif
 
 static void record_all(struct sim_checks *c)
 {

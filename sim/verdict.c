@@ -182,7 +182,9 @@ unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool colo
     const struct colors c = colors_of(color);
     const enum sim_exit verdict = sim_verdict(result);
     char text[REPRODUCE];
-    unsigned lines = print_unmet(out, result, &c);
+    unsigned lines =
+        result->clients == NULL ? 0 : sim_client_report_print(out, result->clients, color);
+    lines += print_unmet(out, result, &c);
     const uint32_t total = result->scenario->expect_count;
     lines += print_checks(out, result, &c);
     if (result->golden != NULL) {
@@ -300,6 +302,9 @@ static json_t *result_json(const struct sim_result *result)
     }
     if (result->checked != NULL) {
         json_object_set_new(object, "checks", checks_json(result));
+    }
+    if (result->clients != NULL) {
+        sim_client_report_json(result->clients, object);
     }
     for (uint32_t i = 0; i < result->scenario->expect_count; i++) {
         json_array_append_new(list,

@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #include "sim/check_blame.h"
+#include "sim/client_report.h"
 #include "sim/diagnostics.h"
 #include "sim/expect.h"
 #include "sim/scenario.h"
@@ -53,6 +54,7 @@ struct sim_result {
         struct sim_blame blame;
     } known[SIM_CHECK_END]; /* violated checks, and the known defects that explain them */
     uint32_t known_count;
+    const struct sim_client_report *clients; /* what came of them, NULL: there are none */
     const char *golden;   /* what differs from the golden trace, lines; NULL */
     double wall_seconds;  /* for people only */
 };

@@ -56,6 +56,7 @@ struct desk {
     struct call call[CALLS];
     uint64_t calls;
     uint64_t peer_requests[128];
+    bool is_mute[128];
     void *request;
     struct item *held;
     size_t held_count;
@@ -201,6 +202,11 @@ static void on_controller(struct desk *d, int from, const struct kn_output *o)
             bytes);
 }
 
+void desk_mute(struct desk *d, int16_t api, bool is_mute)
+{
+    d->is_mute[api] = is_mute;
+}
+
 static void on_peer_request(struct desk *d, int from, const struct kn_output *o)
 {
     size_t size;
@@ -215,6 +221,8 @@ static void on_peer_request(struct desk *d, int from, const struct kn_output *o)
         fail_call(d, &d->call[call]);
         return;
     }
+    if (d->is_mute[o->api])
+        return;
     void *bytes =
         over_the_wire(WIRE_REQUEST, (int16_t)o->api, (int16_t)o->version, o->message, &size);
     d->peer_requests[o->api]++;

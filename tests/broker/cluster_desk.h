@@ -49,6 +49,9 @@ const void *desk_response(struct desk *d, uint64_t call);
 size_t desk_response_size(const struct desk *d, uint64_t call);
 bool desk_closed(struct desk *d, uint64_t call);
 
+/* Requests of that API between brokers are lost from now on, or no more. */
+void desk_mute(struct desk *d, int16_t api, bool is_mute);
+
 /* Znodes, "(none)" where absent; static. */
 const char *desk_znode(struct desk *d, const char *path);
 struct kn_node *desk_node(struct desk *d, int node);
