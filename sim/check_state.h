@@ -38,6 +38,7 @@ struct check_host {
     uint32_t life; /* of its process, that `epoch` and `leads` are of */
     int32_t epoch; /* leader epoch that it has followed last in this life, -1 none */
     int32_t lost_version, lost_epoch; /* of its ISR write that was refused last, -1 none */
+    uint64_t lost_data;               /* hash of what it would have written */
     bool leads, touched;
     bool led;          /* touched: it has begun to lead */
     bool settled;      /* leads or follows in `epoch`: to be told the same again changes nothing */

@@ -5,7 +5,7 @@
  * it; each change it makes is shown when it is made. Who asked decides what is judged: operators
  * may write what they like, a broker only ISRs, a controller all else.
  */
-#include <assert.h>
+#include <xxhash.h>
 
 #include "sim/check_state.h"
 
@@ -45,7 +45,8 @@ static void ask_isr(struct sim_checks *c, const struct wire_zk_op_view *v)
     if (v->op->version == WIRE_ZK_ANY_VERSION)
         check_fail_row(c, SIM_CHECK_S10, row, "broker %d writes an ISR over any version",
                        c->asking.id);
-    else if (h->lost_version == v->op->version && h->lost_epoch == h->epoch && h->epoch >= 0)
+    else if (h->lost_version == v->op->version && h->lost_epoch == h->epoch && h->epoch >= 0 &&
+             h->lost_data != XXH3_64bits(v->data, v->op->data_size)) /* else sent again unheard */
         check_fail_row(c, SIM_CHECK_S10, row,
                        "broker %d writes an ISR at version %d again, which was refused in epoch %d",
                        c->asking.id, v->op->version, h->epoch);
@@ -430,6 +431,7 @@ static void isr_write_refused(struct sim_checks *c)
     struct check_host *h = check_host_of(check_row_of(c, topic, partition), c->asking.id);
     h->lost_version = v.op->version;
     h->lost_epoch = h->epoch;
+    h->lost_data = XXH3_64bits(v.data, v.op->data_size);
     check_seen(c, SIM_SOMETIMES_ISR_CAS_LOST);
 }
 
