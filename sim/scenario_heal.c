@@ -35,10 +35,10 @@ void sim_read_heal(struct sim_reader *r, const struct sim_yaml *node)
     value = sim_yaml_get(node, "at");
     if (value == NULL) {
         sim_error(r->d, node->place, "when do the faults stop? heal: {at: 60s}");
-        return;
+    } else {
+        heal->is_on = sim_read_time(r, value, "at", &heal->at_us);
+        sim_read_note_time(r, heal->at_us + HEAL_HORIZON_US);
     }
-    heal->is_on = sim_read_time(r, value, "at", &heal->at_us);
-    sim_read_note_time(r, heal->at_us + HEAL_HORIZON_US);
     if ((value = sim_yaml_get(node, "core")) != NULL) {
         read_core(r, value, heal);
     }
