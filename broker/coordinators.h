@@ -131,6 +131,8 @@ struct kb_coordinator_append {
     bool transactional;
     uint8_t unused[7];
 };
+/* Writes the batch; returns its size, 0 where it does not fit. */
+size_t kb_coordinator_batch(const struct kb_coordinator_append *a, uint8_t *bytes, size_t room);
 /* Makes the batch and puts it into the queue. */
 void kb_coordinator_append(struct kb_turn *t, enum kb_coordinator c,
                            const struct kb_coordinator_append *a);

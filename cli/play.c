@@ -35,6 +35,15 @@ static void write_lanes(struct sim_trace *trace, const struct sim_scenario *s)
         sim_trace_text(trace, SIM_F_ROLE, roles[s->nodes[i].role]);
         sim_trace_object_end(trace);
     }
+    for (uint32_t i = 0; i < s->client_count; i++) {
+        const struct sim_client_spec *c = &s->clients[i];
+        bool consumes = c->kind == SIM_CLIENT_CONSUMES;
+        sim_trace_object_begin(trace, SIM_F_NONE);
+        sim_trace_lane(trace, SIM_F_ID, sim_client_lane(sim_client_id(consumes, c->number)));
+        sim_trace_text(trace, SIM_F_NAME, c->name);
+        sim_trace_text(trace, SIM_F_ROLE, consumes ? "consumer" : "producer");
+        sim_trace_object_end(trace);
+    }
     sim_trace_list_end(trace);
 }
 
@@ -140,8 +149,10 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     p->failed = sim_world_error(p->world) != NULL;
     if (p->failed)
         cli_error("%s: %s", s->file, sim_world_error(p->world));
+    p->clients = sim_client_report_new(p->world);
     p->result = (struct sim_result){
         .scenario = s,
+        .clients = p->clients,
         .expectations = p->expectations,
         .ending = ending,
         .end_us = sim_world_now(p->world),
@@ -171,6 +182,7 @@ bool cli_play_file(struct cli_play *p, const char *file, const struct cli_play_o
 
 void cli_play_free(struct cli_play *p)
 {
+    sim_client_report_free(p->clients);
     sim_expect_free(p->expectations);
     sim_world_free(p->world);
     sim_trace_free(p->trace);

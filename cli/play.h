@@ -32,6 +32,7 @@ struct cli_play {
     struct sim_trace *trace;
     struct sim_world *world;
     struct sim_expectations *expectations;
+    struct sim_client_report *clients; /* NULL: the scenario has none */
     struct sim_result result; /* points to the others */
     bool failed;              /* the world gave up: our bug or a limit; said on stderr */
 };

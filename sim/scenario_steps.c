@@ -825,8 +825,10 @@ static bool read_verb_value(struct sim_reader *r, const struct sim_key *verb,
                             const struct sim_yaml *node, struct sim_step *out)
 {
     if (verb->form == SIM_FORM_TARGET) {
-        return verb->verb == SIM_VERB_RELEASE ? read_release(r, node, out)
-                                              : sim_read_target(r, node, false, &out->target);
+        return verb->verb == SIM_VERB_RELEASE
+                   ? read_release(r, node, out)
+                   : sim_read_target(r, node, false, &out->target) &&
+                         sim_check_client_verb(r, node, verb, &out->target);
     }
     if (verb->form == SIM_FORM_GROUPS) {
         return read_groups(r, node, out);

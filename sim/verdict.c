@@ -153,7 +153,9 @@ unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool colo
     const struct colors c = colors_of(color);
     const enum sim_exit verdict = sim_verdict(result);
     char text[REPRODUCE];
-    unsigned lines = print_unmet(out, result, &c);
+    unsigned lines =
+        result->clients == NULL ? 0 : sim_client_report_print(out, result->clients, color);
+    lines += print_unmet(out, result, &c);
     const uint32_t total = result->scenario->expect_count;
     if (result->violated != NULL) {
         fprintf(out, "%s✗ violated%s invariant %s\n", c.red, c.off, result->violated);
@@ -236,6 +238,9 @@ static json_t *result_json(const struct sim_result *result)
     }
     if (result->violated != NULL) {
         json_object_set_new(object, "violated", utf8(result->violated));
+    }
+    if (result->clients != NULL) {
+        sim_client_report_json(result->clients, object);
     }
     for (uint32_t i = 0; i < result->scenario->expect_count; i++) {
         json_array_append_new(list,

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "sim/client_report.h"
 #include "sim/diagnostics.h"
 #include "sim/expect.h"
 #include "sim/scenario.h"
@@ -46,6 +47,7 @@ struct sim_result {
     uint32_t never_fired; /* index + 1 of the first step whose pattern or label never came, 0: all
                              fired */
     const char *violated; /* name of an invariant, NULL */
+    const struct sim_client_report *clients; /* what came of them, NULL: there are none */
     const char *golden;   /* what differs from the golden trace, lines; NULL */
     double wall_seconds;  /* for people only */
 };

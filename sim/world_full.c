@@ -208,6 +208,10 @@ static void send_peer_response(struct sim_world *w, struct sim_process *p,
     struct sim_message *request = take_pending(p, o->call_id);
     if (request == NULL)
         return;
+    if (request->client != NULL) {
+        sim_client_answered(w, p, request, o);
+        return;
+    }
     struct sim_message *m = back(w, request, SIM_M_PEER_RESPONSE);
     m->by = o->by;
     m->size = o->message == NULL ? 0 : o->size;
@@ -236,16 +240,6 @@ void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn
         answer_batch(w, p, o);
 }
 
-static void wait_in_inbox(struct sim_process *p, struct sim_message *m)
-{
-    m->next = NULL;
-    if (p->inbox == NULL)
-        p->inbox = m;
-    else
-        p->inbox_last->next = m;
-    p->inbox_last = m;
-}
-
 static void hear(struct sim_world *w, struct sim_process *p, struct sim_message *m)
 {
     struct kn_input in = {.kind = m->kind == SIM_M_PEER_RESPONSE ? KN_IN_PEER_RESPONSE
@@ -270,7 +264,7 @@ void sim_full_deliver(struct sim_world *w, struct sim_message *m)
             sim_full_lost(w, m);
         sim_message_free(w, m);
     } else if (p->life == SIM_PAUSED) {
-        wait_in_inbox(p, m);
+        sim_wait_in_inbox(p, m);
     } else if (!is_request) {
         hear(w, p, m);
     } else if (!kn_node_takes_requests(&p->node)) { /* it starts or stops: nobody listens */
@@ -287,6 +281,21 @@ void sim_full_deliver(struct sim_world *w, struct sim_message *m)
                                     .message = m->bytes,
                                     .size = m->size});
     }
+}
+
+/* ---- clients ---- */
+
+void sim_full_client_request(struct sim_world *w, struct sim_process *p, struct sim_message *m,
+                             struct kn_input in)
+{
+    add_pending(w, p, m);
+    in.call_id = m->call_id;
+    step_with(w, p, in);
+}
+
+bool sim_full_forget_request(struct sim_process *p, struct sim_message *m)
+{
+    return take_pending(p, m->call_id) != NULL;
 }
 
 /* ---- the end of a life ---- */

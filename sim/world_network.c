@@ -22,15 +22,19 @@ struct sim_message *sim_message_new(struct sim_world *w, enum sim_message_kind k
     *m = (struct sim_message){.kind = kind, .api = WIRE_API_NONE};
     m->periodic = kind == SIM_M_ZK_PING || kind == SIM_M_ZK_PONG || kind == SIM_M_PEER_REQUEST ||
                   kind == SIM_M_PEER_RESPONSE || kind == SIM_M_PEER_BROKEN;
-    if (!m->periodic)
+    m->uncounted = m->periodic || kind == SIM_M_CLIENT_REQUEST ||
+                   kind == SIM_M_CLIENT_RESPONSE || kind == SIM_M_CLIENT_BROKEN;
+    if (!m->uncounted)
         w->in_flight++;
     return m;
 }
 
 void sim_message_free(struct sim_world *w, struct sim_message *m)
 {
-    if (!m->periodic)
+    if (!m->uncounted)
         w->in_flight--;
+    if (m->client != NULL)
+        sim_client_unrefer(m->client);
     if (m->batch != NULL)
         sim_batch_release(w, m->batch);
     sim_zk_unlink(m);
@@ -151,6 +155,8 @@ static void lose(struct sim_world *w, struct sim_message *m, uint64_t record)
         sim_zk_break(w, conn, record);
     if (m->peer != NULL)
         sim_full_lost(w, m);
+    if (m->client != NULL)
+        sim_client_lost(w, m->client, record);
     sim_message_drop(w, m, record, "dropped");
     if (conn != NULL)
         return;
@@ -238,6 +244,7 @@ void sim_net_release_all(struct sim_world *w)
                 release_link(w, &w->processes[i]->peers[j]->request);
                 release_link(w, &w->processes[i]->peers[j]->answer);
             }
+    sim_clients_release(w, release_link);
 }
 
 static void forget_held(struct sim_world *w, struct sim_link *link)
@@ -503,6 +510,7 @@ void sim_network_free(struct sim_world *w)
                 forget_held(w, &w->processes[i]->peers[j]->request);
                 forget_held(w, &w->processes[i]->peers[j]->answer);
             }
+    sim_clients_release(w, forget_held);
     while (w->rule_count > 0)
         sim_net_rule_remove(w, w->rules[0].number);
     free(w->rules);

@@ -31,6 +31,9 @@ enum { SIM_NOBODY = -1, SIM_ENSEMBLE = -2 }; /* beside ids of processes */
 
 struct sim_message;
 struct sim_process;
+struct sim_client;
+struct sim_clients;
+struct sim_client_conn;
 
 struct sim_link {
     struct sim_process *from, *to; /* NULL: ZooKeeper */
@@ -95,6 +98,9 @@ enum sim_message_kind {
     SIM_M_PEER_REQUEST, /* a follower's to its leader */
     SIM_M_PEER_RESPONSE,
     SIM_M_PEER_BROKEN, /* no response will come; tells the follower */
+    SIM_M_CLIENT_REQUEST,
+    SIM_M_CLIENT_RESPONSE,
+    SIM_M_CLIENT_BROKEN, /* the connection is gone; tells the client */
 };
 
 struct sim_message {
@@ -126,6 +132,9 @@ struct sim_message {
     uint32_t lost_step; /* ZK_REQUEST: applied, its reply is lost, then that step acts (+ 1) */
     uint32_t held_by;   /* in a held queue: number of the rule, 0: it is behind another */
     bool periodic;      /* a ping: quiet does not wait for it */
+    bool uncounted;     /* quiet does not wait for it: periodic, or of a client */
+    bool silent;        /* CLIENT_REQUEST: no response is expected */
+    struct sim_client_conn *client; /* CLIENT_…: counted in its references */
     struct wire_answer answer;
     struct wire_answer_item item;
     struct sim_stored_batch *batch;
@@ -169,6 +178,7 @@ struct sim_process {
     bool is_bouncing;   /* scripted: registers by replacing */
     bool is_registered; /* scripted */
     bool stopping;
+    struct sim_client *client; /* not NULL: a client's shell (sim/client_state.h) */
     bool is_full;       /* its broker hosts logs; has_node, registers */
     bool never_elected; /* has_node: it does not stand for election */
     char rack[SM_RACK_MAX];
@@ -232,6 +242,9 @@ enum sim_event_kind {
     SIM_E_CALL,     /* a: number of the call: another try */
     SIM_E_RANDOM,   /* a: verb, and id + 1 above 8 bits where it undoes; b: for how long, µs */
     SIM_E_LAG,      /* a: zxid that lagging servers have reached */
+    SIM_E_CLIENT_START, /* process: index of the client */
+    SIM_E_CLIENT_TIMER, /* process: index of the client, a generation */
+    SIM_E_CLIENT_WORK,  /* process: index of the client, a generation */
     SIM_E_SHUTDOWN, /* process, a incarnation: asks for a controlled shutdown again */
 };
 
@@ -330,6 +343,7 @@ struct sim_world {
     uint64_t broker_calls;      /* given to broker parts so far */
     struct kc_limits needed;    /* the most that any controller has grown to */
     struct sim_process **by_id; /* ascending */
+    struct sim_clients *clients; /* NULL: the scenario has none */
     uint32_t ghosts;            /* sessions that have to expire */
     uint64_t in_flight;         /* messages that are not periodic */
 
@@ -442,6 +456,15 @@ void sim_network_free_batches(struct sim_world *w);
 void sim_network_free_pool(struct sim_world *w);
 
 /* ---- world_process.c ---- */
+static inline void sim_wait_in_inbox(struct sim_process *p, struct sim_message *m)
+{
+    m->next = NULL;
+    if (p->inbox == NULL)
+        p->inbox = m;
+    else
+        p->inbox_last->next = m;
+    p->inbox_last = m;
+}
 void sim_process_deliver(struct sim_world *w, struct sim_message *m); /* takes it */
 void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, uint32_t generation,
                        uint32_t incarnation);
@@ -465,6 +488,36 @@ void sim_full_request(struct sim_world *w, struct sim_message *m);    /* takes i
 void sim_full_deliver(struct sim_world *w, struct sim_message *m);    /* PEER_…; takes it */
 void sim_full_lost(struct sim_world *w, const struct sim_message *m); /* PEER_…, on its way */
 void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+
+/* A request of a client reaches the broker part; it is answered through sim_client_answered. */
+void sim_full_client_request(struct sim_world *w, struct sim_process *p, struct sim_message *m,
+                             struct kn_input in);
+/* Takes a request out of those that the broker part has not answered; false: it has. */
+bool sim_full_forget_request(struct sim_process *p, struct sim_message *m);
+
+/* ---- world_client.c ---- */
+void sim_clients_load(struct sim_world *w); /* makes those of the scenario; down */
+void sim_clients_free(struct sim_world *w);
+void sim_clients_start(struct sim_world *w); /* each at its time */
+struct sim_process *sim_client_shell(const struct sim_world *w, int32_t id); /* NULL: none */
+void sim_client_deliver(struct sim_world *w, struct sim_message *m);         /* CLIENT_…; takes it */
+/* The broker's answer to `request`, which is freed. */
+void sim_client_answered(struct sim_world *w, struct sim_process *p, struct sim_message *request,
+                         const struct kn_output *o);
+/* A message of it is lost on the way: the connection breaks. */
+void sim_client_lost(struct sim_world *w, struct sim_client_conn *conn, uint64_t by);
+void sim_client_unrefer(struct sim_client_conn *conn);
+void sim_clients_broker_gone(struct sim_world *w, struct sim_process *broker, uint64_t by);
+void sim_clients_release(struct sim_world *w, void (*release)(struct sim_world *, struct sim_link *));
+/* A fault acts on a client: kill restart bounce shutdown stop pause resume. */
+void sim_client_fault(struct sim_world *w, int32_t id, enum sim_verb verb, uint64_t by);
+void sim_client_begin(struct sim_world *w, uint32_t index);
+void sim_client_timer(struct sim_world *w, uint32_t index, uint64_t generation);
+void sim_client_work(struct sim_world *w, uint32_t index, uint64_t generation);
+bool sim_clients_are_quiet(const struct sim_world *w);
+/* A broker notes something of a log (record: the trace's). */
+void sim_clients_replica(struct sim_world *w, int32_t broker_id, const struct kb_output *o,
+                         uint64_t record);
 
 /* ---- world_scripted.c ---- */
 void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t record);

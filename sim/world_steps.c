@@ -564,6 +564,10 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
 {
     struct sim_process *p = sim_find(w, id);
     uint64_t record = u->record;
+    if (p->client != NULL) {
+        sim_client_fault(w, id, s->verb, record);
+        return;
+    }
     switch (s->verb) {
     case SIM_VERB_KILL:
         sim_world_kill(w, id, SIM_SESSION_EXPIRES, record);
@@ -813,10 +817,30 @@ void sim_step_due(struct sim_world *w, uint32_t step, uint64_t occurrence)
     sim_step_fire(w, step, s->when == SIM_WHEN_AFTER ? w->steps[s->after].record : 0);
 }
 
+static enum sim_verb verb_of_undo(enum sim_verb verb)
+{
+    switch (verb) {
+    case SIM_VERB_KILL:
+    case SIM_VERB_STOP:
+    case SIM_VERB_SHUTDOWN:
+        return SIM_VERB_RESTART;
+    case SIM_VERB_PAUSE:
+        return SIM_VERB_RESUME;
+    case SIM_VERB_BLOCK:
+        return SIM_VERB_UNBLOCK;
+    default: /* the end of a rule has no verb of its own */
+        return SIM_VERB_RELEASE;
+    }
+}
+
 static void undo_one(struct sim_world *w, const struct sim_step *s, const struct sim_undo *u,
                      int32_t id, uint64_t record)
 {
     struct sim_process *p = sim_find(w, id);
+    if (p->client != NULL) {
+        sim_client_fault(w, id, verb_of_undo(u->verb), record);
+        return;
+    }
     switch (u->verb) {
     case SIM_VERB_KILL:
     case SIM_VERB_STOP:
@@ -842,22 +866,6 @@ static void undo_one(struct sim_world *w, const struct sim_step *s, const struct
         return;
     default: /* nothing to undo for each process */
         return;
-    }
-}
-
-static enum sim_verb verb_of_undo(enum sim_verb verb)
-{
-    switch (verb) {
-    case SIM_VERB_KILL:
-    case SIM_VERB_STOP:
-    case SIM_VERB_SHUTDOWN:
-        return SIM_VERB_RESTART;
-    case SIM_VERB_PAUSE:
-        return SIM_VERB_RESUME;
-    case SIM_VERB_BLOCK:
-        return SIM_VERB_UNBLOCK;
-    default: /* the end of a rule has no verb of its own */
-        return SIM_VERB_RELEASE;
     }
 }
 
