@@ -448,6 +448,64 @@ START_TEST(markers_wait_for_a_leader)
 }
 END_TEST
 
+/* One marker for partitions of t, by hand. Returns the error of the first; the request has a second
+   marker, of nobody, to partition 0 of a topic that is not there. */
+static int32_t write_marker(struct desk *d, int node, const struct producer *p, int32_t epoch,
+                            const int32_t *ids, int32_t count)
+{
+    struct wire_flat w;
+    struct wire_write_txn_markers_request *q = desk_begin(d, &w, WIRE_API_WRITE_TXN_MARKERS);
+    q->markers = wire_flat_array(&w, 2, sizeof(struct wire_write_txn_markers_request_marker));
+    for (int i = 0; i < 2; i++) {
+        struct wire_write_txn_markers_request_marker *m = wire_flat_at(&w, q->markers.at);
+        m[i].producer_id = i == 0 ? p->producer_id : 77;
+        m[i].producer_epoch = p->epoch;
+        m[i].coordinator_epoch = epoch;
+        m[i].topics = wire_flat_array(&w, 1, sizeof(struct wire_write_txn_markers_request_topic));
+        struct wire_write_txn_markers_request_topic *t = wire_flat_at(&w, m[i].topics.at);
+        t->name = wire_flat_string(&w, i == 0 ? "t" : "none");
+        t->partition_indexes = i == 0 ? wire_flat_ids(&w, ids, count) : wire_flat_ids(&w, ids, 1);
+    }
+    const struct wire_write_txn_markers_response *r =
+        ask(d, node, &w, WIRE_API_WRITE_TXN_MARKERS, 0);
+    ck_assert_int_eq(r->markers.count, 2);
+    int32_t errors[2];
+    for (int i = 0; i < 2; i++) {
+        const struct wire_write_txn_markers_response_marker *m =
+            &WIRE_ITEMS(r, r->markers, struct wire_write_txn_markers_response_marker)[i];
+        const struct wire_write_txn_markers_response_topic *t =
+            WIRE_ITEMS(r, m->topics, struct wire_write_txn_markers_response_topic);
+        ck_assert_int_eq(t->partitions.count, i == 0 ? count : 1);
+        errors[i] = WIRE_ITEMS(r, t->partitions, struct wire_write_txn_markers_response_partition)
+                        ->error_code;
+    }
+    ck_assert_int_eq(errors[1], WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+    return errors[0];
+}
+
+START_TEST(markers_are_judged_by_their_epochs)
+{
+    struct desk *d = three_with_topic();
+    struct producer p = init(d, 1, "id"), old = p;
+    int c = coordinator(d, 1, "id", 1);
+    const int32_t twice[] = {0, 0}, wrong[] = {1};
+
+    ck_assert_int_eq(add(d, c, &p, all, 1), 0);
+    ck_assert_int_eq(produce(d, 1, &p, 0, 'a'), 0);
+    ck_assert_int_eq(write_marker(d, 1, &p, 5, wrong, 1), WIRE_ERROR_NOT_LEADER_OR_FOLLOWER);
+    ck_assert_int_eq(write_marker(d, 1, &p, 5, twice, 2), WIRE_ERROR_INVALID_REQUEST);
+    ck_assert_str_eq(read_committed(d, 1, 0), "");
+    p.epoch = 7;
+    ck_assert_int_eq(write_marker(d, 1, &p, 5, all, 1), 0); /* aborts, and fences */
+    ck_assert_int_eq(write_marker(d, 1, &p, 4, all, 1), WIRE_ERROR_TRANSACTION_COORDINATOR_FENCED);
+    ck_assert_int_eq(write_marker(d, 1, &old, 9, all, 1), WIRE_ERROR_INVALID_PRODUCER_EPOCH);
+    ck_assert_int_eq(produce(d, 1, &old, 0, 'b'), WIRE_ERROR_INVALID_PRODUCER_EPOCH);
+    ck_assert_int_eq(produce(d, 1, NULL, 0, 'x'), 0);
+    ck_assert_str_eq(read_committed(d, 1, 0), "x");
+    desk_free(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("transactions through whole nodes");
@@ -458,6 +516,7 @@ int main(void)
     tcase_add_test(tc, a_zombie_writes_no_more_and_ends_nothing);
     tcase_add_test(tc, a_transaction_that_nobody_ends_is_aborted);
     tcase_add_test(tc, markers_wait_for_a_leader);
+    tcase_add_test(tc, markers_are_judged_by_their_epochs);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
