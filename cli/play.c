@@ -159,6 +159,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
         .seed = options.seed,
         .seed_given = o->has_seed,
         .until_given = o->has_until,
+        .swarm = o->swarm,
         .never_fired = sim_world_never_fired(p->world),
     };
     p->result.digest =
@@ -171,13 +172,23 @@ bool cli_play_file(struct cli_play *p, const char *file, const struct cli_play_o
 {
     *p = (struct cli_play){0};
     double began = now_seconds();
-    p->scenario = sim_scenario_load(file, diagnostics);
-    if (p->scenario == NULL)
+    struct sim_scenario *scenario = sim_scenario_load(file, diagnostics);
+    if (scenario == NULL)
         return false;
-    p->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
-    run_world(p, options);
+    cli_play_scenario(p, scenario, options);
+    p->owns_scenario = true;
     p->result.wall_seconds = now_seconds() - began;
     return true;
+}
+
+void cli_play_scenario(struct cli_play *p, struct sim_scenario *scenario,
+                       const struct cli_play_options *options)
+{
+    *p = (struct cli_play){.scenario = scenario};
+    if (options->swarm != NULL)
+        scenario->random.swarm = strcmp(options->swarm, "on") == 0;
+    p->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
+    run_world(p, options);
 }
 
 void cli_play_free(struct cli_play *p)
@@ -186,7 +197,8 @@ void cli_play_free(struct cli_play *p)
     sim_expect_free(p->expectations);
     sim_world_free(p->world);
     sim_trace_free(p->trace);
-    sim_scenario_free(p->scenario);
+    if (p->owns_scenario)
+        sim_scenario_free(p->scenario);
     *p = (struct cli_play){0};
 }
 

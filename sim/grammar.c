@@ -221,15 +221,15 @@ const struct sim_key sim_keys[] = {
         .text = "act after it (default), before it takes effect, or (zreq) apply it and lose the "
                 "reply"),
 
-    ROW(RANDOM, "faults", OBJECT, .of = SIM_SHAPE_FAULTS, .text = "how many of each"),
+    ROW(RANDOM, "faults", OBJECT_OR_ALL, .of = SIM_SHAPE_FAULTS,
+        .text = "how many of each class, or all: a few of every class"),
     ROW(RANDOM, "from", TIME, .text = "not before; 0s"),
     ROW(RANDOM, "until", TIME, .text = "not after; 60s"),
+    ROW(RANDOM, "swarm", BOOL, .text = "the seed switches each class off with probability 1/2"),
 
-    ROW(FAULTS, "kill", INT, .text = "processes killed"),
-    ROW(FAULTS, "restart", INT, .text = "processes started again"),
-    ROW(FAULTS, "expire", INT, .text = "sessions expired"),
-    ROW(FAULTS, "pause", INT, .text = "pauses of up to two session timeouts"),
-    ROW(FAULTS, "drop", INT, .text = "messages lost"),
+#define X(id, name, all, what) ROW(FAULTS, name, INT, .text = what),
+    SIM_CHAOS_MAP(X)
+#undef X
 
     ROW(EXPECT, "always", OBJECT, .of = SIM_SHAPE_STATEMENT, .text = "true at every moment"),
     ROW(EXPECT, "never", OBJECT, .of = SIM_SHAPE_STATEMENT,

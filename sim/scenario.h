@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "client/client.h"
+#include "sim/chaos.h"
 #include "statemachine/list.h"
 #include "statemachine/profile.h"
 #include "wire/coord.h"
@@ -334,15 +335,20 @@ struct sim_step {
     size_t data_size;
     int32_t version; /* expected, or WIRE_ZK_ANY_VERSION */
 
+    /* The seed wrote it (world_random.c): a pattern is looked for from at_us to until_us only, and
+       `for` ends by until_us. */
+    bool is_drawn;
+
     struct sim_place place; /* of the step */
     struct sim_place verb_place;
 };
 
-/* Faults that the seed draws. */
+/* Faults and operations that the seed draws. */
 struct sim_random {
-    int32_t kill, restart, expire, pause, drop; /* how many of each */
-    int64_t from_us, until_us;
+    int32_t count[SIM_CHAOS_END]; /* how many of each class */
+    int64_t from_us, until_us;    /* all begin and end between them */
     bool is_on;
+    bool swarm; /* the seed switches each class off with probability 1/2 */
     struct sim_place place;
 };
 

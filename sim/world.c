@@ -75,6 +75,7 @@ void sim_world_free(struct sim_world *w)
     sim_network_free_pool(w);
     sim_zk_free(w);
     sim_steps_free(w);
+    sim_random_free(w);
     while (w->calls != NULL) {
         struct sim_call *c = w->calls;
         w->calls = c->next;
@@ -245,9 +246,6 @@ static void act(struct sim_world *w, struct sim_event *e)
         return;
     case SIM_E_CALL:
         sim_call_deliver(w, e->a);
-        return;
-    case SIM_E_RANDOM:
-        sim_random_fault(w, e->a, e->b);
         return;
     case SIM_E_LAG:
         sim_zk_catch_up(w, (int64_t)e->a);
