@@ -152,7 +152,7 @@ static void blow(struct storm *s)
         kdesk_lose(s->k, api, 0);
     if (s->down != 0)
         kdesk_start(s->k, s->down);
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 1000; i++) { /* longer than a transaction that nobody ends */
         go_on(s, false);
         kdesk_run(s->k, 100 * MS);
     }
