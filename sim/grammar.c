@@ -44,7 +44,8 @@ const struct sim_key sim_keys[] = {
     ROW(FILE, "expect", LIST, .of = SIM_SHAPE_EXPECT, .text = "what must come of it"),
     ROW(FILE, "lesson", LIST, .of = SIM_SHAPE_LESSON, .text = "stops and questions for learners"),
     ROW(FILE, "jobs", LATER, .text = "stream jobs"),
-    ROW(FILE, "heal", LATER, .text = "undoing every fault before the end"),
+    ROW(FILE, "heal", OBJECT, .of = SIM_SHAPE_HEAL,
+        .text = "when faults stop; then liveness is checked (kcsim explain checks)"),
     ROW(FILE, "explore", LATER, .text = "searching all interleavings"),
 
     ROW(CLUSTER, "nodes", NODES, .of = SIM_SHAPE_NODE,
@@ -221,15 +222,20 @@ const struct sim_key sim_keys[] = {
         .text = "act after it (default), before it takes effect, or (zreq) apply it and lose the "
                 "reply"),
 
-    ROW(RANDOM, "faults", OBJECT, .of = SIM_SHAPE_FAULTS, .text = "how many of each"),
+    ROW(RANDOM, "faults", OBJECT_OR_ALL, .of = SIM_SHAPE_FAULTS,
+        .text = "how many of each class, or all: a few of every class"),
     ROW(RANDOM, "from", TIME, .text = "not before; 0s"),
     ROW(RANDOM, "until", TIME, .text = "not after; 60s"),
+    ROW(RANDOM, "swarm", BOOL, .text = "the seed switches each class off with probability 1/2"),
 
-    ROW(FAULTS, "kill", INT, .text = "processes killed"),
-    ROW(FAULTS, "restart", INT, .text = "processes started again"),
-    ROW(FAULTS, "expire", INT, .text = "sessions expired"),
-    ROW(FAULTS, "pause", INT, .text = "pauses of up to two session timeouts"),
-    ROW(FAULTS, "drop", INT, .text = "messages lost"),
+#define X(id, name, all, what) ROW(FAULTS, name, INT, .text = what),
+    SIM_CHAOS_MAP(X)
+#undef X
+
+    ROW(HEAL, "at", TIME, .text = "when; steps and drawn faults do not act any more from then on"),
+    ROW(HEAL, "core", TARGET,
+        .text = "who is started again if it is down: all (default), random (more than half of the "
+                "nodes, drawn by the seed), or ids"),
 
     ROW(EXPECT, "always", OBJECT, .of = SIM_SHAPE_STATEMENT, .text = "true at every moment"),
     ROW(EXPECT, "never", OBJECT, .of = SIM_SHAPE_STATEMENT,

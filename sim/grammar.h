@@ -28,7 +28,8 @@
     X(CHANNEL, "channel", "messages between processes")                                            \
     X(PATTERN, "pattern", "a pattern of trace records")                                            \
     X(RANDOM, "random", "faults that the seed draws")                                              \
-    X(FAULTS, "faults", "how many faults of each kind")                                            \
+    X(FAULTS, "drawn-faults", "how much of each class the seed draws")                             \
+    X(HEAL, "heal", "a heal")                                                                      \
     X(EXPECT, "expectation", "an expectation")                                                     \
     X(STATEMENT, "statement", "a statement about a state")                                         \
     X(IS_PARTITION, "is-partition", "what is said of a partition")                                 \
@@ -77,6 +78,7 @@ enum sim_form {
     SIM_FORM_CLIENT_PROPERTIES, /* mapping of librdkafka's properties */
     SIM_FORM_ENUM,              /* one of `words` */
     SIM_FORM_OBJECT,            /* mapping of `shape` */
+    SIM_FORM_OBJECT_OR_ALL,     /* the same, or all */
     SIM_FORM_LIST,              /* list of `shape` */
     SIM_FORM_JSON_VALUE,        /* text, or a mapping compared with JSON */
     SIM_FORM_IS,                /* a mapping of the subject's shape, or absent */

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "client/client.h"
+#include "sim/chaos.h"
 #include "statemachine/list.h"
 #include "statemachine/profile.h"
 #include "wire/coord.h"
@@ -334,15 +335,34 @@ struct sim_step {
     size_t data_size;
     int32_t version; /* expected, or WIRE_ZK_ANY_VERSION */
 
+    /* The seed wrote it (world_random.c): a pattern is looked for from at_us to until_us only, and
+       `for` ends by until_us. */
+    bool is_drawn;
+
     struct sim_place place; /* of the step */
     struct sim_place verb_place;
 };
 
-/* Faults that the seed draws. */
+/* Faults and operations that the seed draws. */
 struct sim_random {
-    int32_t kill, restart, expire, pause, drop; /* how many of each */
-    int64_t from_us, until_us;
+    int32_t count[SIM_CHAOS_END]; /* how many of each class */
+    int64_t from_us, until_us;    /* all begin and end between them */
     bool is_on;
+    bool swarm; /* the seed switches each class off with probability 1/2 */
+    struct sim_place place;
+};
+
+/* ---- heal: two phases, faults and then none ---- */
+
+enum sim_core { SIM_CORE_ALL, SIM_CORE_RANDOM, SIM_CORE_IDS };
+
+/* At at_us all faults stop, and the nodes of the core that are down start. */
+struct sim_heal {
+    bool is_on;
+    enum sim_core core; /* RANDOM: more than half of the nodes, drawn by the seed */
+    int32_t *ids;       /* IDS */
+    uint32_t id_count;
+    int64_t at_us;
     struct sim_place place;
 };
 
@@ -368,6 +388,7 @@ enum sim_subject {
     SIM_SUBJECT_CLIENT,     /* clients */
     SIM_SUBJECT_METRIC,     /* metric, op, number */
     SIM_SUBJECT_EACH,       /* all | any | count of a selection */
+    SIM_SUBJECT_CHECK,      /* check: a name of check.h holds, or was seen */
 };
 
 enum sim_quantifier { SIM_ALL, SIM_ANY, SIM_COUNT };
@@ -398,6 +419,7 @@ struct sim_expect {
     int32_t *clients; /* ids */
     uint32_t client_count;
     const char *metric; /* static */
+    int32_t check;      /* CHECK: enum sim_check, or SIM_CHECK_END + enum sim_sometimes */
     enum sim_op op;     /* METRIC; EACH with COUNT */
     int64_t number;
     bool absent; /* is: absent */
@@ -437,6 +459,7 @@ struct sim_scenario {
     struct sim_step *steps;
     uint32_t step_count;
     struct sim_random random;
+    struct sim_heal heal;
     struct sim_expect *expect;
     uint32_t expect_count;
     uint32_t lesson_count; /* kept for later: lessons are checked, not yet asked */

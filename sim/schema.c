@@ -213,6 +213,8 @@ static json_t *value_schema(const struct sim_key *key)
         return key->shape == SIM_SHAPE_EXPECT && key->of == SIM_SHAPE_STATEMENT
                    ? statement_or_pattern()
                    : reference(key->of);
+    case SIM_FORM_OBJECT_OR_ALL:
+        return any_of(reference(key->of), json_pack("{s:[s]}", "enum", "all"), NULL);
     case SIM_FORM_LIST:
         return list_of(reference(key->of));
     case SIM_FORM_JSON_VALUE:

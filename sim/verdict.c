@@ -82,11 +82,14 @@ const char *sim_reproduce(char *out, size_t capacity, const struct sim_result *r
 {
     char until[32] = "";
     char option[48] = "";
+    const char *swarm = result->swarm == NULL              ? ""
+                        : strcmp(result->swarm, "on") == 0 ? " --swarm on"
+                                                           : " --swarm off";
     if (result->until_given) {
         snprintf(option, sizeof(option), " --until %s", write_time(until, result->end_us));
     }
-    snprintf(out, capacity, "reproduce: kcsim run %s --seed %" PRIu64 "%s", result->scenario->file,
-             result->seed, option);
+    snprintf(out, capacity, "reproduce: kcsim run %s --seed %" PRIu64 "%s%s",
+             result->scenario->file, result->seed, swarm, option);
     return out;
 }
 
@@ -95,8 +98,7 @@ static const char *outcome_name(enum sim_outcome outcome)
     return outcome == SIM_MET ? "met" : outcome == SIM_FAILED ? "failed" : "undecided";
 }
 
-/* Why a verdict is undecided though no expectation is. NULL: it is not so. */
-static const char *open_reason(const struct sim_result *result, char *out, size_t capacity)
+const char *sim_open_reason(const struct sim_result *result, char *out, size_t capacity)
 {
     if (result->never_fired != 0) {
         const struct sim_step *step = &result->scenario->steps[result->never_fired - 1];
@@ -148,6 +150,35 @@ static unsigned print_unmet(FILE *out, const struct sim_result *result, const st
     return lines;
 }
 
+static void print_violation(FILE *out, const struct sim_result *result, enum sim_check check)
+{
+    const struct sim_violation *v = &result->checked->violations[check];
+    fprintf(out, "    %s: %s, at %.6gs", v->object, v->detail, (double)v->t_us / 1e6);
+    if (v->record != 0) {
+        fprintf(out, ", record %" PRIu64, v->record);
+    }
+    fprintf(out, "\n");
+}
+
+static unsigned print_checks(FILE *out, const struct sim_result *result, const struct colors *c)
+{
+    char text[REPRODUCE];
+    for (uint32_t i = 0; i < result->known_count; i++) {
+        const struct sim_known *k = &result->known[i];
+        fprintf(out, "%s! known defect %s%s violates %s\n", c->yellow,
+                sim_blame_text(text, sizeof(text), &k->blame), c->off, sim_check_name(k->check));
+        print_violation(out, result, k->check);
+    }
+    if (result->violated == NULL) {
+        return 2 * result->known_count;
+    }
+    fprintf(out, "%s✗ violated%s %s\n", c->red, c->off, result->violated);
+    if (result->checked != NULL && sim_check_named(result->violated) != SIM_CHECK_END) {
+        print_violation(out, result, sim_check_named(result->violated));
+    }
+    return 2 * result->known_count + 2;
+}
+
 unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool color)
 {
     const struct colors c = colors_of(color);
@@ -157,16 +188,13 @@ unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool colo
         result->clients == NULL ? 0 : sim_client_report_print(out, result->clients, color);
     lines += print_unmet(out, result, &c);
     const uint32_t total = result->scenario->expect_count;
-    if (result->violated != NULL) {
-        fprintf(out, "%s✗ violated%s invariant %s\n", c.red, c.off, result->violated);
-        lines++;
-    }
+    lines += print_checks(out, result, &c);
     if (result->golden != NULL) {
         fprintf(out, "%s✗ failed%s the golden trace says otherwise\n%s", c.red, c.off,
                 result->golden);
         lines++;
     }
-    if (verdict == SIM_EXIT_UNDECIDED && open_reason(result, text, sizeof(text)) != NULL) {
+    if (verdict == SIM_EXIT_UNDECIDED && sim_open_reason(result, text, sizeof(text)) != NULL) {
         fprintf(out, "%s? undecided%s %s\n", c.yellow, c.off, text);
         lines++;
     }
@@ -217,6 +245,41 @@ static json_t *expectation_json(const struct sim_expect *x, const struct sim_jud
     return object;
 }
 
+/* What was violated, each with the known defects that explain it, and what was seen. */
+static json_t *checks_json(const struct sim_result *result)
+{
+    char text[REPRODUCE];
+    json_t *object = json_object(), *list = json_array(), *seen = json_object();
+    for (int i = 0; i < SIM_CHECK_END; i++) {
+        const struct sim_violation *v = &result->checked->violations[i];
+        if (v->count == 0) {
+            continue;
+        }
+        json_t *entry = json_object();
+        json_object_set_new(entry, "check", json_string(sim_check_name((enum sim_check)i)));
+        json_object_set_new(entry, "object", utf8(v->object));
+        json_object_set_new(entry, "text", utf8(v->detail));
+        json_object_set_new(entry, "t_us", json_integer(v->t_us));
+        json_object_set_new(entry, "times", json_integer((json_int_t)v->count));
+        for (uint32_t k = 0; k < result->known_count; k++) {
+            if (result->known[k].check == (enum sim_check)i) {
+                sim_blame_text(text, sizeof(text), &result->known[k].blame);
+                json_object_set_new(entry, "known", json_string(text));
+            }
+        }
+        json_array_append_new(list, entry);
+    }
+    for (int i = 0; i < SIM_SOMETIMES_END; i++) {
+        if (result->checked->seen[i] > 0) {
+            json_object_set_new(seen, sim_sometimes_name((enum sim_sometimes)i),
+                                json_integer((json_int_t)result->checked->seen[i]));
+        }
+    }
+    json_object_set_new(object, "violations", list);
+    json_object_set_new(object, "seen", seen);
+    return object;
+}
+
 static json_t *result_json(const struct sim_result *result)
 {
     char text[REPRODUCE], digest[24];
@@ -233,11 +296,14 @@ static json_t *result_json(const struct sim_result *result)
     json_object_set_new(object, "records", json_integer((json_int_t)result->records));
     snprintf(digest, sizeof(digest), "%016" PRIx64, result->digest);
     json_object_set_new(object, "digest", json_string(digest));
-    if (open_reason(result, text, sizeof(text)) != NULL) {
+    if (sim_open_reason(result, text, sizeof(text)) != NULL) {
         json_object_set_new(object, "undecided", utf8(text));
     }
     if (result->violated != NULL) {
         json_object_set_new(object, "violated", utf8(result->violated));
+    }
+    if (result->checked != NULL) {
+        json_object_set_new(object, "checks", checks_json(result));
     }
     if (result->clients != NULL) {
         sim_client_report_json(result->clients, object);
@@ -290,7 +356,7 @@ static void print_json(struct sim_report *report, json_t *object)
 
 /* ---- JUnit ---- */
 
-static void print_xml(FILE *out, const char *text)
+void sim_print_xml(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         switch (*text) {
@@ -316,11 +382,11 @@ static void open_case(struct sim_report *report, const char *file, const char *n
 {
     report->tests++;
     fputs("  <testcase classname=\"", report->body_out);
-    print_xml(report->body_out, file);
+    sim_print_xml(report->body_out, file);
     fputs("\" name=\"", report->body_out);
-    print_xml(report->body_out, name);
+    sim_print_xml(report->body_out, name);
     fputs("\" file=\"", report->body_out);
-    print_xml(report->body_out, file);
+    sim_print_xml(report->body_out, file);
     fprintf(report->body_out, "\" line=\"%u\">", line);
 }
 
@@ -330,9 +396,9 @@ static void close_case(struct sim_report *report, bool failed, const char *messa
     if (failed) {
         report->failed++;
         fputs("<failure message=\"", report->body_out);
-        print_xml(report->body_out, message);
+        sim_print_xml(report->body_out, message);
         fputs("\">", report->body_out);
-        print_xml(report->body_out, text);
+        sim_print_xml(report->body_out, text);
         fputs("</failure>", report->body_out);
     }
     fputs("</testcase>\n", report->body_out);
@@ -350,7 +416,7 @@ static void add_junit(struct sim_report *report, const struct sim_result *result
         open_case(report, result->scenario->file, x->text, x->place.line);
         close_case(report, j->outcome != SIM_MET, outcome_name(j->outcome), body);
     }
-    const char *open = open_reason(result, reason, sizeof(reason));
+    const char *open = sim_open_reason(result, reason, sizeof(reason));
     open_case(report, result->scenario->file, "the run comes to its end", 1);
     close_case(report,
                open != NULL || result->ending == SIM_ENDED_INTERRUPTED || result->violated != NULL,
@@ -387,7 +453,7 @@ static void add_tap(struct sim_report *report, const struct sim_result *result)
                     sim_reproduce(text, sizeof(text), result));
         }
     }
-    const char *open = open_reason(result, reason, sizeof(reason));
+    const char *open = sim_open_reason(result, reason, sizeof(reason));
     tap_line(report,
              open == NULL && result->ending != SIM_ENDED_INTERRUPTED && result->violated == NULL,
              result->scenario->file, 1, open != NULL ? open : "the run comes to its end");
@@ -395,7 +461,7 @@ static void add_tap(struct sim_report *report, const struct sim_result *result)
 
 /* ---- GitHub ---- */
 
-static void print_escaped(FILE *out, const char *text, bool property)
+void sim_print_github(FILE *out, const char *text, bool property)
 {
     for (; *text != '\0'; text++) {
         if (*text == '%' || *text == '\n' || *text == '\r' ||
@@ -414,12 +480,12 @@ static void annotate(struct sim_report *report, const char *level, const char *f
         return; /* GitHub shows no more of a step; the rest is counted at the end */
     }
     fprintf(report->out, "::%s file=", level);
-    print_escaped(report->out, file, true);
+    sim_print_github(report->out, file, true);
     fprintf(report->out, ",line=%u,col=%u,title=", place.line == 0 ? 1 : place.line,
             place.column == 0 ? 1 : place.column);
-    print_escaped(report->out, title, true);
+    sim_print_github(report->out, title, true);
     fputs("::", report->out);
-    print_escaped(report->out, text, false);
+    sim_print_github(report->out, text, false);
     fputc('\n', report->out);
 }
 
@@ -436,7 +502,7 @@ static void add_github(struct sim_report *report, const struct sim_result *resul
                      outcome_name(j->outcome), body);
         }
     }
-    if (open_reason(result, body, sizeof(body)) != NULL) {
+    if (sim_open_reason(result, body, sizeof(body)) != NULL) {
         snprintf(body + strlen(body), sizeof(body) - strlen(body), "\n%s", text);
         annotate(report, "error", result->scenario->file, (struct sim_place){0}, "undecided", body);
     }

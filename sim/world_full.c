@@ -124,6 +124,7 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
                                    sim_process_lane(m->channel->controller), m->api,
                                    m->batch->batch, &m->answer, true);
     add_pending(w, p, m);
+    SIM_CHECKED(w, sim_checks_request(w->checks, p->id, m->api, m->batch->batch));
     step_with(w, p,
               (struct kn_input){.kind = KN_IN_BATCH_REQUEST,
                                 .record = m->by,
@@ -226,6 +227,8 @@ static void answer_batch(struct sim_world *w, struct sim_process *p, const struc
     if (request == NULL)
         return;
     request->answer = *o->answer;
+    SIM_CHECKED(w, sim_checks_answered(w->checks, p->id, request->api, request->batch->batch,
+                                       o->answer));
     sim_answer_send(w, request, request->by);
     sim_message_free(w, request);
 }

@@ -162,7 +162,7 @@ void sim_world_load(struct sim_world *w, const struct sim_scenario *scenario)
 {
     assert(w->scenario == NULL);
     assert(w->now_us == 0);
-    w->scenario = scenario;
+    w->scenario = sim_random_plan(w, scenario);
     if (scenario->random.is_on || w->options.seed != 1)
         w->options.delays.drawn = true;
     for (uint32_t i = 0; i < scenario->node_count; i++)

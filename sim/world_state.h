@@ -132,6 +132,7 @@ struct sim_message {
     uint32_t lost_step; /* ZK_REQUEST: applied, its reply is lost, then that step acts (+ 1) */
     uint32_t held_by;   /* in a held queue: number of the rule, 0: it is behind another */
     bool periodic;      /* a ping: quiet does not wait for it */
+    int32_t writer_epoch; /* ZK_REQUEST: of the controller that asks, -1: a broker part */
     bool uncounted;     /* quiet does not wait for it: periodic, or of a client */
     bool silent;        /* CLIENT_REQUEST: no response is expected */
     struct sim_client_conn *client; /* CLIENT_…: counted in its references */
@@ -240,8 +241,8 @@ enum sim_event_kind {
     SIM_E_STEP,     /* a step index, b occurrence */
     SIM_E_UNDO,     /* a undo index */
     SIM_E_CALL,     /* a: number of the call: another try */
-    SIM_E_RANDOM,   /* a: verb, and id + 1 above 8 bits where it undoes; b: for how long, µs */
     SIM_E_LAG,      /* a: zxid that lagging servers have reached */
+    SIM_E_HEAL,     /* a 0: faults stop; 1: the time in which the cluster has to rest is over */
     SIM_E_CLIENT_START, /* process: index of the client */
     SIM_E_CLIENT_TIMER, /* process: index of the client, a generation */
     SIM_E_CLIENT_WORK,  /* process: index of the client, a generation */
@@ -307,6 +308,9 @@ struct sim_world {
     struct sim_trace *trace; /* never NULL: one that is off stands in */
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
+    struct sim_checks *checks; /* NULL: off */
+    bool is_healed;            /* no step and no drawn fault acts any more */
+    struct sim_plan *plan; /* what the seed has drawn, NULL: nothing */
     struct sim_random_state random;
     struct sim_event_queue queue;
     int64_t now_us;
@@ -368,7 +372,7 @@ struct sim_world {
     } * matched; /* by the listener, not yet in the outbox */
     uint32_t matched_count, matched_capacity;
     uint32_t open_patterns; /* steps that still wait for a record */
-    uint32_t timed_ahead;   /* SIM_E_STEP, SIM_E_UNDO and SIM_E_RANDOM events in the queue */
+    uint32_t timed_ahead;   /* SIM_E_STEP and SIM_E_UNDO events in the queue */
 
     struct sim_call *calls; /* of operators */
     uint64_t call_number;
@@ -540,12 +544,20 @@ char *sim_topic_znode(const int32_t *partitions, const struct sm_list *replicas,
 /* Returns an owned {"version":1,"config":{…}}; entries without a value are left out. */
 char *sim_config_znode(const struct sim_config_entry *config, uint32_t count, size_t *size);
 
+/* ---- world_heal.c ---- */
+void sim_heal_load(struct sim_world *w);
+void sim_heal_due(struct sim_world *w, uint64_t is_over);
+/* ---- world_random.c ---- */
+/* Returns the scenario with the steps that the world's seed draws for it behind its own: itself, or
+   a copy that lives as long as the world. */
+const struct sim_scenario *sim_random_plan(struct sim_world *w, const struct sim_scenario *s);
+void sim_random_free(struct sim_world *w);
+
 /* ---- world_steps.c ---- */
 void sim_steps_load(struct sim_world *w);
 void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by);
 void sim_step_due(struct sim_world *w, uint32_t step, uint64_t occurrence);
 void sim_step_undo(struct sim_world *w, uint32_t undo);
-void sim_random_fault(struct sim_world *w, uint64_t verb, uint64_t for_us);
 /* The answer to call `call`, if it is a broker's that wants to leave. */
 void sim_shutdown_answered(struct sim_world *w, uint64_t call, const struct wire_call *answer);
 /* Its start-up has failed; recorded before it goes. */

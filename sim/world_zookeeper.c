@@ -402,6 +402,7 @@ static void server_put(void *context, const struct kz_output *o)
     struct server_turn *turn = context;
     struct sim_world *w = turn->w;
     uint64_t n = turn->record == NULL ? 0 : sim_zk_step_output(w->trace, turn->record, o);
+    SIM_CHECKED(w, sim_checks_zk_says(w->checks, o));
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     if (o->kind == KZ_OUT_EXPIRED)
         session_forget(w, o->session);
@@ -500,6 +501,7 @@ void sim_zk_server(struct sim_world *w, struct kz_input in, uint64_t by, uint64_
                                  .context = w};
     sim_zk_step_begin(w->trace, &record, w->now_us, &in);
     run_server(w, &in, &record);
+    SIM_CHECKED(w, sim_checks_zk_asks(w->checks, SIM_NOBODY, -1, NULL));
     sim_zk_step_end(w->trace, &record);
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
@@ -516,6 +518,7 @@ void sim_zk_operate(struct sim_world *w, const struct wire_zk_request *request, 
         .kind = KZ_IN_CONNECT, .conn = conn->number, .timeout_us = w->options.tick_us * 20};
     struct kz_input close = {.kind = KZ_IN_CLOSE, .conn = conn->number};
     run_server(w, &connect, NULL);
+    SIM_CHECKED(w, sim_checks_zk_asks(w->checks, SIM_NOBODY, -1, request));
     sim_zk_server(
         w, (struct kz_input){.kind = KZ_IN_REQUEST, .conn = conn->number, .request = request}, by,
         0, m, SIM_LANE_OPERATOR);
@@ -597,6 +600,7 @@ static void arrive_request(struct sim_world *w, struct sim_message *m)
     uint64_t number = m->m;
     if (!fails || p->fail_applied) {
         w->in_flush = fails || lost_step != 0 ? true : w->in_flush; /* the reply must not leave */
+        SIM_CHECKED(w, sim_checks_zk_asks(w->checks, p->id, m->writer_epoch, m->bytes));
         sim_zk_server(
             w, (struct kz_input){.kind = KZ_IN_REQUEST, .conn = conn->number, .request = m->bytes},
             number, 0, number, sim_process_lane(p));
@@ -640,6 +644,18 @@ static void arrive_ping(struct sim_world *w, const struct sim_message *m)
     sim_outbox_flush(w);
 }
 
+/* A session of which something arrives is silent no more: whatever silenced it is not why it expires,
+   if it does. What was under way when it fell silent does not count. */
+static void hear(struct sim_world *w, const struct sim_message *m)
+{
+    const struct sim_session_entry *e = session_find(w, m->conn->session);
+    if (e == NULL || e->by == 0)
+        return;
+    bool was_under_way = m->m != 0 && m->m < e->by;
+    if (!e->is_ghost && !was_under_way && m->process->life == SIM_UP)
+        sim_zk_blame(w, m->conn->session, 0, 0);
+}
+
 void sim_zk_arrive(struct sim_world *w, struct sim_message *m)
 {
     struct sim_zk_conn *conn = m->conn;
@@ -649,7 +665,7 @@ void sim_zk_arrive(struct sim_world *w, struct sim_message *m)
         return;
     }
     if (w->blamed > 0 && m->kind != SIM_M_ZK_HANG_UP)
-        sim_zk_blame(w, conn->session, 0, 0); /* it is heard again */
+        hear(w, m);
     if (m->kind == SIM_M_ZK_REQUEST) {
         arrive_request(w, m);
         return;

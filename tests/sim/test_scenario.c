@@ -128,20 +128,23 @@ START_TEST(every_example_in_the_documentation_loads)
 }
 END_TEST
 
+/* Folders in it, too. */
 static void load_folder(const char *folder, int *seen)
 {
     struct dirent **entries;
     const int count = scandir(folder, &entries, NULL, alphasort);
     for (int i = 0; i < count; i++) {
         const char *dot = strrchr(entries[i]->d_name, '.');
-        char file[400];
-        snprintf(file, sizeof(file), "%s/%s", folder, entries[i]->d_name);
         if (dot == NULL && entries[i]->d_type == DT_DIR) {
-            load_folder(file, seen);
+            char inner[400];
+            snprintf(inner, sizeof inner, "%s/%s", folder, entries[i]->d_name);
+            load_folder(inner, seen);
         }
         if (dot != NULL && strcmp(dot, ".yaml") == 0) {
+            char file[400];
             struct sim_diagnostics d;
             sim_diagnostics_init(&d);
+            snprintf(file, sizeof(file), "%s/%s", folder, entries[i]->d_name);
             struct sim_scenario *s = sim_scenario_load(file, &d);
             if (d.count > 0) {
                 sim_diagnostics_print(&d, stderr, false);
