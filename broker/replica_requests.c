@@ -303,9 +303,14 @@ static void pass(const struct kb_step *s, const struct kb_input *in, enum wire_r
 static void pass_unfollow(const struct kb_step *s, const struct kb_input *in, uint32_t row,
                           const struct wire_record_view *v)
 {
+    const struct kb_row *p = kb_row(s->r, row);
+
     (void)in;
     (void)v;
     kb_unfollow(s, row);
+    if (p->accepted == TO_STOP) {
+        kb_fact(s, KB_FACT_STOPPED, p, p->leader_epoch, p->log_end);
+    }
 }
 
 static void pass_lead(const struct kb_step *s, const struct kb_input *in, uint32_t row,

@@ -318,7 +318,7 @@ enum kb_output_kind {
     KB_OUT_FATAL,      /* no log directory is left: the process ends */
     /* notes */
     KB_OUT_HW,   /* topic, partition, offset */
-    KB_OUT_FACT, /* what: enum kb_fact; topic, partition, value, offset, list */
+    KB_OUT_FACT, /* what: enum kb_fact; topic, partition, value, offset, list, items */
 };
 
 enum kb_role { KB_ROLE_LEADER, KB_ROLE_FOLLOWER, KB_ROLE_STOPPED };
@@ -329,7 +329,11 @@ enum kb_fact {
     KB_FACT_NO_LEADER,   /* the new leader broker_id is not alive: only the log was made */
     KB_FACT_OFFLINE,     /* the partition is marked offline */
     KB_FACT_DELETED,     /* its log is deleted */
-    KB_FACT_TRUNCATED,   /* to offset */
+    KB_FACT_STOPPED,     /* told to stop, and keeps its log */
+    KB_FACT_APPENDED,    /* items: the batches that came, count; offset: the log end behind them */
+    KB_FACT_TRUNCATED,   /* is about to be cut to offset; items: the batches that go, count */
+    KB_FACT_START,       /* the log begins at offset: what lay before is deleted */
+    KB_FACT_WAITING,     /* a produce waits until the high watermark is offset, till due_us */
     KB_FACT_FAILED,      /* no more fetching until the next LeaderAndIsr */
     KB_FACT_ISR_PENDING, /* list is being written */
     KB_FACT_ISR,         /* list was written: value zk version */

@@ -19,6 +19,14 @@ const char *kb_fact_name(enum kb_fact fact)
         return "offline";
     case KB_FACT_DELETED:
         return "deleted";
+    case KB_FACT_STOPPED:
+        return "stopped";
+    case KB_FACT_APPENDED:
+        return "appended";
+    case KB_FACT_START:
+        return "start";
+    case KB_FACT_WAITING:
+        return "waiting";
     case KB_FACT_TRUNCATED:
         return "truncated";
     case KB_FACT_FAILED:
