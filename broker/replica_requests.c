@@ -39,18 +39,25 @@ static void answer(const struct kb_step *s, const struct kb_input *in, int32_t e
     kb_put(s, &o);
 }
 
+int32_t kb_refusal(const struct kb_replicas *r, int64_t broker_epoch, int32_t controller_epoch)
+{
+    if (broker_epoch != -1 && broker_epoch < r->broker_epoch &&
+        !kb_defect(r, SM_DEFECT_BOUNCE_INVISIBLE)) {
+        return WIRE_ERROR_STALE_BROKER_EPOCH;
+    }
+    return controller_epoch < r->controller_epoch ? WIRE_ERROR_STALE_CONTROLLER_EPOCH
+                                                  : WIRE_ERROR_NONE;
+}
+
 static bool refuse(const struct kb_step *s, const struct kb_input *in)
 {
-    struct kb_replicas *r = s->r;
-    bool earlier = in->broker_epoch != -1 && in->broker_epoch < r->broker_epoch &&
-                   !kb_defect(r, SM_DEFECT_BOUNCE_INVISIBLE);
+    int32_t error = kb_refusal(s->r, in->broker_epoch, in->batch->controller_epoch);
 
-    if (earlier || in->batch->controller_epoch < r->controller_epoch) {
-        answer(s, in, earlier ? WIRE_ERROR_STALE_BROKER_EPOCH : WIRE_ERROR_STALE_CONTROLLER_EPOCH,
-               NULL, 0);
+    if (error != WIRE_ERROR_NONE) {
+        answer(s, in, error, NULL, 0);
         return true;
     }
-    r->controller_epoch = in->batch->controller_epoch;
+    s->r->controller_epoch = in->batch->controller_epoch;
     return false;
 }
 

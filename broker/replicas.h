@@ -439,6 +439,9 @@ bool kb_is_leader(const struct kb_replicas *r, const char *topic, int32_t partit
 int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t partition,
                         int32_t broker_id);
 int32_t kb_controller_epoch(const struct kb_replicas *r);
+/* Returns the error with which a request of a controller as a whole is refused that is meant for
+   this broker epoch (-1: not stated), 0 none. */
+int32_t kb_refusal(const struct kb_replicas *r, int64_t broker_epoch, int32_t controller_epoch);
 uint32_t kb_hosted_count(const struct kb_replicas *r);
 
 /* Whether nothing is under way but fetches that wait for records: no ISR write, no notification

@@ -3,18 +3,14 @@
  * would to a scripted one; its fetchers talk to other full brokers.
  *
  *     LeaderAndIsr, … ──► channel ──► pending ──► broker part ──► sim_answer_send ──► channel
- *     follower's Fetch ─► peer link ─► pending ──► broker part ──► peer link ──► follower
- *                                         │ the process dies, or the message is lost on its way
- *                                         └──► PEER_BROKEN ──► follower
  *
  * Disks (struct kb_replicas) belong to the process, not to one life of it; the bytes of all batches
  * are with one keeper of the world, so that equal handles mean equal records between brokers.
  *
- * Messages between peers do not count for quiet: fetchers never stop asking. Differs: an answer
- * that never comes (a held message, a peer that stands still) is waited for without end, where
- * Kafka gives up after replica.socket.timeout.ms.
+ * What brokers say to each other is in world_peers.c.
  */
 #include <assert.h>
+#include <inttypes.h>
 
 #include "sim/world_state.h"
 
@@ -81,14 +77,14 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
 
 /* ---- requests that wait for the broker part ---- */
 
-static void add_pending(struct sim_world *w, struct sim_process *p, struct sim_message *m)
+void sim_full_pend(struct sim_world *w, struct sim_process *p, struct sim_message *m)
 {
     m->call_id = ++w->broker_calls;
     m->next = p->pending;
     p->pending = m;
 }
 
-static struct sim_message *take_pending(struct sim_process *p, uint64_t call_id)
+struct sim_message *sim_full_take(struct sim_process *p, uint64_t call_id)
 {
     struct sim_message **at = &p->pending, *m;
     while (*at != NULL && (*at)->call_id != call_id)
@@ -99,7 +95,7 @@ static struct sim_message *take_pending(struct sim_process *p, uint64_t call_id)
     return m;
 }
 
-static void step_with(struct sim_world *w, struct sim_process *p, struct kn_input in)
+void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input in)
 {
     uint32_t incarnation = p->incarnation;
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
@@ -111,6 +107,23 @@ static void step_with(struct sim_world *w, struct sim_process *p, struct kn_inpu
     sim_outbox_flush(w);
 }
 
+/* A request is refused as a whole, or its answer is not known yet: the codes stand in that. */
+static uint64_t note_request(struct sim_world *w, const struct sim_process *p, enum wire_api api,
+                             const struct wire_batch *batch, uint64_t by, uint64_t m, sim_lane from)
+{
+    const struct wire_broker *own = wire_batch_broker(batch, p->id);
+    struct wire_answer refused = {.error = kb_refusal(p->replicas, own == NULL ? -1 : own->epoch,
+                                                      batch->controller_epoch)};
+    return sim_trace_recv_request(w->trace, w->now_us, p->id, by, m, from, api, batch,
+                                  refused.error == 0 ? NULL : &refused, refused.error == 0);
+}
+
+uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
+                              uint64_t by)
+{
+    return note_request(w, p, (enum wire_api)o->api, o->batch, by, by, sim_process_lane(p));
+}
+
 void sim_full_request(struct sim_world *w, struct sim_message *m)
 {
     struct sim_process *p = m->process;
@@ -120,11 +133,10 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
     }
     const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
     w->counts.requests++;
-    m->by = sim_trace_recv_request(w->trace, w->now_us, p->id, m->by, m->m,
-                                   sim_process_lane(m->channel->controller), m->api,
-                                   m->batch->batch, &m->answer, true);
-    add_pending(w, p, m);
-    step_with(w, p,
+    m->by = note_request(w, p, m->api, m->batch->batch, m->by, m->m,
+                         sim_process_lane(m->channel->controller));
+    sim_full_pend(w, p, m);
+    sim_full_step(w, p,
               (struct kn_input){.kind = KN_IN_BATCH_REQUEST,
                                 .record = m->by,
                                 .call_id = m->call_id,
@@ -133,92 +145,9 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
                                 .batch = m->batch->batch});
 }
 
-/* ---- between peers ---- */
-
-static struct sim_peer *peer_of(struct sim_world *w, struct sim_process *from,
-                                struct sim_process *to)
-{
-    if (from->peer_count < w->process_count) {
-        from->peers = sim_realloc(from->peers, w->process_count * sizeof(*from->peers));
-        memset(from->peers + from->peer_count, 0,
-               (w->process_count - from->peer_count) * sizeof(*from->peers));
-        from->peer_count = w->process_count;
-    }
-    struct sim_peer **place = &from->peers[to->index];
-    if (*place == NULL) {
-        *place = sim_alloc(sizeof(**place));
-        **place = (struct sim_peer){.from = from,
-                                    .to = to,
-                                    .request = {.from = from, .to = to},
-                                    .answer = {.from = to, .to = from}};
-    }
-    return *place;
-}
-
-/* A message to whoever asked `about`: its answer, or that none comes. */
-static struct sim_message *back(struct sim_world *w, const struct sim_message *about,
-                                enum sim_message_kind kind)
-{
-    struct sim_message *m = sim_message_new(w, kind);
-    m->peer = about->peer;
-    m->process = about->peer->from;
-    m->incarnation = m->asker = about->asker;
-    m->link = &about->peer->answer;
-    m->api = about->api;
-    m->version = about->version;
-    m->correlation = about->correlation;
-    m->by = about->by;
-    return m;
-}
-
-void sim_full_lost(struct sim_world *w, const struct sim_message *m)
-{
-    struct sim_message *broken = back(w, m, SIM_M_PEER_BROKEN);
-    broken->link = NULL;
-    sim_push(w, w->now_us + w->options.delays.network_us,
-             (struct sim_event){.kind = SIM_E_MESSAGE, .p = broken});
-}
-
-static void send_peer_request(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
-{
-    struct sim_process *to = sim_find(w, o->broker_id);
-    struct sim_message *m = sim_message_new(w, SIM_M_PEER_REQUEST);
-    m->peer = peer_of(w, p, to == NULL ? p : to);
-    m->process = m->peer->to;
-    m->incarnation = m->process->incarnation;
-    m->asker = p->incarnation;
-    m->link = &m->peer->request;
-    m->api = (enum wire_api)o->api;
-    m->version = o->version;
-    m->correlation = o->correlation;
-    m->by = o->by;
-    m->size = o->size;
-    m->bytes = sim_copy(o->message, o->size);
-    if (to != NULL && to->is_full) {
-        sim_outbox_message(w, p, m);
-        return;
-    }
-    sim_full_lost(w, m); /* nobody there who would answer */
-    sim_message_free(w, m);
-}
-
-static void send_peer_response(struct sim_world *w, struct sim_process *p,
-                               const struct kn_output *o)
-{
-    struct sim_message *request = take_pending(p, o->call_id);
-    if (request == NULL)
-        return;
-    struct sim_message *m = back(w, request, SIM_M_PEER_RESPONSE);
-    m->by = o->by;
-    m->size = o->message == NULL ? 0 : o->size;
-    m->bytes = o->message == NULL ? NULL : sim_copy(o->message, o->size);
-    sim_outbox_message(w, p, m);
-    sim_message_free(w, request);
-}
-
 static void answer_batch(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
 {
-    struct sim_message *request = take_pending(p, o->call_id);
+    struct sim_message *request = sim_full_take(p, o->call_id);
     if (request == NULL)
         return;
     request->answer = *o->answer;
@@ -229,64 +158,70 @@ static void answer_batch(struct sim_world *w, struct sim_process *p, const struc
 void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
 {
     if (o->kind == KN_OUT_PEER_REQUEST)
-        send_peer_request(w, p, o);
+        sim_peer_request(w, p, o);
     else if (o->kind == KN_OUT_RESPONSE)
-        send_peer_response(w, p, o);
+        sim_peer_response(w, p, o);
     else if (o->kind == KN_OUT_BATCH_ANSWER)
         answer_batch(w, p, o);
 }
 
-static void wait_in_inbox(struct sim_process *p, struct sim_message *m)
+/* ---- notes ---- */
+
+/* What keeps a follower from its leader: its own trouble, or the network's. */
+static uint64_t silencer(const struct sim_world *w, const struct sim_process *leader, int32_t id)
 {
-    m->next = NULL;
-    if (p->inbox == NULL)
-        p->inbox = m;
-    else
-        p->inbox_last->next = m;
-    p->inbox_last = m;
+    struct sim_process *p = sim_find(w, id);
+    if (p == NULL)
+        return 0;
+    if (p->life != SIM_UP)
+        return p->life_record;
+    struct sim_link there = {.from = p}, back = {.to = p};
+    there.to = back.from = sim_find(w, leader->id);
+    uint64_t record = sim_net_blamed(w, &there);
+    return record != 0 ? record : sim_net_blamed(w, &back);
 }
 
-static void hear(struct sim_world *w, struct sim_process *p, struct sim_message *m)
+/* The fault behind an ISR that shrinks: nothing came from a member. */
+static uint64_t mute_of(const struct sim_world *w, const struct sim_process *p,
+                        const struct kb_output *note, const struct kb_partition_view *view)
 {
-    struct kn_input in = {.kind = m->kind == SIM_M_PEER_RESPONSE ? KN_IN_PEER_RESPONSE
-                                                                 : KN_IN_PEER_FAILED,
-                          .record = m->by,
-                          .broker_id = m->peer->to->id,
-                          .correlation = m->correlation,
-                          .api = m->api,
-                          .version = m->version,
-                          .message = m->bytes,
-                          .size = m->size};
-    step_with(w, p, in);
-    sim_message_free(w, m);
+    if (note->kind != KB_OUT_FACT || note->what != KB_FACT_ISR_PENDING)
+        return 0;
+    for (int32_t i = 0; i < view->isr.count; i++)
+        if (!sm_list_has(note->list, view->isr.id[i]))
+            return silencer(w, p, view->isr.id[i]);
+    return 0;
 }
 
-void sim_full_deliver(struct sim_world *w, struct sim_message *m)
+uint64_t sim_full_note(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
 {
-    struct sim_process *p = m->process;
-    bool is_request = m->kind == SIM_M_PEER_REQUEST;
-    if (p->life == SIM_DOWN || p->incarnation != m->incarnation) {
-        if (is_request)
-            sim_full_lost(w, m);
-        sim_message_free(w, m);
-    } else if (p->life == SIM_PAUSED) {
-        wait_in_inbox(p, m);
-    } else if (!is_request) {
-        hear(w, p, m);
-    } else if (!kn_node_takes_requests(&p->node)) { /* it starts or stops: nobody listens */
-        sim_full_lost(w, m);
-        sim_message_free(w, m);
-    } else {
-        add_pending(w, p, m);
-        step_with(w, p,
-                  (struct kn_input){.kind = KN_IN_REQUEST,
-                                    .record = m->by,
-                                    .call_id = m->call_id,
-                                    .api = m->api,
-                                    .version = m->version,
-                                    .message = m->bytes,
-                                    .size = m->size});
-    }
+    const struct kb_output *note = o->replica;
+    struct kb_partition_view view = {0};
+    if (!w->trace->on || (note->kind != KB_OUT_HW && note->kind != KB_OUT_FACT))
+        return o->by;
+    if (note->topic != NULL)
+        kb_partition(p->replicas, note->topic, note->partition, &view);
+    sim_outbox_fire(w, SIM_SIDE_BEFORE);
+    uint64_t n = sim_trace_replica(w->trace, w->now_us, p->id, o->by, mute_of(w, p, note, &view),
+                                   note, &view);
+    sim_outbox_fire(w, SIM_SIDE_AFTER);
+    return n;
+}
+
+/* A leader writes the ISR that it has proposed: the proposal is the cause. */
+uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
+                        const struct wire_zk_request *request, uint64_t by)
+{
+    struct wire_zk_op_view v = {0};
+    char topic[SM_TOPIC_NAME_MAX + 1];
+    int32_t partition;
+    if (!wire_zk_op_next(request, &v) || v.op->opcode != WIRE_ZK_SET_DATA ||
+        !sm_path_is_partition_state(v.path, topic, &partition))
+        return by;
+    uint64_t proposal = sim_trace_last_setter(
+        w->trace, sim_trace_key(w->trace, "b.%" PRId32 ".%s-%" PRId32 ".pending", p->id, topic,
+                                partition));
+    return proposal > by ? proposal : by;
 }
 
 /* ---- the end of a life ---- */

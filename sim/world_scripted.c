@@ -168,6 +168,7 @@ static void session_put(void *context, const struct kn_session_output *o)
         m = to_zookeeper(t, SIM_M_ZK_REQUEST);
         m->m = m->by =
             sim_trace_zreq(w->trace, w->now_us, SIM_LANE_BROKER(p->id), t->by, o->request);
+        m->lane = SIM_LANE_BROKER(p->id);
         m->bytes = sim_copy(o->request, o->request->size);
         return;
     case KN_SESSION_OUT_PING:

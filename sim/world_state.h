@@ -125,7 +125,9 @@ struct sim_message {
     struct sim_message *older, *newer; /* in conn->undelivered */
     uint32_t lost_step; /* ZK_REQUEST: applied, its reply is lost, then that step acts (+ 1) */
     uint32_t held_by;   /* in a held queue: number of the rule, 0: it is behind another */
-    bool periodic;      /* a ping: quiet does not wait for it */
+    bool periodic;      /* a ping, a Fetch that says nothing: quiet does not wait for it */
+    bool says;          /* PEER_…: sim_message_says */
+    sim_lane lane;      /* ZK_REQUEST, REPLY: who asks */
     struct wire_answer answer;
     struct wire_answer_item item;
     struct sim_stored_batch *batch;
@@ -134,6 +136,8 @@ struct sim_message {
     int32_t version;       /* PEER_… */
     size_t size;           /* PEER_…: of bytes */
     void *bytes;           /* request, reply, path, call, items of an answer, message: owned */
+    void *room;            /* that `bytes` may lie in; stays with the message in the pool */
+    size_t room_size;
 };
 
 /* From one full broker to another: its fetchers' connection. */
@@ -454,7 +458,23 @@ bool sim_process_is_quiet(const struct sim_world *w, const struct sim_process *p
 void sim_process_block(struct sim_world *w, struct sim_process *p, bool on, uint64_t by);
 sim_lane sim_process_lane(const struct sim_process *p);
 
+/* Returns the fault that keeps messages away from this link, 0 none. */
+uint64_t sim_net_blamed(const struct sim_world *w, const struct sim_link *link);
+/* Copies what it carries into room that it keeps. */
+void sim_message_carry(struct sim_message *m, const void *bytes, size_t size);
+/* From now on quiet waits for it. */
+void sim_message_matters(struct sim_world *w, struct sim_message *m);
+
 /* ---- world_full.c ---- */
+/* Records a note of its broker part; returns its record. */
+uint64_t sim_full_note(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+/* Records that its broker part hears the controller of the same node; returns the record. */
+uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
+                              uint64_t by);
+/* Returns what caused a request of its broker part to ZooKeeper, `by` where nothing better is known.
+ */
+uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
+                        const struct wire_zk_request *request, uint64_t by);
 void sim_full_make(struct sim_world *w, struct sim_process *p); /* its node gets a broker part */
 void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean);
 void sim_full_forget(struct sim_world *w, struct sim_process *p); /* requests that wait */
@@ -462,9 +482,19 @@ void sim_full_free(struct sim_process *p);
 bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
                    const char *short_of, size_t scratch_needed);
 void sim_full_request(struct sim_world *w, struct sim_message *m);    /* takes it */
+void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+/* A request waits for its broker part under a number (m->call_id), and is taken out by it (NULL: it
+   is gone). */
+void sim_full_pend(struct sim_world *w, struct sim_process *p, struct sim_message *m);
+struct sim_message *sim_full_take(struct sim_process *p, uint64_t call_id);
+/* Steps it, and does what steps of the scenario want before and behind. */
+void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input in);
+
+/* ---- world_peers.c ---- */
 void sim_full_deliver(struct sim_world *w, struct sim_message *m);    /* PEER_…; takes it */
 void sim_full_lost(struct sim_world *w, const struct sim_message *m); /* PEER_…, on its way */
-void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+void sim_peer_request(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+void sim_peer_response(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
 
 /* ---- world_scripted.c ---- */
 void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t record);
