@@ -212,6 +212,13 @@ static uint32_t fitting(const struct kb_replicas *r, uint32_t wanted, size_t siz
     return wanted < most ? wanted : (uint32_t)most;
 }
 
+/* Which epoch a request says that it follows. Before KIP-320 it said none (-1), and a leader that
+   had not heard of its successor yet, or had only just become one, answered. */
+static int32_t said_epoch(const struct kb_replicas *r, const struct kb_row *row)
+{
+    return kb_defect(r, SM_DEFECT_UNFENCED_FETCH) ? -1 : row->fetch_epoch;
+}
+
 static struct kb_fetch_item fetch_item(const struct kb_replicas *r, struct kb_row *row)
 {
     row->in_session = 1;
@@ -219,7 +226,7 @@ static struct kb_fetch_item fetch_item(const struct kb_replicas *r, struct kb_ro
     row->sent_epoch = row->fetch_epoch;
     return (struct kb_fetch_item){.topic = kb_row_topic(r, row),
                                   .partition = row->partition,
-                                  .current_leader_epoch = row->fetch_epoch,
+                                  .current_leader_epoch = said_epoch(r, row),
                                   .max_bytes = r->config.fetch_max_bytes,
                                   .offset = row->fetch_offset,
                                   .log_start = row->log_start};
@@ -310,7 +317,7 @@ static void send_epochs(const struct kb_step *s, uint32_t fetcher)
         p->sent_epoch = p->fetch_epoch;
         items[o.count++] = (struct kb_epochs_item){.topic = kb_row_topic(r, p),
                                                    .partition = p->partition,
-                                                   .current_leader_epoch = p->fetch_epoch,
+                                                   .current_leader_epoch = said_epoch(r, p),
                                                    .leader_epoch = kb_epochs_latest(r, p)};
         kb_fetcher_queue(r, row, KB_QUEUE_ASKED);
     }
@@ -337,7 +344,7 @@ static void send_offsets(const struct kb_step *s, uint32_t fetcher)
         items[o.count++] =
             (struct kb_offsets_item){.topic = kb_row_topic(r, p),
                                      .partition = p->partition,
-                                     .current_leader_epoch = p->fetch_epoch,
+                                     .current_leader_epoch = said_epoch(r, p),
                                      .timestamp = p->earliest ? KB_EARLIEST : KB_LATEST};
         kb_fetcher_queue(r, row, KB_QUEUE_ASKED);
     }

@@ -151,7 +151,7 @@ bool kb_lead(const struct kb_step *s, struct kb_row *row, const struct wire_reco
     kb_set_isr(s, row, v->isr, v->record->isr_count);
     row->leader_epoch = v->record->leader_epoch;
     row->epoch_start = row->log_end;
-    row->zk_version = v->record->zk_version;
+    row->zk_version = kb_defect(r, SM_DEFECT_PARTITION_EPOCH_LOST) ? 0 : v->record->zk_version;
     if (!kb_defect(r, SM_DEFECT_EPOCH_NOT_RECORDED)) {
         kb_epochs_assign(r, row, row->leader_epoch, row->log_end);
     }

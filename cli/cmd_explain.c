@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "cli/defects.h"
 #include "sim/grammar.h"
 #include "sim/pattern.h"
 #include "sim/scenario.h"
@@ -44,20 +45,13 @@ static void print_machine(const struct arguments *a)
         sm_explain_markdown(machine, &profile, &sink);
 }
 
-static void print_defect(const struct sm_profile *profile, enum sm_defect defect)
-{
-    printf("%s (%s in %s; Kafka %s)\n    %s\n", sm_defect_jira(defect),
-           sm_defect_on(profile, defect) ? "on" : "off", sm_version_name(profile->version),
-           sm_defect_versions(defect), sm_defect_text(defect));
-}
-
 static void print_defects(const struct arguments *a)
 {
     struct sm_profile profile = sm_profile_of(a->version);
-    printf(
-        "Defects that Kafka has had, each a switch (defects: {NAME: on|off} in a scenario).\n\n");
-    for (enum sm_defect d = 0; d < SM_DEFECT_END; d++)
-        print_defect(&profile, d);
+    if (a->format_given)
+        cli_print_defects_markdown();
+    else
+        cli_print_defects(&profile);
 }
 
 static void print_versions(const struct arguments *a)
@@ -214,7 +208,7 @@ static bool print_word(const struct arguments *a)
     enum sm_defect defect = sm_defect_named(a->name);
     if (defect != SM_DEFECT_END) {
         struct sm_profile profile = sm_profile_of(a->version);
-        print_defect(&profile, defect);
+        cli_print_defect(&profile, defect);
         return true;
     }
     for (enum sim_verb v = SIM_VERB_NONE + 1; v < SIM_VERB_END; v++) {
@@ -268,8 +262,9 @@ static int run(const struct cli_command *command, int argc, char **argv)
         print_topics();
         return SIM_EXIT_MET;
     }
-    if (a.format_given && sm_machine_named(a.name) == SM_MACHINE_NONE) {
-        cli_error("--format is for the two state machines");
+    bool defects = strcmp(a.name, "defects") == 0 && !a.svg;
+    if (a.format_given && sm_machine_named(a.name) == SM_MACHINE_NONE && !defects) {
+        cli_error("--format is for the two state machines, and markdown for defects");
         return SIM_EXIT_USAGE;
     }
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
@@ -310,7 +305,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
-    {.name = "format", .key = 'f', .arg = "FORMAT", .doc = "of a state machine: markdown or svg"},
+    {.name = "format",
+     .key = 'f',
+     .arg = "FORMAT",
+     .doc = "of a state machine: markdown or svg; of defects: markdown"},
     {.name = "kafka",
      .key = 'k',
      .arg = "VERSION",

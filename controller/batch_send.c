@@ -158,7 +158,7 @@ void kc_batch_drop(struct kc_controller *c, bool dirty)
     struct wire_batch *b = open_batch(c);
     /* Kafka asks the three maps, not the list of partitions; they name dead brokers, too */
     dirty = dirty && (c->batch_named != 0 || !is_empty(set_of(b, 1), b->set_words));
-    if (dirty && sm_defect_on(&c->config.profile, SM_DEFECT_STUCK_BATCH)) {
+    if (dirty && kc_defect(c, SM_DEFECT_STUCK_BATCH)) {
         c->dirty |= 1u << c->batch_owner;
     }
     c->batches.tail = c->batch_open;

@@ -59,7 +59,8 @@ static uint32_t change_of(const struct kc_controller *c, const struct kc_broker 
     bool is = (b->flags & KC_BROKER_READ) != 0;
 
     if (was && is) {
-        bool epochs = sm_rule_on(&c->config.profile, SM_RULE_BROKER_EPOCHS);
+        bool epochs = sm_rule_on(&c->config.profile, SM_RULE_BROKER_EPOCHS) &&
+                      !kc_defect(c, SM_DEFECT_BOUNCE_INVISIBLE);
         return epochs && b->read_epoch > b->epoch ? KC_BROKER_BOUNCED : 0;
     }
     return is ? KC_BROKER_NEW : was ? KC_BROKER_DEAD : 0;
@@ -784,7 +785,8 @@ static enum kc_next stop_replica_answered(struct kc_controller *c, struct kc_fra
         wire_batch_next_for(kc_batch_at(c, c->event.batch), WIRE_RECORD_STOP_REPLICA, broker, &v)) {
         int32_t error = error_of(items, count, &at, v.offset, c->event.partition_error);
         uint32_t row = kc_row_named(c, v.topic, v.record->partition);
-        bool deleted = (v.flag[broker / 64] >> broker % 64 & 1) != 0;
+        bool deleted = (v.flag[broker / 64] >> broker % 64 & 1) != 0 ||
+                       kc_defect(c, SM_DEFECT_STOP_TAKEN_FOR_DELETE);
         if (row != KC_NO_ROW && deleted &&
             (kc_topic(c, kc_row_at(c, row)->topic - 1)->flags & KC_TOPIC_STARTED) != 0) {
             kc_set_add(c, error == WIRE_ERROR_NONE ? KC_SET_GIVEN : KC_SET_LISTED, row);

@@ -134,7 +134,8 @@ static void clear_room(struct kc_controller *c, const struct kc_ask *ask)
 
 static bool is_fenced(const struct kc_controller *c, const struct kc_ask *ask)
 {
-    return ask->fenced && sm_rule_on(&c->config.profile, SM_RULE_FENCED_WRITES);
+    return ask->fenced && sm_rule_on(&c->config.profile, SM_RULE_FENCED_WRITES) &&
+           !kc_defect(c, SM_DEFECT_UNFENCED_WRITES);
 }
 
 static void add_fence(struct kc_controller *c, const struct kc_ask *ask, struct wire_zk_builder *b)

@@ -138,7 +138,8 @@ static bool concerns_deletion(struct kc_controller *c, const struct kc_broker *b
         return false;
     }
     while (wire_batch_next_for(batch, WIRE_RECORD_STOP_REPLICA, broker, &v)) {
-        if ((v.flag[broker / 64] >> broker % 64 & 1) == 0) {
+        bool deleted = (v.flag[broker / 64] >> broker % 64 & 1) != 0;
+        if (!deleted && !kc_defect(c, SM_DEFECT_STOP_TAKEN_FOR_DELETE)) {
             continue;
         }
         uint32_t topic = kc_topic_find(c, v.topic);

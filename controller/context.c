@@ -679,7 +679,7 @@ void kc_queue_topic_deletion(struct kc_controller *c, uint32_t topic)
     bool again = (kc_topic(c, topic)->flags & KC_TOPIC_QUEUED) != 0;
 
     kc_mark_topic(c, topic, KC_TOPIC_QUEUED, true);
-    if (!again || sm_defect_on(&c->config.profile, SM_DEFECT_IMBALANCE_NEGATIVE)) {
+    if (!again || kc_defect(c, SM_DEFECT_IMBALANCE_NEGATIVE)) {
         clean_imbalance(c, topic);
     }
 }
@@ -842,13 +842,14 @@ void kc_forget_topics(struct kc_controller *c)
     c->offline_count = c->imbalance_count = 0;
 }
 
-/* Everything is forgotten. In profiles without SM_RULE_RESET_ON_RESIGNATION (KAFKA-5310) only the
-   states of the two machines are: assignments, leaders and who lives stay until the next failover
-   reads them again. */
+/* Everything is forgotten. In profiles without SM_RULE_RESET_ON_RESIGNATION, and with KAFKA-5310,
+   only the states of the two machines are: assignments, leaders and who lives stay until the next
+   failover reads them again. */
 void kc_reset_context(struct kc_controller *c)
 {
     kc_set_epoch(c, 0, 0);
-    if (!sm_rule_on(&c->config.profile, SM_RULE_RESET_ON_RESIGNATION)) {
+    if (!sm_rule_on(&c->config.profile, SM_RULE_RESET_ON_RESIGNATION) ||
+        kc_defect(c, SM_DEFECT_CONTEXT_KEPT)) {
         forget_states(c);
         return;
     }

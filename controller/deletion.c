@@ -89,7 +89,7 @@ static enum kc_next say_unknown(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next enqueue(struct kc_controller *c, struct kc_frame *f)
 {
     static const char reason[] = "topic reassignment in progress";
-    bool late = sm_defect_on(&c->config.profile, SM_DEFECT_DELETE_WHILE_REASSIGNING);
+    bool late = kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING);
     const char *name = NULL;
     bool any = false;
 

@@ -280,7 +280,7 @@ static enum kc_next choose_electable(struct kc_controller *c, struct kc_frame *f
             continue;
         }
         if (!kc_has_leadership(c, row)) {
-            if (sm_defect_on(&c->config.profile, SM_DEFECT_POISON_PREFERRED)) {
+            if (kc_defect(c, SM_DEFECT_POISON_PREFERRED)) {
                 return kc_throw(c, SM_ERR_NO_ELEMENT, "java.util.NoSuchElementException: None.get");
             }
             continue;
@@ -428,11 +428,15 @@ static enum kc_next count_imbalance(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
+/* Before KAFKA-9866 it was enough that the preferred replica lives. */
 static bool may_be_led_by_head(struct kc_controller *c, uint32_t row)
 {
     const struct kc_partition *p = kc_row_at(c, row);
     uint32_t head = head_of(c, row);
 
+    if (kc_defect(c, SM_DEFECT_PREFERRED_NOT_IN_ISR)) {
+        return kc_is_online(c, row, head);
+    }
     for (uint32_t i = 0; i < p->isr_count; i++) {
         if (kc_isr(c, p)[i] == head) {
             return kc_is_online(c, row, head);

@@ -160,12 +160,17 @@ static enum kc_next set_live_brokers(struct kc_controller *c, struct kc_frame *f
     return KC_NEXT;
 }
 
-/* Where nothing is forgotten on resignation, it is now, for all of it is read again. */
+/* Where nothing is forgotten on resignation, it is now, for all of it is read again; but nobody
+   read anew which partitions are reassigned (KAFKA-5310). */
 static enum kc_next before_topics(struct kc_controller *c, struct kc_frame *f)
 {
     f->arg2 = 1;
     kc_set_clear(c, KC_SET_LISTED);
-    if (!sm_rule_on(&c->config.profile, SM_RULE_RESET_ON_RESIGNATION)) {
+    if (kc_defect(c, SM_DEFECT_CONTEXT_KEPT)) {
+        kc_keep_reassignments(c, &f->arg, &f->value);
+    }
+    if (!sm_rule_on(&c->config.profile, SM_RULE_RESET_ON_RESIGNATION) ||
+        kc_defect(c, SM_DEFECT_CONTEXT_KEPT)) {
         kc_forget_topics(c);
     }
     return KC_NEXT;
@@ -232,10 +237,16 @@ static enum kc_next init_deletions(struct kc_controller *c, struct kc_frame *f)
 
 /* ---- 9: who lives ---- */
 
+static bool metadata_comes_first(const struct kc_controller *c)
+{
+    return sm_rule_on(&c->config.profile, SM_RULE_METADATA_FIRST) &&
+           !kc_defect(c, SM_DEFECT_METADATA_LAST);
+}
+
 static enum kc_next tell_who_lives(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    if (!sm_rule_on(&c->config.profile, SM_RULE_METADATA_FIRST)) {
+    if (!metadata_comes_first(c)) {
         return KC_NEXT;
     }
     kc_log_new(c, KC_INFO, "[Controller id=%d] Sending update metadata request",
@@ -269,7 +280,7 @@ static enum kc_next tell_all(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next tell_everything(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    if (!sm_rule_on(&c->config.profile, SM_RULE_METADATA_FIRST)) {
+    if (!metadata_comes_first(c)) {
         kc_call(c, KC_FLOW_TELL_ALL, 0);
     }
     return KC_NEXT;
@@ -322,7 +333,8 @@ static enum kc_next replicas_online(struct kc_controller *c, struct kc_frame *f)
 static enum kc_next replicas_offline(struct kc_controller *c, struct kc_frame *f)
 {
     (void)f;
-    if (!sm_rule_on(&c->config.profile, SM_RULE_OFFLINE_AT_STARTUP)) {
+    if (!sm_rule_on(&c->config.profile, SM_RULE_OFFLINE_AT_STARTUP) ||
+        kc_defect(c, SM_DEFECT_DEAD_NOT_OFFLINE)) {
         return KC_NEXT;
     }
     kc_log(c, KC_INFO,
@@ -400,6 +412,11 @@ static enum kc_next resume_others(struct kc_controller *c, struct kc_frame *f)
             kc_reassign_call(c, row, &a);
             return KC_STAY;
         }
+    }
+    if (f->value > 0) { /* of the last term */
+        struct kc_frame *kept = kc_call(c, KC_FLOW_REASSIGN_KEPT, 0);
+        kept->arg2 = f->arg;
+        kept->value = f->value;
     }
     return KC_NEXT;
 }

@@ -108,7 +108,7 @@ static enum kc_slot_next answer_preferred(struct kc_controller *c, struct kc_fra
         case SKIPPED:
             break;
         case POISON:
-            if (sm_defect_on(&c->config.profile, SM_DEFECT_POISON_PREFERRED)) {
+            if (kc_defect(c, SM_DEFECT_POISON_PREFERRED)) {
                 kc_throw(c, SM_ERR_NO_ELEMENT, "java.util.NoSuchElementException: None.get");
                 return KC_SLOT_FAIL;
             }

@@ -509,7 +509,7 @@ static void drop_unassigned(const struct kc_controller *c, const struct sm_assig
 {
     struct sm_list assigned = sm_list_intersect(&li->isr, &a->replicas);
 
-    if (!sm_defect_on(&c->config.profile, SM_DEFECT_ISR_OUTSIDE_REPLICAS) && assigned.count > 0) {
+    if (!kc_defect(c, SM_DEFECT_ISR_OUTSIDE_REPLICAS) && assigned.count > 0) {
         li->isr = assigned;
     }
 }
@@ -569,7 +569,7 @@ static enum kc_slot_next decide(struct kc_controller *c, struct kc_slot *s, bool
 /* Only a partition whose ISR has nobody online asks whether it may be led by somebody else. */
 static bool has_live_in_sync(struct kc_controller *c, struct kc_slot *s)
 {
-    bool any = sm_defect_on(&c->config.profile, SM_DEFECT_UNCLEAN_CONSIDERS_UNASSIGNED);
+    bool any = kc_defect(c, SM_DEFECT_UNCLEAN_CONSIDERS_UNASSIGNED);
     struct sm_list replicas = kc_row_replicas(c, s->row);
 
     for (int32_t i = 0; i < s->plan.isr.count; i++) {
@@ -829,7 +829,6 @@ static enum kc_slot_next read_bump(struct kc_controller *c, struct kc_slot *s, i
 static enum kc_slot_next answer_bump(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                                      int32_t err, const struct wire_zk_result_view *r)
 {
-    (void)f;
     if (s->stage == 0) {
         return read_bump(c, s, err, r);
     }
@@ -841,7 +840,11 @@ static enum kc_slot_next answer_bump(struct kc_controller *c, struct kc_frame *f
         return kc_slot_throw(c, err);
     }
     s->plan.zk_version = r->result->stat.version;
-    kc_put_leadership(c, s->row, &s->plan);
+    if (kc_defect(c, SM_DEFECT_BUMP_NOT_KEPT)) { /* only the request that follows says it */
+        f->arg2 = kc_keep_bytes(c, &s->plan, sizeof s->plan);
+    } else {
+        kc_put_leadership(c, s->row, &s->plan);
+    }
     kc_log(c, KC_INFO,
            "[Controller id=%d] Updated leader epoch for partition %s-%d to %d, zkVersion=%d",
            c->config.broker.id, kc_row_topic(c, s->row), kc_row_at(c, s->row)->partition,
@@ -858,6 +861,9 @@ static enum kc_next send_bumped(struct kc_controller *c, struct kc_frame *f)
     struct sm_assignment a = kc_row_assignment(c, f->arg);
     struct sm_list origin = sm_assignment_origin(&a);
 
+    if (kc_defect(c, SM_DEFECT_BUMP_NOT_KEPT)) {
+        memcpy(&li, kc_scratch(c) + f->arg2, sizeof li);
+    }
     kc_batch_begin(c, KC_OWNER_CONTROLLER);
     kc_batch_leader_and_isr(c, &origin, f->arg, &li, &a, false);
     kc_batch_leader_and_isr(c, &a.adding, f->arg, &li, &a, true);

@@ -62,8 +62,7 @@ static int32_t may_cancel(struct kc_controller *c, uint32_t row, const struct sm
 {
     struct sm_list origin = sm_assignment_origin(a);
 
-    if (sm_defect_on(&c->config.profile, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) ||
-        !kc_has_leadership(c, row)) {
+    if (kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) || !kc_has_leadership(c, row)) {
         return RESULT_PENDING;
     }
     struct sm_leader_and_isr li = kc_row_leadership(c, row);

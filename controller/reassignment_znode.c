@@ -47,6 +47,10 @@ static enum kc_catch guard(struct kc_controller *c, struct kc_frame *f)
         kc_batch_drop(c, false);
     }
     kc_row_at(c, f->arg)->result = KC_RESULT_ERROR;
+    if (kc_defect(c, SM_DEFECT_REASSIGNMENT_DROPPED)) { /* a later event would take it up again */
+        kc_row_at(c, f->arg)->flags &= (uint8_t)~KC_PARTITION_STATE_WATCH;
+        kc_set_remove(c, KC_SET_REASSIGNING, f->arg);
+    }
     return KC_SWALLOW;
 }
 
@@ -127,11 +131,21 @@ static bool open_kept(struct kc_controller *c, struct sm_partitions_reader *r)
            sm_partitions_open(r, (const char *)kc_scratch(c) + c->kept, c->kept_size) == SM_ERR_OK;
 }
 
+/* With KAFKA-6193 the znode is written from memory: who has not begun is not in it. */
+static bool is_not_begun(const struct kc_controller *c, uint32_t row)
+{
+    return kc_defect(c, SM_DEFECT_ZNODE_FROM_MEMORY) &&
+           (row == KC_NO_ROW || !kc_set_has(c, KC_SET_REASSIGNING, row));
+}
+
 static bool is_removed(struct kc_controller *c, const struct kc_frame *f,
                        const struct sm_partition_item *item)
 {
     uint32_t row = kc_row_named(c, item->topic, item->partition);
 
+    if (is_not_begun(c, row)) {
+        return true;
+    }
     switch ((enum remove_mode)f->arg2) {
     case REMOVE_COMPLETED: {
         struct sm_list replicas = kc_row_replicas(c, f->arg);
@@ -253,8 +267,7 @@ const struct kc_flow_def kc_flow_REASSIGN_REMOVE = {.name = "maybeRemoveFromZkRe
    the reassignment then goes with its topic. Kafka 2.8.2 leaves it (delete while reassigning). */
 void kc_forget_reassignments(struct kc_controller *c, uint32_t topic)
 {
-    if (sm_defect_on(&c->config.profile, SM_DEFECT_DELETE_WHILE_REASSIGNING) ||
-        !kc_topic_has_reassignment(c, topic)) {
+    if (kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING) || !kc_topic_has_reassignment(c, topic)) {
         return;
     }
     for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;
@@ -366,3 +379,33 @@ static const struct kc_row znode_rows[] = {
 };
 const struct kc_flow_def kc_flow_REASSIGN_ZNODE = {.name = "ZkPartitionReassignment",
                                                    .rows = znode_rows};
+
+/* ---- what the last term was reassigning (KAFKA-5310) ---- */
+
+void kc_keep_reassignments(struct kc_controller *c, uint32_t *at, int32_t *size)
+{
+    enum { ROOM = 8192, ITEM = 2048 }; /* of the room that every step may count on */
+    struct sm_partitions_writer w;
+    size_t capacity;
+    char *out = kc_room(c, 0, &capacity);
+
+    *size = 0;
+    sm_partitions_writer_begin(&w, out, capacity < ROOM ? capacity : ROOM);
+    for (uint32_t row = kc_set_next(c, KC_SET_REASSIGNING, 0);
+         row != KC_NO_ROW && w.size + ITEM < w.capacity;
+         row = kc_set_next(c, KC_SET_REASSIGNING, row + 1)) {
+        struct sm_assignment a = kc_row_assignment(c, row);
+        struct sm_list target = sm_assignment_target(&a);
+        sm_partitions_writer_item(&w, kc_row_topic(c, row), kc_row_at(c, row)->partition, &target);
+    }
+    size_t written = sm_partitions_writer_end(&w);
+    if (w.count > 0 && written > 0) {
+        *at = (uint32_t)(out - (char *)kc_scratch(c));
+        *size = (int32_t)written;
+        c->scratch_used = *at + (uint32_t)written;
+    }
+}
+
+static const struct kc_row kept_rows[] = {{.name = "reassign", .run = znode_items}, {0}};
+const struct kc_flow_def kc_flow_REASSIGN_KEPT = {.name = "maybeTriggerPartitionReassignment",
+                                                  .rows = kept_rows};

@@ -716,7 +716,8 @@ static enum kc_next finish(struct kc_controller *c, struct kc_frame *f)
 
     while (c->call.target == SM_REPLICA_OFFLINE && f->cursor < count) {
         uint32_t row = kc_work_rows(c)[first + f->cursor++];
-        if (row == KC_NO_ROW || kc_has_leadership(c, row)) {
+        if (row == KC_NO_ROW || kc_has_leadership(c, row) ||
+            kc_defect(c, SM_DEFECT_LEADERLESS_NOT_OFFLINE)) {
             continue;
         }
         if (kc_is_old(c)) {

@@ -191,7 +191,7 @@ static enum kc_slot_next look_at_owner(struct kc_controller *c, struct kc_slot *
     if (owner == c->session) {
         return KC_SLOT_DONE;
     }
-    if (owner != 0 && owner == c->previous_session) {
+    if (owner != 0 && owner == c->previous_session && !kc_defect(c, SM_DEFECT_REGISTERED_ONCE)) {
         s->stage = REGISTER_DELETE;
         return KC_SLOT_ASK;
     }

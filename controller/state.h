@@ -394,6 +394,12 @@ struct kc_op {
 enum kc_owner { KC_OWNER_NONE, KC_OWNER_CONTROLLER, KC_OWNER_REPLICAS, KC_OWNER_PARTITIONS };
 
 
+/* Whether this controller makes a mistake that some Kafka made; asked where its repair stands. */
+static inline bool kc_defect(const struct kc_controller *c, enum sm_defect defect)
+{
+    return sm_defect_on(&c->config.profile, defect);
+}
+
 /* ---- block.c ---- */
 static inline void *kc_at(const struct kc_controller *c, uint64_t offset)
 {
@@ -557,7 +563,7 @@ uint32_t kc_broker_count_with(const struct kc_controller *c, uint32_t mask, uint
     X(TOPIC_DELETION) X(STOP_REPLICA_RESPONSE) X(RESUME_DELETIONS) X(COMPLETE_DELETION)            \
     X(ON_TOPIC_DELETION) X(FAIL_DELETION)                                                          \
     X(ISR_CHANGE) X(REASSIGN_ZNODE) X(REASSIGN_CALL) X(REASSIGN_ISR_CHANGE) X(REASSIGN)            \
-    X(REASSIGN_GUARDED) X(STOP_REMOVED) X(REASSIGN_REMOVE) X(LIST_REASSIGNMENTS)                   \
+    X(REASSIGN_GUARDED) X(REASSIGN_KEPT) X(STOP_REMOVED) X(REASSIGN_REMOVE) X(LIST_REASSIGNMENTS)                   \
     X(ELECTION_EVENT) X(ELECTION) X(AUTO_BALANCE) X(CONTROLLED_SHUTDOWN)                           \
     X(UNCLEAN_ENABLED) X(TOPIC_UNCLEAN_ENABLED) X(TELL_ALL)
 
@@ -738,6 +744,9 @@ bool kc_ask_topic_write(struct kc_controller *c, uint32_t row, const struct sm_a
 enum kc_slot_next kc_answer_topic_write(struct kc_controller *c, uint32_t row, int32_t err);
 /* Starts onPartitionReassignment of `row` towards `a`. */
 void kc_reassign_call(struct kc_controller *c, uint32_t row, const struct sm_assignment *a);
+/* Keeps what the last term was reassigning in the scratch, as text, for KC_FLOW_REASSIGN_KEPT: *at
+   and *size. Of very many, as many as there is room for (KAFKA-5310). */
+void kc_keep_reassignments(struct kc_controller *c, uint32_t *at, int32_t *size);
 /* Where a topic is gone: its reassignments end with it, in memory and in the znode. */
 void kc_forget_reassignments(struct kc_controller *c, uint32_t topic);
 /* ---- log.c: lines that list many things ---- */

@@ -248,6 +248,9 @@ static enum kc_next add_partitions(struct kc_controller *c, struct kc_frame *f)
            "[Controller id=%d] Skipping adding partitions for topic %s since it is currently being "
            "deleted",
            c->config.broker.id, kc_topic_name(kc_topic(c, topic)));
+    if (kc_defect(c, SM_DEFECT_GROWS_IN_DELETION)) {
+        return KC_RETURN;
+    }
     kc_log(c, KC_INFO, "[Controller id=%d] Restoring the partition replica assignment for topic %s",
            c->config.broker.id, kc_topic_name(kc_topic(c, topic)));
     return KC_NEXT;

@@ -37,7 +37,7 @@ struct kn_session {
     int64_t armed_us; /* the timer, -1: none */
     uint32_t head, tail, unsent;
     uint32_t count;
-    uint32_t is_new; /* 1: asked for, not yet made */
+    uint32_t is_new; /* asked for, not yet made; 2: after an expired one */
     uint32_t unused;
     uint8_t bytes[];
 };
@@ -215,6 +215,8 @@ static void lose_connection(struct kn_session *s, int64_t now_us, struct kn_sess
     if (was_connected)
         put(out,
             (struct kn_session_output){.kind = KN_SESSION_OUT_DISCONNECTED, .session = s->session});
+    if (s->is_new == 2 && s->config.tried_once)
+        s->try_us = -1; /* nobody tries again: the process runs on without a session */
     arm(s, s->try_us, out);
 }
 
@@ -233,7 +235,7 @@ static enum sm_err on_open(struct kn_session *s, int64_t now_us, const struct kn
         return SM_ERR_ILLEGAL_STATE;
     s->session = in->session;
     s->password = in->password;
-    s->is_new = 1;
+    s->is_new = s->state == KN_SESSION_EXPIRED ? 2 : 1;
     s->timeout_us = s->config.timeout_us;
     connect(s, now_us, out);
     return SM_ERR_OK;

@@ -42,6 +42,8 @@ struct kn_session_limits {
 struct kn_session_config {
     int64_t timeout_us;   /* asked of the server; Kafka: zookeeper.session.timeout.ms, 18 s */
     int64_t reconnect_us; /* between a lost connection and the next try */
+    uint32_t tried_once;  /* a session after an expired one is tried once only (KAFKA-5473) */
+    uint32_t unused;
 };
 
 struct kn_session_limits kn_session_limits_default(void);

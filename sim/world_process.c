@@ -596,6 +596,7 @@ static struct kn_session *new_session(const struct sim_process *p)
     struct kn_session_limits limits = kn_session_limits_default();
     struct kn_session_config config = kn_session_config_default();
     config.timeout_us = p->settings.session_timeout_us;
+    config.tried_once = sm_defect_on(&p->profile, SM_DEFECT_SESSION_TRIED_ONCE);
     struct kn_session *s = sim_realloc(NULL, kn_session_size(&limits));
     kn_session_init(s, &limits, &config);
     return s;

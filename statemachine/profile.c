@@ -37,12 +37,18 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
 #define BROKER_DEFECTS_OLD                                                                         \
     (DEFECT(UNKNOWN_REPLICA_FETCH) | DEFECT(OFFLINE_REPLICA_JOINS) | DEFECT(HW_TRUNCATION) |       \
      DEFECT(SAME_LEADER_SKIPPED) | DEFECT(STOP_WITHOUT_EPOCH) | DEFECT(BOUNCE_INVISIBLE) |         \
-     DEFECT(IDLE_LEAVES_ISR) | DEFECT(STOP_KEEPS_WAITERS))
+     DEFECT(IDLE_LEAVES_ISR) | DEFECT(STOP_KEEPS_WAITERS) | DEFECT(UNFENCED_FETCH))
+
+/* Those whose code the old versions share with 2.8. Others are rules there: they write unfenced,
+   keep their context, send metadata last. */
+#define CONTROLLER_DEFECTS_OLD                                                                     \
+    (DEFECT(BUMP_NOT_KEPT) | DEFECT(GROWS_IN_DELETION) | DEFECT(ZNODE_FROM_MEMORY) |               \
+     DEFECT(REGISTERED_ONCE) | DEFECT(PREFERRED_NOT_IN_ISR) | DEFECT(REASSIGNMENT_DROPPED))
 
 /* 0.8.2 has no METADATA_SKIPPED: it sends no metadata after a failure that could be skipped. */
 #define DEFECTS_0_8_2                                                                              \
-    (DEFECT(STUCK_BATCH) | DEFECT(ISR_OUTSIDE_REPLICAS) | DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) |   \
-     BROKER_DEFECTS_OLD | DEFECT(EQUAL_EPOCH_ACCEPTED))
+    (CONTROLLER_DEFECTS_OLD | DEFECT(STUCK_BATCH) | DEFECT(ISR_OUTSIDE_REPLICAS) |                 \
+     DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) | BROKER_DEFECTS_OLD | DEFECT(EQUAL_EPOCH_ACCEPTED))
 #define DEFECTS_0_9 ((DEFECTS_0_8_2 & ~DEFECT(EQUAL_EPOCH_ACCEPTED)) | DEFECT(METADATA_SKIPPED))
 
 struct version_row {
@@ -68,17 +74,6 @@ static const struct rule_row rule_rows[SM_RULE_END] = {
 #undef X
 };
 
-struct defect_row {
-    const char *jira, *versions, *text;
-};
-
-static const struct defect_row defects[SM_DEFECT_END] = {
-#define X(id, name, releases, sentence)                                                            \
-    [SM_DEFECT_##id] = {.jira = name, .versions = releases, .text = sentence},
-    SM_DEFECT_MAP(X)
-#undef X
-};
-
 struct sm_profile sm_profile_of(enum sm_version version)
 {
     assert(version > SM_VERSION_NONE);
@@ -100,32 +95,6 @@ const char *sm_version_name(enum sm_version version)
     assert(version > SM_VERSION_NONE);
     assert(version < SM_VERSION_END);
     return versions[version].name;
-}
-
-enum sm_defect sm_defect_named(const char *jira)
-{
-    for (int defect = 0; defect < SM_DEFECT_END; defect++)
-        if (strcmp(defects[defect].jira, jira) == 0)
-            return (enum sm_defect)defect;
-    return SM_DEFECT_END;
-}
-
-const char *sm_defect_jira(enum sm_defect defect)
-{
-    assert(defect < SM_DEFECT_END);
-    return defects[defect].jira;
-}
-
-const char *sm_defect_versions(enum sm_defect defect)
-{
-    assert(defect < SM_DEFECT_END);
-    return defects[defect].versions;
-}
-
-const char *sm_defect_text(enum sm_defect defect)
-{
-    assert(defect < SM_DEFECT_END);
-    return defects[defect].text;
 }
 
 const char *sm_rule_name(enum sm_rule rule)

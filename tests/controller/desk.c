@@ -837,12 +837,17 @@ static void refuse_in_flight(struct desk *d, int who)
     d->count = kept;
 }
 
-static void expire(struct desk *d, int who)
+/* `leaves`: the server forgets to delete the ephemerals of the session (ZOOKEEPER-2985). */
+static void expire(struct desk *d, int who, bool leaves)
 {
     if (d->peer[who].expired || d->peer[who].waits) {
         return;
     }
-    server(d, &(struct kz_input){.kind = KZ_IN_EXPIRE, .session = d->session[conn_of(who)]});
+    if (leaves) {
+        server(d, &(struct kz_input){.kind = KZ_IN_DISCONNECT, .conn = conn_of(who)});
+    } else {
+        server(d, &(struct kz_input){.kind = KZ_IN_EXPIRE, .session = d->session[conn_of(who)]});
+    }
     refuse_in_flight(d, who);
     d->peer[who].expired = true;
     controller(d, who, &(struct kc_input){.kind = KC_IN_SESSION_EXPIRED});
@@ -869,7 +874,7 @@ static void deliver(struct desk *d, struct message *m)
     case ZK_REPLY:
         if (!d->peer[m->who].expired && ++d->replies == d->expire_at) {
             d->head--; /* this one, too, comes back as refused */
-            expire(d, m->who);
+            expire(d, m->who, false);
             return;
         }
         d->peer[m->who].in_flight--;
@@ -964,7 +969,12 @@ void desk_kill_controller(struct desk *d)
 
 void desk_expire(struct desk *d)
 {
-    expire(d, 0);
+    expire(d, 0, false);
+}
+
+void desk_expire_leaving(struct desk *d)
+{
+    expire(d, 0, true);
 }
 
 void desk_expire_at(struct desk *d, long n)

@@ -62,6 +62,8 @@ bool desk_run_until(struct desk *d, const char *part);
 /* Its session expires: what is in flight is refused, a new session is made once Expire is in work.
  */
 void desk_expire(struct desk *d);
+/* … but its ephemerals stay. */
+void desk_expire_leaving(struct desk *d);
 /* … at the n-th ZooKeeper reply from now (0: never). */
 void desk_expire_at(struct desk *d, long n);
 /* The first answer of the n-th ZooKeeper request from now is lost, and the client asks again. */
