@@ -421,6 +421,8 @@ struct kb_partition_view {
     int32_t leader, leader_epoch, controller_epoch, zk_version;
     int32_t isr_state;   /* enum kb_isr_state */
     int32_t fetch_state; /* enum kb_fetch_state */
+    int32_t dir;         /* log directory of its log */
+    int32_t unused;
     int64_t log_start, log_end, hw, last_stable, flushed, checkpointed_hw, epoch_start;
     struct sm_list isr;             /* as last committed; empty on followers */
     struct sm_list maximal_isr;     /* with a member that is being added */

@@ -65,6 +65,7 @@ bool kb_partition(const struct kb_replicas *r, const char *topic, int32_t partit
         .zk_version = row->zk_version,
         .isr_state = row->isr_state,
         .fetch_state = row->fetch_state,
+        .dir = row->dir,
         .log_start = row->log_start,
         .log_end = row->log_end,
         .hw = row->hw,

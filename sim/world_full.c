@@ -19,7 +19,16 @@
 static struct kb_replicas *new_replicas(const struct sim_process *p)
 {
     struct kb_limits limits = kb_limits_default();
+    const struct sim_settings *s = &p->settings;
     struct kb_config config = kb_config_default(p->profile, p->id);
+    config.replica_lag_us = s->replica_lag_us;
+    config.hw_checkpoint_us = s->hw_checkpoint_us;
+    config.fetch_wait_us = s->replica_fetch_wait_us;
+    config.fetch_backoff_us = s->replica_fetch_backoff_us;
+    config.fetchers_per_leader = s->replica_fetchers;
+    config.min_insync_replicas = s->min_insync_replicas;
+    config.flush_messages = s->flush_messages;
+    config.log_dirs = s->log_dirs;
     struct kb_replicas *r = sim_alloc(kb_replicas_size(&limits));
     kb_replicas_init(r, &limits, &config);
     return r;
@@ -75,6 +84,14 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
     return true;
 }
 
+/* Outside of a step of the node: only payloads are told. */
+static void refer_only(void *context, const struct kb_output *o)
+{
+    struct sim_world *w = context;
+    if (o->kind == KB_OUT_PAYLOAD)
+        w->payloads.refer(w->payloads.context, o->payload, o->value);
+}
+
 /* ---- requests that wait for the broker part ---- */
 
 void sim_full_pend(struct sim_world *w, struct sim_process *p, struct sim_message *m)
@@ -118,9 +135,44 @@ static uint64_t note_request(struct sim_world *w, const struct sim_process *p, e
                                   refused.error == 0 ? NULL : &refused, refused.error == 0);
 }
 
+static int32_t min_insync_of(const struct sim_world *w, const char *topic)
+{
+    char path[SM_PATH_MAX];
+    struct wire_zk_stat stat;
+    const uint8_t *data;
+    uint32_t size;
+    bool has_data;
+    sm_path_config_topic(path, topic);
+    if (!kz_server_get(w->zk, path, &stat, &data, &size, &has_data) || !has_data)
+        return 0;
+    return kn_config_min_insync(data, size);
+}
+
+/* Before a log is made its topic's configuration is read. Differs: Kafka's handler asks ZooKeeper
+   and waits; here the answer is there at once. */
+static void configure_topics(struct sim_world *w, struct sim_process *p, enum wire_api api,
+                             const struct wire_batch *batch, uint32_t index)
+{
+    struct wire_record_view v = {0};
+    char last[SM_TOPIC_NAME_MAX + 1] = "";
+    while (api == WIRE_API_LEADER_AND_ISR &&
+           wire_batch_next_for(batch, WIRE_RECORD_LEADER_AND_ISR, index, &v)) {
+        struct kb_outputs out = {.put = refer_only, .context = w};
+        struct kb_input in = {.kind = KB_IN_TOPIC_CONFIG, .topic = v.topic};
+        if (strcmp(last, v.topic) == 0)
+            continue;
+        snprintf(last, sizeof(last), "%s", v.topic);
+        in.value = min_insync_of(w, v.topic);
+        while (kb_replicas_step(p->replicas, w->now_us, &in, &out) == SM_ERR_LIMIT)
+            sim_full_grow(w, &p->node, KN_BLOCK_REPLICAS, out.short_of, 0);
+    }
+}
+
 uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
                               uint64_t by)
 {
+    const struct wire_broker *own = wire_batch_broker(o->batch, p->id);
+    configure_topics(w, p, (enum wire_api)o->api, o->batch, own == NULL ? 0 : own->index);
     return note_request(w, p, (enum wire_api)o->api, o->batch, by, by, sim_process_lane(p));
 }
 
@@ -135,14 +187,15 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
     w->counts.requests++;
     m->by = note_request(w, p, m->api, m->batch->batch, m->by, m->m,
                          sim_process_lane(m->channel->controller));
+    configure_topics(w, p, m->api, m->batch->batch, own == NULL ? 0 : own->index);
     sim_full_pend(w, p, m);
     sim_full_step(w, p,
-              (struct kn_input){.kind = KN_IN_BATCH_REQUEST,
-                                .record = m->by,
-                                .call_id = m->call_id,
-                                .api = m->api,
-                                .index = own == NULL ? 0 : own->index,
-                                .batch = m->batch->batch});
+                  (struct kn_input){.kind = KN_IN_BATCH_REQUEST,
+                                    .record = m->by,
+                                    .call_id = m->call_id,
+                                    .api = m->api,
+                                    .index = own == NULL ? 0 : own->index,
+                                    .batch = m->batch->batch});
 }
 
 static void answer_batch(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
@@ -167,20 +220,6 @@ void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn
 
 /* ---- notes ---- */
 
-/* What keeps a follower from its leader: its own trouble, or the network's. */
-static uint64_t silencer(const struct sim_world *w, const struct sim_process *leader, int32_t id)
-{
-    struct sim_process *p = sim_find(w, id);
-    if (p == NULL)
-        return 0;
-    if (p->life != SIM_UP)
-        return p->life_record;
-    struct sim_link there = {.from = p}, back = {.to = p};
-    there.to = back.from = sim_find(w, leader->id);
-    uint64_t record = sim_net_blamed(w, &there);
-    return record != 0 ? record : sim_net_blamed(w, &back);
-}
-
 /* The fault behind an ISR that shrinks: nothing came from a member. */
 static uint64_t mute_of(const struct sim_world *w, const struct sim_process *p,
                         const struct kb_output *note, const struct kb_partition_view *view)
@@ -189,7 +228,7 @@ static uint64_t mute_of(const struct sim_world *w, const struct sim_process *p,
         return 0;
     for (int32_t i = 0; i < view->isr.count; i++)
         if (!sm_list_has(note->list, view->isr.id[i]))
-            return silencer(w, p, view->isr.id[i]);
+            return sim_peer_silencer(w, p->id, view->isr.id[i]);
     return 0;
 }
 
@@ -224,7 +263,36 @@ uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
     return proposal > by ? proposal : by;
 }
 
+/* ---- log directories ---- */
+
+static void fail_dir(struct sim_world *w, struct sim_process *p, int32_t dir, uint64_t by)
+{
+    sim_process_step(w, p,
+                     (struct kn_input){.kind = KN_IN_DIR_FAILED, .value = dir, .record = by});
+}
+
+void sim_full_fail_dirs(struct sim_world *w, struct sim_process *p,
+                        const struct sim_partition_arg *partitions, uint32_t count, uint64_t by)
+{
+    struct kb_partition_view view;
+    uint32_t incarnation = p->incarnation;
+    if (count == 0)
+        fail_dir(w, p, 0, by);
+    for (uint32_t i = 0; i < count && p->life == SIM_UP && p->incarnation == incarnation; i++)
+        if (kb_partition(p->replicas, partitions[i].topic, partitions[i].partition, &view) &&
+            view.has_log)
+            fail_dir(w, p, view.dir, by);
+}
+
 /* ---- the end of a life ---- */
+
+/* A machine is lost: what no disk had taken yet is gone. */
+static int64_t keep_flushed(void *context, const char *topic, int32_t partition, int64_t flushed,
+                            int64_t log_end)
+{
+    (void)context, (void)topic, (void)partition, (void)log_end;
+    return flushed;
+}
 
 void sim_full_forget(struct sim_world *w, struct sim_process *p)
 {
@@ -235,16 +303,9 @@ void sim_full_forget(struct sim_world *w, struct sim_process *p)
     }
 }
 
-static void put_at_stop(void *context, const struct kb_output *o)
-{
-    struct sim_world *w = context;
-    if (o->kind == KB_OUT_PAYLOAD)
-        w->payloads.refer(w->payloads.context, o->payload, o->value);
-}
-
 void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
 {
-    struct kb_outputs out = {.put = put_at_stop, .context = w};
+    struct kb_outputs out = {.put = refer_only, .context = w};
     for (const struct sim_message *m = p->pending; m != NULL; m = m->next)
         if (m->peer != NULL)
             sim_full_lost(w, m);
@@ -252,7 +313,12 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
         if (m->kind == SIM_M_PEER_REQUEST)
             sim_full_lost(w, m);
     sim_full_forget(w, p);
-    kb_replicas_stop(p->replicas, &(struct kb_stop){.clean = clean}, &out);
+    kb_replicas_stop(p->replicas,
+                     &(struct kb_stop){.clean = clean,
+                                       .keep = p->loses_unflushed ? keep_flushed : NULL,
+                                       .repaired_dirs = p->dirs_repaired ? UINT32_MAX : 0},
+                     &out);
+    p->loses_unflushed = p->dirs_repaired = false;
     sim_keeper_sweep(w->keeper);
 }
 

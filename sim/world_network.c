@@ -49,6 +49,13 @@ void sim_message_matters(struct sim_world *w, struct sim_message *m)
     m->periodic = false;
 }
 
+void sim_message_matters_no_more(struct sim_world *w, struct sim_message *m)
+{
+    if (!m->periodic)
+        w->in_flight--;
+    m->periodic = true;
+}
+
 void sim_message_free(struct sim_world *w, struct sim_message *m)
 {
     if (!m->periodic)

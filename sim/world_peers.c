@@ -8,8 +8,9 @@
  * Fetchers never stop asking. A message that says nothing (sim_message_says) is not recorded and
  * does not count for quiet, nor for the n-th of a rule; its cause passes through.
  *
- * Differs: an answer that never comes (a held message, a peer that stands still) is waited for
- * without end, where Kafka gives up after replica.socket.timeout.ms.
+ * A follower gives up an answer that does not come (a held message, a leader that stands still) after
+ * replica.socket.timeout.ms. There is one deadline for a peer, that of the request it asked last: with
+ * more than one fetcher for a leader the others wait longer.
  */
 #include <assert.h>
 
@@ -59,6 +60,60 @@ void sim_full_lost(struct sim_world *w, const struct sim_message *m)
              (struct sim_event){.kind = SIM_E_MESSAGE, .p = broken});
 }
 
+/* ---- silence ---- */
+
+enum { AGAIN_US = 1000000 }; /* who stands still looks at the clock when it goes on */
+
+uint64_t sim_peer_silencer(const struct sim_world *w, int32_t at, int32_t of)
+{
+    struct sim_process *p = sim_find(w, of);
+    if (p == NULL)
+        return 0;
+    if (p->life != SIM_UP)
+        return p->life_record;
+    struct sim_link there = {.from = p, .to = sim_find(w, at)};
+    struct sim_link back = {.from = there.to, .to = p};
+    uint64_t record = sim_net_blamed(w, &there);
+    return record != 0 ? record : sim_net_blamed(w, &back);
+}
+
+static void expect_answer(struct sim_world *w, const struct sim_message *m)
+{
+    struct sim_peer *peer = m->peer;
+    peer->correlation = m->correlation;
+    peer->asker = m->asker;
+    peer->by = m->by;
+    peer->deadline_us = w->now_us + peer->from->settings.replica_socket_timeout_us;
+    if (!peer->deadline_set)
+        sim_push(w, peer->deadline_us, (struct sim_event){.kind = SIM_E_PEER, .p = peer});
+    peer->deadline_set = true;
+}
+
+void sim_peer_deadline(struct sim_world *w, struct sim_peer *peer)
+{
+    struct sim_process *p = peer->from;
+    peer->deadline_set = false;
+    if (peer->correlation == 0 || p->life == SIM_DOWN || p->incarnation != peer->asker)
+        return;
+    if (p->life == SIM_PAUSED && peer->deadline_us <= w->now_us)
+        peer->deadline_us = w->now_us + AGAIN_US;
+    if (w->now_us < peer->deadline_us) {
+        sim_push(w, peer->deadline_us, (struct sim_event){.kind = SIM_E_PEER, .p = peer});
+        peer->deadline_set = true;
+        return;
+    }
+    uint64_t by = sim_trace_timer(w->trace, w->now_us, SIM_LANE_BROKER(p->id), peer->by,
+                                  sim_peer_silencer(w, p->id, peer->to->id), "fire",
+                                  "replica.socket.timeout.ms", peer->correlation,
+                                  peer->deadline_us);
+    struct kn_input in = {.kind = KN_IN_PEER_FAILED,
+                          .record = by,
+                          .broker_id = peer->to->id,
+                          .correlation = peer->correlation};
+    peer->correlation = 0;
+    sim_full_step(w, p, in);
+}
+
 /* ---- on the way, and there ---- */
 
 static struct sim_message_note note_of(const struct sim_world *w, const struct sim_message *m,
@@ -85,6 +140,8 @@ static void leave(struct sim_world *w, struct sim_process *sender, struct sim_me
                   uint64_t re)
 {
     m->re = re;
+    if (m->kind == SIM_M_PEER_REQUEST)
+        expect_answer(w, m);
     m->says = sim_message_says(m->api, m->kind == SIM_M_PEER_RESPONSE, m->bytes);
     if (!m->says) {
         sim_outbox_message(w, sender, m);
@@ -104,6 +161,7 @@ static void arrive(struct sim_world *w, struct sim_message *m)
 {
     if (!m->says)
         return;
+    sim_message_matters_no_more(w, m);
     struct sim_message_note note = note_of(w, m, SIM_K_RECV);
     m->by = sim_trace_message(w->trace, &note);
 }
@@ -155,6 +213,8 @@ static void wait_in_inbox(struct sim_process *p, struct sim_message *m)
 
 static void hear(struct sim_world *w, struct sim_process *p, struct sim_message *m)
 {
+    if (m->peer->correlation == m->correlation)
+        m->peer->correlation = 0;
     if (m->kind == SIM_M_PEER_RESPONSE)
         arrive(w, m);
     struct kn_input in = {.kind = m->kind == SIM_M_PEER_RESPONSE ? KN_IN_PEER_RESPONSE

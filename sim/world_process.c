@@ -551,10 +551,7 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         return;
     }
     if (m->kind == SIM_M_REQUEST) {
-        if (p->is_full)
-            sim_full_request(w, m);
-        else
-            sim_scripted_request(w, m);
+        sim_scripted_request(w, m);
         return;
     }
     if (m->conn != NULL && m->conn == p->conn)

@@ -143,6 +143,11 @@ struct sim_message {
 /* From one full broker to another: its fetchers' connection. */
 struct sim_peer {
     struct sim_process *from, *to;
+    uint64_t correlation; /* of the last request, 0: it is answered */
+    uint64_t by;          /* what made it ask */
+    int64_t deadline_us;  /* replica.socket.timeout.ms after it */
+    uint32_t asker;       /* incarnation of `from` that asks */
+    bool deadline_set;
     struct sim_link request, answer;
 };
 
@@ -175,6 +180,8 @@ struct sim_process {
     bool stopping;
     bool is_full;       /* its broker hosts logs; has_node, registers */
     bool never_elected; /* has_node: it does not stand for election */
+    bool loses_unflushed; /* is_full: its machine is lost with what no disk has taken */
+    bool dirs_repaired;   /* is_full: failed log directories work again after its next end */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
     struct sim_settings settings;
@@ -236,6 +243,7 @@ enum sim_event_kind {
     SIM_E_CALL,     /* a: number of the call: another try */
     SIM_E_RANDOM,   /* a: verb, and id + 1 above 8 bits where it undoes; b: for how long, µs */
     SIM_E_LAG,      /* a: zxid that lagging servers have reached */
+    SIM_E_PEER,     /* p peer: its deadline */
     SIM_E_SHUTDOWN, /* process, a incarnation: asks for a controlled shutdown again */
 };
 
@@ -464,8 +472,13 @@ uint64_t sim_net_blamed(const struct sim_world *w, const struct sim_link *link);
 void sim_message_carry(struct sim_message *m, const void *bytes, size_t size);
 /* From now on quiet waits for it. */
 void sim_message_matters(struct sim_world *w, struct sim_message *m);
+/* It has arrived; that it may be waited with is the broker's business. */
+void sim_message_matters_no_more(struct sim_world *w, struct sim_message *m);
 
 /* ---- world_full.c ---- */
+/* The log directories of these partitions fail, or the first one. */
+void sim_full_fail_dirs(struct sim_world *w, struct sim_process *p,
+                        const struct sim_partition_arg *partitions, uint32_t count, uint64_t by);
 /* Records a note of its broker part; returns its record. */
 uint64_t sim_full_note(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
 /* Records that its broker part hears the controller of the same node; returns the record. */
@@ -494,6 +507,9 @@ void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input i
 void sim_full_deliver(struct sim_world *w, struct sim_message *m);    /* PEER_…; takes it */
 void sim_full_lost(struct sim_world *w, const struct sim_message *m); /* PEER_…, on its way */
 void sim_peer_request(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+void sim_peer_deadline(struct sim_world *w, struct sim_peer *peer);
+/* What keeps messages away between two processes, 0 unknown. */
+uint64_t sim_peer_silencer(const struct sim_world *w, int32_t at, int32_t of);
 void sim_peer_response(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
 
 /* ---- world_scripted.c ---- */
