@@ -57,7 +57,7 @@ static const struct service services[] = {
     {WIRE_API_ADD_PARTITIONS_TO_TXN, false, kb_begin_by_partition, NULL, kb_room_mirror, NULL},
     {WIRE_API_ADD_OFFSETS_TO_TXN, false, kb_begin_refusal, NULL, kb_room_mirror, NULL},
     {WIRE_API_END_TXN, false, kb_begin_refusal, NULL, kb_room_mirror, NULL},
-    {WIRE_API_WRITE_TXN_MARKERS, false, kb_begin_refusal, NULL, kb_room_mirror, NULL},
+    {WIRE_API_WRITE_TXN_MARKERS, true, kb_begin_write_markers, NULL, kb_room_write_markers, NULL},
     {WIRE_API_TXN_OFFSET_COMMIT, false, kb_begin_by_partition, NULL, kb_room_mirror, NULL},
     {WIRE_API_DESCRIBE_ACLS, false, kb_begin_refusal, NULL, kb_room_mirror, NULL},
     {WIRE_API_CREATE_ACLS, false, kb_begin_refusal, NULL, kb_room_mirror, NULL},
@@ -152,7 +152,7 @@ static struct kb_slot *slot_of_xid(const struct kb_broker *b, uint32_t xid)
     return NULL;
 }
 
-static struct kb_slot *slot_of_order(const struct kb_broker *b, uint64_t order)
+struct kb_slot *kb_slot_of_order(const struct kb_broker *b, uint64_t order)
 {
     struct kb_slot *s = kb_slots(b);
     for (uint32_t i = 0; i < b->limits.requests; i++)
@@ -200,7 +200,7 @@ static bool lacks_room_for_reply(struct kb_turn *t)
 
 static bool lacks_room_for_answer(struct kb_turn *t)
 {
-    struct kb_slot *s = slot_of_order(t->b, t->in->call_id);
+    struct kb_slot *s = kb_slot_of_order(t->b, t->in->call_id);
     size_t need = KB_SCRATCH_MIN + 512 * (size_t)t->in->call->count + 4 * (size_t)t->in->call->size;
     if (s != NULL)
         need += 16 * (size_t)s->area[KB_AREA_REQUEST].size;
@@ -314,6 +314,8 @@ static enum sm_err update_metadata(struct kb_turn *t)
         if (kb_candidates_known(t))
             kb_wake(t, KB_PHASE_BROKERS);
     }
+    if (kb_hosts(t))
+        kb_coordinators_on_metadata(t);
     return SM_ERR_OK;
 }
 
@@ -382,7 +384,7 @@ static void on_drop(struct kb_turn *t)
 
 static void on_call_answer(struct kb_turn *t)
 {
-    struct kb_slot *s = slot_of_order(t->b, t->in->call_id);
+    struct kb_slot *s = kb_slot_of_order(t->b, t->in->call_id);
     if (s == NULL || s->phase != KB_PHASE_CALL)
         return;
     const struct service *service = service_of(s->api);
@@ -469,8 +471,12 @@ static enum sm_err take(struct kb_turn *t)
         err = kb_coordinators_start(t);
         return err == SM_ERR_OK ? give(t, (struct kb_input){.kind = KB_IN_START}) : err;
     case KB_BROKER_IN_PEER_RESPONSE:
+        if (kb_hosts(t) && kb_txns_asked(t->in->correlation))
+            return kb_txns_on_peer(t);
         return kb_hosts(t) ? kb_data_on_peer_response(t) : SM_ERR_OK;
     case KB_BROKER_IN_SEND_FAILED:
+        if (kb_hosts(t) && kb_txns_asked(t->in->correlation))
+            return kb_txns_on_peer(t);
         return give(t, (struct kb_input){.kind = KB_IN_SEND_FAILED,
                                          .broker_id = t->in->broker_id,
                                          .correlation = t->in->correlation});

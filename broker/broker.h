@@ -41,6 +41,7 @@
 #include "broker/payloads.h"
 #include "broker/replicas.h"
 #include "broker/settings.h"
+#include "broker/transactions.h"
 #include "statemachine/error.h"
 #include "statemachine/znode.h"
 #include "wire/coord.h"
@@ -55,6 +56,8 @@ struct kb_broker_limits {
     uint32_t data_calls;    /* requests that replicas or coordinators have not answered */
     uint32_t events;        /* between replicas and coordinators, within one step */
     struct kb_groups_limits groups; /* its partitions are set by the node's settings */
+    struct kb_txns_limits txns;     /* so are these */
+    uint32_t unused;
 };
 struct kb_broker_limits kb_broker_limits_default(void);
 
@@ -177,9 +180,10 @@ struct kb_broker_outputs {
        of all batches. Both NULL: it hosts nothing, whatever its config says. */
     struct kb_replicas *replicas;
     const struct kb_payloads *payloads;
-    const char *short_of;  /* on SM_ERR_LIMIT: a limit's name, "groups." and one of struct
-                              kb_groups_limits, "scratch", or "replicas." and one of struct
-                              kb_limits (kb_limits_above takes it as it is) */
+    const char
+        *short_of;         /* on SM_ERR_LIMIT: a limit's name, "groups." and one of struct
+                              kb_groups_limits, "txns." and one of kb_txns_limits, "scratch", or "replicas."
+                              and one of struct         kb_limits (kb_limits_above takes it as it is) */
     size_t scratch_needed; /* set where that is "scratch" */
 };
 
@@ -204,6 +208,8 @@ bool kb_broker_is_quiet(const struct kb_broker *b);
 /* Returns whether the API is served to clients, and so stands in ApiVersions. */
 bool kb_broker_serves(int16_t api);
 const struct kb_cache *kb_broker_cache(const struct kb_broker *b);
+/* Its transaction coordinator, to look at; NULL: it hosts nothing. Aliases the block. */
+const struct kb_txns *kb_broker_txns(const struct kb_broker *b);
 const char *kb_broker_cluster_id(const struct kb_broker *b); /* "" until it is known */
 void kb_broker_check(const struct kb_broker *b);
 

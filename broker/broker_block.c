@@ -16,15 +16,18 @@ struct kb_broker_limits kb_broker_limits_default(void)
                                      .request_bytes = 64 * 1024,
                                      .data_calls = 16,
                                      .events = 128,
-                                     .groups = kb_groups_limits_default()};
+                                     .groups = kb_groups_limits_default(),
+                                     .txns = kb_txns_limits_default()};
 }
 
 /* Coordinators come with data only. */
 static size_t lay_out_coordinators(struct kb_broker *b, const struct kb_broker_limits *l, size_t at)
 {
     b->events_at = at, at += kb_up8(l->events * sizeof(struct kb_event));
-    b->loads_at = at, at += kb_up8(l->groups.partitions * sizeof(struct kb_load));
+    b->loads_at = at,
+    at += kb_up8((l->groups.partitions + l->txns.partitions) * sizeof(struct kb_load));
     b->groups_at = at, at += kb_up8(kb_groups_size(&l->groups));
+    b->txns_at = at, at += kb_up8(kb_txns_size(&l->txns));
     return at;
 }
 
@@ -63,6 +66,8 @@ static struct kb_broker_limits limits_of(const struct kb_broker_limits *limits,
     struct kb_broker_limits l = *limits;
     const char *count = setting_of(&config->properties, "offsets.topic.num.partitions");
     l.groups.partitions = (uint32_t)strtoul(count, NULL, 10);
+    count = setting_of(&config->properties, "transaction.state.log.num.partitions");
+    l.txns.partitions = (uint32_t)strtoul(count, NULL, 10);
     return l;
 }
 
@@ -115,7 +120,9 @@ void kb_broker_init(struct kb_broker *b, const struct kb_broker_limits *limits,
     b->ids = (struct kb_producer_ids){.next = 0, .last = -1, .version = -2};
     if (b->has_data) {
         struct kb_groups_config groups = kb_groups_config_of(b);
+        struct kb_txns_config txns = kb_txns_config_of(b);
         kb_groups_init(kb_groups_of(b), &l.groups, &groups);
+        kb_txns_init(kb_txns_of(b), &l.txns, &txns);
     }
 }
 
@@ -152,6 +159,8 @@ struct kb_broker_limits kb_broker_limits_above(const struct kb_broker_limits *li
     };
     if (strncmp(short_of, "groups.", strlen("groups.")) == 0)
         l.groups = kb_groups_limits_above(&l.groups, short_of);
+    if (strncmp(short_of, "txns.", strlen("txns.")) == 0)
+        l.txns = kb_txns_limits_above(&l.txns, short_of);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (strcmp(fields[i].name, short_of) == 0)
             *fields[i].limit = above(*fields[i].limit);
@@ -168,6 +177,7 @@ static void grow_coordinators(const struct kb_broker *from, struct kb_broker *to
     memcpy(kb_region(to, to->loads_at), kb_region(from, from->loads_at),
            from->load_count * sizeof(struct kb_load));
     kb_groups_grow(kb_groups_of(from), kb_groups_of(to), &to->limits.groups);
+    kb_txns_grow(kb_txns_of(from), kb_txns_of(to), &to->limits.txns);
 }
 
 void kb_broker_grow(const struct kb_broker *from, struct kb_broker *to,

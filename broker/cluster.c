@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/state.h"
+#include "broker/coordinators.h"
 #include "statemachine/json.h"
 #include "statemachine/text.h"
 
@@ -288,7 +288,8 @@ static void answer_id(struct kb_turn *t, struct kb_slot *s, int32_t error, int64
         kb_slot_answer(t, s, &f);
 }
 
-/* With a transactional id the coordinator of that id is asked, which is elsewhere. */
+/* With a transactional id the coordinator of that id is asked: not here without data, and with data
+   not here (coordinator_txns.c). */
 static int32_t refusal(const struct kb_broker *b, const struct wire_init_producer_id_request *q)
 {
     if ((q->producer_id == NO_ID) != (q->producer_epoch == NO_ID))
@@ -319,8 +320,11 @@ void kb_advance_init_producer_id(struct kb_turn *t, struct kb_slot *s, const str
 {
     int64_t id;
     (void)r;
+    const struct wire_init_producer_id_request *q = kb_request_of(t->b, s);
     if (t->b->ids.begin == -1) /* see give_up */
         answer_id(t, s, WIRE_ERROR_UNKNOWN_SERVER_ERROR, NO_ID);
+    else if (q->transactional_id.size >= 0)
+        kb_coordinators_on_waiter(t, s);
     else if (kb_producer_id(t, &id))
         answer_id(t, s, 0, id);
 }

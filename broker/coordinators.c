@@ -13,6 +13,7 @@
 
 static const struct kb_coordinator_row *const rows[KB_COORDINATORS] = {
     [KB_COORDINATOR_GROUPS] = &kb_groups_row,
+    [KB_COORDINATOR_TXNS] = &kb_txns_row,
 };
 
 const char *kb_coordinator_topic(enum kb_coordinator c)
@@ -49,7 +50,7 @@ static void event_pop(struct kb_broker *b)
 bool kb_coordinators_lack_room(struct kb_turn *t)
 {
     struct kb_broker *b = t->b;
-    uint32_t most = 8, told = b->data_call_count + 8;
+    uint32_t most = 8, told = b->data_call_count + b->waiting + 8;
     if (!kb_hosts(t))
         return false;
     for (int c = 0; c < KB_COORDINATORS; c++) {
@@ -95,6 +96,19 @@ void kb_coordinators_on_marker(struct kb_turn *t, const char *topic, int32_t par
                                                   .partition = partition,
                                                   .producer_id = producer_id,
                                                   .commit = commit});
+}
+
+void kb_coordinators_on_metadata(struct kb_turn *t)
+{
+    kb_event_put(t->b,
+                 &(struct kb_event){.kind = KB_EVENT_METADATA, .coordinator = KB_COORDINATOR_TXNS});
+}
+
+void kb_coordinators_on_waiter(struct kb_turn *t, const struct kb_slot *s)
+{
+    kb_event_put(t->b, &(struct kb_event){.kind = KB_EVENT_WAITER,
+                                          .coordinator = KB_COORDINATOR_TXNS,
+                                          .append_id = s->order});
 }
 
 /* ---- loads ---- */
@@ -205,6 +219,12 @@ static enum sm_err work_off(struct kb_turn *t, const struct kb_event *e)
 {
     if (e->kind == KB_EVENT_RESIGNED)
         load_forget(t->b, e->coordinator, e->partition);
+    if (e->kind == KB_EVENT_MARKERS_WRITE)
+        return kb_markers_write(t, e);
+    if (e->kind == KB_EVENT_MARKERS_WRITTEN) {
+        kb_markers_written(t, e);
+        return SM_ERR_OK;
+    }
     if (e->kind != KB_EVENT_APPEND)
         return rows[e->coordinator]->hear(t, e);
     enum sm_err err = kb_data_append(t, e);

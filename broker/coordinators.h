@@ -29,8 +29,9 @@
 
 #include "broker/groups.h"
 #include "broker/state.h"
+#include "broker/transactions.h"
 
-enum kb_coordinator { KB_COORDINATOR_GROUPS, KB_COORDINATORS };
+enum kb_coordinator { KB_COORDINATOR_GROUPS, KB_COORDINATOR_TXNS, KB_COORDINATORS };
 
 /* The timers of a broker (struct kb_broker_output.timer): its own is 0. */
 enum {
@@ -40,12 +41,16 @@ enum {
 };
 
 enum kb_event_kind {
-    KB_EVENT_ELECTED,  /* partition, epoch */
-    KB_EVENT_RESIGNED, /* partition, epoch (-1: the replica was deleted) */
-    KB_EVENT_APPEND,   /* partition, append_id, batch, acks, timeout_us: for the replicas */
-    KB_EVENT_APPENDED, /* append_id, error, offset: base offset of the batch */
-    KB_EVENT_MARKER,   /* partition, producer_id, commit */
-    KB_EVENT_LOADED    /* partition; never in the queue */
+    KB_EVENT_ELECTED,         /* partition, epoch */
+    KB_EVENT_RESIGNED,        /* partition, epoch (-1: the replica was deleted) */
+    KB_EVENT_APPEND,          /* partition, append_id, batch, acks, timeout_us: for the replicas */
+    KB_EVENT_APPENDED,        /* append_id, error, offset: base offset of the batch */
+    KB_EVENT_MARKER,          /* partition, producer_id, commit */
+    KB_EVENT_METADATA,        /* leaders may have changed */
+    KB_EVENT_WAITER,          /* append_id: the order of a slot; what it waited for may be there */
+    KB_EVENT_MARKERS_WRITE,   /* append_id: see write_markers.c; for the replicas */
+    KB_EVENT_MARKERS_WRITTEN, /* append_id */
+    KB_EVENT_LOADED           /* partition; never in the queue */
 };
 
 /* What waits in the queue. */
@@ -101,6 +106,10 @@ void kb_coordinators_on_leadership(struct kb_turn *t, const struct kb_output *o)
 /* The append of a marker has ended well: whoever coordinates the partition hears of it. */
 void kb_coordinators_on_marker(struct kb_turn *t, const char *topic, int32_t partition,
                                int64_t producer_id, bool commit);
+/* UpdateMetadata has been taken over. */
+void kb_coordinators_on_metadata(struct kb_turn *t);
+/* What the slot waited for may be there: its request is given to its coordinator again. */
+void kb_coordinators_on_waiter(struct kb_turn *t, const struct kb_slot *s);
 /* Asks for the log of a partition from its start on. */
 void kb_coordinator_load(struct kb_turn *t, enum kb_coordinator c, int32_t partition);
 void kb_coordinator_arm(struct kb_turn *t, enum kb_coordinator c, int64_t due_us);
@@ -133,6 +142,8 @@ enum sm_err kb_load_slice(struct kb_turn *t, const struct kb_coordinator_row *ro
 /* data.c: a request of a client to a coordinator, which is answered then or later. The number that
    it gets; 0: no room (short_of). An answer to one that is gone is dropped. */
 uint64_t kb_data_call_open(struct kb_turn *t);
+/* The same, with what the caller says of it but for the number. */
+uint64_t kb_data_call_new(struct kb_turn *t, struct kb_data_call call);
 void kb_data_call_cancel(struct kb_turn *t, uint64_t number);
 void kb_data_call_answer(struct kb_turn *t, uint64_t number, const void *message, size_t size);
 /* Gives the replicas the batch of an event. */
@@ -142,5 +153,18 @@ enum sm_err kb_data_append(struct kb_turn *t, const struct kb_event *e);
 extern const struct kb_coordinator_row kb_groups_row;
 struct kb_groups *kb_groups_of(const struct kb_broker *b);
 struct kb_groups_config kb_groups_config_of(const struct kb_broker *b);
+
+/* coordinator_txns.c */
+extern const struct kb_coordinator_row kb_txns_row;
+struct kb_txns *kb_txns_of(const struct kb_broker *b);
+struct kb_txns_config kb_txns_config_of(const struct kb_broker *b);
+/* Whether a correlation is of a request of markers; what became of it (t->in). */
+bool kb_txns_asked(uint64_t correlation);
+enum sm_err kb_txns_on_peer(struct kb_turn *t);
+
+/* write_markers.c: markers that a coordinator sends to the leaders of partitions. */
+enum sm_err kb_markers_write(struct kb_turn *t, const struct kb_event *e);
+void kb_markers_answered(struct kb_turn *t, uint64_t append_id, const struct kb_output *o);
+void kb_markers_written(struct kb_turn *t, const struct kb_event *e);
 
 #endif

@@ -379,6 +379,7 @@ static void on_reply(struct kb_turn *t, struct kb_slot *s, const struct kb_reply
     case KB_PHASE_LEADERS:
     case KB_PHASE_PRODUCER_ID:
     case KB_PHASE_CLUSTER_ID:
+    case KB_PHASE_MARKERS:
         assert(s->phase == KB_PHASE_EXISTS); /* a reply in a phase that asks nothing */
     }
 }

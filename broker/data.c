@@ -83,7 +83,7 @@ void kb_data_drop(struct kb_turn *t)
 }
 
 /* Returns the number of a new call; 0 where there is no room. */
-static uint64_t open_call(struct kb_turn *t, struct kb_data_call call)
+uint64_t kb_data_call_new(struct kb_turn *t, struct kb_data_call call)
 {
     struct kb_broker *b = t->b;
     if (b->data_call_count == b->limits.data_calls) {
@@ -99,10 +99,10 @@ uint64_t kb_data_call_open(struct kb_turn *t)
 {
     if (t->in->size > t->b->largest_request)
         t->b->largest_request = t->in->size > UINT32_MAX ? UINT32_MAX : (uint32_t)t->in->size;
-    return open_call(t, (struct kb_data_call){.call_id = t->in->call_id,
-                                              .record = t->in->record,
-                                              .api = t->in->api,
-                                              .version = (int16_t)t->in->version});
+    return kb_data_call_new(t, (struct kb_data_call){.call_id = t->in->call_id,
+                                                     .record = t->in->record,
+                                                     .api = t->in->api,
+                                                     .version = (int16_t)t->in->version});
 }
 
 void kb_data_call_cancel(struct kb_turn *t, uint64_t number)
@@ -159,7 +159,9 @@ static void put_answer(struct kb_turn *t, const struct kb_output *o)
     struct kb_data_call call;
     if (!take_call(t->b, o->call_id, &call))
         return;
-    if (call.coordinator != 0) {
+    if (call.api == WIRE_API_WRITE_TXN_MARKERS) {
+        kb_markers_answered(t, call.append_id, o);
+    } else if (call.coordinator != 0) {
         const struct kb_produce_result *r = o->items;
         kb_event_put(t->b, &(struct kb_event){.kind = KB_EVENT_APPENDED,
                                               .coordinator = call.coordinator - 1,
@@ -275,10 +277,10 @@ enum sm_err kb_data_append(struct kb_turn *t, const struct kb_event *e)
                                        .count = 1};
     struct kb_input in = {.kind = KB_IN_PRODUCE, .request = &produce};
     if (e->append_id != 0) {
-        in.call_id =
-            open_call(t, (struct kb_data_call){.record = t->in->record,
-                                               .append_id = e->append_id,
-                                               .coordinator = (uint16_t)(e->coordinator + 1)});
+        in.call_id = kb_data_call_new(
+            t, (struct kb_data_call){.record = t->in->record,
+                                     .append_id = e->append_id,
+                                     .coordinator = (uint16_t)(e->coordinator + 1)});
         if (in.call_id == 0)
             return SM_ERR_LIMIT;
     }

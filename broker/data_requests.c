@@ -197,7 +197,8 @@ static void write_offsets(struct kb_turn *t, struct wire_flat *f, void *to, cons
     }
     out->offset = offset;
     out->timestamp = timestamp;
-    out->leader_epoch = from->leader_epoch;
+    if (t->response_version >= 4)
+        out->leader_epoch = from->leader_epoch;
 }
 
 /* ---- OffsetForLeaderEpoch, DeleteRecords ---- */

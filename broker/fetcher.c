@@ -121,7 +121,12 @@ void kb_follow(const struct kb_step *s, uint32_t row, int32_t leader)
     p->fetch_offset = p->hw;
     p->sent_epoch = -1;
     kb_list_add(r, KB_LIST_FETCHER, &kb_fetcher(r, fetcher)->all, row);
-    kb_fetch_set(r, row, KB_TRUNCATING, KB_QUEUE_TRUNCATE);
+    if (kb_defect(r, SM_DEFECT_FENCED_BY_RECORD) && p->log_end > 0) { /* until it is told to */
+        p->fetch_offset = p->log_end;
+        kb_fetch_set(r, row, KB_FETCHING, KB_QUEUE_CHANGED);
+    } else {
+        kb_fetch_set(r, row, KB_TRUNCATING, KB_QUEUE_TRUNCATE);
+    }
     if (kb_fetcher(r, fetcher)->idle) {
         kb_fetcher(r, fetcher)->idle = 0;
         kb_fetcher(r, fetcher)->delay_us = KB_NEVER;
@@ -216,7 +221,16 @@ static uint32_t fitting(const struct kb_replicas *r, uint32_t wanted, size_t siz
    had not heard of its successor yet, or had only just become one, answered. */
 static int32_t said_epoch(const struct kb_replicas *r, const struct kb_row *row)
 {
-    return kb_defect(r, SM_DEFECT_UNFENCED_FETCH) ? -1 : row->fetch_epoch;
+    bool unfenced =
+        kb_defect(r, SM_DEFECT_UNFENCED_FETCH) || kb_defect(r, SM_DEFECT_FENCED_BY_RECORD);
+    return unfenced ? -1 : row->fetch_epoch;
+}
+
+/* In the first try of KIP-320 a fetch said instead which epoch wrote the record before it. */
+static int32_t fetched_epoch(const struct kb_replicas *r, const struct kb_row *row)
+{
+    return kb_defect(r, SM_DEFECT_FENCED_BY_RECORD) ? kb_epochs_at(r, row, row->fetch_offset - 1)
+                                                    : said_epoch(r, row);
 }
 
 static struct kb_fetch_item fetch_item(const struct kb_replicas *r, struct kb_row *row)
@@ -226,7 +240,7 @@ static struct kb_fetch_item fetch_item(const struct kb_replicas *r, struct kb_ro
     row->sent_epoch = row->fetch_epoch;
     return (struct kb_fetch_item){.topic = kb_row_topic(r, row),
                                   .partition = row->partition,
-                                  .current_leader_epoch = said_epoch(r, row),
+                                  .current_leader_epoch = fetched_epoch(r, row),
                                   .max_bytes = r->config.fetch_max_bytes,
                                   .offset = row->fetch_offset,
                                   .log_start = row->log_start};

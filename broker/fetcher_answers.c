@@ -51,7 +51,10 @@ static uint32_t row_of(const struct kb_replicas *r, uint32_t fetcher, const char
 
 static void after_error(const struct kb_step *s, uint32_t row, int32_t error)
 {
-    if (error == WIRE_ERROR_FENCED_LEADER_EPOCH) {
+    if (error == WIRE_ERROR_FENCED_LEADER_EPOCH && kb_defect(s->r, SM_DEFECT_FENCED_BY_RECORD)) {
+        kb_row(s->r, row)->fetch_offset = kb_row(s->r, row)->hw;
+        kb_fetch_set(s->r, row, KB_TRUNCATING, KB_QUEUE_TRUNCATE);
+    } else if (error == WIRE_ERROR_FENCED_LEADER_EPOCH) {
         kb_fetch_fail(s, row);
     } else {
         kb_fetch_delay(s, row);

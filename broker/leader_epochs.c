@@ -26,6 +26,16 @@ int32_t kb_epochs_latest(const struct kb_replicas *r, const struct kb_row *row)
     return row->epochs.count == 0 ? -1 : entry(r, row, row->epochs.count - 1)->epoch;
 }
 
+int32_t kb_epochs_at(const struct kb_replicas *r, const struct kb_row *row, int64_t offset)
+{
+    int32_t epoch = -1;
+
+    for (uint32_t i = 0; i < row->epochs.count && entry(r, row, i)->start_offset <= offset; i++) {
+        epoch = entry(r, row, i)->epoch;
+    }
+    return epoch;
+}
+
 /* Entries that contradict the new one go: the newest word counts. */
 void kb_epochs_assign(struct kb_replicas *r, struct kb_row *row, int32_t epoch, int64_t start)
 {

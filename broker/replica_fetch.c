@@ -32,7 +32,8 @@ int32_t kb_row_error(const struct kb_replicas *r, uint32_t row, int32_t unknown,
     if (p->hosted == KB_OFFLINE) {
         return WIRE_ERROR_KAFKA_STORAGE_ERROR;
     }
-    if (current_epoch != -1 && current_epoch != p->leader_epoch) {
+    if (current_epoch != -1 && current_epoch != p->leader_epoch &&
+        !kb_defect(r, SM_DEFECT_FENCED_BY_RECORD)) {
         return current_epoch < p->leader_epoch ? WIRE_ERROR_FENCED_LEADER_EPOCH
                                                : WIRE_ERROR_UNKNOWN_LEADER_EPOCH;
     }
@@ -108,6 +109,16 @@ static bool collect_aborted(struct kb_replicas *r, const struct kb_row *row, int
     return true;
 }
 
+/* With the first try of KIP-320: whether the follower's last record is the leader's too. It does
+   not tell whether the follower is in the leader's epoch, and so may yet truncate it. */
+static bool is_of_another_log(const struct kb_replicas *r, struct terms t, const struct kb_row *row,
+                              const struct kb_fetch_item *item)
+{
+    return kb_defect(r, SM_DEFECT_FENCED_BY_RECORD) && t.replica_id >= 0 && item->offset > 0 &&
+           (item->offset > row->log_end ||
+            kb_epochs_at(r, row, item->offset - 1) != item->current_leader_epoch);
+}
+
 /* Reads one item into the next result. */
 static struct kb_fetch_result *read_item(struct kb_replicas *r, struct terms t,
                                          struct reading *reading, uint32_t row,
@@ -125,6 +136,9 @@ static struct kb_fetch_result *read_item(struct kb_replicas *r, struct terms t,
                                        .last_stable = -1,
                                        .log_start = -1};
     result->error = kb_row_error(r, row, item->unknown, item->current_leader_epoch, t.only_leader);
+    if (result->error == WIRE_ERROR_NONE && is_of_another_log(r, t, p, item)) {
+        result->error = WIRE_ERROR_FENCED_LEADER_EPOCH;
+    }
     if (result->error == WIRE_ERROR_NONE) {
         read = kb_log_read(r, p, item->offset, bound_of(r, p, t), limit, reading->bytes == 0);
         result->error = read.error;

@@ -48,20 +48,6 @@ void kb_on_epochs(const struct kb_step *s, const struct kb_input *in)
 
 /* ---- ListOffsets ---- */
 
-static int32_t epoch_of(const struct kb_replicas *r, const struct kb_row *row, int64_t offset)
-{
-    int32_t epoch = -1;
-
-    for (uint32_t i = 0; i < row->epochs.count; i++) {
-        const struct kb_epoch *e = kb_extent_see(r, KB_POOL_EPOCHS, &row->epochs, i);
-        if (e->start_offset > offset) {
-            break;
-        }
-        epoch = e->epoch;
-    }
-    return epoch;
-}
-
 static void by_time(const struct kb_replicas *r, const struct kb_row *row, int64_t timestamp,
                     int64_t bound, struct kb_offsets_result *result)
 {
@@ -96,7 +82,7 @@ static void look_up(const struct kb_replicas *r, const struct kb_row *row,
 
     if (item->timestamp == KB_EARLIEST) {
         result->offset = row->log_start;
-        result->leader_epoch = epoch_of(r, row, row->log_start);
+        result->leader_epoch = kb_epochs_at(r, row, row->log_start);
     } else if (item->timestamp == KB_LATEST && !behind) {
         result->offset = bound;
         result->leader_epoch = row->leader_epoch;

@@ -461,6 +461,8 @@ struct kb_epoch_end {
     int32_t epoch;  /* -1 undefined */
     int64_t offset; /* -1 undefined */
 };
+/* The epoch that wrote the record at `offset`; -1 where none did. */
+int32_t kb_epochs_at(const struct kb_replicas *r, const struct kb_row *row, int64_t offset);
 int32_t kb_epochs_latest(const struct kb_replicas *r, const struct kb_row *row); /* -1 none */
 void kb_epochs_assign(struct kb_replicas *r, struct kb_row *row, int32_t epoch, int64_t start);
 struct kb_epoch_end kb_epochs_end_of(const struct kb_replicas *r, const struct kb_row *row,

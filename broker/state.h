@@ -48,6 +48,7 @@ enum kb_phase {
     KB_PHASE_LEADERS,      /* until the cache shows it, or the deadline */
     KB_PHASE_PRODUCER_ID,  /* a block of ids */
     KB_PHASE_CLUSTER_ID,
+    KB_PHASE_MARKERS, /* until the markers are in the logs */
 };
 
 struct kb_slot {
@@ -102,7 +103,8 @@ struct kb_broker {
     struct kb_producer_ids ids;
     uint32_t dynamic_size[2]; /* 0: this broker's, 1: all brokers' */
     uint64_t slots_at, heap_at, properties_at, data_calls_at, cache_at;
-    uint64_t events_at, loads_at, groups_at, size; /* of coordinators; nothing without data */
+    uint64_t events_at, loads_at, groups_at, txns_at,
+        size; /* of coordinators; nothing without data */
     uint32_t first_event, event_count;
     uint32_t load_count;
     uint8_t loads_are_armed;
@@ -165,6 +167,8 @@ int64_t kb_wall_ms(const struct kb_turn *t);
 struct kb_slot *kb_slot_take(struct kb_turn *t, size_t work_size, size_t response_size);
 void *kb_area_bytes(const struct kb_broker *b, const struct kb_slot *s, enum kb_area_kind kind);
 const void *kb_request_of(const struct kb_broker *b, const struct kb_slot *s);
+/* The slot in use that has that number; NULL: none. */
+struct kb_slot *kb_slot_of_order(const struct kb_broker *b, uint64_t order);
 void kb_slot_release(struct kb_broker *b, struct kb_slot *s);
 /* Adds `more` bytes to an area, which the heap has (asserted). */
 void kb_area_widen(struct kb_broker *b, struct kb_slot *s, enum kb_area_kind kind, size_t more);
@@ -242,9 +246,9 @@ typedef void kb_advance(struct kb_turn *t, struct kb_slot *s, const struct kb_re
 kb_begin kb_begin_create_topics, kb_begin_delete_topics, kb_begin_create_partitions,
     kb_begin_elect_leaders, kb_begin_alter_reassignments, kb_begin_list_reassignments,
     kb_begin_controlled_shutdown, kb_begin_describe_configs, kb_begin_alter_configs,
-    kb_begin_incremental_alter_configs, kb_begin_init_producer_id, kb_begin_metadata,
-    kb_begin_describe_cluster, kb_begin_find_coordinator, kb_begin_api_versions, kb_begin_refusal,
-    kb_begin_by_partition, kb_begin_produce, kb_begin_fetch;
+    kb_begin_incremental_alter_configs, kb_begin_write_markers, kb_begin_init_producer_id,
+    kb_begin_metadata, kb_begin_describe_cluster, kb_begin_find_coordinator, kb_begin_api_versions,
+    kb_begin_refusal, kb_begin_by_partition, kb_begin_produce, kb_begin_fetch;
 kb_advance kb_advance_create_topics, kb_advance_delete_topics, kb_advance_create_partitions,
     kb_advance_elect_leaders, kb_advance_reassignments, kb_advance_describe_configs,
     kb_advance_alter_configs, kb_advance_init_producer_id, kb_advance_metadata,
@@ -257,7 +261,7 @@ typedef struct kb_room kb_room_of(const struct kb_broker *b, const struct kb_bro
 kb_room_of kb_room_create_topics, kb_room_delete_topics, kb_room_create_partitions,
     kb_room_elect_leaders, kb_room_alter_reassignments, kb_room_list_reassignments,
     kb_room_describe_configs, kb_room_alter_configs, kb_room_metadata, kb_room_find_coordinator,
-    kb_room_small, kb_room_mirror;
+    kb_room_small, kb_room_mirror, kb_room_write_markers;
 /* The controller's answer to a slot's call. */
 typedef void kb_answered(struct kb_turn *t, struct kb_slot *s, const struct wire_call *answer);
 kb_answered kb_answered_elect_leaders, kb_answered_alter_reassignments,

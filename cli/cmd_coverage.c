@@ -6,6 +6,10 @@
  * A cell counts the moves made, or refused where the table forbids them; the list below names the
  * legal ones that nothing shows, and for each that is shown the first file that does. Being put
  * into a state at start-up is no move.
+ *
+ * --events counts pairs instead: in which controller event was a replica or partition met in which
+ * state. What the controller had in work when a move was made or refused is the event of its lane
+ * that began last.
  */
 #include "cli/cli.h"
 
@@ -18,7 +22,7 @@
 #include "statemachine/partition_state.h"
 #include "statemachine/replica_state.h"
 
-enum { STATES_MAX = SM_REPLICA_STATE_END };
+enum { STATES_MAX = SM_REPLICA_STATE_END, EVENTS_MAX = 64, LANES_MAX = 64 };
 
 struct cell {
     uint64_t count;
@@ -30,11 +34,16 @@ struct machine {
     const char *title;
     uint32_t end;                             /* states are 1 … end - 1 */
     struct cell cell[STATES_MAX][STATES_MAX]; /* [from][to] */
+    struct cell met[STATES_MAX][EVENTS_MAX];  /* [state][event] */
 };
 
 struct coverage {
     struct machine replica, partition;
     struct sm_profile profile;
+    char event[EVENTS_MAX][48]; /* names in the order in which they were seen */
+    uint32_t event_count;
+    /* What each controller has in work, while a trace is read; EVENTS_MAX: nothing. */
+    uint32_t in_work[LANES_MAX];
 };
 
 static const char *state_name(const struct machine *m, uint32_t state)
@@ -57,6 +66,12 @@ static uint32_t state_named(const struct machine *m, const char *name)
     return 0;
 }
 
+static void count_cell(struct cell *cell, const char *file)
+{
+    if (cell->count++ == 0)
+        cell->first = file;
+}
+
 static void count_move(struct coverage *c, const struct sim_record *record, const char *file)
 {
     const char *name = sim_record_text(record, SIM_F_MACHINE);
@@ -67,16 +82,45 @@ static void count_move(struct coverage *c, const struct sim_record *record, cons
     uint32_t to = state_named(m, sim_record_text(record, SIM_F_TO));
     if (from == 0 || to == 0)
         return;
-    if (m->cell[from][to].count++ == 0)
-        m->cell[from][to].first = file;
+    count_cell(&m->cell[from][to], file);
+    const uint32_t event = c->in_work[(uint32_t)sim_lane_id(record->at) % LANES_MAX];
+    if (event < EVENTS_MAX)
+        count_cell(&m->met[from][event], file);
+}
+
+/* Returns the number of an event's name; EVENTS_MAX where there is no room for more. */
+static uint32_t event_named(struct coverage *c, const char *name)
+{
+    uint32_t i = 0;
+    while (i < c->event_count && strcmp(c->event[i], name) != 0)
+        i++;
+    if (i == c->event_count && i < EVENTS_MAX)
+        snprintf(c->event[c->event_count++], sizeof(c->event[0]), "%s", name);
+    return i;
+}
+
+static void follow_queue(struct coverage *c, const struct sim_record *record)
+{
+    const char *what = sim_record_text(record, SIM_F_WHAT);
+    const char *name = sim_record_text(record, SIM_F_NAME);
+    uint32_t *in_work = &c->in_work[(uint32_t)sim_lane_id(record->at) % LANES_MAX];
+    if (what != NULL && name != NULL && strcmp(what, "start") == 0)
+        *in_work = event_named(c, name);
+    else if (what != NULL && (strcmp(what, "done") == 0 || strcmp(what, "clear") == 0))
+        *in_work = EVENTS_MAX;
 }
 
 static void count_trace(struct coverage *c, const struct sim_trace *trace, const char *file)
 {
     struct sim_record record;
-    for (uint64_t n = 1; sim_trace_get(trace, n, &record); n++)
+    for (uint32_t i = 0; i < LANES_MAX; i++)
+        c->in_work[i] = EVENTS_MAX;
+    for (uint64_t n = 1; sim_trace_get(trace, n, &record); n++) {
         if (record.kind == SIM_K_MOVE)
             count_move(c, &record, file);
+        else if (record.kind == SIM_K_QUEUE)
+            follow_queue(c, &record);
+    }
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -162,8 +206,36 @@ static void print_list(const struct coverage *c, const struct machine *m)
     }
 }
 
+/* One line a pair of state and event, in the order of states, then of first appearance. */
+static void print_events(const struct coverage *c, const struct machine *m)
+{
+    uint32_t pairs = 0;
+    for (uint32_t state = 1; state < m->end; state++)
+        for (uint32_t event = 0; event < c->event_count; event++)
+            pairs += m->met[state][event].count > 0;
+    printf("%s: %u pairs of state and event\n\n", m->title, pairs);
+    for (uint32_t state = 1; state < m->end; state++)
+        for (uint32_t event = 0; event < c->event_count; event++)
+            if (m->met[state][event].count > 0)
+                printf("%-26s %-42s %6llu  %s\n", state_name(m, state), c->event[event],
+                       (unsigned long long)m->met[state][event].count, m->met[state][event].first);
+    puts("");
+}
+
+static void print_moves(const struct coverage *c, bool list)
+{
+    print_matrix(c, &c->replica);
+    print_matrix(c, &c->partition);
+    puts("number: moves made; x: refused; . legal, not shown; - forbidden, not tried");
+    if (list) {
+        puts("");
+        print_list(c, &c->replica);
+        print_list(c, &c->partition);
+    }
+}
+
 struct arguments {
-    bool list;
+    bool list, events;
     char **names;
 };
 
@@ -186,13 +258,11 @@ static int run(const struct cli_command *command, int argc, char **argv)
         code = cli_worse(code, count_file(&c, *file));
     if (cli_is_interrupted())
         code = SIM_EXIT_INTERRUPTED;
-    print_matrix(&c, &c.replica);
-    print_matrix(&c, &c.partition);
-    puts("number: moves made; x: refused; . legal, not shown; - forbidden, not tried");
-    if (a.list) {
-        puts("");
-        print_list(&c, &c.replica);
-        print_list(&c, &c.partition);
+    if (a.events) {
+        print_events(&c, &c.replica);
+        print_events(&c, &c.partition);
+    } else {
+        print_moves(&c, a.list);
     }
     cli_scenario_files_free(files);
     return (int)code;
@@ -205,6 +275,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'l':
         a->list = true;
+        return 0;
+    case 'e':
+        a->events = true;
         return 0;
     case ARGP_KEY_ARGS:
         a->names = state->argv + state->next;
@@ -219,6 +292,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
     {.name = "list", .key = 'l', .doc = "name each move, and the first file that shows it"},
+    {.name = "events", .key = 'e', .doc = "pairs of state and controller event instead"},
     {0},
 };
 
@@ -227,7 +301,8 @@ const struct cli_command cli_coverage = {
     .group = "Run",
     .line = "which moves of the state machines scenarios show",
     .arguments = "FILE|DIR…",
-    .examples = "kcsim coverage scenarios\nkcsim coverage out.ndjson --list\n",
+    .examples = "kcsim coverage scenarios\nkcsim coverage out.ndjson --list\n"
+                "kcsim coverage scenarios --events\n",
     .options = options,
     .parse = parse,
     .run = run,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cli/play.h"
+#include "cli/watch.h"
 #include "sim/moment.h"
 #include "sim/scn.h"
 #include "sim/story.h"
@@ -25,6 +26,7 @@ struct arguments {
     enum sim_format format;
     enum sim_color color;
     unsigned lines;
+    bool watch;
     char **files;
     int file_count;
 };
@@ -140,6 +142,21 @@ static enum sim_exit run_to_output(const struct arguments *a)
     return code;
 }
 
+/* Runs whenever a file has changed; its end is ^C. */
+static enum sim_exit run_again(const struct arguments *a)
+{
+    struct cli_watch *watch = cli_watch_new(a->files);
+    if (watch == NULL)
+        return SIM_EXIT_DATA;
+    do {
+        run_to_output(a);
+        fflush(stdout);
+        fputs("\nkcsim: waits for the next change; ^C ends it\n\n", stderr);
+    } while (cli_watch_wait(watch));
+    cli_watch_free(watch);
+    return SIM_EXIT_INTERRUPTED;
+}
+
 /* What options ask of several files, or of a kind of file, that it cannot give. */
 static const char *contradiction(const struct arguments *a)
 {
@@ -169,7 +186,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
         return SIM_EXIT_USAGE;
     }
     cli_catch_interrupt();
-    return (int)run_to_output(&a);
+    return (int)(a.watch ? run_again(&a) : run_to_output(&a));
 }
 
 static bool parse_seed(const char *text, uint64_t *seed)
@@ -204,6 +221,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'o':
         a->output = arg;
         return 0;
+    case 'w':
+        a->watch = true;
+        return 0;
     case 'v':
         a->lines = UINT_MAX;
         return 0;
@@ -234,6 +254,7 @@ static const struct argp_option options[] = {
      .arg = "FILE",
      .doc = "write every record, one JSON object a line"},
     {.name = "verbose", .key = 'v', .doc = "the whole story, however long"},
+    {.name = "watch", .key = 'w', .doc = "run again whenever a file changes, until ^C"},
     {.name = "seed", .key = 's', .arg = "N", .doc = "in place of the scenario's"},
     {.name = "until", .key = 'u', .arg = "TIME", .doc = "in place of the scenario's: 30s, 2m"},
     {.name = "format",

@@ -32,41 +32,38 @@ static const char head[] =
     "\n"
     "Printed by `kcsim explain defects --format markdown`; do not edit.\n"
     "\n"
-    "Each row is a mistake that some Kafka has made. A scenario switches it with\n"
-    "`defects: {NAME: on}`; it then does what Kafka did before the repair, at the place of the "
-    "repair,\n"
-    "and nothing else. Profile `2.8` has those on that Kafka 2.8.2 has, `2.8-fixed` none of them, "
-    "`0.9`\n"
-    "and `0.8.2` those of their time whose code they share with 2.8 (the rest of their ways are "
-    "rules:\n"
-    "`kcsim explain versions`).\n"
+    "Each row is a mistake that some Kafka has made. A scenario switches it with `defects:\n"
+    "{NAME: on}`; it then does what Kafka did before the repair, at the place of the repair,\n"
+    "and nothing else. Profile `2.8` has those on that Kafka 2.8.2 has, `2.8-fixed` none of\n"
+    "them, `0.9` and `0.8.2` those of their time whose code they share with 2.8 (the rest of\n"
+    "their ways are rules: `kcsim explain versions`).\n"
     "\n"
-    "Of each there are two scenarios, `scenarios/defects/NAME-on.yaml` and `NAME-off.yaml`: the "
-    "same\n"
-    "story with the defect and without it. \"Breaks\" is the check that sees it (`kcsim explain "
-    "checks`);\n"
-    "where there is none, an expectation of the scenario does. \"Id\" is the number in the "
-    "project's\n"
-    "catalogue: M of a mutant, S of a story, C of a curiosity that was first seen when 2.8.2 was\n"
-    "recorded. Releases are first..last, both included; nothing behind the dots: still there; "
-    "`-dev`:\n"
-    "repaired before the release.\n"
+    "Of each there are two scenarios, `scenarios/defects/NAME-on.yaml` and `NAME-off.yaml`:\n"
+    "the same story with the defect and without it; of a few there is a test only\n"
+    "(`tests/cli/defects.sh` says of which, and why). \"Breaks\" is the check that sees it\n"
+    "(`kcsim explain checks`); where there is none, an expectation of the scenario does. \"Id\"\n"
+    "is the number in the project's catalogue: M of a mutant, S of a story, C of a curiosity\n"
+    "that was first seen when 2.8.2 was recorded. Releases are first..last, both included;\n"
+    "nothing behind the dots: still there; `-dev`: repaired before the release.\n"
     "\n"
     "| name | id | releases | in 2.8 | layer | what goes wrong | breaks |\n"
     "|---|---|---|:---:|---|---|---|\n";
 
-static const char tail[] = "\n"
-                           "## What is not here\n"
-                           "\n"
-                           "* M5, KAFKA-5879: an ISR change notification handled from the list of "
-                           "znodes that the watch brought,\n"
-                           "  and not from a fresh one. Reading a list twice and a deleted znode "
-                           "in vain is all that it did; the\n"
-                           "  controller here has no list before its event is taken up.\n"
-                           "* M20, KAFKA-6879 and KAFKA-4360: a deadlock between a session's "
-                           "callback and the controller's lock.\n"
-                           "  Steps have no locks.\n"
-                           "* M24, the first try of KIP-320: it was a model and never a release.\n";
+static const char tail[] =
+    "## What is not here\n"
+    "\n"
+    "* M5, KAFKA-5879: an ISR change notification handled from the list of znodes that came\n"
+    "  with the watch, and not from a fresh one. Reading a list twice, and a deleted znode in\n"
+    "  vain, is all that it did; the controller here has no list before its event is taken\n"
+    "  up.\n"
+    "* M20, KAFKA-6879 and KAFKA-4360: a deadlock between a session's callback and the\n"
+    "  controller's lock. Steps have no locks.\n"
+    "\n"
+    "M21 to M24 are the four flawed truncation rules of the TLA+ models of Kafka's\n"
+    "replication (Jason Gustafson, kafka-specification): high watermark, KIP-101, KIP-279,\n"
+    "and the first try of KIP-320, which was a model and never a release. A fetch then says\n"
+    "which epoch wrote the record before it (in the field of the current epoch), and\n"
+    "FENCED_LEADER_EPOCH stands for the error that asks for truncation.\n";
 
 void cli_print_defects_markdown(void)
 {
@@ -76,5 +73,6 @@ void cli_print_defects_markdown(void)
         printf("| %s | %s | %s | %s | %s | %s | %s |\n", sm_defect_jira(d), sm_defect_ids(d),
                sm_defect_versions(d), sm_defect_on(&kafka, d) ? "yes" : "", sm_defect_layer(d),
                sm_defect_text(d), sm_defect_check(d));
+    puts("");
     fputs(tail, stdout);
 }

@@ -42,11 +42,11 @@ struct kl_client; /* opaque, 8-byte aligned */
 /* Room for what it knows and what is under way. The caller grows the one that a step names. */
 struct kl_limits {
     uint32_t brokers, topics, partitions;
-    uint32_t records;      /* sent or fetched, not yet delivered or handed out */
-    uint32_t record_bytes; /* of their keys and values, and of queued requests */
-    uint32_t requests;     /* under way */
-    uint32_t commands;     /* not finished */
-    uint32_t names;        /* bytes of topics, groups, ids */
+    uint32_t records;  /* sent, not yet delivered */
+    uint32_t bytes;    /* of their keys and values, and of commands that wait */
+    uint32_t requests; /* under way */
+    uint32_t commands; /* not finished */
+    uint32_t unused;
 };
 struct kl_limits kl_limits_default(void);
 /* Returns limits with the one named `field` doubled (at least). */
@@ -58,7 +58,7 @@ enum kl_reset { KL_RESET_EARLIEST, KL_RESET_LATEST, KL_RESET_NONE };
 enum kl_assignor { KL_RANGE, KL_ROUND_ROBIN, KL_COOPERATIVE_STICKY };
 
 /* librdkafka's properties, in its own units where they are named _ms; texts are borrowed by init,
-   which copies them. kl_config_default gives its defaults. */
+   which copies them: at most 255 bytes each. kl_config_default gives its defaults. */
 struct kl_config {
     enum kl_kind kind;
     uint64_t seed; /* of jitter, and of partitions for records without a key */
@@ -66,7 +66,7 @@ struct kl_config {
     const int32_t *bootstrap; /* ids of brokers that are asked while none is known */
     uint32_t bootstrap_count;
     int32_t socket_timeout_ms, retry_backoff_ms, reconnect_backoff_ms, reconnect_backoff_max_ms;
-    int32_t metadata_max_age_ms, topic_metadata_refresh_fast_interval_ms;
+    int32_t topic_metadata_refresh_interval_ms, topic_metadata_refresh_fast_interval_ms;
     /* producer */
     int32_t acks; /* 0, 1, -1 */
     int32_t enable_idempotence;
@@ -80,6 +80,7 @@ struct kl_config {
     enum kl_isolation isolation;
     enum kl_reset auto_offset_reset;
     int32_t fetch_wait_max_ms, fetch_min_bytes, fetch_max_bytes, partition_fetch_bytes;
+    int32_t fetch_error_backoff_ms;
     const char *group_id;          /* NULL: none; partitions are assigned by command only */
     const char *group_instance_id; /* NULL: a dynamic member */
     enum kl_assignor assignor;
@@ -105,8 +106,9 @@ enum kl_input_kind {
     KL_IN_NONE,
     KL_IN_START,
     KL_IN_RESPONSE, /* broker_id answered `correlation`: api, version, message, size */
-    KL_IN_FAILED,   /* broker_id, correlation: the connection broke; no answer will come to anything
-                       under way there */
+    KL_IN_FAILED,   /* broker_id, correlation: the connection that carried it broke (or was never
+                       made); no answer will come to anything under way there. 0: whatever it
+                       carried. Of a connection that the client gave up itself: not heard */
     KL_IN_TIMER,    /* timer */
     KL_IN_MORE,     /* the last step said `more` */
     /* commands; each ends with one KL_OUT_DONE (KL_OUT_DELIVERED of SEND) of its tag */
@@ -128,7 +130,12 @@ enum kl_input_kind {
     KL_IN_CLOSE,  /* leaves its group, gives up what is open */
 };
 
-enum { KL_OFFSET_BEGINNING = -2, KL_OFFSET_END = -1, KL_OFFSET_STORED = -1000 };
+enum {
+    KL_OFFSET_END = -1,
+    KL_OFFSET_BEGINNING = -2,
+    KL_OFFSET_STORED = -1000,
+    KL_OFFSET_NONE = -1001,
+};
 
 struct kl_offset {
     const char *topic;

@@ -694,6 +694,7 @@ void kc_replicas_call(struct kc_controller *c, enum sm_replica_state target);
 /* The work is KC_SET_WORK; nothing happens where it is empty. */
 void kc_partitions_call(struct kc_controller *c, enum sm_partition_state target,
                         enum sm_strategy strategy, bool allow_unclean);
+/* ---- partition_state_znode.c ---- */
 /* What reading the state znode of s->row came to; READ and NEWER_CONTROLLER fill s->plan. */
 enum kc_state_read { KC_STATE_READ, KC_STATE_MISSING, KC_STATE_FAILED, KC_STATE_NEWER_CONTROLLER };
 enum kc_state_read kc_read_state(struct kc_controller *c, struct kc_slot *s, int32_t err,

@@ -34,7 +34,7 @@ enum sim_exit sim_verdict(const struct sim_result *result)
     if (result->violated != NULL) {
         return SIM_EXIT_VIOLATED;
     }
-    if (count(result, SIM_FAILED) > 0) {
+    if (count(result, SIM_FAILED) > 0 || result->golden != NULL) {
         return SIM_EXIT_FAILED;
     }
     const bool open = count(result, SIM_UNDECIDED) > 0 || result->never_fired != 0 ||
@@ -157,6 +157,11 @@ unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool colo
     const uint32_t total = result->scenario->expect_count;
     if (result->violated != NULL) {
         fprintf(out, "%s✗ violated%s invariant %s\n", c.red, c.off, result->violated);
+        lines++;
+    }
+    if (result->golden != NULL) {
+        fprintf(out, "%s✗ failed%s the golden trace says otherwise\n%s", c.red, c.off,
+                result->golden);
         lines++;
     }
     if (verdict == SIM_EXIT_UNDECIDED && open_reason(result, text, sizeof(text)) != NULL) {

@@ -46,6 +46,7 @@ struct sim_result {
     uint32_t never_fired; /* index + 1 of the first step whose pattern or label never came, 0: all
                              fired */
     const char *violated; /* name of an invariant, NULL */
+    const char *golden;   /* what differs from the golden trace, lines; NULL */
     double wall_seconds;  /* for people only */
 };
 

@@ -98,6 +98,10 @@
       "OffsetForLeaderEpoch answers the start of the next epoch only: logs diverge (KIP-279)")     \
     X(UNFENCED_FETCH, "KAFKA-7395", "0.8.0..2.0", BROKER, "M23", "logs-match",                     \
       "followers do not say which epoch they follow: a leader of another epoch answers (KIP-320)") \
+    X(FENCED_BY_RECORD, "kcsim-kip-320-first-try", "2.1-dev", BROKER, "M24",                       \
+      "acknowledged-records-kept",                                                                 \
+      "followers truncate only when their last record is not the leader's, and are not asked "     \
+      "which epoch they follow: one acknowledges what it then truncates")                          \
     X(JOINS_BELOW_EPOCH, "KAFKA-7128", "0.10.2..2.0.0", BROKER, "S3", "acknowledged-records-kept", \
       "a follower at the high watermark joins the ISR though below the leader's epoch")            \
     X(EPOCH_NOT_RECORDED, "KAFKA-7415", "0.11.0..2.0.0", BROKER, "S4",                             \

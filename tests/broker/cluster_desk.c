@@ -8,7 +8,7 @@
 #include "zookeeper/server.h"
 
 #define SECOND ((int64_t)1000000)
-enum { CALLS = 8192, TIMERS = 256, TOOL = 1000, SCRATCH = 64 << 20 };
+enum { CALLS = 1 << 16, TIMERS = 256, TOOL = 1000, SCRATCH = 64 << 20 };
 
 struct item {
     enum { TO_SERVER, TO_NODE } to;
@@ -27,6 +27,7 @@ struct call {
     int16_t api, version;
     bool done, closed;
     void *message;
+    size_t size;
 };
 
 struct machine {
@@ -55,8 +56,13 @@ struct desk {
     struct call call[CALLS];
     uint64_t calls;
     uint64_t peer_requests[128];
+    bool is_mute[128];
     void *request;
-    char text[4096];
+    struct item *held;
+    size_t held_count;
+    bool holds_peers;
+    char text[4096], settings[4096];
+    struct kb_props properties;
 };
 
 struct place {
@@ -196,6 +202,11 @@ static void on_controller(struct desk *d, int from, const struct kn_output *o)
             bytes);
 }
 
+void desk_mute(struct desk *d, int16_t api, bool is_mute)
+{
+    d->is_mute[api] = is_mute;
+}
+
 static void on_peer_request(struct desk *d, int from, const struct kn_output *o)
 {
     size_t size;
@@ -210,17 +221,27 @@ static void on_peer_request(struct desk *d, int from, const struct kn_output *o)
         fail_call(d, &d->call[call]);
         return;
     }
+    if (d->is_mute[o->api])
+        return;
     void *bytes =
         over_the_wire(WIRE_REQUEST, (int16_t)o->api, (int16_t)o->version, o->message, &size);
     d->peer_requests[o->api]++;
-    to_node(d, o->broker_id, d->m[o->broker_id].life,
-            (struct kn_input){.kind = KN_IN_REQUEST,
-                              .call_id = call,
-                              .api = o->api,
-                              .version = o->version,
-                              .message = bytes,
-                              .size = size},
-            bytes);
+    struct item item = {.to = TO_NODE,
+                        .node = o->broker_id,
+                        .life = d->m[o->broker_id].life,
+                        .input = {.kind = KN_IN_REQUEST,
+                                  .call_id = call,
+                                  .api = o->api,
+                                  .version = o->version,
+                                  .message = bytes,
+                                  .size = size},
+                        .bytes = bytes};
+    if (!d->holds_peers) {
+        enqueue(d, item);
+        return;
+    }
+    d->held = realloc(d->held, (d->held_count + 1) * sizeof *d->held);
+    d->held[d->held_count++] = item;
 }
 
 static void on_response(struct desk *d, const struct kn_output *o)
@@ -236,6 +257,7 @@ static void on_response(struct desk *d, const struct kn_output *o)
                                                o->message, &size);
     if (call->by == BY_TEST) {
         call->message = bytes;
+        call->size = size;
         return;
     }
     to_node(d, call->node, call->life,
@@ -406,6 +428,14 @@ static void deliver_all(struct desk *d)
     d->head = d->tail = 0;
 }
 
+void desk_hold_peers(struct desk *d, bool hold)
+{
+    d->holds_peers = hold;
+    for (size_t i = 0; !hold && i < d->held_count; i++)
+        enqueue(d, d->held[i]);
+    d->held_count = hold ? d->held_count : 0;
+}
+
 static struct timer *next_timer(struct desk *d, int64_t end, int *node)
 {
     struct timer *next = NULL;
@@ -445,7 +475,8 @@ void desk_start(struct desk *d, int node)
     struct kb_broker_limits bl = kb_broker_limits_default();
     cc.register_broker = 1;
     cc.auto_leader_rebalance = 0;
-    struct kb_broker_config bc = {.broker = cc.broker, .has_data = 1, .seed = (uint64_t)node};
+    struct kb_broker_config bc = {
+        .broker = cc.broker, .has_data = 1, .seed = (uint64_t)node, .properties = d->properties};
     struct kn_session *session = malloc(kn_session_size(&sl));
     kn_session_init(session, &sl, &sc);
     struct kc_controller *controller = calloc(1, kc_controller_size(&cl));
@@ -496,7 +527,15 @@ void desk_kill(struct desk *d, int node)
 
 struct desk *desk_new(int nodes)
 {
+    return desk_new_with(nodes, (const char *[]){NULL});
+}
+
+struct desk *desk_new_with(int nodes, const char *const *settings)
+{
     struct desk *d = calloc(1, sizeof *d);
+    d->properties = kb_props_begin(d->settings, sizeof d->settings);
+    for (; *settings != NULL; settings += 2)
+        kb_props_set(&d->properties, settings[0], settings[1]);
     struct kz_limits zl = {
         .nodes = 4096, .bytes = 1 << 20, .watches = 1024, .sessions = 64, .history = 0};
     d->nodes = nodes;
@@ -531,6 +570,9 @@ void desk_free(struct desk *d)
     sim_keeper_free(d->keeper);
     free(d->scratch);
     free(d->zk);
+    for (size_t i = 0; i < d->held_count; i++)
+        free(d->held[i].bytes);
+    free(d->held);
     free(d->queue);
     free(d->request);
     free(d);
@@ -562,7 +604,9 @@ uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, i
                               .api = api,
                               .version = version,
                               .message = bytes,
-                              .size = size},
+                              .size = size,
+                              .client_id = "c",
+                              .client_host = "/h"},
             bytes);
     deliver_all(d);
     return call;
@@ -571,6 +615,16 @@ uint64_t desk_send(struct desk *d, int node, struct wire_flat *w, int16_t api, i
 const void *desk_response(struct desk *d, uint64_t call)
 {
     return d->call[call].message;
+}
+
+size_t desk_response_size(const struct desk *d, uint64_t call)
+{
+    return d->call[call].size;
+}
+
+bool desk_is_alive(const struct desk *d, int node)
+{
+    return d->m[node].alive;
 }
 
 bool desk_closed(struct desk *d, uint64_t call)

@@ -288,6 +288,107 @@ START_TEST(KAFKA_7164_a_follower_with_the_same_leader_truncates_nothing)
 }
 END_TEST
 
+/* The hole that KIP-279 left: 2 has not heard that 3 and then 1 have led, goes on fetching from 1
+   at the end of its own log, and 1 cannot see that it is in another epoch. */
+static bool unfenced_fetch(struct net *n)
+{
+    net_expect_divergence(n);
+    net_topic(n, "t", 0, "1,2,3");
+    net_run(n, SECOND);
+    net_produce(n, 1, "t", 0, 'a', -1);
+    net_run(n, 2 * SECOND);
+    net_cut(n, 3, 1, true);
+    net_run(n, SECOND);
+    net_produce(n, 1, "t", 0, 'b', 1);
+    net_run(n, SECOND / 100);
+    ck_assert(logs(n, 2, "a@0 b@1 |"));
+    net_cut(n, 2, 1, true);
+    net_run(n, SECOND);
+    net_decide(n, "t", 0, 3, NULL);
+    net_tell(n, 1, "t", 0, false);
+    net_tell(n, 3, "t", 0, false);
+    net_run(n, SECOND / 10);
+    net_produce(n, 3, "t", 0, 'c', 1);
+    net_run(n, 2 * SECOND);
+    net_decide(n, "t", 0, 1, NULL);
+    net_tell(n, 1, "t", 0, false);
+    net_tell(n, 3, "t", 0, false);
+    net_run(n, SECOND / 10);
+    net_produce(n, 1, "t", 0, 'd', 1);
+    net_cut(n, 2, 1, false);
+    net_run(n, 5 * SECOND);
+    net_tell(n, 2, "t", 0, false);
+    net_run(n, 5 * SECOND);
+    ck_assert(logs(n, 1, "a@0 c@1 d@2 |"));
+    ck_assert(logs(n, 2, "a@0 b@1 d@2 |") || logs(n, 2, "a@0 c@1 d@2 |"));
+    return logs(n, 2, "a@0 b@1 d@2 |");
+}
+START_TEST(KAFKA_7395_a_leader_answers_a_follower_of_another_epoch)
+{
+    on_and_off(SM_DEFECT_UNFENCED_FETCH, 3, unfenced_fetch);
+}
+END_TEST
+
+/* 2 fetches what 1 writes in epoch 2 while it is itself in epoch 0; 1 takes that for an
+   acknowledgement. Then 2 hears of epoch 1, whose leader 3 has not heard of its end, and truncates.
+ */
+static bool fenced_by_record(struct net *n)
+{
+    net_expect_divergence(n);
+    net_check_acked(n, false);
+    net_topic(n, "t", 0, "1,2,3");
+    net_run(n, SECOND);
+    net_produce(n, 1, "t", 0, 'a', -1);
+    net_run(n, 2 * SECOND);
+    net_cut(n, 3, 1, true);
+    net_decide(n, "t", 0, 3, NULL);
+    net_hold(n, 2, true);
+    net_tell(n, 2, "t", 0, false); /* late */
+    net_tell(n, 1, "t", 0, false);
+    net_tell(n, 3, "t", 0, false);
+    net_run(n, SECOND);
+    net_decide(n, "t", 0, 1, "1,2");
+    net_tell(n, 1, "t", 0, false);
+    net_run(n, SECOND / 10);
+    net_produce(n, 1, "t", 0, 'c', -1);
+    for (int i = 0; i < 2000 && net_view(n, 1, "t", 0).hw < 2; i++) {
+        net_run(n, 1000);
+    }
+    uint32_t acked = net_acked(n);
+    net_hold(n, 2, false); /* before 2 hears that c is acknowledged */
+    net_run(n, 2 * SECOND);
+    ck_assert(logs(n, 1, "a@0 c@1 |"));
+    ck_assert(logs(n, 2, "a@0 |"));
+    return acked == 2;
+}
+START_TEST(the_first_try_of_KIP_320_truncates_what_is_acknowledged)
+{
+    on_and_off(SM_DEFECT_FENCED_BY_RECORD, 3, fenced_by_record);
+}
+END_TEST
+
+/* The state was written before 1 led: its version is not 0. */
+static bool partition_epoch_lost(struct net *n)
+{
+    net_topic(n, "t", 0, "1,2");
+    net_elect(n, "t", 0, 1, NULL);
+    net_run(n, SECOND);
+    net_cut(n, 2, 1, true);
+    net_run(n, SECOND);
+    net_produce(n, 1, "t", 0, 'a', 1);
+    net_run(n, 60 * SECOND);
+    if (strcmp(net_state(n, "t", 0), "leader 1 epoch 1 isr 1 version 2") == 0) {
+        return false;
+    }
+    ck_assert_str_eq(net_state(n, "t", 0), "leader 1 epoch 1 isr 1,2 version 1");
+    return true;
+}
+START_TEST(KAFKA_12367_the_isr_is_written_on_version_0)
+{
+    on_and_off(SM_DEFECT_PARTITION_EPOCH_LOST, 2, partition_epoch_lost);
+}
+END_TEST
+
 /* Spec S5: the first shrink is written, its reply lost; the second can never be. */
 static bool isr_reply_lost(struct net *n)
 {
@@ -511,6 +612,9 @@ int main(void)
         KAFKA_7128_a_replica_joins_below_the_epochs_start,
         KAFKA_7415_a_new_leader_does_not_know_its_epoch,
         KAFKA_7164_a_follower_with_the_same_leader_truncates_nothing,
+        KAFKA_7395_a_leader_answers_a_follower_of_another_epoch,
+        the_first_try_of_KIP_320_truncates_what_is_acknowledged,
+        KAFKA_12367_the_isr_is_written_on_version_0,
         KAFKA_1382_the_isr_can_never_be_written_again,
         KAFKA_2721_the_same_request_is_followed_twice,
         KAFKA_9539_a_late_stop_deletes_a_live_replica,

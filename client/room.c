@@ -1,0 +1,133 @@
+/*
+ * Is there room for what an input may need? Looked at before anything is changed, so that a step is
+ * done as a whole or not at all.
+ *
+ * What is counted is the most that the input could need, from its own numbers: a metadata answer may
+ * name as many partitions as it names, an assignment cannot hold more topics than its bytes.
+ */
+#include "client/state.h"
+
+struct need {
+    size_t brokers, topics, partitions, records, bytes, commands;
+};
+
+static void need_metadata(const struct wire_metadata_response *r, struct need *n)
+{
+    const struct wire_metadata_response_topic *topics =
+        WIRE_ITEMS(r, r->topics, struct wire_metadata_response_topic);
+
+    n->brokers = (size_t)r->brokers.count;
+    for (int32_t i = 0; i < r->topics.count; i++) {
+        n->partitions += (size_t)topics[i].partitions.count;
+    }
+    n->partitions += (size_t)r->topics.count;
+}
+
+static void need_response(const struct kl_input *in, struct need *n)
+{
+    switch (in->api) {
+    case WIRE_API_METADATA:
+        need_metadata(in->message, n);
+        return;
+    case WIRE_API_FIND_COORDINATOR:
+        n->brokers = 1;
+        return;
+    case WIRE_API_JOIN_GROUP:
+        n->bytes = kl_blob_cost(in->size);
+        n->topics = in->size / 8;
+        n->topics = n->topics > 64 ? 64 : n->topics;
+        return;
+    case WIRE_API_SYNC_GROUP:
+        n->topics = in->size / 16;
+        n->partitions = in->size / 4;
+        return;
+    default:
+        return;
+    }
+}
+
+static void need_places(const struct kl_input *in, struct need *n)
+{
+    n->topics = in->count;
+    n->partitions = in->count;
+    n->commands = 1;
+    n->bytes = kl_blob_cost(in->count * sizeof(struct kl_place));
+}
+
+static void need_record(const struct kl_input *in, struct need *n)
+{
+    n->records = n->topics = 1;
+    n->partitions = 2;
+    n->bytes = kl_blob_cost((size_t)(in->key_size > 0 ? in->key_size : 0) +
+                            (size_t)(in->value_size > 0 ? in->value_size : 0));
+}
+
+static void needed(const struct kl_client *c, const struct kl_input *in, struct need *n)
+{
+    switch ((enum kl_input_kind)in->kind) {
+    case KL_IN_NONE:
+    case KL_IN_START:
+    case KL_IN_FAILED:
+    case KL_IN_TIMER:
+    case KL_IN_MORE:
+    case KL_IN_POLL:
+        return;
+    case KL_IN_RESPONSE:
+        need_response(in, n);
+        return;
+    case KL_IN_SEND:
+        need_record(in, n);
+        return;
+    case KL_IN_ASSIGN:
+    case KL_IN_SEND_OFFSETS:
+    case KL_IN_PAUSE:
+    case KL_IN_RESUME:
+        need_places(in, n);
+        return;
+    case KL_IN_COMMIT_OFFSETS:
+        need_places(in, n);
+        n->bytes += kl_blob_cost(c->partition_count * sizeof(struct kl_place));
+        return;
+    case KL_IN_SUBSCRIBE:
+        n->topics = in->topic_count;
+        n->commands = 1;
+        return;
+    case KL_IN_ADMIN:
+        n->commands = 1;
+        n->bytes = kl_blob_cost(in->size);
+        return;
+    case KL_IN_FLUSH:
+    case KL_IN_INIT_TRANSACTIONS:
+    case KL_IN_BEGIN:
+    case KL_IN_COMMIT:
+    case KL_IN_ABORT:
+    case KL_IN_REBALANCED:
+    case KL_IN_CLOSE:
+        n->commands = 1;
+        return;
+    }
+}
+
+const char *kl_room(const struct kl_client *c, const struct kl_input *in)
+{
+    const struct kl_limits *l = &c->limits;
+    struct need n = {0};
+
+    needed(c, in, &n);
+    return c->broker_count + n.brokers > l->brokers                  ? "brokers"
+           : c->topic_count + n.topics > l->topics                   ? "topics"
+           : c->partition_count + n.partitions > l->partitions       ? "partitions"
+           : c->records_used + n.records > l->records                ? "records"
+           : c->bytes_live + n.bytes > l->bytes                      ? "bytes"
+           : c->requests_used + KL_SPARE_REQUESTS > l->requests      ? "requests"
+           : c->commands_used + n.commands > l->commands             ? "commands"
+                                                                     : NULL;
+}
+
+/* Twice a message that holds all that the client holds: the lower half for the message, the upper
+   for a batch or a nested text in it. */
+size_t kl_scratch_needed(const struct kl_client *c, const struct kl_input *in)
+{
+    return 2 * (16384 + c->topic_count * (KL_TEXT + 128u) + c->partition_count * 160u +
+                c->bytes_live + c->records_used * 96u + 2 * in->size);
+}
