@@ -88,3 +88,43 @@ void *kb_topics_read(struct kb_turn *t, const void *message, struct wire_array t
     }
     return items;
 }
+
+static uint32_t hash_of(const struct kb_item_head *item)
+{
+    uint32_t h = 2166136261u ^ (uint32_t)item->partition;
+    for (const char *c = item->topic; *c != '\0'; c++)
+        h = (h ^ (uint8_t)*c) * 16777619u;
+    return h ^ h >> 15;
+}
+
+static bool is_same(const struct kb_item_head *a, const struct kb_item_head *b)
+{
+    return a->partition == b->partition && strcmp(a->topic, b->topic) == 0;
+}
+
+uint32_t kb_items_unique(struct kb_turn *t, void *items, size_t item_size, uint32_t count)
+{
+    uint32_t kept = 0, size = 4;
+    size_t before = t->scratch_used;
+    if (count < 2)
+        return count;
+    while (size < 2 * count)
+        size *= 2;
+    uint32_t *places = kb_turn_scratch(t, size * sizeof *places); /* in `items`, + 1 */
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t *item = (uint8_t *)items + i * item_size;
+        uint32_t at = hash_of((void *)item) & (size - 1);
+        const uint8_t *found;
+        while (places[at] != 0) {
+            found = (const uint8_t *)items + (places[at] - 1) * item_size;
+            if (is_same((const void *)found, (void *)item))
+                break;
+            at = (at + 1) & (size - 1);
+        }
+        if (places[at] == 0)
+            places[at] = ++kept;
+        memmove((uint8_t *)items + (places[at] - 1) * item_size, item, item_size);
+    }
+    t->scratch_used = before;
+    return kept;
+}

@@ -53,4 +53,8 @@ void *kb_topics_read(struct kb_turn *t, const void *message, struct wire_array t
                      const struct kb_shape *shape, size_t item_size, kb_partition_read *read,
                      uint32_t *count);
 
+/* Leaves each partition once: at the place where it first stands, with what is said of it last (as a
+   map keyed by partition does). Returns how many are left. */
+uint32_t kb_items_unique(struct kb_turn *t, void *items, size_t item_size, uint32_t count);
+
 #endif

@@ -238,6 +238,11 @@ static enum sm_err on_request(struct kb_turn *t)
     return err;
 }
 
+static uint32_t partitions(const struct kb_broker *b)
+{
+    return b->limits.groups.partitions;
+}
+
 /* ---- room ---- */
 
 /* A step writes a group at most three times (it expires, ends, is swept), and each of its members
@@ -257,7 +262,7 @@ static size_t scratch(const struct kb_broker *b)
 
 const struct kb_coordinator_row kb_groups_row = {
     .topic = "__consumer_offsets",
-    .partitions = "offsets.topic.num.partitions",
+    .partitions = partitions,
     .serves = serves,
     .start = start,
     .request = on_request,

@@ -23,9 +23,17 @@ enum {
 
 /* ---- out ---- */
 
-static struct kb_batch make_batch(struct kb_turn *t, const struct kb_coordinator_append *a)
+static size_t batch_room(const struct kb_coordinator_append *a)
 {
-    const struct kb_payloads *payloads = t->out->payloads;
+    size_t room = WIRE_RECORD_BATCH_HEAD + 8;
+    for (uint32_t i = 0; i < a->count; i++)
+        room += RECORD_ROOM + (size_t)a->records[i].key_size +
+                (a->records[i].value_size > 0 ? (size_t)a->records[i].value_size : 0);
+    return room;
+}
+
+size_t kb_coordinator_batch(const struct kb_coordinator_append *a, uint8_t *bytes, size_t room)
+{
     const struct wire_record_batch head = {.leader_epoch = -1,
                                            .base_timestamp = a->timestamp_ms,
                                            .producer_id = a->producer_id,
@@ -33,12 +41,6 @@ static struct kb_batch make_batch(struct kb_turn *t, const struct kb_coordinator
                                            .base_sequence = a->base_sequence,
                                            .transactional = a->transactional};
     struct wire_record_batch_writer w;
-    struct wire_record_batch made;
-    size_t room = WIRE_RECORD_BATCH_HEAD + 8;
-    for (uint32_t i = 0; i < a->count; i++)
-        room += RECORD_ROOM + (size_t)a->records[i].key_size +
-                (a->records[i].value_size > 0 ? (size_t)a->records[i].value_size : 0);
-    uint8_t *bytes = kb_turn_scratch(t, room);
     wire_record_batch_begin(&w, bytes, room, &head);
     for (uint32_t i = 0; i < a->count; i++)
         wire_record_batch_add(&w,
@@ -49,7 +51,16 @@ static struct kb_batch make_batch(struct kb_turn *t, const struct kb_coordinator
                                                         .key_size = a->records[i].key_size,
                                                         .value_size = a->records[i].value_size},
                               NULL);
-    size_t size = wire_record_batch_end(&w);
+    return wire_record_batch_end(&w);
+}
+
+static struct kb_batch make_batch(struct kb_turn *t, const struct kb_coordinator_append *a)
+{
+    const struct kb_payloads *payloads = t->out->payloads;
+    struct wire_record_batch made;
+    size_t room = batch_room(a);
+    uint8_t *bytes = kb_turn_room(t, room);
+    size_t size = kb_coordinator_batch(a, bytes, room);
     if (size == 0 || wire_record_batch_read(bytes, size, &made) != SM_ERR_OK)
         return (struct kb_batch){0};
     return kb_batch_of(&made, payloads->keep(payloads->context, bytes, size));

@@ -326,9 +326,14 @@ static size_t scratch(const struct kb_broker *b)
     return 3 * kb_txns_scratch_size(l) + 64 * (size_t)l->transactions;
 }
 
+static uint32_t partitions(const struct kb_broker *b)
+{
+    return b->limits.txns.partitions;
+}
+
 const struct kb_coordinator_row kb_txns_row = {
     .topic = "__transaction_state",
-    .partitions = "transaction.state.log.num.partitions",
+    .partitions = partitions,
     .serves = serves,
     .start = start,
     .request = on_request,

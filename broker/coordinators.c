@@ -23,7 +23,7 @@ const char *kb_coordinator_topic(enum kb_coordinator c)
 
 int32_t kb_coordinator_partitions(const struct kb_broker *b, enum kb_coordinator c)
 {
-    return (int32_t)kb_property_int(b, rows[c]->partitions);
+    return (int32_t)rows[c]->partitions(b);
 }
 
 /* ---- the queue ---- */

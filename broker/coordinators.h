@@ -73,8 +73,8 @@ struct kb_load {
 /* What a coordinator is to a broker. Steps return OK or LIMIT; LIMIT has changed nothing, and
    t->out->short_of says what is short ("groups.members"). */
 struct kb_coordinator_row {
-    const char *topic;      /* "__consumer_offsets" */
-    const char *partitions; /* Kafka's key of the number of its partitions */
+    const char *topic;                                 /* "__consumer_offsets" */
+    uint32_t (*partitions)(const struct kb_broker *b); /* how many it has */
     bool (*serves)(int32_t api, int32_t version);
     enum sm_err (*start)(struct kb_turn *t);   /* the process has begun */
     enum sm_err (*request)(struct kb_turn *t); /* t->in: a client's request that it serves */
@@ -131,6 +131,8 @@ struct kb_coordinator_append {
     bool transactional;
     uint8_t unused[7];
 };
+/* Writes the batch; returns its size, 0 where it does not fit. */
+size_t kb_coordinator_batch(const struct kb_coordinator_append *a, uint8_t *bytes, size_t room);
 /* Makes the batch and puts it into the queue. */
 void kb_coordinator_append(struct kb_turn *t, enum kb_coordinator c,
                            const struct kb_coordinator_append *a);

@@ -6,6 +6,9 @@
  * the replica manager); what a request itself does wrong about one partition is said of that
  * partition, the others go on.
  *
+ * A Produce that names a partition twice means the last. Differs: where the last is refused and one
+ * before it is not, Kafka appends that one and answers with the refusal; here nothing is appended.
+ *
  * Source: Kafka KafkaApis.handleProduceRequest, handleFetchRequest, handleListOffsetRequest,
  * handleOffsetForLeaderEpochRequest, handleDeleteRecordsRequest.
  */
@@ -67,7 +70,10 @@ static enum sm_err on_produce(struct kb_turn *t)
         KB_SHAPE(produce_request, topic_data, name, partition_data, partition_data);
     struct kb_produce p = {
         .timeout_us = us_of(q->timeout_ms), .acks = q->acks, .origin = KB_FROM_CLIENT};
-    p.items = kb_topics_read(t, q, q->topic_data, &shape, sizeof *p.items, read_produce, &p.count);
+    struct kb_produce_item *items =
+        kb_topics_read(t, q, q->topic_data, &shape, sizeof *items, read_produce, &p.count);
+    p.items = items;
+    p.count = kb_items_unique(t, items, sizeof *items, p.count);
     return kb_data_ask(t, &(struct kb_input){.kind = KB_IN_PRODUCE, .request = &p});
 }
 

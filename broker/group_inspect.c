@@ -113,9 +113,10 @@ uint64_t kb_groups_digest(const struct kb_groups *g, int32_t partition)
 {
     uint64_t sum = 0;
 
-    for (uint32_t row = 1; row <= g->tables[KB_T_GROUP].high; row++) {
+    for (uint32_t row = kb_owned(g, partition)->first_group; row != 0;
+         row = kb_group(g, row)->next_here) {
         const struct kb_group *p = kb_group(g, row);
-        if (!p->row.used || p->loading || p->partition != partition) {
+        if (p->loading) {
             continue;
         }
         uint64_t name = mix_text(14695981039346656037u, kb_group_text(g, p, KB_ID)), h = name;
@@ -192,6 +193,7 @@ void kb_groups_check(const struct kb_groups *g)
             offsets++;
         }
     }
+    kb_index_check(g);
     assert(members == g->limits.members - kb_rows_left(g, KB_T_MEMBER));
     assert(offsets == g->limits.offsets - kb_rows_left(g, KB_T_OFFSET));
 }

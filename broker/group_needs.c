@@ -110,26 +110,22 @@ static const char *commit_short(const struct kb_groups *g, const struct kb_group
 /* One whose write has ended needs room for what it commits. */
 static const char *appended_short(const struct kb_groups *g, uint64_t id)
 {
-    for (uint32_t row = 1; id != 0 && row <= g->tables[KB_T_APPEND].high; row++) {
-        const struct kb_append *a = kb_grow(g, KB_T_APPEND, row);
-        if (a->row.used && a->id == id && a->kind == KB_A_OFFSETS &&
-            kb_rows_left(g, KB_T_OFFSET) < kb_commit_count(a->api, kb_append_request(g, a))) {
-            return "offsets";
-        }
+    uint32_t row = kb_append_find(g, id);
+
+    if (row == 0) {
+        return NULL;
     }
-    return NULL;
+    const struct kb_append *a = kb_grow(g, KB_T_APPEND, row);
+    return a->kind == KB_A_OFFSETS &&
+                   kb_rows_left(g, KB_T_OFFSET) < kb_commit_count(a->api, kb_append_request(g, a))
+               ? "offsets"
+               : NULL;
 }
 
 /* Each offset of a transaction may become one more. */
 static const char *marker_short(const struct kb_groups *g)
 {
-    uint32_t most = 0;
-
-    for (uint32_t row = 1; row <= g->tables[KB_T_OFFSET].high; row++) {
-        const struct kb_offset *o = kb_offset(g, row);
-        most += o->row.used && o->kind == KB_O_TXN;
-    }
-    return kb_rows_left(g, KB_T_OFFSET) < most ? "offsets" : NULL;
+    return kb_rows_left(g, KB_T_OFFSET) < g->txn_offsets ? "offsets" : NULL;
 }
 
 const char *kb_groups_short(const struct kb_groups *g, const struct kb_groups_input *in)

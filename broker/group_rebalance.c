@@ -50,7 +50,7 @@ void kb_session_restart(const struct kb_gstep *s, struct kb_member *m)
 
 void kb_group_due(struct kb_groups *g, uint32_t group)
 {
-    struct kb_group *p = kb_group(g, group);
+    const struct kb_group *p = kb_group(g, group);
     int64_t due = p->join_due_us;
 
     if (p->sync_due_us >= 0 && (due < 0 || p->sync_due_us < due)) {
@@ -60,7 +60,7 @@ void kb_group_due(struct kb_groups *g, uint32_t group)
         int64_t mine = kb_member(g, row)->expire_us;
         due = mine >= 0 && (due < 0 || mine < due) ? mine : due;
     }
-    p->due_us = due;
+    kb_group_schedule(g, group, due);
 }
 
 /* ---- joining ---- */
@@ -306,19 +306,6 @@ static void sync_over(const struct kb_gstep *s, uint32_t group)
 
 /* ---- time ---- */
 
-static uint32_t earliest_group(const struct kb_groups *g)
-{
-    uint32_t best = 0;
-
-    for (uint32_t row = 1; row <= g->tables[KB_T_GROUP].high; row++) {
-        const struct kb_group *p = kb_group(g, row);
-        if (p->row.used && p->due_us >= 0 && (best == 0 || p->due_us < kb_group(g, best)->due_us)) {
-            best = row;
-        }
-    }
-    return best;
-}
-
 static void expire_one(const struct kb_gstep *s, uint32_t group)
 {
     struct kb_groups *g = s->g;
@@ -353,7 +340,7 @@ void kb_groups_expire(const struct kb_gstep *s)
         kb_offsets_cleanup(s);
     }
     for (;;) {
-        uint32_t group = earliest_group(g);
+        uint32_t group = kb_group_earliest(g);
         if (group == 0 || kb_group(g, group)->due_us > s->now_us) {
             return;
         }

@@ -2,7 +2,7 @@
  * What the group coordinator keeps, and what its parts call of each other. Internal to
  * broker/group*.c.
  *
- *     struct kb_groups | partitions | buckets | groups … | members … | offsets … | appends …
+ *     struct kb_groups | partitions | indexes | groups … | members … | offsets … | appends …
  *
  * A table is rows of one size, each a struct and then its texts, as long as the limits say. Rows
  * are named by index + 1; 0 is none. Freed rows are given out again last in, first out, so that
@@ -25,7 +25,7 @@ enum kb_group_tables { KB_T_GROUP, KB_T_MEMBER, KB_T_OFFSET, KB_T_APPEND, KB_T_E
 
 struct kb_table {
     size_t at;
-    uint32_t stride, capacity, free, high;
+    uint32_t stride, capacity, free, high, used, unused;
 };
 
 struct kb_head_of_row {
@@ -35,6 +35,7 @@ struct kb_head_of_row {
 struct kb_owned {
     int32_t epoch; /* -1: never heard of */
     uint8_t owned, loading, unused[2];
+    uint32_t first_group, last_group; /* of the partition, as they came */
 };
 
 struct kb_group {
@@ -45,6 +46,8 @@ struct kb_group {
     int64_t remaining_ms, delay_ms;           /* of the initial delay */
     uint32_t first_member, last_member, leader;
     uint32_t first_offset, last_offset;
+    uint32_t next_here, previous_here; /* of the same partition */
+    uint32_t heap, unused_b;           /* place + 1 in the heap of what is due, 0: not in it */
     uint32_t members, pending;
     int32_t partition, generation;
     uint8_t state;   /* enum kb_group_state */
@@ -85,6 +88,8 @@ struct kb_offset {
     int32_t partition, leader_epoch;
     uint32_t metadata_size;
     uint32_t kind;
+    uint32_t previous;   /* in the group's list */
+    uint32_t next_alike; /* in its bucket */
     uint32_t unused;
     /* then topic: topic_name bytes; metadata: metadata bytes */
 };
@@ -108,10 +113,12 @@ struct kb_groups {
     struct kb_groups_limits limits;
     struct kb_groups_config config;
     struct kb_table tables[KB_T_END];
-    size_t partitions_at, buckets_at;
+    size_t partitions_at, buckets_at, offset_buckets_at, heap_at;
     uint64_t serial; /* the last one given */
     int64_t armed_us, cleanup_us;
-    uint32_t active, unused;
+    uint32_t active, heap_count;
+    uint32_t txn_offsets; /* of open transactions */
+    uint32_t unused;
 };
 
 struct kb_gstep {
@@ -191,7 +198,6 @@ static inline void *kb_append_request(const struct kb_groups *g, const struct kb
 uint32_t kb_row_take(struct kb_groups *g, enum kb_group_tables t);
 void kb_row_give(struct kb_groups *g, enum kb_group_tables t, uint32_t row);
 uint32_t kb_rows_left(const struct kb_groups *g, enum kb_group_tables t);
-uint32_t kb_group_find(const struct kb_groups *g, const char *id);
 uint32_t kb_group_add(struct kb_groups *g, const char *id, int64_t wall_ms);
 void kb_group_drop(struct kb_groups *g, uint32_t group); /* with all that it has */
 uint32_t kb_member_find(const struct kb_groups *g, uint32_t group, const char *id, bool pending);
@@ -200,14 +206,25 @@ uint32_t kb_member_static(const struct kb_groups *g, uint32_t group, const char 
 uint32_t kb_member_after(const struct kb_groups *g, uint32_t group, uint32_t row);
 uint32_t kb_member_add(struct kb_groups *g, uint32_t group, const char *id, bool pending);
 void kb_member_drop(struct kb_groups *g, uint32_t row);
-uint32_t kb_offset_find(const struct kb_groups *g, uint32_t group, enum kb_offset_kind kind,
-                        int64_t producer_id, const char *topic, int32_t partition);
 /* The row with that name, made where there is none. */
 uint32_t kb_offset_put(struct kb_groups *g, uint32_t group, enum kb_offset_kind kind,
                        int64_t producer_id, const char *topic, int32_t partition);
 void kb_offset_drop(struct kb_groups *g, uint32_t row);
 void kb_offset_copy_value(const struct kb_groups *g, struct kb_offset *to,
                           const struct kb_offset *from);
+
+/* group_index.c */
+uint32_t kb_group_find(const struct kb_groups *g, const char *id);
+void kb_group_index(struct kb_groups *g, uint32_t row);
+void kb_group_unindex(struct kb_groups *g, uint32_t row);
+uint32_t kb_offset_find(const struct kb_groups *g, uint32_t group, enum kb_offset_kind kind,
+                        int64_t producer_id, const char *topic, int32_t partition);
+void kb_offset_index(struct kb_groups *g, uint32_t row);
+void kb_offset_unindex(struct kb_groups *g, uint32_t row);
+/* Sets due_us; < 0: nothing is due. */
+void kb_group_schedule(struct kb_groups *g, uint32_t row, int64_t due_us);
+uint32_t kb_group_earliest(const struct kb_groups *g); /* 0: nothing is due */
+void kb_index_check(const struct kb_groups *g);
 
 /* group_members.c: protocols and answers that many have in common */
 void kb_member_set_protocols(const struct kb_groups *g, struct kb_member *m,
@@ -255,7 +272,7 @@ void kb_propagate(const struct kb_gstep *s, uint32_t group, int32_t error);
 void kb_groups_expire(const struct kb_gstep *s);
 void kb_group_due(struct kb_groups *g, uint32_t group);
 
-/* group_join.c, group_sync.c, group_offsets.c, group_tools.c: requests */
+/* group_join.c, group_sync.c, group_offsets.c, group_removal.c, group_tools.c: requests */
 void kb_on_join(const struct kb_gstep *s);
 void kb_on_sync(const struct kb_gstep *s);
 void kb_on_heartbeat(const struct kb_gstep *s);
@@ -279,8 +296,9 @@ void kb_offsets_appended(const struct kb_gstep *s, struct kb_append *a, int32_t 
 void kb_txn_ended(struct kb_groups *g, uint32_t group, int64_t producer_id, bool commit);
 void kb_offsets_cleanup(const struct kb_gstep *s);
 
-/* group_log.c */
+/* group_store.c */
 /* The append that a request waits for; the request is kept. */
+uint32_t kb_append_find(const struct kb_groups *g, uint64_t id); /* 0: no longer there */
 struct kb_append *kb_append_add(const struct kb_gstep *s, enum kb_append_kind kind, uint32_t group);
 /* Writes the group as it is; assignments are those of `sync` where it is given. */
 void kb_group_store(const struct kb_gstep *s, uint32_t group,
@@ -297,6 +315,8 @@ void kb_record_group_end(struct kb_records *r, const char *group);
 void kb_records_put(const struct kb_gstep *s, const struct kb_records *r, int32_t partition,
                     uint64_t append_id, int64_t producer_id, int16_t producer_epoch,
                     int32_t base_sequence, int16_t acks);
+
+/* group_log.c */
 void kb_on_elected(const struct kb_gstep *s);
 void kb_on_load(const struct kb_gstep *s);
 void kb_on_loaded(const struct kb_gstep *s);

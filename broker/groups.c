@@ -85,20 +85,10 @@ static int32_t append_error(const struct kb_append *a, int32_t error)
     }
 }
 
-static uint32_t find_append(const struct kb_groups *g, uint64_t id)
-{
-    uint32_t row = g->tables[KB_T_APPEND].high;
-
-    while (id != 0 && row != 0 && ((struct kb_append *)kb_grow(g, KB_T_APPEND, row))->id != id) {
-        row--;
-    }
-    return id == 0 ? 0 : row;
-}
-
 static void on_appended(const struct kb_gstep *s)
 {
     struct kb_groups *g = s->g;
-    uint32_t row = find_append(g, s->in->append_id);
+    uint32_t row = kb_append_find(g, s->in->append_id);
 
     if (row == 0) {
         return;
@@ -134,10 +124,10 @@ static void on_appended(const struct kb_gstep *s)
 static void on_marker(const struct kb_gstep *s)
 {
     struct kb_groups *g = s->g;
+    uint32_t row = kb_owned(g, s->in->partition)->first_group;
 
-    for (uint32_t row = 1; row <= g->tables[KB_T_GROUP].high; row++) {
-        const struct kb_group *p = kb_group(g, row);
-        if (p->row.used && !p->loading && p->partition == s->in->partition) {
+    for (; row != 0; row = kb_group(g, row)->next_here) {
+        if (!kb_group(g, row)->loading) {
             kb_txn_ended(g, row, s->in->producer_id, s->in->commit != 0);
         }
     }
@@ -225,12 +215,10 @@ static void arm(const struct kb_gstep *s)
 {
     struct kb_groups *g = s->g;
     int64_t due = g->cleanup_us;
+    uint32_t next = kb_group_earliest(g);
 
-    for (uint32_t row = 1; row <= g->tables[KB_T_GROUP].high; row++) {
-        const struct kb_group *p = kb_group(g, row);
-        if (p->row.used && p->due_us >= 0 && (due < 0 || p->due_us < due)) {
-            due = p->due_us;
-        }
+    if (next != 0 && (due < 0 || kb_group(g, next)->due_us < due)) {
+        due = kb_group(g, next)->due_us;
     }
     if (due >= 0 && (g->armed_us < 0 || due < g->armed_us)) {
         g->armed_us = due;

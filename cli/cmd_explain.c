@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/defects.h"
+#include "sim/client_properties.h"
 #include "sim/grammar.h"
 #include "sim/pattern.h"
 #include "sim/scenario.h"
@@ -97,6 +98,30 @@ static void print_file(const struct arguments *a)
         printf("  %-20s %s\n", sim_shape_name(s), sim_shape_text(s));
 }
 
+static void print_clients(const struct arguments *a)
+{
+    (void)a;
+    puts("Rows of `clients`: - {produce: orders, rate: 100/s}, - {consume: orders, group: g1}.\n");
+    print_keys(SIM_SHAPE_CLIENT);
+    puts("\nExpected of one: {end: {client: p1, is: {acked: 100}}}; kcsim explain is-client lists\n"
+         "what there is. kcsim explain client-properties: librdkafka's properties.");
+}
+
+static void print_client_properties(const struct arguments *a)
+{
+    static const char *const owners[] = {
+        [SIM_CP_ANY] = "any", [SIM_CP_PRODUCER] = "producer", [SIM_CP_CONSUMER] = "consumer"};
+    (void)a;
+    puts("properties of a client, in librdkafka's names. Those that have an effect:\n");
+    for (const struct sim_client_property *p = sim_client_properties; p->name != NULL; p++)
+        if (p->type != SIM_CP_IGNORED && p->instead == NULL)
+            printf("  %-42s %s\n", p->name, owners[p->owner]);
+    puts("\nKnown, without effect here (a warning):\n");
+    for (const struct sim_client_property *p = sim_client_properties; p->name != NULL; p++)
+        if (p->type == SIM_CP_IGNORED)
+            printf("  %-42s %s\n", p->name, owners[p->owner]);
+}
+
 static void print_faults(const struct arguments *a)
 {
     (void)a;
@@ -140,6 +165,8 @@ static const char targets[] =
     "  leader of T-P       by the state znode of partition P of topic T\n"
     "  isr of T-P          the in-sync replicas\n"
     "  followers of T-P    the in-sync replicas but the leader\n"
+    "  p1, u2, a name      clients: kill, restart, bounce, shutdown, stop, pause, resume; and as\n"
+    "                      an end of partition, degrade, hold, drop\n"
     "  *LABEL              whom the step with `as: LABEL` hit\n";
 
 static const char expectations[] =
@@ -186,6 +213,9 @@ static const struct topic topics[] = {
     {"scenario", "keys of a scenario file", print_file, NULL},
     {"schema", "JSON Schema of scenario files, for editors", print_schema, NULL},
     {"faults", "verbs of a step: kill, restart, expire, …", print_faults, NULL},
+    {"clients", "producers and consumers", print_clients, NULL},
+    {"client-properties", "librdkafka's properties that clients know", print_client_properties,
+     NULL},
     {"targets", "whom a step hits", NULL, targets},
     {"events", "kinds of trace records, for `when` and `never`", print_events, NULL},
     {"expectations", "what `expect` can say", NULL, expectations},

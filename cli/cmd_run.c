@@ -20,6 +20,8 @@
 #include "sim/story.h"
 #include "sim/verdict.h"
 
+enum { KEY_SWARM = 256 };
+
 struct arguments {
     struct cli_play_options play;
     const char *trace, *canonical, *output;
@@ -218,6 +220,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'c':
         a->canonical = arg;
         return 0;
+    case KEY_SWARM:
+        a->play.swarm = arg;
+        if (strcmp(arg, "on") != 0 && strcmp(arg, "off") != 0)
+            argp_error(state, "--swarm is on or off, not '%s'", arg);
+        return 0;
     case 'o':
         a->output = arg;
         return 0;
@@ -256,6 +263,10 @@ static const struct argp_option options[] = {
     {.name = "verbose", .key = 'v', .doc = "the whole story, however long"},
     {.name = "watch", .key = 'w', .doc = "run again whenever a file changes, until ^C"},
     {.name = "seed", .key = 's', .arg = "N", .doc = "in place of the scenario's"},
+    {.name = "swarm",
+     .key = KEY_SWARM,
+     .arg = "on|off",
+     .doc = "random: the seed switches fault classes off"},
     {.name = "until", .key = 'u', .arg = "TIME", .doc = "in place of the scenario's: 30s, 2m"},
     {.name = "format",
      .key = 'f',

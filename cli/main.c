@@ -34,6 +34,7 @@ static const struct cli_command version = {
 
 const struct cli_command *const cli_commands[] = {
     &cli_run,      &cli_test,    &cli_demo,
+    &cli_campaign_command,
     &cli_coverage, &cli_why,     &cli_describe,
     &cli_zk,       &cli_logs,    &cli_export,
     &cli_diff,     &cli_import,  &cli_controller,

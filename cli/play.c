@@ -35,6 +35,15 @@ static void write_lanes(struct sim_trace *trace, const struct sim_scenario *s)
         sim_trace_text(trace, SIM_F_ROLE, roles[s->nodes[i].role]);
         sim_trace_object_end(trace);
     }
+    for (uint32_t i = 0; i < s->client_count; i++) {
+        const struct sim_client_spec *c = &s->clients[i];
+        bool consumes = c->kind == SIM_CLIENT_CONSUMES;
+        sim_trace_object_begin(trace, SIM_F_NONE);
+        sim_trace_lane(trace, SIM_F_ID, sim_client_lane(sim_client_id(consumes, c->number)));
+        sim_trace_text(trace, SIM_F_NAME, c->name);
+        sim_trace_text(trace, SIM_F_ROLE, consumes ? "consumer" : "producer");
+        sim_trace_object_end(trace);
+    }
     sim_trace_list_end(trace);
 }
 
@@ -140,14 +149,17 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     p->failed = sim_world_error(p->world) != NULL;
     if (p->failed)
         cli_error("%s: %s", s->file, sim_world_error(p->world));
+    p->clients = sim_client_report_new(p->world);
     p->result = (struct sim_result){
         .scenario = s,
+        .clients = p->clients,
         .expectations = p->expectations,
         .ending = ending,
         .end_us = sim_world_now(p->world),
         .seed = options.seed,
         .seed_given = o->has_seed,
         .until_given = o->has_until,
+        .swarm = o->swarm,
         .never_fired = sim_world_never_fired(p->world),
     };
     p->result.digest =
@@ -160,21 +172,33 @@ bool cli_play_file(struct cli_play *p, const char *file, const struct cli_play_o
 {
     *p = (struct cli_play){0};
     double began = now_seconds();
-    p->scenario = sim_scenario_load(file, diagnostics);
-    if (p->scenario == NULL)
+    struct sim_scenario *scenario = sim_scenario_load(file, diagnostics);
+    if (scenario == NULL)
         return false;
-    p->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
-    run_world(p, options);
+    cli_play_scenario(p, scenario, options);
+    p->owns_scenario = true;
     p->result.wall_seconds = now_seconds() - began;
     return true;
 }
 
+void cli_play_scenario(struct cli_play *p, struct sim_scenario *scenario,
+                       const struct cli_play_options *options)
+{
+    *p = (struct cli_play){.scenario = scenario};
+    if (options->swarm != NULL)
+        scenario->random.swarm = strcmp(options->swarm, "on") == 0;
+    p->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
+    run_world(p, options);
+}
+
 void cli_play_free(struct cli_play *p)
 {
+    sim_client_report_free(p->clients);
     sim_expect_free(p->expectations);
     sim_world_free(p->world);
     sim_trace_free(p->trace);
-    sim_scenario_free(p->scenario);
+    if (p->owns_scenario)
+        sim_scenario_free(p->scenario);
     *p = (struct cli_play){0};
 }
 

@@ -25,13 +25,16 @@ struct cli_play_options {
     uint64_t seed;    /* in place of the scenario's */
     int64_t until_us; /* in place of the scenario's, µs */
     bool log_trace;   /* TRACE lines of the logs too */
+    const char *swarm; /* "on", "off": in place of random.swarm of the scenario; NULL: that */
 };
 
 struct cli_play {
     struct sim_scenario *scenario;
+    bool owns_scenario;
     struct sim_trace *trace;
     struct sim_world *world;
     struct sim_expectations *expectations;
+    struct sim_client_report *clients; /* NULL: the scenario has none */
     struct sim_result result; /* points to the others */
     bool failed;              /* the world gave up: our bug or a limit; said on stderr */
 };
@@ -40,6 +43,9 @@ struct cli_play {
    there is nothing to free. Looks for an interrupt between events. */
 bool cli_play_file(struct cli_play *play, const char *file, const struct cli_play_options *options,
                    struct sim_diagnostics *diagnostics);
+/* The same with a scenario that is loaded: borrows it; `swarm` is set in it. */
+void cli_play_scenario(struct cli_play *play, struct sim_scenario *scenario,
+                       const struct cli_play_options *options);
 void cli_play_free(struct cli_play *play);
 
 /* Writes the first record of a trace: what is played. scenario NULL: only the file is known. */

@@ -47,8 +47,23 @@ void kl_dispatch(struct kl_turn *t, struct kl_request *q, int32_t error, const v
     case WIRE_API_END_TXN:
         kl_on_end_txn(t, q, error, message);
         return;
+    case WIRE_API_JOIN_GROUP:
+        kl_on_join_group(t, q, error, message);
+        return;
+    case WIRE_API_SYNC_GROUP:
+        kl_on_sync_group(t, q, error, message);
+        return;
+    case WIRE_API_HEARTBEAT:
+        kl_on_heartbeat(t, q, error, message);
+        return;
+    case WIRE_API_OFFSET_COMMIT:
+        kl_on_offset_commit(t, q, error, message);
+        return;
+    case WIRE_API_OFFSET_FETCH:
+        kl_on_offset_fetch(t, q, error, message);
+        return;
     default:
-        return; /* ApiVersions of a connection that broke */
+        return; /* LeaveGroup; ApiVersions of a connection that broke */
     }
 }
 
@@ -83,6 +98,12 @@ void kl_on_close(struct kl_turn *t)
 
     if (c->config.kind == KL_PRODUCER) {
         kl_purge(t, true);
+    } else if (c->has_group && c->group.subscribed) {
+        if (c->config.enable_auto_commit && kl_group_has_uncommitted(c)) {
+            c->group.commit_positions = 1;
+            kl_serve_group_offsets(t);
+        }
+        kl_group_leave(t);
     }
     for (uint32_t i = 1; i <= c->partition_count; i++) {
         kl_partition_stop(t, i);
@@ -129,10 +150,16 @@ static void on_command(struct kl_turn *t)
         kl_on_pause(t, false);
         return;
     case KL_IN_SUBSCRIBE:
+        kl_on_subscribe(t);
+        return;
     case KL_IN_REBALANCED:
+        kl_on_rebalanced(t);
+        return;
     case KL_IN_COMMIT_OFFSETS:
+        kl_on_commit_offsets(t);
+        return;
     case KL_IN_POLL:
-        kl_done_now(t, KL_ERR_STATE);
+        kl_on_poll(t);
         return;
     case KL_IN_ADMIN:
         kl_on_admin(t);
@@ -175,6 +202,8 @@ static void serve(struct kl_turn *t)
     kl_serve_transaction(t);
     kl_serve_produce(t);
     kl_serve_flush(t);
+    kl_serve_group(t);
+    kl_serve_group_offsets(t);
     kl_serve_offsets(t);
     kl_serve_fetch(t);
     kl_serve_admin(t);

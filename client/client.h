@@ -125,7 +125,7 @@ enum kl_input_kind {
     KL_IN_COMMIT_OFFSETS, /* offsets; none: the positions */
     KL_IN_PAUSE,
     KL_IN_RESUME, /* offsets: the partitions */
-    KL_IN_POLL,   /* the application has called poll (max.poll.interval.ms) */
+    KL_IN_POLL,   /* the application has called poll: max.poll.interval.ms counts from the first */
     KL_IN_ADMIN,  /* api, version, message, size: to the controller, as it is */
     KL_IN_CLOSE,  /* leaves its group, gives up what is open */
 };
@@ -235,6 +235,7 @@ enum kl_error {
     KL_ERR_MAX_POLL_EXCEEDED = -147,
     KL_ERR_AUTO_OFFSET_RESET = -140,
     KL_ERR_LOG_TRUNCATION = -139,
+    KL_ERR_NO_OFFSET = -168,
 };
 
 struct kl_output {

@@ -17,10 +17,16 @@ uint32_t kl_coordinator_ready(struct kl_turn *t, int which)
     uint32_t row = of->broker < 0 ? 0 : kl_broker_find(t->c, of->broker);
 
     if (row == 0) {
-        of->wanted = 1;
+        t->more |= !of->wanted && of->asked == 0; /* asked for in the next step */
+        of->wanted |= of->asked == 0;
         return 0;
     }
-    return kl_broker_ready(t, row) ? row : 0;
+    bool ready = kl_broker_ready(t, row);
+    if (!ready && kl_broker_at(t->c, row)->link == KL_LINK_DOWN && !of->wanted) {
+        of->wanted = 1; /* rule coordinator-down: it may have moved */
+        of->after_us = t->now + AGAIN_MS * KL_MS;
+    }
+    return ready ? row : 0;
 }
 
 static void set(struct kl_turn *t, int which, int32_t broker)

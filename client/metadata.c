@@ -82,6 +82,7 @@ uint32_t kl_partition_add(struct kl_turn *t, uint32_t topic, int32_t number)
                                                         .log_start = -1,
                                                         .stored_offset = -1001,
                                                         .committed_offset = -1001,
+                                                        .committing_offset = -1001,
                                                         .seek_offset = -1001,
                                                         .stored_epoch = -1};
     if (of->partitions != 0 && kl_partition_at(t->c, of->partitions)->number < number) {
@@ -163,11 +164,25 @@ static void serve_fast(struct kl_turn *t)
             : t->now + c->fast_interval_us;
 }
 
-/* Whether the scan of every second has something to ask of the topic. */
+/* Whether a leader that somebody wants to talk to is not connected. */
+static bool misses_leader(const struct kl_client *c, const struct kl_topic *topic)
+{
+    for (uint32_t i = topic->partitions; i != 0; i = kl_partition_at(c, i)->next) {
+        const struct kl_partition *p = kl_partition_at(c, i);
+        bool used = p->queue.count > 0 || (p->assigned && p->fetch_state != KL_FETCH_NONE);
+        if (used && is_led(c, p) &&
+            kl_broker_at(c, kl_broker_find(c, p->leader))->link != KL_LINK_UP) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rule metadata-scan: whether the scan of every second has something to ask of the topic. */
 static bool needs_scan(const struct kl_client *c, const struct kl_topic *topic)
 {
     return topic->state == KL_TOPIC_UNKNOWN || topic->partition_count == 0 ||
-           lacks_leader(c, topic);
+           lacks_leader(c, topic) || misses_leader(c, topic);
 }
 
 static void serve_scan(struct kl_turn *t)
@@ -274,8 +289,11 @@ static void update_partitions(struct kl_turn *t, uint32_t topic,
     struct kl_topic *to = kl_topic_at(t->c, topic);
     int32_t led = 0;
 
-    if (from->error_code == 0) {
+    if (from->error_code == 0 && to->partition_count != from->partitions.count) {
         to->partition_count = from->partitions.count;
+        if (to->subscribed && t->c->group.join == KL_JOIN_STEADY) {
+            kl_group_error(t, WIRE_ERROR_REBALANCE_IN_PROGRESS); /* rule metadata-rejoin */
+        }
     }
     for (int32_t i = 0; i < from->partitions.count; i++) {
         if (partitions[i].partition_index >= to->partition_count) {

@@ -80,6 +80,7 @@ void kl_delivered(struct kl_turn *t, uint32_t partition, uint32_t record, int32_
     const struct kl_partition *p = kl_partition_at(t->c, partition);
     struct kl_record *r = kl_record_at(t->c, record);
 
+    t->c->txn.failed += error != 0;
     kl_put(t, &(struct kl_output){.kind = KL_OUT_DELIVERED,
                                   .tag = r->tag,
                                   .command = KL_IN_SEND,

@@ -23,8 +23,38 @@ static void need_metadata(const struct wire_metadata_response *r, struct need *n
     n->partitions += (size_t)r->topics.count;
 }
 
+static void count_topic(void *context, const char *name)
+{
+    struct need *n = context;
+
+    (void)name;
+    n->topics++;
+}
+
+static void need_members(const struct kl_input *in, struct need *n)
+{
+    const struct wire_join_group_response *r = in->message;
+    const struct wire_join_group_response_member *members =
+        WIRE_ITEMS(r, r->members, struct wire_join_group_response_member);
+
+    n->bytes = kl_blob_cost(in->size);
+    for (int32_t i = 0; i < r->members.count; i++) {
+        kl_read_subscription(wire_data(r, members[i].metadata), members[i].metadata.size,
+                             count_topic, NULL, n);
+    }
+}
+
+static void count_partition(void *context, const char *name, int32_t partition)
+{
+    (void)partition;
+    count_topic(context, name);
+    ((struct need *)context)->partitions++;
+}
+
 static void need_response(const struct kl_input *in, struct need *n)
 {
+    const struct wire_sync_group_response *sync = in->message;
+
     switch (in->api) {
     case WIRE_API_METADATA:
         need_metadata(in->message, n);
@@ -33,13 +63,11 @@ static void need_response(const struct kl_input *in, struct need *n)
         n->brokers = 1;
         return;
     case WIRE_API_JOIN_GROUP:
-        n->bytes = kl_blob_cost(in->size);
-        n->topics = in->size / 8;
-        n->topics = n->topics > 64 ? 64 : n->topics;
+        need_members(in, n);
         return;
     case WIRE_API_SYNC_GROUP:
-        n->topics = in->size / 16;
-        n->partitions = in->size / 4;
+        kl_read_assignment(wire_data(in->message, sync->assignment), sync->assignment.size,
+                           count_partition, n);
         return;
     default:
         return;

@@ -103,13 +103,14 @@ struct kl_partition {
     uint32_t in_txn; /* enum kl_in_txn */
     /* consumer */
     uint32_t fetch_state; /* enum kl_fetch_state */
-    uint32_t paused, assigned, owned;
+    uint32_t paused, assigned;
+    uint32_t target; /* of the assignment that is being taken */
     int64_t position;     /* next offset to hand out; -1 none */
     int64_t query_offset; /* what KL_FETCH_QUERY asks for */
     int64_t fetch_after_us, query_after_us;
     int64_t log_start; /* of the last fetch; -1 */
     uint64_t fetching; /* correlation of the request that asks for it; 0: none that counts */
-    int64_t stored_offset, committed_offset; /* -1001 none */
+    int64_t stored_offset, committed_offset, committing_offset; /* -1001 none */
     int64_t seek_offset;                     /* as assigned, KL_OFFSET_… or an offset */
     int32_t last_error;
     int32_t stored_epoch;
@@ -148,7 +149,7 @@ struct kl_command {
     uint32_t blob, count; /* struct kl_place[count], or an admin message */
     uint32_t phase;
     int32_t error, retries, api, version;
-    uint32_t request; /* under way for it; row */
+    uint32_t request; /* under way for it: row; of a transaction only: some */
     int64_t after_us, expires_us;
     char group[KL_TEXT];
     struct {
@@ -200,14 +201,14 @@ struct kl_idempotence {
 };
 
 struct kl_transaction {
-    uint32_t state;   /* enum kl_txn_state */
-    uint32_t command; /* that waits: init, send offsets, commit, abort; row */
-    int32_t error;    /* of ABORTABLE and FATAL */
-    uint32_t bump;    /* the epoch has to be raised before the next one */
-    uint64_t adding;  /* correlation of AddPartitionsToTxn; 0 none */
-    int64_t after_us;
-    uint32_t ended_nothing;
-    uint32_t has_offsets; /* the group was added, so there is something to end */
+    uint32_t state;    /* enum kl_txn_state */
+    uint32_t command;  /* that waits: init, send offsets, commit, abort; row */
+    int32_t error;     /* of ABORTABLE and FATAL */
+    uint32_t bump;     /* the epoch has to be raised when it has been aborted */
+    uint64_t adding;   /* correlation of AddPartitionsToTxn; 0 none */
+    int64_t after_us;  /* when partitions are added */
+    uint32_t requests; /* that may have told the coordinator of it: there is something to end */
+    uint32_t failed;   /* records of it that were not delivered */
 };
 
 /* Steps of joining. */
@@ -227,19 +228,16 @@ struct kl_group {
     int32_t generation;
     char member_id[KL_TEXT];
     uint64_t asked, heartbeat; /* correlations under way; 0 none */
-    int64_t after_us;
-    int64_t heartbeat_us, session_us, poll_us, auto_commit_us;
+    uint64_t committing;       /* of the positions */
+    uint64_t fetching;         /* of the group's offsets */
+    int64_t after_us;          /* of the next JoinGroup */
+    int64_t heartbeat_us, session_us, poll_us, auto_commit_us, fetch_after_us;
     uint32_t subscribed;
-    uint32_t rejoin; /* when the application has answered */
     uint32_t members; /* blob: the JoinGroup response of a leader */
-    uint32_t lost;
-    uint32_t incremental;
-    uint32_t waiting_commit; /* commits under way before a rejoin */
-    int32_t max_poll_exceeded;
-    int32_t serial;
-    uint32_t leave_command, then_close;
-    uint64_t offset_fetch; /* correlation */
-    int64_t offset_fetch_after_us;
+    uint32_t lost;    /* what is revoked is lost already: nothing is committed */
+    uint32_t rejoin;  /* a rebalance goes on when the application has answered */
+    uint32_t leaving; /* LeaveGroup is to be sent */
+    uint32_t commit_positions;
 };
 
 struct kl_client {
@@ -461,6 +459,16 @@ void kl_transaction_fatal(struct kl_turn *t, int32_t error, const char *text);
 /* bump: the epoch has to be raised when it has been aborted. */
 void kl_transaction_abortable(struct kl_turn *t, int32_t error, bool bump);
 void kl_on_transaction(struct kl_turn *t);
+void kl_transaction_complete(struct kl_turn *t);
+void kl_transaction_set(struct kl_turn *t, enum kl_txn_state state);
+int32_t kl_transaction_error(int32_t error); /* as the application hears it */
+bool kl_transaction_error_is_fatal(int32_t error);
+bool kl_transaction_coordinator_moved(int32_t error);
+/* Ends the waiting command. */
+void kl_transaction_done(struct kl_turn *t, int32_t error);
+/* transaction_end.c, transaction_offsets.c: the duty of a command that waits */
+void kl_serve_end(struct kl_turn *t, struct kl_command *m);
+void kl_serve_send_offsets(struct kl_turn *t, struct kl_command *m);
 void kl_serve_transaction(struct kl_turn *t);
 void kl_on_add_partitions(struct kl_turn *t, struct kl_request *q, int32_t error,
                           const struct wire_add_partitions_to_txn_response *r);
@@ -479,6 +487,58 @@ void kl_coordinator_lost(struct kl_turn *t, int which);
 void kl_serve_coordinator(struct kl_turn *t);
 void kl_on_find_coordinator(struct kl_turn *t, struct kl_request *q, int32_t error,
                             const struct wire_find_coordinator_response *r);
+
+/* ---- group.c ---- */
+
+void kl_on_subscribe(struct kl_turn *t);
+void kl_on_rebalanced(struct kl_turn *t);
+void kl_on_poll(struct kl_turn *t);
+void kl_serve_group(struct kl_turn *t);
+void kl_on_join_group(struct kl_turn *t, struct kl_request *q, int32_t error,
+                      const struct wire_join_group_response *r);
+void kl_on_sync_group(struct kl_turn *t, struct kl_request *q, int32_t error,
+                      const struct wire_sync_group_response *r);
+void kl_on_heartbeat(struct kl_turn *t, struct kl_request *q, int32_t error,
+                     const struct wire_heartbeat_response *r);
+/* What an error of a member's request means for its membership. */
+void kl_group_error(struct kl_turn *t, int32_t error);
+/* group_close: leaves without waiting for the application. */
+void kl_group_leave(struct kl_turn *t);
+
+/* ---- group_offsets.c ---- */
+
+void kl_on_commit_offsets(struct kl_turn *t);
+void kl_serve_group_offsets(struct kl_turn *t);
+void kl_on_offset_commit(struct kl_turn *t, struct kl_request *q, int32_t error,
+                         const struct wire_offset_commit_response *r);
+void kl_on_offset_fetch(struct kl_turn *t, struct kl_request *q, int32_t error,
+                        const struct wire_offset_fetch_response *r);
+/* Whether a position has not been committed. */
+bool kl_group_has_uncommitted(const struct kl_client *c);
+
+/* ---- consumer_protocol.c: what members tell each other, as bytes ---- */
+
+struct kl_bytes {
+    uint8_t *at, *end;
+    bool bad;
+};
+void kl_write_subscription(const struct kl_client *c, struct kl_bytes *to, bool with_owned);
+/* Calls `topic` for each topic of a member's subscription, `owned` for what it says it has. */
+bool kl_read_subscription(const uint8_t *bytes, int32_t size,
+                          void (*topic)(void *context, const char *name),
+                          void (*owned)(void *context, const char *name, int32_t partition),
+                          void *context);
+void kl_write_i16(struct kl_bytes *to, int32_t v);
+void kl_write_i32(struct kl_bytes *to, int32_t v);
+void kl_write_text(struct kl_bytes *to, const char *text);
+bool kl_read_assignment(const uint8_t *bytes, int32_t size,
+                        void (*each)(void *context, const char *name, int32_t partition),
+                        void *context);
+
+/* ---- assignors.c ---- */
+
+/* Writes the assignment of every member of the group's JoinGroup response into a SyncGroup request. */
+void kl_assign(struct kl_turn *t, struct wire_flat *f, struct wire_sync_group_request *q);
 
 /* ---- admin.c ---- */
 

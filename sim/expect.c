@@ -422,6 +422,24 @@ static struct have znode_has(const struct sim_view *view, const char *path, cons
     return text_of(text);
 }
 
+/* Numbers of several clients are added up; of texts, the first that differs from the last is said.
+ */
+static struct have clients_have(const struct sim_view *view, const struct sim_expect *x,
+                                const char *name)
+{
+    int64_t sum = 0;
+    const char *text = NULL, *first = NULL;
+    for (uint32_t i = 0; i < x->client_count; i++) {
+        text = NULL;
+        sum += view->client(view->context, x->clients[i], name, &text);
+        if (text != NULL && first != NULL && strcmp(first, text) != 0) {
+            return text_of("mixed");
+        }
+        first = text;
+    }
+    return first != NULL ? text_of(first) : number_of(sum);
+}
+
 /* ---- one subject with all its properties ---- */
 
 struct looker {
@@ -446,6 +464,8 @@ static struct have look(struct looker *l, const char *name)
         return broker_has(l->view, x->node, name);
     case SIM_SUBJECT_TOPIC:
         return topic_has(l->view, x->topic, name);
+    case SIM_SUBJECT_CLIENT:
+        return clients_have(l->view, x, name);
     case SIM_SUBJECT_ZNODE:
         return znode_has(l->view, x->path, name, l->text, sizeof(l->text));
     case SIM_SUBJECT_PATTERN:
@@ -492,6 +512,7 @@ static bool exists(const struct looker *l)
                sm_list_has(&l->partition.assignment.replicas, l->x->node);
     case SIM_SUBJECT_CONTROLLER:
     case SIM_SUBJECT_BROKER:
+    case SIM_SUBJECT_CLIENT:
     case SIM_SUBJECT_PATTERN:
     case SIM_SUBJECT_METRIC:
     case SIM_SUBJECT_EACH:
@@ -693,6 +714,7 @@ static enum answer evaluate(const struct sim_expect *x, const struct sim_view *v
     case SIM_SUBJECT_REPLICA:
     case SIM_SUBJECT_BROKER:
     case SIM_SUBJECT_TOPIC:
+    case SIM_SUBJECT_CLIENT:
     case SIM_SUBJECT_ZNODE:
         return single(x, view, actual, capacity);
     case SIM_SUBJECT_PATTERN:

@@ -39,6 +39,8 @@ struct sim_view {
     /* The node whose controller is active and that /controller names; -1 none. */
     int32_t (*active)(void *context);
     bool (*is_up)(void *context, int32_t node);
+    /* A property of a client (kcsim explain is-client): a number, or a text in *text. */
+    int64_t (*client)(void *context, int32_t id, const char *name, const char **text);
     const struct sim_trace *trace;
 };
 

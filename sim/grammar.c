@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "sim/client_properties.h"
+
 static const char *const versions[] = {"2.8", "2.8-fixed", "0.9", "0.8.2", NULL};
 static const char *const roles[] = {"both", "broker", "controller", NULL};
 static const char *const behaviours[] = {"scripted", "full", NULL};
@@ -14,6 +16,7 @@ static const char *const losses[] = {"unflushed", NULL};
 static const char *const outcomes[] = {"normal", "drop", "hang", NULL};
 static const char *const acts[] = {"set", "create", "delete", NULL};
 static const char *const sides[] = {"after", "before", "applied-reply-lost", NULL};
+static const char *const acks[] = {"0", "1", "all", NULL};
 static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">=", NULL};
 
 #define ROW(s, n, f, ...)                                                                          \
@@ -36,11 +39,11 @@ const struct sim_key sim_keys[] = {
         .text = "topics that exist before the first process starts, by name or pattern"),
     ROW(FILE, "given", GIVENS, .of = SIM_SHAPE_GIVEN,
         .text = "state znodes before the start, by TOPIC-PARTITION"),
+    ROW(FILE, "clients", LIST, .of = SIM_SHAPE_CLIENT, .text = "producers and consumers"),
     ROW(FILE, "steps", LIST, .of = SIM_SHAPE_STEP, .text = "what is done to the cluster, and when"),
     ROW(FILE, "random", OBJECT, .of = SIM_SHAPE_RANDOM, .text = "faults that the seed draws"),
     ROW(FILE, "expect", LIST, .of = SIM_SHAPE_EXPECT, .text = "what must come of it"),
     ROW(FILE, "lesson", LIST, .of = SIM_SHAPE_LESSON, .text = "stops and questions for learners"),
-    ROW(FILE, "clients", LATER, .text = "producers and consumers"),
     ROW(FILE, "jobs", LATER, .text = "stream jobs"),
     ROW(FILE, "heal", LATER, .text = "undoing every fault before the end"),
     ROW(FILE, "explore", LATER, .text = "searching all interleavings"),
@@ -49,8 +52,9 @@ const struct sim_key sim_keys[] = {
         .text = "the processes, in the order in which they start: ids, or mappings with an id"),
     ROW(CLUSTER, "from", TEXT, .text = "a dump of znodes that the cluster starts from"),
     ROW(CLUSTER, "behaviour", ENUM, .words = behaviours,
-        .text = "of every broker: full (hosts logs, follows, keeps the ISR; this is the default) or "
-                "scripted (answers without error, does nothing by itself)"),
+        .text =
+            "of every broker: full (hosts logs, follows, keeps the ISR; this is the default) or "
+            "scripted (answers without error, does nothing by itself)"),
     ROW(CLUSTER, "properties", PROPERTIES, .text = "Kafka's server.properties, or such a file"),
     ROW(CLUSTER, "zookeeper", OBJECT, .of = SIM_SHAPE_ZOOKEEPER, .text = "the ensemble"),
 
@@ -77,6 +81,37 @@ const struct sim_key sim_keys[] = {
     ROW(GIVEN, "controller-epoch", INT, .text = "epoch of the controller that wrote it; 1"),
     ROW(GIVEN, "log", LATER, .text = "records in the log of each replica"),
     ROW(GIVEN, "hw", LATER, .text = "high watermark"),
+
+    ROW(CLIENT, "produce", NAMES, .text = "a producer: the topic, or topics in turn"),
+    ROW(CLIENT, "consume", NAMES, .text = "a consumer: the topic, or topics"),
+    ROW(CLIENT, "name", TEXT, .text = "for steps and expectations; p1, p2, …, u1, u2, …"),
+    ROW(CLIENT, "from", TIME, .text = "the process starts; 100ms"),
+    ROW(CLIENT, "until", TIME, .text = "it stops producing, or reading; never"),
+    ROW(CLIENT, "rate", RATE, .text = "records per time: 100/s (the default), 5/ms, 30/m"),
+    ROW(CLIENT, "count", INT, .text = "so many records, then no more; without end"),
+    ROW(CLIENT, "keys", INT, .text = "so many distinct keys, in turn; no keys"),
+    ROW(CLIENT, "size", INT, .text = "bytes of a value; as short as its name (p1#17)"),
+    ROW(CLIENT, "partition", INT, .text = "every record into this partition"),
+    ROW(CLIENT, "acks", ENUM, .words = acks,
+        .text = "who must have a record: all in-sync replicas (the default), the leader, nobody"),
+    ROW(CLIENT, "idempotent", BOOL,
+        .text = "enable.idempotence: retries make no duplicates; false"),
+    ROW(CLIENT, "transactional-id", TEXT, .text = "the producer works in transactions"),
+    ROW(CLIENT, "commit-every", TIME, .text = "with transactional-id: how long one lasts; 100ms"),
+    ROW(CLIENT, "abort-every", INT, .text = "with transactional-id: every n-th is aborted; none"),
+    ROW(CLIENT, "group", TEXT, .text = "member of this group; without one: all partitions"),
+    ROW(CLIENT, "members", INT, .text = "so many such processes; 1"),
+    ROW(CLIENT, "assign", NAMES, .text = "partitions without a group: all, or a list of T-P"),
+    ROW(CLIENT, "assignor", ENUM, .words = sim_assignor_words,
+        .text = "how the group divides partitions; range"),
+    ROW(CLIENT, "static", BOOL,
+        .text = "a static member: its name is its group.instance.id; false"),
+    ROW(CLIENT, "isolation", ENUM, .words = sim_isolation_words,
+        .text = "read_committed (librdkafka's default) or read_uncommitted"),
+    ROW(CLIENT, "reset", ENUM, .words = sim_reset_words,
+        .text = "where it begins without a committed offset: earliest (the default here), latest"),
+    ROW(CLIENT, "properties", CLIENT_PROPERTIES,
+        .text = "librdkafka's: {linger.ms: 5, enable.idempotence: true}"),
 
     ROW(STEP, "at", TIME, .text = "acts at this time"),
     ROW(STEP, "every", TIME, .text = "acts again and again, [from, until] a time"),
@@ -189,15 +224,15 @@ const struct sim_key sim_keys[] = {
         .text = "act after it (default), before it takes effect, or (zreq) apply it and lose the "
                 "reply"),
 
-    ROW(RANDOM, "faults", OBJECT, .of = SIM_SHAPE_FAULTS, .text = "how many of each"),
+    ROW(RANDOM, "faults", OBJECT_OR_ALL, .of = SIM_SHAPE_FAULTS,
+        .text = "how many of each class, or all: a few of every class"),
     ROW(RANDOM, "from", TIME, .text = "not before; 0s"),
     ROW(RANDOM, "until", TIME, .text = "not after; 60s"),
+    ROW(RANDOM, "swarm", BOOL, .text = "the seed switches each class off with probability 1/2"),
 
-    ROW(FAULTS, "kill", INT, .text = "processes killed"),
-    ROW(FAULTS, "restart", INT, .text = "processes started again"),
-    ROW(FAULTS, "expire", INT, .text = "sessions expired"),
-    ROW(FAULTS, "pause", INT, .text = "pauses of up to two session timeouts"),
-    ROW(FAULTS, "drop", INT, .text = "messages lost"),
+#define X(id, name, all, what) ROW(FAULTS, name, INT, .text = what),
+    SIM_CHAOS_MAP(X)
+#undef X
 
     ROW(EXPECT, "always", OBJECT, .of = SIM_SHAPE_STATEMENT, .text = "true at every moment"),
     ROW(EXPECT, "never", OBJECT, .of = SIM_SHAPE_STATEMENT,
@@ -213,6 +248,7 @@ const struct sim_key sim_keys[] = {
     ROW(STATEMENT, "controller", VALUE, .text = "id of the active controller, any, or none"),
     ROW(STATEMENT, "broker", INT, .text = "id"),
     ROW(STATEMENT, "topic", TEXT, .text = "name"),
+    ROW(STATEMENT, "client", TEXT, .text = "name: p1, u1, …; of several in one row: their sum"),
     ROW(STATEMENT, "znode", TEXT, .text = "path"),
     ROW(STATEMENT, "metric", TEXT, .text = "of the active controller: OfflinePartitionsCount, …"),
     ROW(STATEMENT, "all", TEXT, .text = "partitions [of T], replicas [of T] [on B]: each of them"),
@@ -249,6 +285,27 @@ const struct sim_key sim_keys[] = {
     ROW(IS_TOPIC, "partitions", VALUE, .text = "how many the topic znode has"),
     ROW(IS_TOPIC, "deletion", VALUE,
         .text = "none, queued, started or ineligible (in the controller)"),
+
+    ROW(IS_CLIENT, "state", VALUE, .text = "up or down: the process"),
+    ROW(IS_CLIENT, "sent", VALUE, .text = "records that a producer was given"),
+    ROW(IS_CLIENT, "acked", VALUE, .text = "of these: acknowledged"),
+    ROW(IS_CLIENT, "failed", VALUE, .text = "of these: failed, and in no log"),
+    ROW(IS_CLIENT, "possibly", VALUE, .text = "of these: failed, but possibly written"),
+    ROW(IS_CLIENT, "open", VALUE, .text = "of these: no word yet"),
+    ROW(IS_CLIENT, "retries", VALUE, .text = "batches sent again"),
+    ROW(IS_CLIENT, "kept", VALUE, .text = "acknowledged records that the leader has (end, at, by)"),
+    ROW(IS_CLIENT, "lost", VALUE, .text = "acknowledged records that it has not (end, at, by)"),
+    ROW(IS_CLIENT, "committed", VALUE, .text = "transactions"),
+    ROW(IS_CLIENT, "aborted", VALUE, .text = "transactions"),
+    ROW(IS_CLIENT, "read", VALUE, .text = "records that a consumer was handed"),
+    ROW(IS_CLIENT, "duplicates", VALUE, .text = "of these: handed to it, or its group, before"),
+    ROW(IS_CLIENT, "gaps", VALUE, .text = "records that it passed over"),
+    ROW(IS_CLIENT, "unread", VALUE,
+        .text = "acknowledged records there that it was not handed (end, at, by)"),
+    ROW(IS_CLIENT, "transaction", VALUE,
+        .text = "none, ready, open, committing, aborting, abortable or fatal"),
+    ROW(IS_CLIENT, "group", VALUE, .text = "none, joining, syncing or stable"),
+    ROW(IS_CLIENT, "error", VALUE, .text = "that ended its work: _FENCED, …, or none"),
 
     ROW(IS_ZNODE, "data", JSON_VALUE,
         .text = "the whole as text (* and ? are wild), or fields of its JSON"),

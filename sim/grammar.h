@@ -23,11 +23,12 @@
     X(ZOOKEEPER, "zookeeper", "the ZooKeeper ensemble")                                            \
     X(TOPIC, "topic", "one topic, or one pattern of topics")                                       \
     X(GIVEN, "given", "the state znode of a partition before the start")                           \
+    X(CLIENT, "client", "a client")                                                                \
     X(STEP, "step", "a step")                                                                      \
     X(CHANNEL, "channel", "messages between processes")                                            \
     X(PATTERN, "pattern", "a pattern of trace records")                                            \
     X(RANDOM, "random", "faults that the seed draws")                                              \
-    X(FAULTS, "faults", "how many faults of each kind")                                            \
+    X(FAULTS, "drawn-faults", "how much of each class the seed draws")                             \
     X(EXPECT, "expectation", "an expectation")                                                     \
     X(STATEMENT, "statement", "a statement about a state")                                         \
     X(IS_PARTITION, "is-partition", "what is said of a partition")                                 \
@@ -35,6 +36,7 @@
     X(IS_CONTROLLER, "is-controller", "what is said of a controller")                              \
     X(IS_BROKER, "is-broker", "what is said of a broker")                                          \
     X(IS_TOPIC, "is-topic", "what is said of a topic")                                             \
+    X(IS_CLIENT, "is-client", "what is said of a client")                                          \
     X(IS_ZNODE, "is-znode", "what is said of a znode")                                             \
     X(LESSON, "lesson", "a stop of a lesson")
 
@@ -71,11 +73,14 @@ enum sim_form {
     SIM_FORM_KAFKA_JSON, /* Kafka's JSON, inline or a file name; for elections also T-P, a list, all
                           */
     SIM_FORM_NAMES,      /* a text or a list of them */
-    SIM_FORM_ENUM,       /* one of `words` */
-    SIM_FORM_OBJECT,     /* mapping of `shape` */
-    SIM_FORM_LIST,       /* list of `shape` */
-    SIM_FORM_JSON_VALUE, /* text, or a mapping compared with JSON */
-    SIM_FORM_IS,         /* a mapping of the subject's shape, or absent */
+    SIM_FORM_RATE,       /* 100/s */
+    SIM_FORM_CLIENT_PROPERTIES, /* mapping of librdkafka's properties */
+    SIM_FORM_ENUM,              /* one of `words` */
+    SIM_FORM_OBJECT,            /* mapping of `shape` */
+    SIM_FORM_OBJECT_OR_ALL,     /* the same, or all */
+    SIM_FORM_LIST,              /* list of `shape` */
+    SIM_FORM_JSON_VALUE,        /* text, or a mapping compared with JSON */
+    SIM_FORM_IS,                /* a mapping of the subject's shape, or absent */
 };
 
 #define SIM_VERB_BIT(verb) (UINT64_C(1) << (verb))

@@ -884,6 +884,7 @@ static void read_file(struct sim_reader *r, const struct sim_yaml *root)
     check_topics_once(r);
     learn_topics_of_steps(r, sim_yaml_get(root, "steps"));
     read_given(r, sim_yaml_get(root, "given"));
+    sim_read_clients(r, sim_yaml_get(root, "clients"));
     sim_read_steps(r, sim_yaml_get(root, "steps"));
     sim_read_random(r, sim_yaml_get(root, "random"));
     sim_read_expect(r, sim_yaml_get(root, "expect"));

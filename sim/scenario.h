@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/client.h"
+#include "sim/chaos.h"
 #include "statemachine/list.h"
 #include "statemachine/profile.h"
 #include "wire/coord.h"
@@ -119,6 +121,34 @@ struct sim_given {
     int32_t leader_epoch;     /* 0 where absent */
     int32_t zk_version;       /* 0 where absent */
     int32_t controller_epoch; /* 1 where absent; /controller_epoch is made at least the largest */
+    struct sim_place place;
+};
+
+/* ---- clients ---- */
+
+enum sim_client_kind { SIM_CLIENT_PRODUCES, SIM_CLIENT_CONSUMES };
+
+/* One client process: a row of `clients`, or one member of it. */
+struct sim_client_spec {
+    enum sim_client_kind kind;
+    int32_t number; /* of its lane: p1, p2, …; u1, u2, … */
+    char *name;     /* as written, or that of its lane; several of one row: NAME-1, NAME-2, … */
+    char *row;      /* name of the row: NULL where it has none */
+    char **topics;  /* one or more */
+    uint32_t topic_count;
+    int32_t partition; /* produce: always this one; -1: the client's partitioner chooses */
+    int64_t from_us;   /* the process starts */
+    int64_t until_us;  /* it stops producing, or reading; SIM_FOREVER: never */
+    int64_t rate_count, rate_us; /* so many records in that time */
+    int64_t count;               /* records to produce; INT64_MAX: no end */
+    int32_t keys;                /* number of distinct keys, 0: records without a key */
+    int32_t size;                /* bytes of a value at least */
+    int64_t commit_us;           /* transactional: a transaction is ended so long after its begin */
+    int32_t abort_every;         /* every n-th transaction is aborted; 0: none */
+    bool assign_all;             /* consume: all partitions of its topics, no group */
+    struct sim_partition_arg *assign; /* consume: these */
+    uint32_t assign_count;
+    struct kl_config config; /* texts live with the scenario */
     struct sim_place place;
 };
 
@@ -313,15 +343,20 @@ struct sim_step {
     size_t data_size;
     int32_t version; /* expected, or WIRE_ZK_ANY_VERSION */
 
+    /* The seed wrote it (world_random.c): a pattern is looked for from at_us to until_us only, and
+       `for` ends by until_us. */
+    bool is_drawn;
+
     struct sim_place place; /* of the step */
     struct sim_place verb_place;
 };
 
-/* Faults that the seed draws. */
+/* Faults and operations that the seed draws. */
 struct sim_random {
-    int32_t kill, restart, expire, pause, drop; /* how many of each */
-    int64_t from_us, until_us;
+    int32_t count[SIM_CHAOS_END]; /* how many of each class */
+    int64_t from_us, until_us;    /* all begin and end between them */
     bool is_on;
+    bool swarm; /* the seed switches each class off with probability 1/2 */
     struct sim_place place;
 };
 
@@ -344,6 +379,7 @@ enum sim_subject {
     SIM_SUBJECT_BROKER,     /* node */
     SIM_SUBJECT_TOPIC,      /* topic */
     SIM_SUBJECT_ZNODE,      /* path */
+    SIM_SUBJECT_CLIENT,     /* clients */
     SIM_SUBJECT_METRIC,     /* metric, op, number */
     SIM_SUBJECT_EACH,       /* all | any | count of a selection */
 };
@@ -373,6 +409,8 @@ struct sim_expect {
     int32_t partition;
     int32_t node; /* REPLICA, BROKER: broker id; CONTROLLER: node id, -1: none must be active */
     char *path;
+    int32_t *clients; /* ids */
+    uint32_t client_count;
     const char *metric; /* static */
     enum sim_op op;     /* METRIC; EACH with COUNT */
     int64_t number;
@@ -407,6 +445,8 @@ struct sim_scenario {
     uint32_t topic_count;
     struct sim_given *given;
     uint32_t given_count;
+    struct sim_client_spec *clients; /* in the order of the file */
+    uint32_t client_count;
     struct sim_dump *dump; /* cluster.from, or NULL: the znodes before the first process starts */
     struct sim_step *steps;
     uint32_t step_count;
@@ -423,8 +463,8 @@ struct sim_scenario {
 struct sim_scenario *sim_scenario_load(const char *file, struct sim_diagnostics *diagnostics);
 struct sim_scenario *sim_scenario_parse(const char *file, const char *text, size_t size,
                                         struct sim_diagnostics *diagnostics);
-/* Returns an empty scenario to be filled by another reader; sim_scenario_text gives memory that lives
-   as long as it. */
+/* Returns an empty scenario to be filled by another reader; sim_scenario_text gives memory that
+   lives as long as it. */
 struct sim_scenario *sim_scenario_new(const char *file);
 char *sim_scenario_text(struct sim_scenario *scenario, const char *text); /* copies */
 void sim_scenario_free(struct sim_scenario *scenario);                    /* NULL is fine */

@@ -44,7 +44,7 @@ static bool check_state(struct sim_reader *r, enum sim_shape shape, const struct
     const char *names[SM_REPLICA_STATE_END + 1];
     static const char *const processes[] = {"up", "down", NULL};
     uint32_t count = 0;
-    if (shape == SIM_SHAPE_IS_BROKER) {
+    if (shape == SIM_SHAPE_IS_BROKER || shape == SIM_SHAPE_IS_CLIENT) {
         return check_word(r, node, "state of a process", c, processes);
     }
     if (shape == SIM_SHAPE_IS_PARTITION) {
@@ -121,6 +121,11 @@ static bool check_property(struct sim_reader *r, enum sim_shape shape, const cha
             return check_flag(r, node, name, c);
         }
     }
+    if (shape == SIM_SHAPE_IS_CLIENT &&
+        (strcmp(name, "transaction") == 0 || strcmp(name, "group") == 0 ||
+         strcmp(name, "error") == 0)) {
+        return true;
+    }
     if (strcmp(name, "state") == 0) {
         return check_state(r, shape, node, c);
     }
@@ -177,6 +182,20 @@ static bool read_data_fields(struct sim_reader *r, const struct sim_yaml *node,
     return good;
 }
 
+/* What needs a look into every log is not asked after every event. */
+static bool fits_moment(struct sim_reader *r, const struct sim_yaml *name,
+                        const struct sim_expect *x)
+{
+    bool is_costly = strcmp(name->text, "kept") == 0 || strcmp(name->text, "lost") == 0 ||
+                     strcmp(name->text, "unread") == 0;
+    if (!is_costly || x->modality == SIM_END || x->modality == SIM_AT || x->modality == SIM_BY) {
+        return true;
+    }
+    sim_error(r->d, name->place, "'%s' goes with end, at or by", name->text);
+    sim_note(r->d, "at every moment: {always: acknowledged-records-kept}");
+    return false;
+}
+
 static bool read_is(struct sim_reader *r, enum sim_shape shape, const struct sim_yaml *node,
                     struct sim_expect *out)
 {
@@ -200,6 +219,10 @@ static bool read_is(struct sim_reader *r, enum sim_shape shape, const struct sim
     }
     for (uint32_t i = 0; i < node->count; i++) {
         const struct sim_key *key = sim_key_find(shape, node->keys[i]->text);
+        if (shape == SIM_SHAPE_IS_CLIENT && !fits_moment(r, node->keys[i], out)) {
+            good = false;
+            continue;
+        }
         if (key->form == SIM_FORM_JSON_VALUE && node->items[i]->kind == SIM_YAML_MAP) {
             good = read_data_fields(r, node->items[i], out) && good;
         } else {
@@ -336,6 +359,7 @@ static const struct {
     {"controller", SIM_SUBJECT_CONTROLLER, SIM_ALL, SIM_SHAPE_IS_CONTROLLER, false},
     {"broker", SIM_SUBJECT_BROKER, SIM_ALL, SIM_SHAPE_IS_BROKER, true},
     {"topic", SIM_SUBJECT_TOPIC, SIM_ALL, SIM_SHAPE_IS_TOPIC, true},
+    {"client", SIM_SUBJECT_CLIENT, SIM_ALL, SIM_SHAPE_IS_CLIENT, true},
     {"znode", SIM_SUBJECT_ZNODE, SIM_ALL, SIM_SHAPE_IS_ZNODE, true},
     {"metric", SIM_SUBJECT_METRIC, SIM_ALL, SIM_SHAPE_END, false},
     {"all", SIM_SUBJECT_EACH, SIM_ALL, SIM_SHAPE_END, true},
@@ -343,6 +367,26 @@ static const struct {
     {"count", SIM_SUBJECT_EACH, SIM_COUNT, SIM_SHAPE_END, false},
 };
 enum { SUBJECT_COUNT = sizeof(subjects) / sizeof(subjects[0]) };
+
+static bool read_client(struct sim_reader *r, const struct sim_yaml *node, struct sim_expect *out)
+{
+    const char **names = sim_memory_take(r->memory, (r->s->client_count + 1) * sizeof(*names));
+    char *text = NULL;
+    if (!sim_read_text(r, node, "client", &text)) {
+        return false;
+    }
+    out->clients = sim_memory_take(r->memory, (r->s->client_count + 1) * sizeof(*out->clients));
+    out->client_count = sim_named_clients(r, text, out->clients);
+    if (out->client_count > 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < r->s->client_count; i++) {
+        names[i] = r->s->clients[i].name;
+    }
+    sim_error(r->d, node->place, "there is no client '%s'", text);
+    sim_suggest(r->d, text, names);
+    return false;
+}
 
 static bool read_subject(struct sim_reader *r, const struct sim_yaml *value,
                          const struct sim_yaml *map, struct sim_expect *out)
@@ -360,6 +404,8 @@ static bool read_subject(struct sim_reader *r, const struct sim_yaml *value,
         return sim_read_node_id(r, value, "broker", &out->node);
     case SIM_SUBJECT_TOPIC:
         return sim_read_topic(r, value, &out->topic);
+    case SIM_SUBJECT_CLIENT:
+        return read_client(r, value, out);
     case SIM_SUBJECT_ZNODE:
         if (!sim_read_text(r, value, "znode", &out->path)) {
             return false;

@@ -19,6 +19,7 @@ enum {
     SIM_NODES_MAX = 1000,
     SIM_STEPS_MAX = 10000,
     SIM_EXPECT_MAX = 10000,
+    SIM_CLIENTS_MAX = 1000,
 };
 #define SIM_TIME_MAX (INT64_C(3650) * 24 * 3600 * 1000000) /* ten years */
 
@@ -111,6 +112,13 @@ void sim_read_steps(struct sim_reader *r, const struct sim_yaml *node);
 void sim_read_random(struct sim_reader *r, const struct sim_yaml *node);
 void sim_read_expect(struct sim_reader *r, const struct sim_yaml *node);
 void sim_read_lesson(struct sim_reader *r, const struct sim_yaml *node);
+void sim_read_clients(struct sim_reader *r, const struct sim_yaml *node); /* scenario_clients.c */
+/* Adds the ids of the clients of that name (a row of several: all of them) to `ids`, which has room
+   for all clients; returns how many. */
+uint32_t sim_named_clients(const struct sim_reader *r, const char *name, int32_t *ids);
+/* A client has no session, no controller, no log: false where the verb needs one of them. */
+bool sim_check_client_verb(struct sim_reader *r, const struct sim_yaml *node,
+                           const struct sim_key *verb, const struct sim_target *target);
 /* Labels and names of topics that steps make; before any target is read. */
 void sim_read_step_names(struct sim_reader *r, const struct sim_yaml *node);
 

@@ -830,8 +830,10 @@ static bool read_verb_value(struct sim_reader *r, const struct sim_key *verb,
                             const struct sim_yaml *node, struct sim_step *out)
 {
     if (verb->form == SIM_FORM_TARGET) {
-        return verb->verb == SIM_VERB_RELEASE ? read_release(r, node, out)
-                                              : sim_read_target(r, node, false, &out->target);
+        return verb->verb == SIM_VERB_RELEASE
+                   ? read_release(r, node, out)
+                   : sim_read_target(r, node, false, &out->target) &&
+                         sim_check_client_verb(r, node, verb, &out->target);
     }
     if (verb->form == SIM_FORM_GROUPS) {
         return read_groups(r, node, out);
@@ -946,52 +948,5 @@ void sim_read_steps(struct sim_reader *r, const struct sim_yaml *node)
     }
     if (r->d->errors == errors) {
         check_circles(r);
-    }
-}
-
-/* ---- random faults ---- */
-
-void sim_read_random(struct sim_reader *r, const struct sim_yaml *node)
-{
-    struct sim_random *random = &r->s->random;
-    static const struct {
-        const char *key;
-        size_t offset;
-    } faults[] = {
-        {"kill", offsetof(struct sim_random, kill)},
-        {"restart", offsetof(struct sim_random, restart)},
-        {"expire", offsetof(struct sim_random, expire)},
-        {"pause", offsetof(struct sim_random, pause)},
-        {"drop", offsetof(struct sim_random, drop)},
-    };
-    const struct sim_yaml *value;
-    if (node == NULL || !sim_read_keys(r, node, SIM_SHAPE_RANDOM, SIM_SHAPE_END)) {
-        return;
-    }
-    random->is_on = true;
-    random->place = node->place;
-    random->until_us = 60000000;
-    if ((value = sim_yaml_get(node, "from")) != NULL) {
-        sim_read_time(r, value, "from", &random->from_us);
-    }
-    if ((value = sim_yaml_get(node, "until")) != NULL &&
-        sim_read_time(r, value, "until", &random->until_us) &&
-        random->until_us <= random->from_us) {
-        sim_error(r->d, value->place, "until does not lie behind from");
-    }
-    sim_read_note_time(r, random->until_us);
-    const struct sim_yaml *counts = sim_yaml_get(node, "faults");
-    if (counts == NULL) {
-        sim_error(r->d, node->place, "random draws faults: {faults: {kill: 2, restart: 2}}");
-        return;
-    }
-    if (!sim_read_keys(r, counts, SIM_SHAPE_FAULTS, SIM_SHAPE_END)) {
-        return;
-    }
-    for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-        if ((value = sim_yaml_get(counts, faults[i].key)) != NULL) {
-            sim_read_int32(r, value, faults[i].key, 0, 10000,
-                           (int32_t *)(void *)((char *)random + faults[i].offset));
-        }
     }
 }

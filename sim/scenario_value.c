@@ -483,7 +483,8 @@ static bool unknown_target(struct sim_reader *r, const struct sim_yaml *node)
     sim_suggest(r->d, node->text, target_words);
     sim_note(r->d, "targets: a node id (%s) or a list of them, all, any, minority, controller,",
              sim_known_ids(r));
-    sim_note(r->d, "  leader of T-P, isr of T-P, followers of T-P, '*LABEL'");
+    sim_note(r->d, "  leader of T-P, isr of T-P, followers of T-P, '*LABEL'%s",
+             r->s->client_count > 0 ? ", the name of a client" : "");
     sim_note(r->d, "see: kcsim explain targets");
     return false;
 }
@@ -524,6 +525,21 @@ static bool read_partition_target(struct sim_reader *r, const struct sim_yaml *n
         }
     }
     return unknown_target(r, node);
+}
+
+/* A client's name; one of a row may mean several. */
+static bool read_client_target(struct sim_reader *r, const struct sim_yaml *node,
+                               struct sim_target *out)
+{
+    int32_t *ids = sim_memory_take(r->memory, (r->s->client_count + 1) * sizeof(*ids));
+    uint32_t count = sim_named_clients(r, node->text, ids);
+    if (count == 0) {
+        return false;
+    }
+    out->kind = SIM_TARGET_IDS;
+    out->ids = ids;
+    out->id_count = count;
+    return true;
 }
 
 static bool read_scalar_target(struct sim_reader *r, const struct sim_yaml *node,
@@ -570,7 +586,35 @@ static bool read_scalar_target(struct sim_reader *r, const struct sim_yaml *node
             return true;
         }
     }
-    return read_partition_target(r, node, out);
+    return read_client_target(r, node, out) || read_partition_target(r, node, out);
+}
+
+static bool add_target_id(struct sim_reader *r, const struct sim_yaml *node, int32_t id,
+                          struct sim_target *out)
+{
+    for (uint32_t j = 0; j < out->id_count; j++) {
+        if (out->ids[j] == id) {
+            return sim_error(r->d, node->place, "%s stands twice", node->text);
+        }
+    }
+    out->ids[out->id_count++] = id;
+    return true;
+}
+
+/* One element of a list: a node's id, or the name of a client. */
+static bool read_target_item(struct sim_reader *r, const struct sim_yaml *node,
+                             struct sim_target *out)
+{
+    struct sim_target client = {0};
+    int32_t id;
+    bool good = true;
+    if (node->kind == SIM_YAML_SCALAR && read_client_target(r, node, &client)) {
+        for (uint32_t i = 0; i < client.id_count; i++) {
+            good = add_target_id(r, node, client.ids[i], out) && good;
+        }
+        return good;
+    }
+    return sim_read_node_id(r, node, "a node id in a list", &id) && add_target_id(r, node, id, out);
 }
 
 bool sim_read_target(struct sim_reader *r, const struct sim_yaml *node, bool zookeeper_too,
@@ -592,19 +636,10 @@ bool sim_read_target(struct sim_reader *r, const struct sim_yaml *node, bool zoo
     }
     out->kind = SIM_TARGET_IDS;
     out->text = sim_read_source(r, node);
-    out->ids = sim_memory_take(r->memory, node->count * sizeof(*out->ids));
+    out->ids = sim_memory_take(r->memory,
+                               (node->count * (r->s->client_count + 1) + 1) * sizeof(*out->ids));
     for (uint32_t i = 0; i < node->count; i++) {
-        int32_t id;
-        if (!sim_read_node_id(r, node->items[i], "a node id in a list", &id)) {
-            good = false;
-            continue;
-        }
-        for (uint32_t j = 0; j < out->id_count; j++) {
-            if (out->ids[j] == id) {
-                good = sim_error(r->d, node->items[i]->place, "node %d stands twice", id);
-            }
-        }
-        out->ids[out->id_count++] = id;
+        good = read_target_item(r, node->items[i], out) && good;
     }
     return good;
 }

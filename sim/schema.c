@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/client_properties.h"
 #include "sim/grammar.h"
 #include "sim/pattern.h"
 #include "sim/properties.h"
@@ -83,6 +84,22 @@ static json_t *named(const struct sim_property_row *rows)
                                 ? json_pack("{s:s}", "description", "not modelled: has no effect")
                             : rows->type == SIM_P_BOOL ? typed("boolean")
                                                        : typed("integer"));
+    }
+    return json_pack("{s:s,s:o,s:b}", "type", "object", "properties", properties,
+                     "additionalProperties", 0);
+}
+
+static json_t *client_properties(void)
+{
+    json_t *properties = json_object();
+    for (const struct sim_client_property *row = sim_client_properties; row->name != NULL; row++) {
+        json_object_set_new(properties, row->name,
+                            row->type == SIM_CP_IGNORED
+                                ? json_pack("{s:s}", "description", "not modelled: has no effect")
+                            : row->type == SIM_CP_BOOL                          ? typed("boolean")
+                            : row->type == SIM_CP_WORD                          ? words(row->words)
+                            : row->type == SIM_CP_INT || row->type == SIM_CP_MS ? typed("integer")
+                                                                                : scalar());
     }
     return json_pack("{s:s,s:o,s:b}", "type", "object", "properties", properties,
                      "additionalProperties", 0);
@@ -186,12 +203,18 @@ static json_t *value_schema(const struct sim_key *key)
         return partition_json();
     case SIM_FORM_NAMES:
         return any_of(scalar(), list_of(scalar()), NULL);
+    case SIM_FORM_RATE:
+        return json_pack("{s:s,s:s}", "type", "string", "pattern", "^[0-9]+/(us|ms|s|m|h|d)$");
+    case SIM_FORM_CLIENT_PROPERTIES:
+        return client_properties();
     case SIM_FORM_ENUM:
         return words(key->words);
     case SIM_FORM_OBJECT:
         return key->shape == SIM_SHAPE_EXPECT && key->of == SIM_SHAPE_STATEMENT
                    ? statement_or_pattern()
                    : reference(key->of);
+    case SIM_FORM_OBJECT_OR_ALL:
+        return any_of(reference(key->of), json_pack("{s:[s]}", "enum", "all"), NULL);
     case SIM_FORM_LIST:
         return list_of(reference(key->of));
     case SIM_FORM_JSON_VALUE:

@@ -536,9 +536,25 @@ static void note_pause(struct sim_trace_store *s, int32_t node, uint64_t n)
     s->pauses[i] = (struct sim_pause_note){.node = node, .n = n};
 }
 
+void sim_trace_set_client(struct sim_trace *trace, sim_lane client, const char *state,
+                          int32_t incarnation)
+{
+    char lane[SIM_LANE_TEXT];
+    sim_trace_set_begin(trace, sim_trace_key(trace, "node.%s", sim_lane_text(lane, client)));
+    sim_trace_object_begin(trace, SIM_F_NONE);
+    sim_trace_text(trace, SIM_F_STATE, state);
+    sim_trace_int(trace, SIM_F_INCARNATION, incarnation);
+    sim_trace_object_end(trace);
+    sim_trace_set_end(trace);
+}
+
 void sim_trace_set_node(struct sim_trace *trace, int32_t node, const char *state,
                         int32_t incarnation)
 {
+    if (sim_id_is_client(node)) {
+        sim_trace_set_client(trace, sim_client_lane(node), state, incarnation);
+        return;
+    }
     sim_trace_set_begin(trace, sim_trace_key(trace, "node.%" PRId32, node));
     sim_trace_object_begin(trace, SIM_F_NONE);
     sim_trace_text(trace, SIM_F_STATE, state);

@@ -69,6 +69,11 @@
     X(WAIT, "wait", "a request waits in its purgatory")                                            \
     X(BATCH, "batch", "a batch of requests is complete")                                           \
     X(CLOSE, "close", "a controller closes its channel to a broker")                               \
+    X(ACK, "ack", "a producer learns what became of records")                                      \
+    X(READ, "read", "a consumer hands records to its application")                                 \
+    X(TXN, "txn", "a transaction, as its producer sees it")                                        \
+    X(GROUP, "group", "a group, as its member sees it")                                            \
+    X(CLIENT, "client", "a client starts, learns or tries again")                                  \
     X(TIMER, "timer", "a timer is armed, fires or is cancelled")                                   \
     X(LOG, "log", "a line of controller.log or state-change.log")                                  \
     X(CHECK, "check", "a check was made")                                                          \
@@ -199,7 +204,8 @@ enum sim_kind {
     X(UNDECIDED, "undecided", "1: could not be decided")                                           \
     X(COUNT, "count", "how many")                                                                  \
     X(WALL, "wall", "of a live run: ms since 1970 at time 0")                                      \
-    X(OFFSET, "offset", "of a log: where it ends now, what is asked for, what must be committed")  \
+    X(OFFSET, "offset",                                                                            \
+      "of the first record; of a log: where it ends now; what is asked for, what must be committed")\
     X(BASE, "base", "offset of the first of these records")                                        \
     X(BATCHES, "batches", "handles of record batches; equal handles are equal records")            \
     X(LOST, "lost", "handles of the batches that are gone")                                        \
@@ -241,6 +247,23 @@ static inline char sim_lane_letter(sim_lane lane)
 static inline int32_t sim_lane_id(sim_lane lane)
 {
     return (int32_t)(uint32_t)lane;
+}
+/* Clients have ids below those of nodes, so that targets, links and faults name them as they name
+   nodes: p1 is -18, u1 -19, p2 -20, … */
+enum { SIM_CLIENT_FIRST = -18 };
+static inline bool sim_id_is_client(int32_t id)
+{
+    return id <= SIM_CLIENT_FIRST;
+}
+static inline int32_t sim_client_id(bool is_consumer, int32_t number)
+{
+    return SIM_CLIENT_FIRST - 2 * (number - 1) - is_consumer;
+}
+/* The lane of a client's id. */
+static inline sim_lane sim_client_lane(int32_t id)
+{
+    int32_t place = SIM_CLIENT_FIRST - id;
+    return SIM_LANE(place % 2 == 0 ? 'p' : 'u', place / 2 + 1);
 }
 enum { SIM_LANE_TEXT = 24 };
 /* Writes "zk", "c2", … into `out` (SIM_LANE_TEXT bytes); returns out. */
@@ -347,6 +370,10 @@ bool sim_trace_fault_begin(struct sim_trace *trace, int64_t t, uint64_t by,
 /* The fact node.N: state "up", "down", "paused", "blocked". "down" also sets to null what the
    process had in memory (ctx., role., bel., ps., rs., b.N. keys of that node). */
 void sim_trace_set_node(struct sim_trace *trace, int32_t node, const char *state, int32_t incarnation);
+
+/* The fact node.p1 of a client, likewise. */
+void sim_trace_set_client(struct sim_trace *trace, sim_lane client, const char *state,
+                          int32_t incarnation);
 
 /* One output of controller `node` (all kinds of enum kc_output_kind); the result is what
    kc_outputs.put returns. Facts that follow each other with one cause share a `learn` record. */

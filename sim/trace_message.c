@@ -30,6 +30,19 @@ bool sim_trace_meta_begin(struct sim_trace *trace, uint64_t seed, const char *pr
     return true;
 }
 
+/* Ids of nodes; clients by their lane. */
+static void add_hit(struct sim_trace *trace, const struct sim_fault_note *note)
+{
+    sim_trace_list_begin(trace, SIM_F_HIT);
+    for (size_t i = 0; i < note->hit_count; i++) {
+        if (sim_id_is_client(note->hit[i]))
+            sim_trace_lane(trace, SIM_F_NONE, sim_client_lane(note->hit[i]));
+        else
+            sim_trace_int(trace, SIM_F_NONE, note->hit[i]);
+    }
+    sim_trace_list_end(trace);
+}
+
 bool sim_trace_fault_begin(struct sim_trace *trace, int64_t t, uint64_t by,
                            const struct sim_fault_note *note)
 {
@@ -38,7 +51,7 @@ bool sim_trace_fault_begin(struct sim_trace *trace, int64_t t, uint64_t by,
     sim_trace_text(trace, SIM_F_VERB, note->verb);
     if (note->target != NULL)
         sim_trace_text(trace, SIM_F_TARGET, note->target);
-    sim_trace_ids(trace, SIM_F_HIT, note->hit, note->hit_count);
+    add_hit(trace, note);
     if (note->label != NULL)
         sim_trace_text(trace, SIM_F_LABEL, note->label);
     if (note->until_us >= 0)

@@ -82,11 +82,14 @@ const char *sim_reproduce(char *out, size_t capacity, const struct sim_result *r
 {
     char until[32] = "";
     char option[48] = "";
+    const char *swarm = result->swarm == NULL              ? ""
+                        : strcmp(result->swarm, "on") == 0 ? " --swarm on"
+                                                           : " --swarm off";
     if (result->until_given) {
         snprintf(option, sizeof(option), " --until %s", write_time(until, result->end_us));
     }
-    snprintf(out, capacity, "reproduce: kcsim run %s --seed %" PRIu64 "%s", result->scenario->file,
-             result->seed, option);
+    snprintf(out, capacity, "reproduce: kcsim run %s --seed %" PRIu64 "%s%s",
+             result->scenario->file, result->seed, swarm, option);
     return out;
 }
 
@@ -95,8 +98,7 @@ static const char *outcome_name(enum sim_outcome outcome)
     return outcome == SIM_MET ? "met" : outcome == SIM_FAILED ? "failed" : "undecided";
 }
 
-/* Why a verdict is undecided though no expectation is. NULL: it is not so. */
-static const char *open_reason(const struct sim_result *result, char *out, size_t capacity)
+const char *sim_open_reason(const struct sim_result *result, char *out, size_t capacity)
 {
     if (result->never_fired != 0) {
         const struct sim_step *step = &result->scenario->steps[result->never_fired - 1];
@@ -153,7 +155,9 @@ unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool colo
     const struct colors c = colors_of(color);
     const enum sim_exit verdict = sim_verdict(result);
     char text[REPRODUCE];
-    unsigned lines = print_unmet(out, result, &c);
+    unsigned lines =
+        result->clients == NULL ? 0 : sim_client_report_print(out, result->clients, color);
+    lines += print_unmet(out, result, &c);
     const uint32_t total = result->scenario->expect_count;
     if (result->violated != NULL) {
         fprintf(out, "%s✗ violated%s invariant %s\n", c.red, c.off, result->violated);
@@ -164,7 +168,7 @@ unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool colo
                 result->golden);
         lines++;
     }
-    if (verdict == SIM_EXIT_UNDECIDED && open_reason(result, text, sizeof(text)) != NULL) {
+    if (verdict == SIM_EXIT_UNDECIDED && sim_open_reason(result, text, sizeof(text)) != NULL) {
         fprintf(out, "%s? undecided%s %s\n", c.yellow, c.off, text);
         lines++;
     }
@@ -231,11 +235,14 @@ static json_t *result_json(const struct sim_result *result)
     json_object_set_new(object, "records", json_integer((json_int_t)result->records));
     snprintf(digest, sizeof(digest), "%016" PRIx64, result->digest);
     json_object_set_new(object, "digest", json_string(digest));
-    if (open_reason(result, text, sizeof(text)) != NULL) {
+    if (sim_open_reason(result, text, sizeof(text)) != NULL) {
         json_object_set_new(object, "undecided", utf8(text));
     }
     if (result->violated != NULL) {
         json_object_set_new(object, "violated", utf8(result->violated));
+    }
+    if (result->clients != NULL) {
+        sim_client_report_json(result->clients, object);
     }
     for (uint32_t i = 0; i < result->scenario->expect_count; i++) {
         json_array_append_new(list,
@@ -285,7 +292,7 @@ static void print_json(struct sim_report *report, json_t *object)
 
 /* ---- JUnit ---- */
 
-static void print_xml(FILE *out, const char *text)
+void sim_print_xml(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         switch (*text) {
@@ -311,11 +318,11 @@ static void open_case(struct sim_report *report, const char *file, const char *n
 {
     report->tests++;
     fputs("  <testcase classname=\"", report->body_out);
-    print_xml(report->body_out, file);
+    sim_print_xml(report->body_out, file);
     fputs("\" name=\"", report->body_out);
-    print_xml(report->body_out, name);
+    sim_print_xml(report->body_out, name);
     fputs("\" file=\"", report->body_out);
-    print_xml(report->body_out, file);
+    sim_print_xml(report->body_out, file);
     fprintf(report->body_out, "\" line=\"%u\">", line);
 }
 
@@ -325,9 +332,9 @@ static void close_case(struct sim_report *report, bool failed, const char *messa
     if (failed) {
         report->failed++;
         fputs("<failure message=\"", report->body_out);
-        print_xml(report->body_out, message);
+        sim_print_xml(report->body_out, message);
         fputs("\">", report->body_out);
-        print_xml(report->body_out, text);
+        sim_print_xml(report->body_out, text);
         fputs("</failure>", report->body_out);
     }
     fputs("</testcase>\n", report->body_out);
@@ -345,7 +352,7 @@ static void add_junit(struct sim_report *report, const struct sim_result *result
         open_case(report, result->scenario->file, x->text, x->place.line);
         close_case(report, j->outcome != SIM_MET, outcome_name(j->outcome), body);
     }
-    const char *open = open_reason(result, reason, sizeof(reason));
+    const char *open = sim_open_reason(result, reason, sizeof(reason));
     open_case(report, result->scenario->file, "the run comes to its end", 1);
     close_case(report,
                open != NULL || result->ending == SIM_ENDED_INTERRUPTED || result->violated != NULL,
@@ -382,7 +389,7 @@ static void add_tap(struct sim_report *report, const struct sim_result *result)
                     sim_reproduce(text, sizeof(text), result));
         }
     }
-    const char *open = open_reason(result, reason, sizeof(reason));
+    const char *open = sim_open_reason(result, reason, sizeof(reason));
     tap_line(report,
              open == NULL && result->ending != SIM_ENDED_INTERRUPTED && result->violated == NULL,
              result->scenario->file, 1, open != NULL ? open : "the run comes to its end");
@@ -390,7 +397,7 @@ static void add_tap(struct sim_report *report, const struct sim_result *result)
 
 /* ---- GitHub ---- */
 
-static void print_escaped(FILE *out, const char *text, bool property)
+void sim_print_github(FILE *out, const char *text, bool property)
 {
     for (; *text != '\0'; text++) {
         if (*text == '%' || *text == '\n' || *text == '\r' ||
@@ -409,12 +416,12 @@ static void annotate(struct sim_report *report, const char *level, const char *f
         return; /* GitHub shows no more of a step; the rest is counted at the end */
     }
     fprintf(report->out, "::%s file=", level);
-    print_escaped(report->out, file, true);
+    sim_print_github(report->out, file, true);
     fprintf(report->out, ",line=%u,col=%u,title=", place.line == 0 ? 1 : place.line,
             place.column == 0 ? 1 : place.column);
-    print_escaped(report->out, title, true);
+    sim_print_github(report->out, title, true);
     fputs("::", report->out);
-    print_escaped(report->out, text, false);
+    sim_print_github(report->out, text, false);
     fputc('\n', report->out);
 }
 
@@ -431,7 +438,7 @@ static void add_github(struct sim_report *report, const struct sim_result *resul
                      outcome_name(j->outcome), body);
         }
     }
-    if (open_reason(result, body, sizeof(body)) != NULL) {
+    if (sim_open_reason(result, body, sizeof(body)) != NULL) {
         snprintf(body + strlen(body), sizeof(body) - strlen(body), "\n%s", text);
         annotate(report, "error", result->scenario->file, (struct sim_place){0}, "undecided", body);
     }

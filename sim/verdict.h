@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "sim/client_report.h"
 #include "sim/diagnostics.h"
 #include "sim/expect.h"
 #include "sim/scenario.h"
@@ -43,9 +44,11 @@ struct sim_result {
     uint64_t seed;        /* that was used */
     bool seed_given;      /* on the command line, so that it must be repeated */
     bool until_given;     /* likewise */
+    const char *swarm;    /* "on", "off": likewise; NULL: not given */
     uint32_t never_fired; /* index + 1 of the first step whose pattern or label never came, 0: all
                              fired */
     const char *violated; /* name of an invariant, NULL */
+    const struct sim_client_report *clients; /* what came of them, NULL: there are none */
     const char *golden;   /* what differs from the golden trace, lines; NULL */
     double wall_seconds;  /* for people only */
 };
@@ -57,6 +60,13 @@ const char *sim_verdict_name(enum sim_exit verdict);
 
 /* Writes "reproduce: kcsim run FILE --seed N --until T" without a newline; returns `out`. */
 const char *sim_reproduce(char *out, size_t capacity, const struct sim_result *result);
+
+/* Returns why a verdict is undecided though no expectation is, written to `out`; NULL: it is not so. */
+const char *sim_open_reason(const struct sim_result *result, char *out, size_t capacity);
+
+/* Print text inside XML, or inside a GitHub annotation (property: before its "::"). */
+void sim_print_xml(FILE *out, const char *text);
+void sim_print_github(FILE *out, const char *text, bool property);
 
 enum sim_format {
     SIM_FORMAT_HUMAN,  /* one line per expectation that is not met, and the verdict line */

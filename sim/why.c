@@ -251,6 +251,11 @@ static bool is_carrier(const struct sim_record *r)
     case SIM_K_HW:
     case SIM_K_WAIT:
     case SIM_K_CLOSE:
+    case SIM_K_ACK:
+    case SIM_K_READ:
+    case SIM_K_TXN:
+    case SIM_K_GROUP:
+    case SIM_K_CLIENT:
     case SIM_K_CHECK:
     case SIM_K_MARK:
     case SIM_K_FINISH:

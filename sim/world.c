@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "sim/client_report.h"
 #include "sim/world_state.h"
 #include "statemachine/znode.h"
 
@@ -67,12 +68,14 @@ void sim_world_free(struct sim_world *w)
     sim_network_free(w);
     for (uint32_t i = 0; i < w->process_count; i++)
         sim_process_empty_inbox(w, w->processes[i]), sim_full_forget(w, w->processes[i]);
+    sim_clients_free(w);
     sim_network_free_batches(w);
     for (uint32_t i = 0; i < w->process_count; i++)
         sim_process_free(w->processes[i]);
     sim_network_free_pool(w);
     sim_zk_free(w);
     sim_steps_free(w);
+    sim_random_free(w);
     while (w->calls != NULL) {
         struct sim_call *c = w->calls;
         w->calls = c->next;
@@ -106,6 +109,8 @@ static uint32_t place_by_id(const struct sim_world *w, int32_t id)
 
 struct sim_process *sim_find(const struct sim_world *w, int32_t id)
 {
+    if (sim_id_is_client(id))
+        return sim_client_shell(w, id);
     uint32_t at = place_by_id(w, id);
     return at < w->process_count && w->by_id[at]->id == id ? w->by_id[at] : NULL;
 }
@@ -206,6 +211,11 @@ static void on_message(struct sim_world *w, struct sim_message *m)
     case SIM_M_PEER_BROKEN:
         sim_full_deliver(w, m);
         return;
+    case SIM_M_CLIENT_REQUEST:
+    case SIM_M_CLIENT_RESPONSE:
+    case SIM_M_CLIENT_BROKEN:
+        sim_client_deliver(w, m);
+        return;
     }
 }
 
@@ -240,11 +250,17 @@ static void act(struct sim_world *w, struct sim_event *e)
     case SIM_E_CALL:
         sim_call_deliver(w, e->a);
         return;
-    case SIM_E_RANDOM:
-        sim_random_fault(w, e->a, e->b);
-        return;
     case SIM_E_LAG:
         sim_zk_catch_up(w, (int64_t)e->a);
+        return;
+    case SIM_E_CLIENT_START:
+        sim_client_begin(w, e->process);
+        return;
+    case SIM_E_CLIENT_TIMER:
+        sim_client_timer(w, e->process, e->a);
+        return;
+    case SIM_E_CLIENT_WORK:
+        sim_client_work(w, e->process, e->a);
         return;
     case SIM_E_SHUTDOWN:
         sim_shutdown_again(w, w->processes[e->process], e->a);
@@ -307,7 +323,7 @@ bool sim_world_is_quiet(const struct sim_world *w)
     for (uint32_t i = 0; i < w->process_count; i++)
         if (!sim_process_is_quiet(w, w->processes[i]))
             return false;
-    return true;
+    return sim_clients_are_quiet(w);
 }
 
 bool sim_world_is_over(const struct sim_world *w)
@@ -390,6 +406,7 @@ struct sim_view sim_world_view(struct sim_world *w)
                              .controller = view_controller,
                              .active = view_active,
                              .is_up = view_is_up,
+                             .client = sim_client_property,
                              .trace = w->trace};
 }
 

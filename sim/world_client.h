@@ -26,22 +26,6 @@
 
 struct sim_world;
 
-/* Ids of clients, so that targets, links and faults name them as they name nodes: the first client
-   is SIM_CLIENT_FIRST, the next one less. */
-enum { SIM_CLIENT_FIRST = -16 };
-static inline bool sim_id_is_client(int32_t id)
-{
-    return id <= SIM_CLIENT_FIRST;
-}
-static inline uint32_t sim_client_index(int32_t id)
-{
-    return (uint32_t)(SIM_CLIENT_FIRST - id);
-}
-static inline int32_t sim_client_id(uint32_t index)
-{
-    return SIM_CLIENT_FIRST - (int32_t)index;
-}
-
 /* The name of a record: `number` is 1, 2, … in the order in which its producer was given them. */
 struct sim_value_name {
     int64_t number;   /* 0: not one of ours (a control record, a foreign value) */
@@ -57,21 +41,21 @@ struct sim_value_name sim_value_read(const struct sim_world *w, const void *byte
 /* A record that a broker has acknowledged to its producer.. */
 struct sim_acked {
     struct sim_value_name value;
-    int64_t time_us;      /* when the producer heard of it */
-    int64_t offset;       /* -1: acks = 0 or a duplicate, the broker did not say */
-    uint64_t payload;     /* handle of its batch in the log of `leader`; 0: no longer there */
-    uint64_t record;      /* of the trace */
-    int32_t topic;        /* sim_client_topic */
+    int64_t time_us;  /* when the producer heard of it */
+    int64_t offset;   /* -1: acks = 0 or a duplicate, the broker did not say */
+    uint64_t payload; /* handle of its batch in the log of `leader`; 0: no longer there */
+    uint64_t record;  /* of the trace */
+    int32_t topic;    /* sim_client_topic */
     int32_t partition;
-    int32_t leader;       /* id of the broker that acknowledged */
-    int32_t leader_epoch; /* of its batch; -1 unknown */
-    uint32_t delta;       /* its place in the batch: offset - base offset */
-    int16_t acks;         /* 0, 1, -1, as the producer asked */
+    int32_t leader;        /* id of the broker that acknowledged */
+    int32_t leader_epoch;  /* of its batch; -1 unknown */
+    uint32_t delta;        /* its place in the batch: offset - base offset */
+    int16_t acks;          /* 0, 1, -1, as the producer asked */
     uint8_t transactional; /* 1: only a commit makes it visible */
     uint8_t unused;
     uint64_t transaction; /* number (1 …) of the transaction of its producer; 0 none */
 };
-_Static_assert(sizeof(struct sim_acked) == 88, "no padding");
+_Static_assert(sizeof(struct sim_acked) == 80, "no padding");
 
 /* A record that a consumer has handed to its application. */
 struct sim_read {
@@ -108,19 +92,21 @@ enum sim_txn_end sim_client_txn_end(const struct sim_world *w, int32_t producer,
 /* ---- the clients themselves ---- */
 
 uint32_t sim_client_count(const struct sim_world *w);
-/* Returns SIM_LANE('p', 1) …: producers p1, p2, …; consumers u1, u2, … */
-sim_lane sim_client_lane(const struct sim_world *w, uint32_t index);
+/* By index (the order of the scenario): the id (sim_client_lane gives its lane: p1, u1, …). */
+int32_t sim_client_id_of(const struct sim_world *w, uint32_t index);
+/* Returns the index of the client with that id, UINT32_MAX none. */
+uint32_t sim_client_index(const struct sim_world *w, int32_t id);
 const char *sim_client_name(const struct sim_world *w, uint32_t index); /* as the scenario says */
 
 /* What has become of a client's work so far. */
 struct sim_client_counts {
     /* producer; sent = acked + failed + possibly + open */
-    uint64_t sent;     /* records that it was given */
-    uint64_t acked;    /* a broker has promised to keep */
-    uint64_t failed;   /* not in any log, the producer was told */
-    uint64_t possibly; /* failed, but may have been written */
-    uint64_t open;     /* no word yet */
-    uint64_t retries;  /* batches sent again */
+    uint64_t sent;               /* records that it was given */
+    uint64_t acked;              /* a broker has promised to keep */
+    uint64_t failed;             /* not in any log, the producer was told */
+    uint64_t possibly;           /* failed, but may have been written */
+    uint64_t open;               /* no word yet */
+    uint64_t retries;            /* batches sent again */
     uint64_t committed, aborted; /* transactions */
     /* consumer */
     uint64_t read;

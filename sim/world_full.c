@@ -218,6 +218,21 @@ void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn
         answer_batch(w, p, o);
 }
 
+/* ---- clients ---- */
+
+void sim_full_client_request(struct sim_world *w, struct sim_process *p, struct sim_message *m,
+                             struct kn_input in)
+{
+    sim_full_pend(w, p, m);
+    in.call_id = m->call_id;
+    sim_full_step(w, p, in);
+}
+
+bool sim_full_forget_request(struct sim_process *p, struct sim_message *m)
+{
+    return sim_full_take(p, m->call_id) != NULL;
+}
+
 /* ---- notes ---- */
 
 /* The fault behind an ISR that shrinks: nothing came from a member. */

@@ -162,7 +162,7 @@ void sim_world_load(struct sim_world *w, const struct sim_scenario *scenario)
 {
     assert(w->scenario == NULL);
     assert(w->now_us == 0);
-    w->scenario = scenario;
+    w->scenario = sim_random_plan(w, scenario);
     if (scenario->random.is_on || w->options.seed != 1)
         w->options.delays.drawn = true;
     for (uint32_t i = 0; i < scenario->node_count; i++)
@@ -176,8 +176,10 @@ void sim_world_load(struct sim_world *w, const struct sim_scenario *scenario)
     put_epoch(w);
     sim_zk_lag(w, scenario->zookeeper.servers, scenario->zookeeper.lag_us);
     record_given(w);
+    sim_clients_load(w);
     sim_steps_load(w);
     for (uint32_t i = 0; i < scenario->node_count; i++)
         if (!scenario->nodes[i].down)
             sim_world_start(w, scenario->nodes[i].id, 0);
+    sim_clients_start(w);
 }

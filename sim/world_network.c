@@ -23,7 +23,9 @@ struct sim_message *sim_message_new(struct sim_world *w, enum sim_message_kind k
         .kind = kind, .api = WIRE_API_NONE, .room = m->room, .room_size = m->room_size};
     m->periodic = kind == SIM_M_ZK_PING || kind == SIM_M_ZK_PONG || kind == SIM_M_PEER_REQUEST ||
                   kind == SIM_M_PEER_RESPONSE || kind == SIM_M_PEER_BROKEN;
-    if (!m->periodic)
+    m->uncounted = m->periodic || kind == SIM_M_CLIENT_REQUEST ||
+                   kind == SIM_M_CLIENT_RESPONSE || kind == SIM_M_CLIENT_BROKEN;
+    if (!m->uncounted)
         w->in_flight++;
     return m;
 }
@@ -44,22 +46,24 @@ void sim_message_carry(struct sim_message *m, const void *bytes, size_t size)
 
 void sim_message_matters(struct sim_world *w, struct sim_message *m)
 {
-    if (m->periodic)
+    if (m->uncounted)
         w->in_flight++;
-    m->periodic = false;
+    m->uncounted = m->periodic = false;
 }
 
 void sim_message_matters_no_more(struct sim_world *w, struct sim_message *m)
 {
-    if (!m->periodic)
+    if (!m->uncounted)
         w->in_flight--;
-    m->periodic = true;
+    m->uncounted = true;
 }
 
 void sim_message_free(struct sim_world *w, struct sim_message *m)
 {
-    if (!m->periodic)
+    if (!m->uncounted)
         w->in_flight--;
+    if (m->client != NULL)
+        sim_client_unrefer(m->client);
     if (m->batch != NULL)
         sim_batch_release(w, m->batch);
     sim_zk_unlink(m);
@@ -197,6 +201,8 @@ static void lose(struct sim_world *w, struct sim_message *m, uint64_t record)
         sim_zk_break(w, conn, record);
     if (m->peer != NULL)
         sim_full_lost(w, m);
+    if (m->client != NULL)
+        sim_client_lost(w, m->client, record);
     sim_message_drop(w, m, record, "dropped");
     if (conn != NULL)
         return;
@@ -284,6 +290,7 @@ void sim_net_release_all(struct sim_world *w)
                 release_link(w, &w->processes[i]->peers[j]->request);
                 release_link(w, &w->processes[i]->peers[j]->answer);
             }
+    sim_clients_release(w, release_link);
 }
 
 static void forget_held(struct sim_world *w, struct sim_link *link)
@@ -550,6 +557,7 @@ void sim_network_free(struct sim_world *w)
                 forget_held(w, &w->processes[i]->peers[j]->request);
                 forget_held(w, &w->processes[i]->peers[j]->answer);
             }
+    sim_clients_release(w, forget_held);
     while (w->rule_count > 0)
         sim_net_rule_remove(w, w->rules[0].number);
     free(w->rules);

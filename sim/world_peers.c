@@ -193,22 +193,16 @@ void sim_peer_response(struct sim_world *w, struct sim_process *p, const struct 
     struct sim_message *request = sim_full_take(p, o->call_id);
     if (request == NULL)
         return;
+    if (request->client != NULL) {
+        sim_client_answered(w, p, request, o);
+        return;
+    }
     struct sim_message *m = back(w, request, SIM_M_PEER_RESPONSE);
     m->by = o->by;
     if (o->message != NULL)
         sim_message_carry(m, o->message, o->size);
     leave(w, p, m, request->m);
     sim_message_free(w, request);
-}
-
-static void wait_in_inbox(struct sim_process *p, struct sim_message *m)
-{
-    m->next = NULL;
-    if (p->inbox == NULL)
-        p->inbox = m;
-    else
-        p->inbox_last->next = m;
-    p->inbox_last = m;
 }
 
 static void hear(struct sim_world *w, struct sim_process *p, struct sim_message *m)
@@ -239,7 +233,7 @@ void sim_full_deliver(struct sim_world *w, struct sim_message *m)
             sim_full_lost(w, m);
         sim_message_drop(w, m, p->life_record, p->life == SIM_DOWN ? "dead" : "closed");
     } else if (p->life == SIM_PAUSED) {
-        wait_in_inbox(p, m);
+        sim_wait_in_inbox(p, m);
     } else if (!is_request) {
         hear(w, p, m);
     } else if (!kn_node_takes_requests(&p->node)) { /* it starts or stops: nobody listens */

@@ -10,6 +10,8 @@
 
 sim_lane sim_process_lane(const struct sim_process *p)
 {
+    if (p->client != NULL)
+        return sim_client_lane(p->id);
     return p->has_node ? SIM_LANE_CONTROLLER(p->id) : SIM_LANE_BROKER(p->id);
 }
 
@@ -367,7 +369,11 @@ static uint64_t node_put(void *context, const struct kn_output *o)
         sim_full_output(w, p, o);
         return 0;
     case KN_OUT_REPLICA:
-        return sim_full_note(w, p, o);
+    {
+        uint64_t record = sim_full_note(w, p, o);
+        sim_clients_replica(w, p->id, o->replica, record);
+        return record;
+    }
     case KN_OUT_LOG:
         break;
     case KN_OUT_STOPPED:
@@ -408,16 +414,6 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
 }
 
 /* ---- what reaches a process ---- */
-
-static void wait_in_inbox(struct sim_process *p, struct sim_message *m)
-{
-    m->next = NULL;
-    if (p->inbox == NULL)
-        p->inbox = m;
-    else
-        p->inbox_last->next = m;
-    p->inbox_last = m;
-}
 
 static void to_node(struct sim_world *w, struct sim_process *p, struct kn_input in)
 {
@@ -547,7 +543,7 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         return;
     }
     if (p->life == SIM_PAUSED) {
-        wait_in_inbox(p, m);
+        sim_wait_in_inbox(p, m);
         return;
     }
     if (m->kind == SIM_M_REQUEST) {
@@ -678,6 +674,7 @@ static void gone(struct sim_world *w, struct sim_process *p, uint64_t by)
     p->life_record = by;
     close_own_channels(p);
     sim_pipes_break_at_broker(w, p, by);
+    sim_clients_broker_gone(w, p, by);
     sim_calls_lost(w, p);
     hang_up(w, p, by);
     if (p->is_full)

@@ -31,6 +31,9 @@ enum { SIM_NOBODY = -1, SIM_ENSEMBLE = -2 }; /* beside ids of processes */
 
 struct sim_message;
 struct sim_process;
+struct sim_client;
+struct sim_clients;
+struct sim_client_conn;
 
 struct sim_link {
     struct sim_process *from, *to; /* NULL: ZooKeeper */
@@ -95,6 +98,9 @@ enum sim_message_kind {
     SIM_M_PEER_REQUEST, /* a follower's to its leader */
     SIM_M_PEER_RESPONSE,
     SIM_M_PEER_BROKEN, /* no response will come; tells the follower */
+    SIM_M_CLIENT_REQUEST,
+    SIM_M_CLIENT_RESPONSE,
+    SIM_M_CLIENT_BROKEN, /* the connection is gone; tells the client */
 };
 
 struct sim_message {
@@ -128,6 +134,9 @@ struct sim_message {
     bool periodic;      /* a ping, a Fetch that says nothing: quiet does not wait for it */
     bool says;          /* PEER_…: sim_message_says */
     sim_lane lane;      /* ZK_REQUEST, REPLY: who asks */
+    bool uncounted;     /* quiet does not wait for it: periodic, or of a client */
+    bool silent;        /* CLIENT_REQUEST: no response is expected */
+    struct sim_client_conn *client; /* CLIENT_…: counted in its references */
     struct wire_answer answer;
     struct wire_answer_item item;
     struct sim_stored_batch *batch;
@@ -178,6 +187,7 @@ struct sim_process {
     bool is_bouncing;   /* scripted: registers by replacing */
     bool is_registered; /* scripted */
     bool stopping;
+    struct sim_client *client; /* not NULL: a client's shell (sim/client_state.h) */
     bool is_full;       /* its broker hosts logs; has_node, registers */
     bool never_elected; /* has_node: it does not stand for election */
     bool loses_unflushed; /* is_full: its machine is lost with what no disk has taken */
@@ -241,9 +251,11 @@ enum sim_event_kind {
     SIM_E_STEP,     /* a step index, b occurrence */
     SIM_E_UNDO,     /* a undo index */
     SIM_E_CALL,     /* a: number of the call: another try */
-    SIM_E_RANDOM,   /* a: verb, and id + 1 above 8 bits where it undoes; b: for how long, µs */
     SIM_E_LAG,      /* a: zxid that lagging servers have reached */
     SIM_E_PEER,     /* p peer: its deadline */
+    SIM_E_CLIENT_START, /* process: index of the client */
+    SIM_E_CLIENT_TIMER, /* process: index of the client, a generation */
+    SIM_E_CLIENT_WORK,  /* process: index of the client, a generation */
     SIM_E_SHUTDOWN, /* process, a incarnation: asks for a controlled shutdown again */
 };
 
@@ -306,6 +318,7 @@ struct sim_world {
     struct sim_trace *trace; /* never NULL: one that is off stands in */
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
+    struct sim_plan *plan; /* what the seed has drawn, NULL: nothing */
     struct sim_random_state random;
     struct sim_event_queue queue;
     int64_t now_us;
@@ -342,6 +355,7 @@ struct sim_world {
     uint64_t broker_calls;      /* given to broker parts so far */
     struct kc_limits needed;    /* the most that any controller has grown to */
     struct sim_process **by_id; /* ascending */
+    struct sim_clients *clients; /* NULL: the scenario has none */
     uint32_t ghosts;            /* sessions that have to expire */
     uint64_t in_flight;         /* messages that are not periodic */
 
@@ -366,7 +380,7 @@ struct sim_world {
     } * matched; /* by the listener, not yet in the outbox */
     uint32_t matched_count, matched_capacity;
     uint32_t open_patterns; /* steps that still wait for a record */
-    uint32_t timed_ahead;   /* SIM_E_STEP, SIM_E_UNDO and SIM_E_RANDOM events in the queue */
+    uint32_t timed_ahead;   /* SIM_E_STEP and SIM_E_UNDO events in the queue */
 
     struct sim_call *calls; /* of operators */
     uint64_t call_number;
@@ -454,6 +468,15 @@ void sim_network_free_batches(struct sim_world *w);
 void sim_network_free_pool(struct sim_world *w);
 
 /* ---- world_process.c ---- */
+static inline void sim_wait_in_inbox(struct sim_process *p, struct sim_message *m)
+{
+    m->next = NULL;
+    if (p->inbox == NULL)
+        p->inbox = m;
+    else
+        p->inbox_last->next = m;
+    p->inbox_last = m;
+}
 void sim_process_deliver(struct sim_world *w, struct sim_message *m); /* takes it */
 void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, uint32_t generation,
                        uint32_t incarnation);
@@ -512,6 +535,36 @@ void sim_peer_deadline(struct sim_world *w, struct sim_peer *peer);
 uint64_t sim_peer_silencer(const struct sim_world *w, int32_t at, int32_t of);
 void sim_peer_response(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
 
+/* A request of a client reaches the broker part; it is answered through sim_client_answered. */
+void sim_full_client_request(struct sim_world *w, struct sim_process *p, struct sim_message *m,
+                             struct kn_input in);
+/* Takes a request out of those that the broker part has not answered; false: it has. */
+bool sim_full_forget_request(struct sim_process *p, struct sim_message *m);
+
+/* ---- world_client.c ---- */
+void sim_clients_load(struct sim_world *w); /* makes those of the scenario; down */
+void sim_clients_free(struct sim_world *w);
+void sim_clients_start(struct sim_world *w); /* each at its time */
+struct sim_process *sim_client_shell(const struct sim_world *w, int32_t id); /* NULL: none */
+void sim_client_deliver(struct sim_world *w, struct sim_message *m);         /* CLIENT_…; takes it */
+/* The broker's answer to `request`, which is freed. */
+void sim_client_answered(struct sim_world *w, struct sim_process *p, struct sim_message *request,
+                         const struct kn_output *o);
+/* A message of it is lost on the way: the connection breaks. */
+void sim_client_lost(struct sim_world *w, struct sim_client_conn *conn, uint64_t by);
+void sim_client_unrefer(struct sim_client_conn *conn);
+void sim_clients_broker_gone(struct sim_world *w, struct sim_process *broker, uint64_t by);
+void sim_clients_release(struct sim_world *w, void (*release)(struct sim_world *, struct sim_link *));
+/* A fault acts on a client: kill restart bounce shutdown stop pause resume. */
+void sim_client_fault(struct sim_world *w, int32_t id, enum sim_verb verb, uint64_t by);
+void sim_client_begin(struct sim_world *w, uint32_t index);
+void sim_client_timer(struct sim_world *w, uint32_t index, uint64_t generation);
+void sim_client_work(struct sim_world *w, uint32_t index, uint64_t generation);
+bool sim_clients_are_quiet(const struct sim_world *w);
+/* A broker notes something of a log (record: the trace's). */
+void sim_clients_replica(struct sim_world *w, int32_t broker_id, const struct kb_output *o,
+                         uint64_t record);
+
 /* ---- world_scripted.c ---- */
 void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t record);
 void sim_scripted_session(struct sim_world *w, struct sim_process *p, struct kn_session_input in,
@@ -533,12 +586,17 @@ char *sim_topic_znode(const int32_t *partitions, const struct sm_list *replicas,
 /* Returns an owned {"version":1,"config":{…}}; entries without a value are left out. */
 char *sim_config_znode(const struct sim_config_entry *config, uint32_t count, size_t *size);
 
+/* ---- world_random.c ---- */
+/* Returns the scenario with the steps that the world's seed draws for it behind its own: itself, or
+   a copy that lives as long as the world. */
+const struct sim_scenario *sim_random_plan(struct sim_world *w, const struct sim_scenario *s);
+void sim_random_free(struct sim_world *w);
+
 /* ---- world_steps.c ---- */
 void sim_steps_load(struct sim_world *w);
 void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by);
 void sim_step_due(struct sim_world *w, uint32_t step, uint64_t occurrence);
 void sim_step_undo(struct sim_world *w, uint32_t undo);
-void sim_random_fault(struct sim_world *w, uint64_t verb, uint64_t for_us);
 /* The answer to call `call`, if it is a broker's that wants to leave. */
 void sim_shutdown_answered(struct sim_world *w, uint64_t call, const struct wire_call *answer);
 /* Its start-up has failed; recorded before it goes. */

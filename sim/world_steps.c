@@ -1,10 +1,10 @@
 /*
  * The scenario acts: steps by time, by label and by pattern; what each verb does and how it is
- * undone; faults that the seed draws.
+ * undone. Steps that the seed has drawn (world_random.c) are steps like others.
  *
  *     SIM_E_STEP (at, every, after) ─┐
- *     FIRE (a record has matched)   ─┼─► sim_step_fire ──► resolve target ──► record ──► verb
- *     random                        ─┘                                            └──► for:
+ *     FIRE (a record has matched)   ─┴─► sim_step_fire ──► resolve target ──► record ──► verb
+ *                                                                                └──► for:
  * SIM_E_UNDO
  *
  * Roles are resolved at the moment of the fault, and what they meant is recorded (`hit`).
@@ -570,6 +570,10 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
 {
     struct sim_process *p = sim_find(w, id);
     uint64_t record = u->record;
+    if (p->client != NULL) {
+        sim_client_fault(w, id, s->verb, record);
+        return;
+    }
     switch (s->verb) {
     case SIM_VERB_KILL:
         p->loses_unflushed = p->is_full && s->lose_unflushed;
@@ -777,19 +781,39 @@ static struct sim_undo *undo_new(struct sim_world *w, uint32_t step)
     return u;
 }
 
+/* A drawn step says nothing where it has nobody to act on; a drawn start means those who are down. */
+static bool is_idle(const struct sim_world *w, const struct sim_step *s, struct ids *ids)
+{
+    uint32_t kept = 0;
+    if (!s->is_drawn || s->target.kind == SIM_TARGET_NONE)
+        return false;
+    for (uint32_t i = 0; i < ids->count; i++)
+        if (s->verb != SIM_VERB_RESTART || sim_find(w, ids->id[i])->life == SIM_DOWN)
+            ids->id[kept++] = ids->id[i];
+    ids->count = kept;
+    return kept == 0;
+}
+
 void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by)
 {
     const struct sim_step *s = &w->scenario->steps[step];
     struct sim_step_state *state = &w->steps[step];
     bool is_first = !state->fired, was_in_flush = w->in_flush;
     struct ids ids = resolve(w, &s->target);
+    if (is_idle(w, s, &ids)) {
+        free(ids.id);
+        return;
+    }
     bool ends = s->for_us > 0 && s->for_us != SIM_FOREVER;
+    int64_t end_us = ends ? w->now_us + s->for_us : -1;
+    if (ends && s->is_drawn && end_us > s->until_us)
+        end_us = s->until_us;
     struct sim_fault_note note = {.verb = sim_verb_name(s->verb),
                                   .target = s->target.text,
                                   .label = s->label,
                                   .hit = ids.id,
                                   .hit_count = ids.count,
-                                  .until_us = ends ? w->now_us + s->for_us : -1,
+                                  .until_us = end_us,
                                   .step = (int32_t)s->place.line};
     state->fired = true;
     state->fired_us = w->now_us;
@@ -807,7 +831,7 @@ void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by)
     w->undos[undo].hit = ids.id;
     w->undos[undo].hit_count = ids.count;
     if (ends)
-        push_timed(w, w->now_us + s->for_us, (struct sim_event){.kind = SIM_E_UNDO, .a = undo});
+        push_timed(w, end_us, (struct sim_event){.kind = SIM_E_UNDO, .a = undo});
 }
 
 void sim_step_due(struct sim_world *w, uint32_t step, uint64_t occurrence)
@@ -820,10 +844,30 @@ void sim_step_due(struct sim_world *w, uint32_t step, uint64_t occurrence)
     sim_step_fire(w, step, s->when == SIM_WHEN_AFTER ? w->steps[s->after].record : 0);
 }
 
+static enum sim_verb verb_of_undo(enum sim_verb verb)
+{
+    switch (verb) {
+    case SIM_VERB_KILL:
+    case SIM_VERB_STOP:
+    case SIM_VERB_SHUTDOWN:
+        return SIM_VERB_RESTART;
+    case SIM_VERB_PAUSE:
+        return SIM_VERB_RESUME;
+    case SIM_VERB_BLOCK:
+        return SIM_VERB_UNBLOCK;
+    default: /* the end of a rule has no verb of its own */
+        return SIM_VERB_RELEASE;
+    }
+}
+
 static void undo_one(struct sim_world *w, const struct sim_step *s, const struct sim_undo *u,
                      int32_t id, uint64_t record)
 {
     struct sim_process *p = sim_find(w, id);
+    if (p->client != NULL) {
+        sim_client_fault(w, id, verb_of_undo(u->verb), record);
+        return;
+    }
     switch (u->verb) {
     case SIM_VERB_KILL:
     case SIM_VERB_STOP:
@@ -850,22 +894,6 @@ static void undo_one(struct sim_world *w, const struct sim_step *s, const struct
         return;
     default: /* nothing to undo for each process */
         return;
-    }
-}
-
-static enum sim_verb verb_of_undo(enum sim_verb verb)
-{
-    switch (verb) {
-    case SIM_VERB_KILL:
-    case SIM_VERB_STOP:
-    case SIM_VERB_SHUTDOWN:
-        return SIM_VERB_RESTART;
-    case SIM_VERB_PAUSE:
-        return SIM_VERB_RESUME;
-    case SIM_VERB_BLOCK:
-        return SIM_VERB_UNBLOCK;
-    default: /* the end of a rule has no verb of its own */
-        return SIM_VERB_RELEASE;
     }
 }
 
@@ -903,7 +931,8 @@ void sim_steps_listen(void *context, const struct sim_record *record)
     for (uint32_t i = 0; w->open_patterns > 0 && i < w->scenario->step_count; i++) {
         const struct sim_step *s = &w->scenario->steps[i];
         bool waits = s->when == SIM_WHEN_PATTERN && w->steps[i].matches < s->pattern.nth;
-        if (!waits || strcmp(s->pattern.kind, sim_kind_name(record->kind)) != 0 ||
+        bool in_time = !s->is_drawn || (record->t >= s->at_us && record->t < s->until_us);
+        if (!waits || !in_time || strcmp(s->pattern.kind, sim_kind_name(record->kind)) != 0 ||
             (s->pattern.side == SIM_SIDE_BEFORE && record->kind == SIM_K_ZAP) ||
             !sim_pattern_match(&s->pattern, w->trace, record))
             continue;
@@ -922,99 +951,11 @@ void sim_steps_listen(void *context, const struct sim_record *record)
 uint32_t sim_world_never_fired(const struct sim_world *w)
 {
     for (uint32_t i = 0; w->scenario != NULL && i < w->scenario->step_count; i++)
-        if (!w->steps[i].fired && w->scenario->steps[i].when != SIM_WHEN_AT &&
+        if (!w->steps[i].fired && !w->scenario->steps[i].is_drawn &&
+            w->scenario->steps[i].when != SIM_WHEN_AT &&
             w->scenario->steps[i].when != SIM_WHEN_EVERY)
             return i + 1;
     return 0;
-}
-
-/* ---- chance ---- */
-
-static int64_t draw_time(struct sim_world *w)
-{
-    const struct sim_random *r = &w->scenario->random;
-    int64_t until = r->until_us == SIM_FOREVER ? r->from_us + 60000000 : r->until_us;
-    int64_t span = until > r->from_us ? until - r->from_us : 0;
-    uint64_t drawn = sim_random_below(&w->random, (uint64_t)span + 1);
-    return r->from_us + (int64_t)drawn;
-}
-
-/* Processes are down, or stand still, for up to two session timeouts. */
-static void draw_faults(struct sim_world *w, enum sim_verb verb, int32_t count)
-{
-    int64_t session = w->scenario->settings.session_timeout_us;
-    for (int32_t i = 0; i < count; i++) {
-        int64_t t = draw_time(w);
-        uint64_t for_us = sim_random_below(&w->random, 2 * (uint64_t)session);
-        push_timed(w, t, (struct sim_event){.kind = SIM_E_RANDOM, .a = verb, .b = for_us + 1000});
-    }
-}
-
-static void draw_all_faults(struct sim_world *w)
-{
-    const struct sim_random *r = &w->scenario->random;
-    draw_faults(w, SIM_VERB_KILL, r->kill);
-    draw_faults(w, SIM_VERB_BOUNCE, r->restart);
-    draw_faults(w, SIM_VERB_EXPIRE, r->expire);
-    draw_faults(w, SIM_VERB_PAUSE, r->pause);
-    draw_faults(w, SIM_VERB_DROP, r->drop);
-}
-
-/* `drop`: the connection of the controller to a drawn broker breaks, or its own to ZooKeeper. */
-static void random_drop(struct sim_world *w, int32_t id, uint64_t record)
-{
-    struct sim_process *controller = sim_find(w, sim_world_named_controller(w));
-    struct sim_process *p = sim_find(w, id);
-    if (controller != NULL && controller != p)
-        sim_pipe_break(w, sim_pipe_of(w, controller, p), true, record);
-    else if (p->conn != NULL)
-        sim_zk_break(w, p->conn, record);
-}
-
-/* What ends a drawn fault is drawn with it: SIM_E_RANDOM with the verb that undoes. */
-void sim_random_fault(struct sim_world *w, uint64_t verb_number, uint64_t for_us)
-{
-    enum sim_verb verb = (enum sim_verb)(verb_number & 0xff);
-    bool undoes = (verb_number >> 8) != 0;
-    int32_t id = (int32_t)(verb_number >> 8) - 1;
-    struct ids ids = {0};
-    w->timed_ahead--;
-    if (undoes) {
-        ids_add(&ids, id);
-    } else {
-        add_living(w, &ids);
-        keep_drawn(w, &ids, 1);
-    }
-    if (ids.count == 0)
-        return;
-    id = ids.id[0];
-    struct sim_fault_note note = {.verb = sim_verb_name(verb),
-                                  .target = undoes ? NULL : "any",
-                                  .hit = ids.id,
-                                  .hit_count = 1,
-                                  .until_us = -1};
-    uint64_t record = record_fault(w, &note, verb, 0);
-    free(ids.id);
-    uint64_t back = (uint64_t)(id + 1) << 8;
-    int64_t later = w->now_us + (int64_t)for_us;
-    if (verb == SIM_VERB_KILL) {
-        sim_world_kill(w, id, SIM_SESSION_EXPIRES, record);
-        push_timed(w, later,
-                   (struct sim_event){.kind = SIM_E_RANDOM, .a = back | SIM_VERB_RESTART});
-    } else if (verb == SIM_VERB_PAUSE) {
-        sim_world_pause(w, id, record);
-        push_timed(w, later, (struct sim_event){.kind = SIM_E_RANDOM, .a = back | SIM_VERB_RESUME});
-    } else if (verb == SIM_VERB_RESTART) {
-        sim_world_start(w, id, record);
-    } else if (verb == SIM_VERB_RESUME) {
-        sim_world_resume(w, id, record);
-    } else if (verb == SIM_VERB_BOUNCE) {
-        sim_world_bounce(w, id, record);
-    } else if (verb == SIM_VERB_EXPIRE) {
-        expire(w, sim_find(w, id), record);
-    } else {
-        random_drop(w, id, record);
-    }
 }
 
 /* ---- loading ---- */
@@ -1030,8 +971,6 @@ void sim_steps_load(struct sim_world *w)
     }
     if (w->open_patterns > 0)
         sim_trace_listen(w->trace, sim_steps_listen, w);
-    if (s->random.is_on)
-        draw_all_faults(w);
 }
 
 void sim_steps_free(struct sim_world *w)

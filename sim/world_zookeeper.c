@@ -643,6 +643,18 @@ static void arrive_ping(struct sim_world *w, const struct sim_message *m)
     sim_outbox_flush(w);
 }
 
+/* A session of which something arrives is silent no more: whatever silenced it is not why it expires,
+   if it does. What was under way when it fell silent does not count. */
+static void hear(struct sim_world *w, const struct sim_message *m)
+{
+    const struct sim_session_entry *e = session_find(w, m->conn->session);
+    if (e == NULL || e->by == 0)
+        return;
+    bool was_under_way = m->m != 0 && m->m < e->by;
+    if (!e->is_ghost && !was_under_way && m->process->life == SIM_UP)
+        sim_zk_blame(w, m->conn->session, 0, 0);
+}
+
 void sim_zk_arrive(struct sim_world *w, struct sim_message *m)
 {
     struct sim_zk_conn *conn = m->conn;
@@ -652,7 +664,7 @@ void sim_zk_arrive(struct sim_world *w, struct sim_message *m)
         return;
     }
     if (w->blamed > 0 && m->kind != SIM_M_ZK_HANG_UP)
-        sim_zk_blame(w, conn->session, 0, 0); /* it is heard again */
+        hear(w, m);
     if (m->kind == SIM_M_ZK_REQUEST) {
         arrive_request(w, m);
         return;

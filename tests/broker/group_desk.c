@@ -75,6 +75,7 @@ static void on_output(void *context, const struct kb_groups_output *o)
                                                              .message = copy(o->message, o->size)};
         break;
     case KB_GROUPS_OUT_APPEND:
+        d->last_append = *o;
         d->held = realloc(d->held, sizeof *d->held * (d->held_count + 1));
         ck_assert(d->held != NULL);
         d->held[d->held_count++] = (struct desk_append){.id = o->append_id, .batch = keep_batch(o)};
@@ -91,18 +92,7 @@ static void on_output(void *context, const struct kb_groups_output *o)
 
 static void grow(struct desk *d, const char *field)
 {
-    static const char *const names[] = {"groups",     "members",    "offsets",  "appends",
-                                        "name",       "topic_name", "metadata", "protocols",
-                                        "assignment", "request",    "scratch"};
-    struct kb_groups_limits l = *kb_groups_limits(d->g);
-    uint32_t *fields = &l.groups;
-    size_t n = 0;
-
-    while (strcmp(names[n], field) != 0) {
-        n++;
-        ck_assert(n < sizeof names / sizeof *names);
-    }
-    fields[n] = fields[n] * 2;
+    struct kb_groups_limits l = kb_groups_limits_above(kb_groups_limits(d->g), field);
     struct kb_groups *to = malloc(kb_groups_size(&l));
     ck_assert(to != NULL);
     kb_groups_grow(d->g, to, &l);
@@ -382,7 +372,7 @@ uint64_t desk_commit(struct desk *d, const char *group, const char *member, int3
     r->generation_id = generation;
     r->member_id = wire_flat_string(&b.f, member);
     r->group_instance_id = WIRE_NULL_STRING;
-    r->retention_time_ms = -1;
+    r->retention_time_ms = d->retention_ms == 0 ? -1 : d->retention_ms;
     r->topics = wire_flat_array(&b.f, 1, sizeof(struct wire_offset_commit_request_topic));
     struct wire_offset_commit_request_topic *t = wire_flat_at(&b.f, r->topics.at);
     t->name = wire_flat_string(&b.f, topic);
@@ -393,7 +383,7 @@ uint64_t desk_commit(struct desk *d, const char *group, const char *member, int3
                                                        .committed_leader_epoch = 3,
                                                        .commit_timestamp = -1};
     p->committed_metadata = wire_flat_string(&b.f, "text");
-    return request(d, &b, WIRE_API_OFFSET_COMMIT, 7);
+    return request(d, &b, WIRE_API_OFFSET_COMMIT, d->retention_ms == 0 ? 7 : 4);
 }
 
 uint64_t desk_txn_commit(struct desk *d, const char *group, int64_t producer_id, const char *member,

@@ -39,6 +39,8 @@ struct desk {
     struct desk_batch *log;
     struct desk_append *held;
     uint32_t answer_count, log_count, held_count;
+    struct kb_groups_output last_append; /* as it was put; its records are gone */
+    int64_t retention_ms;                /* of commits; 0: none is asked for */
 };
 
 struct desk *desk_new(void); /* leads all partitions, loaded */

@@ -355,6 +355,34 @@ START_TEST(what_cannot_be_taken_is_told_by_its_partition)
 }
 END_TEST
 
+/* Kafka reads a request into a map: what is said of a partition last is what is appended. */
+START_TEST(a_partition_that_is_named_twice_is_written_once)
+{
+    struct desk *d = three_with_topic();
+    struct wire_flat w;
+    uint8_t bytes[1024];
+    struct wire_produce_request *q = desk_begin(d, &w, WIRE_API_PRODUCE);
+    q->acks = 1;
+    q->topic_data = wire_flat_array(&w, 2, sizeof(struct wire_produce_request_topic_data));
+    for (int i = 0; i < 2; i++) {
+        struct wire_produce_request_topic_data *t = wire_flat_at(&w, q->topic_data.at);
+        size_t size = batch_of(bytes, sizeof bytes, (char)('a' + i), 1);
+        t[i].name = wire_flat_string(&w, "t");
+        t[i].partition_data =
+            wire_flat_array(&w, 1, sizeof(struct wire_produce_request_partition_data));
+        struct wire_produce_request_partition_data *p = wire_flat_at(&w, t[i].partition_data.at);
+        p->records = wire_flat_bytes(&w, bytes, size);
+    }
+    uint64_t call = desk_send(d, 1, &w, WIRE_API_PRODUCE, 8);
+    desk_run(d, SECOND);
+    const struct wire_produce_response *r = desk_response(d, call);
+    ck_assert_int_eq(r->responses.count, 1);
+    ck_assert_int_eq(produced(d, call)->error_code, 0);
+    ck_assert_str_eq(fetched(d, fetch(d, 1, 0, 0)), "hw 1 | b@0/0");
+    desk_free(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cluster");
@@ -365,6 +393,7 @@ int main(void)
     tcase_add_test(c, the_controller_dies_and_all_goes_on);
     tcase_add_test(c, offsets_are_found_by_time_and_records_deleted);
     tcase_add_test(c, what_cannot_be_taken_is_told_by_its_partition);
+    tcase_add_test(c, a_partition_that_is_named_twice_is_written_once);
     tcase_set_timeout(c, 60);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

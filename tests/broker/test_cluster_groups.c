@@ -91,6 +91,75 @@ START_TEST(all_coordinators_die_and_the_log_remembers)
 }
 END_TEST
 
+/* Leadership goes back to the preferred leaders, everybody alive: whoever waited is told where not.
+ */
+static void elect_preferred(struct desk *d, int node)
+{
+    struct wire_flat w;
+    struct wire_elect_leaders_request *q = desk_begin(d, &w, WIRE_API_ELECT_LEADERS);
+    q->topic_partitions = (struct wire_array){.count = -1};
+    q->timeout_ms = 10000;
+    uint64_t call = desk_send(d, node, &w, WIRE_API_ELECT_LEADERS, 2);
+    desk_run(d, SECOND);
+    ck_assert_ptr_nonnull(desk_response(d, call));
+}
+
+static int controller(struct desk *d)
+{
+    int id = 0;
+    ck_assert_int_eq(sscanf(strstr(desk_znode(d, "/controller"), "brokerid"), "brokerid\":%d", &id),
+                     1);
+    return id;
+}
+
+START_TEST(a_coordinator_resigns_alive)
+{
+    struct desk *d = three();
+    struct member a = {.session_ms = 60000}, b = {.group = "g", .session_ms = 60000};
+    int first = stable_one(d, &a), second = move(d, "g", first);
+    desk_start(d, first);
+    desk_run(d, 10 * SECOND);
+    commit(d, second, &a, 5);
+    uint64_t waits = join_anew(d, second, &b);
+    elect_preferred(d, controller(d));
+    ck_assert_int_eq(take_join(d, waits, &b), WIRE_ERROR_NOT_COORDINATOR);
+    ck_assert_int_eq(heartbeat(d, second, &a), WIRE_ERROR_NOT_COORDINATOR);
+    ck_assert_str_eq(listed(d, second), "");
+    ck_assert_int_eq(group_coordinator(d, "g"), first);
+    ck_assert_int_eq(heartbeat(d, first, &a), 0);
+    ck_assert_int_eq(committed(d, first, "g", "t", 0), 5);
+    desk_free(d);
+}
+END_TEST
+
+/* Goal: while the log is read, requests are told so; the log is longer than one slice. */
+START_TEST(requests_that_come_while_loading_are_told_so)
+{
+    struct desk *d = three();
+    struct member a = {.session_ms = 60000};
+    int node = stable_one(d, &a), next = -1;
+    for (int i = 0; i < 200; i++)
+        send_commit(d, node, &a, "t", 0, i, "");
+    desk_run(d, SECOND);
+    desk_kill(d, node);
+    desk_run(d, 8 * SECOND);
+    next = group_coordinator_moved(d, "g", node);
+    desk_start(d, node);
+    desk_run(d, 10 * SECOND);
+    struct wire_flat w;
+    struct wire_elect_leaders_request *q = desk_begin(d, &w, WIRE_API_ELECT_LEADERS);
+    q->topic_partitions = (struct wire_array){.count = -1};
+    q->timeout_ms = 10000;
+    desk_send(d, controller(d), &w, WIRE_API_ELECT_LEADERS, 2); /* no timer fires in it */
+    ck_assert_int_eq(heartbeat(d, next, &a), WIRE_ERROR_NOT_COORDINATOR);
+    ck_assert_int_eq(committed(d, node, "g", "t", 0),
+                     -100 - WIRE_ERROR_COORDINATOR_LOAD_IN_PROGRESS);
+    desk_run(d, 0);
+    ck_assert_int_eq(committed(d, node, "g", "t", 0), 199);
+    desk_free(d);
+}
+END_TEST
+
 /* A rebalance is not written: its members join anew, under the ids that they have. */
 START_TEST(the_coordinator_dies_in_a_rebalance)
 {
@@ -392,6 +461,8 @@ int main(void)
     TCase *c = tcase_create("cluster groups");
     tcase_add_test(c, a_group_and_its_offsets_outlive_their_coordinator);
     tcase_add_test(c, all_coordinators_die_and_the_log_remembers);
+    tcase_add_test(c, a_coordinator_resigns_alive);
+    tcase_add_test(c, requests_that_come_while_loading_are_told_so);
     tcase_add_test(c, the_coordinator_dies_in_a_rebalance);
     tcase_add_test(c, the_coordinator_dies_between_join_and_sync);
     tcase_add_test(c, the_coordinator_dies_in_a_commit);
