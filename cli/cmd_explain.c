@@ -74,6 +74,25 @@ static void print_versions(const struct arguments *a)
     puts("\nkcsim explain defects --kafka VERSION lists its defects.");
 }
 
+static void print_checks(const struct arguments *a)
+{
+    if (a->format_given) {
+        sim_checks_document(stdout);
+        return;
+    }
+    puts("Checks, made after every event of a run. {always: NAME} expects one to hold, {never: "
+         "NAME}\n"
+         "to be violated. Those with a V are about liveness, and need `heal` (kcsim explain "
+         "heal).\n");
+    for (int i = 0; i < SIM_CHECK_END; i++)
+        printf("  %-3s %-29s %s\n", sim_check_number((enum sim_check)i),
+               sim_check_name((enum sim_check)i), sim_check_text((enum sim_check)i));
+    puts("\nWhat is seen in some runs, and should be in each campaign: {sometimes: NAME}\n");
+    for (int i = 0; i < SIM_SOMETIMES_END; i++)
+        printf("  %-33s %s\n", sim_sometimes_name((enum sim_sometimes)i),
+               sim_sometimes_text((enum sim_sometimes)i));
+}
+
 static void print_schema(const struct arguments *a)
 {
     (void)a;
@@ -173,6 +192,7 @@ static const char expectations[] =
     "What must come true. Each line of `expect` is one of\n"
     "\n"
     "  always: SUBJECT, is: {…}      at every moment\n"
+    "  always: CHECK                 it holds (so it must anyway); never: CHECK, it is violated\n"
     "  never: {event: …}             no record matches; `after: {event: …}` counts from there on\n"
     "  sometimes: {event: …}         at least one record matches\n"
     "  by: TIME, SUBJECT, is: {…}    true at TIME\n"
@@ -219,6 +239,7 @@ static const struct topic topics[] = {
     {"targets", "whom a step hits", NULL, targets},
     {"events", "kinds of trace records, for `when` and `never`", print_events, NULL},
     {"expectations", "what `expect` can say", NULL, expectations},
+    {"checks", "what must hold in every run", print_checks, NULL},
     {"times", "units, and when a run ends", NULL, times},
     {"exit-codes", "what kcsim returns to the shell", NULL, exit_codes},
 };
@@ -229,7 +250,7 @@ static void print_topics(void)
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
         printf("  %-22s %s\n", topics[i].name, topics[i].line);
     puts("\nor a verb of a step (kill), a part of a file (step), a kind of record (decide),\n"
-         "a defect (KAFKA-14424).");
+         "a defect (KAFKA-14424), a check (logs-match).");
 }
 
 /* One word of a table. False where no table has it. */
@@ -254,6 +275,12 @@ static bool print_word(const struct arguments *a)
             return true;
         }
     }
+    enum sim_check check = sim_check_named(a->name);
+    if (check != SIM_CHECK_END) {
+        printf("%s (check %s): %s\n\nsource: %s\n", sim_check_name(check), sim_check_number(check),
+               sim_check_text(check), sim_check_source(check));
+        return true;
+    }
     enum sim_kind kind = sim_kind_named(a->name);
     if (kind != SIM_K_NONE)
         print_event(kind);
@@ -263,7 +290,8 @@ static bool print_word(const struct arguments *a)
 static int unknown(const char *name)
 {
     enum { TOPICS = sizeof topics / sizeof topics[0] };
-    const char *words[TOPICS + SIM_VERB_END + SIM_SHAPE_END + SIM_K_END + SM_DEFECT_END + 1];
+    const char *words[TOPICS + SIM_VERB_END + SIM_SHAPE_END + SIM_K_END + SM_DEFECT_END +
+                      SIM_CHECK_END + SIM_SOMETIMES_END + 1];
     size_t n = 0;
     for (size_t i = 0; i < TOPICS; i++)
         words[n++] = topics[i].name;
@@ -275,7 +303,7 @@ static int unknown(const char *name)
         words[n++] = sim_kind_name(k);
     for (enum sm_defect d = 0; d < SM_DEFECT_END; d++)
         words[n++] = sm_defect_jira(d);
-    words[n] = NULL;
+    sim_check_names(&words[n]);
     const char *nearest = sim_closest(name, words);
     if (nearest != NULL)
         cli_error("nothing is called '%s'; did you mean '%s'?", name, nearest);
@@ -292,9 +320,9 @@ static int run(const struct cli_command *command, int argc, char **argv)
         print_topics();
         return SIM_EXIT_MET;
     }
-    bool defects = strcmp(a.name, "defects") == 0 && !a.svg;
-    if (a.format_given && sm_machine_named(a.name) == SM_MACHINE_NONE && !defects) {
-        cli_error("--format is for the two state machines, and markdown for defects");
+    bool page = (strcmp(a.name, "defects") == 0 || strcmp(a.name, "checks") == 0) && !a.svg;
+    if (a.format_given && sm_machine_named(a.name) == SM_MACHINE_NONE && !page) {
+        cli_error("--format is for the two state machines, and markdown for defects and checks");
         return SIM_EXIT_USAGE;
     }
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
@@ -338,7 +366,7 @@ static const struct argp_option options[] = {
     {.name = "format",
      .key = 'f',
      .arg = "FORMAT",
-     .doc = "of a state machine: markdown or svg; of defects: markdown"},
+     .doc = "of a state machine: markdown or svg; of defects and checks: markdown"},
     {.name = "kafka",
      .key = 'k',
      .arg = "VERSION",

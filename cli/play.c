@@ -125,6 +125,18 @@ static enum sim_ending play_until_end(struct cli_play *p, int64_t until_us, bool
     }
 }
 
+/* What is known of the violations, behind all that happened. */
+static void record_known(struct cli_play *p)
+{
+    char text[200];
+    for (uint32_t i = 0; i < p->result.known_count; i++) {
+        const struct sim_known *k = &p->result.known[i];
+        const struct sim_violation *v = &p->result.checked->violations[k->check];
+        sim_trace_check(p->trace, p->result.end_us, v->record, sim_check_name(k->check), false,
+                        sim_blame_text(text, sizeof text, &k->blame), NULL, 0);
+    }
+}
+
 static void run_world(struct cli_play *p, const struct cli_play_options *o)
 {
     const struct sim_scenario *s = p->scenario;
@@ -132,6 +144,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     options.seed = o->has_seed ? o->seed : s->seed;
     options.trace = p->trace;
     options.notes = o->log_trace ? KC_NOTE_ALL : KC_NOTE_ALL & ~(uint32_t)KC_NOTE_LOG_TRACE;
+    options.checks = SIM_CHECKS_ON;
     p->world = sim_world_new(&options);
     cli_play_meta(p->trace, s->file, s, options.seed);
     sim_world_load(p->world, s);
@@ -142,6 +155,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     bool until_quiet = s->until_quiet && !o->has_until;
     judge(p, &seen);
     enum sim_ending ending = play_until_end(p, until_us, until_quiet, &seen);
+    sim_world_checks_end(p->world);
     judge_records(p, &seen);
     struct sim_view view = sim_world_view(p->world);
     sim_expect_end(p->expectations, sim_world_now(p->world), seen, &view, ending);
@@ -161,7 +175,10 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
         .until_given = o->has_until,
         .swarm = o->swarm,
         .never_fired = sim_world_never_fired(p->world),
+        .checked = sim_world_checked(p->world),
     };
+    sim_result_explain(&p->result);
+    record_known(p);
     p->result.digest =
         sim_trace_finish(p->trace, p->result.end_us, sim_verdict_name(sim_verdict(&p->result)));
     p->result.records = sim_trace_count(p->trace);

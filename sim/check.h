@@ -156,6 +156,12 @@ enum sim_sometimes {
 const char *sim_sometimes_name(enum sim_sometimes s); /* "unclean-election"; static */
 const char *sim_sometimes_text(enum sim_sometimes s); /* static */
 
+/* What an expectation may name: returns enum sim_check, or SIM_CHECK_END + enum sim_sometimes, or
+   -1 where nothing has that name. */
+int32_t sim_check_expected(const char *name);
+/* Stores all these names and a NULL; static. */
+void sim_check_names(const char *words[SIM_CHECK_END + SIM_SOMETIMES_END + 1]);
+
 /* ---- what a run came to ---- */
 
 enum { SIM_CHECK_DETAIL = 240 };
@@ -178,7 +184,15 @@ struct sim_check_result {
     int64_t rested_us; /* first moment after it at which all V… held, -1: none */
 };
 
+/* Returns whether what an expectation names (sim_check_expected) holds or was seen; `actual`
+   (appended to, or cut) says how it is. */
+bool sim_check_answer(const struct sim_check_result *result, int32_t expected, char *actual,
+                      size_t capacity);
+
 /* ---- life: the world makes, feeds and frees it (sim_world_options.checks) ---- */
+
+/* What controllers have to note for them, with and without a trace. */
+#define SIM_CHECKS_NOTES ((uint32_t)(KC_NOTE_QUEUE | KC_NOTE_MOVE | KC_NOTE_DECIDE | KC_NOTE_FACT))
 
 enum sim_checks_mode {
     SIM_CHECKS_OFF,
@@ -211,6 +225,7 @@ void sim_checks_life(struct sim_checks *c, int32_t id, bool up);
    the asking controller had when it asked, -1: its broker part asks, or nobody's controller. */
 void sim_checks_zk_asks(struct sim_checks *c, int32_t id, int32_t epoch,
                         const struct wire_zk_request *request);
+/* request NULL: it has been handled. */
 /* It says: KZ_OUT_APPLIED, EXPIRED, REPLY, EVENT, CLOSED; others are passed over. */
 void sim_checks_zk_says(struct sim_checks *c, const struct kz_output *o);
 /* The event of a watch reaches process `id`; late: its session had ended there. */
@@ -224,18 +239,20 @@ void sim_checks_request(struct sim_checks *c, int32_t id, enum wire_api api,
                         const struct wire_batch *batch);
 void sim_checks_answered(struct sim_checks *c, int32_t id, enum wire_api api,
                          const struct wire_batch *batch, const struct wire_answer *answer);
-/* A client got an acknowledgement with acks=all of the batch at these offsets. */
+/* The machine of `id` was lost with what its disks had not flushed. */
+void sim_checks_machine_lost(struct sim_checks *c, int32_t id);
+/* A producer with acks=all was told that its record is at `offset` (-1: not where), written in
+   leader epoch `epoch` (-1 unknown); a consumer was given the record at `offset`. Called from the
+   ledger (sim/world_client.h), after each event. */
 void sim_checks_acknowledged(struct sim_checks *c, const char *topic, int32_t partition,
-                             int64_t base_offset, int64_t last_offset);
-/* A client has read up to, not including, `end`. */
-void sim_checks_consumed(struct sim_checks *c, const char *topic, int32_t partition, int64_t end);
-/* The faults stop now; brokers and controllers that are not in `core` (ascending) stay as they are.
-   Returns until when (µs) the cluster has to be at rest. */
-int64_t sim_checks_heal(struct sim_checks *c, const int32_t *core, uint32_t count);
+                             int64_t offset, int32_t epoch);
+void sim_checks_consumed(struct sim_checks *c, const char *topic, int32_t partition,
+                         int64_t offset);
+/* The faults have stopped. Returns until when (µs) the cluster has to be at rest. */
+int64_t sim_checks_heal(struct sim_checks *c);
 /* The event of the world is over. */
 void sim_checks_event(struct sim_checks *c);
-/* The run is over; quiet: nothing is under way. Liveness is judged if `heal` has acted and its time
-   is over or the world quiet. */
+/* The run is over; quiet: nothing is under way. Liveness is judged if `heal` has acted. */
 void sim_checks_end(struct sim_checks *c, bool quiet);
 
 #endif

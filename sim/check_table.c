@@ -109,6 +109,44 @@ const char *sim_sometimes_text(enum sim_sometimes s)
     return sometimes[s].text;
 }
 
+/* ---- in expectations ---- */
+
+int32_t sim_check_expected(const char *name)
+{
+    enum sim_check check = sim_check_named(name);
+    if (check != SIM_CHECK_END)
+        return (int32_t)check;
+    for (int i = 0; i < SIM_SOMETIMES_END; i++)
+        if (strcmp(name, sometimes[i].name) == 0)
+            return SIM_CHECK_END + i;
+    return -1;
+}
+
+void sim_check_names(const char *words[SIM_CHECK_END + SIM_SOMETIMES_END + 1])
+{
+    for (int i = 0; i < SIM_CHECK_END; i++)
+        words[i] = table[i].name;
+    for (int i = 0; i < SIM_SOMETIMES_END; i++)
+        words[SIM_CHECK_END + i] = sometimes[i].name;
+    words[SIM_CHECK_END + SIM_SOMETIMES_END] = NULL;
+}
+
+bool sim_check_answer(const struct sim_check_result *result, int32_t expected, char *actual,
+                      size_t capacity)
+{
+    if (expected >= SIM_CHECK_END) {
+        uint64_t seen = result->seen[expected - SIM_CHECK_END];
+        snprintf(actual, capacity, "seen %llu times", (unsigned long long)seen);
+        return seen > 0;
+    }
+    const struct sim_violation *v = &result->violations[expected];
+    if (v->count == 0)
+        snprintf(actual, capacity, "it holds");
+    else
+        snprintf(actual, capacity, "%s: %s", v->object, v->detail);
+    return v->count == 0;
+}
+
 /* ---- docs/checks.md ---- */
 
 static void document_table(FILE *out, bool liveness)

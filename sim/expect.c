@@ -470,6 +470,7 @@ static struct have look(struct looker *l, const char *name)
         return znode_has(l->view, x->path, name, l->text, sizeof(l->text));
     case SIM_SUBJECT_PATTERN:
     case SIM_SUBJECT_METRIC:
+    case SIM_SUBJECT_CHECK:
     case SIM_SUBJECT_EACH:
         break;
     }
@@ -516,6 +517,7 @@ static bool exists(const struct looker *l)
     case SIM_SUBJECT_PATTERN:
     case SIM_SUBJECT_METRIC:
     case SIM_SUBJECT_EACH:
+    case SIM_SUBJECT_CHECK:
         break;
     }
     return true;
@@ -699,6 +701,22 @@ static enum answer each(const struct sim_expect *x, const struct sim_view *view,
     return NO;
 }
 
+static enum answer check_is(const struct sim_expect *x, const struct sim_view *view, char *actual,
+                            size_t capacity)
+{
+    if (view->checked == NULL) {
+        append(actual, capacity, "nothing is checked in this run");
+        return UNKNOWN;
+    }
+    return sim_check_answer(view->checked, x->check, actual, capacity) ? YES : NO;
+}
+
+/* That a check is violated is known when it is; that it is not, when the run is over. */
+static bool is_to_be_violated(const struct sim_expect *x)
+{
+    return x->subject == SIM_SUBJECT_CHECK && x->check < SIM_CHECK_END && x->modality == SIM_NEVER;
+}
+
 static enum answer evaluate(const struct sim_expect *x, const struct sim_view *view, char *actual,
                             size_t capacity)
 {
@@ -717,6 +735,8 @@ static enum answer evaluate(const struct sim_expect *x, const struct sim_view *v
     case SIM_SUBJECT_CLIENT:
     case SIM_SUBJECT_ZNODE:
         return single(x, view, actual, capacity);
+    case SIM_SUBJECT_CHECK:
+        return check_is(x, view, actual, capacity);
     case SIM_SUBJECT_PATTERN:
         break;
     }
@@ -738,6 +758,8 @@ static void write_expected(const struct sim_expect *x, char *out, size_t capacit
         append(out, capacity, "a controller is active");
     } else if (x->subject == SIM_SUBJECT_CONTROLLER) {
         append(out, capacity, "%d is the controller", x->node);
+    } else if (x->subject == SIM_SUBJECT_CHECK) {
+        append(out, capacity, x->check < SIM_CHECK_END ? "it holds" : "seen at least once");
     } else if (x->property_count == 0 && x->subject != SIM_SUBJECT_PATTERN) {
         append(out, capacity, x->absent ? "absent" : "present");
     }
@@ -831,7 +853,7 @@ static void judge_moment(const struct sim_expect *x, struct entry *entry, int64_
     char actual[TEXT];
     const bool due =
         (x->modality == SIM_BY || x->modality == SIM_AT) && (now_us >= x->time_us || quiet_end);
-    if (x->modality == SIM_END || ((x->modality == SIM_BY || x->modality == SIM_AT) && !due)) {
+    if (is_to_be_violated(x) || x->modality == SIM_END || ((x->modality == SIM_BY || x->modality == SIM_AT) && !due)) {
         return;
     }
     const enum answer answer = evaluate(x, view, actual, TEXT);
@@ -938,7 +960,13 @@ static void end_statement(const struct sim_expect *x, struct entry *entry, int64
         }
         break;
     case SIM_NEVER:
-        decide(entry, SIM_MET, now_us, last);
+        if (is_to_be_violated(x) && evaluate(x, view, actual, TEXT) != NO) {
+            snprintf(entry->judgement.expected, TEXT, "a violation of it");
+            snprintf(entry->judgement.actual, TEXT, "it held to the end");
+            decide(entry, SIM_FAILED, now_us, last);
+        } else {
+            decide(entry, SIM_MET, now_us, last);
+        }
         break;
     case SIM_SOMETIMES:
         if (cut || ending == SIM_ENDED_AT_HORIZON) {

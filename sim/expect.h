@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "controller/controller.h"
+#include "sim/check.h"
 #include "sim/scenario.h"
 #include "sim/trace.h"
 #include "zookeeper/server.h"
@@ -42,6 +43,7 @@ struct sim_view {
     /* A property of a client (kcsim explain is-client): a number, or a text in *text. */
     int64_t (*client)(void *context, int32_t id, const char *name, const char **text);
     const struct sim_trace *trace;
+    const struct sim_check_result *checked; /* NULL: nothing was checked */
 };
 
 enum sim_outcome { SIM_UNDECIDED, SIM_MET, SIM_FAILED };

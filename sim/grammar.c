@@ -45,7 +45,8 @@ const struct sim_key sim_keys[] = {
     ROW(FILE, "expect", LIST, .of = SIM_SHAPE_EXPECT, .text = "what must come of it"),
     ROW(FILE, "lesson", LIST, .of = SIM_SHAPE_LESSON, .text = "stops and questions for learners"),
     ROW(FILE, "jobs", LATER, .text = "stream jobs"),
-    ROW(FILE, "heal", LATER, .text = "undoing every fault before the end"),
+    ROW(FILE, "heal", OBJECT, .of = SIM_SHAPE_HEAL,
+        .text = "when faults stop; then liveness is checked (kcsim explain checks)"),
     ROW(FILE, "explore", LATER, .text = "searching all interleavings"),
 
     ROW(CLUSTER, "nodes", NODES, .of = SIM_SHAPE_NODE,
@@ -233,6 +234,11 @@ const struct sim_key sim_keys[] = {
 #define X(id, name, all, what) ROW(FAULTS, name, INT, .text = what),
     SIM_CHAOS_MAP(X)
 #undef X
+
+    ROW(HEAL, "at", TIME, .text = "when; steps and drawn faults do not act any more from then on"),
+    ROW(HEAL, "core", TARGET,
+        .text = "who is started again if it is down: all (default), random (more than half of the "
+                "nodes, drawn by the seed), or ids"),
 
     ROW(EXPECT, "always", OBJECT, .of = SIM_SHAPE_STATEMENT, .text = "true at every moment"),
     ROW(EXPECT, "never", OBJECT, .of = SIM_SHAPE_STATEMENT,

@@ -29,6 +29,7 @@
     X(PATTERN, "pattern", "a pattern of trace records")                                            \
     X(RANDOM, "random", "faults that the seed draws")                                              \
     X(FAULTS, "drawn-faults", "how much of each class the seed draws")                             \
+    X(HEAL, "heal", "a heal")                                                                      \
     X(EXPECT, "expectation", "an expectation")                                                     \
     X(STATEMENT, "statement", "a statement about a state")                                         \
     X(IS_PARTITION, "is-partition", "what is said of a partition")                                 \

@@ -887,6 +887,7 @@ static void read_file(struct sim_reader *r, const struct sim_yaml *root)
     sim_read_clients(r, sim_yaml_get(root, "clients"));
     sim_read_steps(r, sim_yaml_get(root, "steps"));
     sim_read_random(r, sim_yaml_get(root, "random"));
+    sim_read_heal(r, sim_yaml_get(root, "heal"));
     sim_read_expect(r, sim_yaml_get(root, "expect"));
     sim_read_lesson(r, sim_yaml_get(root, "lesson"));
     if (r->s->until_quiet) {

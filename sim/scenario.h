@@ -360,6 +360,20 @@ struct sim_random {
     struct sim_place place;
 };
 
+/* ---- heal: two phases, faults and then none ---- */
+
+enum sim_core { SIM_CORE_ALL, SIM_CORE_RANDOM, SIM_CORE_IDS };
+
+/* At at_us all faults stop, and the nodes of the core that are down start. */
+struct sim_heal {
+    bool is_on;
+    enum sim_core core; /* RANDOM: more than half of the nodes, drawn by the seed */
+    int32_t *ids;       /* IDS */
+    uint32_t id_count;
+    int64_t at_us;
+    struct sim_place place;
+};
+
 /* ---- expectations ---- */
 
 enum sim_modality {
@@ -382,6 +396,7 @@ enum sim_subject {
     SIM_SUBJECT_CLIENT,     /* clients */
     SIM_SUBJECT_METRIC,     /* metric, op, number */
     SIM_SUBJECT_EACH,       /* all | any | count of a selection */
+    SIM_SUBJECT_CHECK,      /* check: a name of check.h holds, or was seen */
 };
 
 enum sim_quantifier { SIM_ALL, SIM_ANY, SIM_COUNT };
@@ -412,6 +427,7 @@ struct sim_expect {
     int32_t *clients; /* ids */
     uint32_t client_count;
     const char *metric; /* static */
+    int32_t check;      /* CHECK: enum sim_check, or SIM_CHECK_END + enum sim_sometimes */
     enum sim_op op;     /* METRIC; EACH with COUNT */
     int64_t number;
     bool absent; /* is: absent */
@@ -451,6 +467,7 @@ struct sim_scenario {
     struct sim_step *steps;
     uint32_t step_count;
     struct sim_random random;
+    struct sim_heal heal;
     struct sim_expect *expect;
     uint32_t expect_count;
     uint32_t lesson_count; /* kept for later: lessons are checked, not yet asked */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "sim/metrics.h"
+#include "sim/check.h"
 #include "sim/scenario_read.h"
 #include "statemachine/limits.h"
 #include "statemachine/partition_state.h"
@@ -418,6 +419,7 @@ static bool read_subject(struct sim_reader *r, const struct sim_yaml *value,
     case SIM_SUBJECT_EACH:
         return read_selection(r, value, out) &&
                (out->quantifier != SIM_COUNT || read_op(r, map, "a count", out));
+    case SIM_SUBJECT_CHECK:
     case SIM_SUBJECT_PATTERN:
         break;
     }
@@ -489,6 +491,28 @@ static bool read_pattern_expectation(struct sim_reader *r, const struct sim_yaml
     return sim_read_pattern(r, map, beside_time ? SIM_SHAPE_EXPECT : SIM_SHAPE_END, &out->pattern);
 }
 
+/* A check holds always, or is to be violated; what is seen sometimes was seen, or never. */
+static void read_check(struct sim_reader *r, const struct sim_yaml *value, struct sim_expect *out)
+{
+    out->subject = SIM_SUBJECT_CHECK;
+    out->check = sim_check_expected(value->text);
+    if (out->check < 0) {
+        const char *words[SIM_CHECK_END + SIM_SOMETIMES_END + 1];
+        sim_check_names(words);
+        sim_error(r->d, value->place, "no check is called '%s'", value->text);
+        sim_suggest(r->d, value->text, words);
+        sim_note(r->d, "see: kcsim explain checks; what a partition, broker, … must be is a map: "
+                       "{partition: orders-0, is: {leader: 1}}");
+    } else if (out->check < SIM_CHECK_END && out->modality != SIM_ALWAYS &&
+               out->modality != SIM_NEVER) {
+        sim_error(r->d, value->place,
+                  "a check goes with always, or with never: it must be violated");
+    } else if (out->check >= SIM_CHECK_END && out->modality != SIM_SOMETIMES &&
+               out->modality != SIM_NEVER) {
+        sim_error(r->d, value->place, "'%s' goes with sometimes or never", value->text);
+    }
+}
+
 static void read_one(struct sim_reader *r, const struct sim_yaml *node, struct sim_expect *out)
 {
     static const char *const modalities[] = {"always", "never", "sometimes", "by", "at", "end"};
@@ -538,11 +562,7 @@ static void read_one(struct sim_reader *r, const struct sim_yaml *node, struct s
         return;
     }
     if (value->kind == SIM_YAML_SCALAR) {
-        sim_error(r->d, value->place, "checks by name ('%s') are not modelled yet", value->text);
-        sim_note(
-            r->d,
-            "write a statement or a pattern: {%s: {event: send, api: LeaderAndIsr, broker: 1}}",
-            name->text);
+        read_check(r, value, out);
         return;
     }
     sim_read_keys(r, node, SIM_SHAPE_EXPECT, SIM_SHAPE_END);

@@ -110,6 +110,7 @@ char *sim_read_file(struct sim_reader *r, const char *path, struct sim_place pla
 /* ---- scenario_steps.c, scenario_expect.c, scenario_lesson.c ---- */
 void sim_read_steps(struct sim_reader *r, const struct sim_yaml *node);
 void sim_read_random(struct sim_reader *r, const struct sim_yaml *node);
+void sim_read_heal(struct sim_reader *r, const struct sim_yaml *node); /* scenario_heal.c */
 void sim_read_expect(struct sim_reader *r, const struct sim_yaml *node);
 void sim_read_lesson(struct sim_reader *r, const struct sim_yaml *node);
 void sim_read_clients(struct sim_reader *r, const struct sim_yaml *node); /* scenario_clients.c */

@@ -150,6 +150,35 @@ static unsigned print_unmet(FILE *out, const struct sim_result *result, const st
     return lines;
 }
 
+static void print_violation(FILE *out, const struct sim_result *result, enum sim_check check)
+{
+    const struct sim_violation *v = &result->checked->violations[check];
+    fprintf(out, "    %s: %s, at %.6gs", v->object, v->detail, (double)v->t_us / 1e6);
+    if (v->record != 0) {
+        fprintf(out, ", record %" PRIu64, v->record);
+    }
+    fprintf(out, "\n");
+}
+
+static unsigned print_checks(FILE *out, const struct sim_result *result, const struct colors *c)
+{
+    char text[REPRODUCE];
+    for (uint32_t i = 0; i < result->known_count; i++) {
+        const struct sim_known *k = &result->known[i];
+        fprintf(out, "%s! known defect %s%s violates %s\n", c->yellow,
+                sim_blame_text(text, sizeof(text), &k->blame), c->off, sim_check_name(k->check));
+        print_violation(out, result, k->check);
+    }
+    if (result->violated == NULL) {
+        return 2 * result->known_count;
+    }
+    fprintf(out, "%s✗ violated%s %s\n", c->red, c->off, result->violated);
+    if (result->checked != NULL && sim_check_named(result->violated) != SIM_CHECK_END) {
+        print_violation(out, result, sim_check_named(result->violated));
+    }
+    return 2 * result->known_count + 2;
+}
+
 unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool color)
 {
     const struct colors c = colors_of(color);
@@ -159,10 +188,7 @@ unsigned sim_verdict_print(FILE *out, const struct sim_result *result, bool colo
         result->clients == NULL ? 0 : sim_client_report_print(out, result->clients, color);
     lines += print_unmet(out, result, &c);
     const uint32_t total = result->scenario->expect_count;
-    if (result->violated != NULL) {
-        fprintf(out, "%s✗ violated%s invariant %s\n", c.red, c.off, result->violated);
-        lines++;
-    }
+    lines += print_checks(out, result, &c);
     if (result->golden != NULL) {
         fprintf(out, "%s✗ failed%s the golden trace says otherwise\n%s", c.red, c.off,
                 result->golden);
@@ -219,6 +245,41 @@ static json_t *expectation_json(const struct sim_expect *x, const struct sim_jud
     return object;
 }
 
+/* What was violated, each with the known defects that explain it, and what was seen. */
+static json_t *checks_json(const struct sim_result *result)
+{
+    char text[REPRODUCE];
+    json_t *object = json_object(), *list = json_array(), *seen = json_object();
+    for (int i = 0; i < SIM_CHECK_END; i++) {
+        const struct sim_violation *v = &result->checked->violations[i];
+        if (v->count == 0) {
+            continue;
+        }
+        json_t *entry = json_object();
+        json_object_set_new(entry, "check", json_string(sim_check_name((enum sim_check)i)));
+        json_object_set_new(entry, "object", utf8(v->object));
+        json_object_set_new(entry, "text", utf8(v->detail));
+        json_object_set_new(entry, "t_us", json_integer(v->t_us));
+        json_object_set_new(entry, "times", json_integer((json_int_t)v->count));
+        for (uint32_t k = 0; k < result->known_count; k++) {
+            if (result->known[k].check == (enum sim_check)i) {
+                sim_blame_text(text, sizeof(text), &result->known[k].blame);
+                json_object_set_new(entry, "known", json_string(text));
+            }
+        }
+        json_array_append_new(list, entry);
+    }
+    for (int i = 0; i < SIM_SOMETIMES_END; i++) {
+        if (result->checked->seen[i] > 0) {
+            json_object_set_new(seen, sim_sometimes_name((enum sim_sometimes)i),
+                                json_integer((json_int_t)result->checked->seen[i]));
+        }
+    }
+    json_object_set_new(object, "violations", list);
+    json_object_set_new(object, "seen", seen);
+    return object;
+}
+
 static json_t *result_json(const struct sim_result *result)
 {
     char text[REPRODUCE], digest[24];
@@ -240,6 +301,9 @@ static json_t *result_json(const struct sim_result *result)
     }
     if (result->violated != NULL) {
         json_object_set_new(object, "violated", utf8(result->violated));
+    }
+    if (result->checked != NULL) {
+        json_object_set_new(object, "checks", checks_json(result));
     }
     if (result->clients != NULL) {
         sim_client_report_json(result->clients, object);

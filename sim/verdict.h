@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "sim/check_blame.h"
 #include "sim/client_report.h"
 #include "sim/diagnostics.h"
 #include "sim/expect.h"
@@ -47,11 +48,22 @@ struct sim_result {
     const char *swarm;    /* "on", "off": likewise; NULL: not given */
     uint32_t never_fired; /* index + 1 of the first step whose pattern or label never came, 0: all
                              fired */
-    const char *violated; /* name of an invariant, NULL */
+    const struct sim_check_result *checked; /* NULL: nothing was checked */
+    const char *violated; /* name of a check that nothing explains, NULL; by sim_result_explain */
+    struct sim_known {
+        enum sim_check check;
+        struct sim_blame blame;
+    } known[SIM_CHECK_END]; /* violated checks, and the known defects that explain them */
+    uint32_t known_count;
     const struct sim_client_report *clients; /* what came of them, NULL: there are none */
     const char *golden;   /* what differs from the golden trace, lines; NULL */
     double wall_seconds;  /* for people only */
 };
+
+/* Finds out what explains each violation in result->checked (as sim_check_blame does, so this plays
+   the scenario again), and fills in `violated` and `known`. A check that the scenario expects to be
+   violated is neither. */
+void sim_result_explain(struct sim_result *result);
 
 /* Returns the exit code: interrupted, violated, failed, undecided, met, in this order. */
 enum sim_exit sim_verdict(const struct sim_result *result);

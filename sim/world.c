@@ -56,6 +56,10 @@ struct sim_world *sim_world_new(const struct sim_world_options *options)
         w->options.notes = 0;
     sim_random_seed(&w->random, options->seed);
     sim_zk_init(w);
+    if (options->checks != SIM_CHECKS_OFF) {
+        w->checks = sim_checks_new(w, options->checks);
+        w->options.notes |= SIM_CHECKS_NOTES;
+    }
     put_persistent_paths(w);
     return w;
 }
@@ -65,6 +69,8 @@ void sim_world_free(struct sim_world *w)
     if (w == NULL)
         return;
     sim_trace_listen(w->trace, NULL, NULL);
+    sim_checks_free(w->checks);
+    w->checks = NULL;
     sim_network_free(w);
     for (uint32_t i = 0; i < w->process_count; i++)
         sim_process_empty_inbox(w, w->processes[i]), sim_full_forget(w, w->processes[i]);
@@ -140,6 +146,7 @@ void sim_world_add(struct sim_world *w, const struct sim_process_options *o)
     memmove(&w->by_id[at + 1], &w->by_id[at], (w->process_count - at) * sizeof(*w->by_id));
     w->processes[w->process_count++] = p;
     w->by_id[at] = p;
+    SIM_CHECKED(w, sim_checks_process(w->checks, p->id, p->is_full));
 }
 
 void sim_world_configure(struct sim_world *w, int32_t id, const struct sim_settings *settings,
@@ -250,6 +257,9 @@ static void act(struct sim_world *w, struct sim_event *e)
     case SIM_E_CALL:
         sim_call_deliver(w, e->a);
         return;
+    case SIM_E_HEAL:
+        sim_heal_due(w, e->a);
+        return;
     case SIM_E_LAG:
         sim_zk_catch_up(w, (int64_t)e->a);
         return;
@@ -289,6 +299,7 @@ bool sim_world_step(struct sim_world *w)
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);
+    SIM_CHECKED(w, sim_checks_event(w->checks));
     if (instant_is_endless(w))
         sim_world_fail(w,
                        "more than %u steps at %lld us of virtual time: something turns in circles",
@@ -332,6 +343,16 @@ bool sim_world_is_over(const struct sim_world *w)
 }
 
 /* ---- looking ---- */
+
+const struct sim_check_result *sim_world_checked(const struct sim_world *w)
+{
+    return w->checks == NULL ? NULL : sim_checks_result(w->checks);
+}
+
+void sim_world_checks_end(struct sim_world *w)
+{
+    SIM_CHECKED(w, sim_checks_end(w->checks, sim_world_is_quiet(w)));
+}
 
 const struct kz_server *sim_world_zookeeper(const struct sim_world *w)
 {
@@ -406,6 +427,7 @@ struct sim_view sim_world_view(struct sim_world *w)
                              .controller = view_controller,
                              .active = view_active,
                              .is_up = view_is_up,
+                             .checked = sim_world_checked(w),
                              .client = sim_client_property,
                              .trace = w->trace};
 }

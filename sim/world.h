@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "controller/controller.h"
+#include "sim/check.h"
 #include "sim/expect.h"
 #include "sim/scenario.h"
 #include "sim/trace.h"
@@ -81,6 +82,7 @@ struct sim_world_options {
     int64_t tick_us;  /* ZooKeeper's tickTime; sessions last 2 to 20 of them */
     uint32_t history; /* kz_limits.history */
     uint32_t notes;   /* enum kc_notes, of every controller */
+    enum sim_checks_mode checks; /* sim/check.h; OFF */
 };
 /* Returns fixed delays of 500 µs, a tick of 2 s, all notes where there is a trace. */
 struct sim_world_options sim_world_options_default(void);
@@ -136,6 +138,11 @@ int64_t sim_world_last_epoch(const struct sim_world *w, int32_t id);
 /* Index + 1 of the first step of the scenario that waits for a pattern, or for such a step; 0 none.
  */
 uint32_t sim_world_never_fired(const struct sim_world *w);
+
+/* Returns what the checks have found so far; NULL where they are off. Lives as long as the world. */
+const struct sim_check_result *sim_world_checked(const struct sim_world *w);
+/* The run is over: the last checks are made. quiet: as sim_world_is_over. */
+void sim_world_checks_end(struct sim_world *w);
 
 /* ---- processes; `by` is the trace record that causes it, 0: the scenario ---- */
 

@@ -189,6 +189,7 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
                          sim_process_lane(m->channel->controller));
     configure_topics(w, p, m->api, m->batch->batch, own == NULL ? 0 : own->index);
     sim_full_pend(w, p, m);
+    SIM_CHECKED(w, sim_checks_request(w->checks, p->id, m->api, m->batch->batch));
     sim_full_step(w, p,
                   (struct kn_input){.kind = KN_IN_BATCH_REQUEST,
                                     .record = m->by,
@@ -204,6 +205,8 @@ static void answer_batch(struct sim_world *w, struct sim_process *p, const struc
     if (request == NULL)
         return;
     request->answer = *o->answer;
+    SIM_CHECKED(w, sim_checks_answered(w->checks, p->id, request->api, request->batch->batch,
+                                       o->answer));
     sim_answer_send(w, request, request->by);
     sim_message_free(w, request);
 }

@@ -236,6 +236,7 @@ static uint64_t on_controller(struct sim_world *w, struct sim_process *p, const 
                               bool is_internal)
 {
     uint64_t record = sim_trace_controller(w->trace, w->now_us, p->id, o);
+    SIM_CHECKED(w, sim_checks_controller(w->checks, p->id, o));
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     switch ((enum kc_output_kind)o->kind) {
     case KC_OUT_BATCH:
@@ -296,6 +297,7 @@ static void send_zk_request(struct sim_world *w, struct sim_process *p, const st
     m->m = m_number;
     m->lane = lane;
     m->bytes = sim_copy(o->request, o->request->size);
+    m->writer_epoch = o->is_broker ? -1 : kc_controller_epoch(p->node.controller);
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_message(w, p, m);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
@@ -372,6 +374,7 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     {
         uint64_t record = sim_full_note(w, p, o);
         sim_clients_replica(w, p->id, o->replica, record);
+        SIM_CHECKED(w, sim_checks_replica(w->checks, p->id, o->replica));
         return record;
     }
     case KN_OUT_LOG:
@@ -430,6 +433,8 @@ static void deliver_zookeeper(struct sim_world *w, struct sim_process *p, struct
 {
     sim_lane lane = sim_process_lane(p);
     struct kn_input in = {.record = m->by};
+    if (m->kind == SIM_M_ZK_EVENT)
+        SIM_CHECKED(w, sim_checks_notified(w->checks, p->id, m->bytes, m->conn != p->conn));
     if (m->conn != p->conn)
         return; /* a connection that was given up */
     if (m->kind == SIM_M_ZK_CONNECTED) {
@@ -626,6 +631,7 @@ void sim_world_start(struct sim_world *w, int32_t id, uint64_t by)
         return;
     p->life = SIM_UP;
     p->incarnation++;
+    SIM_CHECKED(w, sim_checks_life(w->checks, p->id, true));
     p->stopping = p->blocked = p->is_registered = false;
     p->life_record = by;
     for (uint32_t i = 0; i < p->timer_count; i++)
@@ -669,6 +675,7 @@ static void gone(struct sim_world *w, struct sim_process *p, uint64_t by)
 {
     bool clean = p->stopping;
     p->life = SIM_DOWN;
+    SIM_CHECKED(w, sim_checks_life(w->checks, p->id, false));
     p->stopping = false;
     p->is_registered = false;
     p->life_record = by;

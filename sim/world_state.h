@@ -134,6 +134,7 @@ struct sim_message {
     bool periodic;      /* a ping, a Fetch that says nothing: quiet does not wait for it */
     bool says;          /* PEER_…: sim_message_says */
     sim_lane lane;      /* ZK_REQUEST, REPLY: who asks */
+    int32_t writer_epoch; /* ZK_REQUEST: of the controller that asks, -1: a broker part */
     bool uncounted;     /* quiet does not wait for it: periodic, or of a client */
     bool silent;        /* CLIENT_REQUEST: no response is expected */
     struct sim_client_conn *client; /* CLIENT_…: counted in its references */
@@ -253,6 +254,7 @@ enum sim_event_kind {
     SIM_E_CALL,     /* a: number of the call: another try */
     SIM_E_LAG,      /* a: zxid that lagging servers have reached */
     SIM_E_PEER,     /* p peer: its deadline */
+    SIM_E_HEAL,     /* a 0: faults stop; 1: the time in which the cluster has to rest is over */
     SIM_E_CLIENT_START, /* process: index of the client */
     SIM_E_CLIENT_TIMER, /* process: index of the client, a generation */
     SIM_E_CLIENT_WORK,  /* process: index of the client, a generation */
@@ -318,6 +320,8 @@ struct sim_world {
     struct sim_trace *trace; /* never NULL: one that is off stands in */
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
+    struct sim_checks *checks; /* NULL: off */
+    bool is_healed;            /* no step and no drawn fault acts any more */
     struct sim_plan *plan; /* what the seed has drawn, NULL: nothing */
     struct sim_random_state random;
     struct sim_event_queue queue;
@@ -586,6 +590,9 @@ char *sim_topic_znode(const int32_t *partitions, const struct sm_list *replicas,
 /* Returns an owned {"version":1,"config":{…}}; entries without a value are left out. */
 char *sim_config_znode(const struct sim_config_entry *config, uint32_t count, size_t *size);
 
+/* ---- world_heal.c ---- */
+void sim_heal_load(struct sim_world *w);
+void sim_heal_due(struct sim_world *w, uint64_t is_over);
 /* ---- world_random.c ---- */
 /* Returns the scenario with the steps that the world's seed draws for it behind its own: itself, or
    a copy that lives as long as the world. */

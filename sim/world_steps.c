@@ -798,6 +798,8 @@ void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by)
 {
     const struct sim_step *s = &w->scenario->steps[step];
     struct sim_step_state *state = &w->steps[step];
+    if (w->is_healed)
+        return;
     bool is_first = !state->fired, was_in_flush = w->in_flush;
     struct ids ids = resolve(w, &s->target);
     if (is_idle(w, s, &ids)) {
@@ -971,6 +973,7 @@ void sim_steps_load(struct sim_world *w)
     }
     if (w->open_patterns > 0)
         sim_trace_listen(w->trace, sim_steps_listen, w);
+    sim_heal_load(w);
 }
 
 void sim_steps_free(struct sim_world *w)

@@ -404,6 +404,7 @@ static void server_put(void *context, const struct kz_output *o)
     struct server_turn *turn = context;
     struct sim_world *w = turn->w;
     uint64_t n = turn->record == NULL ? 0 : sim_zk_step_output(w->trace, turn->record, o);
+    SIM_CHECKED(w, sim_checks_zk_says(w->checks, o));
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     if (o->kind == KZ_OUT_EXPIRED)
         session_forget(w, o->session);
@@ -503,6 +504,7 @@ void sim_zk_server(struct sim_world *w, struct kz_input in, uint64_t by, uint64_
                                  .context = w};
     sim_zk_step_begin(w->trace, &record, w->now_us, &in);
     run_server(w, &in, &record);
+    SIM_CHECKED(w, sim_checks_zk_asks(w->checks, SIM_NOBODY, -1, NULL));
     sim_zk_step_end(w->trace, &record);
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
@@ -519,6 +521,7 @@ void sim_zk_operate(struct sim_world *w, const struct wire_zk_request *request, 
         .kind = KZ_IN_CONNECT, .conn = conn->number, .timeout_us = w->options.tick_us * 20};
     struct kz_input close = {.kind = KZ_IN_CLOSE, .conn = conn->number};
     run_server(w, &connect, NULL);
+    SIM_CHECKED(w, sim_checks_zk_asks(w->checks, SIM_NOBODY, -1, request));
     sim_zk_server(
         w, (struct kz_input){.kind = KZ_IN_REQUEST, .conn = conn->number, .request = request}, by,
         0, m, SIM_LANE_OPERATOR);
@@ -600,6 +603,7 @@ static void arrive_request(struct sim_world *w, struct sim_message *m)
     uint64_t number = m->m;
     if (!fails || p->fail_applied) {
         w->in_flush = fails || lost_step != 0 ? true : w->in_flush; /* the reply must not leave */
+        SIM_CHECKED(w, sim_checks_zk_asks(w->checks, p->id, m->writer_epoch, m->bytes));
         sim_zk_server(
             w, (struct kz_input){.kind = KZ_IN_REQUEST, .conn = conn->number, .request = m->bytes},
             number, 0, number, m->lane);

@@ -1,0 +1,121 @@
+/*
+ * heal: at its time all faults stop, and a core of the nodes is well again.
+ *
+ *     steps, drawn faults ──────► heal ─────── nothing but the cluster itself ──────► judged
+ *
+ * Rules on messages go and what they held goes on; paused processes resume, blocked queues go on,
+ * ZooKeeper has its quorum. Of the core, who is down starts. What is not in the core stays as it
+ * is: dead stays dead, for a cluster has to come to rest without it. Steps that come later do not
+ * act any more.
+ */
+#include <assert.h>
+
+#include "sim/world_state.h"
+
+void sim_heal_load(struct sim_world *w)
+{
+    if (w->scenario->heal.is_on) {
+        w->timed_ahead++;
+        sim_push(w, w->scenario->heal.at_us, (struct sim_event){.kind = SIM_E_HEAL});
+    }
+}
+
+static void lift_rules(struct sim_world *w)
+{
+    while (w->rule_count > 0)
+        sim_net_rule_remove(w, w->rules[w->rule_count - 1].number);
+    for (uint32_t i = 0; i < w->undo_count; i++)
+        w->undos[i].done = true;
+    sim_net_release_all(w);
+}
+
+static void revive(struct sim_world *w, struct sim_process *p, uint64_t by)
+{
+    p->fail_next = false;
+    p->zk_delay_us = 0;
+    if (!p->has_node)
+        sim_world_tell_off(w, p->id, 0);
+    sim_world_resume(w, p->id, by);
+    if (p->blocked)
+        sim_process_block(w, p, false, by);
+}
+
+/* More than half of the nodes, drawn, or those named, or all; the rest stay as they are. */
+static bool *core_of(struct sim_world *w)
+{
+    const struct sim_heal *h = &w->scenario->heal;
+    bool *core = sim_alloc(w->process_count);
+    uint32_t left = w->process_count, most = w->process_count;
+    if (h->core == SIM_CORE_IDS) {
+        for (uint32_t i = 0; i < h->id_count; i++)
+            if (sim_find(w, h->ids[i]) != NULL)
+                core[sim_find(w, h->ids[i])->index] = true;
+        return core;
+    }
+    if (h->core == SIM_CORE_RANDOM) {
+        uint64_t more = sim_random_below(&w->random, w->process_count - w->process_count / 2);
+        most = w->process_count / 2 + 1 + (uint32_t)more;
+    }
+    memset(core, true, w->process_count);
+    for (; left > most; left--) { /* those that are well already stay in it */
+        uint64_t at = sim_random_below(&w->random, w->process_count);
+        core[at] = core[at] && w->processes[at]->life == SIM_UP;
+    }
+    return core;
+}
+
+static uint64_t record_heal(struct sim_world *w, const bool *core)
+{
+    int32_t *hit = sim_alloc(w->process_count * sizeof(*hit));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->process_count; i++)
+        if (core[i])
+            hit[count++] = w->processes[i]->id;
+    struct sim_fault_note note = {.verb = "heal",
+                                  .hit = hit,
+                                  .hit_count = count,
+                                  .until_us = -1,
+                                  .step = (int32_t)w->scenario->heal.place.line};
+    uint64_t record = 0;
+    if (sim_trace_fault_begin(w->trace, w->now_us, 0, &note)) {
+        for (uint32_t i = 0; i < w->process_count; i++) {
+            const struct sim_process *p = w->processes[i];
+            if (p->life == SIM_PAUSED || (core[i] && p->life == SIM_DOWN))
+                sim_trace_set_node(w->trace, p->id, "up",
+                                   (int32_t)(p->incarnation + (p->life == SIM_DOWN)));
+        }
+        record = sim_trace_end(w->trace);
+    }
+    free(hit);
+    return record;
+}
+
+static void heal(struct sim_world *w)
+{
+    bool *core = core_of(w);
+    uint64_t record = record_heal(w, core);
+    w->is_healed = true;
+    lift_rules(w);
+    if (w->quorum_lost) {
+        w->quorum_lost = false;
+        sim_zk_server(w, (struct kz_input){.kind = KZ_IN_QUORUM, .on = 1}, record, 0, 0, 0);
+    }
+    for (uint32_t i = 0; i < w->process_count; i++) {
+        revive(w, w->processes[i], record);
+        if (core[i] && w->processes[i]->life == SIM_DOWN)
+            sim_world_start(w, w->processes[i]->id, record);
+    }
+    free(core);
+}
+
+void sim_heal_due(struct sim_world *w, uint64_t is_over)
+{
+    w->timed_ahead--;
+    if (is_over != 0)
+        return; /* only time had to pass; the checks judge behind this event */
+    heal(w);
+    if (w->checks == NULL)
+        return;
+    w->timed_ahead++;
+    sim_push(w, sim_checks_heal(w->checks), (struct sim_event){.kind = SIM_E_HEAL, .a = 1});
+}
