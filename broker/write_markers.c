@@ -173,6 +173,28 @@ static int32_t refusal(struct kb_turn *t, const char *topic, int32_t partition,
     return batch->payload == 0 ? WIRE_ERROR_KAFKA_STORAGE_ERROR : 0;
 }
 
+/* Goes on with the marker behind this one. */
+static void put_next(struct kb_turn *t, const struct kb_slot *s, uint64_t append_id)
+{
+    if (marker_of(append_id) + 1 < marker_count(kb_request_of(t->b, s)))
+        kb_event_put(
+            t->b, &(struct kb_event){.kind = KB_EVENT_MARKERS_WRITE, .append_id = append_id + 1});
+}
+
+/* A marker that names a partition twice is not written. Differs: Kafka takes it as if it stood
+   there once; but no broker sends such a one. */
+static void refuse(struct kb_turn *t, const struct kb_slot *s, uint64_t append_id)
+{
+    const struct wire_write_txn_markers_request *q = kb_request_of(t->b, s);
+    uint32_t count = partition_count(q, marker_at(q, marker_of(append_id)));
+    int16_t *errors = errors_of(t->b, s, marker_of(append_id));
+    for (uint32_t i = 0; i < count; i++)
+        errors[i] = WIRE_ERROR_INVALID_REQUEST;
+    kb_event_put(t->b,
+                 &(struct kb_event){.kind = KB_EVENT_MARKERS_WRITTEN, .append_id = append_id});
+    put_next(t, s, append_id);
+}
+
 enum sm_err kb_markers_write(struct kb_turn *t, const struct kb_event *e)
 {
     struct kb_slot *s = slot_of(t, e->append_id);
@@ -199,19 +221,21 @@ enum sm_err kb_markers_write(struct kb_turn *t, const struct kb_event *e)
                                                               .batch_count = error == 0};
         }
     produce.items = items;
+    if (kb_items_unique(t, items, sizeof *items, produce.count) < produce.count) {
+        refuse(t, s, e->append_id);
+        return SM_ERR_OK;
+    }
     struct kb_input in = {.kind = KB_IN_PRODUCE, .request = &produce};
     in.call_id = kb_data_call_new(t, (struct kb_data_call){.record = s->record,
                                                            .append_id = e->append_id,
                                                            .api = WIRE_API_WRITE_TXN_MARKERS});
     if (in.call_id == 0)
         return SM_ERR_LIMIT;
-    uint32_t count = marker_count(q);
     enum sm_err err = kb_data_step(t, &in);
     if (err != SM_ERR_OK)
         kb_data_call_cancel(t, in.call_id);
-    else if (marker_of(e->append_id) + 1 < count)
-        kb_event_put(t->b, &(struct kb_event){.kind = KB_EVENT_MARKERS_WRITE,
-                                              .append_id = e->append_id + 1});
+    else
+        put_next(t, s, e->append_id);
     return err;
 }
 

@@ -248,6 +248,9 @@ static void look_at(struct sim_checks *c, struct check_row *row, struct check_ho
         read_log(c, row, h, &v);
         if (is_current_leader(row, h, &v))
             look_at_leader(c, row, h, &v);
+        else if (h->leads && v.hw > row->committed_end && v.leader_epoch >= row->unclean_epoch &&
+                 !row->unclean_pending)
+            commit_to(row, &v); /* deposed and not told yet: its followers have it, and lead next */
     } else {
         h->looked_to = 0;
     }
@@ -343,10 +346,9 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
         h->leads = h->led = h->settled = true;
         break;
     case KB_FACT_FOLLOWER:
-    case KB_FACT_NO_LEADER:
         obeys(c, row, h, o->value);
         h->leads = false;
-        h->settled = o->what == KB_FACT_FOLLOWER;
+        h->settled = true;
         break;
     case KB_FACT_DELETED:
         deletes(c, row, h, o->value);
@@ -358,6 +360,7 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
     case KB_FACT_OFFLINE:
         h->leads = h->settled = false;
         break;
+    case KB_FACT_NO_LEADER: /* costs no epoch: who led goes on */
     case KB_FACT_FAILED:
     case KB_FACT_ISR_PENDING:
     case KB_FACT_ISR:

@@ -14,6 +14,8 @@
 
 enum { PARTITIONS = 3, TRIES = 100 };
 
+static const char *topic = "t"; /* that all is about; each test runs in a process of its own */
+
 /* A producer or consumer of the test. */
 struct producer {
     const char *id;
@@ -33,29 +35,35 @@ static const void *ask(struct desk *d, int node, struct wire_flat *w, int16_t ap
     return desk_response(d, call);
 }
 
-/* Topic t: partition p is led by broker p + 1. */
-static struct desk *three_with_topic(void)
+/* Topic t: partition p is led by broker p + 1, and is on all three; topic solo is on broker 3. */
+static void create(struct desk *d, const char *name, int32_t count)
 {
-    struct desk *d = desk_new(3);
     struct wire_flat w;
-    desk_run(d, SECOND);
     struct wire_create_topics_request *q = desk_begin(d, &w, WIRE_API_CREATE_TOPICS);
     q->timeout_ms = 10000;
     q->topics = wire_flat_array(&w, 1, sizeof(struct wire_create_topics_request_topic));
     struct wire_create_topics_request_topic *t = wire_flat_at(&w, q->topics.at);
-    t->name = wire_flat_string(&w, "t");
+    t->name = wire_flat_string(&w, name);
     t->num_partitions = t->replication_factor = -1;
     t->assignments =
-        wire_flat_array(&w, PARTITIONS, sizeof(struct wire_create_topics_request_assignment));
-    for (int32_t p = 0; p < PARTITIONS; p++) {
+        wire_flat_array(&w, count, sizeof(struct wire_create_topics_request_assignment));
+    for (int32_t p = 0; p < count; p++) {
         struct wire_create_topics_request_assignment *a = wire_flat_at(&w, t->assignments.at);
         const int32_t ids[] = {p + 1, (p + 1) % 3 + 1, (p + 2) % 3 + 1};
         a[p].partition_index = p;
-        a[p].broker_ids = wire_flat_ids(&w, ids, 3);
+        a[p].broker_ids = count > 1 ? wire_flat_ids(&w, ids, 3) : wire_flat_ids(&w, &ids[2], 1);
     }
     const struct wire_create_topics_response *r = ask(d, 1, &w, WIRE_API_CREATE_TOPICS, 4);
     ck_assert_int_eq(WIRE_ITEMS(r, r->topics, struct wire_create_topics_response_topic)->error_code,
                      0);
+}
+
+static struct desk *three_with_topic(void)
+{
+    struct desk *d = desk_new(3);
+    desk_run(d, SECOND);
+    create(d, "t", PARTITIONS);
+    create(d, "solo", 1);
     return d;
 }
 
@@ -122,7 +130,7 @@ static int32_t add(struct desk *d, int node, const struct producer *p, const int
     q->producer_epoch = p->epoch;
     q->topics = wire_flat_array(&w, 1, sizeof(struct wire_add_partitions_to_txn_request_topic));
     struct wire_add_partitions_to_txn_request_topic *t = wire_flat_at(&w, q->topics.at);
-    t->name = wire_flat_string(&w, "t");
+    t->name = wire_flat_string(&w, topic);
     t->partitions = wire_flat_ids(&w, ids, count);
     const struct wire_add_partitions_to_txn_response *r =
         ask(d, node, &w, WIRE_API_ADD_PARTITIONS_TO_TXN, 2);
@@ -165,8 +173,9 @@ static int32_t end(struct desk *d, int node, const struct producer *p, bool comm
     return ((const struct wire_end_txn_response *)desk_response(d, call))->error_code;
 }
 
-/* One record, of one letter; transactional where the producer has an id. */
-static int32_t produce(struct desk *d, int node, struct producer *p, int32_t partition, char letter)
+/* One record, of one letter. */
+static int32_t produce_as(struct desk *d, int node, struct producer *p, int32_t partition,
+                          char letter, bool is_transactional)
 {
     uint8_t bytes[256];
     struct wire_record_batch_writer b;
@@ -175,7 +184,7 @@ static int32_t produce(struct desk *d, int node, struct producer *p, int32_t par
                                            .producer_id = p == NULL ? -1 : p->producer_id,
                                            .producer_epoch = p == NULL ? -1 : p->epoch,
                                            .base_sequence = p == NULL ? -1 : p->sequence[partition],
-                                           .transactional = p != NULL};
+                                           .transactional = is_transactional};
     wire_record_batch_begin(&b, bytes, sizeof bytes, &head);
     wire_record_batch_add(
         &b,
@@ -188,7 +197,7 @@ static int32_t produce(struct desk *d, int node, struct producer *p, int32_t par
     q->timeout_ms = 5000;
     q->topic_data = wire_flat_array(&w, 1, sizeof(struct wire_produce_request_topic_data));
     struct wire_produce_request_topic_data *t = wire_flat_at(&w, q->topic_data.at);
-    t->name = wire_flat_string(&w, "t");
+    t->name = wire_flat_string(&w, topic);
     t->partition_data = wire_flat_array(&w, 1, sizeof(struct wire_produce_request_partition_data));
     struct wire_produce_request_partition_data *to = wire_flat_at(&w, t->partition_data.at);
     to->index = partition;
@@ -204,6 +213,12 @@ static int32_t produce(struct desk *d, int node, struct producer *p, int32_t par
     return error;
 }
 
+/* Transactional where there is a producer. */
+static int32_t produce(struct desk *d, int node, struct producer *p, int32_t partition, char letter)
+{
+    return produce_as(d, node, p, partition, letter, p != NULL);
+}
+
 static int32_t commit_offset(struct desk *d, int node, const struct producer *p, const char *group,
                              int64_t offset)
 {
@@ -217,7 +232,7 @@ static int32_t commit_offset(struct desk *d, int node, const struct producer *p,
     q->member_id = wire_flat_string(&w, "");
     q->topics = wire_flat_array(&w, 1, sizeof(struct wire_txn_offset_commit_request_topic));
     struct wire_txn_offset_commit_request_topic *t = wire_flat_at(&w, q->topics.at);
-    t->name = wire_flat_string(&w, "t");
+    t->name = wire_flat_string(&w, topic);
     t->partitions = wire_flat_array(&w, 1, sizeof(struct wire_txn_offset_commit_request_partition));
     struct wire_txn_offset_commit_request_partition *to = wire_flat_at(&w, t->partitions.at);
     to->committed_offset = offset;
@@ -241,7 +256,7 @@ static int64_t committed_offset(struct desk *d, int node, const char *group)
     q->require_stable = true;
     q->topics = wire_flat_array(&w, 1, sizeof(struct wire_offset_fetch_request_topic));
     struct wire_offset_fetch_request_topic *t = wire_flat_at(&w, q->topics.at);
-    t->name = wire_flat_string(&w, "t");
+    t->name = wire_flat_string(&w, topic);
     t->partition_indexes = wire_flat_ids(&w, &zero, 1);
     const struct wire_offset_fetch_response *r = ask(d, node, &w, WIRE_API_OFFSET_FETCH, 7);
     if (r->error_code != 0)
@@ -267,7 +282,7 @@ static const char *read_committed(struct desk *d, int node, int32_t partition)
     q->isolation_level = 1;
     q->topics = wire_flat_array(&w, 1, sizeof(struct wire_fetch_request_topic));
     struct wire_fetch_request_topic *t = wire_flat_at(&w, q->topics.at);
-    t->topic = wire_flat_string(&w, "t");
+    t->topic = wire_flat_string(&w, topic);
     t->partitions = wire_flat_array(&w, 1, sizeof(struct wire_fetch_request_partition));
     struct wire_fetch_request_partition *p = wire_flat_at(&w, t->partitions.at);
     p->partition = partition;
@@ -448,6 +463,94 @@ START_TEST(markers_wait_for_a_leader)
 }
 END_TEST
 
+/* One marker for partitions of t, by hand. Returns the error of the first; the request has a second
+   marker, of nobody, to partition 0 of a topic that is not there. */
+static int32_t write_marker(struct desk *d, int node, const struct producer *p, int32_t epoch,
+                            const int32_t *ids, int32_t count)
+{
+    struct wire_flat w;
+    struct wire_write_txn_markers_request *q = desk_begin(d, &w, WIRE_API_WRITE_TXN_MARKERS);
+    q->markers = wire_flat_array(&w, 2, sizeof(struct wire_write_txn_markers_request_marker));
+    for (int i = 0; i < 2; i++) {
+        struct wire_write_txn_markers_request_marker *m = wire_flat_at(&w, q->markers.at);
+        m[i].producer_id = i == 0 ? p->producer_id : 77;
+        m[i].producer_epoch = p->epoch;
+        m[i].coordinator_epoch = epoch;
+        m[i].topics = wire_flat_array(&w, 1, sizeof(struct wire_write_txn_markers_request_topic));
+        struct wire_write_txn_markers_request_topic *t = wire_flat_at(&w, m[i].topics.at);
+        t->name = wire_flat_string(&w, i == 0 ? topic : "none");
+        t->partition_indexes = i == 0 ? wire_flat_ids(&w, ids, count) : wire_flat_ids(&w, ids, 1);
+    }
+    const struct wire_write_txn_markers_response *r =
+        ask(d, node, &w, WIRE_API_WRITE_TXN_MARKERS, 0);
+    ck_assert_int_eq(r->markers.count, 2);
+    int32_t errors[2];
+    for (int i = 0; i < 2; i++) {
+        const struct wire_write_txn_markers_response_marker *m =
+            &WIRE_ITEMS(r, r->markers, struct wire_write_txn_markers_response_marker)[i];
+        const struct wire_write_txn_markers_response_topic *t =
+            WIRE_ITEMS(r, m->topics, struct wire_write_txn_markers_response_topic);
+        ck_assert_int_eq(t->partitions.count, i == 0 ? count : 1);
+        errors[i] = WIRE_ITEMS(r, t->partitions, struct wire_write_txn_markers_response_partition)
+                        ->error_code;
+    }
+    ck_assert_int_eq(errors[1], WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+    return errors[0];
+}
+
+/* Method: the one replica is down when the transaction ends, and comes back. */
+START_TEST(a_marker_waits_while_its_partition_has_no_leader)
+{
+    struct desk *d = three_with_topic();
+    const char *const ids[] = {"id", "id2", "id3", "id4", "id5", "id6"};
+    struct producer p;
+    int c = 3;
+
+    topic = "solo";
+    for (int i = 0; c == 3; i++) { /* one that broker 3 does not coordinate */
+        ck_assert_int_lt(i, 6);
+        p = init(d, 1, ids[i]);
+        c = coordinator(d, 1, p.id, 1);
+    }
+    ck_assert_int_eq(add(d, c, &p, all, 1), 0);
+    ck_assert_int_eq(produce(d, 3, &p, 0, 'a'), 0);
+    ck_assert_int_eq(produce_as(d, 3, &p, 0, 'b', false), WIRE_ERROR_INVALID_TXN_STATE);
+    desk_kill(d, 3);
+    desk_run(d, 20 * SECOND);
+    ck_assert_int_eq(end(d, c, &p, true), 0);
+    desk_run(d, 20 * SECOND);
+    ck_assert_str_eq(txn_state(d, c, p.id), "PrepareCommit");
+    desk_start(d, 3);
+    desk_run(d, 20 * SECOND);
+    ck_assert_str_eq(txn_state(d, c, p.id), "CompleteCommit");
+    ck_assert_str_eq(read_committed(d, 3, 0), "a");
+    desk_free(d);
+}
+END_TEST
+
+START_TEST(markers_are_judged_by_their_epochs)
+{
+    struct desk *d = three_with_topic();
+    struct producer p = init(d, 1, "id"), old = p;
+    int c = coordinator(d, 1, "id", 1);
+    const int32_t twice[] = {0, 0}, wrong[] = {1};
+
+    ck_assert_int_eq(add(d, c, &p, all, 1), 0);
+    ck_assert_int_eq(produce(d, 1, &p, 0, 'a'), 0);
+    ck_assert_int_eq(write_marker(d, 1, &p, 5, wrong, 1), WIRE_ERROR_NOT_LEADER_OR_FOLLOWER);
+    ck_assert_int_eq(write_marker(d, 1, &p, 5, twice, 2), WIRE_ERROR_INVALID_REQUEST);
+    ck_assert_str_eq(read_committed(d, 1, 0), "");
+    p.epoch = 7;
+    ck_assert_int_eq(write_marker(d, 1, &p, 5, all, 1), 0); /* aborts, and fences */
+    ck_assert_int_eq(write_marker(d, 1, &p, 4, all, 1), WIRE_ERROR_TRANSACTION_COORDINATOR_FENCED);
+    ck_assert_int_eq(write_marker(d, 1, &old, 9, all, 1), WIRE_ERROR_INVALID_PRODUCER_EPOCH);
+    ck_assert_int_eq(produce(d, 1, &old, 0, 'b'), WIRE_ERROR_INVALID_PRODUCER_EPOCH);
+    ck_assert_int_eq(produce(d, 1, NULL, 0, 'x'), 0);
+    ck_assert_str_eq(read_committed(d, 1, 0), "x");
+    desk_free(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("transactions through whole nodes");
@@ -458,6 +561,8 @@ int main(void)
     tcase_add_test(tc, a_zombie_writes_no_more_and_ends_nothing);
     tcase_add_test(tc, a_transaction_that_nobody_ends_is_aborted);
     tcase_add_test(tc, markers_wait_for_a_leader);
+    tcase_add_test(tc, a_marker_waits_while_its_partition_has_no_leader);
+    tcase_add_test(tc, markers_are_judged_by_their_epochs);
     suite_add_tcase(s, tc);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

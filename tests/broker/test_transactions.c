@@ -408,6 +408,21 @@ START_TEST(an_append_that_fails_leaves_the_state_and_says_why)
 }
 END_TEST
 
+/* As in Kafka: no partitions are a subset of none, but only an Ongoing transaction is let be. */
+START_TEST(adding_nothing_begins_a_transaction_too)
+{
+    struct desk *d = desk_new();
+    struct desk_producer p = producer(d, "id");
+    const int32_t none[] = {-1};
+
+    desk_add(d, &p, "a", none, 2);
+    ck_assert_str_eq(desk_state(d, "id"), "Ongoing");
+    ck_assert_int_eq(desk_error(d, desk_end(d, &p, true, 2)), 0);
+    ck_assert_str_eq(desk_state(d, "id"), "CompleteCommit");
+    desk_free(d);
+}
+END_TEST
+
 START_TEST(partitions_unknown_to_the_metadata_refuse_the_whole_request)
 {
     struct desk *d = desk_new();
@@ -804,6 +819,7 @@ int main(void)
     tcase_add_test(tc, what_ending_says_depends_on_the_state);
     tcase_add_test(tc, while_a_move_is_under_way_all_are_told_to_come_again);
     tcase_add_test(tc, an_append_that_fails_leaves_the_state_and_says_why);
+    tcase_add_test(tc, adding_nothing_begins_a_transaction_too);
     tcase_add_test(tc, partitions_unknown_to_the_metadata_refuse_the_whole_request);
     tcase_add_test(tc, a_new_producer_aborts_what_the_old_one_left_open);
     tcase_add_test(tc, a_fence_that_is_not_written_raises_the_epoch_only_once);
