@@ -131,7 +131,8 @@ static json_t *target(void)
 /* A statement of an expectation is either a pattern or about a state. */
 static json_t *statement_or_pattern(void)
 {
-    return any_of(reference(SIM_SHAPE_STATEMENT), reference(SIM_SHAPE_PATTERN), NULL);
+    return any_of(reference(SIM_SHAPE_STATEMENT), reference(SIM_SHAPE_PATTERN), typed("string"),
+                  NULL); /* or the name of a check */
 }
 
 static json_t *is_schema(void)
