@@ -82,8 +82,9 @@ static json_t *named(const struct sim_property_row *rows)
         json_object_set_new(properties, rows->name,
                             rows->type == SIM_P_IGNORED
                                 ? json_pack("{s:s}", "description", "not modelled: has no effect")
-                            : rows->type == SIM_P_BOOL ? typed("boolean")
-                                                       : typed("integer"));
+                            : rows->type == SIM_P_BOOL  ? typed("boolean")
+                            : rows->type == SIM_P_NAMES ? typed("string")
+                                                        : typed("integer"));
     }
     return json_pack("{s:s,s:o,s:b}", "type", "object", "properties", properties,
                      "additionalProperties", 0);
