@@ -526,4 +526,8 @@ void kb_broker_check(const struct kb_broker *b)
     assert(bytes == b->heap_used);
     assert(b->data_call_count <= b->limits.data_calls);
     kb_cache_check(kb_cache_of(b));
+    if (b->has_data) {
+        kb_groups_check(kb_groups_of(b));
+        kb_txns_check(kb_txns_of(b));
+    }
 }

@@ -248,6 +248,9 @@ static void look_at(struct sim_checks *c, struct check_row *row, struct check_ho
         read_log(c, row, h, &v);
         if (is_current_leader(row, h, &v))
             look_at_leader(c, row, h, &v);
+        else if (h->leads && v.hw > row->committed_end && v.leader_epoch >= row->unclean_epoch &&
+                 !row->unclean_pending)
+            commit_to(row, &v); /* deposed and not told yet: its followers have it, and lead next */
     } else {
         h->looked_to = 0;
     }

@@ -384,8 +384,8 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
         grow_replicas(p->d, n, short_of);
         return true;
     }
+    ck_assert_msg(block == KN_BLOCK_BROKER, "block %d is short of %s", block, short_of);
     ck_assert_str_ne(short_of, "scratch");
-    ck_assert_int_eq(block, KN_BLOCK_BROKER);
     struct kb_broker_limits limits = kb_broker_limits_above(kb_broker_limits(n->broker), short_of);
     struct kb_broker *larger = aligned_alloc(8, kb_broker_grown_size(n->broker, &limits));
     kb_broker_grow(n->broker, larger, &limits);
@@ -469,8 +469,10 @@ void desk_start(struct desk *d, int node)
 {
     struct machine *m = &d->m[node];
     struct kn_session_limits sl = kn_session_limits_default();
+    sl.request_bytes *= 16; /* its growth is tested elsewhere */
     struct kn_session_config sc = kn_session_config_default();
     struct kc_limits cl = kc_limits_roomy();
+    cl.replicas = SM_REPLICAS_MAX;
     struct kc_config cc = kc_config_default(sm_profile_of(SM_VERSION_2_8), node);
     struct kb_broker_limits bl = kb_broker_limits_default();
     cc.register_broker = 1;

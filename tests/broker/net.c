@@ -211,8 +211,9 @@ static void grow(struct kb_replicas **r, const char *short_of, int64_t now)
     FIELD(replicas)
     FIELD(topic_name)
     FIELD(batches)
-    FIELD(epochs) FIELD(producers) FIELD(transactions) FIELD(waits) FIELD(operations)
-        FIELD(fetchers) FIELD(sessions) FIELD(live) FIELD(scratch_bytes)
+    FIELD(epochs)
+    FIELD(producers) FIELD(transactions) FIELD(waits) FIELD(operations) FIELD(fetchers)
+        FIELD(sessions) FIELD(live) FIELD(scratch_bytes)
 #undef FIELD
             struct kb_replicas *grown = aligned_alloc(8, kb_replicas_size(&l));
     uint64_t digest = kb_replicas_digest(*r, now);

@@ -1,0 +1,307 @@
+/*
+ * Every check can fail: a run of the world in which it does, and the same run in which it does not.
+ *
+ * What makes it fail is a defect that a scenario of the corpus switches on, or one call that is
+ * sabotaged: the linker puts a function of this file before the real one (--wrap), which changes
+ * what it says at one place and leaves the product as it is.
+ *
+ *     check ── scenario ── defect on ──────► violated; off: it holds
+ *           └─ world ───── sabotage on ───► violated; off: it holds
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/check.h"
+#include "sim/diagnostics.h"
+#include "sim/scenario.h"
+#include "sim/world.h"
+#include "sim/world_state.h"
+
+/* ---- sabotage ---- */
+
+enum sabotage {
+    NOTHING,
+    EPOCH_IS_KEPT,    /* an election does not raise the leader epoch */
+    ISR_IS_EMPTIED,   /* an ISR of one that shrinks is written empty */
+    OUTSIDER_ELECTED, /* an election takes one that is not in the ISR */
+    APPLIED_TWICE,    /* ZooKeeper tells changes with an older zxid */
+    STATES_JUMP,      /* a note of a move tells another edge */
+    ISR_FROM_AFAR,    /* the request of a leader's ISR write is said to come from another broker */
+    LEADER_DOUBLED,   /* two brokers note that they lead in one epoch */
+    HW_TOO_HIGH,      /* a replica's view has its mark beyond its log */
+    RECORD_CHANGED,   /* a replica's view holds another record than its leader's */
+    EVENT_LOST,       /* an event that is put into the queue is never taken out */
+    CACHE_LIES,       /* a metadata cache tells another leader epoch */
+    SENT_BACKWARDS,   /* a request of an older batch is sent behind a newer one's */
+    EPOCH_INVENTED,   /* a batch names a broker epoch that nobody registered with */
+    MIND_CHANGED,     /* the active controller tells other replicas than ZooKeeper has */
+    PAYLOAD_LEAKS,    /* the keeper keeps one more batch than it should */
+};
+static enum sabotage sabotage;
+
+struct sm_election __real_sm_elect(const struct sm_election_input *in);
+struct sm_election __wrap_sm_elect(const struct sm_election_input *in);
+struct sm_election __wrap_sm_elect(const struct sm_election_input *in)
+{
+    struct sm_election e = __real_sm_elect(in);
+    if (e.verdict != SM_ELECTED)
+        return e;
+    if (sabotage == EPOCH_IS_KEPT)
+        e.next.leader_epoch = in->current->leader_epoch;
+    if (sabotage == OUTSIDER_ELECTED) {
+        for (int32_t i = 0; i < in->assignment->replicas.count; i++)
+            if (!sm_list_has(&in->current->isr, in->assignment->replicas.id[i]))
+                e.next.leader = in->assignment->replicas.id[i];
+        e.next.isr = sm_list_of(&e.next.leader, 1);
+    }
+    return e;
+}
+
+struct sm_leader_and_isr __real_sm_leader_and_isr_remove(const struct sm_leader_and_isr *from,
+                                                         int32_t id, bool keep_last);
+struct sm_leader_and_isr __wrap_sm_leader_and_isr_remove(const struct sm_leader_and_isr *from,
+                                                         int32_t id, bool keep_last);
+struct sm_leader_and_isr __wrap_sm_leader_and_isr_remove(const struct sm_leader_and_isr *from,
+                                                         int32_t id, bool keep_last)
+{
+    struct sm_leader_and_isr li = __real_sm_leader_and_isr_remove(from, id, keep_last);
+    if (sabotage == ISR_IS_EMPTIED)
+        li.isr.count = 0;
+    return li;
+}
+
+void __real_sim_checks_zk_says(struct sim_checks *c, const struct kz_output *o);
+void __wrap_sim_checks_zk_says(struct sim_checks *c, const struct kz_output *o);
+void __wrap_sim_checks_zk_says(struct sim_checks *c, const struct kz_output *o)
+{
+    struct kz_output copy = *o;
+    if (sabotage == APPLIED_TWICE && o->kind == KZ_OUT_APPLIED && o->zxid % 7 == 0)
+        copy.zxid -= 5;
+    __real_sim_checks_zk_says(c, &copy);
+}
+
+void __real_sim_checks_zk_asks(struct sim_checks *c, int32_t id, int32_t epoch,
+                               const struct wire_zk_request *request);
+void __wrap_sim_checks_zk_asks(struct sim_checks *c, int32_t id, int32_t epoch,
+                               const struct wire_zk_request *request);
+void __wrap_sim_checks_zk_asks(struct sim_checks *c, int32_t id, int32_t epoch,
+                               const struct wire_zk_request *request)
+{
+    if (sabotage == ISR_FROM_AFAR && epoch < 0 && id >= 0)
+        id = id % 3 + 1;
+    __real_sim_checks_zk_asks(c, id, epoch, request);
+}
+
+void __real_sim_checks_controller(struct sim_checks *c, int32_t id, const struct kc_output *o);
+void __wrap_sim_checks_controller(struct sim_checks *c, int32_t id, const struct kc_output *o);
+void __wrap_sim_checks_controller(struct sim_checks *c, int32_t id, const struct kc_output *o)
+{
+    struct kc_output copy = *o;
+    if (sabotage == STATES_JUMP && o->kind == KC_OUT_MOVE && o->machine == KC_MACHINE_REPLICA)
+        copy.from = SM_REPLICA_DELETION_STARTED;
+    if (sabotage == EVENT_LOST && o->kind == KC_OUT_QUEUE && o->what == KC_QUEUE_START &&
+        o->event_id == 3)
+        return;
+    __real_sim_checks_controller(c, id, &copy);
+    if (sabotage == SENT_BACKWARDS && o->kind == KC_OUT_SEND && o->api == WIRE_API_STOP_REPLICA) {
+        copy.api = WIRE_API_LEADER_AND_ISR;
+        __real_sim_checks_controller(c, id, &copy);
+    }
+}
+
+void __real_sim_checks_replica(struct sim_checks *c, int32_t id, const struct kb_output *o);
+void __wrap_sim_checks_replica(struct sim_checks *c, int32_t id, const struct kb_output *o);
+void __wrap_sim_checks_replica(struct sim_checks *c, int32_t id, const struct kb_output *o)
+{
+    struct kb_output copy = *o;
+    if (sabotage == LEADER_DOUBLED && o->kind == KB_OUT_FACT && o->what == KB_FACT_FOLLOWER)
+        copy.what = KB_FACT_LEADER;
+    __real_sim_checks_replica(c, id, &copy);
+}
+
+bool __real_kb_partition(const struct kb_replicas *r, const char *topic, int32_t partition,
+                         struct kb_partition_view *view);
+bool __wrap_kb_partition(const struct kb_replicas *r, const char *topic, int32_t partition,
+                         struct kb_partition_view *view);
+bool __wrap_kb_partition(const struct kb_replicas *r, const char *topic, int32_t partition,
+                         struct kb_partition_view *view)
+{
+    static struct kb_batch other;
+    bool found = __real_kb_partition(r, topic, partition, view);
+    if (found && sabotage == HW_TOO_HIGH)
+        view->hw = view->log_end + 1;
+    if (found && sabotage == RECORD_CHANGED && view->batch_count > 0 &&
+        kb_replicas_config(r)->broker_id == 1) {
+        other = view->batches[0];
+        other.payload += 1000;
+        view->batches = &other;
+        view->batch_count = 1;
+    }
+    return found;
+}
+
+const struct kb_partition *__real_kb_cache_partition(const struct kb_cache *c, uint32_t topic,
+                                                     int32_t partition);
+const struct kb_partition *__wrap_kb_cache_partition(const struct kb_cache *c, uint32_t topic,
+                                                     int32_t partition);
+const struct kb_partition *__wrap_kb_cache_partition(const struct kb_cache *c, uint32_t topic,
+                                                     int32_t partition)
+{
+    static struct kb_partition lie;
+    const struct kb_partition *p = __real_kb_cache_partition(c, topic, partition);
+    if (p == NULL || sabotage != CACHE_LIES)
+        return p;
+    lie = *p;
+    lie.leader_epoch += 9;
+    return &lie;
+}
+
+const struct wire_broker *__real_wire_batch_next_broker(const struct wire_batch *b,
+                                                        const struct wire_broker *previous);
+const struct wire_broker *__wrap_wire_batch_next_broker(const struct wire_batch *b,
+                                                        const struct wire_broker *previous);
+const struct wire_broker *__wrap_wire_batch_next_broker(const struct wire_batch *b,
+                                                        const struct wire_broker *previous)
+{
+    static struct wire_broker invented;
+    static const struct wire_broker *real;
+    if (sabotage != EPOCH_INVENTED)
+        return __real_wire_batch_next_broker(b, previous);
+    real = __real_wire_batch_next_broker(b, previous == NULL ? NULL : real);
+    if (real == NULL)
+        return NULL;
+    invented = *real;
+    invented.epoch += 1000;
+    return &invented;
+}
+
+bool __real_kc_assignment(const struct kc_controller *c, const char *topic, int32_t partition,
+                          struct sm_assignment *a);
+bool __wrap_kc_assignment(const struct kc_controller *c, const char *topic, int32_t partition,
+                          struct sm_assignment *a);
+bool __wrap_kc_assignment(const struct kc_controller *c, const char *topic, int32_t partition,
+                          struct sm_assignment *a)
+{
+    bool found = __real_kc_assignment(c, topic, partition, a);
+    if (found && sabotage == MIND_CHANGED)
+        a->replicas.count--;
+    return found;
+}
+
+uint64_t __real_sim_keeper_count(const struct sim_keeper *k);
+uint64_t __wrap_sim_keeper_count(const struct sim_keeper *k);
+uint64_t __wrap_sim_keeper_count(const struct sim_keeper *k)
+{
+    return __real_sim_keeper_count(k) + (sabotage == PAYLOAD_LEAKS ? 1000 : 0);
+}
+
+/* ---- runs ---- */
+
+static const char story[] =
+    "title: t\nkafka: 2.8-fixed\n"
+    "cluster: {nodes: [1, 2, 3], properties: {zookeeper.session.timeout.ms: 6000}}\n"
+    "topics: {t: {assignment: {0: [1, 2, 3], 1: [2, 3, 1]}}, d: {assignment: {0: [1, 2]}}}\n"
+    "clients:\n  - {produce: t, rate: 10/s, until: 50s}\n"
+    "steps:\n"
+    "  - {at: 5s, kill: 3}\n  - {at: 15s, restart: 3}\n"
+    "  - {at: 30s, kill: 2}\n  - {at: 40s, restart: 2}\n"
+    "  - {at: 60s, delete-topic: d}\n"
+    "  - {at: 62s, kill: 3}\n  - {at: 70s, kill: 2}\n  - {at: 80s, kill: 1}\n"
+    "  - {at: 90s, restart: 3}\n"
+    "  - {at: 100s, restart: 1}\n  - {at: 101s, restart: 2}\n"
+    "until: 130s\n";
+
+static struct sim_check_result play(struct sim_scenario *s)
+{
+    struct sim_world_options options = sim_world_options_default();
+    options.seed = s->seed;
+    options.checks = SIM_CHECKS_ON;
+    options.trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
+    struct sim_world *w = sim_world_new(&options);
+    sim_world_load(w, s);
+    while (!(s->until_quiet && sim_world_is_over(w)) && sim_world_next(w) <= s->until_us &&
+           sim_world_step(w)) {
+    }
+    sim_world_checks_end(w);
+    struct sim_check_result r = *sim_world_checked(w);
+    sim_world_free(w);
+    sim_trace_free(options.trace);
+    return r;
+}
+
+struct row {
+    enum sim_check check;
+    const char *scenario; /* under scenarios/; NULL: the story above */
+    const char *defect;
+    enum sabotage sabotage;
+};
+
+static const struct row rows[] = {
+    {SIM_CHECK_S1, NULL, NULL, LEADER_DOUBLED},
+    {SIM_CHECK_S2, NULL, NULL, EPOCH_IS_KEPT},
+    {SIM_CHECK_S3, "defects/KAFKA-9672-on.yaml", "KAFKA-9672", NOTHING},
+    {SIM_CHECK_S3, NULL, NULL, ISR_IS_EMPTIED},
+    {SIM_CHECK_S4, NULL, NULL, OUTSIDER_ELECTED},
+    {SIM_CHECK_S5, "defects/KAFKA-6082-on.yaml", "KAFKA-6082", NOTHING},
+    {SIM_CHECK_S6, "defects/KAFKA-2721-on.yaml", "KAFKA-2721", NOTHING},
+    {SIM_CHECK_S7, "defects/KAFKA-1211-on.yaml", "KAFKA-1211", NOTHING},
+    {SIM_CHECK_S8, NULL, NULL, HW_TOO_HIGH},
+    {SIM_CHECK_S9, NULL, NULL, RECORD_CHANGED},
+    {SIM_CHECK_S10, NULL, NULL, ISR_FROM_AFAR},
+    {SIM_CHECK_S11, NULL, NULL, STATES_JUMP},
+    {SIM_CHECK_S12, "defects/kcsim-delete-while-reassigning-on.yaml",
+     "kcsim-delete-while-reassigning", NOTHING},
+    {SIM_CHECK_S14, NULL, NULL, CACHE_LIES},
+    {SIM_CHECK_S15, "defects/KAFKA-9212-on.yaml", "KAFKA-9212", NOTHING},
+    {SIM_CHECK_S15, NULL, NULL, MIND_CHANGED},
+    {SIM_CHECK_S16, NULL, NULL, SENT_BACKWARDS},
+    {SIM_CHECK_S17, NULL, NULL, EPOCH_INVENTED},
+    {SIM_CHECK_S18, NULL, NULL, APPLIED_TWICE},
+    {SIM_CHECK_S19, NULL, NULL, PAYLOAD_LEAKS},
+    {SIM_CHECK_V11, NULL, NULL, EVENT_LOST},
+};
+
+static struct sim_scenario *load(const struct row *row)
+{
+    struct sim_diagnostics d;
+    char file[300];
+    sim_diagnostics_init(&d);
+    snprintf(file, sizeof(file), KC_SOURCE_DIR "/scenarios/%s", row->scenario);
+    struct sim_scenario *s = row->scenario != NULL
+                                 ? sim_scenario_load(file, &d)
+                                 : sim_scenario_parse("story.yaml", story, strlen(story), &d);
+    if (s == NULL)
+        sim_diagnostics_print(&d, stderr, false);
+    sim_diagnostics_free(&d);
+    return s;
+}
+
+static unsigned judge(const struct row *row)
+{
+    struct sim_scenario *s = load(row);
+    if (s == NULL)
+        return 1;
+    sabotage = row->sabotage;
+    struct sim_check_result with = play(s);
+    sabotage = NOTHING;
+    if (row->defect != NULL)
+        s->profile.defects &= ~(UINT64_C(1) << sm_defect_named(row->defect));
+    struct sim_check_result without = play(s);
+    bool good = with.violations[row->check].count > 0 && without.violations[row->check].count == 0;
+    printf("%s %-28s %s%s: %s\n", good ? "ok  " : "FAIL", sim_check_name(row->check),
+           row->defect != NULL ? row->defect : "sabotaged",
+           good ? "" : " (did not fire, or without)", with.violations[row->check].detail);
+    if (without.violations[row->check].count > 0)
+        printf("     without: %s\n", without.violations[row->check].detail);
+    sim_scenario_free(s);
+    return !good;
+}
+
+int main(void)
+{
+    unsigned bad = 0;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        bad += judge(&rows[i]);
+    return bad != 0;
+}
