@@ -807,7 +807,8 @@ static unsigned print_ending(struct teller *s, FILE *out, const char *bold, cons
         lines++;
     }
     if (e.all > 0 && e.leaderless + e.dead + e.never + s->unclean == 0) {
-        fprintf(out, "  nothing is lost: every partition has a leader\n");
+        fprintf(out, "  %severy partition has a leader\n",
+                s->result->clients == NULL ? "nothing is lost: " : ""); /* records: see below */
         lines++;
     }
     return lines;
