@@ -360,6 +360,10 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
     case KB_FACT_OFFLINE:
         h->leads = h->settled = false;
         break;
+    case KB_FACT_STOPPED:
+    case KB_FACT_APPENDED:
+    case KB_FACT_START:
+    case KB_FACT_WAITING:
     case KB_FACT_NO_LEADER: /* costs no epoch: who led goes on */
     case KB_FACT_FAILED:
     case KB_FACT_ISR_PENDING:

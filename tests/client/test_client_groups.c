@@ -28,9 +28,9 @@ static struct kl_config member_config(enum kl_assignor assignor)
 static void subscribe(struct kdesk *k, int client, const char *topic)
 {
     const char *topics[] = {topic};
-    kdesk_command(k, client,
-                  (struct kl_input){
-                      .kind = KL_IN_SUBSCRIBE, .topics = topics, .topic_count = topic != NULL});
+    kdesk_command(
+        k, client,
+        (struct kl_input){.kind = KL_IN_SUBSCRIBE, .topics = topics, .topic_count = topic != NULL});
 }
 
 static int member(struct kdesk *k, enum kl_assignor assignor)
@@ -152,7 +152,8 @@ START_TEST(offsets_are_committed_by_command)
 }
 END_TEST
 
-/* Rule group-errors, coordinator-down, session-timeout: the coordinator dies, another takes over. */
+/* Rule group-errors, coordinator-down, session-timeout: the coordinator dies, another takes over.
+ */
 START_TEST(a_group_survives_its_coordinator)
 {
     struct kdesk *k = desk(3);
