@@ -200,6 +200,8 @@ enum sim_target_kind {
     SIM_TARGET_LEADER,     /* of topic-partition, by its state znode */
     SIM_TARGET_ISR,
     SIM_TARGET_FOLLOWERS, /* members of the ISR but the leader */
+    SIM_TARGET_GROUP_COORDINATOR,       /* leader of the partition in which group `key` lies */
+    SIM_TARGET_TRANSACTION_COORDINATOR, /* likewise, of transactional id `key` */
     SIM_TARGET_LABEL,     /* whom step `step` hit (nobody before it fired) */
     SIM_TARGET_ZOOKEEPER, /* the ensemble; in partition groups and channels only */
 };
@@ -210,6 +212,7 @@ struct sim_target {
     int32_t *ids; /* IDS, ascending as written */
     char *topic;  /* LEADER, ISR, FOLLOWERS */
     int32_t partition;
+    char *key;     /* GROUP_COORDINATOR, TRANSACTION_COORDINATOR */
     uint32_t step; /* LABEL: index into sim_scenario.steps */
     char *text;    /* as written: "leader of orders-0" */
     struct sim_place place;

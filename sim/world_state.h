@@ -408,6 +408,18 @@ static inline void sim_push(struct sim_world *w, int64_t t_us, struct sim_event 
     sim_event_push(&w->queue, event);
 }
 
+/* ---- world_targets.c ---- */
+/* Ids of processes, each once. */
+struct sim_ids {
+    int32_t *id; /* owned */
+    uint32_t count;
+};
+void sim_ids_add(struct sim_ids *ids, int32_t id);
+/* Returns whom the target means now; free its id. Those whom the seed draws are drawn now. */
+struct sim_ids sim_target_resolve(struct sim_world *w, const struct sim_target *t);
+/* Returns how many partitions the topic's znode has, 0 where there is none. */
+uint32_t sim_partitions_of(const struct sim_world *w, const char *topic);
+
 /* ---- world_zookeeper.c ---- */
 void sim_zk_init(struct sim_world *w);
 /* Steps the server; what it says goes to the outbox (conn NULL: no messages for it are expected).
