@@ -247,6 +247,7 @@ struct sim_channel {
     X(DELAY, "delay", "ZooKeeper's replies to a node take longer")                                 \
     X(FAIL, "fail", "a ZooKeeper request of a node ends with an unknown outcome")                  \
     X(BLOCK, "block", "the controller's event thread takes no event")                              \
+    X(CLOCK_SKEW, "clock-skew", "the clock of a machine is wrong, or runs too fast or too slow")   \
     X(UNBLOCK, "unblock", "the controller's event thread goes on")                                 \
     X(CREATE_TOPIC, "create-topic", "a topic is created as kafka-topics.sh does")                  \
     X(ADD_PARTITIONS, "add-partitions", "a topic gets more partitions")                            \
@@ -318,6 +319,9 @@ struct sim_step {
     int32_t error, partition_error;
     bool drop, hang, clear; /* clear: back to answers without error */
     uint32_t count;
+
+    int64_t offset_us; /* CLOCK_SKEW: of the date, may be negative */
+    int32_t rate_ppm;  /* CLOCK_SKEW: 1,000,000 is right */
 
     bool stale_epoch;  /* SHUTDOWN: the request carries the epoch of an earlier life */
     bool request_only;   /* SHUTDOWN: asks, and does not leave */

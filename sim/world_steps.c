@@ -365,7 +365,7 @@ void sim_shutdown_answered(struct sim_world *w, uint64_t call, const struct wire
         leave(w, p);
         return;
     }
-    sim_push(w, w->now_us + p->settings.controlled_shutdown_retry_us,
+    sim_push(w, sim_clock_after(w, p, p->settings.controlled_shutdown_retry_us),
              (struct sim_event){.kind = SIM_E_SHUTDOWN,
                                 .process = p->index,
                                 .a = p->incarnation,
@@ -434,6 +434,10 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
 {
     struct sim_process *p = sim_find(w, id);
     uint64_t record = u->record;
+    if (s->verb == SIM_VERB_CLOCK_SKEW) {
+        sim_clock_skew(w, p, s->offset_us, s->rate_ppm);
+        return;
+    }
     if (p->client != NULL) {
         sim_client_fault(w, id, s->verb, record);
         return;
@@ -485,6 +489,7 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
         sim_process_block(w, p, s->verb == SIM_VERB_BLOCK, record);
         return;
     case SIM_VERB_NONE:
+    case SIM_VERB_CLOCK_SKEW:
     case SIM_VERB_PARTITION:
     case SIM_VERB_DEGRADE:
     case SIM_VERB_HOLD:
@@ -567,6 +572,7 @@ static void act_on_all(struct sim_world *w, const struct sim_step *s, struct sim
     case SIM_VERB_FAIL:
     case SIM_VERB_BLOCK:
     case SIM_VERB_UNBLOCK:
+    case SIM_VERB_CLOCK_SKEW:
     case SIM_VERB_END:
         return;
     }
@@ -730,6 +736,10 @@ static void undo_one(struct sim_world *w, const struct sim_step *s, const struct
                      int32_t id, uint64_t record)
 {
     struct sim_process *p = sim_find(w, id);
+    if (u->verb == SIM_VERB_CLOCK_SKEW) {
+        sim_clock_mend(w, p);
+        return;
+    }
     if (p->client != NULL) {
         sim_client_fault(w, id, verb_of_undo(u->verb), record);
         return;
