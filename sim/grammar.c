@@ -123,7 +123,8 @@ const struct sim_key sim_keys[] = {
     ROW(STEP, "as", TEXT, .text = "label of this step"),
     ROW(STEP, "for", TIME, .text = "the fault is undone after this time",
         .verbs = V(KILL) | V(PAUSE) | V(PARTITION) | V(DEGRADE) | V(HOLD) | V(DROP) | V(ANSWER) |
-                 V(DISCONNECT) | V(LOSE_QUORUM) | V(DELAY) | V(BLOCK) | V(FAIL_LOG_DIR)),
+                 V(DISCONNECT) | V(LOSE_QUORUM) | V(DELAY) | V(BLOCK) | V(FAIL_LOG_DIR) |
+                 V(CLOCK_SKEW)),
     VERB(KILL, "kill", TARGET, .text = "ends processes at once; their sessions expire later"),
     VERB(RESTART, "restart", TARGET, .text = "starts processes that are down"),
     VERB(BOUNCE, "bounce", TARGET,
