@@ -201,6 +201,8 @@ struct sim_pattern {
 
 /* ---- steps ---- */
 
+enum { SIM_ENSEMBLE = -2 }; /* ZooKeeper, in a list of ids */
+
 enum sim_target_kind {
     SIM_TARGET_NONE,
     SIM_TARGET_IDS,        /* ids */

@@ -11,7 +11,11 @@
  */
 #include <assert.h>
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
 
+#include "broker/settings.h"
+#include "sim/properties.h"
 #include "sim/world_state.h"
 
 /* ---- blocks ---- */
