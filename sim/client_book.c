@@ -347,13 +347,12 @@ void sim_client_book_read(struct sim_client_turn *t, const struct kl_output *o)
     add_to_run(t, true, topic, o, value, t->w->clients->read_count);
     add_read(t, o, topic, value);
     if (c->spec->transforms)
-        sim_client_work_transforms(
-            t, (struct sim_input){.value = value,
-                                  .offset = o->offset,
-                                  .read = t->w->clients->read_count - 1,
-                                  .topic = topic,
-                                  .partition = o->partition,
-                                  .leader_epoch = o->leader_epoch});
+        sim_client_work_transforms(t, (struct sim_input){.value = value,
+                                                         .offset = o->offset,
+                                                         .read = t->w->clients->read_count - 1,
+                                                         .topic = topic,
+                                                         .partition = o->partition,
+                                                         .leader_epoch = o->leader_epoch});
 }
 
 /* ---- looking ---- */

@@ -39,11 +39,11 @@ static void add_transforms(const struct sim_world *w, struct sim_client_report *
             continue;
         r->transforms =
             sim_realloc(r->transforms, (r->transform_count + 1) * sizeof(*r->transforms));
-        r->transforms[r->transform_count++] = (struct sim_transform_row){
-            .name = c->spec->row != NULL ? c->spec->row : c->spec->name,
-            .from = c->spec->topics[0],
-            .to = sim_transform_other(w, c)->spec->topics[0],
-            .counts = sim_transform_judge(w, c)};
+        r->transforms[r->transform_count++] =
+            (struct sim_transform_row){.name = c->spec->row != NULL ? c->spec->row : c->spec->name,
+                                       .from = c->spec->topics[0],
+                                       .to = sim_transform_other(w, c)->spec->topics[0],
+                                       .counts = sim_transform_judge(w, c)};
     }
 }
 
@@ -136,7 +136,8 @@ int64_t sim_client_property(void *world, int32_t id, const char *name, const cha
     int64_t number = 0;
     if (count_of(&c->counts, name, &number))
         return number;
-    if (strcmp(name, "outputs") == 0 || strcmp(name, "missing") == 0 || strcmp(name, "doubled") == 0)
+    if (strcmp(name, "outputs") == 0 || strcmp(name, "missing") == 0 ||
+        strcmp(name, "doubled") == 0)
         return transform_property(w, c, name);
     if (strcmp(name, "unread") == 0)
         return (int64_t)sim_client_unread(w, c->index);

@@ -108,7 +108,7 @@ struct sim_client {
     uint64_t txn_count, txn_capacity;
     struct kl_offset *assigned; /* offsets of an assignment */
     uint32_t assigned_count;
-    int32_t error; /* that ended its work, 0 none */
+    int32_t error;             /* that ended its work, 0 none */
     struct sim_inputs inputs;  /* producer half of a transform */
     struct sim_input *origins; /* [number]: where the record of an output came from */
     uint64_t origin_capacity;

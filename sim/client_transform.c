@@ -57,8 +57,8 @@ struct sim_input sim_transform_next(struct sim_client *producer)
     uint64_t number = producer->counts.sent + 1;
     if (number >= producer->origin_capacity) {
         producer->origin_capacity = number * 2 + 64;
-        producer->origins = sim_realloc(producer->origins,
-                                        producer->origin_capacity * sizeof(*producer->origins));
+        producer->origins =
+            sim_realloc(producer->origins, producer->origin_capacity * sizeof(*producer->origins));
     }
     producer->origins[number] = input;
     return input;
@@ -117,8 +117,8 @@ uint32_t sim_transform_offsets(const struct sim_world *w, struct sim_client *pro
                 strcmp(producer->assigned[at].topic, topic) != 0))
             at++;
         if (at == producer->assigned_count)
-            producer->assigned = sim_realloc(
-                producer->assigned, ++producer->assigned_count * sizeof(*producer->assigned));
+            producer->assigned = sim_realloc(producer->assigned, ++producer->assigned_count *
+                                                                     sizeof(*producer->assigned));
         producer->assigned[at] = (struct kl_offset){.topic = topic,
                                                     .partition = in->input[i].partition,
                                                     .leader_epoch = in->input[i].leader_epoch,
@@ -133,7 +133,7 @@ struct markers {
     struct {
         int64_t producer_id;
         bool commit;
-    } *last;
+    } * last;
     uint32_t count;
 };
 

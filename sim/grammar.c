@@ -88,7 +88,8 @@ const struct sim_key sim_keys[] = {
     ROW(CLIENT, "transform", TEXT,
         .text = "IN -> OUT: reads IN in a group and writes OUT, in transactions that commit the "
                 "offsets, too"),
-    ROW(CLIENT, "name", TEXT, .text = "for steps and expectations; p1, p2, …, u1, u2, …, t1, t2, …"),
+    ROW(CLIENT, "name", TEXT,
+        .text = "for steps and expectations; p1, p2, …, u1, u2, …, t1, t2, …"),
     ROW(CLIENT, "from", TIME, .text = "the process starts; 100ms"),
     ROW(CLIENT, "until", TIME, .text = "it stops producing, or reading; never"),
     ROW(CLIENT, "rate", RATE, .text = "records per time: 100/s (the default), 5/ms, 30/m"),
@@ -243,7 +244,8 @@ const struct sim_key sim_keys[] = {
     SIM_CHAOS_MAP(X)
 #undef X
 
-    ROW(HEAL, "at", TIME, .text = "when; steps and drawn faults do not act any more from then on"),
+        ROW(HEAL, "at", TIME,
+            .text = "when; steps and drawn faults do not act any more from then on"),
     ROW(HEAL, "core", TARGET,
         .text = "who is started again if it is down: all (default), random (more than half of the "
                 "nodes, drawn by the seed), or ids"),

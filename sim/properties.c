@@ -41,17 +41,17 @@
     X("unclean.leader.election.enable", BOOL, unclean_leader_election, 0, 1)                       \
     X("delete.topic.enable", BOOL, delete_topic, 0, 1)                                             \
     X("auto.leader.rebalance.enable", BOOL, auto_leader_rebalance, 0, 1)                           \
-    X("offsets.topic.num.partitions", INT, coordinators.offsets_partitions, 1, 10000) \
-    X("offsets.topic.replication.factor", INT, coordinators.offsets_replicas, 1, 32) \
-    X("transaction.state.log.num.partitions", INT, coordinators.txns_partitions, 1, 10000) \
-    X("transaction.state.log.replication.factor", INT, coordinators.txns_replicas, 1, 32) \
-    X("transaction.state.log.min.isr", INT, coordinators.txns_min_isr, 1, 32) \
-    X("group.initial.rebalance.delay.ms", INT, coordinators.initial_rebalance_ms, 0, 86400000) \
-    X("group.min.session.timeout.ms", INT, coordinators.min_session_ms, 1, 86400000) \
-    X("group.max.session.timeout.ms", INT, coordinators.max_session_ms, 1, 86400000) \
-    X("transaction.max.timeout.ms", INT, coordinators.txn_max_ms, 1, 86400000) \
-    X("transaction.abort.timed.out.transaction.cleanup.interval.ms", INT,\
-      coordinators.txn_cleanup_ms, 1, 86400000) \
+    X("offsets.topic.num.partitions", INT, coordinators.offsets_partitions, 1, 10000)              \
+    X("offsets.topic.replication.factor", INT, coordinators.offsets_replicas, 1, 32)               \
+    X("transaction.state.log.num.partitions", INT, coordinators.txns_partitions, 1, 10000)         \
+    X("transaction.state.log.replication.factor", INT, coordinators.txns_replicas, 1, 32)          \
+    X("transaction.state.log.min.isr", INT, coordinators.txns_min_isr, 1, 32)                      \
+    X("group.initial.rebalance.delay.ms", INT, coordinators.initial_rebalance_ms, 0, 86400000)     \
+    X("group.min.session.timeout.ms", INT, coordinators.min_session_ms, 1, 86400000)               \
+    X("group.max.session.timeout.ms", INT, coordinators.max_session_ms, 1, 86400000)               \
+    X("transaction.max.timeout.ms", INT, coordinators.txn_max_ms, 1, 86400000)                     \
+    X("transaction.abort.timed.out.transaction.cleanup.interval.ms", INT,                          \
+      coordinators.txn_cleanup_ms, 1, 86400000)                                                    \
     X("kcsim.zookeeper.write.group", INT, zk_write_group, 1, KC_GROUP_MAX)                         \
     X("kcsim.zookeeper.read.group", INT, zk_read_group, 1, KC_GROUP_MAX)
 

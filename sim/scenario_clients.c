@@ -51,8 +51,9 @@ bool sim_check_client_verb(struct sim_reader *r, const struct sim_yaml *node,
         if (sim_id_is_client(target->ids[i])) {
             sim_error(r->d, node->place, "'%s' is for brokers and controllers; this is a client",
                       verb->name);
-            sim_note(r->d, "clients: kill, restart, bounce, shutdown, stop, pause, resume, clock-skew, "
-                           "and as an end of partition, degrade, hold, drop");
+            sim_note(r->d,
+                     "clients: kill, restart, bounce, shutdown, stop, pause, resume, clock-skew, "
+                     "and as an end of partition, degrade, hold, drop");
             return false;
         }
     }
@@ -347,10 +348,9 @@ static bool is_for(const char *key, const struct sim_client_spec *c)
                                             "commit-every", "abort-every", NULL};
     static const char *const consumers[] = {"consume", "group",     "members", "assign", "assignor",
                                             "static",  "isolation", "reset",   NULL};
-    static const char *const not_transforms[] = {"rate", "count",      "keys",  "partition",
-                                                 "acks", "idempotent", "assign", "until",
-                                                 NULL};
-    const char *const *others = c->transforms                ? not_transforms
+    static const char *const not_transforms[] = {
+        "rate", "count", "keys", "partition", "acks", "idempotent", "assign", "until", NULL};
+    const char *const *others = c->transforms                 ? not_transforms
                                 : kind == SIM_CLIENT_PRODUCES ? consumers
                                                               : producers;
     for (; *others != NULL; others++) {
@@ -578,7 +578,7 @@ static bool read_row_keys(struct sim_reader *r, const struct sim_yaml *row,
         good = sim_error(r->d, row->keys[i]->place, "'%s' is for %s", key->name,
                          c->transforms ? "others; a transform works as its input comes"
                          : c->kind == SIM_CLIENT_PRODUCES ? "consumers; this client produces"
-                                                        : "producers; this client consumes");
+                                                          : "producers; this client consumes");
     }
     return good;
 }

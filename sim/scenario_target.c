@@ -6,10 +6,16 @@
 
 #include "sim/scenario_read.h"
 
-static const char *const target_words[] = {"all",       "any",    "minority",     "controller",
-                                           "leader of", "isr of", "followers of",
+static const char *const target_words[] = {"all",
+                                           "any",
+                                           "minority",
+                                           "controller",
+                                           "leader of",
+                                           "isr of",
+                                           "followers of",
                                            "group coordinator of",
-                                           "transaction coordinator of", NULL};
+                                           "transaction coordinator of",
+                                           NULL};
 
 static bool unknown_target(struct sim_reader *r, const struct sim_yaml *node)
 {
@@ -49,7 +55,7 @@ static bool read_label_target(struct sim_reader *r, const struct sim_yaml *node,
 }
 
 static bool read_role_target(struct sim_reader *r, const struct sim_yaml *node,
-                                  struct sim_target *out)
+                             struct sim_target *out)
 {
     static const struct {
         const char *prefix;
