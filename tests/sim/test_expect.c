@@ -173,7 +173,7 @@ START_TEST(a_failure_is_told_in_every_form_with_the_line_that_reproduces_it)
                              "]}\n"},
         [SIM_FORMAT_NDJSON] = {"{\"schema\":\"kcsim.result/1\",\"file\":", "\"exit\":1",
                                "\"line\":7"},
-        [SIM_FORMAT_JUNIT] = {"<testsuite name=\"kcsim\" tests=\"3\" failures=\"1\">",
+        [SIM_FORMAT_JUNIT] = {"<testsuite name=\"kcsim\" tests=\"3\" failures=\"1\" skipped=\"0\">",
                               "<failure message=\"failed\">expected: leader 2", "line=\"7\""},
         [SIM_FORMAT_TAP] = {"TAP version 13\n1..3\nok 1 - dir/test.yaml:6",
                             "not ok 2 - dir/test.yaml:7", "# failed: expected leader 2"},

@@ -86,7 +86,7 @@ static const struct fault {
      "  - {sometimes: {event: drop, at: c1, why: dropped}}\n"
      "  - {sometimes: {event: recv, api: LeaderAndIsr, at: b3, nth: 3}}\n"
      "  - {at: 20s, partition: t-0, is: {leader: 3}}\n"},
-    {"the_question_for_an_epoch_is_lost", "",
+    {"the_question_for_an_epoch_is_lost", PRODUCER,
      "  - {at: 9s, drop: {from: 1, to: 3, api: OffsetForLeaderEpoch, nth: 1}}\n"
      "  - {at: 10s, stop: 2}\n",
      "  - {sometimes: {event: drop, why: dropped}}\n"
