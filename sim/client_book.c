@@ -202,7 +202,13 @@ void sim_client_book_run_ends(struct sim_client_turn *t)
     struct sim_client_run run = *r;
     r->count = 0;
     r->batch = NULL;
-    uint64_t record = sim_trace_client_run(t->w, t->c, t->record, &run);
+    uint64_t cause =
+        !run.is_read
+            ? 0
+            : sim_client_marks_find(t->w->clients, t->broker_id, sim_client_topic(t->w, run.topic),
+                                    run.partition, run.first + run.count - 1,
+                                    t->c->spec->config.isolation == KL_READ_COMMITTED);
+    uint64_t record = sim_trace_client_run(t->w, t->c, cause != 0 ? cause : t->record, &run);
     for (int64_t i = 0; run.is_read && i < run.count; i++)
         t->w->clients->reads[run.at + (uint64_t)i].record = record;
     for (int64_t i = 0; !run.is_read && run.error == 0 && i < run.count; i++)
@@ -435,6 +441,7 @@ void sim_client_book_free(struct sim_clients *k)
         free(k->topics[i]);
     free(k->audiences);
     free(k->topics);
+    sim_client_marks_free(k);
     free(k->leads);
     free(k->acked);
     free(k->reads);

@@ -20,6 +20,11 @@ void sim_clients_replica(struct sim_world *w, int32_t broker_id, const struct kb
                          uint64_t record)
 {
     struct sim_clients *k = w->clients;
+    struct kb_partition_view view;
+    if (k != NULL && o->kind == KB_OUT_HW && w->trace->on &&
+        sim_client_view(w, broker_id, o->topic, o->partition, &view))
+        sim_client_marks_add(k, broker_id, o->topic, o->partition, o->offset, view.last_stable,
+                             record);
     if (k == NULL || o->kind != KB_OUT_FACT || o->what != KB_FACT_LEADER)
         return;
     if (k->lead_count == k->lead_capacity) {

@@ -143,6 +143,7 @@ struct sim_clients {
     struct sim_acked *acked;
     struct sim_read *reads;
     uint64_t acked_count, acked_capacity, read_count, read_capacity;
+    struct sim_client_marks *marks; /* client_marks.c */
     struct sim_client_lead *leads;
     uint64_t lead_count, lead_capacity;
     char **topics;
@@ -245,6 +246,15 @@ uint32_t sim_transform_offsets(const struct sim_world *w, struct sim_client *pro
 
 /* Partitions of a topic by its znode, 0 none. */
 int32_t sim_client_partitions_of(const struct sim_world *w, const char *topic);
+
+/* ---- client_marks.c ---- */
+/* A broker told, by `record`, how far a partition is committed and stable. */
+void sim_client_marks_add(struct sim_clients *k, int32_t broker, const char *topic,
+                          int32_t partition, int64_t hw, int64_t lso, uint64_t record);
+/* The record that made the offset readable there, 0 unknown. */
+uint64_t sim_client_marks_find(const struct sim_clients *k, int32_t broker, const char *topic,
+                               int32_t partition, int64_t offset, bool committed);
+void sim_client_marks_free(struct sim_clients *k);
 
 /* ---- client_fate.c ---- */
 /* The log that counts for a partition now; false: nobody has it. */

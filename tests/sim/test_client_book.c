@@ -120,6 +120,24 @@ START_TEST(an_acknowledged_record_is_where_the_book_says)
 }
 END_TEST
 
+/* Why could it be read? Because it was committed, by this record. */
+START_TEST(what_is_read_was_committed_before)
+{
+    play(CLUSTER "clients: [{produce: t, rate: 1/ms, count: 300}, {consume: t}]\n", 5 * SECOND);
+    struct sim_ledger book = sim_world_ledger(world);
+    ck_assert_uint_eq(book.read_count, 300);
+    for (uint64_t i = 0; i < book.read_count; i++) {
+        struct sim_record read, hw;
+        ck_assert(sim_trace_get(trace, book.reads[i].record, &read));
+        ck_assert_int_eq(read.kind, SIM_K_READ);
+        ck_assert_uint_lt(read.by, read.n);
+        ck_assert(sim_trace_get(trace, read.by, &hw));
+        ck_assert_int_eq(hw.kind, SIM_K_HW);
+        ck_assert_int_gt(sim_record_int(&hw, SIM_F_OFFSET, -1), book.reads[i].offset);
+    }
+}
+END_TEST
+
 START_TEST(a_batch_is_found_by_any_offset_in_it)
 {
     struct kb_partition_view view;
@@ -225,6 +243,7 @@ int main(void)
     tcase_add_test(cases, a_name_is_read_back_as_written);
     tcase_add_test(cases, what_is_no_name_is_nobodys);
     tcase_add_test(cases, an_acknowledged_record_is_where_the_book_says);
+    tcase_add_test(cases, what_is_read_was_committed_before);
     tcase_add_test(cases, a_batch_is_found_by_any_offset_in_it);
     tcase_add_test(cases, a_record_that_is_handed_out_twice_is_a_duplicate);
     tcase_add_test(cases, every_record_is_in_one_count);
