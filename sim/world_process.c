@@ -551,6 +551,10 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         sim_wait_in_inbox(p, m);
         return;
     }
+    if (m->kind == SIM_M_REQUEST && p->is_full && !kn_node_listens(&p->node)) {
+        refuse_request(w, m); /* it starts or stops */
+        return;
+    }
     if (m->kind == SIM_M_REQUEST) {
         sim_scripted_request(w, m);
         return;
@@ -629,6 +633,8 @@ void sim_world_start(struct sim_world *w, int32_t id, uint64_t by)
     assert(p != NULL);
     if (p->life != SIM_DOWN)
         return;
+    if (p->is_full && p->dirs_repaired)
+        sim_full_repair(p);
     p->life = SIM_UP;
     p->incarnation++;
     SIM_CHECKED(w, sim_checks_life(w->checks, p->id, true));

@@ -192,7 +192,8 @@ struct sim_process {
     bool is_full;       /* its broker hosts logs; has_node, registers */
     bool never_elected; /* has_node: it does not stand for election */
     bool loses_unflushed; /* is_full: its machine is lost with what no disk has taken */
-    bool dirs_repaired;   /* is_full: failed log directories work again after its next end */
+    bool in_core;         /* heal has acted, and starts it if it is down */
+    bool dirs_repaired;   /* is_full: failed log directories work again in its next life */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
     struct sim_settings settings;
@@ -517,6 +518,8 @@ uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
                         const struct wire_zk_request *request, uint64_t by);
 void sim_full_make(struct sim_world *w, struct sim_process *p); /* its node gets a broker part */
 void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean);
+/* Between two lives: its failed log directories work again. */
+void sim_full_repair(struct sim_process *p);
 void sim_full_forget(struct sim_world *w, struct sim_process *p); /* requests that wait */
 void sim_full_free(struct sim_process *p);
 bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
