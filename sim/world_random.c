@@ -451,6 +451,7 @@ static void draw_one(struct drawer *d, enum sim_chaos chaos)
         return;
     case SIM_CHAOS_BOUNCE:
         draw_on_node(d, SIM_VERB_BOUNCE);
+        start_at_the_end(d); /* cut off from ZooKeeper it could not take its registration back */
         return;
     case SIM_CHAOS_SHUTDOWN:
         draw_down(d, SIM_VERB_SHUTDOWN);
