@@ -76,6 +76,8 @@ struct kn_node {
        all batches. Both NULL where it hosts no replica. */
     struct kb_replicas *replicas;
     const struct kb_payloads *payloads;
+    int64_t date_offset_us;   /* how wrong this machine's date is: what the broker part writes into
+                                 records; 0 in the real world */
     uint64_t own_correlation; /* of that answer */
     int32_t own_error, own_partition_error;
     uint32_t own_count, unused_c;
@@ -243,13 +245,14 @@ enum sm_err kn_node_step(struct kn_node *n, int64_t now_us, const struct kn_inpu
 /* Returns whether it takes calls: the controller has been started. */
 bool kn_node_is_running(const struct kn_node *n);
 
-/* Returns whether anybody can reach the broker part: it has registered and does not stop. Before, it
-   does not know its own epoch, and could not tell what was meant for its former life.
-   Source: KafkaServer.startup registers the broker before it lets processors handle requests. */
+/* Returns whether anybody can reach the broker part: it has registered and does not stop. Before,
+   it does not know its own epoch, and could not tell what was meant for its former life. Source:
+   KafkaServer.startup registers the broker before it lets processors handle requests. */
 bool kn_node_listens(const struct kn_node *n);
 
-/* Returns whether the broker part takes a client's request: it listens and has room. While not, the listener does not read from its
-   clients; so what they send waits in their sockets, as it does before Kafka's full request queue.
+/* Returns whether the broker part takes a client's request: it listens and has room. While not, the
+   listener does not read from its clients; so what they send waits in their sockets, as it does
+   before Kafka's full request queue.
  */
 bool kn_node_takes_requests(const struct kn_node *n);
 
