@@ -356,13 +356,17 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
         if (m->kind == SIM_M_PEER_REQUEST)
             sim_full_lost(w, m);
     sim_full_forget(w, p);
-    kb_replicas_stop(p->replicas,
-                     &(struct kb_stop){.clean = clean,
-                                       .keep = p->loses_unflushed ? keep_flushed : NULL,
-                                       .repaired_dirs = p->dirs_repaired ? UINT32_MAX : 0},
-                     &out);
-    p->loses_unflushed = p->dirs_repaired = false;
+    kb_replicas_stop(
+        p->replicas,
+        &(struct kb_stop){.clean = clean, .keep = p->loses_unflushed ? keep_flushed : NULL}, &out);
+    p->loses_unflushed = false;
     sim_keeper_sweep(w->keeper);
+}
+
+void sim_full_repair(struct sim_process *p)
+{
+    kb_replicas_repair(p->replicas);
+    p->dirs_repaired = false;
 }
 
 void sim_full_free(struct sim_process *p)
