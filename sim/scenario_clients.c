@@ -195,6 +195,18 @@ static bool read_assign(struct sim_reader *r, const struct sim_yaml *node,
     return good;
 }
 
+/* A transform is both: each property is for the half that knows it. */
+static enum kl_kind kind_for(const struct sim_client_spec *c, const char *property)
+{
+    for (const struct sim_client_property *p = sim_client_properties;
+         c->transforms && p->name != NULL; p++) {
+        if (strcmp(p->name, property) == 0 && p->owner == SIM_CP_PRODUCER) {
+            return KL_PRODUCER;
+        }
+    }
+    return c->kind == SIM_CLIENT_PRODUCES ? KL_PRODUCER : KL_CONSUMER;
+}
+
 static bool read_properties(struct sim_reader *r, const struct sim_yaml *node,
                             struct sim_client_spec *out)
 {
@@ -203,11 +215,13 @@ static bool read_properties(struct sim_reader *r, const struct sim_yaml *node,
         return sim_error(r->d, node->place, "properties are a mapping: {linger.ms: 5}");
     }
     for (uint32_t i = 0; i < node->count; i++) {
+        out->config.kind = kind_for(out, node->keys[i]->text);
         good = sim_read_is_scalar(r, node->items[i], node->keys[i]->text) &&
                sim_client_property_set(&out->config, node->keys[i]->text, node->keys[i]->place,
                                        node->items[i]->text, node->items[i]->place, r->d) &&
                good;
     }
+    out->config.kind = out->kind == SIM_CLIENT_PRODUCES ? KL_PRODUCER : KL_CONSUMER;
     return good;
 }
 
