@@ -56,6 +56,17 @@ static void add_properties(struct kb_props *to, const struct sim_settings *setti
     }
 }
 
+void sim_full_disks(struct sim_world *w, struct sim_process *p)
+{
+    if (w->keeper == NULL) {
+        w->keeper = sim_keeper_new();
+        assert(w->keeper != NULL);
+        w->payloads = sim_keeper_payloads(w->keeper);
+    }
+    if (p->replicas == NULL)
+        p->replicas = new_replicas(p);
+}
+
 void sim_full_make(struct sim_world *w, struct sim_process *p)
 {
     char properties[1024];
@@ -65,17 +76,12 @@ void sim_full_make(struct sim_world *w, struct sim_process *p)
     config.properties = kb_props_begin(properties, sizeof(properties));
     add_properties(&config.properties, &p->settings);
     assert(!config.properties.overflow);
-    if (w->keeper == NULL) {
-        w->keeper = sim_keeper_new();
-        assert(w->keeper != NULL);
-        w->payloads = sim_keeper_payloads(w->keeper);
-    }
-    if (p->replicas == NULL)
-        p->replicas = new_replicas(p);
+    sim_full_disks(w, p);
     p->node.broker = sim_alloc(kb_broker_size(&limits, &config));
     kb_broker_init(p->node.broker, &limits, &config);
     p->node.replicas = p->replicas;
     p->node.payloads = &w->payloads;
+    p->node.date_offset_us = p->clock.offset_us;
 }
 
 static bool grow_scratch(struct sim_world *w, struct kn_node *n, size_t needed)
