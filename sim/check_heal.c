@@ -4,8 +4,9 @@
  *     faults ──► heal: a core of nodes is well ──────── T ────────► V1 … V12 are judged
  *
  * T = 2 x session timeout + 3 x request timeout + a term for the size of the cluster + the longest
- * wait of a timer that has to fire (ISR notifications of brokers with logs, rebalancing). What is not in the core stays
- * as the faults left it: obligations that need a dead broker are not open ones.
+ * wait of a timer that has to fire (ISR notifications of brokers with logs, rebalancing). What is
+ * not in the core stays as the faults left it: obligations that need a dead broker are not open
+ * ones.
  */
 #include <inttypes.h>
 
@@ -75,6 +76,16 @@ static bool all_full(const struct sim_checks *c, const struct sm_list *ids)
     return true;
 }
 
+/* Whether the log directory of its replica has failed. */
+static bool is_offline(const struct sim_checks *c, const struct check_row *row, int32_t id)
+{
+    const struct check_process *p = check_process_of(c, id);
+    struct kb_partition_view view;
+    return p != NULL && p->full &&
+           kb_partition(p->process->replicas, row->topic->name, row->partition, &view) &&
+           view.hosted == KB_OFFLINE;
+}
+
 static bool hosts_log(const struct sim_checks *c, const struct check_row *row, int32_t id)
 {
     struct kb_partition_view view;
@@ -88,7 +99,7 @@ static void judge_leader(struct sim_checks *c, const struct check_row *row)
     char isr[CHECK_LIST_TEXT];
     int32_t well = -1;
     for (int32_t i = 0; i < row->z.isr.count && well < 0; i++)
-        if (check_is_well(c, row->z.isr.id[i]))
+        if (check_is_well(c, row->z.isr.id[i]) && !is_offline(c, row, row->z.isr.id[i]))
             well = row->z.isr.id[i];
     if (row->z.leader >= 0 && !check_is_registered(c, row->z.leader))
         check_fail_row(c, SIM_CHECK_V2, row, "broker %d is dead, and is its leader in ZooKeeper",
@@ -108,12 +119,9 @@ static void judge_isr(struct sim_checks *c, const struct check_row *row)
     for (int32_t i = 0; i < row->a.replicas.count; i++) {
         int32_t id = row->a.replicas.id[i];
         const struct check_process *p = check_process_of(c, id);
-        struct kb_partition_view view;
-        if (p == NULL || !p->full || !is_up(c, id) || sm_list_has(&row->z.isr, id))
+        if (p == NULL || !p->full || !is_up(c, id) || sm_list_has(&row->z.isr, id) ||
+            is_offline(c, row, id))
             continue;
-        if (kb_partition(p->process->replicas, row->topic->name, row->partition, &view) &&
-            view.hosted == KB_OFFLINE)
-            continue; /* its disk has failed */
         check_fail_row(c, SIM_CHECK_V3, row,
                        "it waits for leader %d to take broker %d, which is alive, into the ISR %s",
                        row->z.leader, id, check_list(isr, &row->z.isr));

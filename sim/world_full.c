@@ -163,7 +163,7 @@ static void configure_topics(struct sim_world *w, struct sim_process *p, enum wi
             continue;
         snprintf(last, sizeof(last), "%s", v.topic);
         in.value = min_insync_of(w, v.topic);
-        while (kb_replicas_step(p->replicas, w->now_us, &in, &out) == SM_ERR_LIMIT)
+        while (kb_replicas_step(p->replicas, sim_clock_now(w, p), &in, &out) == SM_ERR_LIMIT)
             sim_full_grow(w, &p->node, KN_BLOCK_REPLICAS, out.short_of, 0);
     }
 }
@@ -330,15 +330,19 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
         if (m->kind == SIM_M_PEER_REQUEST)
             sim_full_lost(w, m);
     sim_full_forget(w, p);
-    kb_replicas_stop(p->replicas,
-                     &(struct kb_stop){.clean = clean,
-                                       .keep = p->loses_unflushed ? keep_flushed : NULL,
-                                       .repaired_dirs = p->dirs_repaired ? UINT32_MAX : 0},
-                     &out);
+    kb_replicas_stop(
+        p->replicas,
+        &(struct kb_stop){.clean = clean, .keep = p->loses_unflushed ? keep_flushed : NULL}, &out);
     if (p->loses_unflushed)
         SIM_CHECKED(w, sim_checks_machine_lost(w->checks, p->id));
-    p->loses_unflushed = p->dirs_repaired = false;
+    p->loses_unflushed = false;
     sim_keeper_sweep(w->keeper);
+}
+
+void sim_full_repair(struct sim_process *p)
+{
+    kb_replicas_repair(p->replicas);
+    p->dirs_repaired = false;
 }
 
 void sim_full_free(struct sim_process *p)
