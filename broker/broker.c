@@ -233,6 +233,8 @@ static bool lacks_room(struct kb_turn *t)
     case KB_BROKER_IN_PEER_RESPONSE:
     case KB_BROKER_IN_SEND_FAILED:
     case KB_BROKER_IN_SHUTTING_DOWN:
+    case KB_BROKER_IN_DIR_FAILED:
+    case KB_BROKER_IN_TOPIC_CONFIG:
         return lacks_scratch(t, KB_SCRATCH_MIN + late_scratch(t->b));
     }
     return false;
@@ -457,6 +459,12 @@ static enum sm_err take(struct kb_turn *t)
         break;
     case KB_BROKER_IN_SHUTTING_DOWN:
         return give(t, (struct kb_input){.kind = KB_IN_SHUTTING_DOWN});
+    case KB_BROKER_IN_DIR_FAILED:
+        return give(t, (struct kb_input){.kind = KB_IN_DIR_FAILED, .value = t->in->value});
+    case KB_BROKER_IN_TOPIC_CONFIG:
+        return give(t, (struct kb_input){.kind = KB_IN_TOPIC_CONFIG,
+                                         .topic = t->in->topic,
+                                         .value = t->in->value});
     case KB_BROKER_IN_START:
         if (!kb_hosts(t))
             break;

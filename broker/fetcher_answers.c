@@ -92,10 +92,13 @@ static bool may_append(const struct kb_step *s, struct kb_row *row, const struct
 static void append_all(const struct kb_step *s, struct kb_row *row, const struct kb_batch *batches,
                        uint32_t count)
 {
+    uint32_t before = row->batches.count;
+
     kb_append_reserve(s->r, row, kb_append_room(s->r, row, batches, count));
     for (uint32_t i = 0; i < count; i++) {
         kb_log_append(s, row, &batches[i]);
     }
+    kb_log_appended(s, row, before);
 }
 
 /* The high watermark is the leader's, even where that is lower; the log's start only rises. */

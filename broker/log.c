@@ -91,6 +91,14 @@ void kb_log_append(const struct kb_step *s, struct kb_row *row, const struct kb_
     kb_payload(s, batch->payload, 1);
 }
 
+void kb_log_appended(const struct kb_step *s, const struct kb_row *row, uint32_t before)
+{
+    if (row->batches.count > before) {
+        kb_fact_batches(s, KB_FACT_APPENDED, row, row->log_end, kb_log_batches(s->r, row) + before,
+                        row->batches.count - before);
+    }
+}
+
 /* ---- shrinking ---- */
 
 static void drop_last(const struct kb_step *s, struct kb_row *row, uint32_t n)
@@ -108,6 +116,15 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Told before it is done, as long as the batches can be looked at. */
+static void tell_truncation(const struct kb_step *s, const struct kb_row *row, uint32_t kept,
+                            int64_t end)
+{
+    uint32_t lost = row->batches.count - kept;
+    kb_fact_batches(s, KB_FACT_TRUNCATED, row, end,
+                    lost == 0 ? NULL : kb_log_batches(s->r, row) + kept, lost);
+}
+
 static void truncated(const struct kb_step *s, struct kb_row *row, int64_t start, int64_t end)
 {
     row->log_start = start;
@@ -115,7 +132,6 @@ static void truncated(const struct kb_step *s, struct kb_row *row, int64_t start
     row->flushed = smaller(row->flushed, end);
     kb_producers_rebuild(s->r, row);
     kb_log_set_hw(s, row, smaller(row->hw, end));
-    kb_fact(s, KB_FACT_TRUNCATED, row, 0, end);
 }
 
 /* Truncating at the end or behind it removes no record, but may still remove an epoch that began
@@ -135,13 +151,16 @@ void kb_log_truncate(const struct kb_step *s, struct kb_row *row, int64_t offset
         kb_log_restart_at(s, row, offset);
         return;
     }
-    drop_last(s, row, row->batches.count - kb_log_search(r, row, offset));
+    uint32_t kept = kb_log_search(r, row, offset);
+    tell_truncation(s, row, kept, offset);
+    drop_last(s, row, row->batches.count - kept);
     kb_epochs_cut_end(r, row, offset);
     truncated(s, row, row->log_start, offset);
 }
 
 void kb_log_restart_at(const struct kb_step *s, struct kb_row *row, int64_t offset)
 {
+    tell_truncation(s, row, 0, offset);
     drop_last(s, row, row->batches.count);
     kb_extent_drop_last(s->r, KB_POOL_EPOCHS, &row->epochs, row->epochs.count);
     truncated(s, row, offset, offset);
@@ -168,6 +187,7 @@ void kb_log_set_start(const struct kb_step *s, struct kb_row *row, int64_t offse
     kb_epochs_cut_start(r, row, offset);
     kb_producers_on_start(r, row);
     note_change(r, row);
+    kb_fact(s, KB_FACT_START, row, 0, offset);
 }
 
 void kb_log_delete(const struct kb_step *s, struct kb_row *row)

@@ -477,6 +477,22 @@ void kb_fact(const struct kb_step *s, enum kb_fact fact, const struct kb_row *ro
     kb_put(s, &o);
 }
 
+void kb_fact_batches(const struct kb_step *s, enum kb_fact fact, const struct kb_row *row,
+                     int64_t offset, const struct kb_batch *batches, uint32_t count)
+{
+    struct kb_output o = kb_output_of(s->r, KB_OUT_FACT, row);
+
+    if ((s->r->config.notes & KB_NOTE_FACT) == 0) {
+        return;
+    }
+    o.what = (int32_t)fact;
+    o.offset = offset;
+    o.broker_id = row->leader;
+    o.items = batches;
+    o.count = count;
+    kb_put(s, &o);
+}
+
 void kb_payload(const struct kb_step *s, uint64_t payload, int32_t change)
 {
     struct kb_output o = {.kind = KB_OUT_PAYLOAD, .broker_id = -1, .payload = payload};

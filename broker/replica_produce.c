@@ -75,6 +75,7 @@ static void append_batches(const struct kb_step *s, struct kb_row *row,
                            const struct kb_produce_item *item)
 {
     struct kb_append_room room = kb_append_room(s->r, row, item->batches, item->batch_count);
+    uint32_t before = row->batches.count;
 
     room.epochs = 1;
     kb_append_reserve(s->r, row, room);
@@ -85,6 +86,7 @@ static void append_batches(const struct kb_step *s, struct kb_row *row,
         batch.leader_epoch = row->leader_epoch;
         kb_log_append(s, row, &batch);
     }
+    kb_log_appended(s, row, before);
     kb_sessions_mark_row(s->r, row);
     kb_note_lagging(s, row);
 }
@@ -197,6 +199,20 @@ bool kb_produce_settled(const struct kb_replicas *r, struct kb_wait *wait)
 
 /* ---- waiting ---- */
 
+static void tell_waiting(const struct kb_step *s, const struct kb_operation *op, uint32_t row,
+                         int64_t needed)
+{
+    struct kb_output o = kb_output_of(s->r, KB_OUT_FACT, kb_row(s->r, row));
+
+    if ((s->r->config.notes & KB_NOTE_FACT) != 0) {
+        o.what = KB_FACT_WAITING;
+        o.call_id = op->call_id;
+        o.offset = needed;
+        o.due_us = op->due_us;
+        kb_put(s, &o);
+    }
+}
+
 static void wait_for_replicas(const struct kb_step *s, const struct kb_input *in,
                               const struct kb_produce *produce, const struct appended *appended)
 {
@@ -224,6 +240,7 @@ static void wait_for_replicas(const struct kb_step *s, const struct kb_input *in
             wait->pending = 1;
             op->pending++;
             kb_wait_watch(r, operation, i, appended[i].row);
+            tell_waiting(s, op, appended[i].row, wait->offset);
         }
         wait->row = wait->pending != 0 ? appended[i].row + 1 : 0;
     }

@@ -39,18 +39,25 @@ static void answer(const struct kb_step *s, const struct kb_input *in, int32_t e
     kb_put(s, &o);
 }
 
+int32_t kb_refusal(const struct kb_replicas *r, int64_t broker_epoch, int32_t controller_epoch)
+{
+    if (broker_epoch != -1 && broker_epoch < r->broker_epoch &&
+        !kb_defect(r, SM_DEFECT_BOUNCE_INVISIBLE)) {
+        return WIRE_ERROR_STALE_BROKER_EPOCH;
+    }
+    return controller_epoch < r->controller_epoch ? WIRE_ERROR_STALE_CONTROLLER_EPOCH
+                                                  : WIRE_ERROR_NONE;
+}
+
 static bool refuse(const struct kb_step *s, const struct kb_input *in)
 {
-    struct kb_replicas *r = s->r;
-    bool earlier = in->broker_epoch != -1 && in->broker_epoch < r->broker_epoch &&
-                   !kb_defect(r, SM_DEFECT_BOUNCE_INVISIBLE);
+    int32_t error = kb_refusal(s->r, in->broker_epoch, in->batch->controller_epoch);
 
-    if (earlier || in->batch->controller_epoch < r->controller_epoch) {
-        answer(s, in, earlier ? WIRE_ERROR_STALE_BROKER_EPOCH : WIRE_ERROR_STALE_CONTROLLER_EPOCH,
-               NULL, 0);
+    if (error != WIRE_ERROR_NONE) {
+        answer(s, in, error, NULL, 0);
         return true;
     }
-    r->controller_epoch = in->batch->controller_epoch;
+    s->r->controller_epoch = in->batch->controller_epoch;
     return false;
 }
 
@@ -303,9 +310,14 @@ static void pass(const struct kb_step *s, const struct kb_input *in, enum wire_r
 static void pass_unfollow(const struct kb_step *s, const struct kb_input *in, uint32_t row,
                           const struct wire_record_view *v)
 {
+    const struct kb_row *p = kb_row(s->r, row);
+
     (void)in;
     (void)v;
     kb_unfollow(s, row);
+    if (p->accepted == TO_STOP) {
+        kb_fact(s, KB_FACT_STOPPED, p, p->leader_epoch, p->log_end);
+    }
 }
 
 static void pass_lead(const struct kb_step *s, const struct kb_input *in, uint32_t row,

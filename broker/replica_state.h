@@ -418,9 +418,14 @@ struct kb_output kb_output_of(const struct kb_replicas *r, enum kb_output_kind k
 void kb_put(const struct kb_step *s, const struct kb_output *output);
 void kb_fact(const struct kb_step *s, enum kb_fact fact, const struct kb_row *row, int32_t value,
              int64_t offset);
+/* A fact about batches: they are borrowed for the call. */
+void kb_fact_batches(const struct kb_step *s, enum kb_fact fact, const struct kb_row *row,
+                     int64_t offset, const struct kb_batch *batches, uint32_t count);
 void kb_payload(const struct kb_step *s, uint64_t payload, int32_t change);
 
 /* log.c: batches, offsets, high watermark. None of them asks who leads. */
+/* Tells of what was appended since the log had `before` batches. */
+void kb_log_appended(const struct kb_step *s, const struct kb_row *row, uint32_t before);
 const struct kb_batch *kb_log_batches(const struct kb_replicas *r, const struct kb_row *row);
 void kb_log_append(const struct kb_step *s, struct kb_row *row, const struct kb_batch *batch);
 /* What appending these batches may take out of the pools, at most. */

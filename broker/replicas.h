@@ -318,7 +318,7 @@ enum kb_output_kind {
     KB_OUT_FATAL,      /* no log directory is left: the process ends */
     /* notes */
     KB_OUT_HW,   /* topic, partition, offset */
-    KB_OUT_FACT, /* what: enum kb_fact; topic, partition, value, offset, list */
+    KB_OUT_FACT, /* what: enum kb_fact; topic, partition, value, offset, list, items */
 };
 
 enum kb_role { KB_ROLE_LEADER, KB_ROLE_FOLLOWER, KB_ROLE_STOPPED };
@@ -329,7 +329,11 @@ enum kb_fact {
     KB_FACT_NO_LEADER,   /* the new leader broker_id is not alive: only the log was made */
     KB_FACT_OFFLINE,     /* the partition is marked offline */
     KB_FACT_DELETED,     /* its log is deleted */
-    KB_FACT_TRUNCATED,   /* to offset */
+    KB_FACT_STOPPED,     /* told to stop, and keeps its log */
+    KB_FACT_APPENDED,    /* items: the batches that came, count; offset: the log end behind them */
+    KB_FACT_TRUNCATED,   /* is about to be cut to offset; items: the batches that go, count */
+    KB_FACT_START,       /* the log begins at offset: what lay before is deleted */
+    KB_FACT_WAITING,     /* a produce waits until the high watermark is offset, till due_us */
     KB_FACT_FAILED,      /* no more fetching until the next LeaderAndIsr */
     KB_FACT_ISR_PENDING, /* list is being written */
     KB_FACT_ISR,         /* list was written: value zk version */
@@ -417,6 +421,8 @@ struct kb_partition_view {
     int32_t leader, leader_epoch, controller_epoch, zk_version;
     int32_t isr_state;   /* enum kb_isr_state */
     int32_t fetch_state; /* enum kb_fetch_state */
+    int32_t dir;         /* log directory of its log */
+    int32_t unused;
     int64_t log_start, log_end, hw, last_stable, flushed, checkpointed_hw, epoch_start;
     struct sm_list isr;             /* as last committed; empty on followers */
     struct sm_list maximal_isr;     /* with a member that is being added */
@@ -435,6 +441,9 @@ bool kb_is_leader(const struct kb_replicas *r, const char *topic, int32_t partit
 int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t partition,
                         int32_t broker_id);
 int32_t kb_controller_epoch(const struct kb_replicas *r);
+/* Returns the error with which a request of a controller as a whole is refused that is meant for
+   this broker epoch (-1: not stated), 0 none. */
+int32_t kb_refusal(const struct kb_replicas *r, int64_t broker_epoch, int32_t controller_epoch);
 uint32_t kb_hosted_count(const struct kb_replicas *r);
 
 /* Whether nothing is under way but fetches that wait for records: no ISR write, no notification

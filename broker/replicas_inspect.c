@@ -19,6 +19,14 @@ const char *kb_fact_name(enum kb_fact fact)
         return "offline";
     case KB_FACT_DELETED:
         return "deleted";
+    case KB_FACT_STOPPED:
+        return "stopped";
+    case KB_FACT_APPENDED:
+        return "appended";
+    case KB_FACT_START:
+        return "start";
+    case KB_FACT_WAITING:
+        return "waiting";
     case KB_FACT_TRUNCATED:
         return "truncated";
     case KB_FACT_FAILED:
@@ -57,6 +65,7 @@ bool kb_partition(const struct kb_replicas *r, const char *topic, int32_t partit
         .zk_version = row->zk_version,
         .isr_state = row->isr_state,
         .fetch_state = row->fetch_state,
+        .dir = row->dir,
         .log_start = row->log_start,
         .log_end = row->log_end,
         .hw = row->hw,

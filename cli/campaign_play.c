@@ -28,6 +28,9 @@ static const char *name_of_sometimes(char out[SIM_OUTCOME_TEXT], const struct si
 bool cli_campaign_register(struct sim_campaign *c, const struct sim_scenario *s)
 {
     char name[SIM_OUTCOME_TEXT];
+    for (enum sim_sometimes i = 0; i < SIM_SOMETIMES_END; i++)
+        if (sim_campaign_add_seen(c, sim_sometimes_name(i)) == SIM_SEEN_MAX)
+            return false;
     for (uint32_t i = 0; i < s->expect_count; i++)
         if (is_sometimes(&s->expect[i]) &&
             sim_campaign_add_seen(c, name_of_sometimes(name, s, &s->expect[i])) == SIM_SEEN_MAX)
@@ -48,6 +51,9 @@ static void note_all_seen(const struct sim_campaign *c, const struct cli_play *p
 {
     char name[SIM_OUTCOME_TEXT];
     const struct sim_scenario *s = p->scenario;
+    const struct sim_check_result *checked = p->result.checked;
+    for (enum sim_sometimes i = 0; checked != NULL && i < SIM_SOMETIMES_END; i++)
+        note_seen(c, sim_sometimes_name(i), checked->seen[i], o);
     for (uint32_t i = 0; i < s->expect_count; i++)
         if (is_sometimes(&s->expect[i]) &&
             sim_expect_judgement(p->expectations, i)->outcome == SIM_MET)
@@ -77,6 +83,37 @@ static void blame_expectation(struct sim_played *o, enum sim_exit exit_code,
              j->actual);
 }
 
+/* "broker 3" is a broker, "orders-0" a partition: with the check, what kind of failure it is. */
+static const char *class_of_object(const char *object)
+{
+    static const char *const words[] = {"broker", "controller", "node", "session", "topic", "znode"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strncmp(object, words[i], strlen(words[i])) == 0)
+            return words[i];
+    return object[0] == '/' ? "znode" : strchr(object, '-') != NULL ? "partition" : "cluster";
+}
+
+static void blame_check(struct sim_played *o, const struct cli_play *p, enum sim_check check)
+{
+    const struct sim_violation *v = &p->result.checked->violations[check];
+    o->exit = SIM_EXIT_VIOLATED;
+    snprintf(o->what, sizeof(o->what), "%s %s of a %s", sim_check_number(check),
+             sim_check_name(check), class_of_object(v->object));
+    snprintf(o->detail, sizeof(o->detail), "%s: %.160s", v->object, v->detail);
+}
+
+/* A violation that a known defect explains is told where there is nothing worse. */
+static void judge_known(const struct cli_play *p, struct sim_played *o)
+{
+    char text[200];
+    const struct sim_known *k = &p->result.known[0];
+    if (o->exit != SIM_EXIT_MET || p->result.known_count == 0)
+        return;
+    blame_check(o, p, k->check);
+    snprintf(o->defect, sizeof(o->defect), "%.31s",
+             sim_blame_text(text, sizeof(text), &k->blame));
+}
+
 static void judge(const struct cli_play *p, struct sim_played *o)
 {
     const struct sim_judgement *j;
@@ -86,8 +123,7 @@ static void judge(const struct cli_play *p, struct sim_played *o)
         o->exit = SIM_EXIT_SOFTWARE;
         snprintf(o->what, sizeof(o->what), "%s", sim_world_error(p->world));
     } else if (p->result.violated != NULL) {
-        o->exit = SIM_EXIT_VIOLATED;
-        snprintf(o->what, sizeof(o->what), "%s", p->result.violated);
+        blame_check(o, p, sim_check_named(p->result.violated));
     } else if ((x = find_expectation(p, SIM_FAILED, &j)) != NULL) {
         blame_expectation(o, SIM_EXIT_FAILED, x, j);
     } else if ((x = find_expectation(p, SIM_UNDECIDED, &j)) != NULL) {
@@ -123,8 +159,10 @@ void cli_campaign_play(const struct sim_campaign *c, struct sim_scenario *scenar
     o->records = play.result.records;
     o->end_us = play.result.end_us;
     judge(&play, o);
+    judge_known(&play, o);
     note_all_seen(c, &play, o);
     tidy_text(o->what, sizeof(o->what));
     tidy_text(o->detail, sizeof(o->detail));
+    tidy_text(o->defect, sizeof(o->defect));
     cli_play_free(&play);
 }

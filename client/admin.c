@@ -78,9 +78,10 @@ static bool says_not_controller(int32_t api, const void *message)
 
     if (api == WIRE_API_CREATE_TOPICS) {
         const struct wire_create_topics_response *r = message;
-        error = r->topics.count < 1
-                    ? 0
-                    : WIRE_ITEMS(r, r->topics, struct wire_create_topics_response_topic)->error_code;
+        error =
+            r->topics.count < 1
+                ? 0
+                : WIRE_ITEMS(r, r->topics, struct wire_create_topics_response_topic)->error_code;
     } else if (api == WIRE_API_DELETE_TOPICS) {
         const struct wire_delete_topics_response *r = message;
         error = r->responses.count < 1

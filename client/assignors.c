@@ -6,9 +6,9 @@
  *
  * range:       per topic, members in order, each a run; the first ones one more
  * roundrobin:  slots in order, members in a circle, those without the topic passed over
- * cooperative-sticky: who has a slot keeps it while that is no more than its share; the others go to
- *              whoever has least. A slot that moves is given to nobody this time: its owner gives it up
- *              and joins again, then it is free.
+ * cooperative-sticky: who has a slot keeps it while that is no more than its share; the others go
+ * to whoever has least. A slot that moves is given to nobody this time: its owner gives it up and
+ * joins again, then it is free.
  *
  * Members are ordered by group.instance.id where both have one, else by member id.
  *
@@ -35,10 +35,10 @@ struct member {
 struct table {
     const struct kl_client *c;
     struct member *members;
-    uint32_t *topics;      /* rows, by name */
+    uint32_t *topics;       /* rows, by name */
     uint8_t *is_subscribed; /* member * topic_count + place of the topic */
-    int32_t *owner;        /* of each slot: index of a member */
-    int32_t *first;        /* slot of each topic's partition 0 */
+    int32_t *owner;         /* of each slot: index of a member */
+    int32_t *first;         /* slot of each topic's partition 0 */
     int32_t member_count, topic_count, slot_count, at; /* at: the member being read */
     uint8_t *free;
 };
@@ -54,9 +54,8 @@ static void *take(struct table *s, size_t size)
 
 static int compare_members(const struct member *x, const struct member *y)
 {
-    return x->instance_id != NULL && y->instance_id != NULL
-               ? strcmp(x->instance_id, y->instance_id)
-               : strcmp(x->id, y->id);
+    return x->instance_id != NULL && y->instance_id != NULL ? strcmp(x->instance_id, y->instance_id)
+                                                            : strcmp(x->id, y->id);
 }
 
 static void note_topic(void *context, const char *name)
@@ -95,7 +94,8 @@ static void make_topics(struct table *s)
         if (!topic->needed || topic->partition_count == 0) {
             continue;
         }
-        for (; to > 0 && strcmp(kl_topic_at(s->c, s->topics[to - 1])->name, topic->name) > 0; to--) {
+        for (; to > 0 && strcmp(kl_topic_at(s->c, s->topics[to - 1])->name, topic->name) > 0;
+             to--) {
             s->topics[to] = s->topics[to - 1];
         }
         s->topics[to] = i;
@@ -213,8 +213,7 @@ static void release(struct table *s)
             int32_t count = kl_topic_at(s->c, s->topics[i])->partition_count;
             for (int32_t p = count - 1; p >= 0; p--) {
                 int32_t *owner = &s->owner[s->first[i] + p];
-                if (*owner == m &&
-                    (!may_have(s, m, i) || s->members[m].held > share + one_more)) {
+                if (*owner == m && (!may_have(s, m, i) || s->members[m].held > share + one_more)) {
                     *owner = MOVING;
                     s->members[m].held--;
                 }
@@ -300,8 +299,8 @@ void kl_assign(struct kl_turn *t, struct wire_flat *f, struct wire_sync_group_re
         assign_sticky(&s);
         break;
     }
-    struct wire_sync_group_request_assignment *to = kl_items(
-        f, &q->assignments, s.member_count, &wire_layout_sync_group_request_assignment);
+    struct wire_sync_group_request_assignment *to =
+        kl_items(f, &q->assignments, s.member_count, &wire_layout_sync_group_request_assignment);
     for (int32_t m = 0; m < q->assignments.count; m++) {
         to[m].member_id = wire_flat_string(f, s.members[m].id);
         to[m].assignment = write_member(&s, f, m, end);

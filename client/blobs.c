@@ -5,8 +5,8 @@
  *                                                                 ▲ bytes_used
  *
  * A piece is appended; one that is dropped stays where it is, its row 0, until the end is reached:
- * then all that live move to the front, and their rows are told. What lives is counted, so whether a
- * piece will fit is known before (kl_room).
+ * then all that live move to the front, and their rows are told. What lives is counted, so whether
+ * a piece will fit is known before (kl_room).
  */
 #include "client/state.h"
 

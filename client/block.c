@@ -4,9 +4,9 @@
  *     head | brokers | topics | partitions | records | requests | commands | blobs | bytes
  *
  * A table's place is computed from the limits alone, so nothing in the block points into it, and
- * growing is copying table by table. Records, requests and commands come and go: a row that is given
- * back hangs in a list, a row that was never used is counted (`fresh`). A free row is zero but for
- * its link.
+ * growing is copying table by table. Records, requests and commands come and go: a row that is
+ * given back hangs in a list, a row that was never used is counted (`fresh`). A free row is zero
+ * but for its link.
  */
 #include "client/state.h"
 
@@ -240,6 +240,9 @@ void kl_client_init(struct kl_client *c, const struct kl_limits *limits,
     init_texts(c, config);
     if (c->is_transactional) {
         c->config.enable_idempotence = 1;
+        if (c->config.message_timeout_ms > c->config.transaction_timeout_ms) {
+            c->config.message_timeout_ms = c->config.transaction_timeout_ms;
+        }
     }
     if (c->config.enable_idempotence) { /* rdkafka_conf.c: rd_kafka_conf_finalize */
         c->config.acks = -1;

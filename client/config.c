@@ -30,8 +30,8 @@ struct kl_limits kl_limits_above(const struct kl_limits *limits, const char *fie
         const char *name;
         uint32_t *value;
     } fields[] = {
-        {"brokers", &l.brokers}, {"topics", &l.topics},     {"partitions", &l.partitions},
-        {"records", &l.records}, {"bytes", &l.bytes},       {"requests", &l.requests},
+        {"brokers", &l.brokers},   {"topics", &l.topics}, {"partitions", &l.partitions},
+        {"records", &l.records},   {"bytes", &l.bytes},   {"requests", &l.requests},
         {"commands", &l.commands},
     };
 

@@ -1,6 +1,6 @@
 /*
- * What the members of a consumer group tell each other through their coordinator, which does not read
- * it: big-endian, texts with a length of 16 bits.
+ * What the members of a consumer group tell each other through their coordinator, which does not
+ * read it: big-endian, texts with a length of 16 bits.
  *
  *     subscription: version i16 | topics | user data | owned partitions (version 1)
  *     assignment:   version i16 | topics with partitions | user data

@@ -1,8 +1,8 @@
 /*
  * Where the coordinators are: of the group, of the transaction.
  *
- * Asked of any broker when somebody needs one; again after 500 ms where that fails. A coordinator that
- * answers NOT_COORDINATOR, or that cannot be reached, is forgotten by who heard that.
+ * Asked of any broker when somebody needs one; again after 500 ms where that fails. A coordinator
+ * that answers NOT_COORDINATOR, or that cannot be reached, is forgotten by who heard that.
  *
  * Source: rdkafka_txnmgr.c: rd_kafka_txn_coord_query, rd_kafka_txn_handle_FindCoordinator;
  * rdkafka_cgrp.c: rd_kafka_cgrp_coord_query, rd_kafka_cgrp_handle_FindCoordinator.

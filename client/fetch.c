@@ -1,11 +1,12 @@
 /*
- * Fetching: one request at a time to each broker, for all partitions that it leads and that are read.
+ * Fetching: one request at a time to each broker, for all partitions that it leads and that are
+ * read.
  *
- * What an answer says of a partition counts only where the partition still waits for just this request
- * (kl_partition.fetching): a pause, another assignment, an offset reset or another leader in between
- * takes that back. librdkafka 2.0 says no leader epoch in a fetch and does not ask where an epoch
- * ended (KIP-320 came with 2.1): a log that was truncated below the position is noticed as an offset
- * out of range, or not at all.
+ * What an answer says of a partition counts only where the partition still waits for just this
+ * request (kl_partition.fetching): a pause, another assignment, an offset reset or another leader
+ * in between takes that back. librdkafka 2.0 says no leader epoch in a fetch and does not ask where
+ * an epoch ended (KIP-320 came with 2.1): a log that was truncated below the position is noticed as
+ * an offset out of range, or not at all.
  *
  * Source: rdkafka_fetcher.c: rd_kafka_broker_fetch_toppars, rd_kafka_fetch_reply_handle_partition,
  * rd_kafka_fetch_reply_handle_partition_error, rd_kafka_broker_fetch_reply.
@@ -38,8 +39,8 @@ static int32_t count_topics(const struct kl_turn *t, int32_t leader)
     return count;
 }
 
-static void write_topic(struct kl_turn *t, struct wire_flat *f,
-                        struct wire_fetch_request_topic *to, uint32_t topic, int32_t leader)
+static void write_topic(struct kl_turn *t, struct wire_flat *f, struct wire_fetch_request_topic *to,
+                        uint32_t topic, int32_t leader)
 {
     int32_t count = 0, n = 0;
 
@@ -134,8 +135,8 @@ void kl_serve_fetch(struct kl_turn *t)
 
 /* ---- the answer ---- */
 
-/* Rule fetch-errors: stale metadata is renewed, an offset out of range is reset, what the application
-   has to know is told; all wait fetch.error.backoff.ms. */
+/* Rule fetch-errors: stale metadata is renewed, an offset out of range is reset, what the
+   application has to know is told; all wait fetch.error.backoff.ms. */
 static void on_error(struct kl_turn *t, uint32_t row, int32_t error)
 {
     struct kl_partition *p = kl_partition_at(t->c, row);

@@ -1,24 +1,25 @@
 /*
  * Being a member of a consumer group.
  *
- *     init ──JoinGroup──► asked ──► (leads: metadata) ──► sync ──SyncGroup──► assign call ──► steady
- *      ▲                    │ another id, generation, coordinator                  ▲            │
+ *     init ──JoinGroup──► asked ──► (leads: metadata) ──► sync ──SyncGroup──► assign call ──►
+ * steady ▲                    │ another id, generation, coordinator                  ▲            │
  *      │                    └──► again, a second later                  REBALANCED │            │
  *      └──── unassign call ◄── heartbeat says: a rebalance; or: lost ◄──────────────────────────┘
  *
- * The application is asked before partitions begin (KL_OUT_ASSIGN) and before they end (KL_OUT_REVOKE),
- * and what follows waits for its REBALANCED. Eager assignors give up everything before each rejoin; the
- * cooperative one joins with what it has, gives up only what went to others, and then joins again.
- * Heartbeats go on all the while; without an answer for session.timeout.ms the member takes itself for
- * dead: what it had is lost, and not committed.
+ * The application is asked before partitions begin (KL_OUT_ASSIGN) and before they end
+ * (KL_OUT_REVOKE), and what follows waits for its REBALANCED. Eager assignors give up everything
+ * before each rejoin; the cooperative one joins with what it has, gives up only what went to
+ * others, and then joins again. Heartbeats go on all the while; without an answer for
+ * session.timeout.ms the member takes itself for dead: what it had is lost, and not committed.
  *
- * Differs: max.poll.interval.ms counts from the first POLL, so a program that never says POLL is never
- * too slow.
+ * Differs: max.poll.interval.ms counts from the first POLL, so a program that never says POLL is
+ * never too slow.
  *
  * Source: rdkafka_cgrp.c: rd_kafka_cgrp_join, rd_kafka_cgrp_handle_JoinGroup,
  * rd_kafka_cgrp_handle_SyncGroup, rd_kafka_cgrp_handle_heartbeat_error,
  * rd_kafka_cgrp_session_timeout_check, rd_kafka_cgrp_max_poll_interval_check_tmr_cb,
- * rd_kafka_cgrp_revoke_all_rejoin, rd_kafka_cgrp_handle_assignment_cooperative, rd_kafka_cgrp_leave.
+ * rd_kafka_cgrp_revoke_all_rejoin, rd_kafka_cgrp_handle_assignment_cooperative,
+ * rd_kafka_cgrp_leave.
  */
 #include "client/state.h"
 
@@ -58,7 +59,7 @@ enum which { ALL, ADDED, REMOVED };
 
 static bool is_in(const struct kl_partition *p, enum which which)
 {
-    return which == ALL       ? p->assigned != 0
+    return which == ALL     ? p->assigned != 0
            : which == ADDED ? p->target && !p->assigned
                             : p->assigned && !p->target;
 }
@@ -222,8 +223,8 @@ static void ask_join(struct kl_turn *t, uint32_t broker)
         kl_items(&f, &q->protocols, 1, &wire_layout_join_group_request_protocol);
     p->name = wire_flat_string(&f, names[c->config.assignor]);
     p->metadata = wire_flat_bytes(&f, bytes, (size_t)(to.at - bytes));
-    uint32_t row = kl_send(t, broker, &f, WIRE_API_JOIN_GROUP, JOIN,
-                           c->config.max_poll_interval_ms + 3000);
+    uint32_t row =
+        kl_send(t, broker, &f, WIRE_API_JOIN_GROUP, JOIN, c->config.max_poll_interval_ms + 3000);
     c->group.asked = kl_request_at(c, row)->correlation;
     set_join(t, KL_JOIN_ASKED);
 }
@@ -264,8 +265,8 @@ static void ask_heartbeat(struct kl_turn *t, uint32_t broker)
     if (c->has_instance) {
         q->group_instance_id = wire_flat_string(&f, c->instance_id);
     }
-    uint32_t row = kl_send(t, broker, &f, WIRE_API_HEARTBEAT, HEARTBEAT,
-                           c->config.session_timeout_ms);
+    uint32_t row =
+        kl_send(t, broker, &f, WIRE_API_HEARTBEAT, HEARTBEAT, c->config.session_timeout_ms);
     c->group.heartbeat = kl_request_at(c, row)->correlation;
     c->group.heartbeat_us = t->now + c->config.heartbeat_interval_ms * KL_MS;
 }
@@ -288,8 +289,8 @@ void kl_group_leave(struct kl_turn *t)
     int32_t id = t->c->coordinator[0].broker;
     uint32_t broker = id < 0 ? 0 : kl_broker_find(t->c, id);
 
-    if (g->member_id[0] != 0 && !t->c->has_instance && broker != 0 &&
-        kl_broker_ready(t, broker) && kl_may_send(t)) {
+    if (g->member_id[0] != 0 && !t->c->has_instance && broker != 0 && kl_broker_ready(t, broker) &&
+        kl_may_send(t)) {
         ask_leave(t, broker);
     }
     set_member(t->c, "");
@@ -447,8 +448,7 @@ static void join_failed(struct kl_turn *t, int32_t error, const char *member_id)
     } else if (error == WIRE_ERROR_FENCED_INSTANCE_ID || kl_action(error) & KL_ACT_REFRESH ||
                error == KL_ERR_TRANSPORT) {
         kl_group_error(t, error);
-    } else if (kl_action(error) & KL_ACT_PERMANENT &&
-               error != WIRE_ERROR_REBALANCE_IN_PROGRESS) {
+    } else if (kl_action(error) & KL_ACT_PERMANENT && error != WIRE_ERROR_REBALANCE_IN_PROGRESS) {
         kl_error(t, error, false, 0, "JoinGroup failed");
     }
 }

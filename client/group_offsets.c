@@ -5,8 +5,8 @@
  *     positions ──every auto.commit.interval.ms, and before partitions are given up──► OffsetCommit
  *
  * Positions are committed as they are when the request is made: everything that was handed to the
- * application counts as read. One commit of positions is under way at a time; commits with offsets of
- * their own stand beside it.
+ * application counts as read. One commit of positions is under way at a time; commits with offsets
+ * of their own stand beside it.
  *
  * Source: rdkafka_cgrp.c: rd_kafka_cgrp_offsets_commit, rd_kafka_cgrp_op_handle_OffsetCommit,
  * rd_kafka_cgrp_offset_commit_tmr_cb; rdkafka_assignment.c: rd_kafka_assignment_serve_pending,
@@ -132,8 +132,8 @@ void kl_on_commit_offsets(struct kl_turn *t)
             places[n++] = (struct kl_place){i, -1, p->stored_offset};
         }
     }
-    *kl_command_at(t->c, row) = (struct kl_command){
-        .kind = KL_IN_COMMIT_OFFSETS, .tag = in->tag, .blob = blob, .count = n};
+    *kl_command_at(t->c, row) =
+        (struct kl_command){.kind = KL_IN_COMMIT_OFFSETS, .tag = in->tag, .blob = blob, .count = n};
 }
 
 static int32_t commit_error(const struct wire_offset_commit_response *r)
@@ -165,8 +165,8 @@ static void on_positions(struct kl_turn *t, int32_t error)
     }
 }
 
-/* Rule commit-errors: without a coordinator it waits for one; a member that is none any more has lost
-   its partitions. */
+/* Rule commit-errors: without a coordinator it waits for one; a member that is none any more has
+   lost its partitions. */
 void kl_on_offset_commit(struct kl_turn *t, struct kl_request *q, int32_t error,
                          const struct wire_offset_commit_response *r)
 {

@@ -5,11 +5,11 @@
  *        ▲                                                                                 │
  *        └─────────────────────────────────────────────────────────────────────────────────┘
  *
- * A record's sequence number is its number in the partition (msgid) less that of the first record of
- * this epoch there. When the sequence can no longer be relied on (records timed out, or were refused),
- * everything under way ends first, then the epoch is raised and all partitions begin at 0: an
- * idempotent producer raises it by itself, a transactional one asks its coordinator (KIP-360), after
- * it has aborted.
+ * A record's sequence number is its number in the partition (msgid) less that of the first record
+ * of this epoch there. When the sequence can no longer be relied on (records timed out, or were
+ * refused), everything under way ends first, then the epoch is raised and all partitions begin at
+ * 0: an idempotent producer raises it by itself, a transactional one asks its coordinator
+ * (KIP-360), after it has aborted.
  *
  * Source: rdkafka_idempotence.c; rdkafka_request.c: rd_kafka_handle_idempotent_Produce_error,
  * rd_kafka_handle_idempotent_Produce_success; rdkafka_msg.c: rd_kafka_dr_implicit_ack;
@@ -163,7 +163,8 @@ static void give_up(struct kl_failure *f, bool update_next_err)
 }
 
 /* Rule out-of-order-sequence: the first under way has lost step with the broker: fatal. A later one
-   only failed because an earlier one did: all under way ends, the epoch is raised, it is sent again. */
+   only failed because an earlier one did: all under way ends, the epoch is raised, it is sent
+   again. */
 static void on_out_of_order(struct kl_turn *t, const struct kl_request *q, struct kl_failure *f)
 {
     int32_t ahead = q->first_seq - kl_partition_at(t->c, q->partition)->next_ack_seq;
@@ -237,7 +238,8 @@ void kl_idempotent_permanent(struct kl_turn *t, struct kl_request *q, struct kl_
 
 /* ---- what it took ---- */
 
-/* Rule implicit-ack: a later batch was taken, so the earlier one is there, though its answer was lost. */
+/* Rule implicit-ack: a later batch was taken, so the earlier one is there, though its answer was
+ * lost. */
 static void implicit_ack(struct kl_turn *t, uint32_t partition, uint64_t last_msgid)
 {
     struct kl_queue *q = &kl_partition_at(t->c, partition)->queue;
@@ -269,8 +271,8 @@ void kl_idempotent_success(struct kl_turn *t, struct kl_request *q, int32_t next
 
 /* ---- getting an id ---- */
 
-/* Rule producer-id: of any broker; of a transaction's coordinator for a transactional producer, with
-   the id that it has, where it has one, to have its epoch raised. */
+/* Rule producer-id: of any broker; of a transaction's coordinator for a transactional producer,
+   with the id that it has, where it has one, to have its epoch raised. */
 static void ask(struct kl_turn *t, uint32_t broker)
 {
     struct kl_client *c = t->c;
@@ -315,8 +317,8 @@ static bool is_fatal(int32_t error)
 static void failed(struct kl_turn *t, int32_t error)
 {
     if (is_fatal(error)) {
-        bool fenced = error == WIRE_ERROR_INVALID_PRODUCER_EPOCH ||
-                      error == WIRE_ERROR_PRODUCER_FENCED;
+        bool fenced =
+            error == WIRE_ERROR_INVALID_PRODUCER_EPOCH || error == WIRE_ERROR_PRODUCER_FENCED;
         kl_idempotent_fatal(t, fenced ? KL_ERR_FENCED : error,
                             fenced ? "producer fenced by a newer instance"
                                    : "no producer id can be had");

@@ -86,9 +86,9 @@ uint32_t kl_partition_add(struct kl_turn *t, uint32_t topic, int32_t number)
                                                         .seek_offset = -1001,
                                                         .stored_epoch = -1};
     if (of->partitions != 0 && kl_partition_at(t->c, of->partitions)->number < number) {
-        for (before = of->partitions; kl_partition_at(t->c, before)->next != 0 &&
-                                      kl_partition_at(t->c, kl_partition_at(t->c, before)->next)
-                                              ->number < number;) {
+        for (before = of->partitions;
+             kl_partition_at(t->c, before)->next != 0 &&
+             kl_partition_at(t->c, kl_partition_at(t->c, before)->next)->number < number;) {
             before = kl_partition_at(t->c, before)->next;
         }
     }
@@ -158,8 +158,7 @@ static void serve_fast(struct kl_turn *t)
     }
     c->fast_interval_us *= 2;
     c->fast_us =
-        asked == 0 ||
-                c->fast_interval_us >= c->config.topic_metadata_refresh_interval_ms * KL_MS
+        asked == 0 || c->fast_interval_us >= c->config.topic_metadata_refresh_interval_ms * KL_MS
             ? KL_NEVER
             : t->now + c->fast_interval_us;
 }
@@ -260,8 +259,8 @@ void kl_serve_metadata(struct kl_turn *t)
 
 /* ---- the answer ---- */
 
-/* Rule leader-change: what is under way to the old leader ends before an idempotent producer goes on
-   with the new one (rd_kafka_idemp_drain_toppar in PARTITION_JOIN). */
+/* Rule leader-change: what is under way to the old leader ends before an idempotent producer goes
+   on with the new one (rd_kafka_idemp_drain_toppar in PARTITION_JOIN). */
 static void update_leader(struct kl_turn *t, uint32_t row, int32_t leader, int32_t epoch)
 {
     struct kl_partition *p = kl_partition_at(t->c, row);
@@ -311,8 +310,7 @@ static void update_partitions(struct kl_turn *t, uint32_t topic,
 /* Rule topic-propagation: a topic that is still unknown to the client is not given up for 30 s. */
 static void set_absent(struct kl_turn *t, struct kl_topic *topic, int32_t error)
 {
-    if (topic->state == KL_TOPIC_UNKNOWN &&
-        t->now - topic->created_us < PROPAGATION_MS * KL_MS) {
+    if (topic->state == KL_TOPIC_UNKNOWN && t->now - topic->created_us < PROPAGATION_MS * KL_MS) {
         return;
     }
     topic->state = KL_TOPIC_ABSENT;

@@ -6,8 +6,8 @@
  *      └──────────┴─────────────────────────────────┘   after a pause that doubles, with jitter
  *
  * A connection is made when somebody wants to send. The requests of a broker hang in a list in the
- * order in which they were sent, which is the order in which their answers come; when the connection
- * breaks they fail in that order.
+ * order in which they were sent, which is the order in which their answers come; when the
+ * connection breaks they fail in that order.
  *
  * Source: rdkafka_broker.c: rd_kafka_broker_thread_main, rd_kafka_broker_update_reconnect_backoff,
  * rd_kafka_broker_fail, rd_kafka_broker_timeout_scan, rd_kafka_connect_any.
@@ -118,7 +118,8 @@ static uint32_t pick(struct kl_turn *t, enum kl_link link, int64_t reconnect_us)
     return 0;
 }
 
-/* Rule connect-any: while none is up, another one is tried every now and then, be one asked or not. */
+/* Rule connect-any: while none is up, another one is tried every now and then, be one asked or not.
+ */
 static void connect_any(struct kl_turn *t)
 {
     int32_t pause_ms = t->c->config.reconnect_backoff_ms / 2;
@@ -213,8 +214,7 @@ uint32_t kl_send(struct kl_turn *t, uint32_t broker, struct wire_flat *f, int16_
 
     q->correlation = put_request(t, b, f, api, version, true);
     q->sent_us = t->now;
-    q->timeout_us =
-        t->now + (timeout_ms < 0 ? t->c->config.socket_timeout_ms : timeout_ms) * KL_MS;
+    q->timeout_us = t->now + (timeout_ms < 0 ? t->c->config.socket_timeout_ms : timeout_ms) * KL_MS;
     q->broker = b->id;
     q->api = api;
     q->version = version;

@@ -64,8 +64,8 @@ void kl_next_offset(struct kl_turn *t, uint32_t partition, int64_t offset)
     put_position(t, partition);
 }
 
-/* Rule offset-reset: an error begins where auto.offset.reset says; after an error the cluster is asked
-   100 ms later; the beginning is known from the last fetch. */
+/* Rule offset-reset: an error begins where auto.offset.reset says; after an error the cluster is
+   asked 100 ms later; the beginning is known from the last fetch. */
 void kl_offset_reset(struct kl_turn *t, uint32_t partition, int64_t offset, int32_t error)
 {
     struct kl_partition *p = kl_partition_at(t->c, partition);
@@ -145,8 +145,8 @@ void kl_on_assign(struct kl_turn *t)
     kl_done_now(t, 0);
 }
 
-/* Rule pause: what is under way for a paused partition is discarded, and fetched again from the same
-   position when it goes on. */
+/* Rule pause: what is under way for a paused partition is discarded, and fetched again from the
+   same position when it goes on. */
 void kl_on_pause(struct kl_turn *t, bool pause)
 {
     int32_t error = 0;

@@ -50,8 +50,7 @@ void kl_error(struct kl_turn *t, int32_t error, bool fatal, uint32_t partition, 
 void kl_done(struct kl_turn *t, uint32_t command, int32_t error)
 {
     struct kl_command *m = kl_command_at(t->c, command);
-    struct kl_output o = {
-        .kind = KL_OUT_DONE, .tag = m->tag, .command = m->kind, .error = error};
+    struct kl_output o = {.kind = KL_OUT_DONE, .tag = m->tag, .command = m->kind, .error = error};
 
     if (m->kind == KL_IN_FLUSH) {
         t->c->flushing--;

@@ -2,11 +2,12 @@
  * Batches: a request carries one batch of one partition, as librdkafka's do.
  *
  *     queue ──► batch ──► request ──► answer: delivered
- *       ▲ in its place                     └► error: again (after retry.backoff.ms), or delivered so
+ *       ▲ in its place                     └► error: again (after retry.backoff.ms), or delivered
+ * so
  *
  * A batch goes when it is full or its first record has waited for linger.ms; while something is
- * flushed, at once. A batch that is sent again by an idempotent producer has exactly the records that
- * it had (last_msgid of its first record), for its sequence numbers have been used.
+ * flushed, at once. A batch that is sent again by an idempotent producer has exactly the records
+ * that it had (last_msgid of its first record), for its sequence numbers have been used.
  *
  * Source: rdkafka_broker.c: rd_kafka_toppar_producer_serve; rdkafka_msg.c:
  * rd_kafka_msgq_allow_wakeup_at; rdkafka_msgset_writer.c: rd_kafka_msgset_writer_write_msgq;
@@ -82,15 +83,15 @@ static size_t write_batch(struct kl_turn *t, const struct kl_partition *p,
         const struct kl_record *r = kl_record_at(t->c, i);
         const uint8_t *bytes = r->blob == 0 ? (const uint8_t *)"" : kl_blob(t->c, r->blob);
         size_t key = r->key_size > 0 ? (size_t)r->key_size : 0;
-        wire_record_batch_add(&w,
-                              &(struct wire_log_record){.offset = offset,
-                                                        .timestamp = r->timestamp_ms,
-                                                        .key = r->key_size < 0 ? NULL : bytes,
-                                                        .key_size = r->key_size,
-                                                        .value =
-                                                            r->value_size < 0 ? NULL : bytes + key,
-                                                        .value_size = r->value_size},
-                              NULL);
+        wire_record_batch_add(
+            &w,
+            &(struct wire_log_record){.offset = offset,
+                                      .timestamp = r->timestamp_ms,
+                                      .key = r->key_size < 0 ? NULL : bytes,
+                                      .key_size = r->key_size,
+                                      .value = r->value_size < 0 ? NULL : bytes + key,
+                                      .value_size = r->value_size},
+            NULL);
     }
     return wire_record_batch_end(&w);
 }
@@ -167,8 +168,8 @@ static void serve_partition(struct kl_turn *t, uint32_t row)
     const struct kl_partition *p = kl_partition_at(t->c, row);
     uint32_t broker = p->leader < 0 ? 0 : kl_broker_find(t->c, p->leader);
 
-    while (broker != 0 && p->queue.count > 0 && p->number >= 0 &&
-           kl_transaction_may_send(t, row) && kl_idempotent_may_send(t, row)) {
+    while (broker != 0 && p->queue.count > 0 && p->number >= 0 && kl_transaction_may_send(t, row) &&
+           kl_idempotent_may_send(t, row)) {
         int64_t at = ready_at(t, p);
         if (at > t->now) {
             kl_due(t, at);

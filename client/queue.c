@@ -6,7 +6,8 @@
  *                    └── unknown, timed out      └────── retry ───────┘
  *
  * A record is in exactly one queue. Its number in the partition (msgid) is given when it enters the
- * partition's queue, never changes, and orders the queue: what is sent again goes back to its place.
+ * partition's queue, never changes, and orders the queue: what is sent again goes back to its
+ * place.
  *
  * Source: rdkafka_msg.c: rd_kafka_msg_partitioner, rd_kafka_msg_sticky_partition,
  * rd_kafka_msgq_age_scan; rdkafka_topic.c: rd_kafka_topic_assign_uas.
@@ -66,9 +67,8 @@ void kl_queue_insert(struct kl_client *c, struct kl_queue *into, struct kl_queue
         return;
     }
     while (into->count > 0 || from->count > 0) {
-        bool own = from->count == 0 ||
-                   (into->count > 0 && kl_record_at(c, into->first)->msgid <
-                                           kl_record_at(c, from->first)->msgid);
+        bool own = from->count == 0 || (into->count > 0 && kl_record_at(c, into->first)->msgid <
+                                                               kl_record_at(c, from->first)->msgid);
         kl_queue_push(c, &merged, kl_queue_pop(c, own ? into : from));
     }
     *into = merged;
@@ -183,18 +183,18 @@ static uint32_t new_record(struct kl_turn *t)
             memcpy(to + key, in->value, value);
         }
     }
-    *kl_record_at(t->c, row) = (struct kl_record){
-        .tag = in->tag,
-        .serial = ++t->c->serial,
-        .enqueued_us = t->now,
-        .expires_us = t->c->config.message_timeout_ms == 0
-                          ? KL_NEVER
-                          : t->now + t->c->config.message_timeout_ms * KL_MS,
-        .timestamp_ms = in->timestamp_ms,
-        .blob = blob,
-        .key_size = in->key_size,
-        .value_size = in->value_size,
-        .partition = in->partition};
+    *kl_record_at(t->c, row) =
+        (struct kl_record){.tag = in->tag,
+                           .serial = ++t->c->serial,
+                           .enqueued_us = t->now,
+                           .expires_us = t->c->config.message_timeout_ms == 0
+                                             ? KL_NEVER
+                                             : t->now + t->c->config.message_timeout_ms * KL_MS,
+                           .timestamp_ms = in->timestamp_ms,
+                           .blob = blob,
+                           .key_size = in->key_size,
+                           .value_size = in->value_size,
+                           .partition = in->partition};
     return row;
 }
 
@@ -278,8 +278,7 @@ void kl_serve_flush(struct kl_turn *t)
 {
     for (uint32_t i = 1; t->c->flushing > 0 && i <= t->c->commands_fresh; i++) {
         const struct kl_command *m = kl_command_at(t->c, i);
-        if (m->kind == KL_IN_FLUSH &&
-            (t->c->records_used == 0 || is_delivered(t->c, m->serial))) {
+        if (m->kind == KL_IN_FLUSH && (t->c->records_used == 0 || is_delivered(t->c, m->serial))) {
             kl_done(t, i, 0);
         }
     }
@@ -289,9 +288,15 @@ void kl_serve_flush(struct kl_turn *t)
 void kl_purge(struct kl_turn *t, bool in_flight)
 {
     for (uint32_t i = 1; i <= t->c->partition_count; i++) {
-        struct kl_queue *q = &kl_partition_at(t->c, i)->queue;
+        struct kl_partition *p = kl_partition_at(t->c, i);
+        struct kl_queue *q = &p->queue;
+        if (t->c->is_transactional && p->number >= 0) {
+            p->epoch_base_msgid +=
+                q->count; /* rule purge-base: they will have no sequence number */
+        }
         while (q->count > 0) {
             uint32_t record = kl_queue_pop(t->c, q);
+            t->c->txn.bump |= kl_record_at(t->c, record)->status != KL_NOT_PERSISTED;
             kl_delivered(t, i, record, KL_ERR_PURGED_QUEUE, -1, kl_record_at(t->c, record)->status);
         }
     }

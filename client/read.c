@@ -2,9 +2,9 @@
  * Reading what was fetched: batches into records for the application.
  *
  * Passed over: records before the position (a batch is sent whole), control records, and for
- * read_committed the batches of aborted transactions. For these the answer has a list of (producer id,
- * first offset); a batch of such a producer at or behind that offset is aborted, until the producer's
- * abort marker comes, which uses the entry up.
+ * read_committed the batches of aborted transactions. For these the answer has a list of (producer
+ * id, first offset); a batch of such a producer at or behind that offset is aborted, until the
+ * producer's abort marker comes, which uses the entry up.
  *
  *     aborted: 7 from 10     10 [7: a b] 12 [8: c] 13 [7: d] 14 [abort of 7] 15 [7: e]
  *                               passed      given     passed    takes it off    given
@@ -12,7 +12,8 @@
  * The position goes on to behind the last batch, also where none of it is given.
  *
  * Source: rdkafka_msgset_reader.c: rd_kafka_msgset_reader_v2, rd_kafka_msgset_reader_msgs_v2,
- * rd_kafka_msgset_reader_msg_v2, rd_kafka_aborted_txns_get_offset, rd_kafka_aborted_txns_pop_offset.
+ * rd_kafka_msgset_reader_msg_v2, rd_kafka_aborted_txns_get_offset,
+ * rd_kafka_aborted_txns_pop_offset.
  */
 #include "client/state.h"
 

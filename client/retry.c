@@ -1,6 +1,6 @@
 /*
- * What an error of a request asks for, as a table: retry, refresh the metadata first (which implies a
- * retry), or give up; and whether the records may be in the log nevertheless.
+ * What an error of a request asks for, as a table: retry, refresh the metadata first (which implies
+ * a retry), or give up; and whether the records may be in the log nevertheless.
  *
  * Source: rdkafka_request.c: rd_kafka_err_action, and the list in rd_kafka_handle_Produce_error.
  */

@@ -2,8 +2,8 @@
  * Is there room for what an input may need? Looked at before anything is changed, so that a step is
  * done as a whole or not at all.
  *
- * What is counted is the most that the input could need, from its own numbers: a metadata answer may
- * name as many partitions as it names, an assignment cannot hold more topics than its bytes.
+ * What is counted is the most that the input could need, from its own numbers: a metadata answer
+ * may name as many partitions as it names, an assignment cannot hold more topics than its bytes.
  */
 #include "client/state.h"
 
@@ -142,14 +142,14 @@ const char *kl_room(const struct kl_client *c, const struct kl_input *in)
     struct need n = {0};
 
     needed(c, in, &n);
-    return c->broker_count + n.brokers > l->brokers                  ? "brokers"
-           : c->topic_count + n.topics > l->topics                   ? "topics"
-           : c->partition_count + n.partitions > l->partitions       ? "partitions"
-           : c->records_used + n.records > l->records                ? "records"
-           : c->bytes_live + n.bytes > l->bytes                      ? "bytes"
-           : c->requests_used + KL_SPARE_REQUESTS > l->requests      ? "requests"
-           : c->commands_used + n.commands > l->commands             ? "commands"
-                                                                     : NULL;
+    return c->broker_count + n.brokers > l->brokers             ? "brokers"
+           : c->topic_count + n.topics > l->topics              ? "topics"
+           : c->partition_count + n.partitions > l->partitions  ? "partitions"
+           : c->records_used + n.records > l->records           ? "records"
+           : c->bytes_live + n.bytes > l->bytes                 ? "bytes"
+           : c->requests_used + KL_SPARE_REQUESTS > l->requests ? "requests"
+           : c->commands_used + n.commands > l->commands        ? "commands"
+                                                                : NULL;
 }
 
 /* Twice a message that holds all that the client holds: the lower half for the message, the upper

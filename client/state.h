@@ -4,13 +4,14 @@
  *     struct kl_client | brokers | topics | partitions | records | requests | commands | bytes
  *
  * All rows are of one size and named by a number one above their index; 0 is none. Records,
- * requests and commands that are free hang in lists through `next`. What has no fixed size (keys and
- * values, the offsets of a command) lies in the bytes, and its owner knows where: a piece begins with
- * the row of its handle, so that pieces can be moved together when the end is reached (blobs.c).
+ * requests and commands that are free hang in lists through `next`. What has no fixed size (keys
+ * and values, the offsets of a command) lies in the bytes, and its owner knows where: a piece
+ * begins with the row of its handle, so that pieces can be moved together when the end is reached
+ * (blobs.c).
  *
  * A step takes one input and then looks at what is to be done (kl_serve): every duty is a function
- * that can be called at any time, looks at the state alone, does what it may and says when it has to
- * be called again (kl_due). So nothing has to be remembered to be done; and one timer suffices.
+ * that can be called at any time, looks at the state alone, does what it may and says when it has
+ * to be called again (kl_due). So nothing has to be remembered to be done; and one timer suffices.
  *
  * What an input may need is checked before anything is changed (room.c). A duty sends only while a
  * request is free, and leaves the rest to the next step (`more`).
@@ -49,10 +50,10 @@ struct kl_broker {
     uint32_t link; /* enum kl_link */
     int64_t reconnect_us;
     int32_t backoff_ms;
-    uint32_t in_flight; /* requests that wait for an answer */
-    uint64_t since;     /* first correlation of this connection */
+    uint32_t in_flight;   /* requests that wait for an answer */
+    uint64_t since;       /* first correlation of this connection */
     uint32_t first, last; /* requests under way, in the order in which they were sent */
-    uint64_t fetch;     /* correlation of the fetch under way; 0: none */
+    uint64_t fetch;       /* correlation of the fetch under way; 0: none */
     int64_t fetch_after_us;
     uint32_t is_bootstrap;
     uint32_t connects;
@@ -82,7 +83,13 @@ struct kl_queue {
 };
 
 /* What a partition is fetched for. */
-enum kl_fetch_state { KL_FETCH_NONE, KL_FETCH_STORED, KL_FETCH_QUERY, KL_FETCH_WAIT, KL_FETCH_ACTIVE };
+enum kl_fetch_state {
+    KL_FETCH_NONE,
+    KL_FETCH_STORED,
+    KL_FETCH_QUERY,
+    KL_FETCH_WAIT,
+    KL_FETCH_ACTIVE
+};
 enum kl_in_txn { KL_TXN_OUT, KL_TXN_PENDING, KL_TXN_ASKED, KL_TXN_IN };
 
 struct kl_partition {
@@ -104,14 +111,14 @@ struct kl_partition {
     /* consumer */
     uint32_t fetch_state; /* enum kl_fetch_state */
     uint32_t paused, assigned;
-    uint32_t target; /* of the assignment that is being taken */
+    uint32_t target;      /* of the assignment that is being taken */
     int64_t position;     /* next offset to hand out; -1 none */
     int64_t query_offset; /* what KL_FETCH_QUERY asks for */
     int64_t fetch_after_us, query_after_us;
     int64_t log_start; /* of the last fetch; -1 */
     uint64_t fetching; /* correlation of the request that asks for it; 0: none that counts */
     int64_t stored_offset, committed_offset, committing_offset; /* -1001 none */
-    int64_t seek_offset;                     /* as assigned, KL_OFFSET_… or an offset */
+    int64_t seek_offset; /* as assigned, KL_OFFSET_… or an offset */
     int32_t last_error;
     int32_t stored_epoch;
 };
@@ -257,7 +264,7 @@ struct kl_client {
     uint64_t correlations;
     uint64_t chance[2];
     int64_t armed_us;
-    int32_t controller; /* id, -1 */
+    int32_t controller;        /* id, -1 */
     uint32_t metadata_brokers; /* ask for the brokers at least */
     uint64_t metadata;         /* correlation under way; 0 none */
     int64_t metadata_us;       /* periodic refresh */
@@ -537,7 +544,8 @@ bool kl_read_assignment(const uint8_t *bytes, int32_t size,
 
 /* ---- assignors.c ---- */
 
-/* Writes the assignment of every member of the group's JoinGroup response into a SyncGroup request. */
+/* Writes the assignment of every member of the group's JoinGroup response into a SyncGroup request.
+ */
 void kl_assign(struct kl_turn *t, struct wire_flat *f, struct wire_sync_group_request *q);
 
 /* ---- admin.c ---- */

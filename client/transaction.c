@@ -7,13 +7,13 @@
  *                      │               ▼          │             from anywhere ──► fatal
  *                      └──(epoch raised)◄── aborting
  *
- * A partition is told to the coordinator before its first record of the transaction is sent: all that
- * wait are added together, 5 ms after the first, one request at a time. A commit first waits until
- * every record is delivered; an abort gives up what waits and waits for what is under way. Both say
- * nothing to a coordinator that cannot know of the transaction.
+ * A partition is told to the coordinator before its first record of the transaction is sent: all
+ * that wait are added together, 5 ms after the first, one request at a time. A commit first waits
+ * until every record is delivered; an abort gives up what waits and waits for what is under way.
+ * Both say nothing to a coordinator that cannot know of the transaction.
  *
- * Differs: the calls have no timeouts of their own; what the coordinator may not answer is tried until
- * it does.
+ * Differs: the calls have no timeouts of their own; what the coordinator may not answer is tried
+ * until it does.
  *
  * Source: rdkafka_txnmgr.c: rd_kafka_txn_add_partition, rd_kafka_txn_register_partitions,
  * rd_kafka_txn_handle_AddPartitionsToTxn, rd_kafka_txn_set_abortable_error0,
@@ -190,8 +190,7 @@ static void add_partitions(struct kl_turn *t, uint32_t broker, int32_t topics)
 {
     struct kl_client *c = t->c;
     struct wire_flat f;
-    struct wire_add_partitions_to_txn_request *q =
-        kl_begin(t, &f, WIRE_API_ADD_PARTITIONS_TO_TXN);
+    struct wire_add_partitions_to_txn_request *q = kl_begin(t, &f, WIRE_API_ADD_PARTITIONS_TO_TXN);
     int32_t n = 0;
 
     q->transactional_id = wire_flat_string(&f, c->transactional_id);
@@ -244,9 +243,8 @@ static int32_t read_added(struct kl_turn *t, const struct wire_add_partitions_to
     for (int32_t i = 0; i < r->results.count; i++) {
         const char *name = wire_text(r, topics[i].name);
         uint32_t topic = name == NULL ? 0 : kl_topic_find(t->c, name);
-        const struct wire_add_partitions_to_txn_response_partition_result *results =
-            WIRE_ITEMS(r, topics[i].results,
-                       struct wire_add_partitions_to_txn_response_partition_result);
+        const struct wire_add_partitions_to_txn_response_partition_result *results = WIRE_ITEMS(
+            r, topics[i].results, struct wire_add_partitions_to_txn_response_partition_result);
         for (int32_t k = 0; topic != 0 && k < topics[i].results.count; k++) {
             uint32_t row = kl_partition_find(t->c, topic, results[k].partition_index);
             if (results[k].error_code == 0 && row != 0) {
@@ -274,7 +272,8 @@ static void adding_failed(struct kl_turn *t, int32_t error)
     }
     if (again) {
         txn->after_us =
-            t->now + (error == WIRE_ERROR_CONCURRENT_TRANSACTIONS ? CONCURRENT_MS : AGAIN_MS) * KL_MS;
+            t->now +
+            (error == WIRE_ERROR_CONCURRENT_TRANSACTIONS ? CONCURRENT_MS : AGAIN_MS) * KL_MS;
     } else if (kl_transaction_error_is_fatal(error)) {
         kl_transaction_fatal(t, kl_transaction_error(error), "failed to add partitions");
     } else if (error == WIRE_ERROR_UNKNOWN_PRODUCER_ID ||
@@ -333,8 +332,8 @@ static void hold_offsets(struct kl_turn *t, uint32_t row)
     for (uint32_t i = 0; i < in->count; i++) {
         uint32_t topic = kl_topic_add(t, in->offsets[i].topic);
         uint32_t partition = kl_partition_add(t, topic, in->offsets[i].partition);
-        ((struct kl_place *)kl_blob(t->c, blob))[i] = (struct kl_place){
-            partition, in->offsets[i].leader_epoch, in->offsets[i].offset};
+        ((struct kl_place *)kl_blob(t->c, blob))[i] =
+            (struct kl_place){partition, in->offsets[i].leader_epoch, in->offsets[i].offset};
     }
     memcpy(m->group, in->group, strlen(in->group));
     m->member.generation = -1;
@@ -343,8 +342,7 @@ static void hold_offsets(struct kl_turn *t, uint32_t row)
         memcpy(m->member.id, in->member->id, strlen(in->member->id));
         m->member.has_instance = in->member->instance_id != NULL;
         if (in->member->instance_id != NULL) {
-            memcpy(m->member.instance_id, in->member->instance_id,
-                   strlen(in->member->instance_id));
+            memcpy(m->member.instance_id, in->member->instance_id, strlen(in->member->instance_id));
         }
     }
     if (strcmp(t->c->group_id, in->group) != 0) { /* a producer has no group of its own */

@@ -50,6 +50,9 @@ void kl_serve_end(struct kl_turn *t, struct kl_command *m)
 {
     enum kl_pid_state pid = (enum kl_pid_state)t->c->pid.state;
 
+    if (m->kind == KL_IN_ABORT && m->request == 0) {
+        kl_purge(t, false); /* what has come back since the abort began is not sent again */
+    }
     if (m->request != 0 || (m->kind == KL_IN_ABORT && t->c->records_used > 0) ||
         (m->kind == KL_IN_COMMIT && t->c->records_used > 0 &&
          t->c->txn.state == KL_TXN_COMMITTING)) {
@@ -74,8 +77,8 @@ void kl_serve_end(struct kl_turn *t, struct kl_command *m)
 /* Rule end-txn-errors: again, with the epoch raised, to be aborted, or fatal. */
 static void failed(struct kl_turn *t, struct kl_command *m, int32_t error)
 {
-    bool bump = error == WIRE_ERROR_UNKNOWN_PRODUCER_ID ||
-                error == WIRE_ERROR_INVALID_PRODUCER_ID_MAPPING;
+    bool bump =
+        error == WIRE_ERROR_UNKNOWN_PRODUCER_ID || error == WIRE_ERROR_INVALID_PRODUCER_ID_MAPPING;
     bool again = error == KL_ERR_TRANSPORT || error == KL_ERR_TIMED_OUT ||
                  kl_transaction_coordinator_moved(error) ||
                  error == WIRE_ERROR_COORDINATOR_LOAD_IN_PROGRESS ||

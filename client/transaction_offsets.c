@@ -29,14 +29,14 @@ static void write_places(struct kl_turn *t, struct wire_flat *f,
                          struct wire_txn_offset_commit_request *q, const struct kl_command *m)
 {
     const struct kl_place *places = kl_blob(t->c, m->blob);
-    struct wire_txn_offset_commit_request_topic *topics = kl_items(
-        f, &q->topics, (int32_t)m->count, &wire_layout_txn_offset_commit_request_topic);
+    struct wire_txn_offset_commit_request_topic *topics =
+        kl_items(f, &q->topics, (int32_t)m->count, &wire_layout_txn_offset_commit_request_topic);
 
     for (uint32_t i = 0; i < m->count; i++) {
         const struct kl_partition *p = kl_partition_at(t->c, places[i].partition);
         topics[i].name = wire_flat_string(f, kl_partition_topic(t->c, p));
-        struct wire_txn_offset_commit_request_partition *to = kl_items(
-            f, &topics[i].partitions, 1, &wire_layout_txn_offset_commit_request_partition);
+        struct wire_txn_offset_commit_request_partition *to =
+            kl_items(f, &topics[i].partitions, 1, &wire_layout_txn_offset_commit_request_partition);
         to->partition_index = p->number;
         to->committed_offset = places[i].offset;
         to->committed_leader_epoch = places[i].leader_epoch;
@@ -135,8 +135,8 @@ static int32_t first_error(const struct wire_txn_offset_commit_response *r)
         WIRE_ITEMS(r, r->topics, struct wire_txn_offset_commit_response_topic);
 
     for (int32_t i = 0; i < r->topics.count; i++) {
-        const struct wire_txn_offset_commit_response_partition *p = WIRE_ITEMS(
-            r, topics[i].partitions, struct wire_txn_offset_commit_response_partition);
+        const struct wire_txn_offset_commit_response_partition *p =
+            WIRE_ITEMS(r, topics[i].partitions, struct wire_txn_offset_commit_response_partition);
         for (int32_t k = 0; k < topics[i].partitions.count; k++) {
             if (p[k].error_code != 0) {
                 return p[k].error_code;

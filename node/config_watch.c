@@ -15,6 +15,7 @@
 
 #define PREFIX  "config_change_"
 #define UNCLEAN "unclean.leader.election.enable"
+#define MIN_ISR "min.insync.replicas"
 
 void kn_config_watch_init(struct kn_config_watch *w)
 {
@@ -139,20 +140,36 @@ static struct kn_config_wish on_change(struct kn_config_watch *w, const struct w
     return ask(w, KN_CONFIG_ENTITY, WIRE_ZK_GET_DATA, false, path, buffer);
 }
 
+int32_t kn_config_min_insync(const void *data, size_t size)
+{
+    char value[16] = "";
+    bool found = false;
+    if (sm_znode_config_get(data, size, MIN_ISR, value, sizeof(value), &found) != SM_ERR_OK ||
+        !found)
+        return 0;
+    long number = strtol(value, NULL, 10);
+    return number < 1 || number > INT16_MAX ? 0 : (int32_t)number;
+}
+
 static struct kn_config_wish on_entity(struct kn_config_watch *w, const struct wire_zk_reply *reply,
                                        void *buffer)
 {
     struct wire_zk_result_view v = {0};
     char value[16] = "";
     bool found = false;
-    if (reply->err == WIRE_ZK_OK && wire_zk_result_next(reply, &v) &&
-        sm_znode_config_get((const char *)v.data, v.result->data_size, UNCLEAN, value,
-                            sizeof(value), &found) != SM_ERR_OK)
-        found = false;
+    int32_t min_insync = 0;
+    if (reply->err == WIRE_ZK_OK && wire_zk_result_next(reply, &v)) {
+        if (sm_znode_config_get((const char *)v.data, v.result->data_size, UNCLEAN, value,
+                                sizeof(value), &found) != SM_ERR_OK)
+            found = false;
+        min_insync = kn_config_min_insync(v.data, v.result->data_size);
+    }
     bool enabled = found && strcmp(value, "true") == 0;
     struct kn_config_wish wish = done_with_change(w, buffer);
     wish.unclean_enabled = enabled;
     wish.topic = w->is_default ? NULL : w->entity + 7;
+    wish.has_topic = !w->is_default;
+    wish.min_insync = min_insync;
     return wish;
 }
 

@@ -110,6 +110,10 @@ enum kn_input_kind {
     KN_IN_PEER_RESPONSE, /* broker_id answered `correlation` of KN_OUT_PEER_REQUEST: api, version,
                             message, size */
     KN_IN_PEER_FAILED,   /* broker_id, correlation: no answer will come */
+    KN_IN_DIR_FAILED,    /* value: number of the log directory that fails, 0.. */
+    KN_IN_TOPIC_CONFIG,  /* path: a topic; value: its min.insync.replicas, 0: the broker's. To be
+                            given before the first LeaderAndIsr for it: Kafka reads the topic's
+                            configuration when it makes the log */
 };
 
 /* Pointers are borrowed for the call; unused fields zero. */
@@ -128,6 +132,8 @@ struct kn_input {
     int32_t api;
     int32_t version;
     uint32_t index;
+    int32_t value;
+    uint32_t unused;
     const char *path;
     const struct wire_zk_reply *reply;
     const struct wire_answer *answer;

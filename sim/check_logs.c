@@ -346,10 +346,9 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
         h->leads = h->led = h->settled = true;
         break;
     case KB_FACT_FOLLOWER:
-    case KB_FACT_NO_LEADER:
         obeys(c, row, h, o->value);
         h->leads = false;
-        h->settled = o->what == KB_FACT_FOLLOWER;
+        h->settled = true;
         break;
     case KB_FACT_DELETED:
         deletes(c, row, h, o->value);
@@ -361,6 +360,11 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
     case KB_FACT_OFFLINE:
         h->leads = h->settled = false;
         break;
+    case KB_FACT_STOPPED:
+    case KB_FACT_APPENDED:
+    case KB_FACT_START:
+    case KB_FACT_WAITING:
+    case KB_FACT_NO_LEADER: /* costs no epoch: who led goes on */
     case KB_FACT_FAILED:
     case KB_FACT_ISR_PENDING:
     case KB_FACT_ISR:

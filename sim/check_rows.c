@@ -112,6 +112,8 @@ void check_topic_read(struct sim_checks *c, struct check_topic *t, const char *d
             struct check_row *row = row_find(c, t, partition);
             if (row == NULL)
                 row = row_new(c, t, partition);
+            if (!sm_list_equal(&row->a.replicas, &a.replicas))
+                row->before = row->a.replicas;
             row->a = a;
             row->assigned = true;
             moving = moving || sm_assignment_is_being_reassigned(&a);

@@ -59,6 +59,7 @@ struct check_row {
     bool unclean;     /* the last election was, and was allowed */
     struct sm_leader_and_isr z;
     struct sm_assignment a;
+    struct sm_list before; /* the replicas before the last change: its leader may not know yet */
     struct {
         int32_t epoch, id;
     } led[CHECK_EPOCHS]; /* who led, newest first; id -1: free */

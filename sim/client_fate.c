@@ -6,7 +6,8 @@
  * that log has the same batch at the same offset (for batches whose handle is not known: the same
  * value).
  */
-#include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "sim/allocate.h"
 #include "sim/client_report.h"
@@ -122,20 +123,33 @@ static enum fate fate_in(const struct sim_world *w, const struct log *log,
 
 /* ---- why a record is gone ---- */
 
-static void look_back(struct sim_world *w, struct sim_lost *l)
+/* The fault that the chain of causes ends at. */
+static void find_fault(struct sim_world *w, struct sim_lost *l)
 {
     struct sim_record r;
     uint64_t n = l->taken_record;
-    for (; n != 0 && sim_trace_get(w->trace, n, &r); n = r.mute != 0 ? r.mute : r.by) {
-        if (r.kind == SIM_K_DECIDE && l->decided_record == 0) {
-            l->decided_record = n;
-            l->unclean = (int32_t)sim_record_int(&r, SIM_F_UNCLEAN, 0);
-        }
+    for (; n != 0 && sim_trace_get(w->trace, n, &r); n = r.mute != 0 ? r.mute : r.by)
         if (r.kind == SIM_K_FAULT) {
             l->fault_record = n;
             sim_narrate(&r, l->fault, sizeof(l->fault));
             return;
         }
+}
+
+/* The last election of the partition before its new leader heard of it. */
+static void find_election(struct sim_world *w, struct sim_lost *l)
+{
+    char partition[SM_TOPIC_NAME_MAX + 16];
+    struct sim_record r;
+    snprintf(partition, sizeof(partition), "%s-%d", l->topic, l->partition);
+    for (uint64_t n = l->taken_record; n > l->acked_record && sim_trace_get(w->trace, n, &r); n--) {
+        const char *of = r.kind == SIM_K_DECIDE ? sim_record_text(&r, SIM_F_PARTITION) : NULL;
+        if (of == NULL || strcmp(of, partition) != 0 ||
+            sim_record_int(&r, SIM_F_CHOSEN, -1) != l->taker)
+            continue;
+        l->decided_record = n;
+        l->unclean = sim_record_int(&r, SIM_F_UNCLEAN, 0) != 0;
+        return;
     }
 }
 
@@ -155,7 +169,8 @@ static void find_taker(struct sim_world *w, const struct sim_acked *a, struct si
         l->taker_start = lead->start;
         l->taken_us = lead->time_us;
         l->taken_record = lead->record;
-        look_back(w, l);
+        find_fault(w, l);
+        find_election(w, l);
         return;
     }
 }
@@ -165,8 +180,7 @@ static bool continues(const struct sim_lost *l, const struct sim_world *w,
 {
     return l->topic == sim_client_topic(w, a->topic) && l->partition == a->partition &&
            l->offset + l->count == a->offset && l->leader == a->leader &&
-           l->leader_epoch == a->leader_epoch && l->to.producer == a->value.producer &&
-           l->acks == a->acks;
+           l->to.producer == a->value.producer && l->acks == a->acks;
 }
 
 static void add_lost(struct sim_world *w, struct sim_client_report *r, const struct sim_acked *a,

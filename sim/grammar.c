@@ -12,6 +12,7 @@ static const char *const roles[] = {"both", "broker", "controller", NULL};
 static const char *const behaviours[] = {"scripted", "full", NULL};
 static const char *const election_types[] = {"preferred", "unclean", NULL};
 static const char *const ways[] = {"znode", "request", NULL};
+static const char *const losses[] = {"unflushed", NULL};
 static const char *const outcomes[] = {"normal", "drop", "hang", NULL};
 static const char *const acts[] = {"set", "create", "delete", NULL};
 static const char *const sides[] = {"after", "before", "applied-reply-lost", NULL};
@@ -122,7 +123,7 @@ const struct sim_key sim_keys[] = {
     ROW(STEP, "as", TEXT, .text = "label of this step"),
     ROW(STEP, "for", TIME, .text = "the fault is undone after this time",
         .verbs = V(KILL) | V(PAUSE) | V(PARTITION) | V(DEGRADE) | V(HOLD) | V(DROP) | V(ANSWER) |
-                 V(DISCONNECT) | V(LOSE_QUORUM) | V(DELAY) | V(BLOCK)),
+                 V(DISCONNECT) | V(LOSE_QUORUM) | V(DELAY) | V(BLOCK) | V(FAIL_LOG_DIR)),
     VERB(KILL, "kill", TARGET, .text = "ends processes at once; their sessions expire later"),
     VERB(RESTART, "restart", TARGET, .text = "starts processes that are down"),
     VERB(BOUNCE, "bounce", TARGET,
@@ -200,6 +201,8 @@ const struct sim_key sim_keys[] = {
         .text = "by writing the znode, or by request to the controller"),
     ROW(STEP, "stale-epoch", BOOL, .verbs = V(SHUTDOWN),
         .text = "asks with the epoch of an earlier life"),
+    ROW(STEP, "lose", ENUM, .words = losses, .verbs = V(KILL),
+        .text = "unflushed: the machine goes, with all that its disks had not taken yet"),
     ROW(STEP, "request-only", BOOL, .verbs = V(SHUTDOWN), .text = "asks, and does not leave"),
     ROW(STEP, "applied", BOOL, .verbs = V(FAIL),
         .text = "ZooKeeper applies it, only the reply is lost"),

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { SAME_FROM = 16, FIRST_BUCKETS = 1024 };
 
@@ -30,10 +31,7 @@ struct sim_keeper {
 
 static uint64_t hash_of(const uint8_t *bytes, size_t size)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = SAME_FROM; i < size; i++)
-        h = (h ^ bytes[i]) * 0x100000001b3u;
-    return h ^ h >> 29;
+    return XXH3_64bits(bytes + SAME_FROM, size - SAME_FROM);
 }
 
 struct sim_keeper *sim_keeper_new(void)

@@ -47,8 +47,18 @@ static const struct event {
     {"decide", SIM_K_DECIDE, NULL},
     {"move", SIM_K_MOVE, NULL},
     {"learn", SIM_K_LEARN, NULL},
+    {"replica", SIM_K_REPLICA, NULL},
+    {"append", SIM_K_APPEND, NULL},
+    {"truncate", SIM_K_TRUNCATE, NULL},
+    {"hw", SIM_K_HW, NULL},
+    {"wait", SIM_K_WAIT, NULL},
     {"batch", SIM_K_BATCH, NULL},
     {"close", SIM_K_CLOSE, NULL},
+    {"ack", SIM_K_ACK, NULL},
+    {"read", SIM_K_READ, NULL},
+    {"txn", SIM_K_TXN, NULL},
+    {"group", SIM_K_GROUP, NULL},
+    {"client", SIM_K_CLIENT, NULL},
     {"timer", SIM_K_TIMER, NULL},
     {"log", SIM_K_LOG, NULL},
     {"mark", SIM_K_MARK, NULL},
@@ -79,7 +89,8 @@ static bool is_body_field(enum sim_field field)
 {
     static const enum sim_field fields[] = {
         SIM_F_PARTITION, SIM_F_LEADER,   SIM_F_EPOCH,   SIM_F_ISR, SIM_F_ZKVERSION, SIM_F_REPLICAS,
-        SIM_F_ADDING,    SIM_F_REMOVING, SIM_F_OFFLINE, SIM_F_NEW, SIM_F_DELETE,
+        SIM_F_ADDING,    SIM_F_REMOVING, SIM_F_OFFLINE, SIM_F_NEW, SIM_F_DELETE,    SIM_F_OFFSET,
+        SIM_F_BASE,      SIM_F_HW,       SIM_F_LSO,
     };
     for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (fields[i] == field) {
@@ -248,7 +259,7 @@ static bool find_body(const struct sim_trace *trace, const struct sim_record *re
 {
     struct sim_record batch, request = *record;
     struct sim_value part;
-    if (record->kind == SIM_K_RECV) {
+    if (record->kind == SIM_K_RECV && !sim_record_get(record, SIM_F_BODY, body)) {
         const int64_t m = sim_record_int(record, SIM_F_M, 0);
         if (trace == NULL || m <= 0 || !sim_trace_get(trace, (uint64_t)m, &request)) {
             return false;

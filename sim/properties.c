@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/replicas.h"
 #include "controller/controller.h"
 
 /* name, type, field, least, most */
@@ -26,6 +27,14 @@
     X("controlled.shutdown.max.retries", INT, controlled_shutdown_retries, 1, 1000)                \
     X("controlled.shutdown.enable", BOOL, controlled_shutdown, 0, 1)                               \
     X("controller.socket.timeout.ms", MS, socket_timeout_us, 1, 86400000)                          \
+    X("replica.lag.time.max.ms", MS, replica_lag_us, 1, 86400000)                                  \
+    X("replica.fetch.wait.max.ms", MS, replica_fetch_wait_us, 0, 86400000)                         \
+    X("replica.fetch.backoff.ms", MS, replica_fetch_backoff_us, 0, 86400000)                       \
+    X("replica.socket.timeout.ms", MS, replica_socket_timeout_us, 1, 86400000)                     \
+    X("replica.high.watermark.checkpoint.interval.ms", MS, hw_checkpoint_us, 1, 86400000)          \
+    X("num.replica.fetchers", INT, replica_fetchers, 1, 32)                                        \
+    X("log.flush.interval.messages", INT, flush_messages, 1, 2147483647)                           \
+    X("log.dirs", NAMES, log_dirs, 1, KB_DIRS_MAX)                                                 \
     X("num.partitions", INT, num_partitions, 1, 100000)                                            \
     X("default.replication.factor", INT, default_replication_factor, 1, 32)                        \
     X("min.insync.replicas", INT, min_insync_replicas, 1, 32)                                      \
@@ -102,7 +111,6 @@
     X("connection.failed.authentication.delay.ms")                                                 \
     X("broker.rack")                                                                               \
     X("log.dir")                                                                                   \
-    X("log.dirs")                                                                                  \
     X("log.segment.bytes")                                                                         \
     X("log.roll.ms")                                                                               \
     X("log.roll.hours")                                                                            \
@@ -127,7 +135,6 @@
     X("log.cleaner.max.compaction.lag.ms")                                                         \
     X("log.index.size.max.bytes")                                                                  \
     X("log.index.interval.bytes")                                                                  \
-    X("log.flush.interval.messages")                                                               \
     X("log.segment.delete.delay.ms")                                                               \
     X("log.flush.scheduler.interval.ms")                                                           \
     X("log.flush.interval.ms")                                                                     \
@@ -142,16 +149,10 @@
     X("create.topic.policy.class.name")                                                            \
     X("alter.config.policy.class.name")                                                            \
     X("log.message.downconversion.enable")                                                         \
-    X("replica.lag.time.max.ms")                                                                   \
-    X("replica.socket.timeout.ms")                                                                 \
     X("replica.socket.receive.buffer.bytes")                                                       \
     X("replica.fetch.max.bytes")                                                                   \
-    X("replica.fetch.wait.max.ms")                                                                 \
     X("replica.fetch.min.bytes")                                                                   \
     X("replica.fetch.response.max.bytes")                                                          \
-    X("replica.fetch.backoff.ms")                                                                  \
-    X("num.replica.fetchers")                                                                      \
-    X("replica.high.watermark.checkpoint.interval.ms")                                             \
     X("fetch.purgatory.purge.interval.requests")                                                   \
     X("producer.purgatory.purge.interval.requests")                                                \
     X("delete.records.purgatory.purge.interval.requests")                                          \
@@ -326,6 +327,12 @@ struct sim_settings sim_settings_default(enum sm_version version)
         .controlled_shutdown_retry_us = 5000000,
         .socket_timeout_us = 30000000,
         .replica_lag_us = old ? 10000000 : 30000000,
+        .replica_fetch_wait_us = 500000,
+        .replica_fetch_backoff_us = 1000000,
+        .replica_socket_timeout_us = 30000000,
+        .hw_checkpoint_us = 5000000,
+        .replica_fetchers = 1,
+        .log_dirs = 1,
         .controlled_shutdown_retries = 3,
         .leader_imbalance_percentage = 10,
         .num_partitions = 1,
@@ -353,6 +360,18 @@ static const struct sim_property_row *find(const struct sim_property_row *rows, 
     return NULL;
 }
 
+/* Names between commas: how many there are. */
+static int64_t count_names(const char *text)
+{
+    int64_t count = 0;
+    for (bool inside = false; *text != '\0'; text++) {
+        bool is_name = *text != ',' && *text != ' ';
+        count += is_name && !inside;
+        inside = is_name || (inside && *text == ' ');
+    }
+    return count;
+}
+
 static bool read_value(const struct sim_property_row *row, const char *value,
                        struct sim_place place, struct sim_diagnostics *d, int64_t *out)
 {
@@ -362,6 +381,11 @@ static bool read_value(const struct sim_property_row *row, const char *value,
             return sim_error(d, place, "%s is true or false, not '%s'", row->name, value);
         }
         return true;
+    }
+    if (row->type == SIM_P_NAMES) {
+        *out = count_names(value);
+        return (*out >= row->least && *out <= row->most) ||
+               sim_error(d, place, "%s has %lld to %lld names", row->name, row->least, row->most);
     }
     char *end;
     errno = 0;
@@ -405,6 +429,7 @@ bool sim_settings_set(struct sim_settings *settings, const char *name, struct si
     case SIM_P_BOOL:
         *(bool *)field = number != 0;
         break;
+    case SIM_P_NAMES:
     case SIM_P_INT:
         *(int32_t *)(void *)field = (int32_t)number;
         break;

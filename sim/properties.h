@@ -16,13 +16,20 @@
 #include "sim/diagnostics.h"
 #include "sim/scenario.h"
 
-enum sim_property_type { SIM_P_IGNORED, SIM_P_BOOL, SIM_P_INT, SIM_P_MS, SIM_P_SECONDS };
+enum sim_property_type {
+    SIM_P_IGNORED,
+    SIM_P_BOOL,
+    SIM_P_INT,
+    SIM_P_MS,
+    SIM_P_SECONDS,
+    SIM_P_NAMES, /* between commas; their number is the value */
+};
 
 struct sim_property_row {
     const char *name;
     enum sim_property_type type; /* IGNORED: real, not modelled */
     size_t offset;               /* into struct sim_settings */
-    long long least, most;       /* INT: of the number; MS, SECONDS: in that unit */
+    long long least, most;       /* INT, NAMES: of the number; MS, SECONDS: in that unit */
 };
 
 /* Broker properties, and topic configuration; ends with a NULL name. */

@@ -49,11 +49,18 @@ struct sim_settings {
     int64_t controlled_shutdown_retry_us; /* controlled.shutdown.retry.backoff.ms */
     int64_t socket_timeout_us;            /* controller.socket.timeout.ms */
     int64_t replica_lag_us;               /* replica.lag.time.max.ms */
+    int64_t replica_fetch_wait_us;        /* replica.fetch.wait.max.ms */
+    int64_t replica_fetch_backoff_us;     /* replica.fetch.backoff.ms */
+    int64_t replica_socket_timeout_us;    /* replica.socket.timeout.ms */
+    int64_t hw_checkpoint_us;             /* replica.high.watermark.checkpoint.interval.ms */
     int32_t controlled_shutdown_retries;  /* controlled.shutdown.max.retries */
     int32_t leader_imbalance_percentage;  /* leader.imbalance.per.broker.percentage */
     int32_t num_partitions;               /* num.partitions */
     int32_t default_replication_factor;   /* default.replication.factor */
     int32_t min_insync_replicas;          /* min.insync.replicas */
+    int32_t replica_fetchers;             /* num.replica.fetchers */
+    int32_t flush_messages;               /* log.flush.interval.messages; 0: never */
+    int32_t log_dirs;                     /* how many log.dirs names */
     int32_t zk_in_flight;                 /* zookeeper.max.in.flight.requests */
     int32_t zk_write_group;               /* kcsim.zookeeper.write.group */
     int32_t zk_read_group;                /* kcsim.zookeeper.read.group */
@@ -310,7 +317,8 @@ struct sim_step {
     uint32_t count;
 
     bool stale_epoch;  /* SHUTDOWN: the request carries the epoch of an earlier life */
-    bool request_only; /* SHUTDOWN: asks, and does not leave */
+    bool request_only;   /* SHUTDOWN: asks, and does not leave */
+    bool lose_unflushed; /* KILL: the machine is lost, not the process alone */
     bool applied;      /* FAIL: applied, and only the reply lost (else not applied) */
 
     char **topics; /* CREATE_TOPIC (1), ADD_PARTITIONS (1), DELETE_TOPIC, ALTER_CONFIG (1) */

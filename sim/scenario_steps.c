@@ -663,6 +663,11 @@ static bool read_argument(struct sim_reader *r, const char *key, const struct si
         return read_removed(r, node, out);
     if (IS("stale-epoch"))
         return sim_read_bool(r, node, key, &out->stale_epoch);
+    if (IS("lose")) {
+        static const char *const losses[] = {"unflushed", NULL};
+        out->lose_unflushed = sim_read_word(r, node, "loss", losses, &word);
+        return out->lose_unflushed;
+    }
     if (IS("request-only"))
         return sim_read_bool(r, node, key, &out->request_only);
     if (IS("applied"))

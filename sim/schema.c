@@ -82,8 +82,9 @@ static json_t *named(const struct sim_property_row *rows)
         json_object_set_new(properties, rows->name,
                             rows->type == SIM_P_IGNORED
                                 ? json_pack("{s:s}", "description", "not modelled: has no effect")
-                            : rows->type == SIM_P_BOOL ? typed("boolean")
-                                                       : typed("integer"));
+                            : rows->type == SIM_P_BOOL  ? typed("boolean")
+                            : rows->type == SIM_P_NAMES ? typed("string")
+                                                        : typed("integer"));
     }
     return json_pack("{s:s,s:o,s:b}", "type", "object", "properties", properties,
                      "additionalProperties", 0);
@@ -128,10 +129,10 @@ static json_t *target(void)
     return any_of(typed("integer"), typed("string"), ids());
 }
 
-/* A statement of an expectation is either a pattern or about a state. */
+/* What an expectation is about: a state, a record, or a check by its name. */
 static json_t *statement_or_pattern(void)
 {
-    return any_of(reference(SIM_SHAPE_STATEMENT), reference(SIM_SHAPE_PATTERN), NULL);
+    return any_of(reference(SIM_SHAPE_STATEMENT), reference(SIM_SHAPE_PATTERN), typed("string"));
 }
 
 static json_t *is_schema(void)

@@ -488,6 +488,9 @@ static void describe_fault(const struct sim_scenario *scenario, const struct sim
         }
     }
     append(out, capacity, "%s", verb == NULL ? "something" : verb);
+    if (count == 0 && target != NULL) { /* clients, by their names */
+        append(out, capacity, " %s", target);
+    }
     if (step != NULL) {
         describe_arguments(step, out, capacity);
     }
@@ -807,7 +810,8 @@ static unsigned print_ending(struct teller *s, FILE *out, const char *bold, cons
         lines++;
     }
     if (e.all > 0 && e.leaderless + e.dead + e.never + s->unclean == 0) {
-        fprintf(out, "  nothing is lost: every partition has a leader\n");
+        fprintf(out, "  %severy partition has a leader\n",
+                s->result->clients == NULL ? "nothing is lost: " : ""); /* records: see below */
         lines++;
     }
     return lines;

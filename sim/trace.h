@@ -32,6 +32,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "broker/replicas.h"
 #include "controller/controller.h"
 #include "wire/coord.h"
 #include "wire/messages.h"
@@ -61,6 +62,11 @@
     X(DECIDE, "decide", "an election")                                                             \
     X(MOVE, "move", "a state machine moves, or refuses to")                                        \
     X(LEARN, "learn", "what a controller believes changes")                                        \
+    X(REPLICA, "replica", "what a broker makes of its replica: its part, its ISR, its log")        \
+    X(APPEND, "append", "a log grows")                                                             \
+    X(TRUNCATE, "truncate", "a log is cut")                                                        \
+    X(HW, "hw", "a high watermark moves, and the last stable offset with it")                      \
+    X(WAIT, "wait", "a request waits in its purgatory")                                            \
     X(BATCH, "batch", "a batch of requests is complete")                                           \
     X(CLOSE, "close", "a controller closes its channel to a broker")                               \
     X(ACK, "ack", "a producer learns what became of records")                                      \
@@ -197,8 +203,14 @@ enum sim_kind {
     X(KEY, "key", "of a property or fact")                                                         \
     X(UNDECIDED, "undecided", "1: could not be decided")                                           \
     X(COUNT, "count", "how many")                                                                  \
-    X(OFFSET, "offset", "of the first record, in its partition")                                                                  \
-    X(WALL, "wall", "of a live run: ms since 1970 at time 0")
+    X(WALL, "wall", "of a live run: ms since 1970 at time 0")                                      \
+    X(OFFSET, "offset",                                                                            \
+      "of the first record; of a log: where it ends now; what is asked for, what must be committed")\
+    X(BASE, "base", "offset of the first of these records")                                        \
+    X(BATCHES, "batches", "handles of record batches; equal handles are equal records")            \
+    X(LOST, "lost", "handles of the batches that are gone")                                        \
+    X(HW, "hw", "high watermark")                                                                  \
+    X(LSO, "lso", "last stable offset, where it is not the high watermark")
 
 enum sim_field {
     SIM_F_NONE,
@@ -420,7 +432,8 @@ uint64_t sim_trace_session_client(struct sim_trace *trace, int64_t t, int32_t no
 
 /* recv: broker `broker_id` handles the request of `api` out of `batch` that was message m (its
    send), answering `answer`. Sets b.N.ce, b.N.be, b.N.TP.{leader,epoch,isr}, b.N.md.TP. accepted:
-   false where the broker refuses the whole (stale epoch): then nothing is set. */
+   false where the broker refuses the whole (stale epoch): then nothing is set. answer NULL: a broker
+   that hosts logs will decide; what becomes of its replicas it tells itself (sim_trace_replica). */
 uint64_t sim_trace_recv_request(struct sim_trace *trace, int64_t t, int32_t broker_id, uint64_t by,
                                 uint64_t m, sim_lane from, enum wire_api api,
                                 const struct wire_batch *batch, const struct wire_answer *answer,
@@ -433,6 +446,28 @@ uint64_t sim_trace_send_answer(struct sim_trace *trace, int64_t t, int32_t broke
 uint64_t sim_trace_recv_answer(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by,
                                uint64_t m, uint64_t re, sim_lane from, enum wire_api api,
                                const struct wire_answer *answer);
+/* send / recv of a message about records between brokers, or of a client: Produce, Fetch,
+   ListOffsets, OffsetForLeaderEpoch with a body, others without. */
+struct sim_message_note {
+    enum sim_kind kind; /* SEND, RECV */
+    bool is_response;
+    int64_t t;
+    sim_lane at, peer; /* peer: the other side */
+    uint64_t by;
+    uint64_t m;  /* RECV: record of the send, 0: it was not recorded */
+    uint64_t re; /* responses: record of the request, 0: it was not recorded */
+    enum wire_api api;
+    const void *message; /* flat; NULL: none */
+};
+uint64_t sim_trace_message(struct sim_trace *trace, const struct sim_message_note *note);
+/* Returns whether a message is worth a record: a Fetch within a session that names no partition is
+   not, for nothing has changed, nor is such an answer. */
+bool sim_message_says(enum wire_api api, bool is_response, const void *message);
+/* replica, append, truncate, hw, wait: a note of broker `broker` (KB_OUT_HW, KB_OUT_FACT). view: of
+   the partition that it names, as it is now; NULL where it names none. */
+uint64_t sim_trace_replica(struct sim_trace *trace, int64_t t, int32_t broker, uint64_t by,
+                           uint64_t mute, const struct kb_output *note,
+                           const struct kb_partition_view *view);
 /* send / recv of a call to the controller (kind SIM_K_SEND or SIM_K_RECV); `peer` is the other side. */
 uint64_t sim_trace_call(struct sim_trace *trace, enum sim_kind kind, int64_t t, sim_lane at,
                         uint64_t by, uint64_t m, sim_lane peer, const struct wire_call *call);

@@ -220,7 +220,8 @@ uint64_t sim_trace_recv_request(struct sim_trace *trace, int64_t t, int32_t brok
         sim_trace_set_int(trace, sim_trace_key(trace, "b.%" PRId32 ".ce", broker_id),
                           batch->controller_epoch);
         sim_trace_set_int(trace, sim_trace_key(trace, "b.%" PRId32 ".be", broker_id), me->epoch);
-        set_of_api(trace, broker_id, api, batch, me->index);
+        if (answer != NULL || api == WIRE_API_UPDATE_METADATA)
+            set_of_api(trace, broker_id, api, batch, me->index);
     }
     return sim_trace_end(trace);
 }

@@ -245,6 +245,11 @@ static bool is_carrier(const struct sim_record *r)
     case SIM_K_FLOW:
     case SIM_K_DECIDE:
     case SIM_K_MOVE:
+    case SIM_K_REPLICA:
+    case SIM_K_APPEND:
+    case SIM_K_TRUNCATE:
+    case SIM_K_HW:
+    case SIM_K_WAIT:
     case SIM_K_CLOSE:
     case SIM_K_ACK:
     case SIM_K_READ:

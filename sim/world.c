@@ -242,6 +242,9 @@ static void act(struct sim_world *w, struct sim_event *e)
     case SIM_E_DEADLINE:
         on_deadline(w, e->p);
         return;
+    case SIM_E_PEER:
+        sim_peer_deadline(w, e->p);
+        return;
     case SIM_E_HANDLE:
         sim_scripted_handle(w, e->p);
         return;

@@ -3,18 +3,14 @@
  * would to a scripted one; its fetchers talk to other full brokers.
  *
  *     LeaderAndIsr, … ──► channel ──► pending ──► broker part ──► sim_answer_send ──► channel
- *     follower's Fetch ─► peer link ─► pending ──► broker part ──► peer link ──► follower
- *                                         │ the process dies, or the message is lost on its way
- *                                         └──► PEER_BROKEN ──► follower
  *
  * Disks (struct kb_replicas) belong to the process, not to one life of it; the bytes of all batches
  * are with one keeper of the world, so that equal handles mean equal records between brokers.
  *
- * Messages between peers do not count for quiet: fetchers never stop asking. Differs: an answer
- * that never comes (a held message, a peer that stands still) is waited for without end, where
- * Kafka gives up after replica.socket.timeout.ms.
+ * What brokers say to each other is in world_peers.c.
  */
 #include <assert.h>
+#include <inttypes.h>
 
 #include "sim/world_state.h"
 
@@ -23,7 +19,16 @@
 static struct kb_replicas *new_replicas(const struct sim_process *p)
 {
     struct kb_limits limits = kb_limits_default();
+    const struct sim_settings *s = &p->settings;
     struct kb_config config = kb_config_default(p->profile, p->id);
+    config.replica_lag_us = s->replica_lag_us;
+    config.hw_checkpoint_us = s->hw_checkpoint_us;
+    config.fetch_wait_us = s->replica_fetch_wait_us;
+    config.fetch_backoff_us = s->replica_fetch_backoff_us;
+    config.fetchers_per_leader = s->replica_fetchers;
+    config.min_insync_replicas = s->min_insync_replicas;
+    config.flush_messages = s->flush_messages;
+    config.log_dirs = s->log_dirs;
     struct kb_replicas *r = sim_alloc(kb_replicas_size(&limits));
     kb_replicas_init(r, &limits, &config);
     return r;
@@ -79,16 +84,24 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
     return true;
 }
 
+/* Outside of a step of the node: only payloads are told. */
+static void refer_only(void *context, const struct kb_output *o)
+{
+    struct sim_world *w = context;
+    if (o->kind == KB_OUT_PAYLOAD)
+        w->payloads.refer(w->payloads.context, o->payload, o->value);
+}
+
 /* ---- requests that wait for the broker part ---- */
 
-static void add_pending(struct sim_world *w, struct sim_process *p, struct sim_message *m)
+void sim_full_pend(struct sim_world *w, struct sim_process *p, struct sim_message *m)
 {
     m->call_id = ++w->broker_calls;
     m->next = p->pending;
     p->pending = m;
 }
 
-static struct sim_message *take_pending(struct sim_process *p, uint64_t call_id)
+struct sim_message *sim_full_take(struct sim_process *p, uint64_t call_id)
 {
     struct sim_message **at = &p->pending, *m;
     while (*at != NULL && (*at)->call_id != call_id)
@@ -99,7 +112,7 @@ static struct sim_message *take_pending(struct sim_process *p, uint64_t call_id)
     return m;
 }
 
-static void step_with(struct sim_world *w, struct sim_process *p, struct kn_input in)
+void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input in)
 {
     uint32_t incarnation = p->incarnation;
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
@@ -111,6 +124,58 @@ static void step_with(struct sim_world *w, struct sim_process *p, struct kn_inpu
     sim_outbox_flush(w);
 }
 
+/* A request is refused as a whole, or its answer is not known yet: the codes stand in that. */
+static uint64_t note_request(struct sim_world *w, const struct sim_process *p, enum wire_api api,
+                             const struct wire_batch *batch, uint64_t by, uint64_t m, sim_lane from)
+{
+    const struct wire_broker *own = wire_batch_broker(batch, p->id);
+    struct wire_answer refused = {.error = kb_refusal(p->replicas, own == NULL ? -1 : own->epoch,
+                                                      batch->controller_epoch)};
+    return sim_trace_recv_request(w->trace, w->now_us, p->id, by, m, from, api, batch,
+                                  refused.error == 0 ? NULL : &refused, refused.error == 0);
+}
+
+static int32_t min_insync_of(const struct sim_world *w, const char *topic)
+{
+    char path[SM_PATH_MAX];
+    struct wire_zk_stat stat;
+    const uint8_t *data;
+    uint32_t size;
+    bool has_data;
+    sm_path_config_topic(path, topic);
+    if (!kz_server_get(w->zk, path, &stat, &data, &size, &has_data) || !has_data)
+        return 0;
+    return kn_config_min_insync(data, size);
+}
+
+/* Before a log is made its topic's configuration is read. Differs: Kafka's handler asks ZooKeeper
+   and waits; here the answer is there at once. */
+static void configure_topics(struct sim_world *w, struct sim_process *p, enum wire_api api,
+                             const struct wire_batch *batch, uint32_t index)
+{
+    struct wire_record_view v = {0};
+    char last[SM_TOPIC_NAME_MAX + 1] = "";
+    while (api == WIRE_API_LEADER_AND_ISR &&
+           wire_batch_next_for(batch, WIRE_RECORD_LEADER_AND_ISR, index, &v)) {
+        struct kb_outputs out = {.put = refer_only, .context = w};
+        struct kb_input in = {.kind = KB_IN_TOPIC_CONFIG, .topic = v.topic};
+        if (strcmp(last, v.topic) == 0)
+            continue;
+        snprintf(last, sizeof(last), "%s", v.topic);
+        in.value = min_insync_of(w, v.topic);
+        while (kb_replicas_step(p->replicas, w->now_us, &in, &out) == SM_ERR_LIMIT)
+            sim_full_grow(w, &p->node, KN_BLOCK_REPLICAS, out.short_of, 0);
+    }
+}
+
+uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
+                              uint64_t by)
+{
+    const struct wire_broker *own = wire_batch_broker(o->batch, p->id);
+    configure_topics(w, p, (enum wire_api)o->api, o->batch, own == NULL ? 0 : own->index);
+    return note_request(w, p, (enum wire_api)o->api, o->batch, by, by, sim_process_lane(p));
+}
+
 void sim_full_request(struct sim_world *w, struct sim_message *m)
 {
     struct sim_process *p = m->process;
@@ -120,110 +185,23 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
     }
     const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
     w->counts.requests++;
-    m->by = sim_trace_recv_request(w->trace, w->now_us, p->id, m->by, m->m,
-                                   sim_process_lane(m->channel->controller), m->api,
-                                   m->batch->batch, &m->answer, true);
-    add_pending(w, p, m);
+    m->by = note_request(w, p, m->api, m->batch->batch, m->by, m->m,
+                         sim_process_lane(m->channel->controller));
+    configure_topics(w, p, m->api, m->batch->batch, own == NULL ? 0 : own->index);
+    sim_full_pend(w, p, m);
     SIM_CHECKED(w, sim_checks_request(w->checks, p->id, m->api, m->batch->batch));
-    step_with(w, p,
-              (struct kn_input){.kind = KN_IN_BATCH_REQUEST,
-                                .record = m->by,
-                                .call_id = m->call_id,
-                                .api = m->api,
-                                .index = own == NULL ? 0 : own->index,
-                                .batch = m->batch->batch});
-}
-
-/* ---- between peers ---- */
-
-static struct sim_peer *peer_of(struct sim_world *w, struct sim_process *from,
-                                struct sim_process *to)
-{
-    if (from->peer_count < w->process_count) {
-        from->peers = sim_realloc(from->peers, w->process_count * sizeof(*from->peers));
-        memset(from->peers + from->peer_count, 0,
-               (w->process_count - from->peer_count) * sizeof(*from->peers));
-        from->peer_count = w->process_count;
-    }
-    struct sim_peer **place = &from->peers[to->index];
-    if (*place == NULL) {
-        *place = sim_alloc(sizeof(**place));
-        **place = (struct sim_peer){.from = from,
-                                    .to = to,
-                                    .request = {.from = from, .to = to},
-                                    .answer = {.from = to, .to = from}};
-    }
-    return *place;
-}
-
-/* A message to whoever asked `about`: its answer, or that none comes. */
-static struct sim_message *back(struct sim_world *w, const struct sim_message *about,
-                                enum sim_message_kind kind)
-{
-    struct sim_message *m = sim_message_new(w, kind);
-    m->peer = about->peer;
-    m->process = about->peer->from;
-    m->incarnation = m->asker = about->asker;
-    m->link = &about->peer->answer;
-    m->api = about->api;
-    m->version = about->version;
-    m->correlation = about->correlation;
-    m->by = about->by;
-    return m;
-}
-
-void sim_full_lost(struct sim_world *w, const struct sim_message *m)
-{
-    struct sim_message *broken = back(w, m, SIM_M_PEER_BROKEN);
-    broken->link = NULL;
-    sim_push(w, w->now_us + w->options.delays.network_us,
-             (struct sim_event){.kind = SIM_E_MESSAGE, .p = broken});
-}
-
-static void send_peer_request(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
-{
-    struct sim_process *to = sim_find(w, o->broker_id);
-    struct sim_message *m = sim_message_new(w, SIM_M_PEER_REQUEST);
-    m->peer = peer_of(w, p, to == NULL ? p : to);
-    m->process = m->peer->to;
-    m->incarnation = m->process->incarnation;
-    m->asker = p->incarnation;
-    m->link = &m->peer->request;
-    m->api = (enum wire_api)o->api;
-    m->version = o->version;
-    m->correlation = o->correlation;
-    m->by = o->by;
-    m->size = o->size;
-    m->bytes = sim_copy(o->message, o->size);
-    if (to != NULL && to->is_full) {
-        sim_outbox_message(w, p, m);
-        return;
-    }
-    sim_full_lost(w, m); /* nobody there who would answer */
-    sim_message_free(w, m);
-}
-
-static void send_peer_response(struct sim_world *w, struct sim_process *p,
-                               const struct kn_output *o)
-{
-    struct sim_message *request = take_pending(p, o->call_id);
-    if (request == NULL)
-        return;
-    if (request->client != NULL) {
-        sim_client_answered(w, p, request, o);
-        return;
-    }
-    struct sim_message *m = back(w, request, SIM_M_PEER_RESPONSE);
-    m->by = o->by;
-    m->size = o->message == NULL ? 0 : o->size;
-    m->bytes = o->message == NULL ? NULL : sim_copy(o->message, o->size);
-    sim_outbox_message(w, p, m);
-    sim_message_free(w, request);
+    sim_full_step(w, p,
+                  (struct kn_input){.kind = KN_IN_BATCH_REQUEST,
+                                    .record = m->by,
+                                    .call_id = m->call_id,
+                                    .api = m->api,
+                                    .index = own == NULL ? 0 : own->index,
+                                    .batch = m->batch->batch});
 }
 
 static void answer_batch(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
 {
-    struct sim_message *request = take_pending(p, o->call_id);
+    struct sim_message *request = sim_full_take(p, o->call_id);
     if (request == NULL)
         return;
     request->answer = *o->answer;
@@ -236,54 +214,11 @@ static void answer_batch(struct sim_world *w, struct sim_process *p, const struc
 void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
 {
     if (o->kind == KN_OUT_PEER_REQUEST)
-        send_peer_request(w, p, o);
+        sim_peer_request(w, p, o);
     else if (o->kind == KN_OUT_RESPONSE)
-        send_peer_response(w, p, o);
+        sim_peer_response(w, p, o);
     else if (o->kind == KN_OUT_BATCH_ANSWER)
         answer_batch(w, p, o);
-}
-
-static void hear(struct sim_world *w, struct sim_process *p, struct sim_message *m)
-{
-    struct kn_input in = {.kind = m->kind == SIM_M_PEER_RESPONSE ? KN_IN_PEER_RESPONSE
-                                                                 : KN_IN_PEER_FAILED,
-                          .record = m->by,
-                          .broker_id = m->peer->to->id,
-                          .correlation = m->correlation,
-                          .api = m->api,
-                          .version = m->version,
-                          .message = m->bytes,
-                          .size = m->size};
-    step_with(w, p, in);
-    sim_message_free(w, m);
-}
-
-void sim_full_deliver(struct sim_world *w, struct sim_message *m)
-{
-    struct sim_process *p = m->process;
-    bool is_request = m->kind == SIM_M_PEER_REQUEST;
-    if (p->life == SIM_DOWN || p->incarnation != m->incarnation) {
-        if (is_request)
-            sim_full_lost(w, m);
-        sim_message_free(w, m);
-    } else if (p->life == SIM_PAUSED) {
-        sim_wait_in_inbox(p, m);
-    } else if (!is_request) {
-        hear(w, p, m);
-    } else if (!kn_node_takes_requests(&p->node)) { /* it starts or stops: nobody listens */
-        sim_full_lost(w, m);
-        sim_message_free(w, m);
-    } else {
-        add_pending(w, p, m);
-        step_with(w, p,
-                  (struct kn_input){.kind = KN_IN_REQUEST,
-                                    .record = m->by,
-                                    .call_id = m->call_id,
-                                    .api = m->api,
-                                    .version = m->version,
-                                    .message = m->bytes,
-                                    .size = m->size});
-    }
 }
 
 /* ---- clients ---- */
@@ -291,17 +226,91 @@ void sim_full_deliver(struct sim_world *w, struct sim_message *m)
 void sim_full_client_request(struct sim_world *w, struct sim_process *p, struct sim_message *m,
                              struct kn_input in)
 {
-    add_pending(w, p, m);
+    sim_full_pend(w, p, m);
     in.call_id = m->call_id;
-    step_with(w, p, in);
+    sim_full_step(w, p, in);
 }
 
 bool sim_full_forget_request(struct sim_process *p, struct sim_message *m)
 {
-    return take_pending(p, m->call_id) != NULL;
+    return sim_full_take(p, m->call_id) != NULL;
+}
+
+/* ---- notes ---- */
+
+/* The fault behind an ISR that shrinks: nothing came from a member. */
+static uint64_t mute_of(const struct sim_world *w, const struct sim_process *p,
+                        const struct kb_output *note, const struct kb_partition_view *view)
+{
+    if (note->kind != KB_OUT_FACT || note->what != KB_FACT_ISR_PENDING)
+        return 0;
+    for (int32_t i = 0; i < view->isr.count; i++)
+        if (!sm_list_has(note->list, view->isr.id[i]))
+            return sim_peer_silencer(w, p->id, view->isr.id[i]);
+    return 0;
+}
+
+uint64_t sim_full_note(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
+{
+    const struct kb_output *note = o->replica;
+    struct kb_partition_view view = {0};
+    if (!w->trace->on || (note->kind != KB_OUT_HW && note->kind != KB_OUT_FACT))
+        return o->by;
+    if (note->topic != NULL)
+        kb_partition(p->replicas, note->topic, note->partition, &view);
+    sim_outbox_fire(w, SIM_SIDE_BEFORE);
+    uint64_t n = sim_trace_replica(w->trace, w->now_us, p->id, o->by, mute_of(w, p, note, &view),
+                                   note, &view);
+    sim_outbox_fire(w, SIM_SIDE_AFTER);
+    return n;
+}
+
+/* A leader writes the ISR that it has proposed: the proposal is the cause. */
+uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
+                        const struct wire_zk_request *request, uint64_t by)
+{
+    struct wire_zk_op_view v = {0};
+    char topic[SM_TOPIC_NAME_MAX + 1];
+    int32_t partition;
+    if (!wire_zk_op_next(request, &v) || v.op->opcode != WIRE_ZK_SET_DATA ||
+        !sm_path_is_partition_state(v.path, topic, &partition))
+        return by;
+    uint64_t proposal = sim_trace_last_setter(
+        w->trace, sim_trace_key(w->trace, "b.%" PRId32 ".%s-%" PRId32 ".pending", p->id, topic,
+                                partition));
+    return proposal > by ? proposal : by;
+}
+
+/* ---- log directories ---- */
+
+static void fail_dir(struct sim_world *w, struct sim_process *p, int32_t dir, uint64_t by)
+{
+    sim_process_step(w, p,
+                     (struct kn_input){.kind = KN_IN_DIR_FAILED, .value = dir, .record = by});
+}
+
+void sim_full_fail_dirs(struct sim_world *w, struct sim_process *p,
+                        const struct sim_partition_arg *partitions, uint32_t count, uint64_t by)
+{
+    struct kb_partition_view view;
+    uint32_t incarnation = p->incarnation;
+    if (count == 0)
+        fail_dir(w, p, 0, by);
+    for (uint32_t i = 0; i < count && p->life == SIM_UP && p->incarnation == incarnation; i++)
+        if (kb_partition(p->replicas, partitions[i].topic, partitions[i].partition, &view) &&
+            view.has_log)
+            fail_dir(w, p, view.dir, by);
 }
 
 /* ---- the end of a life ---- */
+
+/* A machine is lost: what no disk had taken yet is gone. */
+static int64_t keep_flushed(void *context, const char *topic, int32_t partition, int64_t flushed,
+                            int64_t log_end)
+{
+    (void)context, (void)topic, (void)partition, (void)log_end;
+    return flushed;
+}
 
 void sim_full_forget(struct sim_world *w, struct sim_process *p)
 {
@@ -312,16 +321,9 @@ void sim_full_forget(struct sim_world *w, struct sim_process *p)
     }
 }
 
-static void put_at_stop(void *context, const struct kb_output *o)
-{
-    struct sim_world *w = context;
-    if (o->kind == KB_OUT_PAYLOAD)
-        w->payloads.refer(w->payloads.context, o->payload, o->value);
-}
-
 void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
 {
-    struct kb_outputs out = {.put = put_at_stop, .context = w};
+    struct kb_outputs out = {.put = refer_only, .context = w};
     for (const struct sim_message *m = p->pending; m != NULL; m = m->next)
         if (m->peer != NULL)
             sim_full_lost(w, m);
@@ -329,7 +331,12 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
         if (m->kind == SIM_M_PEER_REQUEST)
             sim_full_lost(w, m);
     sim_full_forget(w, p);
-    kb_replicas_stop(p->replicas, &(struct kb_stop){.clean = clean}, &out);
+    kb_replicas_stop(p->replicas,
+                     &(struct kb_stop){.clean = clean,
+                                       .keep = p->loses_unflushed ? keep_flushed : NULL,
+                                       .repaired_dirs = p->dirs_repaired ? UINT32_MAX : 0},
+                     &out);
+    p->loses_unflushed = p->dirs_repaired = false;
     sim_keeper_sweep(w->keeper);
 }
 

@@ -16,10 +16,11 @@ struct sim_message *sim_message_new(struct sim_world *w, enum sim_message_kind k
 {
     struct sim_message *m = w->pool;
     if (m == NULL)
-        m = sim_realloc(NULL, sizeof(*m));
+        m = sim_alloc(sizeof(*m));
     else
         w->pool = m->next;
-    *m = (struct sim_message){.kind = kind, .api = WIRE_API_NONE};
+    *m = (struct sim_message){
+        .kind = kind, .api = WIRE_API_NONE, .room = m->room, .room_size = m->room_size};
     m->periodic = kind == SIM_M_ZK_PING || kind == SIM_M_ZK_PONG || kind == SIM_M_PEER_REQUEST ||
                   kind == SIM_M_PEER_RESPONSE || kind == SIM_M_PEER_BROKEN;
     m->uncounted = m->periodic || kind == SIM_M_CLIENT_REQUEST ||
@@ -27,6 +28,34 @@ struct sim_message *sim_message_new(struct sim_world *w, enum sim_message_kind k
     if (!m->uncounted)
         w->in_flight++;
     return m;
+}
+
+enum { ROOM_LEAST = 256, ROOM_MAX = 1 << 16 };
+
+void sim_message_carry(struct sim_message *m, const void *bytes, size_t size)
+{
+    if (m->room_size < size || m->room == NULL) {
+        m->room_size = size < ROOM_LEAST ? ROOM_LEAST : size;
+        free(m->room);
+        m->room = sim_realloc(NULL, m->room_size);
+    }
+    memcpy(m->room, bytes, size);
+    m->bytes = m->room;
+    m->size = size;
+}
+
+void sim_message_matters(struct sim_world *w, struct sim_message *m)
+{
+    if (m->uncounted)
+        w->in_flight++;
+    m->uncounted = m->periodic = false;
+}
+
+void sim_message_matters_no_more(struct sim_world *w, struct sim_message *m)
+{
+    if (!m->uncounted)
+        w->in_flight--;
+    m->uncounted = true;
 }
 
 void sim_message_free(struct sim_world *w, struct sim_message *m)
@@ -38,7 +67,13 @@ void sim_message_free(struct sim_world *w, struct sim_message *m)
     if (m->batch != NULL)
         sim_batch_release(w, m->batch);
     sim_zk_unlink(m);
-    free(m->bytes);
+    if (m->bytes != m->room)
+        free(m->bytes);
+    if (m->room_size > ROOM_MAX) {
+        free(m->room);
+        m->room = NULL;
+        m->room_size = 0;
+    }
     free(m->path);
     m->next = w->pool;
     w->pool = m;
@@ -51,7 +86,7 @@ static sim_lane end_lane(const struct sim_process *p)
 
 void sim_message_drop(struct sim_world *w, struct sim_message *m, uint64_t mute, const char *why)
 {
-    if (!m->periodic && m->m != 0)
+    if (m->m != 0)
         sim_trace_drop(w->trace, w->now_us,
                        m->link == NULL ? SIM_LANE_WORLD : end_lane(m->link->to), m->m, mute, m->m,
                        why);
@@ -87,6 +122,17 @@ static bool rule_takes(struct sim_net_rule *r, const struct sim_message *m)
         return false;
     r->seen++;
     return r->nth == 0 || r->seen == r->nth;
+}
+
+uint64_t sim_net_blamed(const struct sim_world *w, const struct sim_link *link)
+{
+    for (uint32_t i = 0; i < w->rule_count; i++) {
+        const struct sim_net_rule *r = &w->rules[i];
+        if (r->nth == 0 && names(r->any_from, r->from, r->from_count, end_id(link->from)) &&
+            names(r->any_to, r->to, r->to_count, end_id(link->to)))
+            return r->record;
+    }
+    return 0;
 }
 
 void sim_net_rule_add(struct sim_world *w, struct sim_net_rule rule)
@@ -480,6 +526,7 @@ void sim_network_free_pool(struct sim_world *w)
     while (w->pool != NULL) {
         struct sim_message *m = w->pool;
         w->pool = m->next;
+        free(m->room);
         free(m);
     }
 }

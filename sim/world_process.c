@@ -245,6 +245,8 @@ static uint64_t on_controller(struct sim_world *w, struct sim_process *p, const 
     case KC_OUT_SEND:
         if (!is_internal) /* else its own broker part has it already */
             send_request(w, p, o, record);
+        else
+            record = sim_full_own_request(w, p, o, record);
         break;
     case KC_OUT_CLOSE:
         close_channel(w, p, o->broker_id);
@@ -285,12 +287,15 @@ static struct sim_message *to_zookeeper(struct sim_world *w, struct sim_process 
 static void send_zk_request(struct sim_world *w, struct sim_process *p, const struct kn_output *o)
 {
     bool is_recorded = o->record != 0 && !o->again && !o->is_broker;
+    bool is_full = o->is_broker && p->is_full;
+    sim_lane lane = is_full ? SIM_LANE_BROKER(p->id) : sim_process_lane(p);
     uint64_t by = o->record != 0 ? o->record : o->by;
+    by = is_full ? sim_full_cause(w, p, o->request, by) : by;
     uint64_t m_number =
-        is_recorded ? o->record
-                    : sim_trace_zreq(w->trace, w->now_us, sim_process_lane(p), by, o->request);
+        is_recorded ? o->record : sim_trace_zreq(w->trace, w->now_us, lane, by, o->request);
     struct sim_message *m = to_zookeeper(w, p, SIM_M_ZK_REQUEST, m_number);
     m->m = m_number;
+    m->lane = lane;
     m->bytes = sim_copy(o->request, o->request->size);
     m->writer_epoch = o->is_broker ? -1 : kc_controller_epoch(p->node.controller);
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
@@ -366,9 +371,12 @@ static uint64_t node_put(void *context, const struct kn_output *o)
         sim_full_output(w, p, o);
         return 0;
     case KN_OUT_REPLICA:
+    {
+        uint64_t record = sim_full_note(w, p, o);
+        sim_clients_replica(w, p->id, o->replica, record);
         SIM_CHECKED(w, sim_checks_replica(w->checks, p->id, o->replica));
-        sim_clients_replica(w, p->id, o->replica, o->by);
-        break;
+        return record;
+    }
     case KN_OUT_LOG:
         break;
     case KN_OUT_STOPPED:
@@ -438,6 +446,7 @@ static void deliver_zookeeper(struct sim_world *w, struct sim_process *p, struct
         const struct wire_zk_reply *reply = m->bytes;
         in.kind = KN_IN_ZK_REPLY;
         in.reply = reply;
+        lane = m->lane != 0 ? m->lane : lane;
         in.record = sim_trace_zrep(w->trace, w->now_us, lane, m->by, 0, m->m, reply, 0);
     } else if (m->kind == SIM_M_ZK_EVENT) {
         in.kind = KN_IN_ZK_EVENT;
@@ -543,10 +552,7 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         return;
     }
     if (m->kind == SIM_M_REQUEST) {
-        if (p->is_full)
-            sim_full_request(w, m);
-        else
-            sim_scripted_request(w, m);
+        sim_scripted_request(w, m);
         return;
     }
     if (m->conn != NULL && m->conn == p->conn)

@@ -168,6 +168,7 @@ static void session_put(void *context, const struct kn_session_output *o)
         m = to_zookeeper(t, SIM_M_ZK_REQUEST);
         m->m = m->by =
             sim_trace_zreq(w->trace, w->now_us, SIM_LANE_BROKER(p->id), t->by, o->request);
+        m->lane = SIM_LANE_BROKER(p->id);
         m->bytes = sim_copy(o->request, o->request->size);
         return;
     case KN_SESSION_OUT_PING:
@@ -395,7 +396,7 @@ static void handle(struct sim_world *w, struct sim_message *m, const struct sim_
     w->counts.requests++;
     uint64_t record = sim_trace_recv_request(w->trace, w->now_us, p->id, m->by, m->m,
                                              sim_process_lane(m->channel->controller), m->api,
-                                             m->batch->batch, &m->answer, true);
+                                             m->batch->batch, &m->answer, !p->is_full);
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_flush(w);
     if (p->life != SIM_DOWN && p->incarnation == incarnation) {
@@ -412,6 +413,15 @@ static void handle(struct sim_world *w, struct sim_message *m, const struct sim_
     sim_message_free(w, m);
 }
 
+/* A full broker that was told what to answer answers that, and does nothing else with the request. */
+static void take_up(struct sim_world *w, struct sim_message *m, const struct sim_rule_entry *rule)
+{
+    if (rule == NULL && m->process->is_full)
+        sim_full_request(w, m);
+    else
+        handle(w, m, rule);
+}
+
 void sim_scripted_request(struct sim_world *w, struct sim_message *m)
 {
     struct sim_rule_entry rule;
@@ -426,7 +436,7 @@ void sim_scripted_request(struct sim_world *w, struct sim_message *m)
         sim_push(w, *free_us, (struct sim_event){.kind = SIM_E_HANDLE, .p = m});
         return;
     }
-    handle(w, m, has_rule ? &rule : NULL);
+    take_up(w, m, has_rule ? &rule : NULL);
 }
 
 void sim_scripted_handle(struct sim_world *w, struct sim_message *m)
@@ -436,5 +446,5 @@ void sim_scripted_handle(struct sim_world *w, struct sim_message *m)
         sim_message_drop(w, m, p->life_record, "dead");
         return;
     }
-    handle(w, m, NULL);
+    take_up(w, m, NULL);
 }

@@ -131,7 +131,9 @@ struct sim_message {
     struct sim_message *older, *newer; /* in conn->undelivered */
     uint32_t lost_step; /* ZK_REQUEST: applied, its reply is lost, then that step acts (+ 1) */
     uint32_t held_by;   /* in a held queue: number of the rule, 0: it is behind another */
-    bool periodic;      /* a ping: quiet does not wait for it */
+    bool periodic;      /* a ping, a Fetch that says nothing: quiet does not wait for it */
+    bool says;          /* PEER_…: sim_message_says */
+    sim_lane lane;      /* ZK_REQUEST, REPLY: who asks */
     int32_t writer_epoch; /* ZK_REQUEST: of the controller that asks, -1: a broker part */
     bool uncounted;     /* quiet does not wait for it: periodic, or of a client */
     bool silent;        /* CLIENT_REQUEST: no response is expected */
@@ -144,11 +146,18 @@ struct sim_message {
     int32_t version;       /* PEER_… */
     size_t size;           /* PEER_…: of bytes */
     void *bytes;           /* request, reply, path, call, items of an answer, message: owned */
+    void *room;            /* that `bytes` may lie in; stays with the message in the pool */
+    size_t room_size;
 };
 
 /* From one full broker to another: its fetchers' connection. */
 struct sim_peer {
     struct sim_process *from, *to;
+    uint64_t correlation; /* of the last request, 0: it is answered */
+    uint64_t by;          /* what made it ask */
+    int64_t deadline_us;  /* replica.socket.timeout.ms after it */
+    uint32_t asker;       /* incarnation of `from` that asks */
+    bool deadline_set;
     struct sim_link request, answer;
 };
 
@@ -182,6 +191,8 @@ struct sim_process {
     struct sim_client *client; /* not NULL: a client's shell (sim/client_state.h) */
     bool is_full;       /* its broker hosts logs; has_node, registers */
     bool never_elected; /* has_node: it does not stand for election */
+    bool loses_unflushed; /* is_full: its machine is lost with what no disk has taken */
+    bool dirs_repaired;   /* is_full: failed log directories work again after its next end */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
     struct sim_settings settings;
@@ -242,6 +253,7 @@ enum sim_event_kind {
     SIM_E_UNDO,     /* a undo index */
     SIM_E_CALL,     /* a: number of the call: another try */
     SIM_E_LAG,      /* a: zxid that lagging servers have reached */
+    SIM_E_PEER,     /* p peer: its deadline */
     SIM_E_HEAL,     /* a 0: faults stop; 1: the time in which the cluster has to rest is over */
     SIM_E_CLIENT_START, /* process: index of the client */
     SIM_E_CLIENT_TIMER, /* process: index of the client, a generation */
@@ -481,7 +493,28 @@ bool sim_process_is_quiet(const struct sim_world *w, const struct sim_process *p
 void sim_process_block(struct sim_world *w, struct sim_process *p, bool on, uint64_t by);
 sim_lane sim_process_lane(const struct sim_process *p);
 
+/* Returns the fault that keeps messages away from this link, 0 none. */
+uint64_t sim_net_blamed(const struct sim_world *w, const struct sim_link *link);
+/* Copies what it carries into room that it keeps. */
+void sim_message_carry(struct sim_message *m, const void *bytes, size_t size);
+/* From now on quiet waits for it. */
+void sim_message_matters(struct sim_world *w, struct sim_message *m);
+/* It has arrived; that it may be waited with is the broker's business. */
+void sim_message_matters_no_more(struct sim_world *w, struct sim_message *m);
+
 /* ---- world_full.c ---- */
+/* The log directories of these partitions fail, or the first one. */
+void sim_full_fail_dirs(struct sim_world *w, struct sim_process *p,
+                        const struct sim_partition_arg *partitions, uint32_t count, uint64_t by);
+/* Records a note of its broker part; returns its record. */
+uint64_t sim_full_note(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+/* Records that its broker part hears the controller of the same node; returns the record. */
+uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
+                              uint64_t by);
+/* Returns what caused a request of its broker part to ZooKeeper, `by` where nothing better is known.
+ */
+uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
+                        const struct wire_zk_request *request, uint64_t by);
 void sim_full_make(struct sim_world *w, struct sim_process *p); /* its node gets a broker part */
 void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean);
 void sim_full_forget(struct sim_world *w, struct sim_process *p); /* requests that wait */
@@ -489,9 +522,22 @@ void sim_full_free(struct sim_process *p);
 bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
                    const char *short_of, size_t scratch_needed);
 void sim_full_request(struct sim_world *w, struct sim_message *m);    /* takes it */
+void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+/* A request waits for its broker part under a number (m->call_id), and is taken out by it (NULL: it
+   is gone). */
+void sim_full_pend(struct sim_world *w, struct sim_process *p, struct sim_message *m);
+struct sim_message *sim_full_take(struct sim_process *p, uint64_t call_id);
+/* Steps it, and does what steps of the scenario want before and behind. */
+void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input in);
+
+/* ---- world_peers.c ---- */
 void sim_full_deliver(struct sim_world *w, struct sim_message *m);    /* PEER_…; takes it */
 void sim_full_lost(struct sim_world *w, const struct sim_message *m); /* PEER_…, on its way */
-void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+void sim_peer_request(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
+void sim_peer_deadline(struct sim_world *w, struct sim_peer *peer);
+/* What keeps messages away between two processes, 0 unknown. */
+uint64_t sim_peer_silencer(const struct sim_world *w, int32_t at, int32_t of);
+void sim_peer_response(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
 
 /* A request of a client reaches the broker part; it is answered through sim_client_answered. */
 void sim_full_client_request(struct sim_world *w, struct sim_process *p, struct sim_message *m,

@@ -291,10 +291,16 @@ static void tell(struct sim_world *w, const struct sim_step *s, int32_t id, stru
                  (struct sim_answer_rule){.told = SIM_TOLD_DELAY, .delay_us = s->delay_us}, u);
 }
 
-/* A failed log directory: the broker says so, and answers LeaderAndIsr with KAFKA_STORAGE_ERROR. */
+/* A failed log directory: a scripted broker says so, and answers LeaderAndIsr with KAFKA_STORAGE_ERROR. */
 static void fail_log_dir(struct sim_world *w, const struct sim_step *s, int32_t id,
                          struct sim_undo *u)
 {
+    struct sim_process *p = sim_find(w, id);
+    if (p->is_full) {
+        if (p->life == SIM_UP)
+            sim_full_fail_dirs(w, p, s->partitions, s->partition_arg_count, u->record);
+        return;
+    }
     for (uint32_t i = 0; i < s->partition_arg_count; i++)
         undo_add_rule(
             u, sim_world_tell(w, id,
@@ -570,6 +576,7 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
     }
     switch (s->verb) {
     case SIM_VERB_KILL:
+        p->loses_unflushed = p->is_full && s->lose_unflushed;
         sim_world_kill(w, id, SIM_SESSION_EXPIRES, record);
         return;
     case SIM_VERB_RESTART:
@@ -883,6 +890,7 @@ static void undo_one(struct sim_world *w, const struct sim_step *s, const struct
         return;
     case SIM_VERB_ANSWER:
     case SIM_VERB_FAIL_LOG_DIR:
+        p->dirs_repaired = p->dirs_repaired || u->verb == SIM_VERB_FAIL_LOG_DIR;
         for (uint32_t i = 0; i < u->rule_count; i++)
             sim_world_tell_off(w, id, u->rules[i]);
         return;

@@ -351,7 +351,8 @@ static void keep_operator_reply(struct sim_world *w, const struct wire_zk_reply 
     w->operator_reply = sim_copy(reply, reply->size);
 }
 
-static void deliver(struct sim_world *w, const struct kz_output *o, uint64_t request, uint64_t by)
+static void deliver(struct sim_world *w, const struct kz_output *o, uint64_t request, sim_lane from,
+                    uint64_t by)
 {
     struct sim_zk_conn *conn = conn_numbered(w, o->conn);
     struct sim_message *m;
@@ -374,6 +375,7 @@ static void deliver(struct sim_world *w, const struct kz_output *o, uint64_t req
     case KZ_OUT_REPLY:
         m = to_client(w, conn, SIM_M_ZK_REPLY, by);
         m->m = request;
+        m->lane = from;
         m->bytes = sim_copy(o->reply, o->reply->size);
         if (o->watches == 0)
             return;
@@ -407,7 +409,8 @@ static void server_put(void *context, const struct kz_output *o)
     if (o->kind == KZ_OUT_EXPIRED)
         session_forget(w, o->session);
     else if (o->kind != KZ_OUT_APPLIED)
-        deliver(w, o, turn->record == NULL ? 0 : turn->record->m, n);
+        deliver(w, o, turn->record == NULL ? 0 : turn->record->m,
+                turn->record == NULL ? 0 : turn->record->from, n);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
 }
 
@@ -603,7 +606,7 @@ static void arrive_request(struct sim_world *w, struct sim_message *m)
         SIM_CHECKED(w, sim_checks_zk_asks(w->checks, p->id, m->writer_epoch, m->bytes));
         sim_zk_server(
             w, (struct kz_input){.kind = KZ_IN_REQUEST, .conn = conn->number, .request = m->bytes},
-            number, 0, number, sim_process_lane(p));
+            number, 0, number, m->lane);
         w->in_flush = false;
     }
     if (lost_step != 0 || fails)

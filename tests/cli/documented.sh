@@ -28,4 +28,6 @@ for topic in $("$program" explain | awk '/^  [A-Za-z]/ { print $1 }'); do
     grep -q "[' ]${topic}\$\|[' ]${topic}[' ]" "$root/docs/completion/kcsim.bash" ||
         complain "completion: no $topic"
 done
+"$program" explain checks --format markdown | diff "$root/docs/checks.md" - >&2 ||
+    complain "docs/checks.md: kcsim explain checks --format markdown > docs/checks.md"
 [ "$problems" = 0 ]

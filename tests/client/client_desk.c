@@ -566,8 +566,8 @@ void kdesk_swallow(struct kdesk *k, int16_t api, int node, bool on)
     k->swallow[api][node] = on;
 }
 
-void kdesk_on_response(struct kdesk *k, void (*look)(void *context, int client, int16_t api, void *m),
-                       void *context)
+void kdesk_on_response(struct kdesk *k,
+                       void (*look)(void *context, int client, int16_t api, void *m), void *context)
 {
     k->look = look;
     k->context = context;

@@ -6,8 +6,8 @@
  *                   ╳ break: what is on either way is lost, the client hears of it
  *
  * The way takes 1 ms each, or 0 … 20 ms by chance. A response may be lost with its connection after
- * the node has done what was asked. Every client begins with the smallest limits, so that growing is
- * part of every test, and is checked after every step.
+ * the node has done what was asked. Every client begins with the smallest limits, so that growing
+ * is part of every test, and is checked after every step.
  */
 #ifndef TESTS_CLIENT_CLIENT_DESK_H
 #define TESTS_CLIENT_CLIENT_DESK_H
@@ -78,7 +78,8 @@ void kdesk_lose(struct kdesk *k, int16_t api, int count);
 /* Swallows requests of the API to the node, without a word. */
 void kdesk_swallow(struct kdesk *k, int16_t api, int node, bool on);
 /* Called with each response before a client sees it; may change it. */
-void kdesk_on_response(struct kdesk *k, void (*look)(void *context, int client, int16_t api, void *m),
+void kdesk_on_response(struct kdesk *k,
+                       void (*look)(void *context, int client, int16_t api, void *m),
                        void *context);
 
 /* What happened. NULL: not yet. */

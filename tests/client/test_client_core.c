@@ -1,6 +1,6 @@
 /*
- * Connections, metadata, plain producers, consumers with assigned partitions. Each test names the rule
- * of client/README.md that it shows.
+ * Connections, metadata, plain producers, consumers with assigned partitions. Each test names the
+ * rule of client/README.md that it shows.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Idempotent and transactional producers, and consumers that read what was committed. Each test names
- * the rule of client/README.md that it shows.
+ * Idempotent and transactional producers, and consumers that read what was committed. Each test
+ * names the rule of client/README.md that it shows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +68,7 @@ static void forge(void *context, int client, int16_t api, void *message)
     f->left--;
     if (api == WIRE_API_PRODUCE) {
         struct wire_produce_response *r = message;
-        struct wire_produce_response_response *t =
-            (void *)((uint8_t *)message + r->responses.at);
+        struct wire_produce_response_response *t = (void *)((uint8_t *)message + r->responses.at);
         struct wire_produce_response_partition_response *p =
             (void *)((uint8_t *)message + t->partition_responses.at);
         p->error_code = (int16_t)f->error;
@@ -117,7 +116,8 @@ START_TEST(no_more_than_five_records_are_under_way)
 }
 END_TEST
 
-/* Rule implicit-ack, produce-retry, leader-change: several batches, their answers lost one by one. */
+/* Rule implicit-ack, produce-retry, leader-change: several batches, their answers lost one by one.
+ */
 START_TEST(many_batches_and_lost_answers_keep_order)
 {
     struct kdesk *k = three();
@@ -356,11 +356,10 @@ START_TEST(offsets_are_sent_with_the_transaction)
     struct kl_member stale = {.id = "nobody", .generation = 3};
     ck_assert_int_eq(call(k, p, KL_IN_INIT_TRANSACTIONS), 0);
     ck_assert_int_eq(call(k, p, KL_IN_BEGIN), 0);
-    uint64_t sent = kdesk_command(k, p,
-                                  (struct kl_input){.kind = KL_IN_SEND_OFFSETS,
-                                                    .group = "g",
-                                                    .offsets = offsets,
-                                                    .count = 1});
+    uint64_t sent = kdesk_command(
+        k, p,
+        (struct kl_input){
+            .kind = KL_IN_SEND_OFFSETS, .group = "g", .offsets = offsets, .count = 1});
     kdesk_run(k, 10 * SECOND);
     ck_assert_ptr_nonnull(kdesk_ending(k, p, sent));
     ck_assert_int_eq(kdesk_ending(k, p, sent)->error, 0);

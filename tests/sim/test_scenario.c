@@ -250,7 +250,7 @@ END_TEST
 
 START_TEST(a_key_of_kafka_that_is_not_modelled_warns_and_nothing_more)
 {
-    static const char text[] = "title: x\ncluster: {nodes: [1], properties: {log.dirs: /tmp}}\n";
+    static const char text[] = "title: x\ncluster: {nodes: [1], properties: {log.dir: /tmp}}\n";
     struct sim_diagnostics d;
     sim_diagnostics_init(&d);
     struct sim_scenario *s = sim_scenario_parse("test.yaml", text, sizeof(text) - 1, &d);
@@ -259,9 +259,9 @@ START_TEST(a_key_of_kafka_that_is_not_modelled_warns_and_nothing_more)
     ck_assert_uint_eq(d.warnings, 1);
     char *told = messages(&d);
     ck_assert_str_eq(told,
-                     "test.yaml:2:36: warning: log.dirs is not modelled; it has no effect here\n"
-                     "    cluster: {nodes: [1], properties: {log.dirs: /tmp}}\n"
-                     "                                       ^~~~~~~~\n");
+                     "test.yaml:2:36: warning: log.dir is not modelled; it has no effect here\n"
+                     "    cluster: {nodes: [1], properties: {log.dir: /tmp}}\n"
+                     "                                       ^~~~~~~\n");
     free(told);
     sim_scenario_free(s);
     sim_diagnostics_free(&d);

@@ -328,7 +328,7 @@ END_TEST
 
 START_TEST(a_hanging_broker_is_asked_again_after_the_timeout)
 {
-    play(SCRIPTED "steps: [{at: 1s, answer: 2, api: LeaderAndIsr, outcome: hang, count: 1},"
+    play(CLUSTER "steps: [{at: 1s, answer: 2, api: LeaderAndIsr, outcome: hang, count: 1},"
                  " {at: 2s, create-topic: u, assignment: {0: [2, 3]}}]\n");
     ck_assert_int_ge(sim_world_now(world), 32 * SECOND);
     ck_assert_int_eq(count(SIM_K_TIMER, SIM_F_NAME, "request timeout"), 1);

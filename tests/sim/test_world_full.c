@@ -23,6 +23,7 @@
 
 static struct sim_diagnostics diagnostics;
 static struct sim_scenario *scenario;
+static struct sim_trace *trace;
 static struct sim_world *world;
 
 static void load(const char *text)
@@ -34,6 +35,8 @@ static void load(const char *text)
         sim_diagnostics_print(&diagnostics, stderr, false);
     ck_assert_ptr_nonnull(scenario);
     options.seed = 1;
+    trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
+    options.trace = trace;
     world = sim_world_new(&options);
     sim_world_load(world, scenario);
 }
@@ -51,11 +54,13 @@ static void setup(void)
 {
     scenario = NULL;
     world = NULL;
+    trace = NULL;
 }
 
 static void teardown(void)
 {
     sim_world_free(world);
+    sim_trace_free(trace);
     sim_scenario_free(scenario);
     sim_diagnostics_free(&diagnostics);
 }
@@ -139,6 +144,105 @@ START_TEST(the_controller_dies_and_its_successor_is_heard)
 }
 END_TEST
 
+/* ---- log directories ---- */
+
+#define TWO_DISKS                                                                                  \
+    "title: t\ncluster: {nodes: [1, 2, 3], properties: {log.dirs: \"/a,/b\"}}\n"                   \
+    "topics: {t: {assignment: {0: [2, 3, 1], 1: [2, 1, 3]}}}\n"
+
+/* Goal: a broker with a disk left lives on, and leads what lies on that one. */
+START_TEST(a_failed_log_dir_takes_its_partitions_and_no_others)
+{
+    load(TWO_DISKS "steps: [{at: 5s, fail-log-dir: 2, partitions: [t-0]}]\n");
+    run(15 * SECOND);
+    ck_assert(sim_world_is_up(world, 2));
+    ck_assert_int_eq(view(2).hosted, KB_OFFLINE);
+    ck_assert_int_eq(view(3).leader, 3);
+    ck_assert_ptr_nonnull(strstr(state(), "\"isr\":[3,1]"));
+    ck_assert(kb_is_leader(sim_world_replicas(world, 2), "t", 1));
+}
+END_TEST
+
+START_TEST(with_its_last_log_dir_a_broker_ends)
+{
+    load(CLUSTER "steps: [{at: 5s, fail-log-dir: 2}]\n");
+    run(20 * SECOND);
+    ck_assert(!sim_world_is_up(world, 2));
+    ck_assert_int_eq(view(3).leader, 3);
+}
+END_TEST
+
+/* Goal: what was broken is whole after the next start, if the step says for how long it is. */
+START_TEST(a_repaired_log_dir_is_used_again)
+{
+    load(TWO_DISKS "steps: [{at: 5s, fail-log-dir: 2, partitions: [t-0], for: 5s}]\n");
+    run(15 * SECOND);
+    sim_world_kill(world, 2, SIM_SESSION_CLOSED, 0);
+    sim_world_start(world, 2, 0);
+    run(20 * SECOND);
+    ck_assert_int_eq(view(2).hosted, KB_ONLINE);
+    ck_assert_ptr_nonnull(strstr(state(), "\"isr\":[3,1,2]"));
+}
+END_TEST
+
+/* ---- the trace ---- */
+
+static uint64_t count(enum sim_kind kind, enum sim_field field, const char *text)
+{
+    uint64_t found = 0;
+    for (uint64_t n = 1; n <= sim_trace_count(trace); n++) {
+        struct sim_record r;
+        ck_assert(sim_trace_get(trace, n, &r));
+        const char *have = sim_record_text(&r, field);
+        found += r.kind == kind && have != NULL && strcmp(have, text) == 0;
+    }
+    return found;
+}
+
+/* Goal: fetchers ask twice a second for ever; what they have nothing to say about is not there. */
+START_TEST(fetches_that_change_nothing_leave_no_record)
+{
+    load(CLUSTER);
+    run(10 * SECOND);
+    uint64_t before = sim_trace_count(trace);
+    uint64_t fetches = count(SIM_K_RECV, SIM_F_API, "Fetch");
+    ck_assert_uint_gt(fetches, 0); /* the first of a session names what it wants */
+    run(60 * SECOND);
+    ck_assert_uint_eq(sim_trace_count(trace), before);
+}
+END_TEST
+
+START_TEST(a_replica_tells_its_part_and_its_log)
+{
+    load(CLUSTER);
+    run(10 * SECOND);
+    ck_assert_uint_eq(count(SIM_K_REPLICA, SIM_F_WHAT, "leader"), 2);
+    ck_assert_uint_eq(count(SIM_K_REPLICA, SIM_F_WHAT, "follower"), 4);
+    ck_assert_uint_gt(sim_trace_last_setter(trace, "b.2.t-0.hw"), 0);
+    ck_assert_uint_gt(sim_trace_last_setter(trace, "b.1.t-0.fetch"), 0);
+    ck_assert_uint_eq(sim_trace_last_setter(trace, "b.2.t-0.fetch"), 0);
+}
+END_TEST
+
+/* Goal: a leader that cannot be heard is given up, and its silence is explained. */
+START_TEST(a_follower_gives_up_what_is_never_answered)
+{
+    load(CLUSTER "steps: [{at: 5s, as: cut, hold: {from: 2, to: 1, api: Fetch}}]\n");
+    run(60 * SECOND);
+    ck_assert_uint_ge(count(SIM_K_TIMER, SIM_F_NAME, "replica.socket.timeout.ms"), 1);
+    for (uint64_t n = 1; n <= sim_trace_count(trace); n++) {
+        struct sim_record r, cause;
+        ck_assert(sim_trace_get(trace, n, &r));
+        const char *name = sim_record_text(&r, SIM_F_NAME);
+        if (r.kind != SIM_K_TIMER || name == NULL ||
+            strcmp(name, "replica.socket.timeout.ms") != 0)
+            continue;
+        ck_assert(sim_trace_get(trace, r.mute, &cause));
+        ck_assert_int_eq(cause.kind, SIM_K_FAULT);
+    }
+}
+END_TEST
+
 static uint64_t digest_after(const char *text)
 {
     load(text);
@@ -151,7 +255,7 @@ static uint64_t digest_after(const char *text)
     for (int32_t id = 1; id <= 3; id++)
         digest =
             digest * 31 + kb_replicas_digest(sim_world_replicas(world, id), sim_world_now(world));
-    return digest;
+    return digest * 31 + sim_trace_digest(trace);
 }
 
 START_TEST(the_same_again_is_the_same)
@@ -171,6 +275,12 @@ int main(void)
     tcase_add_test(c, who_comes_back_is_in_sync_again);
     tcase_add_test(c, another_leads_when_the_leader_dies);
     tcase_add_test(c, the_controller_dies_and_its_successor_is_heard);
+    tcase_add_test(c, a_failed_log_dir_takes_its_partitions_and_no_others);
+    tcase_add_test(c, with_its_last_log_dir_a_broker_ends);
+    tcase_add_test(c, a_repaired_log_dir_is_used_again);
+    tcase_add_test(c, fetches_that_change_nothing_leave_no_record);
+    tcase_add_test(c, a_replica_tells_its_part_and_its_log);
+    tcase_add_test(c, a_follower_gives_up_what_is_never_answered);
     tcase_add_test(c, the_same_again_is_the_same);
     tcase_set_timeout(c, 60);
     suite_add_tcase(s, c);
