@@ -92,9 +92,11 @@ class Cluster:
         for n in (2, 3):
             self.brokers[n].wait_started()
         for topic, assignment in self.plan.topics.items():
+            config = [x for k, v in self.plan.yaml["topics"][topic].get("config", {}).items()
+                      for x in ("--config", f"{k}={v}")]
             self.tools.run("kafka-topics.sh", "--bootstrap-server", self.servers, "--create", "--topic", topic,
                            "--replica-assignment",
-                           ",".join(":".join(map(str, assignment[p])) for p in sorted(assignment))
+                           ",".join(":".join(map(str, assignment[p])) for p in sorted(assignment)), *config
                            ).require(f"Created topic {topic}.")
 
     # ---- what is done ----
@@ -147,6 +149,14 @@ class Cluster:
         with open(lost, "w", encoding="ascii"):
             pass
 
+    def repair_log_dirs(self, n):
+        """Before its next start, as the simulator's do. A scenario whose directory stays lost starts no
+        broker after it."""
+        for folder in self.dirs[n]:
+            if os.path.isdir(folder + ".lost"):
+                os.remove(folder)
+                os.rename(folder + ".lost", folder)
+
     def do(self, step):
         """Does it, and waits for what must come of it before anybody could look."""
         if "kill" in step:
@@ -154,6 +164,7 @@ class Cluster:
             self.brokers[n].kill()
             return lambda: not self.registered(n) and self.left_isr(n)
         if "restart" in step:
+            self.repair_log_dirs(int(step["restart"]))
             self.brokers[int(step["restart"])].start()
             return lambda: self.registered(int(step["restart"])) and self.isr_is_full()
         if "pause" in step:
@@ -196,10 +207,16 @@ class Cluster:
                    for s in (self.state(t, p) for t, p in self.partitions()))
 
     def isr_is_full(self):
-        """Whoever lives is in every ISR that has a leader."""
-        up = self.up()
-        return all(s["leader"] < 0 or set(s["isr"]) >= set(self.plan.topics[t][p]).intersection(up)
-                   for t, p in self.partitions() for s in [self.state(t, p)])
+        """Who may lead does, and who lives is in every ISR that has a leader."""
+        up = set(self.up())
+        for topic, number in self.partitions():
+            s, live = self.state(topic, number), up.intersection(self.plan.topics[topic][number])
+            unclean = "unclean.leader.election.enable" in self.plan.yaml["topics"][topic].get("config", {})
+            if s["leader"] < 0 and (live if unclean else live.intersection(s["isr"])):
+                return False
+            if s["leader"] >= 0 and not live.issubset(s["isr"]):
+                return False
+        return True
 
     # ---- what is looked at ----
 
