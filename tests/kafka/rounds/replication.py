@@ -53,10 +53,10 @@ class Plan:
                        for t, spec in self.yaml["topics"].items()}
         self.properties = self.yaml["cluster"]["properties"]
         rows = [(duration_ms(s["at"]), "step", s) for s in self.yaml["steps"]]
-        self.consumers, number = [], 0
+        number = 0
         for c in self.yaml["clients"]:
             if "consume" in c:
-                self.consumers.append(c)
+                rows.append((duration_ms(c["from"]), "consume", c))
             else:
                 number += 1
                 rows.append((duration_ms(c["from"]), "produce", dict(c, name=f"p{number}")))
@@ -150,8 +150,8 @@ class Cluster:
             pass
 
     def repair_log_dirs(self, n):
-        """Before its next start, as the simulator's do. A scenario whose directory stays lost starts no
-        broker after it."""
+        """With the death of its process, as the simulator's do. A scenario whose directory stays lost
+        kills no broker after it."""
         for folder in self.dirs[n]:
             if os.path.isdir(folder + ".lost"):
                 os.remove(folder)
@@ -162,9 +162,9 @@ class Cluster:
         if "kill" in step:
             n = int(step["kill"])
             self.brokers[n].kill()
+            self.repair_log_dirs(n)
             return lambda: not self.registered(n) and self.left_isr(n)
         if "restart" in step:
-            self.repair_log_dirs(int(step["restart"]))
             self.brokers[int(step["restart"])].start()
             return lambda: self.registered(int(step["restart"])) and self.isr_is_full()
         if "pause" in step:
@@ -258,26 +258,46 @@ class Cluster:
             s["watermark"] = self.watermark(topic, number, s["leader"])
         return before
 
-    def read(self, row):
-        """{T-P: ["offset value"]} as a consumer reads them."""
-        out = {}
-        for topic, number in self.partitions():
-            if topic == row["consume"]:
-                said = self.kcat("-C", "-e", "-q", "-o", "beginning", "-t", topic, "-p", str(number),
-                                 "-f", "%o %s\n")
-                out[f"{topic}-{number}"] = said.splitlines()
-        return out
+    def watch(self, row, number):
+        """A consumer from now on to the end; latest is librdkafka's own auto.offset.reset."""
+        return self.stage.start(f"consumer-{number}", [
+            "kcat", "-b", self.servers, "-C", "-q", "-u", "-o", "beginning", "-t", row["consume"], "-X",
+            f"auto.offset.reset={row.get('reset', 'earliest')}", "-f", "%p %o %s\n"])
+
+    def read(self, row, process):
+        """{T-P: ["offset value"]} as it has read them: all that is there, and then no more for a while."""
+        topic = row["consume"]
+        ends = {p: self.watermark(topic, p, self.state(topic, p)["leader"]) for t, p in self.partitions()
+                if t == topic}
+        before, since = None, time.monotonic()
+
+        def still():
+            nonlocal before, since
+            seen = [line.split(" ", 2) for line in text(process.log).rpartition("\n")[0].splitlines()
+                    if line[:1].isdigit()]  # not librdkafka's own log
+            if seen != before:
+                before, since = seen, time.monotonic()
+            for p, end in ends.items():
+                if end and f"{end - 1}" not in [line[1] for line in seen if line[0] == str(p)][-1:]:
+                    raise Failure(f"{topic}-{p}: not read up to {end}: {seen[-5:]}")
+            return time.monotonic() - since >= STILL_SECONDS
+
+        until(f"{process.name} reads {topic} to its end", still, 60, 0.3)
+        return {f"{topic}-{p}": [f"{line[1]} {line[2]}" for line in before if line[0] == str(p)] for p in ends}
 
 
 def play(plan, report, keep):
     """The answers of Apache Kafka."""
-    moments, last, wanted = [], None, []
+    moments, last, wanted, readers = [], None, [], []
     with Stage(keep) as stage:
         try:
             cluster = Cluster(stage, plan)
             with report.step(f"{plan.name}: three brokers"):
                 cluster.start()
             for ms, kind, row in plan.rows:
+                if kind == "consume":
+                    readers.append((row, cluster.watch(row, len(readers) + 1)))
+                    continue
                 if last is None or ms - last >= NEAR_MS:
                     for test in wanted:
                         until(f"what comes of the step before {ms} ms", test, 120, 0.2)
@@ -294,7 +314,7 @@ def play(plan, report, keep):
             for test in wanted:
                 until("what comes of the last step", test, 120, 0.2)
             moments.append({"before_ms": duration_ms(plan.yaml["until"]), "partitions": cluster.settled()})
-            read = [cluster.read(row) for row in plan.consumers]
+            read = [cluster.read(row, process) for row, process in readers]
         except Failure:
             report.tails = stage.tails()
             raise
