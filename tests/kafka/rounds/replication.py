@@ -98,11 +98,20 @@ class Cluster:
                            "--replica-assignment",
                            ",".join(":".join(map(str, assignment[p])) for p in sorted(assignment)), *config
                            ).require(f"Created topic {topic}.")
+            until(f"every broker knows {topic}", lambda t=topic: self.is_known(t), 60, 0.2)
+
+    def is_known(self, topic):
+        """kcat ends where the broker that it asks does not know its topic yet."""
+        for broker in self.brokers.values():
+            said = self.kcat("-L", "-t", topic, servers=f"127.0.0.1:{broker.port}")
+            if said.count(" leader ") != len(self.plan.topics[topic]) or "leader -1" in said:
+                return False
+        return True
 
     # ---- what is done ----
 
-    def kcat(self, *args, stdin="", seconds=60):
-        done = subprocess.run(["kcat", "-b", self.servers, *args], input=stdin, capture_output=True, text=True,
+    def kcat(self, *args, stdin="", seconds=60, servers=None):
+        done = subprocess.run(["kcat", "-b", servers or self.servers, *args], input=stdin, capture_output=True, text=True,
                               timeout=seconds, check=False)
         if done.returncode:
             raise Failure(f"kcat {' '.join(args)}: {done.stderr[-600:]}")
