@@ -197,7 +197,7 @@ static json_t *play_world(struct sim_world *w, const struct sim_scenario *s)
 {
     int64_t at[EVENTS_MAX];
     uint32_t count = events(s, at);
-    json_t *moments = json_array(), *read = json_array();
+    json_t *moments = json_array(), *read = json_array(), *acked = json_object();
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 && at[i] - at[i - 1] < NEAR_US)
             continue;
@@ -209,9 +209,13 @@ static json_t *play_world(struct sim_world *w, const struct sim_scenario *s)
     for (uint32_t i = 0; i < s->client_count; i++)
         if (s->clients[i].kind == SIM_CLIENT_CONSUMES)
             json_array_append_new(read, reads_of(w, s, i));
+        else
+            json_object_set_new(acked, sim_client_name(w, i),
+                                json_integer((json_int_t)sim_client_counts(w, i).acked));
     if (sim_world_error(w) != NULL)
         fprintf(stderr, "the world ended: %s\n", sim_world_error(w));
-    return json_pack("{s:s,s:o,s:o}", "kafka", "2.8.2", "moments", moments, "read", read);
+    return json_pack("{s:s,s:o,s:o,s:o}", "kafka", "2.8.2", "moments", moments, "acked", acked,
+                     "read", read);
 }
 
 /* Returns owned JSON, NULL (said) where there is no good scenario. */

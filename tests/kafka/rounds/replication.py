@@ -76,7 +76,7 @@ class Cluster:
         self.brokers, self.dirs = {}, {}
         for n in IDS:
             home = stage.path(f"broker-{n}")
-            self.dirs[n] = [os.path.join(home, d) for d in (("data", "more") if self.two_dirs else ("data",))]
+            self.dirs[n] = [os.path.join(home, d) for d in ("data", "more")[:2 if self.two_dirs else 1]]
             settings = {"log.dirs": ",".join(self.dirs[n]),
                         "replica.high.watermark.checkpoint.interval.ms": 500,
                         "replica.lag.time.max.ms": plan.properties.get("replica.lag.time.max.ms", 30000)}
@@ -110,18 +110,27 @@ class Cluster:
 
     # ---- what is done ----
 
-    def kcat(self, *args, stdin="", seconds=60, servers=None):
-        done = subprocess.run(["kcat", "-b", servers or self.servers, *args], input=stdin, capture_output=True, text=True,
-                              timeout=seconds, check=False)
+    def run_kcat(self, *args, stdin="", seconds=60, servers=None):
+        return subprocess.run(["kcat", "-b", servers or self.servers, *args], input=stdin,
+                              capture_output=True, text=True, timeout=seconds, check=False)
+
+    def kcat(self, *args, **how):
+        done = self.run_kcat(*args, **how)
         if done.returncode:
             raise Failure(f"kcat {' '.join(args)}: {done.stderr[-600:]}")
         return done.stdout
 
     def produce(self, row):
-        """All records of a row are acknowledged."""
-        lines = "".join(f"{row['name']}#{n}\n" for n in range(1, int(row["count"]) + 1))
-        self.kcat("-P", "-t", row["produce"], "-p", row["partition"], "-X",
-                  f"acks={row.get('acks', 'all')}", stdin=lines)
+        """How many records of a row are acknowledged, when the fate of all is known."""
+        count = int(row["count"])
+        lines = "".join(f"{row['name']}#{n}\n" for n in range(1, count + 1))
+        more = {"acks": row.get("acks", "all"), **row.get("properties", {})}
+        done = self.run_kcat("-P", "-t", row["produce"], "-p", row["partition"],
+                             *[x for k, v in more.items() for x in ("-X", f"{k}={v}")], stdin=lines)
+        failed = done.stderr.count("Delivery failed")
+        if done.returncode and not failed:
+            raise Failure(f"kcat -P of {row}: {done.stderr[-600:]}")
+        return count - failed
 
     def state(self, topic, number):
         got = self.zk.get(f"/brokers/topics/{topic}/partitions/{number}/state")
@@ -193,8 +202,8 @@ class Cluster:
         if "elect-leaders" in step:
             path = self.stage.path("elect.json")
             with open(path, "w", encoding="utf-8") as f:
-                json.dump({"partitions": [{"topic": tp.rpartition("-")[0], "partition": int(tp.rpartition("-")[2])}
-                                          for tp in step["elect-leaders"]]}, f)
+                json.dump({"partitions": [{"topic": t, "partition": int(p)} for t, _, p in
+                                          (tp.rpartition("-") for tp in step["elect-leaders"])]}, f)
             self.tools.run("kafka-leader-election.sh", "--bootstrap-server", self.servers, "--election-type",
                            "PREFERRED", "--path-to-json-file", path).require("Successfully completed")
             return lambda: all(self.state(t, p)["leader"] == self.plan.topics[t][p][0]
@@ -297,7 +306,7 @@ class Cluster:
 
 def play(plan, report, keep):
     """The answers of Apache Kafka."""
-    moments, last, wanted, readers = [], None, [], []
+    moments, last, wanted, readers, acked = [], None, [], [], {}
     with Stage(keep) as stage:
         try:
             cluster = Cluster(stage, plan)
@@ -317,7 +326,7 @@ def play(plan, report, keep):
                 last = ms
                 with report.step(f"{plan.name}: {row['name'] if kind == 'produce' else ''} {row}"):
                     if kind == "produce":
-                        cluster.produce(row)
+                        acked[row["name"]] = cluster.produce(row)
                     else:
                         wanted.append(cluster.do(row))
             for test in wanted:
@@ -327,7 +336,7 @@ def play(plan, report, keep):
         except Failure:
             report.tails = stage.tails()
             raise
-    return {"kafka": kafka.VERSION, "moments": moments, "read": read}
+    return {"kafka": kafka.VERSION, "moments": moments, "acked": acked, "read": read}
 
 
 def canonical(value):
