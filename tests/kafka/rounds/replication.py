@@ -304,6 +304,12 @@ class Cluster:
         return {f"{topic}-{p}": [f"{line[1]} {line[2]}" for line in before if line[0] == str(p)] for p in ends}
 
 
+def title(kind, row):
+    if kind == "produce":
+        return f"{row['name']} writes {row['count']} to {row['produce']}-{row['partition']}"
+    return ", ".join(f"{key} {value}" for key, value in row.items() if key != "at")
+
+
 def play(plan, report, keep):
     """The answers of Apache Kafka."""
     moments, last, wanted, readers, acked = [], None, [], [], {}
@@ -324,7 +330,7 @@ def play(plan, report, keep):
                 elif ms > last:
                     time.sleep((ms - last) / 1000)  # the scenario's own distance: part of the situation
                 last = ms
-                with report.step(f"{plan.name}: {row['name'] if kind == 'produce' else ''} {row}"):
+                with report.step(f"{plan.name}: {title(kind, row)}"):
                     if kind == "produce":
                         acked[row["name"]] = cluster.produce(row)
                     else:
