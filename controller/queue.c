@@ -200,7 +200,7 @@ static void refuse_each(struct kc_controller *c, const struct kc_event *e, int32
 static void preempt(struct kc_controller *c, const struct kc_event *e)
 {
     note(c, KC_QUEUE_PREEMPT, e);
-    if (e->call_id == 0) {
+    if (e->call_id == 0 || c->shut_down) { /* who called learns from the connection that ends */
         return;
     }
     const struct wire_call *asked = kc_event_bytes(c, e);

@@ -170,7 +170,6 @@ void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, 
 
 /* ---- what a node says ---- */
 
-
 static void send_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
                          uint64_t record)
 {
@@ -363,15 +362,15 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_SESSION:
         return on_session(w, p, o);
     case KN_OUT_TIMER:
-        sim_process_arm(w, p, o->timer, o->due_us, kn_timer_is_broker(o->timer) ? o->by : o->record);
+        sim_process_arm(w, p, o->timer, o->due_us,
+                        kn_timer_is_broker(o->timer) ? o->by : o->record);
         return 0;
     case KN_OUT_RESPONSE:
     case KN_OUT_BATCH_ANSWER:
     case KN_OUT_PEER_REQUEST:
         sim_full_output(w, p, o);
         return 0;
-    case KN_OUT_REPLICA:
-    {
+    case KN_OUT_REPLICA: {
         uint64_t record = sim_full_note(w, p, o);
         sim_clients_replica(w, p->id, o->replica, record);
         SIM_CHECKED(w, sim_checks_replica(w->checks, p->id, o->replica));
@@ -551,6 +550,10 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         sim_wait_in_inbox(p, m);
         return;
     }
+    if (m->kind == SIM_M_REQUEST && p->is_full && !kn_node_listens(&p->node)) {
+        refuse_request(w, m); /* it starts or stops */
+        return;
+    }
     if (m->kind == SIM_M_REQUEST) {
         sim_scripted_request(w, m);
         return;
@@ -629,6 +632,8 @@ void sim_world_start(struct sim_world *w, int32_t id, uint64_t by)
     assert(p != NULL);
     if (p->life != SIM_DOWN)
         return;
+    if (p->is_full && p->dirs_repaired)
+        sim_full_repair(p);
     p->life = SIM_UP;
     p->incarnation++;
     SIM_CHECKED(w, sim_checks_life(w->checks, p->id, true));
