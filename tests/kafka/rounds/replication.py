@@ -168,8 +168,8 @@ class Cluster:
             pass
 
     def repair_log_dirs(self, n):
-        """With the death of its process, as the simulator's do. A scenario whose directory stays lost
-        kills no broker after it."""
+        """Before its next start, as the simulator's do. A scenario whose directory stays lost starts no
+        broker after it."""
         for folder in self.dirs[n]:
             if os.path.isdir(folder + ".lost"):
                 os.remove(folder)
@@ -180,9 +180,9 @@ class Cluster:
         if "kill" in step:
             n = int(step["kill"])
             self.brokers[n].kill()
-            self.repair_log_dirs(n)
             return lambda: not self.registered(n) and self.left_isr(n)
         if "restart" in step:
+            self.repair_log_dirs(int(step["restart"]))
             self.brokers[int(step["restart"])].start()
             return lambda: self.registered(int(step["restart"])) and self.isr_is_full()
         if "pause" in step:
