@@ -250,10 +250,20 @@ struct kb_delete_records_result {
     int64_t low_watermark;
 };
 
+/* A log on disk at the very beginning: what a clean stop would have left. */
+struct kb_found_log {
+    const char *topic;
+    int32_t partition;
+    uint32_t count;
+    const struct kb_batch *batches; /* ascending in offsets and leader epochs, from 0 */
+    int64_t hw;                     /* checkpointed; at most the log's end counts */
+};
+
 /* ---- inputs ---- */
 
 enum kb_input_kind {
     KB_IN_NONE,
+    KB_IN_LOG,             /* before the first START: request: struct kb_found_log, each once */
     KB_IN_START,           /* the process starts over what is on disk */
     KB_IN_REGISTERED,      /* broker_epoch: czxid of the registration */
     KB_IN_UPDATE_METADATA, /* batch: only its epochs and live brokers count here */

@@ -34,11 +34,8 @@ static struct kb_replicas *new_replicas(const struct sim_process *p)
     return r;
 }
 
-void sim_full_make(struct sim_world *w, struct sim_process *p)
+void sim_full_disks(struct sim_world *w, struct sim_process *p)
 {
-    struct kb_broker_limits limits = kb_broker_limits_default();
-    struct kb_broker_config config = {
-        .broker = sim_registration_of(p), .has_data = 1, .seed = (uint64_t)p->id + 1};
     if (w->keeper == NULL) {
         w->keeper = sim_keeper_new();
         assert(w->keeper != NULL);
@@ -46,10 +43,19 @@ void sim_full_make(struct sim_world *w, struct sim_process *p)
     }
     if (p->replicas == NULL)
         p->replicas = new_replicas(p);
+}
+
+void sim_full_make(struct sim_world *w, struct sim_process *p)
+{
+    struct kb_broker_limits limits = kb_broker_limits_default();
+    struct kb_broker_config config = {
+        .broker = sim_registration_of(p), .has_data = 1, .seed = (uint64_t)p->id + 1};
+    sim_full_disks(w, p);
     p->node.broker = sim_alloc(kb_broker_size(&limits, &config));
     kb_broker_init(p->node.broker, &limits, &config);
     p->node.replicas = p->replicas;
     p->node.payloads = &w->payloads;
+    p->node.date_offset_us = p->clock.offset_us;
 }
 
 static bool grow_scratch(struct sim_world *w, struct kn_node *n, size_t needed)
@@ -62,6 +68,16 @@ static bool grow_scratch(struct sim_world *w, struct kn_node *n, size_t needed)
     return true;
 }
 
+/* A limit that has grown grows at once to what any broker has needed: most need alike. */
+static void grow_at_once(void *limits, const void *before, void *needed, size_t size)
+{
+    uint32_t *now = limits, *most = needed;
+    const uint32_t *old = before;
+    for (size_t i = 0; i < size / sizeof(*now); i++)
+        if (now[i] != old[i])
+            most[i] = now[i] = most[i] > now[i] ? most[i] : now[i];
+}
+
 bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
                    const char *short_of, size_t scratch_needed)
 {
@@ -70,6 +86,7 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
     if (block == KN_BLOCK_BROKER) {
         struct kb_broker_limits limits =
             kb_broker_limits_above(kb_broker_limits(n->broker), short_of);
+        grow_at_once(&limits, kb_broker_limits(n->broker), &w->brokers_needed, sizeof(limits));
         struct kb_broker *larger = sim_alloc(kb_broker_grown_size(n->broker, &limits));
         kb_broker_grow(n->broker, larger, &limits);
         free(n->broker);
@@ -77,6 +94,7 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
         return true;
     }
     struct kb_limits limits = kb_limits_above(kb_replicas_limits(n->replicas), short_of);
+    grow_at_once(&limits, kb_replicas_limits(n->replicas), &w->replicas_needed, sizeof(limits));
     struct kb_replicas *larger = sim_alloc(kb_replicas_size(&limits));
     kb_replicas_grow(n->replicas, larger, &limits);
     free(n->replicas);
@@ -117,7 +135,7 @@ void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input i
     uint32_t incarnation = p->incarnation;
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_flush(w);
-    if (p->life == SIM_UP && p->incarnation == incarnation)
+    if (p->life != SIM_DOWN && p->incarnation == incarnation) /* a pause begins behind it */
         sim_process_step(w, p, in);
     sim_keeper_sweep(w->keeper);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
