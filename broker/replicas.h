@@ -450,6 +450,9 @@ bool kb_is_leader(const struct kb_replicas *r, const char *topic, int32_t partit
 /* Returns the leader's log end of follower `broker_id`, -1 unknown or not assigned. */
 int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t partition,
                         int32_t broker_id);
+/* Returns whether a produce waits for a result that no partition here will ever give: only its
+   deadline ends it. Linear in the operations that wait. */
+bool kb_waits_in_vain(const struct kb_replicas *r);
 int32_t kb_controller_epoch(const struct kb_replicas *r);
 /* Returns the error with which a request of a controller as a whole is refused that is meant for
    this broker epoch (-1: not stated), 0 none. */

@@ -351,6 +351,8 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
     kb_replicas_stop(
         p->replicas,
         &(struct kb_stop){.clean = clean, .keep = p->loses_unflushed ? keep_flushed : NULL}, &out);
+    if (p->loses_unflushed)
+        SIM_CHECKED(w, sim_checks_machine_lost(w->checks, p->id));
     p->loses_unflushed = false;
     sim_keeper_sweep(w->keeper);
 }
