@@ -163,7 +163,7 @@ void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, 
                                  "controller", id, due_us);
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_flush(w);
-    if (p->life == SIM_UP && p->incarnation == incarnation)
+    if (p->life != SIM_DOWN && p->incarnation == incarnation) /* a pause begins behind it */
         sim_process_step(w, p,
                          (struct kn_input){.kind = KN_IN_TIMER, .timer = id, .record = record});
 }
@@ -422,7 +422,7 @@ static void to_node(struct sim_world *w, struct sim_process *p, struct kn_input 
     uint32_t incarnation = p->incarnation;
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_flush(w);
-    if (p->life == SIM_UP && p->incarnation == incarnation)
+    if (p->life != SIM_DOWN && p->incarnation == incarnation) /* a pause begins behind it */
         sim_process_step(w, p, in);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);
