@@ -380,12 +380,15 @@ bool sim_client_reads_topic(const struct sim_client *c, const struct sim_world *
 }
 
 /* A partition counts where its leader lives and is known; what a leader has beyond its last stable
-   offset nobody can be handed. */
+   offset nobody can be handed. One of its own whose position it still asks for counts, too: a
+   consumer that has only just begun has read nothing. */
 static bool is_behind(const struct sim_world *w, const struct sim_client *c, const char *topic,
-                      int32_t partition)
+                      int32_t partition, bool own)
 {
     int64_t position = kl_client_position(c->kl, topic, partition);
-    for (uint32_t i = 0; position >= 0 && i < w->process_count; i++) {
+    if (position < 0 && (!own || c->spec->config.auto_offset_reset == KL_RESET_NONE))
+        return false;
+    for (uint32_t i = 0; i < w->process_count; i++) {
         const struct sim_process *p = w->processes[i];
         struct kb_partition_view view;
         if (p->life == SIM_UP && p->replicas != NULL &&
@@ -401,14 +404,14 @@ bool sim_client_book_has_caught_up(const struct sim_world *w, const struct sim_c
 {
     const struct sim_audience *a = c->audience;
     for (uint32_t i = 0; i < c->assigned_count; i++)
-        if (is_behind(w, c, c->assigned[i].topic, c->assigned[i].partition))
+        if (is_behind(w, c, c->assigned[i].topic, c->assigned[i].partition, true))
             return false;
     if (c->spec->config.group_id == NULL)
         return c->assigned_count > 0;
     if (kl_client_group_state(c->kl) != KL_GROUP_STABLE)
         return false;
     for (uint32_t i = 0; i < a->place_count; i++)
-        if (is_behind(w, c, w->clients->topics[a->places[i].topic], a->places[i].partition))
+        if (is_behind(w, c, w->clients->topics[a->places[i].topic], a->places[i].partition, false))
             return false;
     return true;
 }
