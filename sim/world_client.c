@@ -512,6 +512,8 @@ static void start(struct sim_world *w, struct sim_client *c, uint64_t by)
     config.seed = w->options.seed ^ (uint64_t)(uint32_t)c->shell.id << 32 ^ c->shell.incarnation;
     config.bootstrap = w->clients->brokers;
     config.bootstrap_count = w->clients->broker_count;
+    if (c->limits.brokers < config.bootstrap_count)
+        c->limits.brokers = config.bootstrap_count;
     c->kl = sim_alloc(kl_client_size(&c->limits));
     kl_client_init(c->kl, &c->limits, &config);
     c->timer_us = c->timer_queued_us = -1;
