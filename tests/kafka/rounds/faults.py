@@ -255,13 +255,16 @@ def config_of_offline(world, path):
     0 is left with a dead broker as its only ISR member."""
 
     def make(raw):
-        state = checks.states(world.zk, ["t2"])[("t2", 0)][0]
+        victim = checks.states(world.zk, ["t2"])[("t2", 0)][0]["leader"]
+        world.config_victim = victim
+        world.light.fleet.stop(victim)
+        world.led_without(victim)
         world.zk.set(path, raw)
-        state.update(isr=[state["leader"]], leader_epoch=state["leader_epoch"] + 1)
+        # Written when it is dead: a living leader would take its followers back into the ISR.
+        state = checks.states(world.zk, ["t2"])[("t2", 0)][0]
+        state.update(leader=victim, isr=[victim], leader_epoch=state["leader_epoch"] + 1)
         world.zk.set("/brokers/topics/t2/partitions/0/state", dumps(state))
         settled_after_failover(world)
-        world.config_victim = state["leader"]
-        world.light.fleet.stop(state["leader"])
 
     return make
 
