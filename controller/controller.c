@@ -136,7 +136,9 @@ static void take(struct kc_controller *c, const struct kc_input *in)
         kc_watch_event(c, in);
         break;
     case KC_IN_SESSION_EXPIRED:
-        kc_clear_queue(c);
+        if (c->shut_down == KC_RUNS) {
+            kc_clear_queue(c);
+        }
         kc_put(c, KC_EVENT_EXPIRE);
         break;
     case KC_IN_SESSION_CREATED:
@@ -169,6 +171,7 @@ static void take(struct kc_controller *c, const struct kc_input *in)
         break;
     case KC_IN_SHUTDOWN:
         kc_clear_queue(c);
+        c->shut_down = KC_CLOSES;
         kc_put(c, KC_EVENT_SHUTDOWN_EVENT_THREAD);
         break;
     case KC_IN_BLOCK:
@@ -184,7 +187,7 @@ enum sm_err kc_controller_step(struct kc_controller *c, int64_t now_us, const st
 
     out->more = false;
     out->short_of = NULL;
-    if (c->shut_down) {
+    if (c->shut_down == KC_SHUT_DOWN) {
         return SM_ERR_OK;
     }
     out->short_of = kc_short_of(c, in);

@@ -77,6 +77,9 @@ static uint64_t note(struct kc_controller *c, enum kc_queue_what what, const str
 uint32_t kc_put_event(struct kc_controller *c, const struct kc_event *event, const void *bytes,
                       uint32_t size)
 {
+    if (c->shut_down != KC_RUNS && event->kind != KC_EVENT_SHUTDOWN_EVENT_THREAD) {
+        return 0;
+    }
     assert(c->event_count < c->limits.events);
     struct kc_event *e = kc_event_at(c, c->event_count++);
 

@@ -720,6 +720,11 @@ bool kn_node_takes_requests(const struct kn_node *n)
     return n->broker != NULL && n->state == KN_RUNNING && kb_broker_has_room(n->broker);
 }
 
+bool kn_node_listens(const struct kn_node *n)
+{
+    return n->broker != NULL && n->state == KN_RUNNING && kb_broker_epoch(n->broker) >= 0;
+}
+
 bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context)
 {
     if (n->state == KN_STOPPED || n->state == KN_NEW)

@@ -246,6 +246,11 @@ bool kn_node_is_running(const struct kn_node *n);
  */
 bool kn_node_takes_requests(const struct kn_node *n);
 
+/* Returns whether it listens: it has registered and does not stop. Before, nobody knows the epoch
+   that requests of controllers are compared with (KafkaServer.startup: startProcessingRequests
+   comes last; KafkaServer.shutdown: stopProcessingRequests). */
+bool kn_node_listens(const struct kn_node *n);
+
 /* Returns whether nothing is under way but requests to brokers that is_dead(context, id) names. */
 bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context);
 

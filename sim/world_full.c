@@ -114,11 +114,7 @@ struct sim_message *sim_full_take(struct sim_process *p, uint64_t call_id)
 
 void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input in)
 {
-    uint32_t incarnation = p->incarnation;
-    sim_outbox_fire(w, SIM_SIDE_BEFORE);
-    sim_outbox_flush(w);
-    if (p->life == SIM_UP && p->incarnation == incarnation)
-        sim_process_step(w, p, in);
+    sim_process_hear(w, p, in);
     sim_keeper_sweep(w->keeper);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);
@@ -181,6 +177,10 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
     struct sim_process *p = m->process;
     if (m->life <= m->channel->lost_life) {
         sim_message_drop(w, m, p->life_record, "closed");
+        return;
+    }
+    if (!kn_node_listens(&p->node)) {
+        sim_request_refuse(w, m);
         return;
     }
     const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
