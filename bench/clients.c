@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "sim/check.h"
 #include "sim/diagnostics.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
         return 65;
     struct sim_world_options options = sim_world_options_default();
     options.notes = 0;
+    options.checks = SIM_CHECKS_ON;
     struct sim_world *w = sim_world_new(&options);
     sim_world_load(w, s);
     sim_world_run(w, 1000000);

@@ -127,15 +127,22 @@ static const char *operation_fits(const struct kb_replicas *r)
 static const char *produce(const struct kb_replicas *r, const struct kb_produce *request)
 {
     struct kb_need need = {0};
-    const char *short_of = scratch_for(r, request->count, PER_ITEM);
+    const char *short_of = scratch_for(r, request->count, PER_ITEM), *topic = "";
+    uint32_t topics = 0;
 
     for (uint32_t i = 0; i < request->count; i++) {
         const struct kb_produce_item *item = &request->items[i];
         uint32_t row = kb_row_find(r, item->topic, item->partition);
+        if (kb_topic_find(r, item->topic) == KB_NO_ROW) { /* who waits keeps the names of all */
+            topics += strcmp(item->topic, topic) != 0;
+            topic = item->topic;
+            short_of = first_of(short_of, name_fits(r, item->topic));
+        }
         need_append(r, &need, row, item->batches, item->batch_count, true);
         short_of = first_of(short_of, transactions_fit(r, row, item->batch_count));
     }
     kb_need_add(&need, KB_POOL_WAITS, NULL, request->count);
+    short_of = first_of(short_of, topics > topics_left(r) ? "topics" : NULL);
     short_of = first_of(short_of, operation_fits(r));
     return first_of(short_of, kb_need_check(r, &need));
 }

@@ -86,6 +86,13 @@ static const struct rule rules[] = {
     {"clients and tools", "ACLs, SCRAM, delegation tokens, quotas, fetch sessions", LEFT_OUT,
      "refused as a cluster without security refuses them", "KafkaApis"},
 
+    {"clients and tools", "producers, consumers, members of groups in scenarios", MODELLED,
+     "the rules of librdkafka 2.0: client/README.md",
+     "librdkafka rdkafka_broker.c, rdkafka_cgrp.c"},
+    {"clients and tools", "what an application takes: time for a record, a full queue", SIMPLIFIED,
+     "it handles a record in no time, and its client takes records without limit",
+     "librdkafka queue.buffering.max.messages"},
+
     {"brokers", "controller epoch and broker epoch checks of requests", MODELLED, NULL,
      "KafkaApis.isBrokerEpochStale (KIP-380), ReplicaManager.becomeLeaderOrFollower"},
     {"brokers", "registration, sessions, bounce, controlled shutdown", MODELLED, NULL,

@@ -3,10 +3,10 @@
  *
  *     head | brokers | topics | partitions | records | requests | commands | blobs | bytes
  *
- * A table's place is computed from the limits alone, so nothing in the block points into it, and
- * growing is copying table by table. Records, requests and commands come and go: a row that is
- * given back hangs in a list, a row that was never used is counted (`fresh`). A free row is zero
- * but for its link.
+ * A table's place follows from the limits alone and stands in the head as an offset, so nothing in
+ * the block points into it, and growing is copying table by table. Records, requests and commands
+ * come and go: a row that is given back hangs in a list, a row that was never used is counted
+ * (`fresh`). A free row is zero but for its link.
  */
 #include "client/state.h"
 
@@ -21,98 +21,39 @@ _Static_assert(sizeof(struct kl_record) % 8 == 0, "tables are aligned");
 _Static_assert(sizeof(struct kl_request) % 8 == 0, "tables are aligned");
 _Static_assert(sizeof(struct kl_command) % 8 == 0, "tables are aligned");
 
-enum table { BROKERS, TOPICS, PARTITIONS, RECORDS, REQUESTS, COMMANDS, BLOBS, BYTES, TABLES };
-
-static uint32_t blobs_max(const struct kl_limits *l)
+static uint64_t take(uint64_t *at, uint64_t count, size_t size)
 {
-    return l->records + l->commands + 8;
+    uint64_t here = *at;
+
+    *at += (count * size + 7) & ~(uint64_t)7;
+    return here;
 }
 
-static size_t table_size(const struct kl_limits *l, enum table table)
+static struct kl_places places_of(const struct kl_limits *l)
 {
-    switch (table) {
-    case BROKERS:
-        return l->brokers * sizeof(struct kl_broker);
-    case TOPICS:
-        return l->topics * sizeof(struct kl_topic);
-    case PARTITIONS:
-        return l->partitions * sizeof(struct kl_partition);
-    case RECORDS:
-        return l->records * sizeof(struct kl_record);
-    case REQUESTS:
-        return l->requests * sizeof(struct kl_request);
-    case COMMANDS:
-        return l->commands * sizeof(struct kl_command);
-    case BLOBS:
-        return blobs_max(l) * sizeof(struct kl_blob);
-    case BYTES:
-        return ((size_t)l->bytes + 7) & ~(size_t)7;
-    case TABLES:
-        return 0;
-    }
-    return 0;
-}
+    uint64_t at = sizeof(struct kl_client);
+    struct kl_places p = {0};
 
-static size_t table_at(const struct kl_limits *l, enum table table)
-{
-    size_t at = sizeof(struct kl_client);
-
-    for (enum table i = 0; i < table; i++) {
-        at += table_size(l, i);
-    }
-    return at;
-}
-
-static void *row(const struct kl_client *c, enum table table, size_t size, uint32_t number)
-{
-    assert(number > 0);
-    return (uint8_t *)(uintptr_t)c + table_at(&c->limits, table) + (number - 1) * size;
-}
-
-struct kl_broker *kl_broker_at(const struct kl_client *c, uint32_t number)
-{
-    assert(number <= c->broker_count);
-    return row(c, BROKERS, sizeof(struct kl_broker), number);
-}
-
-struct kl_topic *kl_topic_at(const struct kl_client *c, uint32_t number)
-{
-    assert(number <= c->topic_count);
-    return row(c, TOPICS, sizeof(struct kl_topic), number);
-}
-
-struct kl_partition *kl_partition_at(const struct kl_client *c, uint32_t number)
-{
-    assert(number <= c->partition_count);
-    return row(c, PARTITIONS, sizeof(struct kl_partition), number);
-}
-
-struct kl_record *kl_record_at(const struct kl_client *c, uint32_t number)
-{
-    assert(number <= c->records_fresh);
-    return row(c, RECORDS, sizeof(struct kl_record), number);
-}
-
-struct kl_request *kl_request_at(const struct kl_client *c, uint32_t number)
-{
-    assert(number <= c->requests_fresh);
-    return row(c, REQUESTS, sizeof(struct kl_request), number);
-}
-
-struct kl_command *kl_command_at(const struct kl_client *c, uint32_t number)
-{
-    assert(number <= c->commands_fresh);
-    return row(c, COMMANDS, sizeof(struct kl_command), number);
+    p.brokers = take(&at, l->brokers, sizeof(struct kl_broker));
+    p.topics = take(&at, l->topics, sizeof(struct kl_topic));
+    p.partitions = take(&at, l->partitions, sizeof(struct kl_partition));
+    p.records = take(&at, l->records, sizeof(struct kl_record));
+    p.requests = take(&at, l->requests, sizeof(struct kl_request));
+    p.commands = take(&at, l->commands, sizeof(struct kl_command));
+    p.blobs = take(&at, (uint64_t)l->records + l->commands + 8, sizeof(struct kl_blob));
+    p.bytes = take(&at, l->bytes, 1);
+    p.end = at;
+    return p;
 }
 
 struct kl_blob *kl_blob_row(const struct kl_client *c, uint32_t blob)
 {
-    return row(c, BLOBS, sizeof(struct kl_blob), blob);
+    return kl_row(c, c->at.blobs, sizeof(struct kl_blob), blob);
 }
 
 uint8_t *kl_bytes(const struct kl_client *c)
 {
-    return (uint8_t *)(uintptr_t)c + table_at(&c->limits, BYTES);
+    return (uint8_t *)(uintptr_t)c + c->at.bytes;
 }
 
 /* ---- rows that come and go ---- */
@@ -199,7 +140,7 @@ void kl_command_free(struct kl_client *c, uint32_t number)
 
 size_t kl_client_size(const struct kl_limits *limits)
 {
-    return table_at(limits, TABLES);
+    return (size_t)places_of(limits).end;
 }
 
 const struct kl_limits *kl_client_limits(const struct kl_client *c)
@@ -236,6 +177,7 @@ void kl_client_init(struct kl_client *c, const struct kl_limits *limits,
 {
     memset(c, 0, kl_client_size(limits));
     c->limits = *limits;
+    c->at = places_of(limits);
     c->config = *config;
     init_texts(c, config);
     if (c->is_transactional) {
@@ -267,17 +209,29 @@ void kl_client_init(struct kl_client *c, const struct kl_limits *limits,
     }
 }
 
+static void copy_table(const struct kl_client *from, uint64_t from_at, uint64_t from_end,
+                       struct kl_client *to, uint64_t to_at, uint64_t to_end)
+{
+    assert(to_end - to_at >= from_end - from_at);
+    memcpy((uint8_t *)to + to_at, (const uint8_t *)from + from_at, (size_t)(from_end - from_at));
+}
+
 void kl_client_grow(const struct kl_client *from, struct kl_client *to,
                     const struct kl_limits *limits)
 {
-    memset(to, 0, kl_client_size(limits));
+    const struct kl_places *a = &from->at, b = places_of(limits);
+
+    memset(to, 0, (size_t)b.end);
     memcpy(to, from, sizeof *to);
     to->limits = *limits;
-    for (enum table i = 0; i < BYTES; i++) {
-        assert(table_size(limits, i) >= table_size(&from->limits, i));
-        memcpy((uint8_t *)to + table_at(limits, i),
-               (const uint8_t *)from + table_at(&from->limits, i), table_size(&from->limits, i));
-    }
+    to->at = b;
+    copy_table(from, a->brokers, a->topics, to, b.brokers, b.topics);
+    copy_table(from, a->topics, a->partitions, to, b.topics, b.partitions);
+    copy_table(from, a->partitions, a->records, to, b.partitions, b.records);
+    copy_table(from, a->records, a->requests, to, b.records, b.requests);
+    copy_table(from, a->requests, a->commands, to, b.requests, b.commands);
+    copy_table(from, a->commands, a->blobs, to, b.commands, b.blobs);
+    copy_table(from, a->blobs, a->bytes, to, b.blobs, b.bytes);
     kl_blobs_move(from, to);
 }
 

@@ -19,6 +19,8 @@
 #ifndef CLIENT_STATE_H
 #define CLIENT_STATE_H
 
+#include <assert.h>
+
 #include "client/client.h"
 #include "wire/codec.h"
 #include "wire/errors.h"
@@ -247,8 +249,14 @@ struct kl_group {
     uint32_t commit_positions;
 };
 
+/* Where the tables begin, in bytes from the head; they follow from the limits. */
+struct kl_places {
+    uint64_t brokers, topics, partitions, records, requests, commands, blobs, bytes, end;
+};
+
 struct kl_client {
     struct kl_limits limits;
+    struct kl_places at;
     struct kl_config config; /* texts are NULL here; see below */
     char client_id[KL_TEXT], transactional_id[KL_TEXT], group_id[KL_TEXT], instance_id[KL_TEXT];
     uint32_t is_transactional, has_group, has_instance;
@@ -290,13 +298,50 @@ struct kl_turn {
 
 /* ---- block.c ---- */
 
-/* Rows by number, 1 …; asserted. Those that come and go: a new one is zero, and there is room. */
-struct kl_broker *kl_broker_at(const struct kl_client *c, uint32_t row);
-struct kl_topic *kl_topic_at(const struct kl_client *c, uint32_t row);
-struct kl_partition *kl_partition_at(const struct kl_client *c, uint32_t row);
-struct kl_record *kl_record_at(const struct kl_client *c, uint32_t row);
-struct kl_request *kl_request_at(const struct kl_client *c, uint32_t row);
-struct kl_command *kl_command_at(const struct kl_client *c, uint32_t row);
+static inline void *kl_row(const struct kl_client *c, uint64_t table, size_t size, uint32_t number)
+{
+    assert(number > 0);
+    return (uint8_t *)(uintptr_t)c + table + (number - 1) * size;
+}
+
+/* Rows by number, 1 …; asserted. Every duty of a step asks for some: inline. */
+static inline struct kl_broker *kl_broker_at(const struct kl_client *c, uint32_t row)
+{
+    assert(row <= c->broker_count);
+    return kl_row(c, c->at.brokers, sizeof(struct kl_broker), row);
+}
+
+static inline struct kl_topic *kl_topic_at(const struct kl_client *c, uint32_t row)
+{
+    assert(row <= c->topic_count);
+    return kl_row(c, c->at.topics, sizeof(struct kl_topic), row);
+}
+
+static inline struct kl_partition *kl_partition_at(const struct kl_client *c, uint32_t row)
+{
+    assert(row <= c->partition_count);
+    return kl_row(c, c->at.partitions, sizeof(struct kl_partition), row);
+}
+
+static inline struct kl_record *kl_record_at(const struct kl_client *c, uint32_t row)
+{
+    assert(row <= c->records_fresh);
+    return kl_row(c, c->at.records, sizeof(struct kl_record), row);
+}
+
+static inline struct kl_request *kl_request_at(const struct kl_client *c, uint32_t row)
+{
+    assert(row <= c->requests_fresh);
+    return kl_row(c, c->at.requests, sizeof(struct kl_request), row);
+}
+
+static inline struct kl_command *kl_command_at(const struct kl_client *c, uint32_t row)
+{
+    assert(row <= c->commands_fresh);
+    return kl_row(c, c->at.commands, sizeof(struct kl_command), row);
+}
+
+/* Rows that come and go: a new one is zero, and there is room. */
 uint32_t kl_record_new(struct kl_client *c);
 void kl_record_free(struct kl_client *c, uint32_t row);
 uint32_t kl_request_new(struct kl_client *c);

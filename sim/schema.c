@@ -129,10 +129,10 @@ static json_t *target(void)
     return any_of(typed("integer"), typed("string"), ids());
 }
 
-/* A statement of an expectation is either a pattern or about a state. */
+/* What an expectation is about: a state, a record, or a check by its name. */
 static json_t *statement_or_pattern(void)
 {
-    return any_of(reference(SIM_SHAPE_STATEMENT), reference(SIM_SHAPE_PATTERN), NULL);
+    return any_of(reference(SIM_SHAPE_STATEMENT), reference(SIM_SHAPE_PATTERN), typed("string"));
 }
 
 static json_t *is_schema(void)

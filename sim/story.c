@@ -488,6 +488,9 @@ static void describe_fault(const struct sim_scenario *scenario, const struct sim
         }
     }
     append(out, capacity, "%s", verb == NULL ? "something" : verb);
+    if (count == 0 && target != NULL) { /* clients, by their names */
+        append(out, capacity, " %s", target);
+    }
     if (step != NULL) {
         describe_arguments(step, out, capacity);
     }

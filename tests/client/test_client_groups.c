@@ -224,6 +224,62 @@ START_TEST(who_does_not_poll_is_taken_out)
 }
 END_TEST
 
+/* Rule unstable-offset: an offset in a transaction is waited for. */
+START_TEST(an_offset_of_an_open_transaction_is_waited_for)
+{
+    struct kdesk *k = desk(1);
+    struct kl_config writer = kl_config_default(KL_PRODUCER), config = member_config(KL_RANGE);
+    struct kl_offset one = {.topic = "t", .partition = 0, .leader_epoch = -1, .offset = 1};
+    writer.transactional_id = "x";
+    config.enable_auto_commit = 0;
+    int p = producer(k), x = kdesk_client(k, &writer), c = kdesk_client(k, &config);
+    kdesk_send(k, p, "t", 0, "a");
+    kdesk_send(k, p, "t", 0, "b");
+    kdesk_command(k, x, (struct kl_input){.kind = KL_IN_INIT_TRANSACTIONS});
+    kdesk_run(k, 5 * SECOND);
+    kdesk_command(k, x, (struct kl_input){.kind = KL_IN_BEGIN});
+    uint64_t sent = kdesk_command(
+        k, x,
+        (struct kl_input){.kind = KL_IN_SEND_OFFSETS, .group = "g", .offsets = &one, .count = 1});
+    kdesk_run(k, 5 * SECOND);
+    ck_assert_int_eq(kdesk_ending(k, x, sent)->error, 0);
+    kdesk_assign(k, c, "t", 1, KL_OFFSET_STORED);
+    kdesk_run(k, 5 * SECOND);
+    ck_assert_int_eq(kl_client_position(kdesk_of(k, c), "t", 0), -1);
+    ck_assert_uint_gt(kdesk_requests(k, c, WIRE_API_OFFSET_FETCH), 2);
+    kdesk_command(k, x, (struct kl_input){.kind = KL_IN_COMMIT});
+    kdesk_run(k, 5 * SECOND);
+    ck_assert_str_eq(kdesk_read(k, c, "t", 0), "b@1");
+    kdesk_free(k);
+}
+END_TEST
+
+/* Rule metadata-rejoin: new partitions are noticed by a refresh, and shared. */
+START_TEST(new_partitions_are_shared)
+{
+    struct kdesk *k = desk(1);
+    struct kl_config config = member_config(KL_RANGE);
+    config.topic_metadata_refresh_interval_ms = 3000;
+    int a = kdesk_client(k, &config);
+    subscribe(k, a, "t");
+    kdesk_run(k, 10 * SECOND);
+    ck_assert_int_eq(held(k, a, 3), 1);
+    struct wire_flat w;
+    struct wire_create_partitions_request *q =
+        desk_begin(kdesk_nodes(k), &w, WIRE_API_CREATE_PARTITIONS);
+    q->timeout_ms = 5000;
+    q->topics = wire_flat_array(&w, 1, sizeof(struct wire_create_partitions_request_topic));
+    struct wire_create_partitions_request_topic *t = wire_flat_at(&w, q->topics.at);
+    t->name = wire_flat_string(&w, "t");
+    t->count = 3;
+    t->assignments = WIRE_NULL_ARRAY;
+    desk_send(kdesk_nodes(k), 1, &w, WIRE_API_CREATE_PARTITIONS, 0);
+    kdesk_run(k, 15 * SECOND);
+    ck_assert_int_eq(held(k, a, 3), 3);
+    kdesk_free(k);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("client groups");
@@ -235,6 +291,8 @@ int main(void)
     tcase_add_test(c, a_group_survives_its_coordinator);
     tcase_add_test(c, a_static_member_comes_back);
     tcase_add_test(c, who_does_not_poll_is_taken_out);
+    tcase_add_test(c, an_offset_of_an_open_transaction_is_waited_for);
+    tcase_add_test(c, new_partitions_are_shared);
     tcase_set_timeout(c, 120);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
