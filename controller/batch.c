@@ -346,8 +346,8 @@ static void log_no_leader(struct kc_controller *c, uint32_t row)
            "Leader not yet assigned for partition %s. Skip sending UpdateMetadataRequest.", name);
 }
 
-/* Kafka tells leader -2 as soon as a topic is queued: brokers then know nothing of it, so nobody can
-   fetch, and a reassignment that halts the deletion never ends. */
+/* Kafka tells leader -2 as soon as a topic is queued: brokers then know nothing of it, so nobody
+   can fetch, and a reassignment that halts the deletion never ends. */
 static bool is_told_deleted(const struct kc_controller *c, uint32_t row)
 {
     uint32_t topic = kc_row_at(c, row)->topic - 1;

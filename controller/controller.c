@@ -70,6 +70,9 @@ static void changed(struct kc_controller *c, const char *path)
 
 void kc_watch_event(struct kc_controller *c, const struct kc_input *in)
 {
+    char topic[SM_TOPIC_NAME_MAX + 1];
+    int32_t number;
+
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         if ((folders[i].types >> in->event_type & 1) != 0 &&
             strcmp(folders[i].path, in->path) == 0) {
@@ -79,7 +82,9 @@ void kc_watch_event(struct kc_controller *c, const struct kc_input *in)
             return;
         }
     }
-    if (in->event_type == WIRE_ZK_EVENT_CHANGED) {
+    if (in->event_type == WIRE_ZK_EVENT_CHANGED ||
+        (in->event_type == WIRE_ZK_EVENT_CREATED && !kc_defect(c, SM_DEFECT_UNLED_UNWATCHED) &&
+         sm_path_is_partition_state(in->path, topic, &number))) {
         changed(c, in->path);
     }
 }

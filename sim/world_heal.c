@@ -4,9 +4,10 @@
  *     steps, drawn faults ──────► heal ─────── nothing but the cluster itself ──────► judged
  *
  * Rules on messages go and what they held goes on; paused processes resume, blocked queues go on,
- * ZooKeeper has its quorum. Of the core, who is down starts. What is not in the core stays as it
- * is: dead stays dead, for a cluster has to come to rest without it. Steps that come later do not
- * act any more.
+ * ZooKeeper has its quorum. Of the core, who is down starts, and again each second while it finds
+ * the registration of its last life and ends, as a supervisor does it. What is not in the core
+ * stays as it is: dead stays dead, for a cluster has to come to rest without it. Steps that come
+ * later do not act any more.
  */
 #include <assert.h>
 
@@ -105,12 +106,40 @@ static void heal(struct sim_world *w)
         if (core[i] && w->processes[i]->life == SIM_DOWN)
             sim_world_start(w, w->processes[i]->id, record);
     }
-    free(core);
+    w->core = core;
+}
+
+enum { AGAIN = 2, AGAIN_US = 1000000 }; /* event.a: AGAIN + index of the process */
+
+void sim_heal_failed(struct sim_world *w, const struct sim_process *p)
+{
+    if (!w->is_healed || w->core == NULL || !w->core[p->index])
+        return;
+    w->timed_ahead++;
+    sim_push(w, w->now_us + AGAIN_US,
+             (struct sim_event){.kind = SIM_E_HEAL, .a = AGAIN + p->index});
+}
+
+static void start_again(struct sim_world *w, const struct sim_process *p)
+{
+    struct sim_fault_note note = {.verb = "restart", .hit = &p->id, .hit_count = 1, .until_us = -1};
+    uint64_t record = 0;
+    if (p->life != SIM_DOWN)
+        return;
+    if (sim_trace_fault_begin(w->trace, w->now_us, p->life_record, &note)) {
+        sim_trace_set_node(w->trace, p->id, "up", (int32_t)(p->incarnation + 1));
+        record = sim_trace_end(w->trace);
+    }
+    sim_world_start(w, p->id, record);
 }
 
 void sim_heal_due(struct sim_world *w, uint64_t is_over)
 {
     w->timed_ahead--;
+    if (is_over >= AGAIN) {
+        start_again(w, w->processes[is_over - AGAIN]);
+        return;
+    }
     if (is_over != 0)
         return; /* only time had to pass; the checks judge behind this event */
     heal(w);

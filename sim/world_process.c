@@ -403,8 +403,11 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
         if (has_stopped) {
             if (p->node.has_failed)
                 sim_process_failed(w, p, in.record);
+            bool has_failed = p->node.has_failed;
             sim_zk_orphan(w, session_of(p), in.record); /* until ZooKeeper has closed it */
             gone(w, p, in.record);
+            if (has_failed)
+                sim_heal_failed(w, p);
             return;
         }
         w->steps_at_instant++;

@@ -257,7 +257,8 @@ enum sim_event_kind {
     SIM_E_LAG,      /* a: zxid that lagging servers have reached */
     SIM_E_PEER,     /* p peer: its deadline */
     SIM_E_STALLED,  /* process, b incarnation: what met its pause */
-    SIM_E_HEAL,     /* a 0: faults stop; 1: the time in which the cluster has to rest is over */
+    SIM_E_HEAL,     /* a 0: faults stop; 1: the time in which the cluster has to rest is over;
+                       2 + index: one of the core starts again */
     SIM_E_CLIENT_START, /* process: index of the client */
     SIM_E_CLIENT_TIMER, /* process: index of the client, a generation */
     SIM_E_CLIENT_WORK,  /* process: index of the client, a generation */
@@ -324,6 +325,7 @@ struct sim_world {
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
     struct sim_checks *checks; /* NULL: off */
+    bool *core;                /* of a heal that has acted: by index; owned */
     bool is_healed;            /* no step and no drawn fault acts any more */
     struct sim_plan *plan; /* what the seed has drawn, NULL: nothing */
     struct sim_random_state random;
@@ -605,6 +607,8 @@ char *sim_config_znode(const struct sim_config_entry *config, uint32_t count, si
 
 /* ---- world_heal.c ---- */
 void sim_heal_load(struct sim_world *w);
+/* A process could not start: after a heal one of the core is started again. */
+void sim_heal_failed(struct sim_world *w, const struct sim_process *p);
 void sim_heal_due(struct sim_world *w, uint64_t is_over);
 /* ---- world_random.c ---- */
 /* Returns the scenario with the steps that the world's seed draws for it behind its own: itself, or
