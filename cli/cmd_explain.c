@@ -184,6 +184,8 @@ static const char targets[] =
     "  leader of T-P       by the state znode of partition P of topic T\n"
     "  isr of T-P          the in-sync replicas\n"
     "  followers of T-P    the in-sync replicas but the leader\n"
+    "  group coordinator of G, transaction coordinator of X\n"
+    "                      who leads the partition in which G or X lies\n"
     "  p1, u2, a name      clients: kill, restart, bounce, shutdown, stop, pause, resume; and as\n"
     "                      an end of partition, degrade, hold, drop\n"
     "  *LABEL              whom the step with `as: LABEL` hit\n";

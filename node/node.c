@@ -383,6 +383,8 @@ static void broker_step(struct turn *t, struct kb_broker_input in)
     if (n->broker == NULL)
         return;
     in.is_controller = kc_controller_is_active(n->controller);
+    if (n->date_offset_us != 0)
+        in.wall_ms = (t->now_us + n->date_offset_us) / 1000;
     while (t->err == SM_ERR_OK) {
         struct kb_broker_outputs out = {.put = broker_put,
                                         .context = t,

@@ -75,6 +75,8 @@ struct kn_node {
        all batches. Both NULL where it hosts no replica. */
     struct kb_replicas *replicas;
     const struct kb_payloads *payloads;
+    int64_t date_offset_us; /* how wrong this machine's date is: what the broker part writes into
+                               records; 0 in the real world */
     uint64_t own_correlation; /* of that answer */
     int32_t own_error, own_partition_error;
     uint32_t own_count, unused_c;

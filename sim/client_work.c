@@ -273,7 +273,7 @@ static struct kl_input record_of(struct sim_world *w, struct sim_client *c,
                              .key_size = key,
                              .value = value,
                              .value_size = (int32_t)size,
-                             .timestamp_ms = w->now_us / 1000};
+                             .timestamp_ms = sim_clock_date(w, &c->shell) / 1000};
 }
 
 static void give_record(struct sim_world *w, struct sim_client *c)

@@ -55,6 +55,8 @@ enum sim_form {
     SIM_FORM_BOOL,
     SIM_FORM_TRUE,  /* true only */
     SIM_FORM_TIME,  /* 500ms, 6s, 1m30s */
+    SIM_FORM_OFFSET, /* 500ms, -2s */
+    SIM_FORM_FACTOR, /* 1.01 */
     SIM_FORM_UNTIL, /* a time, or quiet */
     SIM_FORM_PERCENT,
     SIM_FORM_AFTER, /* LABEL, or LABEL +T */

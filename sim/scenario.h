@@ -200,6 +200,8 @@ enum sim_target_kind {
     SIM_TARGET_LEADER,     /* of topic-partition, by its state znode */
     SIM_TARGET_ISR,
     SIM_TARGET_FOLLOWERS, /* members of the ISR but the leader */
+    SIM_TARGET_GROUP_COORDINATOR,       /* leader of the partition in which group `key` lies */
+    SIM_TARGET_TRANSACTION_COORDINATOR, /* likewise, of transactional id `key` */
     SIM_TARGET_LABEL,     /* whom step `step` hit (nobody before it fired) */
     SIM_TARGET_ZOOKEEPER, /* the ensemble; in partition groups and channels only */
 };
@@ -210,6 +212,7 @@ struct sim_target {
     int32_t *ids; /* IDS, ascending as written */
     char *topic;  /* LEADER, ISR, FOLLOWERS */
     int32_t partition;
+    char *key;     /* GROUP_COORDINATOR, TRANSACTION_COORDINATOR */
     uint32_t step; /* LABEL: index into sim_scenario.steps */
     char *text;    /* as written: "leader of orders-0" */
     struct sim_place place;
@@ -244,6 +247,7 @@ struct sim_channel {
     X(DELAY, "delay", "ZooKeeper's replies to a node take longer")                                 \
     X(FAIL, "fail", "a ZooKeeper request of a node ends with an unknown outcome")                  \
     X(BLOCK, "block", "the controller's event thread takes no event")                              \
+    X(CLOCK_SKEW, "clock-skew", "the clock of a machine is wrong, or runs too fast or too slow")   \
     X(UNBLOCK, "unblock", "the controller's event thread goes on")                                 \
     X(CREATE_TOPIC, "create-topic", "a topic is created as kafka-topics.sh does")                  \
     X(ADD_PARTITIONS, "add-partitions", "a topic gets more partitions")                            \
@@ -315,6 +319,9 @@ struct sim_step {
     int32_t error, partition_error;
     bool drop, hang, clear; /* clear: back to answers without error */
     uint32_t count;
+
+    int64_t offset_us; /* CLOCK_SKEW: of the date, may be negative */
+    int32_t rate_ppm;  /* CLOCK_SKEW: 1,000,000 is right */
 
     bool stale_epoch;  /* SHUTDOWN: the request carries the epoch of an earlier life */
     bool request_only;   /* SHUTDOWN: asks, and does not leave */

@@ -45,13 +45,13 @@ bool sim_check_client_verb(struct sim_reader *r, const struct sim_yaml *node,
     const uint64_t fit = SIM_VERB_BIT(SIM_VERB_KILL) | SIM_VERB_BIT(SIM_VERB_RESTART) |
                          SIM_VERB_BIT(SIM_VERB_BOUNCE) | SIM_VERB_BIT(SIM_VERB_SHUTDOWN) |
                          SIM_VERB_BIT(SIM_VERB_STOP) | SIM_VERB_BIT(SIM_VERB_PAUSE) |
-                         SIM_VERB_BIT(SIM_VERB_RESUME);
+                         SIM_VERB_BIT(SIM_VERB_RESUME) | SIM_VERB_BIT(SIM_VERB_CLOCK_SKEW);
     for (uint32_t i = 0; i < target->id_count && (fit & SIM_VERB_BIT(verb->verb)) == 0; i++) {
         if (sim_id_is_client(target->ids[i])) {
             sim_error(r->d, node->place, "'%s' is for brokers and controllers; this is a client",
                       verb->name);
-            sim_note(r->d, "clients: kill, restart, bounce, shutdown, stop, pause, resume, and as "
-                           "an end of partition, degrade, hold, drop");
+            sim_note(r->d, "clients: kill, restart, bounce, shutdown, stop, pause, resume, clock-skew, "
+                           "and as an end of partition, degrade, hold, drop");
             return false;
         }
     }

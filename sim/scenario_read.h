@@ -73,6 +73,9 @@ bool sim_read_node_id(struct sim_reader *r, const struct sim_yaml *node, const c
 bool sim_read_partition(struct sim_reader *r, const struct sim_yaml *node, const char *text,
                         char **topic, int32_t *partition);
 bool sim_read_topic(struct sim_reader *r, const struct sim_yaml *node, char **topic);
+/* A whole number and nothing else. */
+bool sim_parse_int(const char *text, int64_t *out);
+/* scenario_target.c */
 bool sim_read_target(struct sim_reader *r, const struct sim_yaml *node, bool zookeeper_too,
                      struct sim_target *out);
 bool sim_read_api(struct sim_reader *r, const struct sim_yaml *node, enum wire_api *out);

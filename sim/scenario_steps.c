@@ -594,6 +594,43 @@ static bool read_percent(struct sim_reader *r, const struct sim_yaml *node, int3
     return true;
 }
 
+static bool read_offset(struct sim_reader *r, const struct sim_yaml *node, int64_t *out_us)
+{
+    struct sim_yaml span = *node;
+    const bool is_early = node->kind == SIM_YAML_SCALAR && node->text[0] == '-';
+    if (is_early) {
+        span.text++;
+        span.size--;
+    }
+    const bool good = sim_read_time(r, &span, "offset", out_us);
+    *out_us = is_early ? -*out_us : *out_us;
+    return good;
+}
+
+/* How fast a clock runs: 1 is right. */
+static bool read_rate(struct sim_reader *r, const struct sim_yaml *node, int32_t *ppm)
+{
+    int64_t whole = 0, part = 0, scale = 1000000;
+    if (!sim_read_is_scalar(r, node, "rate")) {
+        return false;
+    }
+    const char *p = node->text;
+    for (; *p >= '0' && *p <= '9' && whole < 1000; p++) {
+        whole = whole * 10 + (*p - '0');
+    }
+    const bool has_digits = p != node->text;
+    for (p += *p == '.'; *p >= '0' && *p <= '9' && scale > 1; p++) {
+        scale /= 10;
+        part += scale * (*p - '0');
+    }
+    *ppm = (int32_t)(whole * 1000000 + part);
+    if (!has_digits || *p != '\0' || *ppm < 10000 || *ppm > 100000000) {
+        return sim_error(r->d, node->place,
+                         "a rate is a number from 0.01 to 100, like 1.01, not '%s'", node->text);
+    }
+    return true;
+}
+
 static bool read_outcome(struct sim_reader *r, const struct sim_yaml *node, struct sim_step *out)
 {
     static const char *const words[] = {"normal", "drop", "hang", NULL};
@@ -643,6 +680,10 @@ static bool read_argument(struct sim_reader *r, const char *key, const struct si
         return sim_read_time(r, node, key, &out->jitter_us);
     if (IS("loss"))
         return read_percent(r, node, &out->loss_percent);
+    if (IS("offset"))
+        return read_offset(r, node, &out->offset_us);
+    if (IS("rate"))
+        return read_rate(r, node, &out->rate_ppm);
     if (IS("api"))
         return sim_read_api(r, node, &out->api);
     if (IS("error"))
@@ -743,6 +784,8 @@ static bool check_complete(struct sim_reader *r, struct sim_step *s)
     case SIM_VERB_DEGRADE:
         return s->delay_us > 0 || s->jitter_us > 0 || s->loss_percent > 0 ||
                missing(r, s, "latency, jitter or loss");
+    case SIM_VERB_CLOCK_SKEW:
+        return s->offset_us != 0 || s->rate_ppm != 1000000 || missing(r, s, "offset or rate");
     case SIM_VERB_DELAY:
         return s->delay_us > 0 || missing(r, s, "latency");
     case SIM_VERB_ANSWER:
@@ -867,6 +910,7 @@ static void read_step(struct sim_reader *r, const struct sim_yaml *node, uint32_
     *out = (struct sim_step){.for_us = SIM_FOREVER,
                              .api = WIRE_API_NONE,
                              .notify = true,
+                             .rate_ppm = 1000000,
                              .version = WIRE_ZK_ANY_VERSION,
                              .place = node->place,
                              .channel = {.api = WIRE_API_NONE}};

@@ -168,6 +168,11 @@ static json_t *value_schema(const struct sim_key *key)
         return json_pack("{s:[b]}", "enum", 1);
     case SIM_FORM_TIME:
         return time_schema();
+    case SIM_FORM_OFFSET:
+        return json_pack("{s:s,s:s}", "type", "string", "pattern",
+                         "^-?([0-9]+(\\.[0-9]+)?(us|µs|ms|s|m|h|d))+$");
+    case SIM_FORM_FACTOR:
+        return typed("number");
     case SIM_FORM_UNTIL:
         return any_of(time_schema(), json_pack("{s:[s]}", "enum", "quiet"), NULL);
     case SIM_FORM_PERCENT:

@@ -460,6 +460,7 @@ static void describe_fault(const struct sim_scenario *scenario, const struct sim
          "the controller threads of nodes %s are blocked"},
         {"unblock", "the controller thread of node %s goes on",
          "the controller threads of nodes %s go on"},
+        {"clock-skew", "the clock of %s goes wrong", "the clocks of %s go wrong"},
         {"fail-log-dir", "a log directory of broker %s fails",
          "a log directory of brokers %s fails"},
     };

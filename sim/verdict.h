@@ -70,6 +70,8 @@ enum sim_exit sim_verdict(const struct sim_result *result);
 /* "met", "failed", "undecided", "violated", "interrupted"; static. */
 const char *sim_verdict_name(enum sim_exit verdict);
 
+const char *sim_outcome_name(enum sim_outcome outcome); /* "met", "failed", "undecided"; static */
+
 /* Writes "reproduce: kcsim run FILE --seed N --until T" without a newline; returns `out`. */
 const char *sim_reproduce(char *out, size_t capacity, const struct sim_result *result);
 
@@ -96,7 +98,7 @@ struct sim_report {
     FILE *out;
     enum sim_format format;
     bool color;
-    uint32_t runs, failed, tests, annotations;
+    uint32_t runs, failed, skipped, tests, annotations;
     char *body; /* JUNIT, TAP: what is printed at the end, behind the counts */
     size_t body_size;
     FILE *body_out;

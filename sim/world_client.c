@@ -309,9 +309,10 @@ static void arm(struct sim_client_turn *t, int64_t due_us)
     struct sim_client *c = t->c;
     c->timer_us = due_us;
     c->timer_record = t->record;
-    if (due_us < 0 || (c->timer_queued_us >= 0 && c->timer_queued_us <= due_us))
+    int64_t when_us = due_us < 0 ? -1 : sim_clock_when(&c->shell, due_us);
+    if (due_us < 0 || (c->timer_queued_us >= 0 && c->timer_queued_us <= when_us))
         return; /* the one in the queue comes first, and goes on from there */
-    c->timer_queued_us = due_us < t->w->now_us ? t->w->now_us : due_us;
+    c->timer_queued_us = when_us < t->w->now_us ? t->w->now_us : when_us;
     sim_push(t->w, c->timer_queued_us,
              (struct sim_event){
                  .kind = SIM_E_CLIENT_TIMER, .process = c->index, .a = ++c->timer_generation});
@@ -375,7 +376,7 @@ static void step_once(struct sim_world *w, struct sim_client *c, struct kl_input
     do {
         out.scratch = w->clients->scratch;
         out.scratch_size = w->clients->scratch_size;
-        enum sm_err err = kl_client_step(c->kl, w->now_us, &in, &out);
+        enum sm_err err = kl_client_step(c->kl, sim_clock_now(w, &c->shell), &in, &out);
         if (err == SM_ERR_LIMIT) {
             grow(w->clients, c, &out);
             out.more = true;
@@ -468,7 +469,7 @@ void sim_client_timer(struct sim_world *w, uint32_t index, uint64_t generation)
     c->timer_queued_us = -1;
     if (c->shell.life != SIM_UP || c->timer_us < 0)
         return;
-    if (c->timer_us > w->now_us) {
+    if (c->timer_us > sim_clock_now(w, &c->shell)) {
         struct sim_client_turn t = {.w = w, .c = c, .record = c->timer_record};
         arm(&t, c->timer_us);
         return;
@@ -476,6 +477,13 @@ void sim_client_timer(struct sim_world *w, uint32_t index, uint64_t generation)
     c->timer_us = -1;
     sim_client_step(w, c, (struct kl_input){.kind = KL_IN_TIMER, .timer = c->timer},
                     c->timer_record);
+}
+
+void sim_client_rearm(struct sim_world *w, struct sim_client *c)
+{
+    struct sim_client_turn t = {.w = w, .c = c, .record = c->timer_record};
+    if (c->timer_us >= 0)
+        arm(&t, c->timer_us);
 }
 
 void sim_client_work(struct sim_world *w, uint32_t index, uint64_t generation)

@@ -159,7 +159,7 @@ static void configure_topics(struct sim_world *w, struct sim_process *p, enum wi
             continue;
         snprintf(last, sizeof(last), "%s", v.topic);
         in.value = min_insync_of(w, v.topic);
-        while (kb_replicas_step(p->replicas, w->now_us, &in, &out) == SM_ERR_LIMIT)
+        while (kb_replicas_step(p->replicas, sim_clock_now(w, p), &in, &out) == SM_ERR_LIMIT)
             sim_full_grow(w, &p->node, KN_BLOCK_REPLICAS, out.short_of, 0);
     }
 }

@@ -34,6 +34,7 @@ static void revive(struct sim_world *w, struct sim_process *p, uint64_t by)
 {
     p->fail_next = false;
     p->zk_delay_us = 0;
+    sim_clock_mend(w, p);
     if (!p->has_node)
         sim_world_tell_off(w, p->id, 0);
     sim_world_resume(w, p->id, by);

@@ -118,7 +118,7 @@ static bool rule_fits(const struct sim_net_rule *r, const struct sim_message *m)
 /* Counts the message, and returns whether it is meant: every one, or the n-th. */
 static bool rule_takes(struct sim_net_rule *r, const struct sim_message *m)
 {
-    if (!rule_fits(r, m) || (r->nth != 0 && m->periodic))
+    if (!rule_fits(r, m) || (r->nth != 0 && m->periodic && r->api == WIRE_API_NONE))
         return false;
     r->seen++;
     return r->nth == 0 || r->seen == r->nth;

@@ -83,7 +83,8 @@ static void expect_answer(struct sim_world *w, const struct sim_message *m)
     peer->correlation = m->correlation;
     peer->asker = m->asker;
     peer->by = m->by;
-    peer->deadline_us = w->now_us + peer->from->settings.replica_socket_timeout_us;
+    peer->deadline_us =
+        sim_clock_after(w, peer->from, peer->from->settings.replica_socket_timeout_us);
     if (!peer->deadline_set)
         sim_push(w, peer->deadline_us, (struct sim_event){.kind = SIM_E_PEER, .p = peer});
     peer->deadline_set = true;

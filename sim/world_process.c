@@ -138,7 +138,7 @@ void sim_process_arm(struct sim_world *w, struct sim_process *p, uint32_t id, in
     t->due_us = due_us;
     t->record = record;
     if (due_us >= 0)
-        sim_push(w, due_us,
+        sim_push(w, sim_clock_when(p, due_us),
                  (struct sim_event){.kind = SIM_E_TIMER,
                                     .process = p->index,
                                     .a = id,
@@ -185,7 +185,7 @@ static void send_request(struct sim_world *w, struct sim_process *p, const struc
         c->m = record;
         c->mute = 0;
         c->api = (enum wire_api)o->api;
-        c->deadline_us = w->now_us + p->settings.socket_timeout_us;
+        c->deadline_us = sim_clock_after(w, p, p->settings.socket_timeout_us);
         if (!c->deadline_set) {
             c->deadline_set = true;
             sim_push(w, c->deadline_us, (struct sim_event){.kind = SIM_E_DEADLINE, .p = c});
@@ -394,7 +394,7 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
     p->node.scratch_size = w->broker_scratch_size;
     uint32_t incarnation = p->incarnation;
     do {
-        if (kn_node_step(&p->node, w->now_us, &in, &out) != SM_ERR_OK)
+        if (kn_node_step(&p->node, sim_clock_now(w, p), &in, &out) != SM_ERR_OK)
             return;
         bool has_stopped = p->stopping;
         sim_outbox_flush(w);
@@ -762,12 +762,13 @@ void sim_world_resume(struct sim_world *w, int32_t id, uint64_t by)
         p->inbox = m->next;
         sim_push(w, w->now_us, (struct sim_event){.kind = SIM_E_MESSAGE, .p = m});
     }
+    const int64_t now_us = sim_clock_now(w, p);
     for (uint32_t i = 0; i < p->timer_count; i++)
-        if (p->timers[i].due_us >= 0 && p->timers[i].due_us <= w->now_us)
-            sim_process_arm(w, p, p->timers[i].id, w->now_us, p->timers[i].record);
+        if (p->timers[i].due_us >= 0 && p->timers[i].due_us <= now_us)
+            sim_process_arm(w, p, p->timers[i].id, now_us, p->timers[i].record);
     for (uint32_t i = 0; i < p->broker_timer_count; i++)
-        if (p->broker_timers[i].due_us >= 0 && p->broker_timers[i].due_us <= w->now_us)
-            sim_process_arm(w, p, p->broker_timers[i].id, w->now_us, p->broker_timers[i].record);
+        if (p->broker_timers[i].due_us >= 0 && p->broker_timers[i].due_us <= now_us)
+            sim_process_arm(w, p, p->broker_timers[i].id, now_us, p->broker_timers[i].record);
 }
 
 void sim_world_bounce(struct sim_world *w, int32_t id, uint64_t by)

@@ -50,7 +50,7 @@ static void register_broker(struct sim_world *w, struct sim_process *p, uint64_t
     char path[SM_PATH_MAX], data[1024];
     struct wire_zk_builder b;
     struct sm_broker broker = sim_registration_of(p);
-    size_t size = sm_znode_encode_broker(data, sizeof(data), &broker, w->now_us / 1000);
+    size_t size = sm_znode_encode_broker(data, sizeof(data), &broker, sim_clock_date(w, p) / 1000);
     assert(size > 0);
     sm_path_broker(path, p->id);
     wire_zk_begin(&b, bytes, sizeof(bytes), ++p->xid, true);
@@ -103,7 +103,7 @@ static void on_reply(struct sim_world *w, struct sim_process *p, const struct wi
     else if (reply->err == WIRE_ZK_NODE_EXISTS && owns_registration(w, p))
         registered(w, p, sim_world_broker_epoch(w, p->id), by);
     else if (reply->err == WIRE_ZK_NODE_EXISTS) /* an earlier life's, not yet expired */
-        sim_process_arm(w, p, TIMER_REGISTER, w->now_us + REGISTER_AGAIN_US, by);
+        sim_process_arm(w, p, TIMER_REGISTER, sim_clock_now(w, p) + REGISTER_AGAIN_US, by);
     else if (reply->err == WIRE_ZK_NO_NODE && p->is_bouncing) {
         p->is_bouncing = false; /* the old one is gone by itself */
         register_broker(w, p, by);
@@ -211,9 +211,9 @@ static void renew(struct session_turn *t)
     struct kn_session_input deny = {.kind = KN_SESSION_IN_DENY};
     struct kn_session_input open = {.kind = KN_SESSION_IN_OPEN};
     t->p->is_registered = false;
-    while (kn_session_step(t->p->session, t->w->now_us, &deny, &out) == SM_ERR_OK)
+    while (kn_session_step(t->p->session, sim_clock_now(t->w, t->p), &deny, &out) == SM_ERR_OK)
         ;
-    kn_session_step(t->p->session, t->w->now_us, &open, &out);
+    kn_session_step(t->p->session, sim_clock_now(t->w, t->p), &open, &out);
 }
 
 void sim_scripted_session(struct sim_world *w, struct sim_process *p, struct kn_session_input in,
@@ -221,7 +221,7 @@ void sim_scripted_session(struct sim_world *w, struct sim_process *p, struct kn_
 {
     struct session_turn turn = {.w = w, .p = p, .by = by};
     struct kn_session_outputs out = {.put = session_put, .context = &turn};
-    enum sm_err err = kn_session_step(p->session, w->now_us, &in, &out);
+    enum sm_err err = kn_session_step(p->session, sim_clock_now(w, p), &in, &out);
     assert(err != SM_ERR_LIMIT); /* one registration at a time fits the smallest block */
     if (turn.expired)
         renew(&turn);

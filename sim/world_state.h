@@ -174,6 +174,14 @@ struct sim_rule_entry {
     char topic[SM_TOPIC_NAME_MAX + 1];
 };
 
+/* Zero: it goes as the world's. */
+struct sim_clock {
+    int64_t own_us, world_us; /* what it showed when it was last set, and when that was */
+    int64_t offset_us;        /* of the date */
+    int32_t rate_ppm;         /* 1,000,000: right; 0: it was never wrong */
+    uint32_t unused;
+};
+
 enum sim_life { SIM_DOWN, SIM_UP, SIM_PAUSED };
 
 struct sim_process {
@@ -194,6 +202,7 @@ struct sim_process {
     bool never_elected; /* has_node: it does not stand for election */
     bool loses_unflushed; /* is_full: its machine is lost with what no disk has taken */
     bool dirs_repaired;   /* is_full: failed log directories work again after its next end */
+    struct sim_clock clock; /* of its machine: goes on while the process is down */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
     struct sim_settings settings;
@@ -413,6 +422,30 @@ static inline void sim_push(struct sim_world *w, int64_t t_us, struct sim_event 
     sim_event_push(&w->queue, event);
 }
 
+/* ---- world_clock.c ---- */
+/* Returns the process's time, and its date (what it writes into records and znodes); µs. */
+int64_t sim_clock_now(const struct sim_world *w, const struct sim_process *p);
+int64_t sim_clock_date(const struct sim_world *w, const struct sim_process *p);
+/* Returns the world's time at which the process's is own_us, or is us more than now. */
+int64_t sim_clock_when(const struct sim_process *p, int64_t own_us);
+int64_t sim_clock_after(const struct sim_world *w, const struct sim_process *p, int64_t us);
+/* From now on its date is offset_us wrong, and its time runs at rate_ppm / 1,000,000 (> 0). */
+void sim_clock_skew(struct sim_world *w, struct sim_process *p, int64_t offset_us,
+                    int32_t rate_ppm);
+void sim_clock_mend(struct sim_world *w, struct sim_process *p); /* right again */
+
+/* ---- world_targets.c ---- */
+/* Ids of processes, each once. */
+struct sim_ids {
+    int32_t *id; /* owned */
+    uint32_t count;
+};
+void sim_ids_add(struct sim_ids *ids, int32_t id);
+/* Returns whom the target means now; free its id. Those whom the seed draws are drawn now. */
+struct sim_ids sim_target_resolve(struct sim_world *w, const struct sim_target *t);
+/* Returns how many partitions the topic's znode has, 0 where there is none. */
+uint32_t sim_partitions_of(const struct sim_world *w, const char *topic);
+
 /* ---- world_zookeeper.c ---- */
 void sim_zk_init(struct sim_world *w);
 /* Steps the server; what it says goes to the outbox (conn NULL: no messages for it are expected).
@@ -575,6 +608,7 @@ void sim_clients_broker_gone(struct sim_world *w, struct sim_process *broker, ui
 void sim_clients_release(struct sim_world *w, void (*release)(struct sim_world *, struct sim_link *));
 /* A fault acts on a client: kill restart bounce shutdown stop pause resume. */
 void sim_client_fault(struct sim_world *w, int32_t id, enum sim_verb verb, uint64_t by);
+void sim_client_rearm(struct sim_world *w, struct sim_client *c); /* its clock was set */
 void sim_client_begin(struct sim_world *w, uint32_t index);
 void sim_client_timer(struct sim_world *w, uint32_t index, uint64_t generation);
 void sim_client_work(struct sim_world *w, uint32_t index, uint64_t generation);

@@ -18,124 +18,6 @@
 static uint64_t record_fault(struct sim_world *w, const struct sim_fault_note *note,
                              enum sim_verb verb, uint64_t by);
 
-/* ---- whom a target means ---- */
-
-struct ids {
-    int32_t *id;
-    uint32_t count;
-};
-
-static void ids_add(struct ids *ids, int32_t id)
-{
-    for (uint32_t i = 0; i < ids->count; i++)
-        if (ids->id[i] == id)
-            return;
-    ids->id = sim_realloc(ids->id, (ids->count + 1) * sizeof(*ids->id));
-    ids->id[ids->count++] = id;
-}
-
-static void ids_ascend(struct ids *ids)
-{
-    for (uint32_t i = 1; i < ids->count; i++)
-        for (uint32_t j = i; j > 0 && ids->id[j - 1] > ids->id[j]; j--) {
-            int32_t id = ids->id[j];
-            ids->id[j] = ids->id[j - 1];
-            ids->id[j - 1] = id;
-        }
-}
-
-static bool read_state(const struct sim_world *w, const char *topic, int32_t partition,
-                       struct sm_leader_and_isr *li)
-{
-    char path[SM_PATH_MAX];
-    struct wire_zk_stat stat;
-    const uint8_t *data;
-    uint32_t size;
-    bool has_data;
-    sm_path_partition_state(path, topic, partition);
-    return kz_server_get(w->zk, path, &stat, &data, &size, &has_data) &&
-           sm_znode_decode_state((const char *)data, size, stat.version, li) == SM_ERR_OK;
-}
-
-static void add_living(const struct sim_world *w, struct ids *ids)
-{
-    for (uint32_t i = 0; i < w->process_count; i++)
-        if (w->by_id[i]->life != SIM_DOWN)
-            ids_add(ids, w->by_id[i]->id);
-}
-
-/* Keeps `count` of the ids, drawn, ascending. */
-static void keep_drawn(struct sim_world *w, struct ids *ids, uint32_t count)
-{
-    while (ids->count > count) {
-        uint64_t victim = sim_random_below(&w->random, ids->count);
-        ids->id[victim] = ids->id[--ids->count];
-    }
-    ids_ascend(ids);
-}
-
-static void add_state_members(const struct sim_world *w, const struct sim_target *t,
-                              struct ids *ids)
-{
-    struct sm_leader_and_isr li;
-    if (!read_state(w, t->topic, t->partition, &li))
-        return;
-    if (t->kind == SIM_TARGET_LEADER && li.leader >= 0)
-        ids_add(ids, li.leader);
-    for (int32_t i = 0; t->kind != SIM_TARGET_LEADER && i < li.isr.count; i++)
-        if (t->kind == SIM_TARGET_ISR || li.isr.id[i] != li.leader)
-            ids_add(ids, li.isr.id[i]);
-}
-
-static void add_known(const struct sim_world *w, struct ids *ids, const int32_t *id, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (sim_find(w, id[i]) != NULL)
-            ids_add(ids, id[i]);
-}
-
-static struct ids resolve(struct sim_world *w, const struct sim_target *t)
-{
-    struct ids ids = {0};
-    int32_t controller;
-    switch (t->kind) {
-    case SIM_TARGET_NONE:
-        break;
-    case SIM_TARGET_ZOOKEEPER:
-        ids_add(&ids, SIM_ENSEMBLE);
-        break;
-    case SIM_TARGET_IDS:
-        add_known(w, &ids, t->ids, t->id_count);
-        break;
-    case SIM_TARGET_ALL:
-        for (uint32_t i = 0; i < w->process_count; i++)
-            ids_add(&ids, w->by_id[i]->id);
-        break;
-    case SIM_TARGET_ANY:
-        add_living(w, &ids);
-        keep_drawn(w, &ids, 1);
-        break;
-    case SIM_TARGET_MINORITY:
-        add_living(w, &ids);
-        keep_drawn(w, &ids, ids.count == 0 ? 0 : (ids.count - 1) / 2);
-        break;
-    case SIM_TARGET_CONTROLLER:
-        controller = sim_world_named_controller(w);
-        if (sim_find(w, controller) != NULL)
-            ids_add(&ids, controller);
-        break;
-    case SIM_TARGET_LEADER:
-    case SIM_TARGET_ISR:
-    case SIM_TARGET_FOLLOWERS:
-        add_state_members(w, t, &ids);
-        break;
-    case SIM_TARGET_LABEL:
-        add_known(w, &ids, w->steps[t->step].hit, w->steps[t->step].hit_count);
-        break;
-    }
-    return ids;
-}
-
 /* ---- rules on messages ---- */
 
 static struct sim_net_rule new_rule(struct sim_world *w, enum sim_verb verb, uint64_t record)
@@ -153,7 +35,8 @@ static void undo_add_rule(struct sim_undo *u, uint32_t number)
 static void add_channel_rule(struct sim_world *w, const struct sim_step *s, struct sim_undo *u)
 {
     struct sim_net_rule rule = new_rule(w, s->verb, u->record);
-    struct ids from = resolve(w, &s->channel.from), to = resolve(w, &s->channel.to);
+    struct sim_ids from = sim_target_resolve(w, &s->channel.from);
+    struct sim_ids to = sim_target_resolve(w, &s->channel.to);
     rule.api = s->channel.api;
     rule.nth = s->channel.nth;
     rule.any_from = s->channel.from.kind == SIM_TARGET_NONE;
@@ -169,7 +52,7 @@ static void add_channel_rule(struct sim_world *w, const struct sim_step *s, stru
     sim_net_rule_add(w, rule);
 }
 
-static void add_cut(struct sim_world *w, const struct ids *from, const struct ids *to,
+static void add_cut(struct sim_world *w, const struct sim_ids *from, const struct sim_ids *to,
                     struct sim_undo *u)
 {
     struct sim_net_rule rule = new_rule(w, SIM_VERB_HOLD, u->record);
@@ -181,7 +64,7 @@ static void add_cut(struct sim_world *w, const struct ids *from, const struct id
     sim_net_rule_add(w, rule);
 }
 
-static bool has_id(const struct ids *ids, int32_t id)
+static bool has_id(const struct sim_ids *ids, int32_t id)
 {
     for (uint32_t i = 0; i < ids->count; i++)
         if (ids->id[i] == id)
@@ -190,7 +73,7 @@ static bool has_id(const struct ids *ids, int32_t id)
 }
 
 /* A session that is cut off from ZooKeeper expires because of this. */
-static void blame_cut(struct sim_world *w, const struct ids *a, const struct ids *b,
+static void blame_cut(struct sim_world *w, const struct sim_ids *a, const struct sim_ids *b,
                       uint64_t record)
 {
     if (!has_id(b, SIM_ENSEMBLE))
@@ -204,9 +87,9 @@ static void blame_cut(struct sim_world *w, const struct ids *a, const struct ids
 
 static void cut_groups(struct sim_world *w, const struct sim_step *s, struct sim_undo *u)
 {
-    struct ids *groups = sim_alloc(s->group_count * sizeof(*groups));
+    struct sim_ids *groups = sim_alloc(s->group_count * sizeof(*groups));
     for (uint32_t i = 0; i < s->group_count; i++)
-        groups[i] = resolve(w, &s->groups[i]);
+        groups[i] = sim_target_resolve(w, &s->groups[i]);
     for (uint32_t i = 0; i < s->group_count; i++)
         for (uint32_t j = 0; j < s->group_count; j++)
             if (i != j && (!s->oneway || i == 0)) {
@@ -320,30 +203,11 @@ static void fail_log_dir(struct sim_world *w, const struct sim_step *s, int32_t 
 
 /* ---- admin operations ---- */
 
-static void registered_ids(const struct sim_world *w, struct ids *ids)
+static void registered_ids(const struct sim_world *w, struct sim_ids *ids)
 {
     for (uint32_t i = 0; i < w->process_count; i++)
         if (sim_world_broker_epoch(w, w->by_id[i]->id) >= 0)
-            ids_add(ids, w->by_id[i]->id);
-}
-
-static uint32_t partitions_of(const struct sim_world *w, const char *topic)
-{
-    char path[SM_PATH_MAX];
-    struct wire_zk_stat stat;
-    struct sm_topic_reader reader;
-    struct sm_assignment a;
-    const uint8_t *data;
-    uint32_t size, count = 0;
-    int32_t partition;
-    bool has_data;
-    sm_path_topic(path, topic);
-    if (!kz_server_get(w->zk, path, &stat, &data, &size, &has_data) ||
-        sm_topic_open(&reader, (const char *)data, size) != SM_ERR_OK)
-        return 0;
-    while (sm_topic_next(&reader, &partition, &a))
-        count++;
-    return count;
+            sim_ids_add(ids, w->by_id[i]->id);
 }
 
 /* The partitions of a create-topic or add-partitions step: as given, or by Kafka's rule over the
@@ -351,7 +215,7 @@ static uint32_t partitions_of(const struct sim_world *w, const char *topic)
 static struct sim_new_topic new_topic(struct sim_world *w, const struct sim_step *s, uint32_t first,
                                       struct sm_list **lists, int32_t **numbers)
 {
-    struct ids ids = {0};
+    struct sim_ids ids = {0};
     uint32_t count = s->partition_arg_count;
     bool is_given = count > 0;
     if (!is_given)
@@ -384,7 +248,7 @@ static void make_partitions(struct sim_world *w, const struct sim_step *s, uint6
     struct sm_list *lists;
     int32_t *numbers;
     bool creates = s->verb == SIM_VERB_CREATE_TOPIC;
-    uint32_t first = creates ? 0 : partitions_of(w, s->topics[0]);
+    uint32_t first = creates ? 0 : sim_partitions_of(w, s->topics[0]);
     struct sim_new_topic topic = new_topic(w, s, first, &lists, &numbers);
     if (creates)
         sim_world_create_topic(w, &topic, record);
@@ -501,7 +365,7 @@ void sim_shutdown_answered(struct sim_world *w, uint64_t call, const struct wire
         leave(w, p);
         return;
     }
-    sim_push(w, w->now_us + p->settings.controlled_shutdown_retry_us,
+    sim_push(w, sim_clock_after(w, p, p->settings.controlled_shutdown_retry_us),
              (struct sim_event){.kind = SIM_E_SHUTDOWN,
                                 .process = p->index,
                                 .a = p->incarnation,
@@ -570,6 +434,10 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
 {
     struct sim_process *p = sim_find(w, id);
     uint64_t record = u->record;
+    if (s->verb == SIM_VERB_CLOCK_SKEW) {
+        sim_clock_skew(w, p, s->offset_us, s->rate_ppm);
+        return;
+    }
     if (p->client != NULL) {
         sim_client_fault(w, id, s->verb, record);
         return;
@@ -621,6 +489,7 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
         sim_process_block(w, p, s->verb == SIM_VERB_BLOCK, record);
         return;
     case SIM_VERB_NONE:
+    case SIM_VERB_CLOCK_SKEW:
     case SIM_VERB_PARTITION:
     case SIM_VERB_DEGRADE:
     case SIM_VERB_HOLD:
@@ -703,6 +572,7 @@ static void act_on_all(struct sim_world *w, const struct sim_step *s, struct sim
     case SIM_VERB_FAIL:
     case SIM_VERB_BLOCK:
     case SIM_VERB_UNBLOCK:
+    case SIM_VERB_CLOCK_SKEW:
     case SIM_VERB_END:
         return;
     }
@@ -750,7 +620,7 @@ static uint64_t record_fault(struct sim_world *w, const struct sim_fault_note *n
     return sim_trace_end(w->trace);
 }
 
-static void keep_hit(struct sim_step_state *state, const struct ids *ids)
+static void keep_hit(struct sim_step_state *state, const struct sim_ids *ids)
 {
     free(state->hit);
     state->hit = sim_copy(ids->id, ids->count * sizeof(*ids->id));
@@ -782,7 +652,7 @@ static struct sim_undo *undo_new(struct sim_world *w, uint32_t step)
 }
 
 /* A drawn step says nothing where it has nobody to act on; a drawn start means those who are down. */
-static bool is_idle(const struct sim_world *w, const struct sim_step *s, struct ids *ids)
+static bool is_idle(const struct sim_world *w, const struct sim_step *s, struct sim_ids *ids)
 {
     uint32_t kept = 0;
     if (!s->is_drawn || s->target.kind == SIM_TARGET_NONE)
@@ -801,7 +671,7 @@ void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by)
     if (w->is_healed)
         return;
     bool is_first = !state->fired, was_in_flush = w->in_flush;
-    struct ids ids = resolve(w, &s->target);
+    struct sim_ids ids = sim_target_resolve(w, &s->target);
     if (is_idle(w, s, &ids)) {
         free(ids.id);
         return;
@@ -866,6 +736,10 @@ static void undo_one(struct sim_world *w, const struct sim_step *s, const struct
                      int32_t id, uint64_t record)
 {
     struct sim_process *p = sim_find(w, id);
+    if (u->verb == SIM_VERB_CLOCK_SKEW) {
+        sim_clock_mend(w, p);
+        return;
+    }
     if (p->client != NULL) {
         sim_client_fault(w, id, verb_of_undo(u->verb), record);
         return;

@@ -24,6 +24,8 @@ ln -s "$program" "$folder/bin/kcsim"
 block yaml >"$folder/scenarios/lost-rack.yaml"
 block cmake >"$folder/CMakeLists.txt"
 cd "$folder" || exit 1
+CMAKE_GENERATOR=Ninja # the make that is installed
+export CMAKE_GENERATOR
 PATH=$folder/bin:$PATH
 export PATH
 

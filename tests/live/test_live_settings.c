@@ -76,7 +76,7 @@ END_TEST
 
 START_TEST(a_key_without_effect_warns)
 {
-    ck_assert(read_text("log.dirs=/var/kafka\n"));
+    ck_assert(read_text("log.flush.interval.ms=1000\n"));
     ck_assert_uint_eq(diagnostics.warnings, 1);
     sim_diagnostics_free(&diagnostics);
 }

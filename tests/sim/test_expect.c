@@ -11,83 +11,13 @@
 
 #include <jansson.h>
 
+#include "judged_run.h"
 #include "sim/diagnostics.h"
-#include "sim/expect.h"
-#include "sim/scenario.h"
 #include "sim/story.h"
-#include "sim/verdict.h"
-#include "sim/world.h"
-
-struct run {
-    struct sim_scenario *scenario;
-    struct sim_trace *trace;
-    struct sim_world *world;
-    struct sim_expectations *expectations;
-    struct sim_result result;
-};
 
 #define HEAD                                                                                       \
     "title: a test\ncluster: {nodes: [1, 2, 3], properties: {zookeeper.session.timeout.ms: 6000, " \
     "auto.leader.rebalance.enable: false}}\ntopics: {t: {assignment: {0: [2, 3], 1: [2]}}}\n"
-
-static void judge(struct run *r, uint64_t *seen)
-{
-    struct sim_record record;
-    struct sim_view view = sim_world_view(r->world);
-    while (*seen < sim_trace_count(r->trace) && sim_trace_get(r->trace, *seen + 1, &record)) {
-        sim_expect_record(r->expectations, r->trace, &record);
-        (*seen)++;
-    }
-    sim_expect_moment(r->expectations, sim_world_now(r->world), *seen, &view);
-}
-
-static struct run run_text(const char *text, enum sim_ending ending)
-{
-    struct run r = {0};
-    struct sim_diagnostics d;
-    uint64_t seen = 0;
-    sim_diagnostics_init(&d);
-    r.scenario = sim_scenario_parse("dir/test.yaml", text, strlen(text), &d);
-    sim_diagnostics_print(&d, stderr, false);
-    ck_assert_ptr_nonnull(r.scenario);
-    sim_diagnostics_free(&d);
-    r.trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
-    struct sim_world_options options = sim_world_options_default();
-    options.trace = r.trace;
-    options.seed = r.scenario->seed;
-    r.world = sim_world_new(&options);
-    sim_world_load(r.world, r.scenario);
-    r.expectations = sim_expect_new(r.scenario);
-    judge(&r, &seen);
-    while (!sim_world_is_over(r.world)) {
-        const int64_t stop = sim_expect_next(r.expectations, sim_world_now(r.world));
-        if (sim_world_next(r.world) > stop) {
-            ck_assert(sim_world_run(r.world, stop));
-        } else {
-            ck_assert(sim_world_step(r.world));
-        }
-        judge(&r, &seen);
-    }
-    struct sim_view view = sim_world_view(r.world);
-    sim_expect_end(r.expectations, sim_world_now(r.world), seen, &view, ending);
-    r.result = (struct sim_result){.scenario = r.scenario,
-                                   .expectations = r.expectations,
-                                   .ending = ending,
-                                   .end_us = sim_world_now(r.world),
-                                   .records = seen,
-                                   .digest = 1,
-                                   .seed = 5,
-                                   .never_fired = sim_world_never_fired(r.world)};
-    return r;
-}
-
-static void end_run(struct run *r)
-{
-    sim_expect_free(r->expectations);
-    sim_world_free(r->world);
-    sim_trace_free(r->trace);
-    sim_scenario_free(r->scenario);
-}
 
 static const struct sim_judgement *judgement(const struct run *r, uint32_t index)
 {
@@ -243,7 +173,7 @@ START_TEST(a_failure_is_told_in_every_form_with_the_line_that_reproduces_it)
                              "]}\n"},
         [SIM_FORMAT_NDJSON] = {"{\"schema\":\"kcsim.result/1\",\"file\":", "\"exit\":1",
                                "\"line\":7"},
-        [SIM_FORMAT_JUNIT] = {"<testsuite name=\"kcsim\" tests=\"3\" failures=\"1\">",
+        [SIM_FORMAT_JUNIT] = {"<testsuite name=\"kcsim\" tests=\"3\" failures=\"1\" skipped=\"0\">",
                               "<failure message=\"failed\">expected: leader 2", "line=\"7\""},
         [SIM_FORMAT_TAP] = {"TAP version 13\n1..3\nok 1 - dir/test.yaml:6",
                             "not ok 2 - dir/test.yaml:7", "# failed: expected leader 2"},
