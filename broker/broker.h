@@ -201,9 +201,6 @@ enum sm_err kb_broker_step(struct kb_broker *b, int64_t now_us, const struct kb_
 bool kb_broker_has_call(const struct kb_broker *b);
 const struct wire_call *kb_broker_take_call(struct kb_broker *b, uint64_t *call_id);
 
-/* Returns the epoch that its last registration gave it; -1: it has never registered. */
-int64_t kb_broker_epoch(const struct kb_broker *b);
-
 /* Returns whether a request may be given. */
 bool kb_broker_has_room(const struct kb_broker *b);
 /* Returns whether no request waits and nothing is asked of ZooKeeper. */

@@ -138,6 +138,11 @@ static uint32_t emptiest_dir(const struct kb_replicas *r)
     return best;
 }
 
+bool kb_any_dir_works(const struct kb_replicas *r)
+{
+    return emptiest_dir(r) != KB_DIRS_MAX;
+}
+
 /* Opens the log, or makes it. Not while a directory has failed: the log might lie there, and an
    empty one in its place would be a replica that has lost everything. A new partition has none. */
 static int32_t open_log(const struct kb_step *s, struct kb_row *row, bool is_new)
@@ -517,7 +522,7 @@ void kb_on_dir_failed(const struct kb_step *s, int32_t dir)
         }
     }
     kb_fetchers_shut_idle(s);
-    if (emptiest_dir(r) == KB_DIRS_MAX) {
+    if (!kb_any_dir_works(r)) {
         kb_put(s, &o);
         return;
     }

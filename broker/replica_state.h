@@ -567,6 +567,7 @@ void kb_on_offsets(const struct kb_step *s, const struct kb_input *in);
 void kb_follow(const struct kb_step *s, uint32_t row, int32_t leader);
 void kb_unfollow(const struct kb_step *s, uint32_t row);
 void kb_fetchers_shut_idle(const struct kb_step *s);
+bool kb_any_dir_works(const struct kb_replicas *r);
 void kb_fetchers_go(const struct kb_step *s); /* each sends what it may */
 void kb_fetcher_queue(struct kb_replicas *r, uint32_t row, enum kb_queue queue);
 void kb_fetch_set(struct kb_replicas *r, uint32_t row, enum kb_fetch_state state,

@@ -26,6 +26,9 @@ static void start(const struct kb_step *s)
             kb_list_add(r, KB_LIST_HW, &r->hw, row);
         }
     }
+    if (!kb_any_dir_works(r)) { /* Source: LogManager.createAndValidateLogDirs */
+        kb_put(s, &(struct kb_output){.kind = KB_OUT_FATAL, .broker_id = -1});
+    }
 }
 
 static void dispatch(const struct kb_step *s, const struct kb_input *in)
@@ -210,5 +213,10 @@ void kb_replicas_stop(struct kb_replicas *r, const struct kb_stop *how, struct k
         }
     }
     forget_tables(r);
-    r->failed_dirs &= ~how->repaired_dirs;
+}
+
+void kb_replicas_repair(struct kb_replicas *r)
+{
+    assert(!r->started);
+    r->failed_dirs = 0;
 }

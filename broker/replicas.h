@@ -402,12 +402,12 @@ struct kb_stop {
     int64_t (*keep)(void *context, const char *topic, int32_t partition, int64_t flushed,
                     int64_t log_end);
     void *context;
-    uint32_t repaired_dirs; /* bits: log directories that had failed and will work again */
-    uint32_t unused;
 };
 /* Ends the process: what stays in the block is what a restart finds on disk; KB_IN_START begins the
    next life. Puts only KB_OUT_PAYLOAD. Source: KafkaServer.shutdown, LogManager.loadLog. */
 void kb_replicas_stop(struct kb_replicas *r, const struct kb_stop *how, struct kb_outputs *out);
+/* Between two lives: log directories that had failed work again, with what is on them. */
+void kb_replicas_repair(struct kb_replicas *r);
 
 /* ---- looking inside, for tools, tests and checks; all are cheap unless said ---- */
 

@@ -135,11 +135,6 @@ void kb_slot_release(struct kb_broker *b, struct kb_slot *s)
     b->waiting--;
 }
 
-int64_t kb_broker_epoch(const struct kb_broker *b)
-{
-    return b->epoch;
-}
-
 bool kb_broker_has_room(const struct kb_broker *b)
 {
     return b->waiting < b->limits.requests;

@@ -125,10 +125,12 @@ static void look_for_registration(struct turn *t, const struct wire_zk_reply *re
     if (t->node->broker == NULL || reply->err != WIRE_ZK_OK)
         return;
     while (wire_zk_result_next(reply, &v))
-        if (tells_of_registration(t->node, &v))
+        if (tells_of_registration(t->node, &v)) {
+            t->node->listens = true;
             broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_REGISTERED,
                                                     .record = t->record,
                                                     .epoch = v.result->stat.czxid});
+        }
 }
 
 static void on_reply(struct turn *t, const struct kn_session_output *o)
@@ -450,7 +452,7 @@ static void on_request(struct turn *t, const struct kn_input *in)
 
 static void on_batch_request(struct turn *t, const struct kn_input *in)
 {
-    if (t->node->state == KN_RUNNING)
+    if (kn_node_listens(t->node))
         broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
                                                 .record = in->record,
                                                 .call_id = in->call_id,
@@ -717,14 +719,14 @@ bool kn_node_is_running(const struct kn_node *n)
     return n->state == KN_RUNNING;
 }
 
-bool kn_node_takes_requests(const struct kn_node *n)
-{
-    return n->broker != NULL && n->state == KN_RUNNING && kb_broker_has_room(n->broker);
-}
-
 bool kn_node_listens(const struct kn_node *n)
 {
-    return n->broker != NULL && n->state == KN_RUNNING && kb_broker_epoch(n->broker) >= 0;
+    return n->broker != NULL && n->state == KN_RUNNING && n->listens;
+}
+
+bool kn_node_takes_requests(const struct kn_node *n)
+{
+    return kn_node_listens(n) && kb_broker_has_room(n->broker);
 }
 
 bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context)

@@ -67,7 +67,8 @@ struct kn_node {
     bool may_renew;           /* the controller lets a new session be made */
     bool has_failed;          /* start-up failed: the process ends */
     bool has_own_answer; /* the broker part has answered the controller, who has not heard it */
-    uint8_t unused[3];
+    bool listens;        /* has registered, once in this life */
+    uint8_t unused[2];
     struct kb_broker *broker; /* NULL: this process serves nobody */
     void *scratch;            /* of the broker part, for one step; may be shared between nodes */
     size_t scratch_size;
@@ -75,8 +76,8 @@ struct kn_node {
        all batches. Both NULL where it hosts no replica. */
     struct kb_replicas *replicas;
     const struct kb_payloads *payloads;
-    int64_t date_offset_us; /* how wrong this machine's date is: what the broker part writes into
-                               records; 0 in the real world */
+    int64_t date_offset_us;   /* how wrong this machine's date is: what the broker part writes into
+                                 records; 0 in the real world */
     uint64_t own_correlation; /* of that answer */
     int32_t own_error, own_partition_error;
     uint32_t own_count, unused_c;
@@ -104,7 +105,8 @@ enum kn_input_kind {
     KN_IN_TIMER,        /* timer */
     KN_IN_BLOCK,        /* fault: the controller's event thread stops (on 1) or goes on (0) */
     KN_IN_STOP,         /* clean stop; KN_OUT_STOPPED when done */
-    /* For the broker part. Ignored (and never answered) while kn_node_takes_requests says no. */
+    /* For the broker part. Ignored (and never answered) while kn_node_takes_requests (a batch:
+       kn_node_listens) says no. */
     KN_IN_REQUEST,       /* a client's: call_id, api, version, message, size, listener, client */
     KN_IN_BATCH_REQUEST, /* LeaderAndIsr, UpdateMetadata, StopReplica from a controller: call_id,
                             api, batch, index: this node's bit in the batch */
@@ -243,15 +245,16 @@ enum sm_err kn_node_step(struct kn_node *n, int64_t now_us, const struct kn_inpu
 /* Returns whether it takes calls: the controller has been started. */
 bool kn_node_is_running(const struct kn_node *n);
 
-/* Returns whether the broker part takes a request. While not, the listener does not read from its
-   clients; so what they send waits in their sockets, as it does before Kafka's full request queue.
+/* Returns whether anybody can reach the broker part: it has registered and does not stop. Before,
+   it does not know its own epoch, and could not tell what was meant for its former life. Source:
+   KafkaServer.startup registers the broker before it lets processors handle requests. */
+bool kn_node_listens(const struct kn_node *n);
+
+/* Returns whether the broker part takes a client's request: it listens and has room. While not, the
+   listener does not read from its clients; so what they send waits in their sockets, as it does
+   before Kafka's full request queue.
  */
 bool kn_node_takes_requests(const struct kn_node *n);
-
-/* Returns whether it listens: it has registered and does not stop. Before, nobody knows the epoch
-   that requests of controllers are compared with (KafkaServer.startup: startProcessingRequests
-   comes last; KafkaServer.shutdown: stopProcessingRequests). */
-bool kn_node_listens(const struct kn_node *n);
 
 /* Returns whether nothing is under way but requests to brokers that is_dead(context, id) names. */
 bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context);

@@ -59,6 +59,16 @@ static bool all_well(const struct sim_checks *c, const struct sm_list *ids)
     return true;
 }
 
+/* Whether the log directory of its replica has failed. */
+static bool is_offline(const struct sim_checks *c, const struct check_row *row, int32_t id)
+{
+    const struct check_process *p = check_process_of(c, id);
+    struct kb_partition_view view;
+    return p != NULL && p->full &&
+           kb_partition(p->process->replicas, row->topic->name, row->partition, &view) &&
+           view.hosted == KB_OFFLINE;
+}
+
 static bool hosts_log(const struct sim_checks *c, const struct check_row *row, int32_t id)
 {
     struct kb_partition_view view;
@@ -72,7 +82,7 @@ static void judge_leader(struct sim_checks *c, const struct check_row *row)
     char isr[CHECK_LIST_TEXT];
     int32_t well = -1;
     for (int32_t i = 0; i < row->z.isr.count && well < 0; i++)
-        if (is_well(c, row->z.isr.id[i]))
+        if (is_well(c, row->z.isr.id[i]) && !is_offline(c, row, row->z.isr.id[i]))
             well = row->z.isr.id[i];
     if (well < 0 || (row->z.leader >= 0 && is_well(c, row->z.leader)))
         return;
@@ -89,12 +99,9 @@ static void judge_isr(struct sim_checks *c, const struct check_row *row)
     for (int32_t i = 0; i < row->a.replicas.count; i++) {
         int32_t id = row->a.replicas.id[i];
         const struct check_process *p = check_process_of(c, id);
-        struct kb_partition_view view;
-        if (p == NULL || !p->full || !is_well(c, id) || sm_list_has(&row->z.isr, id))
+        if (p == NULL || !p->full || !is_well(c, id) || sm_list_has(&row->z.isr, id) ||
+            is_offline(c, row, id))
             continue;
-        if (kb_partition(p->process->replicas, row->topic->name, row->partition, &view) &&
-            view.hosted == KB_OFFLINE)
-            continue; /* its disk has failed */
         check_fail_row(c, SIM_CHECK_V3, row,
                        "it waits for leader %d to take broker %d, which is alive, into the ISR %s",
                        row->z.leader, id, check_list(isr, &row->z.isr));

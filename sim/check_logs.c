@@ -122,13 +122,13 @@ static void commit(struct check_row *row, const struct kb_batch *b)
                                                    .epoch = b->leader_epoch};
 }
 
-static void commit_to(struct check_row *row, const struct kb_partition_view *v)
+static void commit_to(struct check_row *row, const struct kb_partition_view *v, int64_t hw)
 {
     for (uint32_t i = batch_search(v, row->committed_end);
-         i < v->batch_count && batch_end(&v->batches[i]) <= v->hw; i++)
+         i < v->batch_count && batch_end(&v->batches[i]) <= hw; i++)
         commit(row, &v->batches[i]);
-    row->committed_end = v->hw;
-    row->shown_end = v->hw > row->shown_end ? v->hw : row->shown_end;
+    row->committed_end = hw;
+    row->shown_end = hw > row->shown_end ? hw : row->shown_end;
 }
 
 static bool holds(const struct kb_partition_view *v, const struct check_batch *b)
@@ -233,7 +233,7 @@ static void look_at_leader(struct sim_checks *c, struct check_row *row, struct c
         check_holds(c, row, h->id, v, c->in_whole ? UINT32_MAX : LAST);
     check_mark(c, row, h->id, v);
     if (v->hw > row->committed_end)
-        commit_to(row, v);
+        commit_to(row, v, v->hw);
     else if (v->hw < row->committed_end && v->hw >= v->epoch_start && !disk_lost(c, row) &&
              row->committed_end > v->epoch_start)
         check_fail_row(c, SIM_CHECK_S8, row,
@@ -246,15 +246,18 @@ static void look_at(struct sim_checks *c, struct check_row *row, struct check_ho
     struct kb_partition_view v;
     if (check_view(c, row, h->id, &v)) {
         read_log(c, row, h, &v);
+        int64_t hw = h->marked > v.hw ? h->marked : v.hw;
         if (is_current_leader(row, h, &v))
             look_at_leader(c, row, h, &v);
-        else if (h->leads && v.hw > row->committed_end && v.leader_epoch >= row->unclean_epoch &&
-                 !row->unclean_pending)
-            commit_to(row, &v); /* deposed and not told yet: its followers have it, and lead next */
+        else if (h->leads && hw > row->committed_end && h->epoch >= row->unclean_epoch &&
+                 !row->unclean_pending) /* deposed and not told yet, or it has ended in this very
+                                           event: its followers have it, and lead next */
+            commit_to(row, &v, hw);
     } else {
         h->looked_to = 0;
     }
     h->touched = h->led = false;
+    h->marked = -1;
 }
 
 /* A member of the ISR whose log grew shorter: the leader's mark may be beyond it. */
@@ -393,6 +396,8 @@ void sim_checks_replica(struct sim_checks *c, int32_t id, const struct kb_output
     check_touch(c, row);
     if (o->kind == KB_OUT_FACT)
         fact(c, row, h, o);
+    else if (o->kind == KB_OUT_HW && h->leads)
+        h->marked = o->offset;
 }
 
 /* ---- what clients were told ---- */

@@ -185,8 +185,8 @@ struct check_host *check_host_of(struct check_row *row, int32_t id)
         if (row->hosts[i].id == id)
             return &row->hosts[i];
     row->hosts = sim_realloc(row->hosts, (row->host_count + 1) * sizeof(*row->hosts));
-    row->hosts[row->host_count] =
-        (struct check_host){.id = id, .epoch = -1, .lost_version = -1, .lost_epoch = -1};
+    row->hosts[row->host_count] = (struct check_host){
+        .id = id, .epoch = -1, .lost_version = -1, .lost_epoch = -1, .marked = -1};
     return &row->hosts[row->host_count++];
 }
 

@@ -43,6 +43,7 @@ struct check_host {
     bool led;          /* touched: it has begun to lead */
     bool settled;      /* leads or follows in `epoch`: to be told the same again changes nothing */
     int64_t looked_to; /* its log has been read below it */
+    int64_t marked;    /* touched: the high watermark that it set as a leader, -1 none */
 };
 
 struct check_topic;

@@ -237,7 +237,7 @@ static void at_broker(struct sim_world *w, struct sim_message *m)
     conn->handled = m;
     if (p->life == SIM_PAUSED)
         sim_wait_in_inbox(p, m);
-    else if (!kn_node_listens(&p->node) || !kn_node_takes_requests(&p->node))
+    else if (!kn_node_takes_requests(&p->node))
         dispatch(w, m, w->now_us + AGAIN_US);
     else
         handle(w, conn, m);

@@ -125,8 +125,8 @@ static uint64_t note_request(struct sim_world *w, const struct sim_process *p, e
                              const struct wire_batch *batch, uint64_t by, uint64_t m, sim_lane from)
 {
     const struct wire_broker *own = wire_batch_broker(batch, p->id);
-    struct wire_answer refused = {.error = kb_refusal(p->replicas, own == NULL ? -1 : own->epoch,
-                                                      batch->controller_epoch)};
+    struct wire_answer refused = {
+        .error = kb_refusal(p->replicas, own == NULL ? -1 : own->epoch, batch->controller_epoch)};
     return sim_trace_recv_request(w->trace, w->now_us, p->id, by, m, from, api, batch,
                                   refused.error == 0 ? NULL : &refused, refused.error == 0);
 }
@@ -179,10 +179,6 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
         sim_message_drop(w, m, p->life_record, "closed");
         return;
     }
-    if (!kn_node_listens(&p->node)) {
-        sim_request_refuse(w, m);
-        return;
-    }
     const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
     w->counts.requests++;
     m->by = note_request(w, p, m->api, m->batch->batch, m->by, m->m,
@@ -205,8 +201,8 @@ static void answer_batch(struct sim_world *w, struct sim_process *p, const struc
     if (request == NULL)
         return;
     request->answer = *o->answer;
-    SIM_CHECKED(w, sim_checks_answered(w->checks, p->id, request->api, request->batch->batch,
-                                       o->answer));
+    SIM_CHECKED(
+        w, sim_checks_answered(w->checks, p->id, request->api, request->batch->batch, o->answer));
     sim_answer_send(w, request, request->by);
     sim_message_free(w, request);
 }
@@ -276,8 +272,8 @@ uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
         !sm_path_is_partition_state(v.path, topic, &partition))
         return by;
     uint64_t proposal = sim_trace_last_setter(
-        w->trace, sim_trace_key(w->trace, "b.%" PRId32 ".%s-%" PRId32 ".pending", p->id, topic,
-                                partition));
+        w->trace,
+        sim_trace_key(w->trace, "b.%" PRId32 ".%s-%" PRId32 ".pending", p->id, topic, partition));
     return proposal > by ? proposal : by;
 }
 
@@ -285,8 +281,7 @@ uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
 
 static void fail_dir(struct sim_world *w, struct sim_process *p, int32_t dir, uint64_t by)
 {
-    sim_process_step(w, p,
-                     (struct kn_input){.kind = KN_IN_DIR_FAILED, .value = dir, .record = by});
+    sim_process_step(w, p, (struct kn_input){.kind = KN_IN_DIR_FAILED, .value = dir, .record = by});
 }
 
 void sim_full_fail_dirs(struct sim_world *w, struct sim_process *p,
@@ -331,13 +326,17 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
         if (m->kind == SIM_M_PEER_REQUEST)
             sim_full_lost(w, m);
     sim_full_forget(w, p);
-    kb_replicas_stop(p->replicas,
-                     &(struct kb_stop){.clean = clean,
-                                       .keep = p->loses_unflushed ? keep_flushed : NULL,
-                                       .repaired_dirs = p->dirs_repaired ? UINT32_MAX : 0},
-                     &out);
-    p->loses_unflushed = p->dirs_repaired = false;
+    kb_replicas_stop(
+        p->replicas,
+        &(struct kb_stop){.clean = clean, .keep = p->loses_unflushed ? keep_flushed : NULL}, &out);
+    p->loses_unflushed = false;
     sim_keeper_sweep(w->keeper);
+}
+
+void sim_full_repair(struct sim_process *p)
+{
+    kb_replicas_repair(p->replicas);
+    p->dirs_repaired = false;
 }
 
 void sim_full_free(struct sim_process *p)

@@ -4,21 +4,29 @@
  *     steps, drawn faults ──────► heal ─────── nothing but the cluster itself ──────► judged
  *
  * Rules on messages go and what they held goes on; paused processes resume, blocked queues go on,
- * ZooKeeper has its quorum. Of the core, who is down starts, and again each second while it finds
- * the registration of its last life and ends, as a supervisor does it. What is not in the core
- * stays as it is: dead stays dead, for a cluster has to come to rest without it. Steps that come
- * later do not act any more.
+ * ZooKeeper has its quorum. Of the core, who is down starts, with disks that work, and whoever is
+ * down again when all sessions of before have ended starts once more, as under a supervisor: a
+ * broker whose former registration still stands ends at once. What is not in the core stays as it
+ * is: dead stays dead, for a cluster has to come to rest without it. Steps that come later do not
+ * act any more.
  */
 #include <assert.h>
 
 #include "sim/world_state.h"
 
+enum heal_event { HEAL, HEAL_AGAIN, HEAL_OVER };
+enum { AFTER_SESSIONS_US = 1000000 };
+
+static void push(struct sim_world *w, int64_t at_us, enum heal_event what)
+{
+    w->timed_ahead++;
+    sim_push(w, at_us, (struct sim_event){.kind = SIM_E_HEAL, .a = (uint64_t)what});
+}
+
 void sim_heal_load(struct sim_world *w)
 {
-    if (w->scenario->heal.is_on) {
-        w->timed_ahead++;
-        sim_push(w, w->scenario->heal.at_us, (struct sim_event){.kind = SIM_E_HEAL});
-    }
+    if (w->scenario->heal.is_on)
+        push(w, w->scenario->heal.at_us, HEAL);
 }
 
 static void lift_rules(struct sim_world *w)
@@ -92,6 +100,40 @@ static uint64_t record_heal(struct sim_world *w, const bool *core)
     return record;
 }
 
+/* Those of them that are down. */
+static void start_all(struct sim_world *w, const bool *these, uint64_t by)
+{
+    for (uint32_t i = 0; i < w->process_count; i++) {
+        struct sim_process *p = w->processes[i];
+        if (!these[i] || p->life != SIM_DOWN)
+            continue;
+        p->dirs_repaired = p->is_full;
+        sim_world_start(w, p->id, by);
+    }
+}
+
+static void heal_again(struct sim_world *w)
+{
+    bool *down = sim_alloc(w->process_count);
+    bool any = false;
+    for (uint32_t i = 0; i < w->process_count; i++) {
+        down[i] = w->processes[i]->in_core && w->processes[i]->life == SIM_DOWN;
+        any = any || down[i];
+    }
+    if (any)
+        start_all(w, down, record_heal(w, down));
+    free(down);
+}
+
+static int64_t longest_session_us(const struct sim_world *w)
+{
+    int64_t longest = 0;
+    for (uint32_t i = 0; i < w->process_count; i++)
+        if (w->processes[i]->settings.session_timeout_us > longest)
+            longest = w->processes[i]->settings.session_timeout_us;
+    return longest;
+}
+
 static void heal(struct sim_world *w)
 {
     bool *core = core_of(w);
@@ -104,48 +146,26 @@ static void heal(struct sim_world *w)
     }
     for (uint32_t i = 0; i < w->process_count; i++) {
         revive(w, w->processes[i], record);
-        if (core[i] && w->processes[i]->life == SIM_DOWN)
-            sim_world_start(w, w->processes[i]->id, record);
+        w->processes[i]->in_core = core[i];
     }
-    w->core = core;
+    start_all(w, core, record);
+    free(core);
+    push(w, w->now_us + longest_session_us(w) + AFTER_SESSIONS_US, HEAL_AGAIN);
+    if (w->checks != NULL)
+        push(w, sim_checks_heal(w->checks), HEAL_OVER);
 }
 
-enum { AGAIN = 2, AGAIN_US = 1000000 }; /* event.a: AGAIN + index of the process */
-
-void sim_heal_failed(struct sim_world *w, const struct sim_process *p)
-{
-    if (!w->is_healed || w->core == NULL || !w->core[p->index])
-        return;
-    w->timed_ahead++;
-    sim_push(w, w->now_us + AGAIN_US,
-             (struct sim_event){.kind = SIM_E_HEAL, .a = AGAIN + p->index});
-}
-
-static void start_again(struct sim_world *w, const struct sim_process *p)
-{
-    struct sim_fault_note note = {.verb = "restart", .hit = &p->id, .hit_count = 1, .until_us = -1};
-    uint64_t record = 0;
-    if (p->life != SIM_DOWN)
-        return;
-    if (sim_trace_fault_begin(w->trace, w->now_us, p->life_record, &note)) {
-        sim_trace_set_node(w->trace, p->id, "up", (int32_t)(p->incarnation + 1));
-        record = sim_trace_end(w->trace);
-    }
-    sim_world_start(w, p->id, record);
-}
-
-void sim_heal_due(struct sim_world *w, uint64_t is_over)
+void sim_heal_due(struct sim_world *w, uint64_t what)
 {
     w->timed_ahead--;
-    if (is_over >= AGAIN) {
-        start_again(w, w->processes[is_over - AGAIN]);
+    switch ((enum heal_event)what) {
+    case HEAL:
+        heal(w);
         return;
-    }
-    if (is_over != 0)
+    case HEAL_AGAIN:
+        heal_again(w);
+        return;
+    case HEAL_OVER:
         return; /* only time had to pass; the checks judge behind this event */
-    heal(w);
-    if (w->checks == NULL)
-        return;
-    w->timed_ahead++;
-    sim_push(w, sim_checks_heal(w->checks), (struct sim_event){.kind = SIM_E_HEAL, .a = 1});
+    }
 }

@@ -561,7 +561,6 @@ void sim_network_free(struct sim_world *w)
     while (w->rule_count > 0)
         sim_net_rule_remove(w, w->rules[0].number);
     free(w->rules);
-    free(w->core);
     free(w->outbox);
     sim_event_queue_free(&w->queue);
 }

@@ -237,8 +237,7 @@ void sim_full_deliver(struct sim_world *w, struct sim_message *m)
         sim_wait_in_inbox(p, m);
     } else if (!is_request) {
         hear(w, p, m);
-    } else if (!kn_node_listens(&p->node) ||
-               !kn_node_takes_requests(&p->node)) { /* it starts or stops: nobody listens */
+    } else if (!kn_node_takes_requests(&p->node)) { /* it starts or stops: nobody listens */
         sim_full_lost(w, m);
         sim_message_drop(w, m, p->life_record, "closed");
     } else {

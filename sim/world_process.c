@@ -166,7 +166,6 @@ void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, 
 
 /* ---- what a node says ---- */
 
-
 static void send_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
                          uint64_t record)
 {
@@ -359,15 +358,15 @@ static uint64_t node_put(void *context, const struct kn_output *o)
     case KN_OUT_SESSION:
         return on_session(w, p, o);
     case KN_OUT_TIMER:
-        sim_process_arm(w, p, o->timer, o->due_us, kn_timer_is_broker(o->timer) ? o->by : o->record);
+        sim_process_arm(w, p, o->timer, o->due_us,
+                        kn_timer_is_broker(o->timer) ? o->by : o->record);
         return 0;
     case KN_OUT_RESPONSE:
     case KN_OUT_BATCH_ANSWER:
     case KN_OUT_PEER_REQUEST:
         sim_full_output(w, p, o);
         return 0;
-    case KN_OUT_REPLICA:
-    {
+    case KN_OUT_REPLICA: {
         uint64_t record = sim_full_note(w, p, o);
         sim_clients_replica(w, p->id, o->replica, record);
         SIM_CHECKED(w, sim_checks_replica(w->checks, p->id, o->replica));
@@ -403,11 +402,8 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
         if (has_stopped) {
             if (p->node.has_failed)
                 sim_process_failed(w, p, in.record);
-            bool has_failed = p->node.has_failed;
             sim_zk_orphan(w, session_of(p), in.record); /* until ZooKeeper has closed it */
             gone(w, p, in.record);
-            if (has_failed)
-                sim_heal_failed(w, p);
             return;
         }
         w->steps_at_instant++;
@@ -530,7 +526,8 @@ static bool is_for_channel_of_dead(const struct sim_message *m)
            (m->process->life == SIM_DOWN || m->process->incarnation != m->incarnation);
 }
 
-void sim_request_refuse(struct sim_world *w, struct sim_message *m)
+/* Refused: the controller learns it a way back later. */
+static void refuse_request(struct sim_world *w, struct sim_message *m)
 {
     struct sim_pipe *c = m->channel;
     uint64_t record = m->process->life_record;
@@ -544,7 +541,7 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
 {
     struct sim_process *p = m->process;
     if (is_for_channel_of_dead(m)) {
-        sim_request_refuse(w, m);
+        refuse_request(w, m);
         return;
     }
     if (p->life == SIM_DOWN || p->incarnation != m->incarnation ||
@@ -554,6 +551,10 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
     }
     if (p->life == SIM_PAUSED) {
         sim_wait_in_inbox(p, m);
+        return;
+    }
+    if (m->kind == SIM_M_REQUEST && p->is_full && !kn_node_listens(&p->node)) {
+        refuse_request(w, m); /* it starts or stops */
         return;
     }
     if (m->kind == SIM_M_REQUEST) {
@@ -634,6 +635,8 @@ void sim_world_start(struct sim_world *w, int32_t id, uint64_t by)
     assert(p != NULL);
     if (p->life != SIM_DOWN)
         return;
+    if (p->is_full && p->dirs_repaired)
+        sim_full_repair(p);
     p->life = SIM_UP;
     p->incarnation++;
     SIM_CHECKED(w, sim_checks_life(w->checks, p->id, true));

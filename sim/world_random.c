@@ -451,6 +451,7 @@ static void draw_one(struct drawer *d, enum sim_chaos chaos)
         return;
     case SIM_CHAOS_BOUNCE:
         draw_on_node(d, SIM_VERB_BOUNCE);
+        start_at_the_end(d); /* cut off from ZooKeeper it could not take its registration back */
         return;
     case SIM_CHAOS_SHUTDOWN:
         draw_down(d, SIM_VERB_SHUTDOWN);
@@ -490,7 +491,8 @@ static void draw_one(struct drawer *d, enum sim_chaos chaos)
         draw_while(d, SIM_VERB_BLOCK, 2 * session_us(d));
         return;
     case SIM_CHAOS_FAIL_LOG_DIR:
-        draw_on_node(d, SIM_VERB_FAIL_LOG_DIR);
+        draw_while(d, SIM_VERB_FAIL_LOG_DIR, 2 * session_us(d));
+        start_at_the_end(d); /* without any disk that works it has ended */
         return;
     case SIM_CHAOS_MOVE_CONTROLLER:
         draw_step(d, SIM_VERB_MOVE_CONTROLLER);

@@ -129,14 +129,14 @@ struct sim_message {
         watches; /* EVENT, REPLY: enum kz_watch_kind bits of `path`; while in conn->undelivered */
     char *path;  /* REPLY: owned */
     struct sim_message *older, *newer; /* in conn->undelivered */
-    uint32_t lost_step; /* ZK_REQUEST: applied, its reply is lost, then that step acts (+ 1) */
-    uint32_t held_by;   /* in a held queue: number of the rule, 0: it is behind another */
-    bool periodic;      /* a ping, a Fetch that says nothing: quiet does not wait for it */
-    bool says;          /* PEER_…: sim_message_says */
-    sim_lane lane;      /* ZK_REQUEST, REPLY: who asks */
+    uint32_t lost_step;   /* ZK_REQUEST: applied, its reply is lost, then that step acts (+ 1) */
+    uint32_t held_by;     /* in a held queue: number of the rule, 0: it is behind another */
+    bool periodic;        /* a ping, a Fetch that says nothing: quiet does not wait for it */
+    bool says;            /* PEER_…: sim_message_says */
+    sim_lane lane;        /* ZK_REQUEST, REPLY: who asks */
     int32_t writer_epoch; /* ZK_REQUEST: of the controller that asks, -1: a broker part */
-    bool uncounted;     /* quiet does not wait for it: periodic, or of a client */
-    bool silent;        /* CLIENT_REQUEST: no response is expected */
+    bool uncounted;       /* quiet does not wait for it: periodic, or of a client */
+    bool silent;          /* CLIENT_REQUEST: no response is expected */
     struct sim_client_conn *client; /* CLIENT_…: counted in its references */
     struct wire_answer answer;
     struct wire_answer_item item;
@@ -198,11 +198,12 @@ struct sim_process {
     bool is_registered; /* scripted */
     bool stopping;
     struct sim_client *client; /* not NULL: a client's shell (sim/client_state.h) */
-    bool is_full;       /* its broker hosts logs; has_node, registers */
-    bool never_elected; /* has_node: it does not stand for election */
-    bool loses_unflushed; /* is_full: its machine is lost with what no disk has taken */
-    bool dirs_repaired;   /* is_full: failed log directories work again after its next end */
-    struct sim_clock clock; /* of its machine: goes on while the process is down */
+    bool is_full;              /* its broker hosts logs; has_node, registers */
+    bool never_elected;        /* has_node: it does not stand for election */
+    bool loses_unflushed;      /* is_full: its machine is lost with what no disk has taken */
+    bool in_core;              /* heal has acted, and starts it if it is down */
+    bool dirs_repaired;        /* is_full: failed log directories work again in its next life */
+    struct sim_clock clock;    /* of its machine: goes on while the process is down */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
     struct sim_settings settings;
@@ -255,23 +256,22 @@ struct sim_call {
 };
 
 enum sim_event_kind {
-    SIM_E_MESSAGE,  /* p */
-    SIM_E_TIMER,    /* process, a timer id, b generation << 32 | incarnation */
-    SIM_E_ZK_TICK,  /* a: generation */
-    SIM_E_DEADLINE, /* p channel */
-    SIM_E_HANDLE,   /* p message: a scripted broker that was delayed */
-    SIM_E_STEP,     /* a step index, b occurrence */
-    SIM_E_UNDO,     /* a undo index */
-    SIM_E_CALL,     /* a: number of the call: another try; b: the try whose time is up */
-    SIM_E_LAG,      /* a: zxid that lagging servers have reached */
-    SIM_E_PEER,     /* p peer: its deadline */
-    SIM_E_STALLED,  /* process, b incarnation: what met its pause */
-    SIM_E_HEAL,     /* a 0: faults stop; 1: the time in which the cluster has to rest is over;
-                       2 + index: one of the core starts again */
+    SIM_E_MESSAGE,      /* p */
+    SIM_E_TIMER,        /* process, a timer id, b generation << 32 | incarnation */
+    SIM_E_ZK_TICK,      /* a: generation */
+    SIM_E_DEADLINE,     /* p channel */
+    SIM_E_HANDLE,       /* p message: a scripted broker that was delayed */
+    SIM_E_STEP,         /* a step index, b occurrence */
+    SIM_E_UNDO,         /* a undo index */
+    SIM_E_CALL,         /* a: number of the call: another try; b: the try whose time is up */
+    SIM_E_LAG,          /* a: zxid that lagging servers have reached */
+    SIM_E_PEER,         /* p peer: its deadline */
+    SIM_E_STALLED,      /* process, b incarnation: what met its pause */
+    SIM_E_HEAL,         /* a 0: faults stop; 1: the time in which the cluster has to rest is over */
     SIM_E_CLIENT_START, /* process: index of the client */
     SIM_E_CLIENT_TIMER, /* process: index of the client, a generation */
     SIM_E_CLIENT_WORK,  /* process: index of the client, a generation */
-    SIM_E_SHUTDOWN, /* process, a incarnation: asks for a controlled shutdown again */
+    SIM_E_SHUTDOWN,     /* process, a incarnation: asks for a controlled shutdown again */
 };
 
 enum sim_outbox_kind { SIM_OUT_MESSAGE, SIM_OUT_FIRE };
@@ -334,9 +334,8 @@ struct sim_world {
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
     struct sim_checks *checks; /* NULL: off */
-    bool *core;                /* of a heal that has acted: by index; owned */
     bool is_healed;            /* no step and no drawn fault acts any more */
-    struct sim_plan *plan; /* what the seed has drawn, NULL: nothing */
+    struct sim_plan *plan;     /* what the seed has drawn, NULL: nothing */
     struct sim_random_state random;
     struct sim_event_queue queue;
     int64_t now_us;
@@ -370,12 +369,12 @@ struct sim_world {
     struct kb_payloads payloads;
     void *broker_scratch;
     size_t broker_scratch_size;
-    uint64_t broker_calls;      /* given to broker parts so far */
-    struct kc_limits needed;    /* the most that any controller has grown to */
-    struct sim_process **by_id; /* ascending */
+    uint64_t broker_calls;       /* given to broker parts so far */
+    struct kc_limits needed;     /* the most that any controller has grown to */
+    struct sim_process **by_id;  /* ascending */
     struct sim_clients *clients; /* NULL: the scenario has none */
-    uint32_t ghosts;            /* sessions that have to expire */
-    uint64_t in_flight;         /* messages that are not periodic */
+    uint32_t ghosts;             /* sessions that have to expire */
+    uint64_t in_flight;          /* messages that are not periodic */
 
     struct sim_message *pool;
     struct sim_stored_batch *idle_first, *idle_last; /* oldest first */
@@ -528,8 +527,6 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m); /* takes i
 void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, uint32_t generation,
                        uint32_t incarnation);
 void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_input in);
-/* Nobody listens: the request is lost, and its controller learns it a way back later. */
-void sim_request_refuse(struct sim_world *w, struct sim_message *m);
 /* The record of `in` is complete: steps that wait for it act, then it is taken, or waits (stall). */
 void sim_process_hear(struct sim_world *w, struct sim_process *p, struct kn_input in);
 void sim_process_arm(struct sim_world *w, struct sim_process *p, uint32_t id, int64_t due_us,
@@ -558,17 +555,20 @@ uint64_t sim_full_note(struct sim_world *w, struct sim_process *p, const struct 
 /* Records that its broker part hears the controller of the same node; returns the record. */
 uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
                               uint64_t by);
-/* Returns what caused a request of its broker part to ZooKeeper, `by` where nothing better is known.
+/* Returns what caused a request of its broker part to ZooKeeper, `by` where nothing better is
+ * known.
  */
 uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
                         const struct wire_zk_request *request, uint64_t by);
 void sim_full_make(struct sim_world *w, struct sim_process *p); /* its node gets a broker part */
 void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean);
+/* Between two lives: its failed log directories work again. */
+void sim_full_repair(struct sim_process *p);
 void sim_full_forget(struct sim_world *w, struct sim_process *p); /* requests that wait */
 void sim_full_free(struct sim_process *p);
 bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
                    const char *short_of, size_t scratch_needed);
-void sim_full_request(struct sim_world *w, struct sim_message *m);    /* takes it */
+void sim_full_request(struct sim_world *w, struct sim_message *m); /* takes it */
 void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
 /* A request waits for its broker part under a number (m->call_id), and is taken out by it (NULL: it
    is gone). */
@@ -595,9 +595,9 @@ bool sim_full_forget_request(struct sim_process *p, struct sim_message *m);
 /* ---- world_client.c ---- */
 void sim_clients_load(struct sim_world *w); /* makes those of the scenario; down */
 void sim_clients_free(struct sim_world *w);
-void sim_clients_start(struct sim_world *w); /* each at its time */
+void sim_clients_start(struct sim_world *w);                                 /* each at its time */
 struct sim_process *sim_client_shell(const struct sim_world *w, int32_t id); /* NULL: none */
-void sim_client_deliver(struct sim_world *w, struct sim_message *m);         /* CLIENT_…; takes it */
+void sim_client_deliver(struct sim_world *w, struct sim_message *m); /* CLIENT_…; takes it */
 /* The broker's answer to `request`, which is freed. */
 void sim_client_answered(struct sim_world *w, struct sim_process *p, struct sim_message *request,
                          const struct kn_output *o);
@@ -605,7 +605,8 @@ void sim_client_answered(struct sim_world *w, struct sim_process *p, struct sim_
 void sim_client_lost(struct sim_world *w, struct sim_client_conn *conn, uint64_t by);
 void sim_client_unrefer(struct sim_client_conn *conn);
 void sim_clients_broker_gone(struct sim_world *w, struct sim_process *broker, uint64_t by);
-void sim_clients_release(struct sim_world *w, void (*release)(struct sim_world *, struct sim_link *));
+void sim_clients_release(struct sim_world *w,
+                         void (*release)(struct sim_world *, struct sim_link *));
 /* A fault acts on a client: kill restart bounce shutdown stop pause resume. */
 void sim_client_fault(struct sim_world *w, int32_t id, enum sim_verb verb, uint64_t by);
 void sim_client_rearm(struct sim_world *w, struct sim_client *c); /* its clock was set */
@@ -641,8 +642,6 @@ char *sim_config_znode(const struct sim_config_entry *config, uint32_t count, si
 
 /* ---- world_heal.c ---- */
 void sim_heal_load(struct sim_world *w);
-/* A process could not start: after a heal one of the core is started again. */
-void sim_heal_failed(struct sim_world *w, const struct sim_process *p);
 void sim_heal_due(struct sim_world *w, uint64_t is_over);
 /* ---- world_random.c ---- */
 /* Returns the scenario with the steps that the world's seed draws for it behind its own: itself, or
