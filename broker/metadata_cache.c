@@ -292,6 +292,17 @@ uint32_t kb_cache_topic(const struct kb_cache *c, const char *name, size_t size)
     return KB_NO_TOPIC;
 }
 
+uint32_t kb_cache_topic_again(const struct kb_cache *c, uint32_t hint, const char *name,
+                              size_t size)
+{
+    if (hint < c->topic_end && topics(c)[hint].name != 0) {
+        const struct name *n = name_of(c, &topics(c)[hint]);
+        if (n->size == size && memcmp(n + 1, name, size) == 0)
+            return hint;
+    }
+    return kb_cache_topic(c, name, size);
+}
+
 static void close_gaps(struct kb_cache *c)
 {
     uint32_t to = 0;
@@ -423,15 +434,31 @@ struct lists {
     uint32_t replica_count, isr_count, offline_count;
 };
 
-static bool use_lists(struct kb_cache *c, const struct lists *l, struct kb_partition *p)
+/* The list that stands in the row stays in use where it says the same: most updates change one. */
+static bool use_or_keep(struct kb_cache *c, uint32_t have, const int32_t *ids, uint32_t count,
+                        uint32_t *out)
 {
-    if (!use_list(c, l->replicas, l->replica_count, &p->replicas))
+    uint32_t *w = words(c);
+    if (have != 0 && w[have + 2] == count &&
+        memcmp(&w[have + LIST_HEAD], ids, count * sizeof *ids) == 0) {
+        w[have]++;
+        *out = have;
+        return true;
+    }
+    return use_list(c, ids, count, out);
+}
+
+static bool use_lists(struct kb_cache *c, const struct kb_partition *have, const struct lists *l,
+                      struct kb_partition *p)
+{
+    if (!use_or_keep(c, have->replicas, l->replicas, l->replica_count, &p->replicas))
         return false;
-    if (!use_list(c, l->isr, l->isr_count, &p->isr)) {
+    uint32_t near = have->isr != 0 && have->isr != have->replicas ? have->isr : p->replicas;
+    if (!use_or_keep(c, near, l->isr, l->isr_count, &p->isr)) {
         drop_list(c, p->replicas);
         return false;
     }
-    if (!use_list(c, l->offline, l->offline_count, &p->offline)) {
+    if (!use_or_keep(c, have->offline, l->offline, l->offline_count, &p->offline)) {
         drop_list(c, p->replicas);
         drop_list(c, p->isr);
         return false;
@@ -439,22 +466,26 @@ static bool use_lists(struct kb_cache *c, const struct lists *l, struct kb_parti
     return true;
 }
 
-static const char *put_partition(struct kb_cache *c, const char *name, uint32_t size,
-                                 int32_t partition, struct kb_partition p, const struct lists *l)
+/* `topic`: the one before, which it often is; then the one that it is. */
+static const char *put_partition(struct kb_cache *c, uint32_t *topic, const char *name,
+                                 uint32_t size, int32_t partition, struct kb_partition p,
+                                 const struct lists *l)
 {
-    uint32_t topic = kb_cache_topic(c, name, size);
-    if (topic == KB_NO_TOPIC) {
-        const char *short_of = add_topic(c, name, size, &topic);
+    *topic = kb_cache_topic_again(c, *topic, name, size);
+    if (*topic == KB_NO_TOPIC) {
+        const char *short_of = add_topic(c, name, size, topic);
         if (short_of != NULL)
             return short_of;
     }
-    struct topic *t = &topics(c)[topic];
-    const char *short_of = !reach(c, t, (uint32_t)partition) ? "rows"
-                           : !use_lists(c, l, &p)            ? "words"
-                                                             : NULL;
+    struct topic *t = &topics(c)[*topic];
+    const char *short_of = NULL;
+    if (!reach(c, t, (uint32_t)partition))
+        short_of = "rows";
+    else if (!use_lists(c, &rows(c)[t->first + (uint32_t)partition], l, &p))
+        short_of = "words";
     if (short_of != NULL) {
         if (t->count == 0)
-            drop_topic(c, topic);
+            drop_topic(c, *topic);
         return short_of;
     }
     struct kb_partition *row = &rows(c)[t->first + (uint32_t)partition];
@@ -505,6 +536,7 @@ static const char *take_brokers(struct kb_cache *c, const struct wire_batch *bat
 const char *kb_cache_update(struct kb_cache *c, const struct wire_batch *batch)
 {
     struct wire_record_view v = {0};
+    uint32_t topic = KB_NO_TOPIC;
     /* Moving the old brokers aside needs as many places again. */
     if ((uint64_t)batch->broker_count + c->live_count > c->limits.brokers)
         return "brokers";
@@ -518,7 +550,7 @@ const char *kb_cache_update(struct kb_cache *c, const struct wire_batch *batch)
         if (r->partition < 0 || r->partition >= PARTITION_MAX)
             continue;
         if (r->leader == LEADER_DURING_DELETE) {
-            uint32_t topic = kb_cache_topic(c, v.topic, size);
+            topic = kb_cache_topic_again(c, topic, v.topic, size);
             if (topic != KB_NO_TOPIC)
                 remove_partition(c, topic, r->partition);
             continue;
@@ -527,7 +559,7 @@ const char *kb_cache_update(struct kb_cache *c, const struct wire_batch *batch)
                                  .leader_epoch = r->leader_epoch};
         struct lists l = {v.replicas,       v.isr,        v.offline,
                           r->replica_count, r->isr_count, r->offline_count};
-        short_of = put_partition(c, v.topic, size, r->partition, p, &l);
+        short_of = put_partition(c, &topic, v.topic, size, r->partition, p, &l);
         if (short_of != NULL)
             return short_of;
     }
@@ -540,7 +572,7 @@ static void copy_topic(const struct kb_cache *from, uint32_t topic, struct kb_ca
 {
     uint32_t size;
     const char *name = kb_cache_topic_name(from, topic, &size);
-    uint32_t left = kb_cache_partition_count(from, topic);
+    uint32_t left = kb_cache_partition_count(from, topic), place = KB_NO_TOPIC;
     for (int32_t p = -1; left > 0; left--) {
         struct lists l;
         p = kb_cache_next_partition(from, topic, p + 1);
@@ -548,7 +580,7 @@ static void copy_topic(const struct kb_cache *from, uint32_t topic, struct kb_ca
         l.replicas = kb_cache_list(from, row.replicas, &l.replica_count);
         l.isr = kb_cache_list(from, row.isr, &l.isr_count);
         l.offline = kb_cache_list(from, row.offline, &l.offline_count);
-        const char *short_of = put_partition(to, name, size, p, row, &l);
+        const char *short_of = put_partition(to, &place, name, size, p, row, &l);
         assert(short_of == NULL);
     }
 }

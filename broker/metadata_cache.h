@@ -84,6 +84,10 @@ const struct sm_endpoint *kb_live_endpoint(const struct kb_live *l, const char *
 enum { KB_NO_TOPIC = UINT32_MAX };
 /* Returns the topic's place, or KB_NO_TOPIC. `size` without a NUL. */
 uint32_t kb_cache_topic(const struct kb_cache *c, const char *name, size_t size);
+/* The same, tried first at the place `hint` (any number): records of one topic follow each other.
+ */
+uint32_t kb_cache_topic_again(const struct kb_cache *c, uint32_t hint, const char *name,
+                              size_t size);
 /* Walks the topics: start with KB_NO_TOPIC, ends with it. */
 uint32_t kb_cache_next_topic(const struct kb_cache *c, uint32_t previous);
 const char *kb_cache_topic_name(const struct kb_cache *c, uint32_t topic, uint32_t *size);

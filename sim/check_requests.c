@@ -98,9 +98,10 @@ static void check_older(struct sim_checks *c, struct check_process *p,
     const struct kb_cache *cache =
         p->process->node.broker == NULL ? NULL : kb_broker_cache(p->process->node.broker);
     struct wire_record_view v = {0};
+    uint32_t topic = KB_NO_TOPIC;
     p->older[0] = '\0';
     while (cache != NULL && wire_batch_next(batch, WIRE_RECORD_UPDATE_METADATA, &v)) {
-        uint32_t topic = kb_cache_topic(cache, v.topic, strlen(v.topic));
+        topic = kb_cache_topic_again(cache, topic, v.topic, strlen(v.topic));
         const struct kb_partition *have =
             topic == KB_NO_TOPIC ? NULL : kb_cache_partition(cache, topic, v.record->partition);
         if (have == NULL || v.record->leader == SM_LEADER_DURING_DELETE ||
@@ -131,9 +132,10 @@ static void check_cache(struct sim_checks *c, const struct check_process *p,
 {
     const struct kb_cache *cache = kb_broker_cache(p->process->node.broker);
     struct wire_record_view v = {0};
+    uint32_t topic = KB_NO_TOPIC;
     char object[64];
     while (wire_batch_next(batch, WIRE_RECORD_UPDATE_METADATA, &v)) {
-        uint32_t topic = kb_cache_topic(cache, v.topic, strlen(v.topic));
+        topic = kb_cache_topic_again(cache, topic, v.topic, strlen(v.topic));
         const struct kb_partition *have =
             topic == KB_NO_TOPIC ? NULL : kb_cache_partition(cache, topic, v.record->partition);
         bool gone = v.record->leader == SM_LEADER_DURING_DELETE;

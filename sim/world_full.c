@@ -62,6 +62,16 @@ static bool grow_scratch(struct sim_world *w, struct kn_node *n, size_t needed)
     return true;
 }
 
+/* A limit that has grown grows at once to what any broker has needed: most need alike. */
+static void grow_at_once(void *limits, const void *before, void *needed, size_t size)
+{
+    uint32_t *now = limits, *most = needed;
+    const uint32_t *old = before;
+    for (size_t i = 0; i < size / sizeof(*now); i++)
+        if (now[i] != old[i])
+            most[i] = now[i] = most[i] > now[i] ? most[i] : now[i];
+}
+
 bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
                    const char *short_of, size_t scratch_needed)
 {
@@ -70,6 +80,7 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
     if (block == KN_BLOCK_BROKER) {
         struct kb_broker_limits limits =
             kb_broker_limits_above(kb_broker_limits(n->broker), short_of);
+        grow_at_once(&limits, kb_broker_limits(n->broker), &w->brokers_needed, sizeof(limits));
         struct kb_broker *larger = sim_alloc(kb_broker_grown_size(n->broker, &limits));
         kb_broker_grow(n->broker, larger, &limits);
         free(n->broker);
@@ -77,6 +88,7 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
         return true;
     }
     struct kb_limits limits = kb_limits_above(kb_replicas_limits(n->replicas), short_of);
+    grow_at_once(&limits, kb_replicas_limits(n->replicas), &w->replicas_needed, sizeof(limits));
     struct kb_replicas *larger = sim_alloc(kb_replicas_size(&limits));
     kb_replicas_grow(n->replicas, larger, &limits);
     free(n->replicas);

@@ -418,7 +418,7 @@ void sim_process_hear(struct sim_world *w, struct sim_process *p, struct kn_inpu
     uint32_t incarnation = p->incarnation;
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_flush(w);
-    if (p->life == SIM_UP && p->incarnation == incarnation)
+    if (p->life != SIM_DOWN && p->incarnation == incarnation) /* a pause begins behind it */
         sim_process_step(w, p, in);
     else if (p->life == SIM_PAUSED && p->incarnation == incarnation)
         sim_stall(p, &in);

@@ -369,8 +369,10 @@ struct sim_world {
     struct kb_payloads payloads;
     void *broker_scratch;
     size_t broker_scratch_size;
-    uint64_t broker_calls;       /* given to broker parts so far */
-    struct kc_limits needed;     /* the most that any controller has grown to */
+    uint64_t broker_calls;                  /* given to broker parts so far */
+    struct kc_limits needed;                /* the most that any controller has grown to */
+    struct kb_broker_limits brokers_needed; /* of uint32_t alone, like the next */
+    struct kb_limits replicas_needed;
     struct sim_process **by_id;  /* ascending */
     struct sim_clients *clients; /* NULL: the scenario has none */
     uint32_t ghosts;             /* sessions that have to expire */

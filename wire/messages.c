@@ -77,25 +77,31 @@ static bool kind_has_sets(uint8_t kind)
     return kind == WIRE_RECORD_LEADER_AND_ISR || kind == WIRE_RECORD_STOP_REPLICA;
 }
 
+/* Returns the record at `offset`, of which only size and kind have been looked at, or NULL. */
+static const struct wire_record *head_at(const struct wire_batch *b, uint64_t offset)
+{
+    uint64_t end = records_end(b);
+    if (offset % 8 != 0 || offset < sizeof *b || offset + RECORD_HEAD > end)
+        return NULL;
+    const struct wire_record *r = (const void *)(bytes_of(b) + offset);
+    if (r->size % 8 != 0 || r->size < RECORD_HEAD || offset + r->size > end)
+        return NULL;
+    return r->kind <= WIRE_RECORD_STOP_REPLICA ? r : NULL;
+}
+
 /* Points the view into the record at `offset`, a dead one too. False where its parts do not fit;
    the view then keeps what it had. A dead record keeps the kind's shape only in its size: its parts
    are not looked at. */
 static bool view_at(const struct wire_batch *b, uint64_t offset, struct wire_record_view *v)
 {
-    uint64_t end = records_end(b);
-    if (offset % 8 != 0 || offset < sizeof *b || offset + RECORD_HEAD > end)
-        return false;
-    const struct wire_record *r = (const void *)(bytes_of(b) + offset);
-    if (r->size % 8 != 0 || r->size < RECORD_HEAD || offset + r->size > end)
+    const struct wire_record *r = head_at(b, offset);
+    if (r == NULL)
         return false;
     struct wire_record_view seen = {.record = r, .offset = (uint32_t)offset};
     if (r->kind == WIRE_RECORD_DEAD) {
         *v = seen;
         return true;
     }
-    if (r->kind > WIRE_RECORD_STOP_REPLICA)
-        return false;
-
     uint64_t set_bytes = kind_has_sets(r->kind) ? (uint64_t)b->set_words * 8 : 0;
     uint32_t id_count = 0u + r->isr_count + r->replica_count + r->adding_count + r->removing_count +
                         r->offline_count;
@@ -126,16 +132,18 @@ bool wire_batch_at(const struct wire_batch *b, uint32_t offset, struct wire_reco
     return view_at(b, offset, v);
 }
 
+static uint64_t first_after(const struct wire_batch *b, const struct wire_record_view *v)
+{
+    return v->record == NULL ? b->records : (uint64_t)v->offset + v->record->size;
+}
+
 bool wire_batch_next(const struct wire_batch *b, enum wire_record_kind kind,
                      struct wire_record_view *v)
 {
-    uint64_t at = v->record == NULL ? b->records : (uint64_t)v->offset + v->record->size;
-    while (view_at(b, at, v)) {
-        uint8_t have = v->record->kind;
-        if (have != WIRE_RECORD_DEAD && (kind == WIRE_RECORD_DEAD || have == kind))
-            return true;
-        at = (uint64_t)v->offset + v->record->size;
-    }
+    const struct wire_record *r;
+    for (uint64_t at = first_after(b, v); (r = head_at(b, at)) != NULL; at += r->size)
+        if (r->kind != WIRE_RECORD_DEAD && (kind == WIRE_RECORD_DEAD || r->kind == kind))
+            return view_at(b, at, v);
     return false;
 }
 
@@ -145,20 +153,27 @@ static bool has_bit(const uint64_t *words, uint32_t word_count, uint32_t index)
            (words[index / WORD_BITS] >> index % WORD_BITS & 1) != 0;
 }
 
-static bool record_is_for(const struct wire_batch *b, const struct wire_record_view *v,
-                          uint32_t index)
+/* Whether the record has sets, and their first one names the broker. */
+static bool names_broker(const struct wire_batch *b, const struct wire_record *r, uint32_t index)
 {
-    if (v->to == NULL)
-        return wire_batch_is_for(b, WIRE_RECORD_UPDATE_METADATA, index);
-    return has_bit(v->to, b->set_words, index);
+    if (RECORD_HEAD + 16ull * b->set_words > r->size)
+        return true; /* does not fit: whoever looks closer will see */
+    const uint64_t *to = (const void *)((const uint8_t *)(const void *)r + RECORD_HEAD);
+    return has_bit(to, b->set_words, index);
 }
 
+/* Most records of a large batch are for others: those are passed by unread. */
 bool wire_batch_next_for(const struct wire_batch *b, enum wire_record_kind kind, uint32_t index,
                          struct wire_record_view *v)
 {
-    while (wire_batch_next(b, kind, v))
-        if (record_is_for(b, v, index))
-            return true;
+    bool metadata = wire_batch_is_for(b, WIRE_RECORD_UPDATE_METADATA, index);
+    const struct wire_record *r;
+    for (uint64_t at = first_after(b, v); (r = head_at(b, at)) != NULL; at += r->size) {
+        if (r->kind == WIRE_RECORD_DEAD || (kind != WIRE_RECORD_DEAD && r->kind != kind))
+            continue;
+        if (kind_has_sets(r->kind) ? names_broker(b, r, index) : metadata)
+            return view_at(b, at, v);
+    }
     return false;
 }
 
