@@ -338,16 +338,13 @@ static bool topic_on_group(struct kc_controller *c, uint32_t topic)
     return false;
 }
 
-/* Kafka lets a deletion go on that a reassignment has halted (delete while reassigning). */
 static enum kc_next resume_deletions(struct kc_controller *c, struct kc_frame *f)
 {
-    bool late = kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING);
     bool any = false;
 
     (void)f;
     for (uint32_t t = 0; t < c->topic_count; t++) {
-        if ((kc_topic(c, t)->flags & KC_TOPIC_QUEUED) != 0 && topic_on_group(c, t) &&
-            (late || !kc_topic_has_reassignment(c, t))) {
+        if ((kc_topic(c, t)->flags & KC_TOPIC_QUEUED) != 0 && topic_on_group(c, t)) {
             kc_mark_topic(c, t, KC_TOPIC_INELIGIBLE, false);
             any = true;
         }

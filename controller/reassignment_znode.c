@@ -263,8 +263,8 @@ static const struct kc_row remove_rows[] = {
 const struct kc_flow_def kc_flow_REASSIGN_REMOVE = {.name = "maybeRemoveFromZkReassignment",
                                                     .rows = remove_rows};
 
-/* Whatever is left of a reassignment goes with its topic. Kafka 2.8.2 leaves it (delete while
-   reassigning). */
+/* A broker that returns lets a deletion go on though a reassignment has halted it; what is left of
+   the reassignment then goes with its topic. Kafka 2.8.2 leaves it (delete while reassigning). */
 void kc_forget_reassignments(struct kc_controller *c, uint32_t topic)
 {
     if (kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING) || !kc_topic_has_reassignment(c, topic)) {
