@@ -221,6 +221,19 @@ static const char *timer(const struct kb_replicas *r, uint32_t which)
                : NULL;
 }
 
+/* Each batch may begin an epoch; a row and a topic more. */
+static const char *found_log(const struct kb_replicas *r, const struct kb_found_log *found)
+{
+    struct kb_need need = {0};
+    const char *short_of = name_fits(r, found->topic);
+
+    kb_need_add(&need, KB_POOL_BATCHES, NULL, found->count);
+    kb_need_add(&need, KB_POOL_EPOCHS, NULL, found->count);
+    short_of = first_of(short_of, r->row_count >= r->limits.partitions ? "partitions" : NULL);
+    short_of = first_of(short_of, topics_left(r) == 0 ? "topics" : NULL);
+    return first_of(short_of, kb_need_check(r, &need));
+}
+
 const char *kb_short_of(const struct kb_replicas *r, const struct kb_input *in)
 {
     switch ((enum kb_input_kind)in->kind) {
@@ -240,6 +253,8 @@ const char *kb_short_of(const struct kb_replicas *r, const struct kb_input *in)
         return scratch_for(r, in->count, PER_ITEM);
     case KB_IN_FETCH_ANSWER:
         return fetch_answer(r, in);
+    case KB_IN_LOG:
+        return found_log(r, in->request);
     case KB_IN_TOPIC_CONFIG:
         return topic_config(r, in->topic);
     case KB_IN_TIMER:

@@ -423,6 +423,9 @@ void kb_fact_batches(const struct kb_step *s, enum kb_fact fact, const struct kb
                      int64_t offset, const struct kb_batch *batches, uint32_t count);
 void kb_payload(const struct kb_step *s, uint64_t payload, int32_t change);
 
+/* found_log.c */
+void kb_on_log(const struct kb_step *s, const struct kb_found_log *found);
+
 /* log.c: batches, offsets, high watermark. None of them asks who leads. */
 /* Tells of what was appended since the log had `before` batches. */
 void kb_log_appended(const struct kb_step *s, const struct kb_row *row, uint32_t before);

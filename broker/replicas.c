@@ -36,6 +36,9 @@ static void dispatch(const struct kb_step *s, const struct kb_input *in)
     switch ((enum kb_input_kind)in->kind) {
     case KB_IN_NONE:
         break;
+    case KB_IN_LOG:
+        kb_on_log(s, in->request);
+        break;
     case KB_IN_START:
         start(s);
         break;
@@ -105,7 +108,8 @@ enum sm_err kb_replicas_step(struct kb_replicas *r, int64_t now_us, const struct
     if (out->short_of != NULL) {
         return SM_ERR_LIMIT;
     }
-    assert(r->started || in->kind == KB_IN_START || in->kind == KB_IN_TOPIC_CONFIG);
+    assert(r->started || in->kind == KB_IN_START || in->kind == KB_IN_TOPIC_CONFIG ||
+           in->kind == KB_IN_LOG);
     dispatch(&s, in);
     kb_scratch_clear(r); /* what follows needs room for requests */
     kb_isr_write_next(&s);

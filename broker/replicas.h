@@ -250,10 +250,20 @@ struct kb_delete_records_result {
     int64_t low_watermark;
 };
 
+/* A log on disk at the very beginning: what a clean stop would have left. */
+struct kb_found_log {
+    const char *topic;
+    int32_t partition;
+    uint32_t count;
+    const struct kb_batch *batches; /* ascending in offsets and leader epochs, from 0 */
+    int64_t hw;                     /* checkpointed; at most the log's end counts */
+};
+
 /* ---- inputs ---- */
 
 enum kb_input_kind {
     KB_IN_NONE,
+    KB_IN_LOG,             /* before the first START: request: struct kb_found_log, each once */
     KB_IN_START,           /* the process starts over what is on disk */
     KB_IN_REGISTERED,      /* broker_epoch: czxid of the registration */
     KB_IN_UPDATE_METADATA, /* batch: only its epochs and live brokers count here */
@@ -440,6 +450,9 @@ bool kb_is_leader(const struct kb_replicas *r, const char *topic, int32_t partit
 /* Returns the leader's log end of follower `broker_id`, -1 unknown or not assigned. */
 int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t partition,
                         int32_t broker_id);
+/* Returns whether a produce waits for a result that no partition here will ever give: only its
+   deadline ends it. Linear in the operations that wait. */
+bool kb_waits_in_vain(const struct kb_replicas *r);
 int32_t kb_controller_epoch(const struct kb_replicas *r);
 /* Returns the error with which a request of a controller as a whole is refused that is meant for
    this broker epoch (-1: not stated), 0 none. */

@@ -111,6 +111,20 @@ int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t 
     return remote == NULL ? -1 : remote->log_end;
 }
 
+bool kb_waits_in_vain(const struct kb_replicas *r)
+{
+    for (uint32_t i = 0; i < r->operation_high; i++) {
+        const struct kb_operation *op = kb_operation(r, i);
+        for (uint32_t k = 0; op->kind == KB_OP_PRODUCE && k < op->items.count; k++) {
+            const struct kb_wait *wait = kb_extent_see(r, KB_POOL_WAITS, &op->items, k);
+            if (wait->pending != 0 && wait->row == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 int32_t kb_controller_epoch(const struct kb_replicas *r)
 {
     return r->controller_epoch;

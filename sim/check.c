@@ -103,6 +103,7 @@ void sim_checks_free(struct sim_checks *c)
         free(c->ephemerals[i].path);
     free(c->processes);
     free(c->ephemerals);
+    free(c->acked_before);
     free(c->touched);
     free(c);
 }

@@ -50,7 +50,8 @@ struct sim_checks; /* opaque */
       "the leader epoch in ZooKeeper never falls, rises with every change of leader, and each "    \
       "write raises the znode's version")                                                          \
     X(S3, "isr-within-replicas",                                                                   \
-      "the ISR is not empty and names assigned replicas only; the leader is one of it, or none")   \
+      "the ISR is not empty and names assigned replicas only, the leader is one of it, or "        \
+      "none, and takes in no broker that it believes dead")                                        \
     X(S4, "clean-election",                                                                        \
       "a new leader comes from the ISR, or unclean election is allowed for the topic")             \
     X(S5, "controller-writes-fenced",                                                              \
@@ -65,18 +66,21 @@ struct sim_checks; /* opaque */
       "a high watermark is within its log, a leader's within the logs of its ISR, and what "       \
       "consumers could read stays readable")                                                       \
     X(S9, "logs-match",                                                                            \
-      "the same offset and leader epoch hold the same record in every log, and epochs do not "     \
-      "fall along a log")                                                                          \
+      "the same offset and leader epoch hold the same record in every log, behind the same "       \
+      "records, and epochs do not fall along a log")                                               \
     X(S10, "isr-writes-conditional",                                                               \
-      "only the leader changes an ISR, on the znode version that it knows")                        \
+      "only the leader changes an ISR, on the znode version that it knows, and it drops "          \
+      "none that has all of its records")                                                          \
     X(S11, "machines-agree",                                                                       \
-      "replicas and partitions move along legal edges, and an online partition has a leader")      \
+      "replicas and partitions move along legal edges, an online partition has a leader, "         \
+      "and the controller counts right what it knows")                                             \
     X(S12, "deleted-topics-stay-deleted",                                                          \
-      "a deletion that is complete leaves no znode and no log, none begins while a replica is "    \
-      "offline or moving, and a request for a deleted topic does not touch its namesake")          \
+      "a deletion that is complete leaves no znode and no log, none begins while a replica "       \
+      "is offline or moving, a topic that waits for its deletion does not grow, and a "            \
+      "request for a deleted topic does not touch its namesake")                                   \
     X(S13, "reassignment-keeps-replicas",                                                          \
-      "an old replica goes only when all new ones are in sync, and a cancelled reassignment "      \
-      "leaves the original replicas")                                                              \
+      "an old replica goes only when all new ones are in sync, a cancelled reassignment "          \
+      "leaves the original replicas and no other, and none begins that nobody asks for")           \
     X(S14, "metadata-as-sent",                                                                     \
       "what a broker's metadata cache says was said by a controller, and never grows older")       \
     X(S15, "changes-noticed",                                                                      \
@@ -91,21 +95,24 @@ struct sim_checks; /* opaque */
     X(S19, "memory-returned", "a topic that is created and deleted leaves nothing in memory")      \
     X(V1, "one-active-controller", "after the heal there is exactly one active controller")        \
     X(V2, "partitions-online",                                                                     \
-      "after the heal every partition with a live member of its ISR has a live leader")            \
+      "after the heal every partition with a live member of its ISR has a live leader, and "       \
+      "no dead broker is named as one")                                                            \
     X(V3, "isr-grows", "after the heal every live replica gets into the ISR")                      \
     X(V4, "metadata-catches-up",                                                                   \
       "after the heal the caches of all brokers say what ZooKeeper says")                          \
     X(V5, "deletions-finish",                                                                      \
       "after the heal deletions finish, unless a replica is on a dead broker")                     \
     X(V6, "reassignments-finish",                                                                  \
-      "after the heal reassignments finish, or wait for a dead broker")                            \
+      "after the heal reassignments finish, or wait for a dead broker, and none is "               \
+      "forgotten")                                                                                 \
     X(V7, "preferred-leaders-return",                                                              \
-      "with automatic rebalancing preferred replicas lead again within its interval")              \
+      "with automatic rebalancing preferred replicas lead again within its interval, and "         \
+      "none is tried that is not in the ISR")                                                      \
     X(V8, "shutdowns-end", "a controlled shutdown ends within its retries")                        \
     X(V9, "producers-progress", "after the heal a producer with acks=all gets acknowledgements")   \
     X(V10, "no-livelock", "after the heal the controllers come to rest")                           \
     X(V11, "events-handled", "every controller event is handled, or dropped by a resignation")     \
-    X(V12, "no-deadlock", "no flow waits for an answer that cannot come")
+    X(V12, "no-deadlock", "nobody waits for an answer that cannot come")
 
 enum sim_check {
 #define X(id, name, text) SIM_CHECK_##id,

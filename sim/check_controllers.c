@@ -30,9 +30,25 @@ static bool is_asked_for(const struct sim_checks *c)
     return false;
 }
 
+/* V7: the controller knows that its attempt is in vain. */
+static void check_rebalanced(struct sim_checks *c, const struct check_process *p,
+                             const struct check_row *row, const struct kc_output *o)
+{
+    struct sm_leader_and_isr li;
+    char isr[CHECK_LIST_TEXT];
+    const struct kc_controller *k = p->process->node.controller;
+    int32_t preferred = o->election->assignment->replicas.id[0];
+    if (p->rebalancing && o->elected->verdict == SM_NOT_ELECTED &&
+        kc_leadership(k, o->topic, o->partition, &li) && !sm_list_has(&li.isr, preferred))
+        check_fail_row(c, SIM_CHECK_V7, row,
+                       "controller %d tries to elect broker %d, and knows that the ISR is %s",
+                       p->id, preferred, check_list(isr, &li.isr));
+}
+
 static void decided(struct sim_checks *c, const struct check_process *p, const struct kc_output *o)
 {
     struct check_row *row = check_row_of(c, o->topic, o->partition);
+    check_rebalanced(c, p, row, o);
     row->unclean = o->elected->verdict == SM_ELECTED_UNCLEAN;
     if (!row->unclean)
         return;
@@ -160,6 +176,7 @@ static void queue_told(struct sim_checks *c, struct check_process *p, const stru
     case KC_QUEUE_START:
         p->starts++;
         p->last_start_us = c->w->now_us;
+        p->rebalancing = strcmp(o->name, "AutoPreferredReplicaLeaderElection") == 0;
         break;
     case KC_QUEUE_CLEAR:
         break;

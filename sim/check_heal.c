@@ -4,8 +4,9 @@
  *     faults ──► heal: a core of nodes is well ──────── T ────────► V1 … V12 are judged
  *
  * T = 2 x session timeout + 3 x request timeout + a term for the size of the cluster + the longest
- * wait of a timer that has to fire (ISR notifications, rebalancing). What is not in the core stays
- * as the faults left it: obligations that need a dead broker are not open ones.
+ * wait of a timer that has to fire (ISR notifications of brokers with logs, rebalancing). What is
+ * not in the core stays as the faults left it: obligations that need a dead broker are not open
+ * ones.
  */
 #include <inttypes.h>
 
@@ -17,7 +18,7 @@ enum { ISR_NOTIFICATION_US = 65000000 }; /* replicas.h: isr_max_delay_us and one
 
 static int64_t bound_us(const struct sim_checks *c)
 {
-    int64_t session = 0, request = 0, rebalance = 0, retries = 0;
+    int64_t session = 0, request = 0, rebalance = 0, retries = 0, notification = 0;
     for (uint32_t i = 0; i < c->process_count; i++) {
         const struct sim_settings *s = &c->processes[i].process->settings;
         int64_t shutdown = (s->controlled_shutdown_retries + 1) *
@@ -26,10 +27,12 @@ static int64_t bound_us(const struct sim_checks *c)
         request = s->socket_timeout_us > request ? s->socket_timeout_us : request;
         retries =
             c->processes[i].process->shutdown_call != 0 && shutdown > retries ? shutdown : retries;
+        if (c->processes[i].full)
+            notification = ISR_NOTIFICATION_US;
         if (s->auto_leader_rebalance && 2 * s->leader_imbalance_check_us > rebalance)
             rebalance = 2 * s->leader_imbalance_check_us;
     }
-    return 2 * session + 3 * request + ISR_NOTIFICATION_US + rebalance + retries +
+    return 2 * session + 3 * request + notification + rebalance + retries +
            (int64_t)(c->row_count + c->process_count) * 1000;
 }
 
@@ -37,24 +40,38 @@ int64_t sim_checks_heal(struct sim_checks *c)
 {
     c->result.healed_us = c->w->now_us;
     c->heal_until_us = c->w->now_us + bound_us(c);
-    for (struct check_topic *t = c->topics; t != NULL; t = t->next)
-        for (struct check_row *row = t->rows; row != NULL; row = row->next_of_topic)
-            row->acks = 0;
+    check_producers_healed(c);
     return c->heal_until_us;
 }
 
 /* ---- who is well ---- */
 
-static bool is_well(const struct sim_checks *c, int32_t id)
+bool check_is_well(const struct sim_checks *c, int32_t id)
 {
     const struct check_process *p = check_process_of(c, id);
     return p != NULL && p->process->life == SIM_UP && check_is_registered(c, id);
 }
 
+/* Registered or not: a process that runs has to register. */
+static bool is_up(const struct sim_checks *c, int32_t id)
+{
+    const struct check_process *p = check_process_of(c, id);
+    return p != NULL && p->process->life == SIM_UP;
+}
+
 static bool all_well(const struct sim_checks *c, const struct sm_list *ids)
 {
     for (int32_t i = 0; i < ids->count; i++)
-        if (!is_well(c, ids->id[i]))
+        if (!check_is_well(c, ids->id[i]))
+            return false;
+    return true;
+}
+
+/* Scripted brokers get into an ISR only where a step puts them. */
+static bool all_full(const struct sim_checks *c, const struct sm_list *ids)
+{
+    for (int32_t i = 0; i < ids->count; i++)
+        if (!check_process_of(c, ids->id[i])->full)
             return false;
     return true;
 }
@@ -82,9 +99,12 @@ static void judge_leader(struct sim_checks *c, const struct check_row *row)
     char isr[CHECK_LIST_TEXT];
     int32_t well = -1;
     for (int32_t i = 0; i < row->z.isr.count && well < 0; i++)
-        if (is_well(c, row->z.isr.id[i]) && !is_offline(c, row, row->z.isr.id[i]))
+        if (check_is_well(c, row->z.isr.id[i]) && !is_offline(c, row, row->z.isr.id[i]))
             well = row->z.isr.id[i];
-    if (well < 0 || (row->z.leader >= 0 && is_well(c, row->z.leader)))
+    if (row->z.leader >= 0 && !check_is_registered(c, row->z.leader))
+        check_fail_row(c, SIM_CHECK_V2, row, "broker %d is dead, and is its leader in ZooKeeper",
+                       row->z.leader);
+    if (well < 0 || (row->z.leader >= 0 && check_is_well(c, row->z.leader)))
         return;
     check_fail_row(c, SIM_CHECK_V2, row,
                    "it waits for the controller: leader %d, and broker %d of the ISR %s is alive",
@@ -94,12 +114,12 @@ static void judge_leader(struct sim_checks *c, const struct check_row *row)
 static void judge_isr(struct sim_checks *c, const struct check_row *row)
 {
     char isr[CHECK_LIST_TEXT];
-    if (row->z.leader < 0 || !is_well(c, row->z.leader) || !hosts_log(c, row, row->z.leader))
+    if (row->z.leader < 0 || !check_is_well(c, row->z.leader) || !hosts_log(c, row, row->z.leader))
         return;
     for (int32_t i = 0; i < row->a.replicas.count; i++) {
         int32_t id = row->a.replicas.id[i];
         const struct check_process *p = check_process_of(c, id);
-        if (p == NULL || !p->full || !is_well(c, id) || sm_list_has(&row->z.isr, id) ||
+        if (p == NULL || !p->full || !is_up(c, id) || sm_list_has(&row->z.isr, id) ||
             is_offline(c, row, id))
             continue;
         check_fail_row(c, SIM_CHECK_V3, row,
@@ -112,10 +132,14 @@ static void judge_moving(struct sim_checks *c, const struct check_row *row)
 {
     struct sm_list target = sm_assignment_target(&row->a);
     char text[CHECK_LIST_TEXT];
-    if (sm_assignment_is_being_reassigned(&row->a) && all_well(c, &target))
+    if (sm_assignment_is_being_reassigned(&row->a) && all_well(c, &target) &&
+        (all_full(c, &target) || sm_list_subset(&target, &row->z.isr)))
         check_fail_row(c, SIM_CHECK_V6, row,
                        "its reassignment to %s waits, and all of them are alive",
                        check_list(text, &target));
+    if (all_well(c, &row->asked) && check_asked_forgotten(row))
+        check_fail_row(c, SIM_CHECK_V6, row, "its reassignment to %s was asked for, and forgotten",
+                       check_list(text, &row->asked));
 }
 
 static bool rebalances(const struct sim_checks *c, int32_t controller)
@@ -145,7 +169,7 @@ static void judge_caches(struct sim_checks *c, const struct check_row *row)
 {
     for (uint32_t i = 0; i < c->process_count; i++) {
         const struct check_process *p = &c->processes[i];
-        if (p->full && p->process->node.broker != NULL && is_well(c, p->id))
+        if (p->full && p->process->node.broker != NULL && check_is_well(c, p->id))
             judge_cache(c, row, p);
     }
 }
@@ -194,7 +218,7 @@ static void judge_preferred(struct sim_checks *c, int32_t active)
                 away += row->z.leader != id && sm_list_has(&row->z.isr, id);
             }
         percentage = check_process_of(c, active)->process->settings.leader_imbalance_percentage;
-        if (!is_well(c, id) || all == 0 || away * 100 <= all * (uint32_t)percentage)
+        if (!check_is_well(c, id) || all == 0 || away * 100 <= all * (uint32_t)percentage)
             continue;
         snprintf(object, sizeof(object), "broker %d", id);
         check_fail(c, SIM_CHECK_V7, object, "%u of %u partitions wait to be led by it", away, all);
@@ -243,6 +267,18 @@ static void judge_rest(struct sim_checks *c, const struct check_process *p)
                    (double)p->last_start_us / 1e6);
 }
 
+/* V10: one after the other is elected, and none rests. */
+static void judge_elections(struct sim_checks *c)
+{
+    const int64_t *at = c->last_epochs_us;
+    int64_t healed = c->result.healed_us;
+    int64_t late = healed + (c->w->now_us - healed) / 2; /* by then all is long over */
+    if (at[2] > late)
+        check_fail(c, SIM_CHECK_V10, "controller",
+                   "controllers are elected on and on: at %.3fs, %.3fs and %.3fs",
+                   (double)at[2] / 1e6, (double)at[1] / 1e6, (double)at[0] / 1e6);
+}
+
 static void judge_shutdown(struct sim_checks *c, const struct check_process *p)
 {
     char object[32];
@@ -260,7 +296,7 @@ static void judge_row(struct sim_checks *c, const struct check_row *row)
     if (!row->assigned || !row->topic->exists || row->topic->is_deleting)
         return;
     if (!row->exists) {
-        if (is_well(c, row->a.replicas.id[0]))
+        if (check_is_well(c, row->a.replicas.id[0]))
             check_fail_row(c, SIM_CHECK_V2, row,
                            "it waits for the controller: it has no state yet");
         return;
@@ -286,11 +322,13 @@ void check_heal_end(struct sim_checks *c)
     }
     for (uint32_t i = 0; i < c->process_count; i++) {
         const struct check_process *p = &c->processes[i];
-        if (p->full && p->process->node.broker != NULL && is_well(c, p->id))
+        if (p->full && p->process->node.broker != NULL && check_is_well(c, p->id))
             judge_live_in_cache(c, p);
         judge_rest(c, p);
         judge_shutdown(c, p);
     }
+    judge_elections(c);
+    check_producers(c);
     if (active >= 0 && rebalances(c, active))
         judge_preferred(c, active);
     for (int i = SIM_CHECK_V1; i < SIM_CHECK_END; i++)

@@ -23,7 +23,8 @@ struct check_canon {
     uint32_t row; /* number, 0: free */
     int32_t epoch;
     uint32_t incarnation;
-    uint32_t unused;
+    int32_t epoch_before; /* of the batch before it, -1: it begins its log */
+    uint64_t payload_before;
 };
 
 static struct check_canon *canon_place(const struct sim_checks *c, const struct check_canon *key)
@@ -51,15 +52,17 @@ static void canon_grow(struct sim_checks *c)
     free(old);
 }
 
-/* S9 */
+/* S9: by induction over the batches before, two logs that have one in common are equal up to it. */
 static void check_canon(struct sim_checks *c, const struct check_row *row, int32_t id,
-                        const struct kb_batch *b)
+                        const struct kb_batch *b, const struct kb_batch *before)
 {
     struct check_canon key = {.row = row->number,
                               .base = b->base_offset,
                               .epoch = b->leader_epoch,
                               .payload = b->payload,
-                              .incarnation = row->topic->incarnation};
+                              .incarnation = row->topic->incarnation,
+                              .epoch_before = before == NULL ? -1 : before->leader_epoch,
+                              .payload_before = before == NULL ? 0 : before->payload};
     if (c->canon_count * 2 >= c->canon_capacity)
         canon_grow(c);
     struct check_canon *place = canon_place(c, &key);
@@ -71,6 +74,15 @@ static void check_canon(struct sim_checks *c, const struct check_row *row, int32
             c, SIM_CHECK_S9, row,
             "broker %d has another record at offset %lld of epoch %d than was there before", id,
             (long long)b->base_offset, b->leader_epoch);
+    } else if (before != NULL && place->epoch_before >= 0 &&
+               (place->epoch_before != before->leader_epoch ||
+                place->payload_before != before->payload)) {
+        check_fail_row(
+            c, SIM_CHECK_S9, row,
+            "broker %d has offset %lld of epoch %d behind another record (epoch %d) than "
+            "was there before (epoch %d)",
+            id, (long long)b->base_offset, b->leader_epoch, before->leader_epoch,
+            place->epoch_before);
     }
 }
 
@@ -186,7 +198,7 @@ static void read_log(struct sim_checks *c, struct check_row *row, struct check_h
                            "in the log of broker %d epoch %d at offset %lld follows epoch %d",
                            h->id, v->batches[i].leader_epoch, (long long)v->batches[i].base_offset,
                            v->batches[i - 1].leader_epoch);
-        check_canon(c, row, h->id, &v->batches[i]);
+        check_canon(c, row, h->id, &v->batches[i], i == 0 ? NULL : &v->batches[i - 1]);
     }
     h->looked_to = v->log_end;
 }
@@ -256,7 +268,11 @@ static void look_at(struct sim_checks *c, struct check_row *row, struct check_ho
     } else {
         h->looked_to = 0;
     }
-    h->touched = h->led = false;
+    if (h->stopped && kb_waits_in_vain(check_process_of(c, h->id)->process->replicas))
+        check_fail_row(c, SIM_CHECK_V12, row,
+                       "broker %d leads no more, and a produce waits there for its followers",
+                       h->id);
+    h->touched = h->led = h->stopped = false;
     h->marked = -1;
 }
 
@@ -340,6 +356,29 @@ static void deletes(struct sim_checks *c, struct check_row *row, struct check_ho
     h->looked_to = 0;
 }
 
+/* S3, S10: what a leader is about to write, judged by what it knows itself. */
+static void proposes(struct sim_checks *c, const struct check_row *row, const struct check_host *h,
+                     const struct sm_list *isr)
+{
+    const struct sim_process *p = check_process_of(c, h->id)->process;
+    const char *topic = row->topic->name;
+    struct kb_partition_view v;
+    if (!kb_partition(p->replicas, topic, row->partition, &v))
+        return;
+    for (int32_t i = 0; i < isr->count; i++)
+        if (!sm_list_has(&v.isr, isr->id[i]) && p->node.broker != NULL &&
+            kb_cache_live_id(kb_broker_cache(p->node.broker), isr->id[i]) == NULL)
+            check_fail_row(c, SIM_CHECK_S3, row,
+                           "leader %d takes broker %d into the ISR, which it believes dead", h->id,
+                           isr->id[i]);
+    for (int32_t i = 0; i < v.isr.count; i++)
+        if (!sm_list_has(isr, v.isr.id[i]) &&
+            kb_follower_end(p->replicas, topic, row->partition, v.isr.id[i]) == v.log_end)
+            check_fail_row(c, SIM_CHECK_S10, row,
+                           "leader %d drops broker %d, which has all records up to %lld", h->id,
+                           v.isr.id[i], (long long)v.log_end);
+}
+
 static void fact(struct sim_checks *c, struct check_row *row, struct check_host *h,
                  const struct kb_output *o)
 {
@@ -352,9 +391,10 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
     case KB_FACT_FOLLOWER:
         obeys(c, row, h, o->value);
         h->leads = false;
-        h->settled = true;
+        h->settled = h->stopped = true;
         break;
     case KB_FACT_DELETED:
+        h->stopped = true;
         deletes(c, row, h, o->value);
         break;
     case KB_FACT_TRUNCATED:
@@ -365,12 +405,16 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
         h->leads = h->settled = false;
         break;
     case KB_FACT_STOPPED:
+        h->stopped = true;
+        break;
+    case KB_FACT_ISR_PENDING:
+        proposes(c, row, h, o->list);
+        break;
     case KB_FACT_APPENDED:
     case KB_FACT_START:
     case KB_FACT_WAITING:
     case KB_FACT_NO_LEADER: /* costs no epoch: who led goes on */
     case KB_FACT_FAILED:
-    case KB_FACT_ISR_PENDING:
     case KB_FACT_ISR:
     case KB_FACT_ISR_FAILED:
     case KB_FACT_ISR_NOTIFIED:
@@ -406,7 +450,6 @@ void sim_checks_acknowledged(struct sim_checks *c, const char *topic, int32_t pa
                              int64_t offset, int32_t epoch)
 {
     struct check_row *row = check_row_of(c, topic, partition);
-    row->acks++;
     if (offset < 0 || disk_lost(c, row) || (row->unclean_epoch >= 0 && epoch < row->unclean_epoch))
         return;
     if (offset >= row->shown_end)

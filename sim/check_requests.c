@@ -166,6 +166,27 @@ static void check_followed(struct sim_checks *c, const struct check_process *p, 
                    wire_api_name(api), (long long)own->epoch, (long long)p->life_epoch);
 }
 
+/* S13: who is told by the newest controller to delete what is not assigned to it does so. */
+static void check_strays(struct sim_checks *c, const struct check_process *p,
+                         const struct wire_batch *batch)
+{
+    struct wire_record_view v = {0};
+    struct kb_partition_view view;
+    const struct wire_broker *own = wire_batch_broker(batch, p->id);
+    uint32_t index = own == NULL ? 0 : own->index;
+    if (own == NULL || batch->controller_epoch != c->controller_epoch)
+        return;
+    while (wire_batch_next_for(batch, WIRE_RECORD_STOP_REPLICA, index, &v)) {
+        const struct check_row *row = check_row_of(c, v.topic, v.record->partition);
+        bool deletes = (v.flag[index / 64] >> (index % 64) & 1) != 0;
+        if (deletes && row->assigned && !sm_list_has(&row->a.replicas, p->id) &&
+            check_view(c, row, p->id, &view) && view.hosted == KB_ONLINE)
+            check_fail_row(
+                c, SIM_CHECK_S13, row,
+                "broker %d is no replica of it, was told to delete its log, and keeps it", p->id);
+    }
+}
+
 static bool is_stale(int32_t error)
 {
     return error == WIRE_ERROR_STALE_CONTROLLER_EPOCH || error == WIRE_ERROR_STALE_BROKER_EPOCH ||
@@ -185,6 +206,8 @@ void sim_checks_answered(struct sim_checks *c, int32_t id, enum wire_api api,
     if (answer->error != WIRE_ERROR_NONE)
         return;
     check_followed(c, p, api, batch);
+    if (api == WIRE_API_STOP_REPLICA)
+        check_strays(c, p, batch);
     if (api != WIRE_API_UPDATE_METADATA)
         return;
     snprintf(object, sizeof(object), "broker %d", id);

@@ -63,8 +63,14 @@ static void rest_row(struct sim_checks *c, const struct kc_controller *k, int32_
     struct sm_assignment a;
     char x[CHECK_LIST_TEXT], y[CHECK_LIST_TEXT];
     const char *topic = row->topic->name;
-    if (!row->assigned || !row->topic->exists || kc_topic_deletion(k, topic) != 0)
+    if (!row->assigned || !row->topic->exists)
         return;
+    if (kc_topic_deletion(k, topic) != 0) {
+        if (row->topic->is_deleting && !kc_assignment(k, topic, row->partition, &a))
+            check_fail_row(c, SIM_CHECK_S12, row,
+                           "it was added while its topic waits for its deletion, and stays");
+        return;
+    }
     if (!kc_assignment(k, topic, row->partition, &a))
         check_fail_row(c, SIM_CHECK_S15, row, "controller %d has not heard of the partition", id);
     else if (!sm_list_equal(&a.replicas, &row->a.replicas))
@@ -92,6 +98,35 @@ static void rest_brokers(struct sim_checks *c, const struct kc_controller *k, in
     }
 }
 
+/* As Kafka sees it: a head that is being added counts only once it is in the ISR, and then even if
+   it leads. Source: ControllerContext.hasPreferredLeader. */
+static bool is_imbalanced(const struct kc_controller *k, const struct check_row *row)
+{
+    struct sm_leader_and_isr li;
+    struct sm_assignment a;
+    const char *topic = row->topic->name;
+    if (kc_topic_deletion(k, topic) != 0 || !kc_leadership(k, topic, row->partition, &li) ||
+        !kc_assignment(k, topic, row->partition, &a) || a.replicas.count == 0)
+        return false;
+    return sm_list_has(&a.adding, a.replicas.id[0]) ? sm_list_has(&li.isr, a.replicas.id[0])
+                                                    : li.leader != a.replicas.id[0];
+}
+
+/* S11: Kafka's gauge is kept by adding and subtracting. */
+static void rest_imbalance(struct sim_checks *c, const struct kc_controller *k, int32_t id)
+{
+    int32_t counted = kc_controller_metrics(k).preferred_replica_imbalance_count, really = 0;
+    char object[32];
+    for (const struct check_topic *t = c->topics; t != NULL; t = t->next)
+        for (const struct check_row *row = t->rows; row != NULL; row = row->next_of_topic)
+            really += is_imbalanced(k, row);
+    snprintf(object, sizeof(object), "controller %d", id);
+    if (counted != really)
+        check_fail(c, SIM_CHECK_S11, object,
+                   "it counts %d partitions that the preferred replica does not lead, and knows %d",
+                   counted, really);
+}
+
 static void rest_controller(struct sim_checks *c, const struct kc_controller *k, int32_t id)
 {
     for (struct check_topic *t = c->topics; t != NULL; t = t->next)
@@ -102,6 +137,7 @@ static void rest_controller(struct sim_checks *c, const struct kc_controller *k,
                                id);
         }
     rest_brokers(c, k, id);
+    rest_imbalance(c, k, id);
 }
 
 /* S19: bytes of records that no log holds. */

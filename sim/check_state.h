@@ -41,6 +41,7 @@ struct check_host {
     uint64_t lost_data;               /* hash of what it would have written */
     bool leads, touched;
     bool led;          /* touched: it has begun to lead */
+    bool stopped;      /* touched: it follows, or hosts nothing any more */
     bool settled;      /* leads or follows in `epoch`: to be told the same again changes nothing */
     int64_t looked_to; /* its log has been read below it */
     int64_t marked;    /* touched: the high watermark that it set as a leader, -1 none */
@@ -67,13 +68,16 @@ struct check_row {
     struct check_host *hosts;
     uint32_t host_count;
     struct check_batches committed;
-    int64_t committed_end;  /* of `committed`: the highest mark of a leader since an unclean one */
-    int64_t shown_end;      /* the highest mark that any leader has ever shown */
-    int64_t acked_end;      /* of what clients were told with acks=all, 0 nothing */
-    int32_t unclean_epoch;  /* of the last unclean election, -1 none */
-    bool unclean_pending;   /* and its leader has not begun yet */
-    bool cut;               /* touched: a log of it grew shorter */
-    uint64_t acks;          /* since the heal */
+    int64_t committed_end; /* of `committed`: the highest mark of a leader since an unclean one */
+    int64_t shown_end;     /* the highest mark that any leader has ever shown */
+    int64_t acked_end;     /* of what clients were told with acks=all, 0 nothing */
+    int32_t unclean_epoch; /* of the last unclean election, -1 none */
+    bool unclean_pending;  /* and its leader has not begun yet */
+    bool cut;              /* touched: a log of it grew shorter */
+    struct sm_list asked;  /* target asked for last through the znode, empty none */
+    struct sm_list asked_before; /* replaced in controller epoch asked_epoch */
+    int32_t asked_epoch;
+    bool asked_by_call;     /* a call has named it: what it asks for is not known here */
     uint64_t batch_mark[3]; /* the batch that named it last, by kind of record */
 };
 
@@ -99,6 +103,7 @@ struct check_process {
     int64_t life_epoch;         /* czxid of the first registration of this life, 0 none yet */
     uint64_t puts, starts;      /* controller events of this life: put; taken up or dropped */
     int64_t last_start_us;
+    bool rebalancing;         /* the event that it handles is that of automatic rebalancing */
     struct check_row **moved; /* by its controller, since its last event was done */
     uint32_t moved_count, moved_capacity;
     /* a request of a controller that it handles now */
@@ -160,7 +165,9 @@ struct sim_checks {
     uint64_t acked_seen, reads_seen; /* of the ledger */
     uint64_t judged;                 /* bits: checks that the version is held to */
     int64_t heal_until_us;
-    uint64_t unrecorded; /* bits: checks whose violation has no record yet */
+    uint64_t *acked_before; /* by client: records acknowledged before the heal, NULL without one */
+    int64_t last_epochs_us[3]; /* when controller epochs began, newest first */
+    uint64_t unrecorded;       /* bits: checks whose violation has no record yet */
     bool in_whole;
 };
 
@@ -204,6 +211,15 @@ void check_logs_forget(struct check_row *row); /* the topic is gone: nothing bin
 /* ---- check_znodes.c ---- */
 void check_znodes_event(struct sim_checks *c);
 
+/* ---- check_asked.c: reassignments that somebody asks for ---- */
+/* /admin/reassign_partitions says so now (size 0: it is gone). */
+void check_asked(struct sim_checks *c, const char *data, size_t size);
+/* A controller has written an assignment; `was` before it. */
+void check_asked_begins(struct sim_checks *c, struct check_row *row,
+                        const struct sm_assignment *was);
+/* Whether it was asked for, and is neither the case nor under way. */
+bool check_asked_forgotten(const struct check_row *row);
+
 /* ---- check_requests.c ---- */
 void check_batch(struct sim_checks *c, const struct wire_batch *batch);
 void check_send(struct sim_checks *c, struct check_process *p, const struct kc_output *o);
@@ -211,7 +227,13 @@ void check_send(struct sim_checks *c, struct check_process *p, const struct kc_o
 /* ---- check_rest.c: what must be so when nothing is under way ---- */
 void check_rest(struct sim_checks *c);
 
+/* ---- check_producers.c: V9 ---- */
+void check_producers_healed(struct sim_checks *c); /* counts from now on */
+void check_producers(struct sim_checks *c);
+
 /* ---- check_heal.c ---- */
+/* Up, and registered. */
+bool check_is_well(const struct sim_checks *c, int32_t id);
 /* Judges liveness, once, if `heal` has acted. */
 void check_heal_end(struct sim_checks *c);
 

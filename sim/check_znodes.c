@@ -225,21 +225,28 @@ struct before {
     struct sm_assignment a;
 };
 
+/* The rows of a topic that a controller writes, as they were: an array that grows by doubling. */
 static void topic_changed(struct sim_checks *c, struct check_topic *t, const struct kz_output *o)
 {
-    struct before *moving = NULL;
-    uint32_t count = 0;
-    if (by_process(c) && t->is_reassigning)
-        for (struct check_row *row = t->rows; row != NULL; row = row->next_of_topic)
-            if (row->assigned && sm_assignment_is_being_reassigned(&row->a)) {
-                moving = sim_realloc(moving, (count + 1) * sizeof(*moving));
-                moving[count++] = (struct before){.row = row, .a = row->a};
-            }
+    struct before *was = NULL;
+    uint32_t count = 0, capacity = 0;
+    bool moves = by_process(c) && c->asking.epoch >= 0;
+    for (struct check_row *row = t->rows; moves && row != NULL; row = row->next_of_topic) {
+        if (!row->assigned)
+            continue;
+        if (count == capacity) {
+            capacity = capacity == 0 ? 16 : capacity * 2;
+            was = sim_realloc(was, capacity * sizeof(*was));
+        }
+        was[count++] = (struct before){.row = row, .a = row->a};
+    }
     check_topic_read(c, t, (const char *)o->data, o->data_size);
     for (uint32_t i = 0; i < count; i++)
-        if (moving[i].row->assigned)
-            check_reassigned(c, moving[i].row, &moving[i].a);
-    free(moving);
+        if (was[i].row->assigned) {
+            check_reassigned(c, was[i].row, &was[i].a);
+            check_asked_begins(c, was[i].row, &was[i].a);
+        }
+    free(was);
 }
 
 /* S12: the deletion of a topic is complete, so no replica has a log of it. */
@@ -304,6 +311,8 @@ static void epoch_applied(struct sim_checks *c, const struct kz_output *o)
         check_fail(c, SIM_CHECK_S5, "controller epoch", "epoch %d is written over epoch %d", epoch,
                    c->controller_epoch);
     c->controller_epoch = epoch;
+    memmove(&c->last_epochs_us[1], &c->last_epochs_us[0], 2 * sizeof(c->last_epochs_us[0]));
+    c->last_epochs_us[0] = c->w->now_us;
 }
 
 static void broker_applied(struct sim_checks *c, const struct kz_output *o, int32_t id)
@@ -413,6 +422,8 @@ static void applied(struct sim_checks *c, const struct kz_output *o)
         topic_applied(c, o, topic);
     else if (sm_path_is_broker(o->path, &number))
         broker_applied(c, o, number);
+    else if (strcmp(o->path, SM_PATH_REASSIGN) == 0)
+        check_asked(c, (const char *)o->data, o->type == WIRE_ZK_DELETE ? 0 : o->data_size);
     else if (begins(o->path, "/config/brokers/"))
         c->dynamic_unclean = true; /* may be; rare enough to believe it */
     else if (begins(o->path, SM_PATH_DELETE_TOPICS "/") && o->type != WIRE_ZK_SET_DATA)

@@ -80,8 +80,8 @@ const struct sim_key sim_keys[] = {
     ROW(GIVEN, "epoch", INT, .text = "leader epoch; 0"),
     ROW(GIVEN, "zk-version", INT, .text = "data version of the znode; 0"),
     ROW(GIVEN, "controller-epoch", INT, .text = "epoch of the controller that wrote it; 1"),
-    ROW(GIVEN, "log", LATER, .text = "records in the log of each replica"),
-    ROW(GIVEN, "hw", LATER, .text = "high watermark"),
+    ROW(GIVEN, "log", LOGS, .text = "records of each replica: {1: [a@0, b@0]}, VALUE@EPOCH"),
+    ROW(GIVEN, "hw", INT, .text = "high watermark; as far as all logs of the ISR reach"),
 
     ROW(CLIENT, "produce", NAMES, .text = "a producer: the topic, or topics in turn"),
     ROW(CLIENT, "consume", NAMES, .text = "a consumer: the topic, or topics"),

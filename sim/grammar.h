@@ -71,6 +71,7 @@ enum sim_form {
     SIM_FORM_NODES,
     SIM_FORM_TOPICS,
     SIM_FORM_GIVENS,
+    SIM_FORM_LOGS,       /* {1: [a@0, b@1]} */
     SIM_FORM_PARTITIONS, /* a count, or a list of T-P */
     SIM_FORM_ISRS,       /* {T-P: ids} */
     SIM_FORM_KAFKA_JSON, /* Kafka's JSON, inline or a file name; for elections also T-P, a list, all

@@ -688,104 +688,6 @@ static void learn_topics_of_steps(struct sim_reader *r, const struct sim_yaml *s
     }
 }
 
-/* ---- given ---- */
-
-static bool read_given_leader(struct sim_reader *r, const struct sim_yaml *node, int32_t *leader)
-{
-    if (node->kind == SIM_YAML_SCALAR && strcmp(node->text, "none") == 0) {
-        *leader = SM_NO_LEADER;
-        return true;
-    }
-    return sim_read_node_id(r, node, "leader", leader);
-}
-
-static const struct sim_topic *topic_named(const struct sim_scenario *s, const char *name,
-                                           uint32_t *index)
-{
-    *index = UINT32_MAX;
-    for (uint32_t i = 0; i < s->topic_count; i++) {
-        if (strcmp(s->topics[i].name, name) == 0) {
-            *index = i;
-            return &s->topics[i];
-        }
-    }
-    return NULL;
-}
-
-static void check_given(struct sim_reader *r, const struct sim_yaml *node,
-                        const struct sim_yaml *isr, const struct sim_given *g)
-{
-    if (g->leader != SM_NO_LEADER && !sm_list_has(&g->isr, g->leader)) {
-        sim_error(r->d, isr->place, "the leader %d is not in the ISR", g->leader);
-    }
-    if (g->isr.count == 0) {
-        sim_error(r->d, isr->place, "an ISR has at least one member");
-    }
-    if (g->topic == UINT32_MAX || r->s->topics[g->topic].partition_count <= g->partition) {
-        return;
-    }
-    struct sm_list replicas;
-    sim_topic_replicas(r->s, &r->s->topics[g->topic], g->partition, &replicas);
-    if (!sm_list_subset(&g->isr, &replicas)) {
-        sim_warning(r->d, isr->place, "the ISR has members that are no replicas of the partition");
-    }
-    (void)node;
-}
-
-static void read_given_one(struct sim_reader *r, const struct sim_yaml *key,
-                           const struct sim_yaml *node)
-{
-    struct sim_given g = {.leader = SM_NO_LEADER, .controller_epoch = 1, .place = key->place};
-    bool good = sim_read_keys(r, node, SIM_SHAPE_GIVEN, SIM_SHAPE_END);
-    good = sim_read_partition(r, key, key->text, &g.topic_name, &g.partition) && good;
-    if (node->kind != SIM_YAML_MAP) {
-        return;
-    }
-    const struct sim_yaml *leader = sim_yaml_get(node, "leader"), *isr = sim_yaml_get(node, "isr");
-    if (leader == NULL || isr == NULL) {
-        sim_error(r->d, key->place, "a given partition has a leader and an isr");
-        return;
-    }
-    static const struct {
-        const char *key;
-        size_t offset;
-    } numbers[] = {
-        {"epoch", offsetof(struct sim_given, leader_epoch)},
-        {"zk-version", offsetof(struct sim_given, zk_version)},
-        {"controller-epoch", offsetof(struct sim_given, controller_epoch)},
-    };
-    good = read_given_leader(r, leader, &g.leader) && good;
-    good = sim_read_ids(r, isr, "isr", &g.isr) && good;
-    for (unsigned i = 0; i < 3; i++) {
-        const struct sim_yaml *value = sim_yaml_get(node, numbers[i].key);
-        int32_t *out = (int32_t *)(void *)((char *)&g + numbers[i].offset);
-        if (value != NULL) {
-            good = sim_read_int32(r, value, numbers[i].key, 0, 1000000000, out) && good;
-        }
-    }
-    if (!good) {
-        return;
-    }
-    topic_named(r->s, g.topic_name, &g.topic);
-    check_given(r, node, isr, &g);
-    r->s->given = sim_memory_grow(r->memory, r->s->given, sizeof(g), r->s->given_count);
-    r->s->given[r->s->given_count++] = g;
-}
-
-static void read_given(struct sim_reader *r, const struct sim_yaml *node)
-{
-    if (node == NULL) {
-        return;
-    }
-    if (node->kind != SIM_YAML_MAP) {
-        sim_error(r->d, node->place, "given is a mapping: {orders-0: {leader: 1, isr: [1, 2]}}");
-        return;
-    }
-    for (uint32_t i = 0; i < node->count; i++) {
-        read_given_one(r, node->keys[i], node->items[i]);
-    }
-}
-
 /* ---- the file ---- */
 
 static void read_version(struct sim_reader *r, const struct sim_yaml *root)
@@ -883,7 +785,7 @@ static void read_file(struct sim_reader *r, const struct sim_yaml *root)
     read_topics(r, sim_yaml_get(root, "topics"));
     check_topics_once(r);
     learn_topics_of_steps(r, sim_yaml_get(root, "steps"));
-    read_given(r, sim_yaml_get(root, "given"));
+    sim_read_given(r, sim_yaml_get(root, "given"));
     sim_read_clients(r, sim_yaml_get(root, "clients"));
     sim_read_steps(r, sim_yaml_get(root, "steps"));
     sim_read_random(r, sim_yaml_get(root, "random"));

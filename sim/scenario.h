@@ -110,6 +110,16 @@ struct sim_topic {
     struct sim_place place;
 };
 
+struct sim_given_record {
+    char *value;
+    int32_t epoch; /* leader epoch in which it was written */
+};
+struct sim_given_log {
+    int32_t broker;
+    struct sim_given_record *records; /* [count]: at offsets 0 … count - 1 */
+    uint32_t count;
+};
+
 /* What stands in a state znode before the first controller starts. Partitions that are not given
    have no state znode then (unless a dump brings one), so that the first controller elects. */
 struct sim_given {
@@ -121,6 +131,9 @@ struct sim_given {
     int32_t leader_epoch;     /* 0 where absent */
     int32_t zk_version;       /* 0 where absent */
     int32_t controller_epoch; /* 1 where absent; /controller_epoch is made at least the largest */
+    struct sim_given_log *logs; /* of some of its replicas; the others are empty */
+    uint32_t log_count;
+    int64_t hw; /* that every replica has checkpointed, as far as its log reaches */
     struct sim_place place;
 };
 

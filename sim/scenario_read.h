@@ -20,6 +20,7 @@ enum {
     SIM_STEPS_MAX = 10000,
     SIM_EXPECT_MAX = 10000,
     SIM_CLIENTS_MAX = 1000,
+    SIM_GIVEN_RECORDS_MAX = 10000,
 };
 #define SIM_TIME_MAX (INT64_C(3650) * 24 * 3600 * 1000000) /* ten years */
 
@@ -111,6 +112,7 @@ char *sim_read_file(struct sim_reader *r, const char *path, struct sim_place pla
                     char **name, size_t *size);
 
 /* ---- scenario_steps.c, scenario_expect.c, scenario_lesson.c ---- */
+void sim_read_given(struct sim_reader *r, const struct sim_yaml *node); /* scenario_given.c */
 void sim_read_steps(struct sim_reader *r, const struct sim_yaml *node);
 void sim_read_random(struct sim_reader *r, const struct sim_yaml *node);
 void sim_read_heal(struct sim_reader *r, const struct sim_yaml *node); /* scenario_heal.c */

@@ -201,6 +201,8 @@ static json_t *value_schema(const struct sim_key *key)
     case SIM_FORM_TOPICS:
     case SIM_FORM_GIVENS:
         return map_of(reference(key->of));
+    case SIM_FORM_LOGS:
+        return map_of(list_of(json_pack("{s:s,s:s}", "type", "string", "pattern", "@[0-9]+$")));
     case SIM_FORM_PARTITIONS:
         return any_of(typed("integer"), typed("string"), list_of(typed("string")));
     case SIM_FORM_ISRS:

@@ -34,11 +34,8 @@ static struct kb_replicas *new_replicas(const struct sim_process *p)
     return r;
 }
 
-void sim_full_make(struct sim_world *w, struct sim_process *p)
+void sim_full_disks(struct sim_world *w, struct sim_process *p)
 {
-    struct kb_broker_limits limits = kb_broker_limits_default();
-    struct kb_broker_config config = {
-        .broker = sim_registration_of(p), .has_data = 1, .seed = (uint64_t)p->id + 1};
     if (w->keeper == NULL) {
         w->keeper = sim_keeper_new();
         assert(w->keeper != NULL);
@@ -46,10 +43,19 @@ void sim_full_make(struct sim_world *w, struct sim_process *p)
     }
     if (p->replicas == NULL)
         p->replicas = new_replicas(p);
+}
+
+void sim_full_make(struct sim_world *w, struct sim_process *p)
+{
+    struct kb_broker_limits limits = kb_broker_limits_default();
+    struct kb_broker_config config = {
+        .broker = sim_registration_of(p), .has_data = 1, .seed = (uint64_t)p->id + 1};
+    sim_full_disks(w, p);
     p->node.broker = sim_alloc(kb_broker_size(&limits, &config));
     kb_broker_init(p->node.broker, &limits, &config);
     p->node.replicas = p->replicas;
     p->node.payloads = &w->payloads;
+    p->node.date_offset_us = p->clock.offset_us;
 }
 
 static bool grow_scratch(struct sim_world *w, struct kn_node *n, size_t needed)
@@ -341,6 +347,8 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
     kb_replicas_stop(
         p->replicas,
         &(struct kb_stop){.clean = clean, .keep = p->loses_unflushed ? keep_flushed : NULL}, &out);
+    if (p->loses_unflushed)
+        SIM_CHECKED(w, sim_checks_machine_lost(w->checks, p->id));
     p->loses_unflushed = false;
     sim_keeper_sweep(w->keeper);
 }

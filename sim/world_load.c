@@ -176,6 +176,7 @@ void sim_world_load(struct sim_world *w, const struct sim_scenario *scenario)
     put_epoch(w);
     sim_zk_lag(w, scenario->zookeeper.servers, scenario->zookeeper.lag_us);
     record_given(w);
+    sim_world_put_logs(w);
     sim_clients_load(w);
     sim_steps_load(w);
     for (uint32_t i = 0; i < scenario->node_count; i++)

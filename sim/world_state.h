@@ -562,6 +562,8 @@ uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const 
  */
 uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
                         const struct wire_zk_request *request, uint64_t by);
+/* Its disks, empty, and the keeper of all bytes; where they are not there yet. */
+void sim_full_disks(struct sim_world *w, struct sim_process *p);
 void sim_full_make(struct sim_world *w, struct sim_process *p); /* its node gets a broker part */
 void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean);
 /* Between two lives: its failed log directories work again. */
@@ -578,6 +580,9 @@ void sim_full_pend(struct sim_world *w, struct sim_process *p, struct sim_messag
 struct sim_message *sim_full_take(struct sim_process *p, uint64_t call_id);
 /* Steps it, and does what steps of the scenario want before and behind. */
 void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input in);
+
+/* ---- world_given.c ---- */
+void sim_world_put_logs(struct sim_world *w); /* those that the scenario gives */
 
 /* ---- world_peers.c ---- */
 void sim_full_deliver(struct sim_world *w, struct sim_message *m);    /* PEER_…; takes it */

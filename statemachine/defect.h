@@ -23,16 +23,16 @@
 
 #define SM_DEFECT_MAP(X)                                                                           \
     /* the controller's, of 2.8.2 */                                                               \
-    X(STUCK_BATCH, "KAFKA-2300", "0.8.0..", CONTROLLER, "", "",                                    \
+    X(STUCK_BATCH, "KAFKA-2300", "0.8.0..", CONTROLLER, "", "partitions-online",                   \
       "an error inside a state machine's call leaves its request batch dirty; every later call "   \
       "on that machine fails until the process restarts")                                          \
     X(METADATA_SKIPPED, "KAFKA-13225", "0.9.0..3.0", CONTROLLER, "S11", "metadata-catches-up",     \
       "UpdateMetadata about a dead broker is skipped while any partition has no live leader")      \
     X(ISR_OUTSIDE_REPLICAS, "KAFKA-9672", "0.8.0..2.8", CONTROLLER, "M10", "isr-within-replicas",  \
       "a completing reassignment leaves removed replicas in the ISR until they are stopped")       \
-    X(IMBALANCE_NEGATIVE, "KAFKA-13572", "2.4..3.2.0", CONTROLLER, "", "",                         \
+    X(IMBALANCE_NEGATIVE, "KAFKA-13572", "2.4..3.2.0", CONTROLLER, "", "machines-agree",           \
       "queueing a topic for deletion again subtracts its imbalance again")                         \
-    X(POISON_PREFERRED, "kcsim-poison-preferred", "2.8", CONTROLLER, "C1", "",                     \
+    X(POISON_PREFERRED, "kcsim-poison-preferred", "2.8", CONTROLLER, "C1", "no-livelock",          \
       "a preferred election naming a partition without leadership info spins the controller role") \
     X(CANCEL_DELETES_ONLY_COPY, "KAFKA-14424", "2.4..", CONTROLLER, "C2", "machines-agree",        \
       "cancelling a reassignment may stop and delete the only in-sync replica")                    \
@@ -67,7 +67,7 @@
     X(BUMP_NOT_KEPT, "KAFKA-9212", "0.8.0..2.3.1", CONTROLLER, "M6 S10", "changes-noticed",        \
       "the leader epoch that a reassignment raises is not remembered: UpdateMetadata tells the "   \
       "old one")                                                                                   \
-    X(DEAD_NOT_OFFLINE, "KAFKA-3143", "0.8.0..2.2", CONTROLLER, "M7", "",                          \
+    X(DEAD_NOT_OFFLINE, "KAFKA-3143", "0.8.0..2.2", CONTROLLER, "M7", "partitions-online",         \
       "a new controller does not move replicas on dead brokers Offline: they stay in the ISR, a "  \
       "dead leader stays the leader")                                                              \
     X(LEADERLESS_NOT_OFFLINE, "KAFKA-6650", "0.8.0..1.1", CONTROLLER, "M8", "deletions-finish",    \
@@ -76,38 +76,41 @@
     X(METADATA_LAST, "KAFKA-4443", "0.8.0..0.10.1.0", CONTROLLER, "M9 S12", "isr-grows",           \
       "a new controller sends LeaderAndIsr before it tells who lives: a broker that does not "     \
       "know the leader starts no fetcher")                                                         \
-    X(GROWS_IN_DELETION, "KAFKA-6612", "0.8.0..1.1", CONTROLLER, "M13", "",                        \
+    X(GROWS_IN_DELETION, "KAFKA-6612", "0.8.0..1.1", CONTROLLER, "M13",                            \
+      "deleted-topics-stay-deleted",                                                               \
       "partitions added to a topic that is being deleted stay in its znode")                       \
-    X(ZNODE_FROM_MEMORY, "KAFKA-6193", "0.8.0..1.0.0", CONTROLLER, "M14", "",                      \
+    X(ZNODE_FROM_MEMORY, "KAFKA-6193", "0.8.0..1.0.0", CONTROLLER, "M14", "reassignments-finish",  \
       "the first reassignment to complete removes those from /admin/reassign_partitions that "     \
       "have not begun")                                                                            \
     X(REGISTERED_ONCE, "KAFKA-7165", "0.8.0..2.1", CONTROLLER, "M16",                              \
       "broker-epoch-is-registration",                                                              \
       "a registration that an earlier session of the broker left behind makes it give up")         \
-    X(PREFERRED_NOT_IN_ISR, "KAFKA-9866", "0.8.0..2.5", CONTROLLER, "M17", "",                     \
+    X(PREFERRED_NOT_IN_ISR, "KAFKA-9866", "0.8.0..2.5", CONTROLLER, "M17",                         \
+      "preferred-leaders-return",                                                                  \
       "the rebalancer elects preferred replicas that are not in the ISR, in vain, each interval")  \
     X(REASSIGNMENT_DROPPED, "KAFKA-9089", "0.8.0..2.3", CONTROLLER, "M18", "reassignments-finish", \
       "a reassignment that meets an unexpected error is forgotten half-way")                       \
-    X(CONTEXT_KEPT, "KAFKA-5310", "0.8.0..0.10.2", CONTROLLER, "S9", "",                           \
+    X(CONTEXT_KEPT, "KAFKA-5310", "0.8.0..0.10.2", CONTROLLER, "S9",                               \
+      "reassignment-keeps-replicas",                                                               \
       "a controller that resigns keeps its reassignments, and starts them again when it is "       \
       "elected again")                                                                             \
     /* the session's */                                                                            \
-    X(SESSION_TRIED_ONCE, "KAFKA-5473", "0.9.0..1.0", SESSION, "M15", "",                          \
+    X(SESSION_TRIED_ONCE, "KAFKA-5473", "0.9.0..1.0", SESSION, "M15", "isr-grows",                 \
       "a new session that cannot be established at once is never tried again: the broker runs on " \
       "unregistered")                                                                              \
     /* the brokers' */                                                                             \
-    X(STRAY_REPLICA, "KAFKA-13972", "2.6..3.4.0", BROKER, "M11 S8", "",                            \
+    X(STRAY_REPLICA, "KAFKA-13972", "2.6..3.4.0", BROKER, "M11 S8", "reassignment-keeps-replicas", \
       "StopReplica at the partition's own leader epoch is refused: after a cancelled "             \
       "reassignment the added replica stays")                                                      \
     X(UNKNOWN_REPLICA_FETCH, "KAFKA-13837", "0.8.0..3.2", BROKER, "", "stale-requests-refused",    \
       "a fetch from a replica that is not assigned is answered empty and without error")           \
-    X(OFFLINE_REPLICA_JOINS, "KAFKA-14140", "0.8.0..3.2", BROKER, "M12", "",                       \
+    X(OFFLINE_REPLICA_JOINS, "KAFKA-14140", "0.8.0..3.2", BROKER, "M12", "isr-within-replicas",    \
       "a late fetch of a replica whose broker is gone from the metadata takes it into the ISR")    \
     X(HW_TRUNCATION, "KAFKA-1211", "0.8.0..0.10.2", BROKER, "M21 S1", "acknowledged-records-kept", \
       "a follower truncates to its high watermark: committed records are lost (KIP-101)")          \
-    X(EPOCH_ANSWER, "KAFKA-6361", "0.11.0..1.1", BROKER, "M22 S2", "high-watermark-bounded",       \
+    X(EPOCH_ANSWER, "KAFKA-6361", "0.11.0..1.1", BROKER, "M22 S2", "logs-match",                   \
       "OffsetForLeaderEpoch answers the start of the next epoch only: logs diverge (KIP-279)")     \
-    X(UNFENCED_FETCH, "KAFKA-7395", "0.8.0..2.0", BROKER, "M23", "high-watermark-bounded",         \
+    X(UNFENCED_FETCH, "KAFKA-7395", "0.8.0..2.0", BROKER, "M23", "logs-match",                     \
       "followers do not say which epoch they follow: a leader of another epoch answers (KIP-320)") \
     X(FENCED_BY_RECORD, "kcsim-kip-320-first-try", "2.1-dev", BROKER, "M24",                       \
       "acknowledged-records-kept",                                                                 \
@@ -117,7 +120,7 @@
       "a follower at the high watermark joins the ISR though below the leader's epoch")            \
     X(EPOCH_NOT_RECORDED, "KAFKA-7415", "0.11.0..2.0.0", BROKER, "S4", "high-watermark-bounded",   \
       "a new leader notes its epoch with the first append only: followers truncate too far")       \
-    X(SAME_LEADER_SKIPPED, "KAFKA-7164", "0.8.0..2.0.0", BROKER, "", "high-watermark-bounded",     \
+    X(SAME_LEADER_SKIPPED, "KAFKA-7164", "0.8.0..2.0.0", BROKER, "", "logs-match",                 \
       "a follower that keeps its leader in a new epoch truncates nothing")                         \
     X(ISR_REPLY_LOST, "KAFKA-1382", "0.8.0..0.8.1", BROKER, "S5", "isr-grows",                     \
       "an ISR write whose reply is lost is taken for a failed one, for ever")                      \
@@ -131,7 +134,7 @@
     X(BOUNCE_INVISIBLE, "KAFKA-7235", "0.8.0..2.1", BROKER, "M2 S7", "metadata-catches-up",        \
       "brokers have no epoch: one follows requests that were meant for its previous life, and "    \
       "the controller does not see a broker that returns at once (KIP-380)")                       \
-    X(IDLE_LEAVES_ISR, "KAFKA-7152", "0.9.0..2.0", BROKER, "", "",                                 \
+    X(IDLE_LEAVES_ISR, "KAFKA-7152", "0.9.0..2.0", BROKER, "", "isr-writes-conditional",           \
       "a replica at the leader's end leaves the ISR when its broker was slow to ask")              \
     X(STALE_EPOCH_ANSWER, "KAFKA-7786", "2.1.0", BROKER, "", "isr-grows",                          \
       "a late refusal of an older epoch's question stops the new epoch's fetching")                \
@@ -141,7 +144,7 @@
       "truncating at the log's end keeps an epoch that starts there: truncation never ends")       \
     X(HW_NOT_CHECKPOINTED, "KAFKA-1647", "0.8.0..0.8.1", BROKER, "", "high-watermark-bounded",     \
       "a follower whose leader was away loses its high watermark at the next checkpoint")          \
-    X(STOP_KEEPS_WAITERS, "KAFKA-9198", "0.8.0..2.3", BROKER, "", "",                              \
+    X(STOP_KEEPS_WAITERS, "KAFKA-9198", "0.8.0..2.3", BROKER, "", "no-deadlock",                   \
       "stopping a leader does not answer who waits on it")
 
 enum sm_defect {

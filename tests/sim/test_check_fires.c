@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/replica_state.h"
 #include "sim/check.h"
 #include "sim/diagnostics.h"
 #include "sim/scenario.h"
@@ -37,6 +38,9 @@ enum sabotage {
     EPOCH_INVENTED,   /* a batch names a broker epoch that nobody registered with */
     MIND_CHANGED,     /* the active controller tells other replicas than ZooKeeper has */
     PAYLOAD_LEAKS,    /* the keeper keeps one more batch than it should */
+    NOBODY_ACTIVE,    /* no controller is found active */
+    SHUTDOWN_REFUSED, /* the answer to a controlled shutdown never comes */
+    ACKS_UNHEARD,     /* the leader's mark never rises: a produce with acks=all is never answered */
 };
 static enum sabotage sabotage;
 
@@ -196,6 +200,32 @@ uint64_t __wrap_sim_keeper_count(const struct sim_keeper *k)
     return __real_sim_keeper_count(k) + (sabotage == PAYLOAD_LEAKS ? 1000 : 0);
 }
 
+int32_t __real_sim_world_active(const struct sim_world *w);
+int32_t __wrap_sim_world_active(const struct sim_world *w);
+int32_t __wrap_sim_world_active(const struct sim_world *w)
+{
+    return sabotage == NOBODY_ACTIVE ? -1 : __real_sim_world_active(w);
+}
+
+void __real_sim_shutdown_answered(struct sim_world *w, uint64_t call,
+                                  const struct wire_call *answer);
+void __wrap_sim_shutdown_answered(struct sim_world *w, uint64_t call,
+                                  const struct wire_call *answer);
+void __wrap_sim_shutdown_answered(struct sim_world *w, uint64_t call,
+                                  const struct wire_call *answer)
+{
+    if (sabotage != SHUTDOWN_REFUSED)
+        __real_sim_shutdown_answered(w, call, answer);
+}
+
+void __real_kb_log_set_hw(const struct kb_step *s, struct kb_row *row, int64_t hw);
+void __wrap_kb_log_set_hw(const struct kb_step *s, struct kb_row *row, int64_t hw);
+void __wrap_kb_log_set_hw(const struct kb_step *s, struct kb_row *row, int64_t hw)
+{
+    if (sabotage != ACKS_UNHEARD || s->now_us < 100000000)
+        __real_kb_log_set_hw(s, row, hw);
+}
+
 /* ---- runs ---- */
 
 static const char story[] =
@@ -211,6 +241,17 @@ static const char story[] =
     "  - {at: 90s, restart: 3}\n"
     "  - {at: 100s, restart: 1}\n  - {at: 101s, restart: 2}\n"
     "until: 130s\n";
+
+/* The same cluster, healed: liveness is judged. */
+static const char healed[] =
+    "title: t\nkafka: 2.8-fixed\n"
+    "cluster: {nodes: [1, 2, 3], properties: {zookeeper.session.timeout.ms: 6000}}\n"
+    "topics: {t: {assignment: {0: [1, 2, 3], 1: [2, 3, 1]}}}\n"
+    "clients:\n  - {produce: t, rate: 1/s, acks: all}\n"
+    "steps:\n"
+    "  - {at: 60s, kill: 3}\n  - {at: 105s, shutdown: 2}\n"
+    "heal: {at: 106s}\n"
+    "until: 1100s\n";
 
 static struct sim_check_result play(struct sim_scenario *s)
 {
@@ -232,7 +273,7 @@ static struct sim_check_result play(struct sim_scenario *s)
 
 struct row {
     enum sim_check check;
-    const char *scenario; /* under scenarios/; NULL: the story above */
+    const char *scenario; /* under scenarios/; NULL: the story above, V: the healed one */
     const char *defect;
     enum sabotage sabotage;
 };
@@ -252,6 +293,13 @@ static const struct row rows[] = {
     {SIM_CHECK_S11, NULL, NULL, STATES_JUMP},
     {SIM_CHECK_S12, "defects/kcsim-delete-while-reassigning-on.yaml",
      "kcsim-delete-while-reassigning", NOTHING},
+    {SIM_CHECK_S3, "defects/KAFKA-14140-on.yaml", "KAFKA-14140", NOTHING},
+    {SIM_CHECK_S9, "defects/KAFKA-6361-on.yaml", "KAFKA-6361", NOTHING},
+    {SIM_CHECK_S10, "defects/KAFKA-7152-on.yaml", "KAFKA-7152", NOTHING},
+    {SIM_CHECK_S11, "defects/KAFKA-13572-on.yaml", "KAFKA-13572", NOTHING},
+    {SIM_CHECK_S12, "defects/KAFKA-6612-on.yaml", "KAFKA-6612", NOTHING},
+    {SIM_CHECK_S13, "defects/KAFKA-13972-on.yaml", "KAFKA-13972", NOTHING},
+    {SIM_CHECK_S13, "defects/KAFKA-5310-on.yaml", "KAFKA-5310", NOTHING},
     {SIM_CHECK_S14, NULL, NULL, CACHE_LIES},
     {SIM_CHECK_S15, "defects/KAFKA-9212-on.yaml", "KAFKA-9212", NOTHING},
     {SIM_CHECK_S15, NULL, NULL, MIND_CHANGED},
@@ -259,18 +307,33 @@ static const struct row rows[] = {
     {SIM_CHECK_S17, NULL, NULL, EPOCH_INVENTED},
     {SIM_CHECK_S18, NULL, NULL, APPLIED_TWICE},
     {SIM_CHECK_S19, NULL, NULL, PAYLOAD_LEAKS},
+    {SIM_CHECK_V1, NULL, NULL, NOBODY_ACTIVE},
+    {SIM_CHECK_V2, "defects/KAFKA-3143-on.yaml", "KAFKA-3143", NOTHING},
+    {SIM_CHECK_V3, "defects/KAFKA-12367-on.yaml", "KAFKA-12367", NOTHING},
+    {SIM_CHECK_V3, "defects/KAFKA-5473-on.yaml", "KAFKA-5473", NOTHING},
+    {SIM_CHECK_V4, "defects/KAFKA-13225-on.yaml", "KAFKA-13225", NOTHING},
+    {SIM_CHECK_V5, "defects/KAFKA-6650-on.yaml", "KAFKA-6650", NOTHING},
+    {SIM_CHECK_V6, "defects/KAFKA-9089-on.yaml", "KAFKA-9089", NOTHING},
+    {SIM_CHECK_V6, "defects/KAFKA-6193-on.yaml", "KAFKA-6193", NOTHING},
+    {SIM_CHECK_V7, "defects/KAFKA-9866-on.yaml", "KAFKA-9866", NOTHING},
+    {SIM_CHECK_V8, NULL, NULL, SHUTDOWN_REFUSED},
+    {SIM_CHECK_V9, NULL, NULL, ACKS_UNHEARD},
+    {SIM_CHECK_V10, "defects/kcsim-poison-preferred-on.yaml", "kcsim-poison-preferred", NOTHING},
     {SIM_CHECK_V11, NULL, NULL, EVENT_LOST},
+    {SIM_CHECK_V12, "defects/KAFKA-9198-on.yaml", "KAFKA-9198", NOTHING},
 };
 
 static struct sim_scenario *load(const struct row *row)
 {
     struct sim_diagnostics d;
     char file[300];
+    const char *text =
+        sim_check_is_liveness(row->check) && row->check != SIM_CHECK_V11 ? healed : story;
     sim_diagnostics_init(&d);
     snprintf(file, sizeof(file), KC_SOURCE_DIR "/scenarios/%s", row->scenario);
     struct sim_scenario *s = row->scenario != NULL
                                  ? sim_scenario_load(file, &d)
-                                 : sim_scenario_parse("story.yaml", story, strlen(story), &d);
+                                 : sim_scenario_parse("story.yaml", text, strlen(text), &d);
     if (s == NULL)
         sim_diagnostics_print(&d, stderr, false);
     sim_diagnostics_free(&d);
