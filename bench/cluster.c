@@ -27,7 +27,7 @@
 #include "sim/world_state.h"
 #include "statemachine/znode.h"
 
-enum { PER_TOPIC = 100 };
+enum { PER_TOPIC = 100, SETTLED_US = 45000000 };
 
 static double cpu_seconds(void)
 {
@@ -223,12 +223,12 @@ static void rolling_restart(struct sim_world *w, int brokers, int partitions, in
 static void clients(struct sim_world *w, int64_t seconds)
 {
     double from = cpu_seconds();
-    if (!sim_world_run(w, 10000000))
+    if (!sim_world_run(w, SETTLED_US))
         fail(sim_world_error(w));
     printf("up: %.2f CPU s\n", cpu_seconds() - from);
     struct sim_world_counts before = sim_world_counts(w);
     from = cpu_seconds();
-    if (!sim_world_run(w, 1000000 * (seconds + 10)))
+    if (!sim_world_run(w, 1000000 * (seconds) + SETTLED_US))
         fail(sim_world_error(w));
     double took = cpu_seconds() - from;
     uint64_t events = sim_world_counts(w).events - before.events;

@@ -120,7 +120,8 @@ static void print_file(const struct arguments *a)
 static void print_clients(const struct arguments *a)
 {
     (void)a;
-    puts("Rows of `clients`: - {produce: orders, rate: 100/s}, - {consume: orders, group: g1}.\n");
+    puts("Rows of `clients`: - {produce: orders, rate: 100/s}, - {consume: orders, group: g1},\n- "
+         "{transform: in -> out, group: g, transactional-id: tx}.\n");
     print_keys(SIM_SHAPE_CLIENT);
     puts("\nExpected of one: {end: {client: p1, is: {acked: 100}}}; kcsim explain is-client lists\n"
          "what there is. kcsim explain client-properties: librdkafka's properties.");

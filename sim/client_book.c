@@ -202,7 +202,13 @@ void sim_client_book_run_ends(struct sim_client_turn *t)
     struct sim_client_run run = *r;
     r->count = 0;
     r->batch = NULL;
-    uint64_t record = sim_trace_client_run(t->w, t->c, t->record, &run);
+    uint64_t cause =
+        !run.is_read
+            ? 0
+            : sim_client_marks_find(t->w->clients, t->broker_id, sim_client_topic(t->w, run.topic),
+                                    run.partition, run.first + run.count - 1,
+                                    t->c->spec->config.isolation == KL_READ_COMMITTED);
+    uint64_t record = sim_trace_client_run(t->w, t->c, cause != 0 ? cause : t->record, &run);
     for (int64_t i = 0; run.is_read && i < run.count; i++)
         t->w->clients->reads[run.at + (uint64_t)i].record = record;
     for (int64_t i = 0; !run.is_read && run.error == 0 && i < run.count; i++)
@@ -346,6 +352,13 @@ void sim_client_book_read(struct sim_client_turn *t, const struct kl_output *o)
         place->next = o->offset + 1;
     add_to_run(t, true, topic, o, value, t->w->clients->read_count);
     add_read(t, o, topic, value);
+    if (c->spec->transforms)
+        sim_client_work_transforms(t, (struct sim_input){.value = value,
+                                                         .offset = o->offset,
+                                                         .read = t->w->clients->read_count - 1,
+                                                         .topic = topic,
+                                                         .partition = o->partition,
+                                                         .leader_epoch = o->leader_epoch});
 }
 
 /* ---- looking ---- */
@@ -380,12 +393,15 @@ bool sim_client_reads_topic(const struct sim_client *c, const struct sim_world *
 }
 
 /* A partition counts where its leader lives and is known; what a leader has beyond its last stable
-   offset nobody can be handed. */
+   offset nobody can be handed. One of its own whose position it still asks for counts, too: a
+   consumer that has only just begun has read nothing. */
 static bool is_behind(const struct sim_world *w, const struct sim_client *c, const char *topic,
-                      int32_t partition)
+                      int32_t partition, bool own)
 {
     int64_t position = kl_client_position(c->kl, topic, partition);
-    for (uint32_t i = 0; position >= 0 && i < w->process_count; i++) {
+    if (position < 0 && (!own || c->spec->config.auto_offset_reset == KL_RESET_NONE))
+        return false;
+    for (uint32_t i = 0; i < w->process_count; i++) {
         const struct sim_process *p = w->processes[i];
         struct kb_partition_view view;
         if (p->life == SIM_UP && p->replicas != NULL &&
@@ -401,14 +417,14 @@ bool sim_client_book_has_caught_up(const struct sim_world *w, const struct sim_c
 {
     const struct sim_audience *a = c->audience;
     for (uint32_t i = 0; i < c->assigned_count; i++)
-        if (is_behind(w, c, c->assigned[i].topic, c->assigned[i].partition))
+        if (is_behind(w, c, c->assigned[i].topic, c->assigned[i].partition, true))
             return false;
     if (c->spec->config.group_id == NULL)
         return c->assigned_count > 0;
     if (kl_client_group_state(c->kl) != KL_GROUP_STABLE)
         return false;
     for (uint32_t i = 0; i < a->place_count; i++)
-        if (is_behind(w, c, w->clients->topics[a->places[i].topic], a->places[i].partition))
+        if (is_behind(w, c, w->clients->topics[a->places[i].topic], a->places[i].partition, false))
             return false;
     return true;
 }
@@ -428,6 +444,7 @@ void sim_client_book_free(struct sim_clients *k)
         free(k->topics[i]);
     free(k->audiences);
     free(k->topics);
+    sim_client_marks_free(k);
     free(k->leads);
     free(k->acked);
     free(k->reads);

@@ -20,6 +20,11 @@ void sim_clients_replica(struct sim_world *w, int32_t broker_id, const struct kb
                          uint64_t record)
 {
     struct sim_clients *k = w->clients;
+    struct kb_partition_view view;
+    if (k != NULL && o->kind == KB_OUT_HW && w->trace->on &&
+        sim_client_view(w, broker_id, o->topic, o->partition, &view))
+        sim_client_marks_add(k, broker_id, o->topic, o->partition, o->offset, view.last_stable,
+                             record);
     if (k == NULL || o->kind != KB_OUT_FACT || o->what != KB_FACT_LEADER)
         return;
     if (k->lead_count == k->lead_capacity) {
@@ -92,17 +97,22 @@ static bool is_deleted(const struct sim_world *w, const char *topic)
     return !kz_server_get(w->zk, path, &stat, &data, &size, &has_data);
 }
 
+bool sim_client_present_log(const struct sim_world *w, const char *topic, int32_t partition,
+                            struct kb_partition_view *view)
+{
+    const struct sim_process *p = present_leader(w, topic, partition);
+    if (p == NULL)
+        p = last_in_sync(w, topic, partition);
+    return p != NULL && p->replicas != NULL && kb_partition(p->replicas, topic, partition, view);
+}
+
 static struct log present_log(const struct sim_world *w, int32_t topic, int32_t partition)
 {
     const char *name = sim_client_topic(w, topic);
     struct log log = {.topic = topic, .partition = partition, .without = UNDECIDED};
-    const struct sim_process *p = present_leader(w, name, partition);
-    if (p == NULL)
-        p = last_in_sync(w, name, partition);
     if (is_deleted(w, name))
         log.without = DELETED;
-    else if (p != NULL && p->replicas != NULL &&
-             kb_partition(p->replicas, name, partition, &log.view))
+    else if (sim_client_present_log(w, name, partition, &log.view))
         log.without = LOST;
     return log;
 }

@@ -31,6 +31,22 @@ static struct sim_client_row row_of(struct sim_world *w, uint32_t index)
     return row;
 }
 
+static void add_transforms(const struct sim_world *w, struct sim_client_report *r)
+{
+    for (uint32_t i = 0; i < w->clients->count; i++) {
+        const struct sim_client *c = w->clients->client[i];
+        if (!sim_transform_is_first(w, c))
+            continue;
+        r->transforms =
+            sim_realloc(r->transforms, (r->transform_count + 1) * sizeof(*r->transforms));
+        r->transforms[r->transform_count++] =
+            (struct sim_transform_row){.name = c->spec->row != NULL ? c->spec->row : c->spec->name,
+                                       .from = c->spec->topics[0],
+                                       .to = sim_transform_other(w, c)->spec->topics[0],
+                                       .counts = sim_transform_judge(w, c)};
+    }
+}
+
 struct sim_client_report *sim_client_report_new(struct sim_world *w)
 {
     if (w->clients == NULL)
@@ -41,6 +57,7 @@ struct sim_client_report *sim_client_report_new(struct sim_world *w)
     for (uint32_t i = 0; i < r->row_count; i++)
         r->rows[i] = row_of(w, i);
     sim_client_report_fates(w, r);
+    add_transforms(w, r);
     r->names = sim_alloc(2 * (size_t)r->lost_count * sizeof(*r->names));
     for (uint32_t i = 0; i < r->lost_count; i++) {
         sim_value_write(w, r->lost[i].from, r->names[2 * i]);
@@ -54,6 +71,7 @@ void sim_client_report_free(struct sim_client_report *r)
     if (r == NULL)
         return;
     free(r->rows);
+    free(r->transforms);
     free(r->lost);
     free(r->names);
     free(r);
@@ -85,8 +103,13 @@ static bool count_of(const struct sim_client_counts *n, const char *name, int64_
     return false;
 }
 
-static const char *text_of(const struct sim_client *c, const char *name)
+/* Of a transform the halves are asked together: the reading one knows of the group and of the
+   process, the writing one of the transaction and of errors. */
+static const char *text_of(const struct sim_world *w, const struct sim_client *c, const char *name)
 {
+    bool reads = strcmp(name, "state") == 0 || strcmp(name, "group") == 0;
+    if (c->spec->transforms && reads != (c->spec->kind == SIM_CLIENT_CONSUMES))
+        c = sim_transform_other(w, c);
     if (strcmp(name, "state") == 0)
         return c->shell.life == SIM_DOWN ? "down" : "up";
     if (strcmp(name, "error") == 0)
@@ -97,6 +120,15 @@ static const char *text_of(const struct sim_client *c, const char *name)
     return c->kl == NULL ? "none" : kl_group_state_name(kl_client_group_state(c->kl));
 }
 
+static int64_t transform_property(const struct sim_world *w, const struct sim_client *c,
+                                  const char *name)
+{
+    if (!sim_transform_is_first(w, c))
+        return 0;
+    struct sim_transform_counts n = sim_transform_judge(w, c);
+    return (int64_t)(name[0] == 'o' ? n.outputs : name[0] == 'm' ? n.missing : n.doubled);
+}
+
 int64_t sim_client_property(void *world, int32_t id, const char *name, const char **text)
 {
     struct sim_world *w = world;
@@ -104,11 +136,14 @@ int64_t sim_client_property(void *world, int32_t id, const char *name, const cha
     int64_t number = 0;
     if (count_of(&c->counts, name, &number))
         return number;
+    if (strcmp(name, "outputs") == 0 || strcmp(name, "missing") == 0 ||
+        strcmp(name, "doubled") == 0)
+        return transform_property(w, c, name);
     if (strcmp(name, "unread") == 0)
         return (int64_t)sim_client_unread(w, c->index);
     if (strcmp(name, "kept") == 0 || strcmp(name, "lost") == 0)
         return (int64_t)sim_client_fates_of(w, c->index, name[0] == 'k');
-    *text = text_of(c, name);
+    *text = text_of(w, c, name);
     return 0;
 }
 
@@ -141,6 +176,16 @@ static void print_row(FILE *out, const struct sim_client_row *row)
     }
     if (row->error != 0)
         fprintf(out, "; ended by %s", sim_client_error_name(row->error));
+    fputc('\n', out);
+}
+
+static void print_transform(FILE *out, const struct sim_transform_row *t)
+{
+    const struct sim_transform_counts *n = &t->counts;
+    fprintf(out, "  %-8s of %" PRIu64 " records of %s %" PRIu64 " have one output in %s", t->name,
+            n->inputs, t->from, n->inputs - n->missing - n->doubled, t->to);
+    print_part(out, n->missing, "have none", false);
+    print_part(out, n->doubled, "have several", false);
     fputc('\n', out);
 }
 
@@ -188,6 +233,9 @@ unsigned sim_client_report_print(FILE *out, const struct sim_client_report *r, b
     fprintf(out, "clients\n");
     for (uint32_t i = 0; i < r->row_count; i++)
         print_row(out, &r->rows[i]);
+    for (uint32_t i = 0; i < r->transform_count; i++)
+        print_transform(out, &r->transforms[i]);
+    lines += r->transform_count;
     if (r->acknowledged == 0)
         return lines;
     fprintf(out, "  of %" PRIu64 " acknowledged records %" PRIu64 " are kept", r->acknowledged,
@@ -246,6 +294,19 @@ static json_t *row_json(const struct sim_client_row *row)
     return object;
 }
 
+static json_t *transform_json(const struct sim_transform_row *t)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "name", json_string(t->name));
+    json_object_set_new(object, "from", json_string(t->from));
+    json_object_set_new(object, "to", json_string(t->to));
+    put(object, "inputs", (int64_t)t->counts.inputs);
+    put(object, "outputs", (int64_t)t->counts.outputs);
+    put(object, "missing", (int64_t)t->counts.missing);
+    put(object, "doubled", (int64_t)t->counts.doubled);
+    return object;
+}
+
 static json_t *lost_json(const struct sim_client_report *r, uint32_t index)
 {
     const struct sim_lost *l = &r->lost[index];
@@ -281,9 +342,12 @@ static json_t *lost_json(const struct sim_client_report *r, uint32_t index)
 
 void sim_client_report_json(const struct sim_client_report *r, void *into)
 {
-    json_t *rows = json_array(), *acked = json_object(), *lost = json_array();
+    json_t *rows = json_array(), *acked = json_object(), *lost = json_array(),
+           *transforms = json_array();
     for (uint32_t i = 0; i < r->row_count; i++)
         json_array_append_new(rows, row_json(&r->rows[i]));
+    for (uint32_t i = 0; i < r->transform_count; i++)
+        json_array_append_new(transforms, transform_json(&r->transforms[i]));
     put(acked, "count", (int64_t)r->acknowledged);
     put(acked, "kept", (int64_t)r->kept);
     put(acked, "lost", (int64_t)r->gone);
@@ -293,5 +357,9 @@ void sim_client_report_json(const struct sim_client_report *r, void *into)
         json_array_append_new(lost, lost_json(r, i));
     json_object_set_new(acked, "losses", lost);
     json_object_set_new(into, "clients", rows);
+    if (r->transform_count > 0)
+        json_object_set_new(into, "transforms", transforms);
+    else
+        json_decref(transforms);
     json_object_set_new(into, "acknowledged", acked);
 }

@@ -51,9 +51,23 @@ struct sim_lost {
     char fault[160];         /* in words, "" unknown */
 };
 
+/* What the logs say of the transforms of one group: `inputs` are the committed records that are in
+   its topic, `outputs` the committed records that it wrote. */
+struct sim_transform_counts {
+    uint64_t inputs, outputs;
+    uint64_t missing; /* inputs without an output */
+    uint64_t doubled; /* inputs with more than one */
+};
+struct sim_transform_row {
+    const char *name, *from, *to; /* the scenario's */
+    struct sim_transform_counts counts;
+};
+
 struct sim_client_report {
     struct sim_client_row *rows;
     uint32_t row_count;
+    struct sim_transform_row *transforms;
+    uint32_t transform_count;
     struct sim_lost *lost; /* in the order of acknowledgement */
     uint32_t lost_count;
     uint64_t acknowledged;         /* of committed or no transactions, whose offset is known */
@@ -70,6 +84,13 @@ void sim_client_report_free(struct sim_client_report *r); /* NULL is fine */
 
 /* struct sim_view.client: `world` is a struct sim_world. */
 int64_t sim_client_property(void *world, int32_t id, const char *name, const char **text);
+
+/* By the consumer half of a transform; linear in the logs of its topics. */
+struct sim_client;
+struct sim_transform_counts sim_transform_judge(const struct sim_world *w,
+                                                const struct sim_client *consumer);
+/* It is the first consumer half of its group, which answers for all of them. */
+bool sim_transform_is_first(const struct sim_world *w, const struct sim_client *c);
 
 /* Prints it for people; returns the lines printed. */
 unsigned sim_client_report_print(FILE *out, const struct sim_client_report *r, bool color);

@@ -42,7 +42,9 @@ enum sim_client_phase {
     SIM_CLIENT_IDLE,    /* down, or nothing left to do */
     SIM_CLIENT_INITS,   /* its transactional id is registered */
     SIM_CLIENT_BEGINS,  /* a transaction is begun */
+    SIM_CLIENT_WAITS,   /* a transform: for input */
     SIM_CLIENT_WORKS,   /* gives records, or reads */
+    SIM_CLIENT_OFFSETS, /* a transform: its offsets join the transaction */
     SIM_CLIENT_ENDS,    /* a transaction is committed or aborted */
     SIM_CLIENT_FLUSHES, /* all is given; waits for the last acknowledgements */
     SIM_CLIENT_CLOSES,
@@ -62,6 +64,21 @@ struct sim_audience {
     uint32_t place_count, place_capacity, place_hint;
     uint64_t **seen;    /* [client index of a producer]: a bit per number */
     int64_t *seen_size; /* numbers that fit */
+};
+
+/* A record that a transform has read: see client_transform.c. */
+struct sim_input {
+    struct sim_value_name value;
+    int64_t offset;
+    uint64_t read; /* index in the book */
+    int32_t topic, partition;
+    int32_t leader_epoch;
+    uint32_t unused;
+};
+struct sim_inputs {
+    struct sim_input *input;
+    uint32_t count, capacity;
+    uint32_t done; /* so many of them were given in the transaction that is open */
 };
 
 struct sim_client {
@@ -91,7 +108,10 @@ struct sim_client {
     uint64_t txn_count, txn_capacity;
     struct kl_offset *assigned; /* offsets of an assignment */
     uint32_t assigned_count;
-    int32_t error; /* that ended its work, 0 none */
+    int32_t error;             /* that ended its work, 0 none */
+    struct sim_inputs inputs;  /* producer half of a transform */
+    struct sim_input *origins; /* [number]: where the record of an output came from */
+    uint64_t origin_capacity;
 
     struct sim_client_counts counts;
     struct sim_audience *audience;
@@ -123,6 +143,7 @@ struct sim_clients {
     struct sim_acked *acked;
     struct sim_read *reads;
     uint64_t acked_count, acked_capacity, read_count, read_capacity;
+    struct sim_client_marks *marks; /* client_marks.c */
     struct sim_client_lead *leads;
     uint64_t lead_count, lead_capacity;
     char **topics;
@@ -167,6 +188,7 @@ void sim_client_gone(struct sim_world *w, struct sim_client *c, uint64_t by);
 /* ---- client_work.c: what applications do ---- */
 struct sim_client_command {
     struct kl_input in;
+    struct kl_member member;
 };
 void sim_client_work_start(struct sim_world *w, struct sim_client *c);
 void sim_client_work_stop(struct sim_client *c);
@@ -175,6 +197,8 @@ void sim_client_work_close(struct sim_world *w, struct sim_client *c, uint64_t b
 void sim_client_work_due(struct sim_world *w, struct sim_client *c);
 /* DONE, ASSIGN, REVOKE, ERROR, FACT; within a step, so what it wants waits for work_next. */
 void sim_client_work_hears(struct sim_client_turn *t, const struct kl_output *o);
+/* The consumer half of a transform was handed a record. */
+void sim_client_work_transforms(struct sim_client_turn *t, struct sim_input input);
 /* The command that the application gives next; false: none now. Lives until the next call. */
 bool sim_client_work_next(struct sim_world *w, struct sim_client *c,
                           struct sim_client_command *out);
@@ -204,7 +228,38 @@ const struct kb_batch *sim_client_batch_at(const struct kb_partition_view *view,
 bool sim_client_has_seen(const struct sim_world *w, uint32_t index, struct sim_value_name value);
 bool sim_client_reads_topic(const struct sim_client *c, const struct sim_world *w, int32_t topic);
 
+/* ---- client_transform.c ---- */
+/* The other half of a transform; NULL: it is none. */
+struct sim_client *sim_transform_other(const struct sim_world *w, const struct sim_client *c);
+void sim_transform_take(struct sim_client *producer, struct sim_input input);
+bool sim_transform_has_input(const struct sim_client *producer);
+/* The next input; its output is the record that the producer is given next. */
+struct sim_input sim_transform_next(struct sim_client *producer);
+/* The transaction is over: its inputs are done with, or come again. */
+void sim_transform_ended(struct sim_client *producer, bool committed);
+/* The consumer gives partitions up; returns whether the open transaction has a part of them. */
+bool sim_transform_revoked(const struct sim_world *w, struct sim_client *producer,
+                           const struct kl_output *o);
+void sim_transform_forget(struct sim_client *producer);
+/* Sets `assigned` to the offsets that the transaction commits; returns how many. */
+uint32_t sim_transform_offsets(const struct sim_world *w, struct sim_client *producer);
+
+/* Partitions of a topic by its znode, 0 none. */
+int32_t sim_client_partitions_of(const struct sim_world *w, const char *topic);
+
+/* ---- client_marks.c ---- */
+/* A broker told, by `record`, how far a partition is committed and stable. */
+void sim_client_marks_add(struct sim_clients *k, int32_t broker, const char *topic,
+                          int32_t partition, int64_t hw, int64_t lso, uint64_t record);
+/* The record that made the offset readable there, 0 unknown. */
+uint64_t sim_client_marks_find(const struct sim_clients *k, int32_t broker, const char *topic,
+                               int32_t partition, int64_t offset, bool committed);
+void sim_client_marks_free(struct sim_clients *k);
+
 /* ---- client_fate.c ---- */
+/* The log that counts for a partition now; false: nobody has it. */
+bool sim_client_present_log(const struct sim_world *w, const char *topic, int32_t partition,
+                            struct kb_partition_view *view);
 struct sim_client_report;
 void sim_client_report_fates(struct sim_world *w, struct sim_client_report *r);
 /* How many of a producer's acknowledged records are kept, or lost. */

@@ -5,6 +5,7 @@
  *   producer       WORKS ──all given──► FLUSHES ──► IDLE
  *   transactional  INITS ─► BEGINS ─► WORKS ─due─► ENDS ─► BEGINS …   a fatal error: IDLE
  *   consumer       WORKS ──until──► CLOSES ──► CLOSED (the process ends)
+ *   transform      a consumer and a transactional producer: client_transform.c
  *
  * An application cannot call its client from within an output; so what it wants next is noted
  * (`command`) and given when the step is over. At most one command is open at a time beside
@@ -75,6 +76,10 @@ static void begin_transaction(struct sim_world *w, struct sim_client *c)
     c->txns[c->txn_count++] = SIM_TXN_OPEN;
     c->txn_due_us = w->now_us + c->spec->commit_us;
     c->phase = SIM_CLIENT_WORKS;
+    if (c->spec->transforms) {
+        wake(w, c, w->now_us);
+        return;
+    }
     if (c->txn_count == 1)
         begin_rate(w, c);
     wake_for_next(w, c);
@@ -84,15 +89,43 @@ static void end_transaction(struct sim_client *c)
 {
     int32_t every = c->spec->abort_every;
     c->aborts = c->aborts || (every > 0 && c->txn_count % (uint64_t)every == 0);
+    if (c->spec->transforms && !c->aborts) {
+        c->phase = SIM_CLIENT_OFFSETS;
+        c->command = KL_IN_SEND_OFFSETS;
+        return;
+    }
     c->phase = SIM_CLIENT_ENDS;
     c->command = c->aborts ? KL_IN_ABORT : KL_IN_COMMIT;
 }
 
-static void give_up(struct sim_client *c, int32_t error)
+/* A transform whose producer can do no more ends: its consumer leaves the group. */
+static void give_up(struct sim_world *w, struct sim_client *c, int32_t error)
 {
+    if (c->spec->transforms)
+        wake(w, sim_transform_other(w, c), w->now_us);
     c->error = error;
     c->phase = SIM_CLIENT_IDLE;
     c->command = 0;
+}
+
+static void wait_for_input(struct sim_client *c)
+{
+    bool has = sim_transform_has_input(c);
+    c->phase = has ? SIM_CLIENT_BEGINS : SIM_CLIENT_WAITS;
+    c->command = has ? KL_IN_BEGIN : 0;
+}
+
+/* A transform's offsets are in its transaction, or they cannot be. */
+static void offsets_added(struct sim_client *c, int32_t error)
+{
+    enum kl_txn_state state = kl_client_txn_state(c->kl);
+    c->aborts = c->aborts || (error != 0 && state == KL_TXN_ABORTABLE);
+    if (error != 0 && state != KL_TXN_ABORTABLE && !c->aborts) {
+        c->command = KL_IN_SEND_OFFSETS;
+        return;
+    }
+    c->phase = SIM_CLIENT_ENDS;
+    c->command = c->aborts ? KL_IN_ABORT : KL_IN_COMMIT;
 }
 
 static void transaction_ended(struct sim_world *w, struct sim_client *c, int32_t error)
@@ -106,7 +139,7 @@ static void transaction_ended(struct sim_world *w, struct sim_client *c, int32_t
     }
     if (error != 0 && state == KL_TXN_FATAL) {
         *end = SIM_TXN_UNKNOWN;
-        give_up(c, error);
+        give_up(w, c, error);
         return;
     }
     if (error != 0) { /* as an application does that is told to try again */
@@ -116,8 +149,12 @@ static void transaction_ended(struct sim_world *w, struct sim_client *c, int32_t
     *end = c->aborts ? SIM_TXN_ABORTED : SIM_TXN_COMMITTED;
     c->counts.committed += !c->aborts;
     c->counts.aborted += c->aborts;
+    if (c->spec->transforms)
+        sim_transform_ended(c, !c->aborts);
     c->aborts = false;
-    if (has_more(w, c)) {
+    if (c->spec->transforms) {
+        wait_for_input(c);
+    } else if (has_more(w, c)) {
         c->phase = SIM_CLIENT_BEGINS;
         c->command = KL_IN_BEGIN;
     } else {
@@ -135,7 +172,7 @@ enum sim_txn_end sim_client_txn_end(const struct sim_world *w, int32_t producer,
 
 /* ---- consumers ---- */
 
-static int32_t partitions_of(const struct sim_world *w, const char *topic)
+int32_t sim_client_partitions_of(const struct sim_world *w, const char *topic)
 {
     char path[SM_PATH_MAX];
     struct wire_zk_stat stat;
@@ -172,7 +209,7 @@ static bool choose_partitions(const struct sim_world *w, struct sim_client *c)
     for (uint32_t i = 0; i < c->spec->assign_count; i++)
         add_assigned(c, c->spec->assign[i].topic, c->spec->assign[i].partition);
     for (uint32_t i = 0; c->spec->assign_count == 0 && i < c->spec->topic_count; i++) {
-        int32_t count = partitions_of(w, c->spec->topics[i]);
+        int32_t count = sim_client_partitions_of(w, c->spec->topics[i]);
         if (count == 0)
             return false;
         for (int32_t p = 0; p < count; p++)
@@ -194,6 +231,7 @@ void sim_client_work_start(struct sim_world *w, struct sim_client *c)
     c->error = 0;
     c->aborts = c->rebalances = false;
     c->command = 0;
+    sim_transform_forget(c);
     if (is_transactional(c)) {
         c->phase = SIM_CLIENT_INITS;
         c->command = KL_IN_INIT_TRANSACTIONS;
@@ -220,7 +258,7 @@ void sim_client_work_stop(struct sim_client *c)
 /* It stood still: the records of that time are not given afterwards. */
 void sim_client_work_resume(struct sim_world *w, struct sim_client *c)
 {
-    if (c->phase != SIM_CLIENT_WORKS)
+    if (c->phase != SIM_CLIENT_WORKS && c->phase != SIM_CLIENT_WAITS)
         return;
     begin_rate(w, c);
     wake(w, c, w->now_us);
@@ -241,6 +279,9 @@ bool sim_client_work_is_over(const struct sim_world *w, const struct sim_client 
         return false;
     if (c->spec->kind == SIM_CLIENT_CONSUMES)
         return sim_client_book_has_caught_up(w, c);
+    if (c->spec->transforms)
+        return c->phase == SIM_CLIENT_IDLE ||
+               (c->phase == SIM_CLIENT_WAITS && !sim_transform_has_input(c));
     bool has_end = c->spec->count != INT64_MAX || c->spec->until_us != SIM_FOREVER;
     return !has_end || c->phase == SIM_CLIENT_IDLE;
 }
@@ -308,10 +349,47 @@ static void producer_due(struct sim_world *w, struct sim_client *c)
     sim_client_step_commands(w, c, c->shell.life_record);
 }
 
+/* An output for every input that is there, caused by the reading of it. */
+static void give_outputs(struct sim_world *w, struct sim_client *c)
+{
+    while (c->shell.life == SIM_UP && c->phase == SIM_CLIENT_WORKS && sim_transform_has_input(c)) {
+        struct sim_client_texts texts;
+        struct sim_input input = sim_transform_next(c);
+        struct kl_input in = record_of(w, c, &texts);
+        c->counts.sent++;
+        c->counts.open++;
+        sim_client_step(w, c, in, w->clients->reads[input.read].record);
+    }
+}
+
+static void transform_due(struct sim_world *w, struct sim_client *c)
+{
+    if (c->phase == SIM_CLIENT_WAITS && sim_transform_has_input(c)) {
+        wait_for_input(c);
+        sim_client_step_commands(w, c, w->clients->reads[c->inputs.input[0].read].record);
+    } else if (c->phase == SIM_CLIENT_WORKS && (c->aborts || w->now_us >= c->txn_due_us)) {
+        end_transaction(c);
+        sim_client_step_commands(w, c, c->shell.life_record);
+    } else if (c->phase == SIM_CLIENT_WORKS) {
+        give_outputs(w, c);
+        if (c->shell.life == SIM_UP && c->phase == SIM_CLIENT_WORKS)
+            wake(w, c, c->aborts ? w->now_us : c->txn_due_us);
+    }
+}
+
+void sim_client_work_transforms(struct sim_client_turn *t, struct sim_input input)
+{
+    struct sim_client *producer = sim_transform_other(t->w, t->c);
+    sim_transform_take(producer, input);
+    if (producer->phase == SIM_CLIENT_WAITS || producer->phase == SIM_CLIENT_WORKS)
+        wake(t->w, producer, t->w->now_us);
+}
+
 static void consumer_due(struct sim_world *w, struct sim_client *c)
 {
     bool has_group = c->spec->config.group_id != NULL;
-    if (w->now_us >= c->spec->until_us) {
+    struct sim_client *other = sim_transform_other(w, c);
+    if (w->now_us >= c->spec->until_us || (other != NULL && other->error != 0)) {
         sim_client_work_close(w, c, c->shell.life_record);
         return;
     }
@@ -330,7 +408,10 @@ static void consumer_due(struct sim_world *w, struct sim_client *c)
 
 void sim_client_work_due(struct sim_world *w, struct sim_client *c)
 {
-    if (c->shell.life != SIM_UP || c->phase != SIM_CLIENT_WORKS)
+    if (c->shell.life == SIM_UP && c->spec->transforms && c->spec->kind == SIM_CLIENT_PRODUCES)
+        transform_due(w, c);
+    if (c->shell.life != SIM_UP || c->phase != SIM_CLIENT_WORKS ||
+        (c->spec->transforms && c->spec->kind == SIM_CLIENT_PRODUCES))
         return;
     if (c->spec->kind == SIM_CLIENT_PRODUCES)
         producer_due(w, c);
@@ -345,20 +426,28 @@ static void hears_done(struct sim_client_turn *t, const struct kl_output *o)
     struct sim_client *c = t->c;
     switch (o->command) {
     case KL_IN_INIT_TRANSACTIONS:
-        if (o->error == 0) {
+        if (o->error == 0 && c->spec->transforms) {
+            wait_for_input(c);
+        } else if (o->error == 0) {
             c->phase = SIM_CLIENT_BEGINS;
             c->command = KL_IN_BEGIN;
         } else if (kl_client_txn_state(c->kl) == KL_TXN_FATAL) {
-            give_up(c, o->error);
+            give_up(t->w, c, o->error);
         } else {
             c->command = KL_IN_INIT_TRANSACTIONS;
         }
         return;
     case KL_IN_BEGIN:
         if (o->error != 0)
-            give_up(c, o->error);
+            give_up(t->w, c, o->error);
         else
             begin_transaction(t->w, c);
+        return;
+    case KL_IN_SEND_OFFSETS:
+        if (kl_client_txn_state(c->kl) == KL_TXN_FATAL)
+            give_up(t->w, c, o->error);
+        else
+            offsets_added(c, o->error);
         return;
     case KL_IN_COMMIT:
     case KL_IN_ABORT:
@@ -376,15 +465,26 @@ static void hears_done(struct sim_client_turn *t, const struct kl_output *o)
     }
 }
 
+static void hears_rebalance(struct sim_client_turn *t, const struct kl_output *o)
+{
+    struct sim_client *other = sim_transform_other(t->w, t->c);
+    t->c->rebalances = true;
+    if (other == NULL || o->kind != KL_OUT_REVOKE || !sim_transform_revoked(t->w, other, o) ||
+        (other->phase != SIM_CLIENT_WORKS && other->phase != SIM_CLIENT_OFFSETS))
+        return; /* of a commit that is on its way the coordinator decides */
+    other->aborts = true;
+    wake(t->w, other, t->w->now_us);
+}
+
 void sim_client_work_hears(struct sim_client_turn *t, const struct kl_output *o)
 {
     struct sim_client *c = t->c;
     if (o->kind == KL_OUT_DONE)
         hears_done(t, o);
     else if (o->kind == KL_OUT_ASSIGN || o->kind == KL_OUT_REVOKE)
-        c->rebalances = true;
+        hears_rebalance(t, o);
     else if (o->kind == KL_OUT_ERROR && o->fatal && c->spec->kind == SIM_CLIENT_PRODUCES)
-        give_up(c, o->error);
+        give_up(t->w, c, o->error);
     if (o->kind == KL_OUT_FACT && o->what == KL_FACT_RETRY)
         c->counts.retries++;
     sim_trace_client_says(t->w->trace, t->w->now_us, sim_client_lane(c->shell.id), t->record, o);
@@ -392,7 +492,6 @@ void sim_client_work_hears(struct sim_client_turn *t, const struct kl_output *o)
 
 bool sim_client_work_next(struct sim_world *w, struct sim_client *c, struct sim_client_command *out)
 {
-    (void)w;
     if (c->rebalances) {
         c->rebalances = false;
         out->in = (struct kl_input){.kind = KL_IN_REBALANCED};
@@ -404,6 +503,14 @@ bool sim_client_work_next(struct sim_world *w, struct sim_client *c, struct sim_
     if (c->command == KL_IN_SUBSCRIBE) {
         out->in.topics = (const char *const *)c->spec->topics;
         out->in.topic_count = c->spec->topic_count;
+    } else if (c->command == KL_IN_SEND_OFFSETS) {
+        struct sim_client *reader = sim_transform_other(w, c);
+        out->in.group = reader->spec->config.group_id;
+        out->in.count = sim_transform_offsets(w, c);
+        out->in.offsets = c->assigned;
+        out->member = reader->kl == NULL ? (struct kl_member){.id = "", .generation = -1}
+                                         : kl_client_member(reader->kl);
+        out->in.member = &out->member;
     } else if (c->command == KL_IN_ASSIGN) {
         out->in.offsets = c->assigned;
         out->in.count = c->assigned_count;

@@ -85,7 +85,11 @@ const struct sim_key sim_keys[] = {
 
     ROW(CLIENT, "produce", NAMES, .text = "a producer: the topic, or topics in turn"),
     ROW(CLIENT, "consume", NAMES, .text = "a consumer: the topic, or topics"),
-    ROW(CLIENT, "name", TEXT, .text = "for steps and expectations; p1, p2, …, u1, u2, …"),
+    ROW(CLIENT, "transform", TEXT,
+        .text = "IN -> OUT: reads IN in a group and writes OUT, in transactions that commit the "
+                "offsets, too"),
+    ROW(CLIENT, "name", TEXT,
+        .text = "for steps and expectations; p1, p2, …, u1, u2, …, t1, t2, …"),
     ROW(CLIENT, "from", TIME, .text = "the process starts; 100ms"),
     ROW(CLIENT, "until", TIME, .text = "it stops producing, or reading; never"),
     ROW(CLIENT, "rate", RATE, .text = "records per time: 100/s (the default), 5/ms, 30/m"),
@@ -240,7 +244,8 @@ const struct sim_key sim_keys[] = {
     SIM_CHAOS_MAP(X)
 #undef X
 
-    ROW(HEAL, "at", TIME, .text = "when; steps and drawn faults do not act any more from then on"),
+        ROW(HEAL, "at", TIME,
+            .text = "when; steps and drawn faults do not act any more from then on"),
     ROW(HEAL, "core", TARGET,
         .text = "who is started again if it is down: all (default), random (more than half of the "
                 "nodes, drawn by the seed), or ids"),
@@ -313,6 +318,12 @@ const struct sim_key sim_keys[] = {
     ROW(IS_CLIENT, "gaps", VALUE, .text = "records that it passed over"),
     ROW(IS_CLIENT, "unread", VALUE,
         .text = "acknowledged records there that it was not handed (end, at, by)"),
+    ROW(IS_CLIENT, "outputs", VALUE,
+        .text = "of a transform: committed records that its group wrote (end, at, by)"),
+    ROW(IS_CLIENT, "missing", VALUE,
+        .text = "of a transform: committed inputs without a committed output (end, at, by)"),
+    ROW(IS_CLIENT, "doubled", VALUE,
+        .text = "of a transform: committed inputs with more than one (end, at, by)"),
     ROW(IS_CLIENT, "transaction", VALUE,
         .text = "none, ready, open, committing, aborting, abortable or fatal"),
     ROW(IS_CLIENT, "group", VALUE, .text = "none, joining, syncing or stable"),

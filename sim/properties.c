@@ -41,6 +41,17 @@
     X("unclean.leader.election.enable", BOOL, unclean_leader_election, 0, 1)                       \
     X("delete.topic.enable", BOOL, delete_topic, 0, 1)                                             \
     X("auto.leader.rebalance.enable", BOOL, auto_leader_rebalance, 0, 1)                           \
+    X("offsets.topic.num.partitions", INT, coordinators.offsets_partitions, 1, 10000)              \
+    X("offsets.topic.replication.factor", INT, coordinators.offsets_replicas, 1, 32)               \
+    X("transaction.state.log.num.partitions", INT, coordinators.txns_partitions, 1, 10000)         \
+    X("transaction.state.log.replication.factor", INT, coordinators.txns_replicas, 1, 32)          \
+    X("transaction.state.log.min.isr", INT, coordinators.txns_min_isr, 1, 32)                      \
+    X("group.initial.rebalance.delay.ms", INT, coordinators.initial_rebalance_ms, 0, 86400000)     \
+    X("group.min.session.timeout.ms", INT, coordinators.min_session_ms, 1, 86400000)               \
+    X("group.max.session.timeout.ms", INT, coordinators.max_session_ms, 1, 86400000)               \
+    X("transaction.max.timeout.ms", INT, coordinators.txn_max_ms, 1, 86400000)                     \
+    X("transaction.abort.timed.out.transaction.cleanup.interval.ms", INT,                          \
+      coordinators.txn_cleanup_ms, 1, 86400000)                                                    \
     X("kcsim.zookeeper.write.group", INT, zk_write_group, 1, KC_GROUP_MAX)                         \
     X("kcsim.zookeeper.read.group", INT, zk_read_group, 1, KC_GROUP_MAX)
 
@@ -160,14 +171,9 @@
     X("inter.broker.protocol.version")                                                             \
     X("inter.broker.listener.name")                                                                \
     X("replica.selector.class")                                                                    \
-    X("group.min.session.timeout.ms")                                                              \
-    X("group.max.session.timeout.ms")                                                              \
-    X("group.initial.rebalance.delay.ms")                                                          \
     X("group.max.size")                                                                            \
     X("offset.metadata.max.bytes")                                                                 \
     X("offsets.load.buffer.size")                                                                  \
-    X("offsets.topic.replication.factor")                                                          \
-    X("offsets.topic.num.partitions")                                                              \
     X("offsets.topic.segment.bytes")                                                               \
     X("offsets.topic.compression.codec")                                                           \
     X("offsets.retention.minutes")                                                                 \
@@ -176,13 +182,8 @@
     X("offsets.commit.required.acks")                                                              \
     X("compression.type")                                                                          \
     X("transactional.id.expiration.ms")                                                            \
-    X("transaction.max.timeout.ms")                                                                \
-    X("transaction.state.log.min.isr")                                                             \
     X("transaction.state.log.load.buffer.size")                                                    \
-    X("transaction.state.log.replication.factor")                                                  \
-    X("transaction.state.log.num.partitions")                                                      \
     X("transaction.state.log.segment.bytes")                                                       \
-    X("transaction.abort.timed.out.transaction.cleanup.interval.ms")                               \
     X("transaction.remove.expired.transaction.cleanup.interval.ms")                                \
     X("max.incremental.fetch.session.cache.slots")                                                 \
     X("fetch.max.bytes")                                                                           \
@@ -337,6 +338,7 @@ struct sim_settings sim_settings_default(enum sm_version version)
         .leader_imbalance_percentage = 10,
         .num_partitions = 1,
         .default_replication_factor = 1,
+        .coordinators = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
         .min_insync_replicas = 1,
         .zk_in_flight = 10,
         .zk_write_group = 1,

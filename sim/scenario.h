@@ -42,6 +42,14 @@ struct sim_place {
 
 /* ---- settings: Kafka's properties that are modelled, resolved, with Kafka's defaults ---- */
 
+/* What brokers get as they are, in Kafka's names (sim/properties.c); -1: Kafka's default. */
+struct sim_coordinator_settings {
+    int32_t offsets_partitions, offsets_replicas;
+    int32_t txns_partitions, txns_replicas, txns_min_isr;
+    int32_t initial_rebalance_ms, min_session_ms, max_session_ms;
+    int32_t txn_max_ms, txn_cleanup_ms;
+};
+
 struct sim_settings {
     int64_t session_timeout_us;        /* zookeeper.session.timeout.ms */
     int64_t connection_timeout_us;     /* zookeeper.connection.timeout.ms; 0: the session timeout */
@@ -64,6 +72,7 @@ struct sim_settings {
     int32_t zk_in_flight;                 /* zookeeper.max.in.flight.requests */
     int32_t zk_write_group;               /* kcsim.zookeeper.write.group */
     int32_t zk_read_group;                /* kcsim.zookeeper.read.group */
+    struct sim_coordinator_settings coordinators;
     bool unclean_leader_election;         /* unclean.leader.election.enable */
     bool delete_topic;                    /* delete.topic.enable */
     bool auto_leader_rebalance;           /* auto.leader.rebalance.enable */
@@ -161,6 +170,8 @@ struct sim_client_spec {
     bool assign_all;             /* consume: all partitions of its topics, no group */
     struct sim_partition_arg *assign; /* consume: these */
     uint32_t assign_count;
+    bool transforms;   /* half of a transform: a consumer, and a producer of its outputs */
+    uint32_t other;    /* index of the other half */
     struct kl_config config; /* texts live with the scenario */
     struct sim_place place;
 };
@@ -202,6 +213,8 @@ struct sim_pattern {
 /* Matching is in pattern.h. */
 
 /* ---- steps ---- */
+
+enum { SIM_ENSEMBLE = -2 }; /* ZooKeeper, in a list of ids */
 
 enum sim_target_kind {
     SIM_TARGET_NONE,

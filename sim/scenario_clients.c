@@ -3,6 +3,7 @@
  *
  *     - {produce: orders, rate: 100/s, acks: all}          one row, one process
  *     - {consume: orders, group: g1, members: 3}           one row, three processes
+ *     - {transform: in -> out, group: g, transactional-id: tx}   one process of two clients
  *
  * A row becomes one struct sim_client_spec per process. What is not said has librdkafka's default,
  * but for auto.offset.reset: here earliest, since a consumer that misses the first records
@@ -50,8 +51,9 @@ bool sim_check_client_verb(struct sim_reader *r, const struct sim_yaml *node,
         if (sim_id_is_client(target->ids[i])) {
             sim_error(r->d, node->place, "'%s' is for brokers and controllers; this is a client",
                       verb->name);
-            sim_note(r->d, "clients: kill, restart, bounce, shutdown, stop, pause, resume, clock-skew, "
-                           "and as an end of partition, degrade, hold, drop");
+            sim_note(r->d,
+                     "clients: kill, restart, bounce, shutdown, stop, pause, resume, clock-skew, "
+                     "and as an end of partition, degrade, hold, drop");
             return false;
         }
     }
@@ -193,6 +195,18 @@ static bool read_assign(struct sim_reader *r, const struct sim_yaml *node,
     return good;
 }
 
+/* A transform is both: each property is for the half that knows it. */
+static enum kl_kind kind_for(const struct sim_client_spec *c, const char *property)
+{
+    for (const struct sim_client_property *p = sim_client_properties;
+         c->transforms && p->name != NULL; p++) {
+        if (strcmp(p->name, property) == 0 && p->owner == SIM_CP_PRODUCER) {
+            return KL_PRODUCER;
+        }
+    }
+    return c->kind == SIM_CLIENT_PRODUCES ? KL_PRODUCER : KL_CONSUMER;
+}
+
 static bool read_properties(struct sim_reader *r, const struct sim_yaml *node,
                             struct sim_client_spec *out)
 {
@@ -201,11 +215,13 @@ static bool read_properties(struct sim_reader *r, const struct sim_yaml *node,
         return sim_error(r->d, node->place, "properties are a mapping: {linger.ms: 5}");
     }
     for (uint32_t i = 0; i < node->count; i++) {
+        out->config.kind = kind_for(out, node->keys[i]->text);
         good = sim_read_is_scalar(r, node->items[i], node->keys[i]->text) &&
                sim_client_property_set(&out->config, node->keys[i]->text, node->keys[i]->place,
                                        node->items[i]->text, node->items[i]->place, r->d) &&
                good;
     }
+    out->config.kind = out->kind == SIM_CLIENT_PRODUCES ? KL_PRODUCER : KL_CONSUMER;
     return good;
 }
 
@@ -300,6 +316,9 @@ static bool read_text_key(struct sim_reader *r, const struct sim_yaml *node, con
     if (!sim_read_text(r, node, name, &text)) {
         return false;
     }
+    if (strcmp(name, "transform") == 0) {
+        return true; /* read_arrow */
+    }
     *(strcmp(name, "group") == 0 ? &out->config.group_id : &out->config.transactional_id) = text;
     return true;
 }
@@ -334,15 +353,20 @@ static bool read_key(struct sim_reader *r, const struct sim_key *key, const stru
 }
 
 /* Whom a key is for: a producer's in a consumer's row is a mistake worth a sentence of its own. */
-static bool is_for(const char *key, enum sim_client_kind kind)
+static bool is_for(const char *key, const struct sim_client_spec *c)
 {
+    enum sim_client_kind kind = c->kind;
     static const char *const producers[] = {"produce",      "rate",        "count",
                                             "keys",         "size",        "partition",
                                             "acks",         "idempotent",  "transactional-id",
                                             "commit-every", "abort-every", NULL};
     static const char *const consumers[] = {"consume", "group",     "members", "assign", "assignor",
                                             "static",  "isolation", "reset",   NULL};
-    const char *const *others = kind == SIM_CLIENT_PRODUCES ? consumers : producers;
+    static const char *const not_transforms[] = {
+        "rate", "count", "keys", "partition", "acks", "idempotent", "assign", "until", NULL};
+    const char *const *others = c->transforms                 ? not_transforms
+                                : kind == SIM_CLIENT_PRODUCES ? consumers
+                                                              : producers;
     for (; *others != NULL; others++) {
         if (strcmp(*others, key) == 0) {
             return false;
@@ -377,6 +401,16 @@ static bool check_producer(struct sim_reader *r, const struct sim_yaml *row,
         }
     }
     return true;
+}
+
+static bool check_transform(struct sim_reader *r, const struct sim_yaml *row)
+{
+    if (sim_yaml_get(row, "group") != NULL && sim_yaml_get(row, "transactional-id") != NULL) {
+        return true;
+    }
+    sim_error(r->d, row->place, "a transform needs a group and a transactional-id");
+    sim_note(r->d, "write {transform: in -> out, group: g, transactional-id: tx}");
+    return false;
 }
 
 static bool check_consumer(struct sim_reader *r, const struct sim_yaml *row,
@@ -450,10 +484,85 @@ static void add_process(struct sim_reader *r, const struct sim_client_spec *row,
     s->client_count++;
 }
 
+/* transform: IN -> OUT */
+static bool read_arrow(struct sim_reader *r, const struct sim_yaml *node, char **from, char **to)
+{
+    char *text = NULL;
+    if (!sim_read_text(r, node, "transform", &text)) {
+        return false;
+    }
+    const char *arrow = strstr(text, "->");
+    if (arrow == NULL) {
+        sim_error(r->d, node->place, "from where to where? '%s' has no arrow", text);
+        sim_note(r->d, "write transform: orders -> invoices");
+        return false;
+    }
+    const char *end = arrow, *begin = arrow + 2;
+    while (end > text && end[-1] == ' ') {
+        end--;
+    }
+    begin += strspn(begin, " ");
+    struct sim_yaml in = *node, out = *node;
+    in.text = sim_memory_format(r->memory, "%.*s", (int)(end - text), text);
+    in.size = strlen(in.text);
+    out.text = sim_memory_format(r->memory, "%s", begin);
+    out.size = strlen(out.text);
+    bool good = sim_read_topic(r, &in, from);
+    return sim_read_topic(r, &out, to) && good;
+}
+
+/* The two clients of one transform, the reading half first. */
+static void add_transform(struct sim_reader *r, const struct sim_client_spec *row, char **to,
+                          int32_t member, int32_t members, bool is_static)
+{
+    struct sim_scenario *s = r->s;
+    struct sim_client_spec reads = *row, writes = *row;
+    reads.config.transactional_id = NULL;
+    reads.config.enable_auto_commit = 0;
+    reads.other = s->client_count + 1;
+    writes.kind = SIM_CLIENT_PRODUCES;
+    writes.config.kind = KL_PRODUCER;
+    writes.config.group_id = NULL;
+    writes.config.enable_idempotence = true;
+    writes.topics = to;
+    writes.other = s->client_count;
+    writes.number = 1;
+    for (uint32_t i = 0; i < s->client_count; i++) {
+        writes.number += s->clients[i].kind == SIM_CLIENT_PRODUCES;
+    }
+    if (members > 1 && writes.config.transactional_id != NULL) {
+        writes.config.transactional_id =
+            sim_memory_format(r->memory, "%s-%d", writes.config.transactional_id, member + 1);
+    }
+    add_process(r, &reads, member, members, is_static);
+    writes.number -= member; /* which add_process adds */
+    add_process(r, &writes, member, members, false);
+}
+
+/* t1, t2, …: the first that nobody is called yet. */
+static char *transform_name(struct sim_reader *r)
+{
+    int32_t ids[SIM_CLIENTS_MAX], number = 1;
+    char *name = sim_memory_format(r->memory, "t%d", number);
+    while (sim_named_clients(r, name, ids) > 0) {
+        name = sim_memory_format(r->memory, "t%d", ++number);
+    }
+    return name;
+}
+
 static bool read_kind(struct sim_reader *r, const struct sim_yaml *row, enum sim_client_kind *kind)
 {
     const struct sim_yaml *produce = sim_yaml_get(row, "produce"),
-                          *consume = sim_yaml_get(row, "consume");
+                          *consume = sim_yaml_get(row, "consume"),
+                          *transform = sim_yaml_get(row, "transform");
+    if (transform != NULL && (produce != NULL || consume != NULL)) {
+        return sim_error(r->d, transform->place,
+                         "a transform names both topics itself: transform: IN -> OUT");
+    }
+    if (transform != NULL) {
+        *kind = SIM_CLIENT_CONSUMES;
+        return true;
+    }
     *kind = produce != NULL ? SIM_CLIENT_PRODUCES : SIM_CLIENT_CONSUMES;
     if (produce != NULL && consume != NULL) {
         return sim_error(r->d, consume->place,
@@ -461,8 +570,8 @@ static bool read_kind(struct sim_reader *r, const struct sim_yaml *row, enum sim
     }
     if (produce == NULL && consume == NULL) {
         sim_error(r->d, row->place,
-                  "what does this client do? Write produce: TOPIC or consume: "
-                  "TOPIC");
+                  "what does this client do? Write produce: TOPIC, consume: TOPIC or "
+                  "transform: IN -> OUT");
         sim_note(r->d, "see: kcsim explain clients");
         return false;
     }
@@ -476,28 +585,38 @@ static bool read_row_keys(struct sim_reader *r, const struct sim_yaml *row,
     bool good = properties == NULL || read_properties(r, properties, c);
     for (uint32_t i = 0; i < row->count; i++) {
         const struct sim_key *key = sim_key_find(SIM_SHAPE_CLIENT, row->keys[i]->text);
-        if (is_for(key->name, c->kind)) {
+        if (is_for(key->name, c)) {
             good = read_key(r, key, row->items[i], c) && good;
             continue;
         }
         good = sim_error(r->d, row->keys[i]->place, "'%s' is for %s", key->name,
-                         c->kind == SIM_CLIENT_PRODUCES ? "consumers; this client produces"
-                                                        : "producers; this client consumes");
+                         c->transforms ? "others; a transform works as its input comes"
+                         : c->kind == SIM_CLIENT_PRODUCES ? "consumers; this client produces"
+                                                          : "producers; this client consumes");
     }
     return good;
 }
 
 static void read_row(struct sim_reader *r, const struct sim_yaml *row)
 {
-    enum sim_client_kind kind;
+    enum sim_client_kind kind = SIM_CLIENT_CONSUMES;
     int32_t members = 1;
     bool is_static = false;
     if (!sim_read_keys(r, row, SIM_SHAPE_CLIENT, SIM_SHAPE_END) || !read_kind(r, row, &kind)) {
         return;
     }
     struct sim_client_spec c = spec_of(r, kind, row->place);
-    const struct sim_yaml *key = sim_yaml_get(row, "members");
+    const struct sim_yaml *key = sim_yaml_get(row, "members"),
+                          *transform = sim_yaml_get(row, "transform");
+    char **to = sim_memory_take(r->memory, sizeof(*to));
+    c.transforms = transform != NULL;
     bool good = read_row_keys(r, row, &c);
+    if (transform != NULL) {
+        c.topics = sim_memory_take(r->memory, sizeof(*c.topics));
+        c.topic_count = 1;
+        c.row = c.row != NULL ? c.row : transform_name(r);
+        good = read_arrow(r, transform, &c.topics[0], to) && check_transform(r, row) && good;
+    }
     if (good && key != NULL) {
         good = sim_read_int32(r, key, "members", 1, SIM_CLIENTS_MAX, &members);
     }
@@ -509,12 +628,16 @@ static void read_row(struct sim_reader *r, const struct sim_yaml *row)
     if (!good) {
         members = 1; /* known by name, so that one slip is one error */
     }
-    if (r->s->client_count + (uint32_t)members > SIM_CLIENTS_MAX) {
+    if (r->s->client_count + (uint32_t)members * (c.transforms ? 2 : 1) > SIM_CLIENTS_MAX) {
         sim_error(r->d, row->place, "more than %d clients (SIM_CLIENTS_MAX)", SIM_CLIENTS_MAX);
         return;
     }
     for (int32_t i = 0; i < members; i++) {
-        add_process(r, &c, i, members, is_static);
+        if (c.transforms) {
+            add_transform(r, &c, to, i, members, is_static);
+        } else {
+            add_process(r, &c, i, members, is_static);
+        }
     }
 }
 

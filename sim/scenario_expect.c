@@ -187,8 +187,12 @@ static bool read_data_fields(struct sim_reader *r, const struct sim_yaml *node,
 static bool fits_moment(struct sim_reader *r, const struct sim_yaml *name,
                         const struct sim_expect *x)
 {
-    bool is_costly = strcmp(name->text, "kept") == 0 || strcmp(name->text, "lost") == 0 ||
-                     strcmp(name->text, "unread") == 0;
+    static const char *const costly[] = {"kept",    "lost",    "unread", "outputs",
+                                         "missing", "doubled", NULL};
+    bool is_costly = false;
+    for (uint32_t i = 0; costly[i] != NULL; i++) {
+        is_costly = is_costly || strcmp(name->text, costly[i]) == 0;
+    }
     if (!is_costly || x->modality == SIM_END || x->modality == SIM_AT || x->modality == SIM_BY) {
         return true;
     }

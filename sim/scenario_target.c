@@ -6,10 +6,16 @@
 
 #include "sim/scenario_read.h"
 
-static const char *const target_words[] = {"all",       "any",    "minority",     "controller",
-                                           "leader of", "isr of", "followers of",
+static const char *const target_words[] = {"all",
+                                           "any",
+                                           "minority",
+                                           "controller",
+                                           "leader of",
+                                           "isr of",
+                                           "followers of",
                                            "group coordinator of",
-                                           "transaction coordinator of", NULL};
+                                           "transaction coordinator of",
+                                           NULL};
 
 static bool unknown_target(struct sim_reader *r, const struct sim_yaml *node)
 {
@@ -49,7 +55,7 @@ static bool read_label_target(struct sim_reader *r, const struct sim_yaml *node,
 }
 
 static bool read_role_target(struct sim_reader *r, const struct sim_yaml *node,
-                                  struct sim_target *out)
+                             struct sim_target *out)
 {
     static const struct {
         const char *prefix;
@@ -157,13 +163,16 @@ static bool add_target_id(struct sim_reader *r, const struct sim_yaml *node, int
     return true;
 }
 
-/* One element of a list: a node's id, or the name of a client. */
-static bool read_target_item(struct sim_reader *r, const struct sim_yaml *node,
+/* One element of a list: a node's id, the name of a client, or the ensemble. */
+static bool read_target_item(struct sim_reader *r, const struct sim_yaml *node, bool zookeeper_too,
                              struct sim_target *out)
 {
     struct sim_target client = {0};
     int32_t id;
     bool good = true;
+    if (zookeeper_too && node->kind == SIM_YAML_SCALAR && strcmp(node->text, "zookeeper") == 0) {
+        return add_target_id(r, node, SIM_ENSEMBLE, out);
+    }
     if (node->kind == SIM_YAML_SCALAR && read_client_target(r, node, &client)) {
         for (uint32_t i = 0; i < client.id_count; i++) {
             good = add_target_id(r, node, client.ids[i], out) && good;
@@ -195,7 +204,7 @@ bool sim_read_target(struct sim_reader *r, const struct sim_yaml *node, bool zoo
     out->ids = sim_memory_take(r->memory,
                                (node->count * (r->s->client_count + 1) + 1) * sizeof(*out->ids));
     for (uint32_t i = 0; i < node->count; i++) {
-        good = read_target_item(r, node->items[i], out) && good;
+        good = read_target_item(r, node->items[i], zookeeper_too, out) && good;
     }
     return good;
 }

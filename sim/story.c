@@ -865,7 +865,7 @@ static unsigned print_lines(struct teller *s, FILE *out, bool color)
         }
     }
     if (s->truncated > 0) {
-        fprintf(out, "            (%u more line%s: --lines all)\n", s->truncated,
+        fprintf(out, "            (%u more line%s: -v)\n", s->truncated,
                 plural(s->truncated));
         lines++;
     }
@@ -935,7 +935,7 @@ static unsigned print_cut(FILE *out, const char *text, unsigned lines, unsigned 
             fwrite(at, 1, size, out);
             printed++;
         } else if (number == room - last - 1) {
-            fprintf(out, "    (%u more lines of failures: --lines all)\n", lines - room + 1);
+            fprintf(out, "    (%u more lines of failures: --format json)\n", lines - room + 1);
             printed++;
         }
         at += size;

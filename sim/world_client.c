@@ -406,7 +406,9 @@ static void turn(struct sim_world *w, struct sim_client *c, const struct kl_inpu
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);
     if (c->phase == SIM_CLIENT_CLOSED && c->shell.life != SIM_DOWN)
-        sim_client_gone(w, c, record);
+        sim_push(w, w->now_us, /* behind what it has just sent: a step may stand in a flush */
+                 (struct sim_event){
+                     .kind = SIM_E_CLIENT_WORK, .process = c->index, .a = ++c->work_generation});
 }
 
 void sim_client_step(struct sim_world *w, struct sim_client *c, struct kl_input in, uint64_t record)
@@ -489,7 +491,11 @@ void sim_client_rearm(struct sim_world *w, struct sim_client *c)
 void sim_client_work(struct sim_world *w, uint32_t index, uint64_t generation)
 {
     struct sim_client *c = w->clients->client[index];
-    if (generation == c->work_generation)
+    if (generation != c->work_generation)
+        return;
+    if (c->phase == SIM_CLIENT_CLOSED && c->shell.life == SIM_UP)
+        sim_client_gone(w, c, c->shell.life_record);
+    else
         sim_client_work_due(w, c);
 }
 
@@ -506,6 +512,8 @@ static void start(struct sim_world *w, struct sim_client *c, uint64_t by)
     config.seed = w->options.seed ^ (uint64_t)(uint32_t)c->shell.id << 32 ^ c->shell.incarnation;
     config.bootstrap = w->clients->brokers;
     config.bootstrap_count = w->clients->broker_count;
+    if (c->limits.brokers < config.bootstrap_count)
+        c->limits.brokers = config.bootstrap_count;
     c->kl = sim_alloc(kl_client_size(&c->limits));
     kl_client_init(c->kl, &c->limits, &config);
     c->timer_us = c->timer_queued_us = -1;
@@ -647,6 +655,8 @@ static void free_one(struct sim_world *w, struct sim_client *c)
     }
     sim_client_work_stop(c);
     free(c->txns);
+    free(c->inputs.input);
+    free(c->origins);
     free(c->kl);
     free(c);
 }

@@ -11,7 +11,11 @@
  */
 #include <assert.h>
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
 
+#include "broker/settings.h"
+#include "sim/properties.h"
 #include "sim/world_state.h"
 
 /* ---- blocks ---- */
@@ -34,6 +38,24 @@ static struct kb_replicas *new_replicas(const struct sim_process *p)
     return r;
 }
 
+/* Kafka's names again, for the broker part reads them itself. */
+static void add_properties(struct kb_props *to, const struct sim_settings *settings)
+{
+    const size_t from = offsetof(struct sim_settings, coordinators),
+                 end = from + sizeof(settings->coordinators);
+    for (const struct sim_property_row *row = sim_broker_properties; row->name != NULL; row++) {
+        char text[24];
+        if (row->type != SIM_P_INT || row->offset < from || row->offset >= end)
+            continue;
+        const char *field = (const char *)settings + row->offset;
+        const int32_t value = *(const int32_t *)(const void *)field;
+        if (value < 0)
+            continue;
+        snprintf(text, sizeof(text), "%" PRId32, value);
+        kb_props_set(to, row->name, text);
+    }
+}
+
 void sim_full_disks(struct sim_world *w, struct sim_process *p)
 {
     if (w->keeper == NULL) {
@@ -47,9 +69,13 @@ void sim_full_disks(struct sim_world *w, struct sim_process *p)
 
 void sim_full_make(struct sim_world *w, struct sim_process *p)
 {
+    char properties[1024];
     struct kb_broker_limits limits = kb_broker_limits_default();
     struct kb_broker_config config = {
         .broker = sim_registration_of(p), .has_data = 1, .seed = (uint64_t)p->id + 1};
+    config.properties = kb_props_begin(properties, sizeof(properties));
+    add_properties(&config.properties, &p->settings);
+    assert(!config.properties.overflow);
     sim_full_disks(w, p);
     p->node.broker = sim_alloc(kb_broker_size(&limits, &config));
     kb_broker_init(p->node.broker, &limits, &config);

@@ -27,7 +27,7 @@
 #include "sim/random.h"
 #include "sim/world.h"
 
-enum { SIM_NOBODY = -1, SIM_ENSEMBLE = -2 }; /* beside ids of processes */
+enum { SIM_NOBODY = -1 }; /* beside ids of processes, as SIM_ENSEMBLE (sim/scenario.h) */
 
 struct sim_message;
 struct sim_process;

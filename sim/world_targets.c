@@ -108,7 +108,7 @@ static void add_coordinator(const struct sim_world *w, const struct sim_target *
 static void add_known(const struct sim_world *w, struct sim_ids *ids, const int32_t *id, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (sim_find(w, id[i]) != NULL)
+        if (id[i] == SIM_ENSEMBLE || sim_find(w, id[i]) != NULL)
             sim_ids_add(ids, id[i]);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plays rounds of a controller over a real ZooKeeper, and over real Kafka brokers.
 
-    round.py brokers|handover|zombies|sigkill|faults|all … [--deep|--short] [--controller kcsim|kafka]
+    round.py brokers|handover|zombies|sigkill|faults|replication|all … [--deep|--short] [--controller kcsim|kafka]
              [--kcsim PROGRAM] [--report FILE] [--seed N] [--keep] [--group N] [--moments N]
 
 Exit status: 0 every claim holds, 1 one does not, 77 something is missing on this machine (said plainly).
@@ -28,6 +28,7 @@ ROUNDS = {
     "zombies": "Zombies",
     "sigkill": "SIGKILL at random moments",
     "faults": "Faults of ZooKeeper and of znodes",
+    "replication": "Logs, epochs and high watermarks, beside the simulator's",
 }
 
 
@@ -45,6 +46,9 @@ def arguments():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--moments", type=int, help="how many SIGKILLs")
     p.add_argument("--group", type=int, help="kcsim.zookeeper.write.group")
+    p.add_argument("--record", action="store_true", help="replication: keep what is seen as the recording")
+    p.add_argument("--only", help="replication: scenarios whose names contain one of these, with commas")
+    p.add_argument("--play", help="replication: the program play_replication")
     p.add_argument("--keep", action="store_true", help="keep the folder of logs")
     options = p.parse_args()
     options.kcsim = os.path.abspath(options.kcsim)

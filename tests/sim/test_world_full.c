@@ -12,6 +12,7 @@
 #include "sim/scenario.h"
 #include "sim/trace.h"
 #include "sim/world.h"
+#include "sim/world_client.h"
 
 #define SECOND ((int64_t)1000000)
 #define STATE  "/brokers/topics/t/partitions/0/state"
@@ -266,6 +267,21 @@ START_TEST(the_same_again_is_the_same)
 }
 END_TEST
 
+/* Goal: the run does not end in the instant in which the last consumer starts, before it has asked
+   for the beginning of its partitions. */
+START_TEST(quiet_waits_for_a_consumer_that_has_just_begun)
+{
+    load(CLUSTER "clients:\n"
+                 "  - {produce: t, partition: 0, count: 3, from: 5s}\n"
+                 "  - {consume: t, from: 60s}\n"
+                 "until: quiet\n");
+    while (!sim_world_is_over(world) && sim_world_now(world) < 70 * SECOND)
+        ck_assert(sim_world_step(world));
+    ck_assert(sim_world_is_over(world));
+    ck_assert_uint_eq(sim_client_counts(world, 1).read, 3);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("world, full brokers");
@@ -282,6 +298,7 @@ int main(void)
     tcase_add_test(c, a_replica_tells_its_part_and_its_log);
     tcase_add_test(c, a_follower_gives_up_what_is_never_answered);
     tcase_add_test(c, the_same_again_is_the_same);
+    tcase_add_test(c, quiet_waits_for_a_consumer_that_has_just_begun);
     tcase_set_timeout(c, 60);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
