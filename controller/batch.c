@@ -346,6 +346,17 @@ static void log_no_leader(struct kc_controller *c, uint32_t row)
            "Leader not yet assigned for partition %s. Skip sending UpdateMetadataRequest.", name);
 }
 
+/* Kafka tells leader -2 as soon as a topic is queued: brokers then know nothing of it, so nobody
+   can fetch, and a reassignment that halts the deletion never ends. */
+static bool is_told_deleted(const struct kc_controller *c, uint32_t row)
+{
+    uint32_t topic = kc_row_at(c, row)->topic - 1;
+    uint32_t halted = kc_topic(c, topic)->flags & (KC_TOPIC_STARTED | KC_TOPIC_INELIGIBLE);
+
+    return kc_is_queued(c, row) &&
+           (kc_defect(c, SM_DEFECT_TOLD_TOO_EARLY) || halted != KC_TOPIC_INELIGIBLE);
+}
+
 static void append_metadata(struct kc_controller *c, uint32_t row, const uint16_t *offline,
                             uint32_t offline_count, bool deleting)
 {
@@ -376,7 +387,7 @@ void kc_batch_partition_metadata(struct kc_controller *c, uint32_t row)
         return;
     }
     uint32_t offline_count = offline_replicas(c, row, offline);
-    bool deleting = kc_is_queued(c, row);
+    bool deleting = is_told_deleted(c, row);
     if (p->batch[UPDATE_METADATA] != 0) {
         struct wire_record *old = record_at(open_batch(c), p->batch[UPDATE_METADATA] - 1);
         if (tells_row(c, old, p, offline, offline_count, deleting)) {

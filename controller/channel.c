@@ -116,6 +116,9 @@ void kc_channels_pump(struct kc_controller *c)
 static void put_answer(struct kc_controller *c, enum kc_event_kind kind, const struct kc_broker *b,
                        const struct wire_answer *a)
 {
+    if (c->shut_down != KC_RUNS) {
+        return;
+    }
     kc_batch_at(c, b->cursor)->pins++;
     kc_put_event(c,
                  &(struct kc_event){.kind = kind,

@@ -70,6 +70,9 @@ static void changed(struct kc_controller *c, const char *path)
 
 void kc_watch_event(struct kc_controller *c, const struct kc_input *in)
 {
+    char topic[SM_TOPIC_NAME_MAX + 1];
+    int32_t number;
+
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         if ((folders[i].types >> in->event_type & 1) != 0 &&
             strcmp(folders[i].path, in->path) == 0) {
@@ -79,7 +82,9 @@ void kc_watch_event(struct kc_controller *c, const struct kc_input *in)
             return;
         }
     }
-    if (in->event_type == WIRE_ZK_EVENT_CHANGED) {
+    if (in->event_type == WIRE_ZK_EVENT_CHANGED ||
+        (in->event_type == WIRE_ZK_EVENT_CREATED && !kc_defect(c, SM_DEFECT_UNLED_UNWATCHED) &&
+         sm_path_is_partition_state(in->path, topic, &number))) {
         changed(c, in->path);
     }
 }
@@ -136,7 +141,9 @@ static void take(struct kc_controller *c, const struct kc_input *in)
         kc_watch_event(c, in);
         break;
     case KC_IN_SESSION_EXPIRED:
-        kc_clear_queue(c);
+        if (c->shut_down == KC_RUNS) {
+            kc_clear_queue(c);
+        }
         kc_put(c, KC_EVENT_EXPIRE);
         break;
     case KC_IN_SESSION_CREATED:
@@ -169,6 +176,7 @@ static void take(struct kc_controller *c, const struct kc_input *in)
         break;
     case KC_IN_SHUTDOWN:
         kc_clear_queue(c);
+        c->shut_down = KC_CLOSES;
         kc_put(c, KC_EVENT_SHUTDOWN_EVENT_THREAD);
         break;
     case KC_IN_BLOCK:
@@ -184,7 +192,7 @@ enum sm_err kc_controller_step(struct kc_controller *c, int64_t now_us, const st
 
     out->more = false;
     out->short_of = NULL;
-    if (c->shut_down) {
+    if (c->shut_down == KC_SHUT_DOWN) {
         return SM_ERR_OK;
     }
     out->short_of = kc_short_of(c, in);

@@ -200,10 +200,7 @@ void kc_run(struct kc_controller *c)
             if (c->event.kind != KC_EVENT_NONE) {
                 kc_finish_event(c);
             }
-            if (c->shut_down) {
-                kc_clear_queue(c); /* its thread has ended, and takes nothing up any more */
-            }
-            if (c->event_count == 0 || c->blocked) {
+            if (c->event_count == 0 || c->blocked || c->shut_down == KC_SHUT_DOWN) {
                 return;
             }
             kc_start_event(c);

@@ -167,8 +167,9 @@ static bool is_own_state(struct kc_controller *c, struct kc_slot *s, int32_t err
 }
 
 /* A state that is there already leaves its partition New until the next failover, as in Kafka,
-   where a lost answer strands one partition. It would strand a whole group here: so where a group
-   was refused, each looks whether it meets itself. */
+   where a lost answer strands one partition (SM_DEFECT_OWN_STATE_REFUSED). It would strand a whole
+   group here: so where a group was refused, and without the defect always, each looks whether it
+   meets itself. */
 static enum kc_slot_next answer_create_state(struct kc_controller *c, struct kc_frame *f,
                                              struct kc_slot *s, int32_t err,
                                              const struct wire_zk_result_view *r)
@@ -177,7 +178,8 @@ static enum kc_slot_next answer_create_state(struct kc_controller *c, struct kc_
     if (s->stage == STATE_LOOK ? is_own_state(c, s, err, r) : err == WIRE_ZK_OK) {
         return state_is_created(c, s);
     }
-    if (s->stage == STATE_CREATE && err == WIRE_ZK_NODE_EXISTS && s->alone) {
+    bool looks = s->alone || !kc_defect(c, SM_DEFECT_OWN_STATE_REFUSED);
+    if (s->stage == STATE_CREATE && err == WIRE_ZK_NODE_EXISTS && looks) {
         s->stage = STATE_LOOK;
         return KC_SLOT_ASK;
     }

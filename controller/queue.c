@@ -77,6 +77,9 @@ static uint64_t note(struct kc_controller *c, enum kc_queue_what what, const str
 uint32_t kc_put_event(struct kc_controller *c, const struct kc_event *event, const void *bytes,
                       uint32_t size)
 {
+    if (c->shut_down != KC_RUNS && event->kind != KC_EVENT_SHUTDOWN_EVENT_THREAD) {
+        return 0;
+    }
     assert(c->event_count < c->limits.events);
     struct kc_event *e = kc_event_at(c, c->event_count++);
 
@@ -200,7 +203,7 @@ static void refuse_each(struct kc_controller *c, const struct kc_event *e, int32
 static void preempt(struct kc_controller *c, const struct kc_event *e)
 {
     note(c, KC_QUEUE_PREEMPT, e);
-    if (e->call_id == 0 || c->shut_down) { /* who called learns from the connection that ends */
+    if (e->call_id == 0) {
         return;
     }
     const struct wire_call *asked = kc_event_bytes(c, e);

@@ -12,10 +12,11 @@
  *          the epoch                        B8 tell everybody; deletions go on
  *       B4 removing go Offline
  *
- * The goal is written to ZooKeeper before memory, so that a failover finds it; between B2 and B6
- * the znode still has the full list, and the next controller does phase B again, which does no
- * harm. The leader is told of the target (B3) before the removed replicas are stopped (B4), for
- * from then on it cannot take them back into the ISR (KAFKA-1097).
+ * The goal is written to ZooKeeper before memory, so that a failover finds it; but what the new
+ * goal does not need any more is stopped before that (not in 2.8.2: SM_DEFECT_CANCEL_HALF_DONE).
+ * Between B2 and B6 the znode still has the full list, and the next controller does phase B again,
+ * which does no harm. The leader is told of the target (B3) before the removed replicas are stopped
+ * (B4), for from then on it cannot take them back into the ISR (KAFKA-1097).
  *
  * This file has the flow, and the ISR change that makes it go on; who asks for it is in
  * reassignment_znode.c (/admin/reassign_partitions) and reassignment_calls.c (AdminClient).
@@ -57,7 +58,7 @@ static void log_updating(struct kc_controller *c, uint32_t row, const struct sm_
 
 /* ---- U ---- */
 
-enum { CHANGED = 1, COMPLETE = 2 }; /* frame.flags */
+enum { CHANGED = 1, COMPLETE = 2, ADOPTED = 4 }; /* frame.flags */
 
 static enum kc_next halt_deletion(struct kc_controller *c, struct kc_frame *f)
 {
@@ -98,9 +99,10 @@ static const struct kc_bulk write_goal = {
 
 static enum kc_next adopt_goal(struct kc_controller *c, struct kc_frame *f)
 {
-    if ((f->flags & CHANGED) == 0) {
+    if ((f->flags & (CHANGED | ADOPTED)) != CHANGED) {
         return KC_NEXT;
     }
+    f->flags |= ADOPTED;
     struct sm_list before = kc_row_replicas(c, f->arg);
     kc_put_assignment(c, f->arg, &c->goal);
     c->stopping = sm_list_minus(&before, &c->goal.replicas);
@@ -108,6 +110,19 @@ static enum kc_next adopt_goal(struct kc_controller *c, struct kc_frame *f)
         kc_call(c, KC_FLOW_STOP_REMOVED, f->arg);
     }
     return KC_NEXT;
+}
+
+/* Kafka writes the new goal first. A controller that dies then leaves replicas that nobody stops,
+   and that stay in the ISR; in this order the next one finds the old goal, and goes on with it. */
+static enum kc_next stop_unneeded_first(struct kc_controller *c, struct kc_frame *f)
+{
+    struct sm_list before = kc_row_replicas(c, f->arg);
+    struct sm_list unneeded = sm_list_minus(&before, &c->goal.replicas);
+
+    if (unneeded.count == 0 || kc_defect(c, SM_DEFECT_CANCEL_HALF_DONE)) {
+        return KC_NEXT;
+    }
+    return adopt_goal(c, f);
 }
 
 static enum kc_next watch_isr(struct kc_controller *c, struct kc_frame *f)
@@ -126,12 +141,29 @@ static bool select_state(struct kc_controller *c, struct kc_frame *f, struct kc_
     return (f->flags & COMPLETE) == 0 && kc_select_once(c, f, s);
 }
 
+enum { STATE_READ, STATE_AWAIT }; /* slot.stage */
+
 static bool ask_state(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                       struct kc_ask *ask)
 {
     (void)f;
     kc_ask_state_read(c, s->row, ask);
+    if (s->stage == STATE_AWAIT) {
+        ask->opcode = WIRE_ZK_EXISTS;
+    }
     return true;
+}
+
+/* A partition that nobody has led yet has no state to be watched: Kafka is then never told of its
+   first ISR, and the reassignment waits for ever. Without the defect its creation is watched. */
+static enum kc_slot_next await_state(struct kc_controller *c, struct kc_slot *s, int32_t err)
+{
+    if (kc_defect(c, SM_DEFECT_UNLED_UNWATCHED) || s->stage == STATE_AWAIT) {
+        s->stage = STATE_READ;
+        return err == WIRE_ZK_OK ? KC_SLOT_ASK : KC_SLOT_DONE;
+    }
+    s->stage = STATE_AWAIT;
+    return KC_SLOT_ASK;
 }
 
 /* Sets COMPLETE where all of the target is in the ISR. */
@@ -141,13 +173,16 @@ static enum kc_slot_next judge_isr(struct kc_controller *c, struct kc_frame *f, 
 {
     struct sm_list target = sm_assignment_target(a);
 
+    if (s->stage == STATE_AWAIT) {
+        return await_state(c, s, err);
+    }
     switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
     case KC_STATE_NEWER_CONTROLLER:
         f->flags |= sm_list_subset(&target, &s->plan.isr) ? COMPLETE : 0;
         return KC_SLOT_DONE;
     case KC_STATE_MISSING:
-        return KC_SLOT_DONE;
+        return await_state(c, s, err);
     case KC_STATE_FAILED:
         break;
     }
@@ -170,6 +205,7 @@ static const struct kc_bulk check_isr = {.select = select_state,
 
 enum {
     ROW_HALT,
+    ROW_STOP_FIRST,
     ROW_WRITE_GOAL,
     ROW_ADOPT,
     ROW_WATCH,
@@ -340,7 +376,10 @@ static enum kc_next resume_deletion(struct kc_controller *c, struct kc_frame *f)
 {
     uint32_t topic = kc_row_at(c, f->arg)->topic - 1;
 
-    if ((kc_topic(c, topic)->flags & KC_TOPIC_QUEUED) != 0) {
+    /* Kafka goes on although another partition still moves (delete while reassigning) */
+    bool halted =
+        !kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING) && kc_topic_has_reassignment(c, topic);
+    if ((kc_topic(c, topic)->flags & KC_TOPIC_QUEUED) != 0 && !halted) {
         kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE, false);
         kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
     }
@@ -349,6 +388,7 @@ static enum kc_next resume_deletion(struct kc_controller *c, struct kc_frame *f)
 
 static const struct kc_row reassign_rows[] = {
     [ROW_HALT] = {.name = "halt deletion", .run = halt_deletion},
+    [ROW_STOP_FIRST] = {.name = "stop the unneeded first", .run = stop_unneeded_first},
     [ROW_WRITE_GOAL] = {.name = "U1 write the goal", .bulk = &write_goal},
     [ROW_ADOPT] = {.name = "U2 U3 adopt it, stop the unneeded", .run = adopt_goal},
     [ROW_WATCH] = {.name = "watch the ISR", .run = watch_isr},

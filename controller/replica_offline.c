@@ -8,6 +8,7 @@
  * Source: Kafka 2.8.2 ZkReplicaStateMachine.removeReplicasFromIsr, doRemoveReplicasFromIsr;
  * KafkaController.removeReplicaFromIsr (before 1.1).
  */
+#include "controller/partition_parts.h"
 #include "controller/replica_parts.h"
 
 #include <stdio.h>
@@ -96,12 +97,29 @@ static void log_retained(struct kc_controller *c, uint32_t row)
                c->config.broker.id, kc_broker(c, kc_group_broker(c))->id, name);
 }
 
+/* Of several replicas that leave, the first takes the others out of the ISR, too: else brokers
+   would be told of an ISR outside of its replicas (KAFKA-9672). Returns whether it takes any. */
+static bool strays_leave(struct kc_controller *c, struct kc_slot *s)
+{
+    struct sm_assignment a = kc_row_assignment(c, s->row);
+    struct sm_leader_and_isr left = s->plan;
+
+    kc_drop_unassigned(c, &a, &left);
+    if (left.isr.count == s->plan.isr.count ||
+        (left.leader != SM_NO_LEADER && !sm_list_has(&left.isr, left.leader))) {
+        return false;
+    }
+    s->plan = left;
+    return true;
+}
+
 static enum kc_slot_next write_without(struct kc_controller *c, struct kc_slot *s, bool keep_last)
 {
     if (keep_last && s->plan.isr.count == 1) {
         log_retained(c, s->row);
     }
     s->plan = sm_leader_and_isr_remove(&s->plan, kc_broker(c, kc_group_broker(c))->id, keep_last);
+    strays_leave(c, s);
     s->plan.controller_epoch = c->epoch;
     s->stage = WRITE_STATE;
     return KC_SLOT_ASK;
@@ -194,6 +212,11 @@ static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s,
     if (!sm_list_has(&s->plan.isr, broker)) {
         log_not_in_isr(c, s);
         s->plan.controller_epoch = c->epoch;
+        if (strays_leave(c, s)) {
+            s->plan = sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr);
+            s->stage = WRITE_STATE;
+            return KC_SLOT_ASK;
+        }
         gone_offline(c, s->row, &s->plan);
         return KC_SLOT_DONE;
     }

@@ -301,7 +301,7 @@ static enum kc_next shut_down(struct kc_controller *c, struct kc_frame *f)
     say_thread(c, "Shutting down");
     say_thread(c, "Stopped");
     say_thread(c, "Shutdown completed");
-    c->shut_down = 1;
+    c->shut_down = KC_SHUT_DOWN;
     return KC_NEXT;
 }
 
@@ -332,8 +332,22 @@ static const struct kc_row reelect_rows[] = {
     {.name = "maybe resign", .run = call_maybe_resign}, {.name = "elect", .run = call_elect}, {0}};
 const struct kc_flow_def kc_flow_REELECT = {.name = "Reelect", .rows = reelect_rows};
 
+/* It came and went before its znode was watched again, so nobody will tell of its end. Kafka waits
+   for the next change all the same. */
+static enum kc_next elect_if_gone(struct kc_controller *c, struct kc_frame *f)
+{
+    (void)f;
+    if (c->active_id < 0 && !kc_defect(c, SM_DEFECT_GONE_UNNOTICED)) {
+        kc_call(c, KC_FLOW_ELECT, 0);
+    }
+    return KC_NEXT;
+}
+
 static const struct kc_row controller_change_rows[] = {
-    {.name = "maybe resign", .run = call_maybe_resign}, {0}};
+    {.name = "maybe resign", .run = call_maybe_resign},
+    {.name = "elect if gone", .run = elect_if_gone},
+    {0},
+};
 const struct kc_flow_def kc_flow_CONTROLLER_CHANGE = {.name = "ControllerChange",
                                                       .rows = controller_change_rows};
 

@@ -306,6 +306,14 @@ enum kc_handler { /* handlers without a row of their own */
     KC_HANDLER_PREFERRED = 64, KC_HANDLER_REASSIGN = 128,
 };
 
+/* The life of the event thread. Once it closes, no event enters the queue any more: Kafka's thread
+   stops behind the one in work, whatever comes later (ControllerEventManager.close). */
+enum kc_shut_down {
+    KC_RUNS,
+    KC_CLOSES,    /* asked to: its last event waits, or is in work */
+    KC_SHUT_DOWN, /* nothing is taken any more */
+};
+
 struct kc_machine_call { /* arguments of the running call of either machine */
     uint32_t target;
     uint32_t strategy;
@@ -341,7 +349,8 @@ struct kc_controller {
     int64_t unclean_elections;
     int64_t session;           /* own session id */
     int64_t previous_session;  /* for a registration that a session of ours left behind */
-    uint32_t shut_down, blocked, dirty; /* dirty: bit per batch owner, KAFKA-2300 */
+    uint32_t shut_down;      /* enum kc_shut_down */
+    uint32_t blocked, dirty; /* dirty: bit per batch owner, KAFKA-2300 */
 
     /* the event in work, and the flow it is in */
     struct kc_event event; /* kind 0: none */
@@ -608,6 +617,7 @@ const char *kc_error_text(const struct kc_controller *c);
 enum kc_next kc_run_bulk(struct kc_controller *c, struct kc_frame *f, const struct kc_bulk *bulk);
 
 /* ---- queue.c ---- */
+/* Returns the event's number; 0: the controller closes, and nothing was put. */
 uint32_t kc_put_event(struct kc_controller *c, const struct kc_event *event, const void *bytes, uint32_t size);
 uint32_t kc_put(struct kc_controller *c, enum kc_event_kind kind);
 void kc_clear_queue(struct kc_controller *c);

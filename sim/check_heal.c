@@ -205,6 +205,8 @@ static void judge_deletion(struct sim_checks *c, const struct check_topic *t)
 static void judge_preferred(struct sim_checks *c, int32_t active)
 {
     char object[32];
+    if (c->reassigning > 0)
+        return; /* no rebalancing while any partition moves (checkAndTriggerAutoLeaderRebalance) */
     for (uint32_t i = 0; i < c->process_count; i++) {
         int32_t id = c->processes[i].id, percentage;
         uint32_t all = 0, away = 0;

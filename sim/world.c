@@ -242,6 +242,10 @@ static void act(struct sim_world *w, struct sim_event *e)
     case SIM_E_DEADLINE:
         on_deadline(w, e->p);
         return;
+    case SIM_E_STALLED:
+        if (w->processes[e->process]->incarnation == e->b)
+            sim_stalled_go_on(w, w->processes[e->process]);
+        return;
     case SIM_E_PEER:
         sim_peer_deadline(w, e->p);
         return;
@@ -255,7 +259,10 @@ static void act(struct sim_world *w, struct sim_event *e)
         sim_step_undo(w, (uint32_t)e->a);
         return;
     case SIM_E_CALL:
-        sim_call_deliver(w, e->a);
+        if (e->b == 0)
+            sim_call_deliver(w, e->a);
+        else
+            sim_call_timeout(w, e->a, e->b);
         return;
     case SIM_E_HEAL:
         sim_heal_due(w, e->a);

@@ -158,11 +158,7 @@ struct sim_message *sim_full_take(struct sim_process *p, uint64_t call_id)
 
 void sim_full_step(struct sim_world *w, struct sim_process *p, struct kn_input in)
 {
-    uint32_t incarnation = p->incarnation;
-    sim_outbox_fire(w, SIM_SIDE_BEFORE);
-    sim_outbox_flush(w);
-    if (p->life != SIM_DOWN && p->incarnation == incarnation) /* a pause begins behind it */
-        sim_process_step(w, p, in);
+    sim_process_hear(w, p, in);
     sim_keeper_sweep(w->keeper);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);

@@ -15,7 +15,8 @@
 
 #include "sim/world_state.h"
 
-enum { CALL_AGAIN_US = 100000, CALL_GIVE_UP_US = 60000000 };
+/* As an admin client's: request.timeout.ms, default.api.timeout.ms. */
+enum { CALL_AGAIN_US = 100000, CALL_TIMEOUT_US = 30000000, CALL_GIVE_UP_US = 60000000 };
 
 void *sim_builder(struct sim_world *w, size_t size)
 {
@@ -250,11 +251,17 @@ int32_t sim_world_add_partitions(struct sim_world *w, const struct sim_new_topic
         return WIRE_ZK_MARSHALLING;
     for (uint32_t i = 0; i < more->count; i++)
         partitions_put(&all, more->partitions[i], &more->replicas[i]);
-    while (sm_topic_next(&reader, &partition, &assignment))
+    bool moves = false;
+    while (sm_topic_next(&reader, &partition, &assignment)) {
         partitions_put(&all, partition, &assignment.replicas);
-    char *topic = sim_topic_znode(all.numbers, all.replicas, all.count, &size);
-    int32_t err = sim_world_znode_set(w, path, topic, size, stat.version, by);
-    free(topic);
+        moves |= sm_assignment_is_being_reassigned(&assignment);
+    }
+    int32_t err = WIRE_ZK_BAD_ARGUMENTS;
+    if (!moves) {
+        char *topic = sim_topic_znode(all.numbers, all.replicas, all.count, &size);
+        err = sim_world_znode_set(w, path, topic, size, stat.version, by);
+        free(topic);
+    }
     free(all.numbers);
     free(all.replicas);
     return err;
@@ -486,6 +493,15 @@ static void ask_again(struct sim_world *w, struct sim_call **place)
     sim_push(w, w->now_us + CALL_AGAIN_US, (struct sim_event){.kind = SIM_E_CALL, .a = c->id});
 }
 
+/* Whoever resigns while it handles a call never answers it (KafkaController.process catches
+   ControllerMovedException, and nobody runs the callback). */
+void sim_call_timeout(struct sim_world *w, uint64_t id, uint64_t try)
+{
+    struct sim_call **place = call_place(w, id);
+    if (place != NULL && (*place)->process != NULL && (*place)->tries == try)
+        ask_again(w, place);
+}
+
 void sim_call_deliver(struct sim_world *w, uint64_t id)
 {
     struct sim_call **place = call_place(w, id);
@@ -506,6 +522,9 @@ void sim_call_deliver(struct sim_world *w, uint64_t id)
     m->bytes = sim_copy(c->call, c->call->size);
     m->m = m->by = c->sent = sim_trace_call(w->trace, SIM_K_SEND, w->now_us, SIM_LANE_OPERATOR,
                                             c->record, 0, sim_process_lane(p), c->call);
+    c->tries++;
+    sim_push(w, w->now_us + CALL_TIMEOUT_US,
+             (struct sim_event){.kind = SIM_E_CALL, .a = id, .b = c->tries});
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_message(w, NULL, m);
     sim_outbox_fire(w, SIM_SIDE_AFTER);

@@ -161,11 +161,7 @@ void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, 
     if (id != KN_TIMER_SESSION && !kn_timer_is_broker(id))
         record = sim_trace_timer(w->trace, w->now_us, sim_process_lane(p), t->record, 0, "fire",
                                  "controller", id, due_us);
-    sim_outbox_fire(w, SIM_SIDE_BEFORE);
-    sim_outbox_flush(w);
-    if (p->life != SIM_DOWN && p->incarnation == incarnation) /* a pause begins behind it */
-        sim_process_step(w, p,
-                         (struct kn_input){.kind = KN_IN_TIMER, .timer = id, .record = record});
+    sim_process_hear(w, p, (struct kn_input){.kind = KN_IN_TIMER, .timer = id, .record = record});
 }
 
 /* ---- what a node says ---- */
@@ -417,13 +413,20 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
 
 /* ---- what reaches a process ---- */
 
-static void to_node(struct sim_world *w, struct sim_process *p, struct kn_input in)
+void sim_process_hear(struct sim_world *w, struct sim_process *p, struct kn_input in)
 {
     uint32_t incarnation = p->incarnation;
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_flush(w);
     if (p->life != SIM_DOWN && p->incarnation == incarnation) /* a pause begins behind it */
         sim_process_step(w, p, in);
+    else if (p->life == SIM_PAUSED && p->incarnation == incarnation)
+        sim_stall(p, &in);
+}
+
+static void to_node(struct sim_world *w, struct sim_process *p, struct kn_input in)
+{
+    sim_process_hear(w, p, in);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);
 }
@@ -692,6 +695,7 @@ static void gone(struct sim_world *w, struct sim_process *p, uint64_t by)
     if (p->is_full)
         sim_full_gone(w, p, clean);
     sim_process_empty_inbox(w, p);
+    sim_stalled_free(p);
     free_blocks(p);
 }
 
@@ -752,6 +756,10 @@ void sim_world_resume(struct sim_world *w, int32_t id, uint64_t by)
         return;
     p->life = SIM_UP;
     p->life_record = by;
+    if (p->stalled != NULL)
+        sim_push(w, w->now_us,
+                 (struct sim_event){
+                     .kind = SIM_E_STALLED, .process = p->index, .b = p->incarnation});
     while (p->inbox != NULL) {
         struct sim_message *m = p->inbox;
         p->inbox = m->next;
@@ -844,6 +852,7 @@ bool sim_process_is_quiet(const struct sim_world *w, const struct sim_process *p
 void sim_process_free(struct sim_process *p)
 {
     free_blocks(p);
+    sim_stalled_free(p);
     sim_full_free(p);
     for (uint32_t i = 0; i < p->channel_count; i++)
         free(p->channels[i]);

@@ -190,6 +190,7 @@ struct sim_process {
     uint32_t incarnation; /* number of its starts */
     uint32_t killed; /* the last incarnation that was killed: what it had not sent is not sent */
     uint32_t life;   /* enum sim_life */
+    struct sim_stalled *stalled; /* inputs that met a pause; owned */
     bool has_node;   /* session and controller; else a session that registers */
     bool registers;
     bool blocked;
@@ -248,6 +249,7 @@ struct sim_call {
     uint64_t record;
     uint64_t sent; /* record of the last send */
     int64_t since_us;
+    uint64_t tries;
     struct sim_process *process; /* asked now, NULL: waits for another try */
     uint32_t incarnation;
     struct wire_call *call;
@@ -261,9 +263,10 @@ enum sim_event_kind {
     SIM_E_HANDLE,       /* p message: a scripted broker that was delayed */
     SIM_E_STEP,         /* a step index, b occurrence */
     SIM_E_UNDO,         /* a undo index */
-    SIM_E_CALL,         /* a: number of the call: another try */
+    SIM_E_CALL,         /* a: number of the call: another try; b: the try whose time is up */
     SIM_E_LAG,          /* a: zxid that lagging servers have reached */
     SIM_E_PEER,         /* p peer: its deadline */
+    SIM_E_STALLED,      /* process, b incarnation: what met its pause */
     SIM_E_HEAL,         /* a 0: faults stop; 1: the time in which the cluster has to rest is over */
     SIM_E_CLIENT_START, /* process: index of the client */
     SIM_E_CLIENT_TIMER, /* process: index of the client, a generation */
@@ -508,6 +511,11 @@ void sim_network_free_batches(struct sim_world *w);
 void sim_network_free_pool(struct sim_world *w);
 
 /* ---- world_process.c ---- */
+/* ---- world_stall.c ---- */
+void sim_stall(struct sim_process *p, const struct kn_input *in); /* copied; for when it goes on */
+void sim_stalled_go_on(struct sim_world *w, struct sim_process *p);
+void sim_stalled_free(struct sim_process *p);
+
 static inline void sim_wait_in_inbox(struct sim_process *p, struct sim_message *m)
 {
     m->next = NULL;
@@ -521,6 +529,8 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m); /* takes i
 void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, uint32_t generation,
                        uint32_t incarnation);
 void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_input in);
+/* The record of `in` is complete: steps that wait for it act, then it is taken, or waits (stall). */
+void sim_process_hear(struct sim_world *w, struct sim_process *p, struct kn_input in);
 void sim_process_arm(struct sim_world *w, struct sim_process *p, uint32_t id, int64_t due_us,
                      uint64_t record);
 void sim_process_empty_inbox(struct sim_world *w, struct sim_process *p);
@@ -627,6 +637,7 @@ struct sm_broker sim_registration_of(const struct sim_process *p);
 
 /* ---- world_operate.c ---- */
 void sim_call_deliver(struct sim_world *w, uint64_t id);            /* asks, or asks again */
+void sim_call_timeout(struct sim_world *w, uint64_t id, uint64_t try); /* if unanswered still */
 void sim_call_answered(struct sim_world *w, struct sim_message *m); /* takes it */
 void sim_calls_lost(struct sim_world *w, const struct sim_process *p);
 void *sim_builder(struct sim_world *w, size_t size);

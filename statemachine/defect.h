@@ -42,6 +42,21 @@
     X(DELETE_WHILE_REASSIGNING, "kcsim-delete-while-reassigning", "2.8", CONTROLLER, "C4",         \
       "deleted-topics-stay-deleted",                                                               \
       "a topic under reassignment is deleted at once and its reassignment strikes its namesake")   \
+    X(GONE_UNNOTICED, "kcsim-gone-unnoticed", "0.11.0..", CONTROLLER, "", "one-active-controller", \
+      "a broker that hears of a new controller and finds none does not stand for election: one "   \
+      "that gives up at once leaves none")                                                         \
+    X(OWN_STATE_REFUSED, "kcsim-own-state-refused", "0.8.0..", CONTROLLER, "",                     \
+      "metadata-catches-up",                                                                       \
+      "a partition whose creation is repeated after a lost reply is refused by its own success, "  \
+      "and stays without a leader until the next failover")                                        \
+    X(TOLD_TOO_EARLY, "kcsim-told-too-early", "0.10.0..", CONTROLLER, "", "deletions-finish",      \
+      "brokers are told that a topic is gone while a reassignment still halts its deletion: "      \
+      "nobody can fetch, and neither ends")                                                        \
+    X(CANCEL_HALF_DONE, "kcsim-cancel-half-done", "2.4..", CONTROLLER, "", "isr-within-replicas",  \
+      "a reassignment is cancelled in ZooKeeper before its replicas are stopped: a controller "    \
+      "that dies between leaves them in the ISR")                                                  \
+    X(UNLED_UNWATCHED, "kcsim-unled-unwatched", "2.4..", CONTROLLER, "", "reassignments-finish",   \
+      "a reassignment of a partition that has never had a leader does not learn of its first ISR") \
     /* the controller's, repaired before 2.8.2 */                                                  \
     X(UNFENCED_WRITES, "KAFKA-6082", "0.8.0..2.0", CONTROLLER, "M1 S6",                            \
       "controller-writes-fenced",                                                                  \

@@ -227,6 +227,23 @@ START_TEST(a_second_controller_takes_over)
 }
 END_TEST
 
+/* Goal: whoever closes takes nothing up any more, whatever happens before the last event's turn. */
+START_TEST(a_controller_that_closes_takes_no_event)
+{
+    struct desk *d = t_on_2_and_3();
+    desk_block(d, true);
+    desk_shutdown(d);
+    desk_unclean(d, "t");
+    desk_expire(d);
+    desk_block(d, false);
+    desk_run(d);
+    ck_assert(!kc_controller_is_active(desk_controller(d)));
+    ck_assert(kc_controller_is_quiet(desk_controller(d), NULL, NULL));
+    ck_story(d, "");
+    desk_free(d);
+}
+END_TEST
+
 /* Goal: whatever goes wrong in a failover gives the role up, fenced, and another round begins. */
 START_TEST(triggerControllerMove_after_a_failed_failover)
 {
@@ -528,6 +545,7 @@ int main(void)
         Reelect_after_the_znode_is_deleted,
         Expire_resigns_and_RegisterBrokerAndReelect_wins_again,
         a_second_controller_takes_over,
+        a_controller_that_closes_takes_no_event,
         triggerControllerMove_after_a_failed_failover,
         preemption_answers_those_who_asked,
         preemption_answers_every_partition_of_an_election,
