@@ -1,7 +1,7 @@
 /*
  * Checks over the whole corpus of scenarios: silent without defects, explained with them.
  *
- * Every scenario is played with everything looked at after each event, so that a check on the way
+ * Every scenario is played with everything looked at (SIM_CHECKS_WHOLE), so that a check on the way
  * that misses what the slow one sees is found (its text then says so).
  */
 #include <fts.h>
