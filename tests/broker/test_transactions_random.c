@@ -834,8 +834,8 @@ START_TEST(whatever_happens_a_transaction_ends_one_way)
     uint64_t from = first == NULL ? 1 : strtoull(first, NULL, 10);
 
     for (uint64_t seed = from; seed < from + count; seed++) {
-        fprintf(stderr, first != NULL || runs != NULL ? "seed %llu\n" : "",
-                (unsigned long long)seed);
+        if (first != NULL || runs != NULL)
+            fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
         play(seed);
     }
     if (first == NULL) {
