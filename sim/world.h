@@ -79,9 +79,9 @@ struct sim_world_options {
     struct sim_trace *trace; /* borrowed, or NULL */
     struct sim_delays delays;
     struct sim_hooks hooks;
-    int64_t tick_us;  /* ZooKeeper's tickTime; sessions last 2 to 20 of them */
-    uint32_t history; /* kz_limits.history */
-    uint32_t notes;   /* enum kc_notes, of every controller */
+    int64_t tick_us;             /* ZooKeeper's tickTime; sessions last 2 to 20 of them */
+    uint32_t history;            /* kz_limits.history */
+    uint32_t notes;              /* enum kc_notes, of every controller */
     enum sim_checks_mode checks; /* sim/check.h; OFF */
 };
 /* Returns fixed delays of 500 µs, a tick of 2 s, all notes where there is a trace. */
@@ -139,7 +139,8 @@ int64_t sim_world_last_epoch(const struct sim_world *w, int32_t id);
  */
 uint32_t sim_world_never_fired(const struct sim_world *w);
 
-/* Returns what the checks have found so far; NULL where they are off. Lives as long as the world. */
+/* Returns what the checks have found so far; NULL where they are off. Lives as long as the world.
+ */
 const struct sim_check_result *sim_world_checked(const struct sim_world *w);
 /* The run is over: the last checks are made. quiet: as sim_world_is_over. */
 void sim_world_checks_end(struct sim_world *w);
@@ -151,9 +152,9 @@ struct sim_process_options {
     /* BOTH, CONTROLLER: a node. BROKER: scripted alone, or, if full, a node that never stands for
        election. */
     enum sim_node_role role;
-    bool registers; /* a node registers itself under /brokers/ids */
-    bool full;      /* not CONTROLLER, registers: its broker hosts logs (broker/replicas.h) */
-    const char *rack;        /* NULL or "": none */
+    bool registers;   /* a node registers itself under /brokers/ids */
+    bool full;        /* not CONTROLLER, registers: its broker hosts logs (broker/replicas.h) */
+    const char *rack; /* NULL or "": none */
     struct sm_profile profile;
     struct sim_settings settings;
 };
@@ -224,10 +225,12 @@ struct sim_new_topic {
     const struct sim_config_entry *config;
     uint32_t config_count;
     bool with_states; /* also the state znodes, led by the first replica (epoch 0, controller 1) */
+    bool by_request;  /* more partitions: refused while one of the topic moves, as brokers do */
 };
 /* As AdminZkClient: the configuration, then the topic. Returns ZooKeeper's error. */
 int32_t sim_world_create_topic(struct sim_world *w, const struct sim_new_topic *topic, uint64_t by);
-/* Rewrites the topic znode with more partitions. */
+/* Rewrites the topic znode with more partitions. BAD_ARGUMENTS: by_request, and one moves. Source:
+   ZkAdminManager.createPartitions. */
 int32_t sim_world_add_partitions(struct sim_world *w, const struct sim_new_topic *more,
                                  uint64_t by);
 /* One transaction. */

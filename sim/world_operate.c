@@ -254,7 +254,7 @@ int32_t sim_world_add_partitions(struct sim_world *w, const struct sim_new_topic
     bool moves = false;
     while (sm_topic_next(&reader, &partition, &assignment)) {
         partitions_put(&all, partition, &assignment.replicas);
-        moves |= sm_assignment_is_being_reassigned(&assignment);
+        moves |= more->by_request && sm_assignment_is_being_reassigned(&assignment);
     }
     int32_t err = WIRE_ZK_BAD_ARGUMENTS;
     if (!moves) {

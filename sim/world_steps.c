@@ -174,7 +174,8 @@ static void tell(struct sim_world *w, const struct sim_step *s, int32_t id, stru
                  (struct sim_answer_rule){.told = SIM_TOLD_DELAY, .delay_us = s->delay_us}, u);
 }
 
-/* A failed log directory: a scripted broker says so, and answers LeaderAndIsr with KAFKA_STORAGE_ERROR. */
+/* A failed log directory: a scripted broker says so, and answers LeaderAndIsr with
+ * KAFKA_STORAGE_ERROR. */
 static void fail_log_dir(struct sim_world *w, const struct sim_step *s, int32_t id,
                          struct sim_undo *u)
 {
@@ -250,6 +251,7 @@ static void make_partitions(struct sim_world *w, const struct sim_step *s, uint6
     bool creates = s->verb == SIM_VERB_CREATE_TOPIC;
     uint32_t first = creates ? 0 : sim_partitions_of(w, s->topics[0]);
     struct sim_new_topic topic = new_topic(w, s, first, &lists, &numbers);
+    topic.by_request = true;
     if (creates)
         sim_world_create_topic(w, &topic, record);
     else
@@ -651,7 +653,8 @@ static struct sim_undo *undo_new(struct sim_world *w, uint32_t step)
     return u;
 }
 
-/* A drawn step says nothing where it has nobody to act on; a drawn start means those who are down. */
+/* A drawn step says nothing where it has nobody to act on; a drawn start means those who are down.
+ */
 static bool is_idle(const struct sim_world *w, const struct sim_step *s, struct sim_ids *ids)
 {
     uint32_t kept = 0;
