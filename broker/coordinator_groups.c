@@ -83,10 +83,7 @@ static const char *of_groups(const char *short_of)
                                         "groups.appends",  "groups.name",      "groups.topic_name",
                                         "groups.metadata", "groups.protocols", "groups.assignment",
                                         "groups.request",  "groups.scratch"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i] + strlen("groups."), short_of) == 0)
-            return names[i];
-    return short_of;
+    return kb_coordinator_limit(names, sizeof names / sizeof names[0], short_of);
 }
 
 static enum sm_err step(struct kb_turn *t, struct kb_groups_input in)

@@ -117,10 +117,7 @@ static const char *of_txns(const char *short_of)
     static const char *const names[] = {"txns.transactions", "txns.topics",  "txns.parts",
                                         "txns.appends",      "txns.brokers", "txns.name",
                                         "txns.topic_name",   "txns.request"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i] + strlen("txns."), short_of) == 0)
-            return names[i];
-    return short_of;
+    return kb_coordinator_limit(names, sizeof names / sizeof names[0], short_of);
 }
 
 /* LIMIT with short_of "producer_id": none is at hand. */

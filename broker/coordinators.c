@@ -172,6 +172,14 @@ static void arm_loads(struct kb_turn *t)
 
 /* ---- steps ---- */
 
+const char *kb_coordinator_limit(const char *const *names, size_t count, const char *short_of)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(strchr(names[i], '.') + 1, short_of) == 0)
+            return names[i];
+    return short_of;
+}
+
 void kb_coordinator_arm(struct kb_turn *t, enum kb_coordinator c, int64_t due_us)
 {
     t->out->put(t->out->context,

@@ -110,6 +110,9 @@ void kb_coordinators_on_marker(struct kb_turn *t, const char *topic, int32_t par
 void kb_coordinators_on_metadata(struct kb_turn *t);
 /* What the slot waited for may be there: its request is given to its coordinator again. */
 void kb_coordinators_on_waiter(struct kb_turn *t, const struct kb_slot *s);
+/* A limit of one coordinator, told from those of others: the name in `names` (count of them,
+   "groups.members") whose part behind the dot is short_of; short_of where there is none. */
+const char *kb_coordinator_limit(const char *const *names, size_t count, const char *short_of);
 /* Asks for the log of a partition from its start on. */
 void kb_coordinator_load(struct kb_turn *t, enum kb_coordinator c, int32_t partition);
 void kb_coordinator_arm(struct kb_turn *t, enum kb_coordinator c, int64_t due_us);

@@ -244,8 +244,6 @@ void sim_transform_forget(struct sim_client *producer);
 /* Sets `assigned` to the offsets that the transaction commits; returns how many. */
 uint32_t sim_transform_offsets(const struct sim_world *w, struct sim_client *producer);
 
-/* Partitions of a topic by its znode, 0 none. */
-int32_t sim_client_partitions_of(const struct sim_world *w, const char *topic);
 
 /* ---- client_marks.c ---- */
 /* A broker told, by `record`, how far a partition is committed and stable. */

@@ -258,7 +258,7 @@ static void visit_output(void *context, int64_t offset, struct sim_value_name va
 static void read_inputs(struct judged *j, const char *topic)
 {
     struct kb_partition_view view;
-    j->parts = sim_client_partitions_of(j->w, topic);
+    j->parts = (int32_t)sim_partitions_of(j->w, topic);
     j->part = sim_alloc(((size_t)j->parts + 1) * sizeof(*j->part));
     for (j->at = 0; j->at < j->parts; j->at++) {
         struct part *p = &j->part[j->at];
@@ -275,7 +275,7 @@ static void read_inputs(struct judged *j, const char *topic)
 static void read_outputs(struct judged *j, const char *topic)
 {
     struct kb_partition_view view;
-    int32_t parts = sim_client_partitions_of(j->w, topic);
+    int32_t parts = (int32_t)sim_partitions_of(j->w, topic);
     for (int32_t i = 0; i < parts; i++)
         if (sim_client_present_log(j->w, topic, i, &view))
             visit_log(j->w, &view, visit_output, j);

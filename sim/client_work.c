@@ -172,25 +172,6 @@ enum sim_txn_end sim_client_txn_end(const struct sim_world *w, int32_t producer,
 
 /* ---- consumers ---- */
 
-int32_t sim_client_partitions_of(const struct sim_world *w, const char *topic)
-{
-    char path[SM_PATH_MAX];
-    struct wire_zk_stat stat;
-    struct sm_topic_reader reader;
-    struct sm_assignment a;
-    const uint8_t *data;
-    uint32_t size;
-    int32_t partition, count = 0;
-    bool has_data;
-    sm_path_topic(path, topic);
-    if (!kz_server_get(w->zk, path, &stat, &data, &size, &has_data) ||
-        sm_topic_open(&reader, (const char *)data, size) != SM_ERR_OK)
-        return 0;
-    while (sm_topic_next(&reader, &partition, &a))
-        count++;
-    return count;
-}
-
 static void add_assigned(struct sim_client *c, const char *topic, int32_t partition)
 {
     bool from_end = c->spec->config.auto_offset_reset == KL_RESET_LATEST;
@@ -209,7 +190,7 @@ static bool choose_partitions(const struct sim_world *w, struct sim_client *c)
     for (uint32_t i = 0; i < c->spec->assign_count; i++)
         add_assigned(c, c->spec->assign[i].topic, c->spec->assign[i].partition);
     for (uint32_t i = 0; c->spec->assign_count == 0 && i < c->spec->topic_count; i++) {
-        int32_t count = sim_client_partitions_of(w, c->spec->topics[i]);
+        int32_t count = (int32_t)sim_partitions_of(w, c->spec->topics[i]);
         if (count == 0)
             return false;
         for (int32_t p = 0; p < count; p++)
