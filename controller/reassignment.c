@@ -380,7 +380,7 @@ static enum kc_next resume_deletion(struct kc_controller *c, struct kc_frame *f)
     bool halted =
         !kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING) && kc_topic_has_reassignment(c, topic);
     if ((kc_topic(c, topic)->flags & KC_TOPIC_QUEUED) != 0 && !halted) {
-        kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE, false);
+        kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE | KC_TOPIC_HELD, false);
         kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
     }
     return KC_NEXT;

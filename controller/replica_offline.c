@@ -71,7 +71,7 @@ static void gone_offline(struct kc_controller *c, uint32_t row, const struct sm_
             li->controller_epoch, kc_broker(c, broker)->id);
     }
     kc_put_leadership(c, row, li);
-    if (!kc_is_queued(c, row)) {
+    if (!kc_is_given_up(c, row)) {
         kc_batch_leader_and_isr(c, &others, row, li, &a, false);
     }
     kc_move_replica(c, row, broker, SM_REPLICA_OFFLINE);

@@ -52,6 +52,9 @@
     X(TOLD_TOO_EARLY, "kcsim-told-too-early", "0.10.0..", CONTROLLER, "", "deletions-finish",      \
       "brokers are told that a topic is gone while a reassignment still halts its deletion: "      \
       "nobody can fetch, and neither ends")                                                        \
+    X(HELD_UP_UNLED, "kcsim-held-up-unled", "0.8.1..", CONTROLLER, "", "deletions-finish",         \
+      "a topic whose deletion a reassignment holds up is led no more: its replicas that die stay " \
+      "in the ISR, none is elected, and neither ends")                                             \
     X(CANCEL_HALF_DONE, "kcsim-cancel-half-done", "2.4..", CONTROLLER, "", "isr-within-replicas",  \
       "a reassignment is cancelled in ZooKeeper before its replicas are stopped: a controller "    \
       "that dies between leaves them in the ISR")                                                  \

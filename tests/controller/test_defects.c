@@ -256,7 +256,7 @@ START_TEST(a_deleted_topics_reassignment_strikes_its_namesake)
 END_TEST
 
 /* Goal: a broker that returns lets the deletion go on though the reassignment has not ended;
-   without the defect the reassignment ends with the topic. */
+   without the defect the deletion waits for its end. */
 static void broker_returns(struct desk *d, bool on)
 {
     desk_with_topic(d, "t", "0:1,2");
@@ -266,7 +266,13 @@ static void broker_returns(struct desk *d, bool on)
     desk_run(d);
     desk_bounce(d, 2);
     desk_run(d);
-    ck_assert_str_eq(desk_znode(d, "/brokers/topics/t"), "(none)");
+    ck_assert((strcmp(desk_znode(d, "/brokers/topics/t"), "(none)") == 0) == on);
+    if (!on) {
+        ck_assert_uint_eq(kc_topic_deletion(desk_controller(d), "t"), 1 | 4);
+        desk_isr(d, "t", 0, "1,2,3", true);
+        desk_run(d);
+        ck_assert_str_eq(desk_znode(d, "/brokers/topics/t"), "(none)");
+    }
     ck_assert((strcmp(desk_znode(d, SM_PATH_REASSIGN), "(none)") != 0) == on);
     ck_assert(kc_is_being_reassigned(desk_controller(d), "t", 0) == on);
 }
