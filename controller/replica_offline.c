@@ -113,6 +113,15 @@ static bool strays_leave(struct kc_controller *c, struct kc_slot *s)
     return true;
 }
 
+/* Whom a leader may be taking into the ISR at this moment, a replica that is no longer assigned:
+   the epoch rises all the same, so that the write that is under way is refused. */
+static bool may_be_joining(struct kc_controller *c, const struct kc_slot *s)
+{
+    return sm_rule_on(&c->config.profile, SM_RULE_REASSIGNMENT_IN_TOPIC) &&
+           !kc_row_has_replica(c, s->row, kc_group_broker(c)) &&
+           !kc_defect(c, SM_DEFECT_CANCEL_HALF_DONE);
+}
+
 static enum kc_slot_next write_without(struct kc_controller *c, struct kc_slot *s, bool keep_last)
 {
     if (keep_last && s->plan.isr.count == 1) {
@@ -212,7 +221,7 @@ static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s,
     if (!sm_list_has(&s->plan.isr, broker)) {
         log_not_in_isr(c, s);
         s->plan.controller_epoch = c->epoch;
-        if (strays_leave(c, s)) {
+        if (strays_leave(c, s) || may_be_joining(c, s)) {
             s->plan = sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr);
             s->stage = WRITE_STATE;
             return KC_SLOT_ASK;

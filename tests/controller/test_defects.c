@@ -180,7 +180,7 @@ static void only_copy(struct desk *d, bool on)
     desk_call_cancel(d, "t", 0);
     desk_run(d);
     const char *story = desk_story(d);
-    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=3 delete\n") != NULL) == on);
+    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=4 delete\n") != NULL) == on);
     ck_assert((strstr(story, "t-0=INVALID_REPLICA_ASSIGNMENT") != NULL) == !on);
     desk_broker(d, 1);
     desk_run(d);
@@ -191,6 +191,30 @@ static void only_copy(struct desk *d, bool on)
 START_TEST(KAFKA_14424_cancelling_deletes_the_only_copy)
 {
     on_and_off(SM_DEFECT_CANCEL_DELETES_ONLY_COPY, 4, only_copy);
+}
+END_TEST
+
+/* Goal: another reassignment in its place may not give it up either. */
+static void only_copy_replaced(struct desk *d, bool on)
+{
+    desk_with_topic(d, "t", "0:1,2");
+    desk_call_reassign(d, "t", 0, "3,2");
+    desk_run(d);
+    desk_isr(d, "t", 0, "1,3", true);
+    desk_run(d);
+    desk_kill(d, 1);
+    desk_run(d);
+    desk_story(d);
+    desk_call_reassign(d, "t", 0, "4,2");
+    desk_run(d);
+    const char *story = desk_story(d);
+    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=3 delete\n") != NULL) == on);
+    ck_assert((strstr(story, "t-0=INVALID_REPLICA_ASSIGNMENT") != NULL) == !on);
+}
+
+START_TEST(KAFKA_14424_replacing_deletes_the_only_copy)
+{
+    on_and_off(SM_DEFECT_CANCEL_DELETES_ONLY_COPY, 4, only_copy_replaced);
 }
 END_TEST
 
@@ -336,6 +360,7 @@ int main(void)
         KAFKA_13572_the_imbalance_turns_negative,
         poison_preferred_spins_the_role,
         KAFKA_14424_cancelling_deletes_the_only_copy,
+        KAFKA_14424_replacing_deletes_the_only_copy,
         leaderless_though_unclean_election_is_on,
         a_deleted_topics_reassignment_strikes_its_namesake,
         a_broker_returns_to_a_topic_halted_by_its_reassignment,
