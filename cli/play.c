@@ -175,6 +175,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
         .seed_given = o->has_seed,
         .until_given = o->has_until,
         .swarm = o->swarm,
+        .wire = o->wire,
         .never_fired = sim_world_never_fired(p->world),
         .checked = sim_world_checked(p->world),
     };

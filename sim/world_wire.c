@@ -13,6 +13,9 @@
  * every profile (a profile switches rules and defects, not messages); between brokers, and of
  * clients, the version is the message's own; calls have the newest one, as tools ask for.
  *
+ * A request groups its partitions by topic, a batch need not. Its order is put back: brokers of
+ * Kafka take partitions in the order of hash maps, so none is more right, and runs can be compared.
+ *
  * Not here: headers, and what a controller tells the broker in its own process. Where the sender
  * says one error for all partitions, the answer that is delivered says it so as well: on the wire
  * it stands beside each partition, and that each has it is looked at.
@@ -21,6 +24,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <uthash.h>
 
 #include "sim/world_state.h"
 #include "wire/batch_codec.h"
@@ -37,7 +41,7 @@ enum room_name {
     MESSAGE, /* decoded */
     OTHER,   /* another form of it */
     SCRATCH, /* of the batch codec */
-    ITEMS,   /* of an answer */
+    ITEMS,   /* of an answer; a call */
     ROOMS,
 };
 
@@ -171,33 +175,42 @@ static void carry_message(const struct carried *c)
 
 enum { CALL_TIMEOUT_MS = 60000 }; /* which a call does not keep */
 
+/* Into OTHER. */
+static enum sm_err message_of(const struct carried *c, const struct wire_call *call)
+{
+    struct room *to = &c->w->wire->room[OTHER];
+    const struct wire_call_extra extra = {.timeout_ms = CALL_TIMEOUT_MS};
+    size_t used;
+    enum sm_err err;
+    do
+        err = wire_call_to_message(c->direction, call, &extra, to->at, to->size, &used);
+    while (grows(to, err, used));
+    return err;
+}
+
 static void carry_call(struct carried *c)
 {
     struct sim_wire *s = c->w->wire;
+    struct room *read = &s->room[ITEMS];
     const struct wire_call *call = c->m->bytes;
-    const struct wire_call_extra extra = {.timeout_ms = CALL_TIMEOUT_MS};
-    enum wire_api api = c->api = (enum wire_api)call->api;
     size_t used;
     enum sm_err err;
-    c->version = wire_api_info((int16_t)api)->max;
-    do
-        err = wire_call_to_message(c->direction, call, &extra, s->room[OTHER].at,
-                                   s->room[OTHER].size, &used);
-    while (grows(&s->room[OTHER], err, used));
-    if (err != SM_ERR_OK) {
+    c->api = (enum wire_api)call->api;
+    c->version = wire_api_info((int16_t)c->api)->max;
+    if (message_of(c, call) != SM_ERR_OK) {
         fail(c, "it has no message", "");
         return;
     }
     if (!pass(c, s->room[OTHER].at, &used))
         return;
     do
-        err = wire_call_of_message(c->direction, api, s->room[MESSAGE].at, s->room[OTHER].at,
-                                   s->room[OTHER].size, &used);
-    while (grows(&s->room[OTHER], err, used));
-    if (err != SM_ERR_OK)
+        err = wire_call_of_message(c->direction, c->api, s->room[MESSAGE].at, read->at, read->size,
+                                   &used);
+    while (grows(read, err, used));
+    if (err != SM_ERR_OK || message_of(c, read->at) != SM_ERR_OK)
         fail(c, "what is read is no call", "");
-    else
-        replace_bytes(c->m, s->room[OTHER].at, used);
+    else if (!differ(c, s->room[MESSAGE].at, s->room[OTHER].at))
+        replace_bytes(c->m, read->at, used);
 }
 
 /* ---- requests out of a batch ---- */
@@ -251,6 +264,63 @@ static void fail_batch(const struct carried *c, size_t size, size_t size_again)
     fail(c, "written again it has other bytes", ""); /* the first one that is told counts */
 }
 
+/* A topic of what was read, and how far the records of it have been taken. */
+struct topic {
+    const char *name; /* in the batch */
+    uint32_t at;      /* offset of the next record */
+    UT_hash_handle hh;
+};
+
+static struct topic *topics_of(const struct wire_batch *read, enum wire_record_kind kind)
+{
+    struct topic *topics = NULL, *last = NULL;
+    struct wire_record_view v = {0};
+    while (wire_batch_next(read, kind, &v)) {
+        if (last != NULL && strcmp(last->name, v.topic) == 0)
+            continue;
+        last = sim_alloc(sizeof(*last));
+        last->name = v.topic;
+        last->at = v.offset;
+        HASH_ADD_KEYPTR(hh, topics, last->name, strlen(last->name), last);
+    }
+    return topics;
+}
+
+static void free_topics(struct topic *topics)
+{
+    struct topic *t, *next;
+    HASH_ITER(hh, topics, t, next)
+    {
+        HASH_DEL(topics, t);
+        free(t);
+    }
+}
+
+/* Puts what was read, in MESSAGE, into the order of what `q` was made of; in OTHER. False: they are
+   not the same partitions. */
+static bool order(struct sim_wire *s, const struct wire_batch_request *q, size_t size)
+{
+    const struct wire_batch *read = s->room[MESSAGE].at;
+    struct wire_record_view v = {0}, next = {0};
+    struct topic *t, *topics = topics_of(read, q->kind);
+    size_t to = read->records;
+    bool same = true;
+    grows(&s->room[OTHER], SM_ERR_LIMIT, size);
+    memcpy(s->room[OTHER].at, read, size);
+    while (same && wire_batch_next_for(q->batch, q->kind, q->index, &v)) {
+        HASH_FIND_STR(topics, v.topic, t);
+        same = t != NULL && wire_batch_at(read, t->at, &next) &&
+               next.record->partition == v.record->partition;
+        if (!same)
+            break;
+        memcpy((uint8_t *)s->room[OTHER].at + to, next.record, next.record->size);
+        to += next.record->size;
+        t->at += next.record->size;
+    }
+    free_topics(topics);
+    return same && to == read->records + read->record_bytes;
+}
+
 static void carry_request(const struct carried *c)
 {
     struct sim_wire *s = c->w->wire;
@@ -269,11 +339,14 @@ static void carry_request(const struct carried *c)
         fail(c, "what was written cannot be read", "");
         return;
     }
+    const struct wire_batch_request q = request_of(c, m->batch->batch);
     if (encode_batch(c, s->room[MESSAGE].at, &s->room[AGAIN], &size_again) != SM_ERR_OK ||
         size != size_again || memcmp(s->room[BYTES].at, s->room[AGAIN].at, size) != 0)
         fail_batch(c, size, size_again);
+    else if (!order(s, &q, used))
+        fail(c, "other partitions are read than were written", "");
     else
-        m->batch = sim_batch_received(m->batch, s->room[MESSAGE].at, used);
+        m->batch = sim_batch_received(m->batch, s->room[OTHER].at, used);
 }
 
 /* ---- answers to them ---- */
