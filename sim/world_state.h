@@ -193,7 +193,7 @@ struct sim_process {
     uint32_t killed; /* the last incarnation that was killed: what it had not sent is not sent */
     uint32_t life;   /* enum sim_life */
     struct sim_stalled *stalled; /* inputs that met a pause; owned */
-    bool has_node;   /* session and controller; else a session that registers */
+    bool has_node;               /* session and controller; else a session that registers */
     bool registers;
     bool blocked;
     bool is_bouncing;   /* scripted: registers by replacing */
@@ -205,6 +205,7 @@ struct sim_process {
     bool loses_unflushed;      /* is_full: its machine is lost with what no disk has taken */
     bool in_core;              /* heal has acted, and starts it if it is down */
     bool dirs_repaired;        /* is_full: failed log directories work again in its next life */
+    bool dir_failed;           /* a log directory of it has failed, and does not work again yet */
     struct sim_clock clock;    /* of its machine: goes on while the process is down */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
@@ -536,7 +537,8 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m); /* takes i
 void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, uint32_t generation,
                        uint32_t incarnation);
 void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_input in);
-/* The record of `in` is complete: steps that wait for it act, then it is taken, or waits (stall). */
+/* The record of `in` is complete: steps that wait for it act, then it is taken, or waits (stall).
+ */
 void sim_process_hear(struct sim_world *w, struct sim_process *p, struct kn_input in);
 void sim_process_arm(struct sim_world *w, struct sim_process *p, uint32_t id, int64_t due_us,
                      uint64_t record);
@@ -643,9 +645,9 @@ void sim_scripted_start(struct sim_world *w, struct sim_process *p, uint64_t by)
 struct sm_broker sim_registration_of(const struct sim_process *p);
 
 /* ---- world_operate.c ---- */
-void sim_call_deliver(struct sim_world *w, uint64_t id);            /* asks, or asks again */
+void sim_call_deliver(struct sim_world *w, uint64_t id);               /* asks, or asks again */
 void sim_call_timeout(struct sim_world *w, uint64_t id, uint64_t try); /* if unanswered still */
-void sim_call_answered(struct sim_world *w, struct sim_message *m); /* takes it */
+void sim_call_answered(struct sim_world *w, struct sim_message *m);    /* takes it */
 void sim_calls_lost(struct sim_world *w, const struct sim_process *p);
 void *sim_builder(struct sim_world *w, size_t size);
 /* Returns an owned topic znode of these partitions, in the order given, and its size. */
