@@ -58,7 +58,7 @@ static void log_updating(struct kc_controller *c, uint32_t row, const struct sm_
 
 /* ---- U ---- */
 
-enum { CHANGED = 1, COMPLETE = 2, ADOPTED = 4 }; /* frame.flags */
+enum { CHANGED = 1, COMPLETE = 2 }; /* frame.flags */
 
 static enum kc_next halt_deletion(struct kc_controller *c, struct kc_frame *f)
 {
@@ -99,10 +99,9 @@ static const struct kc_bulk write_goal = {
 
 static enum kc_next adopt_goal(struct kc_controller *c, struct kc_frame *f)
 {
-    if ((f->flags & (CHANGED | ADOPTED)) != CHANGED) {
+    if ((f->flags & CHANGED) == 0) {
         return KC_NEXT;
     }
-    f->flags |= ADOPTED;
     struct sm_list before = kc_row_replicas(c, f->arg);
     kc_put_assignment(c, f->arg, &c->goal);
     c->stopping = sm_list_minus(&before, &c->goal.replicas);
@@ -113,16 +112,24 @@ static enum kc_next adopt_goal(struct kc_controller *c, struct kc_frame *f)
 }
 
 /* Kafka writes the new goal first. A controller that dies then leaves replicas that nobody stops,
-   and that stay in the ISR; in this order the next one finds the old goal, and goes on with it. */
+   and that stay in the ISR; in this order the next one finds the old goal, and goes on with it.
+   Meanwhile brokers are told of the old goal without them: of the new one they may hear only when
+   ZooKeeper has it. */
 static enum kc_next stop_unneeded_first(struct kc_controller *c, struct kc_frame *f)
 {
-    struct sm_list before = kc_row_replicas(c, f->arg);
-    struct sm_list unneeded = sm_list_minus(&before, &c->goal.replicas);
+    struct sm_assignment a = kc_row_assignment(c, f->arg);
+    struct sm_list unneeded = sm_list_minus(&a.replicas, &c->goal.replicas);
 
     if (unneeded.count == 0 || kc_defect(c, SM_DEFECT_CANCEL_HALF_DONE)) {
         return KC_NEXT;
     }
-    return adopt_goal(c, f);
+    a.replicas = sm_list_minus(&a.replicas, &unneeded);
+    a.adding = sm_list_minus(&a.adding, &unneeded);
+    a.removing = sm_list_minus(&a.removing, &unneeded);
+    kc_put_assignment(c, f->arg, &a);
+    c->stopping = unneeded;
+    kc_call(c, KC_FLOW_STOP_REMOVED, f->arg);
+    return KC_NEXT;
 }
 
 static enum kc_next watch_isr(struct kc_controller *c, struct kc_frame *f)

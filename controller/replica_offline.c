@@ -114,7 +114,8 @@ static bool strays_leave(struct kc_controller *c, struct kc_slot *s)
 }
 
 /* Whom a leader may be taking into the ISR at this moment, a replica that is no longer assigned:
-   the epoch rises all the same, so that the write that is under way is refused. */
+   the state is written as it is, so that the leader's write, which is under way, is refused. A
+   higher epoch, and with it the new assignment, follows at once. */
 static bool may_be_joining(struct kc_controller *c, const struct kc_slot *s)
 {
     return sm_rule_on(&c->config.profile, SM_RULE_REASSIGNMENT_IN_TOPIC) &&
@@ -221,8 +222,10 @@ static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s,
     if (!sm_list_has(&s->plan.isr, broker)) {
         log_not_in_isr(c, s);
         s->plan.controller_epoch = c->epoch;
-        if (strays_leave(c, s) || may_be_joining(c, s)) {
-            s->plan = sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr);
+        bool strays = strays_leave(c, s);
+        if (strays || may_be_joining(c, s)) {
+            s->plan =
+                strays ? sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr) : s->plan;
             s->stage = WRITE_STATE;
             return KC_SLOT_ASK;
         }
