@@ -26,6 +26,7 @@
 #include "sim/pattern.h"
 #include "sim/random.h"
 #include "sim/world.h"
+#include "sim/world_wire.h"
 
 enum { SIM_NOBODY = -1 }; /* beside ids of processes, as SIM_ENSEMBLE (sim/scenario.h) */
 
@@ -77,6 +78,7 @@ struct sim_stored_batch {
     struct sim_process *owner;
     uint32_t incarnation;
     struct wire_batch *batch;
+    struct sim_stored_batch *sent; /* --wire: what this one was read from, referred to; else NULL */
 };
 
 enum sim_message_kind {
@@ -335,6 +337,7 @@ struct sim_world {
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
     struct sim_checks *checks; /* NULL: off */
+    struct sim_wire *wire;     /* NULL: messages travel as they are */
     bool is_healed;            /* no step and no drawn fault acts any more */
     struct sim_plan *plan;     /* what the seed has drawn, NULL: nothing */
     struct sim_random_state random;
@@ -505,6 +508,10 @@ void sim_pipe_break(struct sim_world *w, struct sim_pipe *c, bool tell, uint64_t
 void sim_pipes_break_at_broker(struct sim_world *w, struct sim_process *broker, uint64_t by);
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch);
+/* Returns what a recipient reads out of the bytes of `sent`, whose reference it takes over; with one
+   reference. */
+struct sim_stored_batch *sim_batch_received(struct sim_stored_batch *sent, const void *batch,
+                                            size_t size);
 void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b);
 /* In this order, inboxes emptied between: messages, idle batches, connections and the pool. */
 void sim_network_free(struct sim_world *w);
