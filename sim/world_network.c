@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "sim/world_state.h"
+#include "wire/batch_index.h"
 
 /* ---- messages ---- */
 
@@ -23,8 +24,8 @@ struct sim_message *sim_message_new(struct sim_world *w, enum sim_message_kind k
         .kind = kind, .api = WIRE_API_NONE, .room = m->room, .room_size = m->room_size};
     m->periodic = kind == SIM_M_ZK_PING || kind == SIM_M_ZK_PONG || kind == SIM_M_PEER_REQUEST ||
                   kind == SIM_M_PEER_RESPONSE || kind == SIM_M_PEER_BROKEN;
-    m->uncounted = m->periodic || kind == SIM_M_CLIENT_REQUEST ||
-                   kind == SIM_M_CLIENT_RESPONSE || kind == SIM_M_CLIENT_BROKEN;
+    m->uncounted = m->periodic || kind == SIM_M_CLIENT_REQUEST || kind == SIM_M_CLIENT_RESPONSE ||
+                   kind == SIM_M_CLIENT_BROKEN;
     if (!m->uncounted)
         w->in_flight++;
     return m;
@@ -472,6 +473,20 @@ static void batch_free(struct sim_stored_batch *b)
     free(b);
 }
 
+/* With an index behind it, where many will look for their part of it. */
+static struct wire_batch *batch_copy(const struct wire_batch *batch)
+{
+    struct wire_batch_index_room room = wire_batch_index_room(batch);
+    if (room.index == 0)
+        return sim_copy(batch, batch->size);
+    struct wire_batch *copy = sim_realloc(NULL, batch->size + room.index);
+    void *scratch = sim_realloc(NULL, room.scratch);
+    memcpy(copy, batch, batch->size);
+    wire_batch_index_make(copy, scratch);
+    free(scratch);
+    return sim_realloc(copy, copy->size);
+}
+
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch)
 {
@@ -482,7 +497,7 @@ struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process
         b = sim_alloc(sizeof(*b));
         b->owner = p;
         b->incarnation = p->incarnation;
-        b->batch = sim_copy(batch, batch->size);
+        b->batch = batch_copy(batch);
         b->next = p->batches[batch->id % BUCKETS];
         p->batches[batch->id % BUCKETS] = b;
         idle_add(w, b);
