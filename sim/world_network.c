@@ -178,6 +178,8 @@ static void transmit(struct sim_world *w, struct sim_message *m, int64_t more_us
         m->link->last_us = t;
     }
     w->counts.messages++;
+    if (w->wire != NULL)
+        sim_wire_carry(w, m);
     sim_push(w, t, (struct sim_event){.kind = SIM_E_MESSAGE, .p = m});
 }
 
@@ -507,12 +509,26 @@ struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process
     return b;
 }
 
+struct sim_stored_batch *sim_batch_received(struct sim_stored_batch *sent, const void *batch,
+                                            size_t size)
+{
+    struct sim_stored_batch *b = sim_alloc(sizeof(*b));
+    *b = (struct sim_stored_batch){.references = 1, .batch = sim_copy(batch, size), .sent = sent};
+    return b;
+}
+
 /* Keeps a few that nobody refers to: slower brokers will soon be sent the same. */
 void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b)
 {
     assert(b->references > 0);
     if (--b->references > 0)
         return;
+    if (b->sent != NULL) {
+        sim_batch_release(w, b->sent);
+        free(b->batch);
+        free(b);
+        return;
+    }
     idle_add(w, b);
     while (w->idle_first != w->idle_last &&
            (w->idle_count > IDLE_MAX || w->idle_first->batch->size > IDLE_BATCH_BYTES)) {
