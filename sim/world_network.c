@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "sim/world_state.h"
+#include "wire/batch_index.h"
 
 /* ---- messages ---- */
 
@@ -474,6 +475,20 @@ static void batch_free(struct sim_stored_batch *b)
     free(b);
 }
 
+/* With an index behind it, where many will look for their part of it. */
+static struct wire_batch *batch_copy(const struct wire_batch *batch)
+{
+    struct wire_batch_index_room room = wire_batch_index_room(batch);
+    if (room.index == 0)
+        return sim_copy(batch, batch->size);
+    struct wire_batch *copy = sim_realloc(NULL, batch->size + room.index);
+    void *scratch = sim_realloc(NULL, room.scratch);
+    memcpy(copy, batch, batch->size);
+    wire_batch_index_make(copy, scratch);
+    free(scratch);
+    return sim_realloc(copy, copy->size);
+}
+
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch)
 {
@@ -484,7 +499,7 @@ struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process
         b = sim_alloc(sizeof(*b));
         b->owner = p;
         b->incarnation = p->incarnation;
-        b->batch = sim_copy(batch, batch->size);
+        b->batch = batch_copy(batch);
         b->next = p->batches[batch->id % BUCKETS];
         p->batches[batch->id % BUCKETS] = b;
         idle_add(w, b);
