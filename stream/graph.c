@@ -272,12 +272,14 @@ st_stream *st_connect_at(st_stream *a, st_stream *b, const st_options *o)
     }
     st_stream *both = stream_copy(a);
     both->second = b;
-    if (a->keyed != b->keyed) {
+    bool to_all = b->edges->partitioning == ST_PART_BROADCAST;
+    if (a->keyed != b->keyed && !(a->keyed && to_all)) {
         env_mistake(a->env, o->file, o->line,
-                    "of two connected streams both are keyed or none of them");
+                    "of two connected streams both are keyed or none of them, or the first is keyed "
+                    "and the second st_broadcast");
         return none(a->env);
     }
-    if (a->keyed && !same_keys(a, b)) {
+    if (a->keyed && b->keyed && !same_keys(a, b)) {
         env_mistake(a->env, o->file, o->line, "the keys of two connected streams have one type");
         return none(a->env);
     }
@@ -309,7 +311,7 @@ st_stream *st_co_process_at(st_stream *s, const st_function *fn1, const st_funct
     struct node *node = node_on(s, NODE_FLAT_MAP, fn1->name, o);
     append_edges(&node->inputs, s->second->edges, 1);
     node->in2 = s->second->type;
-    node->key2 = s->second->key;
+    node->key2 = s->second->keyed ? s->second->key : (st_key_spec){0};
     node->fn = fn1;
     node->fn2 = fn2;
     return stream_of(s->env, node, fn1->out);

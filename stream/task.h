@@ -94,6 +94,7 @@ struct output {
 /* Elements of a state, each with text of its own. */
 struct list {
     char *elements;
+    int64_t *times; /* [at least count] when each was touched; NULL: no time to live */
     uint32_t count, capacity;
 };
 
@@ -236,6 +237,8 @@ void coordinator_take(struct coordinator *c, struct task *task, int64_t id, stru
 
 /* Copies one element behind the others. */
 void list_add(struct list *list, const struct layout *layout, const void *element);
+/* The time of the last element; from the first one on, or never. */
+void list_touch_last(struct list *list, int64_t now_ms);
 /* Empties a list; text goes when the step ends. */
 void list_clear(struct task *task, struct list *list, const struct layout *layout);
 void list_write(const struct list *list, const struct layout *layout, struct bytes *to);
