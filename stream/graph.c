@@ -274,9 +274,10 @@ st_stream *st_connect_at(st_stream *a, st_stream *b, const st_options *o)
     both->second = b;
     bool to_all = b->edges->partitioning == ST_PART_BROADCAST;
     if (a->keyed != b->keyed && !(a->keyed && to_all)) {
-        env_mistake(a->env, o->file, o->line,
-                    "of two connected streams both are keyed or none of them, or the first is keyed "
-                    "and the second st_broadcast");
+        env_mistake(
+            a->env, o->file, o->line,
+            "of two connected streams both are keyed or none of them, or the first is keyed "
+            "and the second st_broadcast");
         return none(a->env);
     }
     if (a->keyed && b->keyed && !same_keys(a, b)) {
@@ -464,6 +465,11 @@ st_stream *st_assign_timestamps_at(st_stream *s, const st_function *fn, st_water
     if (watermarks.bound_ms < 0 || watermarks.idle_ms < 0) {
         env_mistake(s->env, o->file, o->line, "a bound or idle time is not negative");
     }
+    if (watermarks.generator != NULL && watermarks.generator->self_size > GENERATOR_SELF_MAX) {
+        env_mistake(s->env, o->file, o->line, "a watermark generator has at most %d bytes",
+                    GENERATOR_SELF_MAX);
+        return none(s->env);
+    }
     struct node *node = node_on(s, NODE_TIMESTAMPS, fn->name, o);
     node->fn = fn;
     node->watermarks = watermarks;
@@ -471,10 +477,24 @@ st_stream *st_assign_timestamps_at(st_stream *s, const st_function *fn, st_water
     return stream_of(s->env, node, s->type);
 }
 
+st_stream *st_assign_ingestion_time_at(st_stream *s, const st_options *o)
+{
+    if (!is_plain(s, "st_assign_ingestion_time", o)) {
+        return none(s->env);
+    }
+    struct node *node = node_on(s, NODE_TIMESTAMPS, "ingestion time", o);
+    node->event_time = true;
+    return stream_of(s->env, node, s->type);
+}
+
 /* What is wrong with the windows, or NULL. */
 static const char *windows_wrong(const st_stream *s, const st_windows *w)
 {
-    bool sliding = w->kind == ST_WINDOW_SLIDING;
+    bool sliding = w->kind == ST_WINDOW_SLIDING, triggers = w->trigger.functions != NULL;
+    if (triggers && w->trigger.argument < 1 && w->trigger.functions != &st_event_time_trigger &&
+        w->trigger.functions != &st_processing_time_trigger) {
+        return "the count or interval of a trigger is above 0";
+    }
     switch (w->kind) {
     case ST_WINDOW_TUMBLING:
     case ST_WINDOW_SLIDING:
@@ -489,12 +509,20 @@ static const char *windows_wrong(const st_stream *s, const st_windows *w)
         if (w->gap_ms <= 0) {
             return "the gap between sessions is above 0 ms";
         }
+        if (triggers) {
+            return "sessions fire when they end: they take no trigger yet";
+        }
         break;
     case ST_WINDOW_COUNT:
-        return w->count == 0 ? "a count window has at least one element" : NULL;
+        return w->count == 0 ? "a count window has at least one element"
+               : triggers    ? "count windows have a trigger of their own: say ST_GLOBAL"
+                             : NULL;
+    case ST_WINDOW_GLOBAL:
+        return triggers ? NULL : "a global window never ends: give it a trigger";
     case ST_WINDOW_NONE:
     case ST_WINDOW_END:
-        return "st_window needs ST_TUMBLING, ST_SLIDING, ST_SESSION or ST_COUNT_WINDOW";
+        return "st_window needs ST_TUMBLING, ST_SLIDING, ST_SESSION, ST_COUNT_WINDOW or "
+               "ST_GLOBAL";
     }
     if (w->lateness_ms < 0) {
         return "the allowed lateness is not negative";

@@ -13,6 +13,7 @@
 #include "stream/record.h"
 
 #define MAX_PARALLELISM_DEFAULT 128
+#define GENERATOR_SELF_MAX      256 /* bytes */
 
 enum node_kind {
     NODE_SOURCE = 1,
@@ -46,7 +47,7 @@ struct node {
     enum node_kind kind;
     const char *name;
     st_options options;     /* .file and .line say where it was made */
-    const st_function *fn;  /* map, fold's add, window's function … */
+    const st_function *fn;  /* map, fold's add, window's function …; NULL: ingestion time */
     const st_function *fn2; /* of the second input; an aggregate's result */
     const st_type *in, *in2, *out;
     struct edge *inputs;

@@ -6,8 +6,8 @@
  *     row:    key | present | state | state …      those that are present
  *     timer:  time | the key's place among the rows
  *
- * What is over is not written. A state whose time to live has been taken away since is read without;
- * one that has been given one begins to live at the restore.
+ * What is over is not written. A state whose time to live has been taken away since is read
+ * without; one that has been given one begins to live at the restore.
  */
 #include <stdlib.h>
 
@@ -18,7 +18,8 @@ static const st_state *state_of(const struct process *p, uint32_t s)
     return p->op.node->options.states[s];
 }
 
-/* --------------------------------------------------------------------------------------- Writing */
+/* --------------------------------------------------------------------------------------- Writing
+ */
 
 static void write_list(const struct list *list, const struct layout *layout, bool ttl,
                        struct bytes *to)
@@ -76,19 +77,6 @@ static void write_row(struct process *p, struct bytes *to)
     }
 }
 
-/* Timers in the order in which they will fire, each with the key's place among the rows written. */
-static void write_timers(const struct timers *timers, const int64_t *place, struct bytes *to)
-{
-    uint32_t count;
-    struct timer *all = timers_list(timers, &count);
-    bytes_u32(to, count);
-    for (uint32_t t = 0; t < count; t++) {
-        bytes_i64(to, all[t].time);
-        bytes_i64(to, place[all[t].row]);
-    }
-    free(all);
-}
-
 static void write_states(struct process *p, struct bytes *to)
 {
     bytes_u32(to, p->state_count);
@@ -127,13 +115,14 @@ void keyed_rows_snapshot(struct process *p, struct bytes *to)
         write_row(p, to);
     }
     bytes_set_i64(to, count_at, next);
-    write_timers(&p->event, place, to);
-    write_timers(&p->processing, place, to);
+    timers_write(&p->event, place, to);
+    timers_write(&p->processing, place, to);
     free(place);
     free(live);
 }
 
-/* ------------------------------------------------------------------------------------- Restoring */
+/* ------------------------------------------------------------------------------------- Restoring
+ */
 
 /* What the section says of its states: which of ours each is, and whether it has times. */
 struct said {
@@ -229,8 +218,8 @@ static bool read_map(struct process *p, uint32_t s, bool own, const struct said 
 {
     struct map *map = &p->maps[s];
     for (uint32_t left = read_u32(from); left > 0; left--) {
-        bool ok = read_record(from, &map->key, said->key) &&
-                  read_record(from, &map->value, said->record);
+        bool ok =
+            read_record(from, &map->key, said->key) && read_record(from, &map->value, said->record);
         int64_t touched = read_touched(said, i, from);
         if (!ok) {
             return false;
@@ -275,18 +264,11 @@ static bool read_row(struct process *p, bool own, const struct said *said, struc
     return !from->bad;
 }
 
-static void read_timers(struct process *p, struct timers *timers, const uint32_t *rows,
-                        int64_t row_count, struct reader *from)
+static void timer_added(void *self, uint32_t row)
 {
-    for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
-        int64_t time = read_i64(from), place = read_i64(from);
-        if (place < 0 || place >= row_count) {
-            from->bad = true;
-        } else if (rows[place] != ROW_NONE) {
-            p->row = rows[place];
-            head_of(p)->timers += timers_add(timers, time, p->row) ? 1 : 0;
-        }
-    }
+    struct process *p = self;
+    p->row = row;
+    head_of(p)->timers++;
 }
 
 void keyed_rows_restore(struct process *p, struct reader *from)
@@ -317,8 +299,8 @@ void keyed_rows_restore(struct process *p, struct reader *from)
         ok = ok && read_row(p, own, &said, from);
     }
     if (ok) {
-        read_timers(p, &p->event, rows, row_count, from);
-        read_timers(p, &p->processing, rows, row_count, from);
+        timers_read(&p->event, rows, row_count, from, timer_added, p);
+        timers_read(&p->processing, rows, row_count, from, timer_added, p);
     }
     free(rows);
 }

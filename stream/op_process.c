@@ -3,6 +3,7 @@
  * in op_process.h.
  */
 #include "stream/op_process.h"
+#include "stream/op_triggered.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -43,43 +44,50 @@ static void process_close(struct op *op)
 
 /* -------------------------------------------------------------------------------------- Timers */
 
-static struct process *with_timers(st_context *ctx)
-{
-    struct op *op = (struct op *)(void *)ctx;
-    if (op->class != &op_process || op->key == NULL || op->node->options.on_timer == NULL) {
-        st_fail(ctx, "a timer needs a key at hand, and .on_timer");
-    }
-    return process_of(op);
-}
-
 static void update_wakeup(struct process *p)
 {
     p->op.wakeup_ms = timers_next(&p->processing);
 }
 
+/* Sets, or deletes, a timer of the key at hand; in a trigger, of its window. */
+static void change_timer(st_context *ctx, int64_t time_ms, bool event_time, bool set)
+{
+    struct op *op = (struct op *)(void *)ctx;
+    if (op->class == &op_triggered) {
+        triggered_timer(op, time_ms, event_time, set);
+        return;
+    }
+    if (op->class != &op_process || op->key == NULL || op->node->options.on_timer == NULL) {
+        st_fail(ctx, "a timer needs a key at hand, and .on_timer");
+    }
+    struct process *p = process_of(op);
+    struct timers *timers = event_time ? &p->event : &p->processing;
+    if (set) {
+        head_of(p)->timers += timers_add(timers, time_ms, p->row) ? 1 : 0;
+    } else {
+        head_of(p)->timers -= timers_remove(timers, time_ms, p->row) ? 1 : 0;
+    }
+    update_wakeup(p);
+}
+
 void st_set_event_timer(st_context *ctx, int64_t time_ms)
 {
-    struct process *p = with_timers(ctx);
-    head_of(p)->timers += timers_add(&p->event, time_ms, p->row) ? 1 : 0;
+    change_timer(ctx, time_ms, true, true);
 }
 
 void st_set_processing_timer(st_context *ctx, int64_t time_ms)
 {
-    struct process *p = with_timers(ctx);
-    head_of(p)->timers += timers_add(&p->processing, time_ms, p->row) ? 1 : 0;
-    update_wakeup(p);
+    change_timer(ctx, time_ms, false, true);
 }
 
 void st_delete_event_timer(st_context *ctx, int64_t time_ms)
 {
-    struct process *p = with_timers(ctx);
-    head_of(p)->timers -= timers_remove(&p->event, time_ms, p->row) ? 1 : 0;
+    change_timer(ctx, time_ms, true, false);
 }
 
 void st_delete_processing_timer(st_context *ctx, int64_t time_ms)
 {
-    struct process *p = with_timers(ctx);
-    head_of(p)->timers -= timers_remove(&p->processing, time_ms, p->row) ? 1 : 0;
+    change_timer(ctx, time_ms, false, false);
 }
 
 static void fire(struct process *p, struct timers *timers, int64_t until, bool event_time)

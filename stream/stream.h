@@ -298,8 +298,8 @@ typedef struct st_state {
  * zero bytes; the result is made where it is read. To a checkpoint both are values. Source: Flink
  * ReducingState, AggregatingState. */
 #define ST_REDUCING_STATE(state, fn, T, ...)                                                       \
-    ST_STATE_DEFINE(state, T, .kind = ST_STATE_VALUE_OF, .fold = &(fn),                            \
-                    .begins_with_first = true, __VA_ARGS__)
+    ST_STATE_DEFINE(state, T, .kind = ST_STATE_VALUE_OF, .fold = &(fn), .begins_with_first = true, \
+                    __VA_ARGS__)
 #define ST_AGGREGATING_STATE(state, fn, Acc, ...)                                                  \
     ST_STATE_DEFINE(state, Acc, .kind = ST_STATE_VALUE_OF, .fold = &(fn), __VA_ARGS__)
 /* Operator state: a list of the subtask, not of a key; given in .operator_states, used through
@@ -617,9 +617,9 @@ st_stream *st_map_at(st_stream *, const st_function *, const st_options *);
 #define st_process(s, fn, ...) st_map_at((s), &(fn), ST_WITH(__VA_ARGS__))
 
 /* Two inputs of different types to one operator: fn1 sees the first, fn2 the second; both put out
- * the same type. Keyed if both are; or if the first is and the second is st_broadcast: then fn2 runs
- * in each subtask, with no key at hand, and hands on what it learns by .operator_states. Source: Flink
- * KeyedBroadcastProcessFunction. */
+ * the same type. Keyed if both are; or if the first is and the second is st_broadcast: then fn2
+ * runs in each subtask, with no key at hand, and hands on what it learns by .operator_states.
+ * Source: Flink KeyedBroadcastProcessFunction. */
 st_stream *st_connect_at(st_stream *, st_stream *, const st_options *);
 #define st_connect(a, b) st_connect_at((a), (b), ST_WITH(0))
 st_stream *st_co_process_at(st_stream *, const st_function *, const st_function *,
@@ -679,11 +679,24 @@ typedef struct st_watermarks {
     int64_t idle_ms;   /* > 0: after so long without a record the source does not hold others up */
     bool every_record; /* a rising watermark goes out behind its record, not at each interval */
     bool without_the_ms; /* max - bound, as Flink's assigners of 2017 had it */
+    const struct st_watermark_generator *generator; /* NULL: the bound rules */
 } st_watermarks;
+/* Watermarks of one's own: what each function returns goes out if it is above the last one;
+ * ST_TIME_MIN: nothing. `self`: of the subtask, zero bytes at first, kept in checkpoints as it
+ * lies: numbers only, at most 256 bytes. Source: Flink WatermarkGenerator. */
+typedef struct st_watermark_generator {
+    size_t self_size;
+    int64_t (*on_event)(void *self, const void *record, int64_t time_ms); /* NULL: no */
+    int64_t (*periodic)(void *self); /* at each pipeline.auto-watermark-interval; NULL: no */
+} st_watermark_generator;
 st_stream *st_assign_timestamps_at(st_stream *, const st_function *, st_watermarks,
                                    const st_options *);
 #define st_assign_timestamps(s, fn, ...)                                                           \
     st_assign_timestamps_at((s), &(fn), (st_watermarks){__VA_ARGS__}, ST_WITH(0))
+/* Ingestion time: a record has the time at which it comes here; the watermark follows the clock.
+ * Source: Flink TimeCharacteristic.IngestionTime. */
+st_stream *st_assign_ingestion_time_at(st_stream *, const st_options *);
+#define st_assign_ingestion_time(s) st_assign_ingestion_time_at((s), ST_WITH(0))
 
 enum st_window_kind {
     ST_WINDOW_NONE = 0,
@@ -691,8 +704,51 @@ enum st_window_kind {
     ST_WINDOW_SLIDING,
     ST_WINDOW_SESSION,
     ST_WINDOW_COUNT,
+    ST_WINDOW_GLOBAL, /* one window for ever; fires when its trigger says so */
     ST_WINDOW_END
 };
+
+/* When a window fires, where it is not at its end: after each record, and at timers that the
+ * trigger sets by st_set_event_timer and its kin, which are then those of the window. What is not
+ * purged fires again, with all that has come; an empty window does not fire. Source: Flink Trigger.
+ */
+enum st_trigger_result { ST_CONTINUE = 0, ST_FIRE, ST_PURGE, ST_FIRE_AND_PURGE };
+/* `state`: of the window at hand, zero bytes at first, kept in checkpoints as it lies: numbers
+ * only, at most 256 bytes. `argument` is the st_trigger's. */
+typedef struct st_trigger_functions {
+    const char *name; /* what a checkpoint knows it by */
+    size_t state_size;
+    enum st_trigger_result (*on_element)(st_context *ctx, void *state, int64_t argument,
+                                         const void *record);
+    enum st_trigger_result (*on_event_time)(st_context *ctx, void *state, int64_t argument,
+                                            int64_t time_ms);
+    enum st_trigger_result (*on_processing_time)(st_context *ctx, void *state, int64_t argument,
+                                                 int64_t time_ms);
+} st_trigger_functions;
+typedef struct st_trigger {
+    const st_trigger_functions *functions; /* borrowed; NULL: at the window's end */
+    int64_t argument;                      /* a count, an interval … above 0 */
+    bool purging;                          /* what fires is purged (PurgingTrigger) */
+} st_trigger;
+extern const st_trigger_functions st_count_trigger, st_event_time_trigger,
+    st_processing_time_trigger, st_continuous_event_time_trigger,
+    st_continuous_processing_time_trigger;
+/* ST_TUMBLING(5000, .trigger = ST_ON_COUNT(3)), ST_GLOBAL(.trigger = ST_ON_COUNT(3, .purging =
+ * true)). A trigger takes the place of the one that fires at the window's end. */
+#define ST_ON_COUNT(n, ...)                                                                        \
+    ((st_trigger){.functions = &st_count_trigger, .argument = (n), __VA_ARGS__})
+/* At the window's end and at each multiple of the interval, of event time, of processing time. */
+#define ST_ON_INTERVAL(ms, ...)                                                                    \
+    ((st_trigger){.functions = &st_continuous_event_time_trigger, .argument = (ms), __VA_ARGS__})
+#define ST_ON_CLOCK_INTERVAL(ms, ...)                                                              \
+    ((st_trigger){                                                                                 \
+        .functions = &st_continuous_processing_time_trigger, .argument = (ms), __VA_ARGS__})
+#define ST_ON_EVENT_TIME(...) ((st_trigger){.functions = &st_event_time_trigger, __VA_ARGS__})
+#define ST_ON_PROCESSING_TIME(...)                                                                 \
+    ((st_trigger){.functions = &st_processing_time_trigger, __VA_ARGS__})
+/* One's own: ST_ON(my_functions, argument). */
+#define ST_ON(f, n, ...) ((st_trigger){.functions = &(f), .argument = (n), __VA_ARGS__})
+
 /* Windows of event time unless `processing_time`; aligned to the epoch plus offset. A record is
  * late when window end - 1 + lateness <= watermark for each of its windows; it goes to `late`, if
  * given, and is counted. */
@@ -704,12 +760,14 @@ typedef struct st_windows {
     uint32_t count, slide_count;          /* count only; slide_count 0: tumbling */
     int64_t lateness_ms;
     const st_tag *late;
+    st_trigger trigger; /* tumbling, sliding and global; of none: the window's end */
 } st_windows;
 #define ST_TUMBLING(ms, ...)                                                                       \
     ((st_windows){.kind = ST_WINDOW_TUMBLING, .size_ms = (ms), __VA_ARGS__})
 #define ST_SLIDING(ms, slide, ...)                                                                 \
     ((st_windows){.kind = ST_WINDOW_SLIDING, .size_ms = (ms), .slide_ms = (slide), __VA_ARGS__})
 #define ST_SESSION(ms, ...)     ((st_windows){.kind = ST_WINDOW_SESSION, .gap_ms = (ms), __VA_ARGS__})
+#define ST_GLOBAL(...)          ((st_windows){.kind = ST_WINDOW_GLOBAL, __VA_ARGS__})
 #define ST_COUNT_WINDOW(n, ...) ((st_windows){.kind = ST_WINDOW_COUNT, .count = (n), __VA_ARGS__})
 
 /* Windows of each key; of all records together at parallelism 1. */

@@ -1,6 +1,6 @@
 /*
- * Keyed state against a naive model: values, lists, maps and folds, with and without a time to live,
- * under random operations; through checkpoints, each restored at another parallelism.
+ * Keyed state against a naive model: values, lists, maps and folds, with and without a time to
+ * live, under random operations; through checkpoints, each restored at another parallelism.
  *
  *     operation i ──► by key ──► does it, then tells a sum of all that its key has ──► compared
  *
@@ -63,7 +63,8 @@ static operation operation_of(int64_t index)
                        .time = in_segment * 20 + (int64_t)(z >> 24 & 15)};
 }
 
-/* ----------------------------------------------------------------------------------- The operator */
+/* ----------------------------------------------------------------------------------- The operator
+ */
 
 ST_REDUCE(concat, word)
 {
@@ -213,7 +214,8 @@ ST_PROCESS(operate_and_tell, operation, told)
     st_emit(out, &((told){in->index, (int64_t)sum}));
 }
 
-/* -------------------------------------------------------------------------------------- The model */
+/* -------------------------------------------------------------------------------------- The model
+ */
 
 struct entry {
     char key[16];
@@ -378,7 +380,8 @@ static uint64_t model_sum(struct of_key *k, int64_t now)
     return sum;
 }
 
-/* ---------------------------------------------------------------------------------------- The jobs */
+/* ---------------------------------------------------------------------------------------- The jobs
+ */
 
 static int64_t first, last; /* the operations of this run */
 static int64_t sums[SEGMENTS * OPERATIONS];
@@ -416,7 +419,8 @@ static void run_segment(const char *folder, int segment, uint32_t parallelism)
     last = first + OPERATIONS;
     st_stream *s = st_from_source(env, operations, .self_size = sizeof(int64_t), .parallelism = 1);
     s = st_process(st_key_by(s, ST_KEY(operation, key)), operate_and_tell,
-                   .states = ST_STATES(&value, &map_ttl, &list, &fold, &map, &value_ttl, &list_ttl));
+                   .states =
+                       ST_STATES(&value, &map_ttl, &list, &fold, &map, &value_ttl, &list_ttl));
     st_sink(s, note, .parallelism = 1);
     ck_assert_msg(st_execute(env, "state") == ST_OK, "%s", st_env_error(env));
     st_env_free(env);
