@@ -2,10 +2,12 @@
 """Which known defects of Kafka does chance alone find, with which check, and how fast?
 
 For each defect of `kcsim explain defects`: the scenarios of scenarios/campaigns (kafka: 2.8-fixed) with
-that one defect on, seeds in growing blocks, all scenarios in turn, until a violation that the replay
-without the defect does not have (kcsim names the defect then). Prints a table for bench/README.md.
+that one defect on and nothing else changed, seeds in blocks, all scenarios in turn, until a violation
+that the replay without the defect does not have (kcsim names the defect then). A row is printed as soon
+as it is known, as a table for bench/README.md; with --output it is kept, and another run goes on behind
+it: what was found is not looked for again, what was not is looked for in the seeds behind.
 
-Usage: bench/defects.py PROGRAM [--seeds 10000] [--only NAME,…]
+Usage: bench/defects.py PROGRAM [--seeds 10000] [--only NAME,…] [--files NAME,…] [--output FILE] [--jobs N]
 """
 
 import argparse
@@ -16,12 +18,17 @@ import subprocess
 import tempfile
 import time
 
+BLOCKS = [20, 30, 50, 100, 200, 300, 300]  # then 500 each
+
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("program", type=os.path.abspath)
-    parser.add_argument("--seeds", type=int, default=10000)
-    parser.add_argument("--only", default="", help="names, with commas")
+    parser.add_argument("--seeds", type=int, default=10000, help="of each scenario")
+    parser.add_argument("--only", default="", help="defects, with commas")
+    parser.add_argument("--files", default="", help="scenarios, with commas, in this order")
+    parser.add_argument("--output", type=os.path.abspath, help="a file of results, read and appended to")
+    parser.add_argument("--jobs", type=int, default=0, help="worker processes of a campaign")
     return parser.parse_args()
 
 
@@ -31,23 +38,59 @@ def defects(program):
     return [line.split()[0] for line in lines if line.startswith(("KAFKA-", "kcsim-"))]
 
 
-def campaign(program, file, first, last):
-    """Returns the classes of what was not met with these seeds."""
-    command = [program, "campaign", file, "--seeds", f"{first}..{last}", "--format", "json",
-               "--allow-vacuous"]
+def scenarios(names):
+    files = {os.path.basename(path)[:-5]: path for path in sorted(glob.glob("scenarios/campaigns/*.yaml"))}
+    wanted = names.split(",") if names else list(files)
+    texts = {}
+    for name in wanted:
+        with open(files[name], encoding="utf-8") as source:
+            texts[name] = source.read()
+    return texts
+
+
+def call(command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1, 2, 3, 70):
         raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
-    return json.loads(done.stdout)["classes"]
+    return json.loads(done.stdout)
 
 
-def blocks(seeds):
-    """1..20, 21..100, 101..500, …"""
-    first, size = 1, 20
+def campaign(options, file, first, last):
+    """Returns the classes of what was not met with these seeds."""
+    command = [options.program, "campaign", file, "--seeds", f"{first}..{last}", "--format", "json",
+               "--allow-vacuous"]
+    if options.jobs:
+        command += ["--jobs", str(options.jobs)]
+    return call(command)["classes"]
+
+
+def checked(options, file, seed):
+    """A run that failed or did not come to rest is told as that; returns the check that it violated, too,
+    where the defect explains it, or None."""
+    run = call([options.program, "run", file, "--seed", str(seed), "--format", "json"])["runs"][0]
+    violations = run["checks"]["violations"]
+    return violations[0]["check"] if violations and run["exit"] in (1, 2) else None
+
+
+def hits(options, file, defect, first, last):
+    """Returns [(seed, class)] of what the defect has broken."""
+    found = []
+    for kind in campaign(options, file, first, last):
+        if defect in kind["defect"].split():
+            found.append((kind["first_seed"], kind["class"]))
+        elif kind["exit"] in (1, 2):
+            check = checked(options, file, kind["first_seed"])
+            if check is not None:
+                found.append((kind["first_seed"], check))
+    return found
+
+
+def blocks(first, seeds):
+    sizes = iter(BLOCKS)
     while first <= seeds:
-        last = min(seeds, first + size - 1)
+        last = min(seeds, first + next(sizes, 500) - 1)
         yield first, last
-        first, size = last + 1, size * 4
+        first = last + 1
 
 
 def with_defect(text, defect):
@@ -55,44 +98,68 @@ def with_defect(text, defect):
                         f'kafka: "2.8-fixed"\ndefects: {{{defect}: on}}\n')
 
 
-def hunt(program, files, defect, seeds):
-    """Returns (scenario, class, seed, runs, seconds) of the first violation of it, or None."""
-    began, runs = time.monotonic(), 0
-    for first, last in blocks(seeds):
+def hunt(options, files, defect, before):
+    """Returns the result: {defect, seeds, runs, seconds} and, where it was found, {class, scenario, seed}."""
+    began, runs, seconds = time.monotonic(), before.get("runs", 0), before.get("seconds", 0)
+    done = before.get("seeds", {})
+    result = {"defect": defect}
+    for first, last in blocks(1 + min((done.get(name, 0) for name in files), default=0), options.seeds):
         for name, text in files.items():
+            if done.get(name, 0) >= last:
+                continue
             path = f"{name}-{defect}.yaml"
             with open(path, "w", encoding="utf-8") as out:
                 out.write(with_defect(text, defect))
-            hits = [c for c in campaign(program, path, first, last)
-                    if defect in c["defect"].split()]
-            if hits:
-                best = min(hits, key=lambda c: c["first_seed"])
-                return (name, best["class"], best["first_seed"],
-                        runs + best["first_seed"] - first + 1, time.monotonic() - began)
+            found = hits(options, path, defect, first, last)
+            if found:
+                seed, kind = min(found)
+                result.update({"class": kind, "scenario": name, "seed": seed})
+                runs += seed - first + 1
+                break
             runs += last - first + 1
-    return None
+            done = {**done, name: last}
+        if "class" in result:
+            break
+    result.update({"seeds": done, "runs": runs, "seconds": round(seconds + time.monotonic() - began, 1)})
+    return result
+
+
+def row(result):
+    if "class" in result:
+        return (f"| {result['defect']} | {result['class']} | {result['scenario']} | {result['seed']} | "
+                f"{result['runs']} | {result['seconds']:.1f} |")
+    return f"| {result['defect']} | not found | | | {result['runs']} | |"
+
+
+def earlier(path):
+    known = {}
+    if path and os.path.exists(path):
+        with open(path, encoding="utf-8") as lines:
+            for line in lines:
+                result = json.loads(line)
+                known[result["defect"]] = result
+    return known
 
 
 def main():
     options = arguments()
-    files = {}
-    for path in sorted(glob.glob("scenarios/campaigns/*.yaml")):
-        with open(path, encoding="utf-8") as source:
-            files[os.path.basename(path)[:-5]] = source.read()
-    found = 0
+    files = scenarios(options.files)
+    known = earlier(options.output)
     names = [n for n in defects(options.program)
              if not options.only or n in options.only.split(",")]
+    found = 0
+    print("| defect | found by | scenario | seed | runs | s |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        print("| defect | found by | scenario | seed | runs | s |\n|---|---|---|---|---|---|")
         for defect in names:
-            hit = hunt(options.program, files, defect, options.seeds)
-            found += hit is not None
-            if hit is None:
-                print(f"| {defect} | not found | | | {options.seeds * len(files)} | |", flush=True)
-            else:
-                print(f"| {defect} | {hit[1]} | {hit[0]} | {hit[2]} | {hit[3]} | {hit[4]:.1f} |",
-                      flush=True)
+            result = known.get(defect, {})
+            if "class" not in result:
+                result = hunt(options, files, defect, result)
+                if options.output:
+                    with open(options.output, "a", encoding="utf-8") as out:
+                        out.write(json.dumps(result) + "\n")
+            found += "class" in result
+            print(row(result), flush=True)
     print(f"{found} of {len(names)} found")
 
 

@@ -83,7 +83,8 @@ void kb_join_tell(const struct kb_gstep *s, uint64_t call, int16_t version, uint
     struct wire_join_group_response *r = head;
     r->error_code = (int16_t)error;
     r->generation_id = p->generation;
-    r->protocol_type = wire_flat_string(&f, p->has_type ? kb_group_text(g, p, KB_TYPE) : NULL);
+    r->protocol_type =
+        wire_flat_string(&f, p->has_type && version >= 7 ? kb_group_text(g, p, KB_TYPE) : NULL);
     r->protocol_name = wire_flat_string(&f, p->has_protocol ? kb_group_text(g, p, KB_PROTOCOL)
                                             : version >= 7  ? NULL
                                                             : "");
@@ -112,7 +113,7 @@ void kb_sync_tell(const struct kb_gstep *s, uint64_t call, int16_t version, uint
 {
     const struct kb_groups *g = s->g;
     const struct kb_group *p = group == 0 ? NULL : kb_group(g, group);
-    bool ok = error == WIRE_ERROR_NONE && p != NULL;
+    bool ok = error == WIRE_ERROR_NONE && p != NULL, names = ok && version >= 5;
     struct wire_flat f;
     void *head;
 
@@ -120,9 +121,9 @@ void kb_sync_tell(const struct kb_gstep *s, uint64_t call, int16_t version, uint
     struct wire_sync_group_response *r = head;
     r->error_code = (int16_t)error;
     r->protocol_type =
-        wire_flat_string(&f, ok && p->has_type ? kb_group_text(g, p, KB_TYPE) : NULL);
+        wire_flat_string(&f, names && p->has_type ? kb_group_text(g, p, KB_TYPE) : NULL);
     r->protocol_name =
-        wire_flat_string(&f, ok && p->has_protocol ? kb_group_text(g, p, KB_PROTOCOL) : NULL);
+        wire_flat_string(&f, names && p->has_protocol ? kb_group_text(g, p, KB_PROTOCOL) : NULL);
     r->assignment = ok ? wire_flat_bytes(&f, kb_assignment(g, m), m->assignment_size)
                        : wire_flat_bytes(&f, "", 0);
     kb_answer(s, call, WIRE_API_SYNC_GROUP, version, &f);

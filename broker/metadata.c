@@ -69,11 +69,12 @@ static void put_partition(struct walk *w, struct wire_metadata_response_partitio
     kb_cache_list(w->c, p->replicas, &replicas);
     kb_cache_list(w->c, p->isr, &isr);
     out->partition_index = number;
-    out->leader_epoch = p->leader_epoch;
+    out->leader_epoch = w->version >= 7 ? p->leader_epoch : -1;
     out->leader_id = reachable ? p->leader : -1;
     out->replica_nodes = list(w, p->replicas, only_alive);
     out->isr_nodes = list(w, p->isr, only_alive);
-    out->offline_replicas = list(w, p->offline, false);
+    if (w->version >= 5)
+        out->offline_replicas = list(w, p->offline, false);
     if (leader == NULL)
         out->error_code = WIRE_ERROR_LEADER_NOT_AVAILABLE;
     else if (!reachable)

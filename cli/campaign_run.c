@@ -140,6 +140,7 @@ static void identify(struct cli_campaign *c)
     c->identity.build = digest_of_program();
     c->identity.until_us = o->play.has_until ? o->play.until_us : -1;
     c->identity.swarm = o->play.swarm == NULL ? -1 : strcmp(o->play.swarm, "on") == 0;
+    c->identity.wire = o->play.wire;
     c->identity.first_seed = o->first_seed;
     c->identity.last_seed = o->last_seed;
 }

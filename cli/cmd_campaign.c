@@ -14,7 +14,7 @@
 #include "cli/campaign_run.h"
 #include "sim/moment.h"
 
-enum { KEY_STOP_AFTER = 256, KEY_TIME, KEY_SWARM, KEY_VACUOUS, SEEDS_MAX = 1000000000 };
+enum { KEY_STOP_AFTER = 256, KEY_TIME, KEY_SWARM, KEY_VACUOUS, KEY_WIRE, SEEDS_MAX = 1000000000 };
 
 struct arguments {
     struct cli_campaign_options run;
@@ -238,6 +238,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (strcmp(arg, "on") != 0 && strcmp(arg, "off") != 0)
             argp_error(state, "--swarm is on or off, not '%s'", arg);
         return 0;
+    case KEY_WIRE:
+        a->run.play.wire = true;
+        return 0;
     case KEY_VACUOUS:
         a->allow_vacuous = true;
         return 0;
@@ -288,6 +291,9 @@ static const struct argp_option options[] = {
     {.name = "allow-vacuous",
      .key = KEY_VACUOUS,
      .doc = "met, though something was never seen that should be sometimes"},
+    {.name = "wire",
+     .key = KEY_WIRE,
+     .doc = "every message travels as bytes of the Kafka protocol"},
     {.name = "format",
      .key = 'f',
      .arg = "FORMAT",

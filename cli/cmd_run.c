@@ -20,7 +20,7 @@
 #include "sim/story.h"
 #include "sim/verdict.h"
 
-enum { KEY_SWARM = 256 };
+enum { KEY_SWARM = 256, KEY_WIRE };
 
 struct arguments {
     struct cli_play_options play;
@@ -225,6 +225,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (strcmp(arg, "on") != 0 && strcmp(arg, "off") != 0)
             argp_error(state, "--swarm is on or off, not '%s'", arg);
         return 0;
+    case KEY_WIRE:
+        a->play.wire = true;
+        return 0;
     case 'o':
         a->output = arg;
         return 0;
@@ -268,6 +271,9 @@ static const struct argp_option options[] = {
      .arg = "on|off",
      .doc = "random: the seed switches fault classes off"},
     {.name = "until", .key = 'u', .arg = "TIME", .doc = "in place of the scenario's: 30s, 2m"},
+    {.name = "wire",
+     .key = KEY_WIRE,
+     .doc = "every message travels as bytes of the Kafka protocol"},
     {.name = "format",
      .key = 'f',
      .arg = "FORMAT",

@@ -20,13 +20,13 @@
 
 enum goldens { COMPARE, UPDATE, REVIEW };
 
-enum { OBJECTS_SHOWN = 10, LINES_SHOWN = 5 };
+enum { KEY_WIRE = 256, OBJECTS_SHOWN = 10, LINES_SHOWN = 5 };
 
 struct arguments {
     enum sim_format format;
     enum sim_color color;
     enum goldens goldens;
-    bool watch;
+    bool watch, wire;
     char **names;
 };
 
@@ -125,7 +125,8 @@ static enum sim_exit test_file(const struct arguments *a, const char *file,
     sim_diagnostics_init(&diagnostics);
     enum sim_exit code = SIM_EXIT_DATA, golden = SIM_EXIT_MET;
     char *differs = NULL;
-    bool good = cli_play_file(&play, file, &(struct cli_play_options){0}, &diagnostics);
+    bool good =
+        cli_play_file(&play, file, &(struct cli_play_options){.wire = a->wire}, &diagnostics);
     bool human = a->format == SIM_FORMAT_HUMAN;
     if (good) {
         golden = judge_golden(a, file, play.trace, &differs);
@@ -212,6 +213,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'w':
         a->watch = true;
         return 0;
+    case KEY_WIRE:
+        a->wire = true;
+        return 0;
     case ARGP_KEY_END:
         if (a->goldens != COMPARE && a->format != SIM_FORMAT_HUMAN)
             argp_error(state, "--update and --review are for people: leave --format out");
@@ -228,6 +232,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
+    {.name = "wire",
+     .key = KEY_WIRE,
+     .doc = "every message travels as bytes of the Kafka protocol"},
     {.name = "format",
      .key = 'f',
      .arg = "FORMAT",

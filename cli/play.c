@@ -145,6 +145,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     options.trace = p->trace;
     options.notes = o->log_trace ? KC_NOTE_ALL : KC_NOTE_ALL & ~(uint32_t)KC_NOTE_LOG_TRACE;
     options.checks = SIM_CHECKS_ON;
+    options.wire = o->wire;
     p->world = sim_world_new(&options);
     cli_play_meta(p->trace, s->file, s, options.seed);
     sim_world_load(p->world, s);
@@ -174,6 +175,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
         .seed_given = o->has_seed,
         .until_given = o->has_until,
         .swarm = o->swarm,
+        .wire = o->wire,
         .never_fired = sim_world_never_fired(p->world),
         .checked = sim_world_checked(p->world),
     };

@@ -26,6 +26,7 @@ struct cli_play_options {
     int64_t until_us; /* in place of the scenario's, µs */
     bool log_trace;   /* TRACE lines of the logs too */
     const char *swarm; /* "on", "off": in place of random.swarm of the scenario; NULL: that */
+    bool wire; /* messages travel as bytes of the Kafka protocol */
 };
 
 struct cli_play {

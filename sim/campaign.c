@@ -128,6 +128,8 @@ const char *sim_campaign_differ(const struct sim_campaign *a, const struct sim_c
         return "its scenarios are others, or have been changed";
     if (a->swarm != b->swarm)
         return "its --swarm is another";
+    if (a->wire != b->wire)
+        return "only one of them was played with --wire";
     if (a->until_us != b->until_us)
         return "its --until is another";
     return same_seen(a, b) ? NULL : "what should be seen in it is something else";
@@ -146,11 +148,11 @@ const char *sim_played_reproduce(char *out, size_t capacity, const struct sim_ca
     char until[48] = "";
     if (c->until_us >= 0)
         snprintf(until, sizeof(until), " --until %" PRId64 "us", c->until_us);
-    snprintf(out, capacity, "kcsim run %s --seed %" PRIu64 "%s%s", c->files[o->file].name, o->seed,
+    snprintf(out, capacity, "kcsim run %s --seed %" PRIu64 "%s%s%s", c->files[o->file].name, o->seed,
              c->swarm < 0   ? ""
              : c->swarm > 0 ? " --swarm on"
                             : " --swarm off",
-             until);
+             c->wire ? " --wire" : "", until);
     return out;
 }
 

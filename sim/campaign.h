@@ -57,6 +57,7 @@ struct sim_campaign {
     uint64_t build;   /* digest of the program: other code, other runs */
     int64_t until_us; /* in place of the scenarios' own, -1: theirs */
     int32_t swarm;    /* in place of the scenarios' own: 0 off, 1 on, -1: theirs */
+    bool wire;        /* --wire: messages travelled as bytes */
     uint64_t first_seed, last_seed;
     struct sim_campaign_file *files;
     uint32_t file_count;

@@ -80,8 +80,8 @@ void sim_campaign_write_header(const struct sim_campaign *c, FILE *out)
     write_text(line.out, ",\"kcsim\":", c->version);
     fprintf(line.out,
             ",\"build\":\"%016" PRIx64 "\",\"until_us\":%" PRId64 ",\"swarm\":%" PRId32
-            ",\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"scenarios\":[",
-            c->build, c->until_us, c->swarm, c->first_seed, c->last_seed);
+            "%s,\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"scenarios\":[",
+            c->build, c->until_us, c->swarm, c->wire ? ",\"wire\":1" : "", c->first_seed, c->last_seed);
     for (uint32_t i = 0; i < c->file_count; i++) {
         write_text(line.out, i == 0 ? "{\"name\":" : ",{\"name\":", c->files[i].name);
         fprintf(line.out, ",\"digest\":\"%016" PRIx64 "\"}", c->files[i].digest);
@@ -219,6 +219,7 @@ static bool get_campaign(const json_t *object, struct sim_campaign *c)
     if (swarm < -1 || swarm > 1 || first < 0 || last < first)
         return false;
     c->swarm = (int32_t)swarm;
+    c->wire = json_integer_value(json_object_get(object, "wire")) == 1;
     c->first_seed = (uint64_t)first;
     c->last_seed = (uint64_t)last;
     return get_files(object, c) && get_seen_names(object, c);

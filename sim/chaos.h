@@ -3,7 +3,7 @@
  *
  * One row a class: its name in `random: {faults: {NAME: COUNT}}`, how many `faults: all` draws, and
  * what it is. The grammar, the schema, `kcsim explain random` and the drawing read this list; what
- * a class draws is in world_random.c.
+ * a class draws is in world_draw.h.
  */
 #ifndef SIM_CHAOS_H
 #define SIM_CHAOS_H
@@ -37,7 +37,10 @@
     X(CANCEL_REASSIGNMENT, "cancel-reassignment", 1, "reassignments begun and cancelled")          \
     X(ELECT_LEADERS, "elect-leaders", 1, "preferred elections, a few unclean ones")                \
     X(ALTER_CONFIG, "alter-config", 1,                                                             \
-      "min.insync.replicas and unclean.leader.election.enable of a topic changed")
+      "min.insync.replicas and unclean.leader.election.enable of a topic changed")               \
+    X(LOSE_MACHINE, "lose-machine", 1, "machines lost with all that no disk had taken, replaced")  \
+    X(CLOCK_SKEW, "clock-skew", 1, "clocks that are wrong, or run too fast or too slow")           \
+    X(KILL_CLIENT, "kill-client", 1, "clients killed, replaced or paused, and there again later")
 
 enum sim_chaos {
 #define X(name, text, all, what) SIM_CHAOS_##name,

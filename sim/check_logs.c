@@ -52,6 +52,15 @@ static void canon_grow(struct sim_checks *c)
     free(old);
 }
 
+/* A machine that has held it has been lost, with what no disk had taken. */
+static bool disk_lost(const struct sim_checks *c, const struct check_row *row)
+{
+    for (uint32_t i = 0; i < row->host_count; i++)
+        if (check_disk_lost(c, row->hosts[i].id))
+            return true;
+    return false;
+}
+
 /* S9: by induction over the batches before, two logs that have one in common are equal up to it. */
 static void check_canon(struct sim_checks *c, const struct check_row *row, int32_t id,
                         const struct kb_batch *b, const struct kb_batch *before)
@@ -69,12 +78,14 @@ static void check_canon(struct sim_checks *c, const struct check_row *row, int32
     if (place->row == 0) {
         *place = key;
         c->canon_count++;
+    } else if (place->payload != b->payload && disk_lost(c, row)) {
+        *place = key; /* all died at once, and the leader of that epoch leads it again, empty */
     } else if (place->payload != b->payload) {
         check_fail_row(
             c, SIM_CHECK_S9, row,
             "broker %d has another record at offset %lld of epoch %d than was there before", id,
             (long long)b->base_offset, b->leader_epoch);
-    } else if (before != NULL && place->epoch_before >= 0 &&
+    } else if (before != NULL && place->epoch_before >= 0 && !disk_lost(c, row) &&
                (place->epoch_before != before->leader_epoch ||
                 place->payload_before != before->payload)) {
         check_fail_row(
@@ -225,14 +236,6 @@ static bool is_current_leader(const struct check_row *row, const struct check_ho
 {
     return h->leads && row->exists && row->z.leader == h->id &&
            row->z.leader_epoch == v->leader_epoch;
-}
-
-static bool disk_lost(const struct sim_checks *c, const struct check_row *row)
-{
-    for (uint32_t i = 0; i < row->host_count; i++)
-        if (check_disk_lost(c, row->hosts[i].id))
-            return true;
-    return false;
 }
 
 static void look_at_leader(struct sim_checks *c, struct check_row *row, struct check_host *h,

@@ -84,8 +84,8 @@ const char *sim_reproduce(char *out, size_t capacity, const struct sim_result *r
     if (result->until_given) {
         snprintf(option, sizeof(option), " --until %s", write_time(until, result->end_us));
     }
-    snprintf(out, capacity, "reproduce: kcsim run %s --seed %" PRIu64 "%s%s",
-             result->scenario->file, result->seed, swarm, option);
+    snprintf(out, capacity, "reproduce: kcsim run %s --seed %" PRIu64 "%s%s%s",
+             result->scenario->file, result->seed, swarm, result->wire ? " --wire" : "", option);
     return out;
 }
 

@@ -46,6 +46,7 @@ struct sim_result {
     bool seed_given;      /* on the command line, so that it must be repeated */
     bool until_given;     /* likewise */
     const char *swarm;    /* "on", "off": likewise; NULL: not given */
+    bool wire;            /* likewise */
     uint32_t never_fired; /* index + 1 of the first step whose pattern or label never came, 0: all
                              fired */
     const struct sim_check_result *checked; /* NULL: nothing was checked */

@@ -56,6 +56,8 @@ struct sim_world *sim_world_new(const struct sim_world_options *options)
         w->options.notes = 0;
     sim_random_seed(&w->random, options->seed);
     sim_zk_init(w);
+    if (options->wire)
+        w->wire = sim_wire_new();
     if (options->checks != SIM_CHECKS_OFF) {
         w->checks = sim_checks_new(w, options->checks);
         w->options.notes |= SIM_CHECKS_NOTES;
@@ -89,6 +91,7 @@ void sim_world_free(struct sim_world *w)
         free(c);
     }
     sim_trace_free(w->own_trace);
+    sim_wire_free(w->wire);
     free(w->processes);
     free(w->by_id);
     sim_keeper_free(w->keeper);

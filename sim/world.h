@@ -83,6 +83,7 @@ struct sim_world_options {
     uint32_t history;            /* kz_limits.history */
     uint32_t notes;              /* enum kc_notes, of every controller */
     enum sim_checks_mode checks; /* sim/check.h; OFF */
+    bool wire;                   /* messages travel as bytes of the Kafka protocol */
 };
 /* Returns fixed delays of 500 µs, a tick of 2 s, all notes where there is a trace. */
 struct sim_world_options sim_world_options_default(void);

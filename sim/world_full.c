@@ -325,6 +325,7 @@ uint64_t sim_full_cause(struct sim_world *w, const struct sim_process *p,
 
 static void fail_dir(struct sim_world *w, struct sim_process *p, int32_t dir, uint64_t by)
 {
+    p->dir_failed = true;
     sim_process_step(w, p, (struct kn_input){.kind = KN_IN_DIR_FAILED, .value = dir, .record = by});
 }
 
@@ -382,7 +383,7 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
 void sim_full_repair(struct sim_process *p)
 {
     kb_replicas_repair(p->replicas);
-    p->dirs_repaired = false;
+    p->dirs_repaired = p->dir_failed = false;
 }
 
 void sim_full_free(struct sim_process *p)

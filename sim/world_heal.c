@@ -4,7 +4,8 @@
  *     steps, drawn faults ──────► heal ─────── nothing but the cluster itself ──────► judged
  *
  * Rules on messages go and what they held goes on; paused processes resume, blocked queues go on,
- * ZooKeeper has its quorum. Of the core, who is down starts, with disks that work, and whoever is
+ * ZooKeeper has its quorum. Of the core, who is down starts, with disks that work, who runs with a
+ * disk that has failed is replaced, for it takes a start to use another, and whoever is
  * down again when all sessions of before have ended starts once more, as under a supervisor: a
  * broker whose former registration still stands ends at once. What is not in the core stays as it
  * is: dead stays dead, for a cluster has to come to rest without it. Steps that come later do not
@@ -90,9 +91,11 @@ static uint64_t record_heal(struct sim_world *w, const bool *core)
     if (sim_trace_fault_begin(w->trace, w->now_us, 0, &note)) {
         for (uint32_t i = 0; i < w->process_count; i++) {
             const struct sim_process *p = w->processes[i];
-            if (p->life == SIM_PAUSED || (core[i] && p->life == SIM_DOWN))
-                sim_trace_set_node(w->trace, p->id, "up",
-                                   (int32_t)(p->incarnation + (p->life == SIM_DOWN)));
+            bool starts = core[i] && (p->life == SIM_DOWN || p->dir_failed);
+            if (starts && p->life != SIM_DOWN) /* what it had in memory is gone */
+                sim_trace_set_node(w->trace, p->id, "down", (int32_t)p->incarnation);
+            if (p->life == SIM_PAUSED || starts)
+                sim_trace_set_node(w->trace, p->id, "up", (int32_t)(p->incarnation + starts));
         }
         record = sim_trace_end(w->trace);
     }
@@ -109,6 +112,17 @@ static void start_all(struct sim_world *w, const bool *these, uint64_t by)
             continue;
         p->dirs_repaired = p->is_full;
         sim_world_start(w, p->id, by);
+    }
+}
+
+static void replace_disks(struct sim_world *w, const bool *these, uint64_t by)
+{
+    for (uint32_t i = 0; i < w->process_count; i++) {
+        struct sim_process *p = w->processes[i];
+        if (!these[i] || p->life != SIM_UP || !p->dir_failed)
+            continue;
+        p->dirs_repaired = true;
+        sim_world_bounce(w, p->id, by);
     }
 }
 
@@ -149,6 +163,7 @@ static void heal(struct sim_world *w)
         w->processes[i]->in_core = core[i];
     }
     start_all(w, core, record);
+    replace_disks(w, core, record);
     free(core);
     push(w, w->now_us + longest_session_us(w) + AFTER_SESSIONS_US, HEAL_AGAIN);
     if (w->checks != NULL)

@@ -23,8 +23,8 @@ struct sim_message *sim_message_new(struct sim_world *w, enum sim_message_kind k
         .kind = kind, .api = WIRE_API_NONE, .room = m->room, .room_size = m->room_size};
     m->periodic = kind == SIM_M_ZK_PING || kind == SIM_M_ZK_PONG || kind == SIM_M_PEER_REQUEST ||
                   kind == SIM_M_PEER_RESPONSE || kind == SIM_M_PEER_BROKEN;
-    m->uncounted = m->periodic || kind == SIM_M_CLIENT_REQUEST ||
-                   kind == SIM_M_CLIENT_RESPONSE || kind == SIM_M_CLIENT_BROKEN;
+    m->uncounted = m->periodic || kind == SIM_M_CLIENT_REQUEST || kind == SIM_M_CLIENT_RESPONSE ||
+                   kind == SIM_M_CLIENT_BROKEN;
     if (!m->uncounted)
         w->in_flight++;
     return m;
@@ -177,6 +177,8 @@ static void transmit(struct sim_world *w, struct sim_message *m, int64_t more_us
         m->link->last_us = t;
     }
     w->counts.messages++;
+    if (w->wire != NULL)
+        sim_wire_carry(w, m);
     sim_push(w, t, (struct sim_event){.kind = SIM_E_MESSAGE, .p = m});
 }
 
@@ -492,12 +494,26 @@ struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process
     return b;
 }
 
+struct sim_stored_batch *sim_batch_received(struct sim_stored_batch *sent, const void *batch,
+                                            size_t size)
+{
+    struct sim_stored_batch *b = sim_alloc(sizeof(*b));
+    *b = (struct sim_stored_batch){.references = 1, .batch = sim_copy(batch, size), .sent = sent};
+    return b;
+}
+
 /* Keeps a few that nobody refers to: slower brokers will soon be sent the same. */
 void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b)
 {
     assert(b->references > 0);
     if (--b->references > 0)
         return;
+    if (b->sent != NULL) {
+        sim_batch_release(w, b->sent);
+        free(b->batch);
+        free(b);
+        return;
+    }
     idle_add(w, b);
     while (w->idle_first != w->idle_last &&
            (w->idle_count > IDLE_MAX || w->idle_first->batch->size > IDLE_BATCH_BYTES)) {

@@ -360,6 +360,10 @@ void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t 
     if (request->answer.count > 1 || (m->answer.count > 0 && request->process->is_full))
         m->answer.items = m->bytes =
             sim_copy(request->answer.items, request->answer.count * sizeof(m->item));
+    if (w->wire != NULL) { /* its bytes make sense beside the request alone */
+        m->batch = request->batch;
+        m->batch->references++;
+    }
     m->delay_us = w->options.delays.answer_us;
     m->m = m->by = sim_trace_send_answer(w->trace, w->now_us, request->process->id, record,
                                          request->m, sim_process_lane(c->controller), request->api,
@@ -413,7 +417,8 @@ static void handle(struct sim_world *w, struct sim_message *m, const struct sim_
     sim_message_free(w, m);
 }
 
-/* A full broker that was told what to answer answers that, and does nothing else with the request. */
+/* A full broker that was told what to answer answers that, and does nothing else with the request.
+ */
 static void take_up(struct sim_world *w, struct sim_message *m, const struct sim_rule_entry *rule)
 {
     if (rule == NULL && m->process->is_full)

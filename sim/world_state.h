@@ -26,6 +26,7 @@
 #include "sim/pattern.h"
 #include "sim/random.h"
 #include "sim/world.h"
+#include "sim/world_wire.h"
 
 enum { SIM_NOBODY = -1 }; /* beside ids of processes, as SIM_ENSEMBLE (sim/scenario.h) */
 
@@ -77,6 +78,7 @@ struct sim_stored_batch {
     struct sim_process *owner;
     uint32_t incarnation;
     struct wire_batch *batch;
+    struct sim_stored_batch *sent; /* --wire: what this one was read from, referred to; else NULL */
 };
 
 enum sim_message_kind {
@@ -191,7 +193,7 @@ struct sim_process {
     uint32_t killed; /* the last incarnation that was killed: what it had not sent is not sent */
     uint32_t life;   /* enum sim_life */
     struct sim_stalled *stalled; /* inputs that met a pause; owned */
-    bool has_node;   /* session and controller; else a session that registers */
+    bool has_node;               /* session and controller; else a session that registers */
     bool registers;
     bool blocked;
     bool is_bouncing;   /* scripted: registers by replacing */
@@ -203,6 +205,7 @@ struct sim_process {
     bool loses_unflushed;      /* is_full: its machine is lost with what no disk has taken */
     bool in_core;              /* heal has acted, and starts it if it is down */
     bool dirs_repaired;        /* is_full: failed log directories work again in its next life */
+    bool dir_failed;           /* a log directory of it has failed, and does not work again yet */
     struct sim_clock clock;    /* of its machine: goes on while the process is down */
     char rack[SM_RACK_MAX];
     struct sm_profile profile;
@@ -334,6 +337,7 @@ struct sim_world {
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
     struct sim_checks *checks; /* NULL: off */
+    struct sim_wire *wire;     /* NULL: messages travel as they are */
     bool is_healed;            /* no step and no drawn fault acts any more */
     struct sim_plan *plan;     /* what the seed has drawn, NULL: nothing */
     struct sim_random_state random;
@@ -504,6 +508,10 @@ void sim_pipe_break(struct sim_world *w, struct sim_pipe *c, bool tell, uint64_t
 void sim_pipes_break_at_broker(struct sim_world *w, struct sim_process *broker, uint64_t by);
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch);
+/* Returns what a recipient reads out of the bytes of `sent`, whose reference it takes over; with one
+   reference. */
+struct sim_stored_batch *sim_batch_received(struct sim_stored_batch *sent, const void *batch,
+                                            size_t size);
 void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b);
 /* In this order, inboxes emptied between: messages, idle batches, connections and the pool. */
 void sim_network_free(struct sim_world *w);
@@ -529,7 +537,8 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m); /* takes i
 void sim_process_timer(struct sim_world *w, struct sim_process *p, uint32_t id, uint32_t generation,
                        uint32_t incarnation);
 void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_input in);
-/* The record of `in` is complete: steps that wait for it act, then it is taken, or waits (stall). */
+/* The record of `in` is complete: steps that wait for it act, then it is taken, or waits (stall).
+ */
 void sim_process_hear(struct sim_world *w, struct sim_process *p, struct kn_input in);
 void sim_process_arm(struct sim_world *w, struct sim_process *p, uint32_t id, int64_t due_us,
                      uint64_t record);
@@ -636,9 +645,9 @@ void sim_scripted_start(struct sim_world *w, struct sim_process *p, uint64_t by)
 struct sm_broker sim_registration_of(const struct sim_process *p);
 
 /* ---- world_operate.c ---- */
-void sim_call_deliver(struct sim_world *w, uint64_t id);            /* asks, or asks again */
+void sim_call_deliver(struct sim_world *w, uint64_t id);               /* asks, or asks again */
 void sim_call_timeout(struct sim_world *w, uint64_t id, uint64_t try); /* if unanswered still */
-void sim_call_answered(struct sim_world *w, struct sim_message *m); /* takes it */
+void sim_call_answered(struct sim_world *w, struct sim_message *m);    /* takes it */
 void sim_calls_lost(struct sim_world *w, const struct sim_process *p);
 void *sim_builder(struct sim_world *w, size_t size);
 /* Returns an owned topic znode of these partitions, in the order given, and its size. */

@@ -62,6 +62,11 @@ enum sm_err wire_decode(enum wire_direction direction, int16_t api, int16_t vers
 enum sm_err wire_encode(enum wire_direction direction, int16_t api, int16_t version,
                         const void *message, uint8_t *bytes, size_t capacity, size_t *used);
 
+/* Where wire_encode says RANGE: the name of the first field that the version cannot say, static;
+   NULL: it is no such API or version, or it can say the message. */
+const char *wire_refused(enum wire_direction direction, int16_t api, int16_t version,
+                         const void *message);
+
 /* Fills a head with the defaults of its table, the API known (asserted). */
 void wire_defaults(enum wire_direction direction, int16_t api, void *head);
 /* The same for any struct, an element of an array among them: wire_defaults_of(
@@ -70,6 +75,12 @@ void wire_defaults_of(const struct wire_layout *layout, void *to);
 
 /* Returns whether two messages of an API say the same in every field, wherever their parts lie. */
 bool wire_equal(enum wire_direction direction, int16_t api, const void *a, const void *b);
+
+/* The opposite question, and the place of the first difference: "topics[2].partitions[0].leader_id"
+   (an array of another length: its name alone), NUL-terminated, cut where capacity (at least 1) is
+   too small. Returns whether they differ. */
+bool wire_difference(enum wire_direction direction, int16_t api, const void *a, const void *b,
+                     char *out, size_t capacity);
 
 /* Writes one line of JSON, NUL-terminated, as far as `capacity` allows; returns the length that the
    whole line has (as snprintf). It has the fields of this version with Kafka's names, in the form

@@ -18,17 +18,24 @@ struct out {
     struct wire_writer w;
     const uint8_t *head; /* of the message: what offsets count from */
     int16_t version;
-    bool refused;
+    const char *refused; /* name of the first field that the version cannot say */
 };
+
+static void refuse(struct out *out, const struct wire_field *f)
+{
+    if (out->refused == NULL)
+        out->refused = f->name;
+}
 
 /* ---- fields ---- */
 
-static void put_text(struct out *out, const uint8_t *at, bool is_string, bool may_be_null)
+static void put_text(struct out *out, const struct wire_field *f, const uint8_t *at, bool is_string,
+                     bool may_be_null)
 {
     struct wire_string s;
     memcpy(&s, at, sizeof s);
     if ((s.size < 0 && !may_be_null) || (is_string && s.size > WIRE_STRING_MAX)) {
-        out->refused = true;
+        refuse(out, f);
         return;
     }
     wire_put_length(&out->w, s.size < 0 ? -1 : s.size, is_string ? 2 : 4);
@@ -49,7 +56,7 @@ static void put_item(struct out *out, const struct wire_field *f, const uint8_t 
         memcpy(&n, from, sizeof n);
         wire_put_number(&out->w, n, sizeof n);
     } else if (f->kind == WIRE_ARRAY_STRING) {
-        put_text(out, from, true, false);
+        put_text(out, f, from, true, false);
     } else {
         put_struct(out, f->layout, from);
     }
@@ -60,7 +67,7 @@ static void put_array(struct out *out, const struct wire_field *f, const uint8_t
     struct wire_array a;
     memcpy(&a, at, sizeof a);
     if (a.count < 0 && !wire_field_may_be_null(f, out->version)) {
-        out->refused = true;
+        refuse(out, f);
         return;
     }
     wire_put_length(&out->w, a.count < 0 ? -1 : a.count, 4);
@@ -103,7 +110,7 @@ static void put_field(struct out *out, const struct wire_field *f, const uint8_t
     case WIRE_STRING:
     case WIRE_BYTES:
     case WIRE_RECORDS:
-        put_text(out, at, f->kind == WIRE_STRING, wire_field_may_be_null(f, out->version));
+        put_text(out, f, at, f->kind == WIRE_STRING, wire_field_may_be_null(f, out->version));
         return;
     case WIRE_STRUCT:
         put_struct(out, f->layout, at);
@@ -145,9 +152,9 @@ static void put_struct(struct out *out, const struct wire_layout *layout, const 
 {
     for (uint16_t i = 0; i < layout->count; i++) {
         const struct wire_field *f = &layout->fields[i];
-        if (!wire_field_is_in(f, out->version))
-            out->refused = out->refused || (!f->ignorable && !wire_field_is_default(f, from));
-        else if (!f->tagged)
+        if (!wire_field_is_in(f, out->version) && !f->ignorable && !wire_field_is_default(f, from))
+            refuse(out, f);
+        else if (wire_field_is_in(f, out->version) && !f->tagged)
             put_field(out, f, from + f->offset);
     }
     if (out->w.flexible)
@@ -166,8 +173,20 @@ enum sm_err wire_encode(enum wire_direction direction, int16_t api, int16_t vers
         .head = message,
         .version = version};
     put_struct(&out, info->head[direction], message);
-    if (out.refused)
+    if (out.refused != NULL)
         return SM_ERR_RANGE;
     *used = out.w.used;
     return out.w.used > capacity ? SM_ERR_LIMIT : SM_ERR_OK;
+}
+
+const char *wire_refused(enum wire_direction direction, int16_t api, int16_t version,
+                         const void *message)
+{
+    if (!wire_api_has(api, version))
+        return NULL;
+    const struct wire_api_info *info = wire_api_info(api);
+    struct out out = {
+        .w = {.flexible = version >= info->flexible}, .head = message, .version = version};
+    put_struct(&out, info->head[direction], message);
+    return out.refused;
 }

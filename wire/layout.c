@@ -7,6 +7,8 @@
 #include "wire/codec.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- defaults ---- */
@@ -67,9 +69,22 @@ void wire_defaults(enum wire_direction direction, int16_t api, void *head)
 
 /* ---- comparison ---- */
 
+enum { DEEPEST = 16 };
+
+/* The way to the first difference, innermost first: it is written on the way back up. */
+struct way {
+    struct {
+        const char *name;
+        int32_t index; /* of the element of the array `name`, -1: the field as a whole */
+    } part[DEEPEST];
+    uint32_t depth;
+    int32_t index; /* of the part that comes next */
+};
+
 struct pair {
     const uint8_t *a, *b;           /* two structs, or places of a field */
     const uint8_t *head_a, *head_b; /* what offsets count from */
+    struct way *way;                /* NULL: nobody asks */
 };
 
 static bool structs_equal(const struct wire_layout *layout, struct pair p);
@@ -117,9 +132,12 @@ static bool arrays_equal(const struct wire_field *f, struct pair p)
     size_t size = wire_item_size(f);
     for (int32_t i = 0; i < a.count; i++) {
         struct pair item = {p.head_a + a.at + (size_t)i * size, p.head_b + b.at + (size_t)i * size,
-                            p.head_a, p.head_b};
-        if (!items_equal(f, item))
+                            p.head_a, p.head_b, p.way};
+        if (!items_equal(f, item)) {
+            if (p.way != NULL)
+                p.way->index = i;
             return false;
+        }
     }
     return true;
 }
@@ -156,11 +174,22 @@ static bool fields_equal(const struct wire_field *f, struct pair p)
     return false;
 }
 
+static void note_difference(struct way *way, const char *name)
+{
+    assert(way->depth < DEEPEST); /* messages are not that deep */
+    way->part[way->depth].name = name;
+    way->part[way->depth++].index = way->index;
+    way->index = -1;
+}
+
 static bool structs_equal(const struct wire_layout *layout, struct pair p)
 {
     for (uint16_t i = 0; i < layout->count; i++)
-        if (!fields_equal(&layout->fields[i], p))
+        if (!fields_equal(&layout->fields[i], p)) {
+            if (p.way != NULL)
+                note_difference(p.way, layout->fields[i].name);
             return false;
+        }
     return true;
 }
 
@@ -173,12 +202,33 @@ bool wire_field_is_default(const struct wire_field *f, const void *from)
     default_of(&alone, (uint8_t *)scratch);
     /* A default has no bytes and no elements, so nothing is looked up from the heads. */
     return fields_equal(&alone, (struct pair){(const uint8_t *)from + f->offset,
-                                              (const uint8_t *)scratch, NULL, NULL});
+                                              (const uint8_t *)scratch, NULL, NULL, NULL});
 }
 
 bool wire_equal(enum wire_direction direction, int16_t api, const void *a, const void *b)
 {
     const struct wire_api_info *info = wire_api_info(api);
     assert(info != NULL);
-    return structs_equal(info->head[direction], (struct pair){a, b, a, b});
+    return structs_equal(info->head[direction], (struct pair){a, b, a, b, NULL});
+}
+
+bool wire_difference(enum wire_direction direction, int16_t api, const void *a, const void *b,
+                     char *out, size_t capacity)
+{
+    const struct wire_api_info *info = wire_api_info(api);
+    struct way way = {.index = -1};
+    size_t used = 0;
+    assert(info != NULL && capacity > 0);
+    out[0] = '\0';
+    if (structs_equal(info->head[direction], (struct pair){a, b, a, b, &way}))
+        return false;
+    for (uint32_t i = way.depth; i > 0 && used < capacity; i--) {
+        char index[16] = "";
+        if (way.part[i - 1].index >= 0)
+            snprintf(index, sizeof index, "[%" PRId32 "]", way.part[i - 1].index);
+        int n = snprintf(out + used, capacity - used, "%s%s%s", used == 0 ? "" : ".",
+                         way.part[i - 1].name, index);
+        used += (size_t)n;
+    }
+    return true;
 }

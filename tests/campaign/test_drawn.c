@@ -1,8 +1,8 @@
 /*
  * What the seed draws: as much as the scenario says, when it says, and each class by itself.
  *
- * Method: worlds are played, and their `fault` records are read. So what is tested is what was done,
- * not what was planned.
+ * Method: worlds are played, and their `fault` records are read. So what is tested is what was
+ * done, not what was planned.
  */
 #include <check.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@ enum { FROM = 2000000, UNTIL = 20000000, SESSION = 6000000, TEXT = 6000 };
     "  properties: {zookeeper.session.timeout.ms: 6000}}\n"                                        \
     "topics: {t: {partitions: 2, replication-factor: 3}, u: {partitions: 1, "                      \
     "replication-factor: 2}}\n"                                                                    \
+    "clients: [{produce: t, rate: 2/s, until: 30s}]\n"                                             \
     "until: 40s\n"
 
 /* The faults of a run, one a line: "time verb hit…". */
@@ -153,8 +154,8 @@ START_TEST(swarm_switches_classes_off_one_by_one)
 }
 END_TEST
 
-/* Goal: a class draws the same whether others are on or off. Method: bounces at a time are where they
-   were, with and without elections that change nothing. */
+/* Goal: a class draws the same whether others are on or off. Method: bounces at a time are where
+   they were, with and without elections that change nothing. */
 START_TEST(a_class_draws_by_itself)
 {
     struct faults alone, with;

@@ -230,7 +230,7 @@ START_TEST(results_of_another_campaign_are_refused)
 {
     struct sim_campaign changed = campaign;
     write_shard("whole", 1, 1);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         struct sim_results r = {0};
         changed = campaign;
         changed.build += i == 0;
@@ -238,6 +238,7 @@ START_TEST(results_of_another_campaign_are_refused)
         changed.until_us += i == 2;
         changed.file_count -= i == 3;
         changed.seen_count -= i == 4;
+        changed.wire = i == 5;
         FILE *out = open_new("other");
         sim_campaign_write_header(&changed, out);
         fclose(out);

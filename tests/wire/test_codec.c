@@ -201,6 +201,44 @@ START_TEST(what_a_version_lacks_is_dropped_or_refused)
 }
 END_TEST
 
+/* Goal: whoever finds that two messages differ, or that one cannot be said, can say where. */
+START_TEST(a_field_that_differs_or_is_refused_is_named)
+{
+    struct wire_flat f;
+    char where[80];
+    const int32_t ids[] = {1, 2};
+    struct wire_metadata_response *m = wire_flat_begin(&f, room, ROOM, sizeof *m), *other;
+    wire_defaults(WIRE_RESPONSE, WIRE_API_METADATA, m);
+    m->topics = wire_flat_array(&f, 2, sizeof(struct wire_metadata_response_topic));
+    struct wire_metadata_response_topic *topics = wire_flat_at(&f, m->topics.at);
+    topics[1].partitions = wire_flat_array(&f, 1, sizeof(struct wire_metadata_response_partition));
+    struct wire_metadata_response_partition *p = wire_flat_at(&f, topics[1].partitions.at);
+    p->isr_nodes = wire_flat_ids(&f, ids, 2);
+    size_t size = wire_flat_end(&f);
+    other = malloc(size);
+    memcpy(other, room, size);
+    ck_assert(!wire_difference(WIRE_RESPONSE, WIRE_API_METADATA, m, other, where, sizeof where));
+    ck_assert_str_eq(where, "");
+    ((int32_t *)wire_flat_at(&f, p->isr_nodes.at))[1] = 3;
+    ck_assert(wire_difference(WIRE_RESPONSE, WIRE_API_METADATA, m, other, where, sizeof where));
+    ck_assert_str_eq(where, "topics[1].partitions[0].isr_nodes[1]");
+    ck_assert(wire_difference(WIRE_RESPONSE, WIRE_API_METADATA, m, other, where, 12));
+    ck_assert_str_eq(where, "topics[1].p");
+    p->isr_nodes.count = 1;
+    ck_assert(wire_difference(WIRE_RESPONSE, WIRE_API_METADATA, m, other, where, sizeof where));
+    ck_assert_str_eq(where, "topics[1].partitions[0].isr_nodes");
+    free(other);
+
+    struct wire_metadata_request q;
+    wire_defaults(WIRE_REQUEST, WIRE_API_METADATA, &q);
+    ck_assert_ptr_null(wire_refused(WIRE_REQUEST, WIRE_API_METADATA, 3, &q));
+    q.allow_auto_topic_creation = 0;
+    ck_assert_str_eq(wire_refused(WIRE_REQUEST, WIRE_API_METADATA, 3, &q),
+                     "allow_auto_topic_creation");
+    ck_assert_ptr_null(wire_refused(WIRE_REQUEST, WIRE_API_METADATA, 99, &q));
+}
+END_TEST
+
 START_TEST(apis_and_versions_that_are_not_there_are_out_of_range)
 {
     uint64_t message[64] = {0};
@@ -373,6 +411,7 @@ int main(void)
     tcase_set_timeout(t, 300);
     tcase_add_test(t, messages_drawn_at_random_survive_their_bytes);
     tcase_add_test(t, what_a_version_lacks_is_dropped_or_refused);
+    tcase_add_test(t, a_field_that_differs_or_is_refused_is_named);
     tcase_add_test(t, apis_and_versions_that_are_not_there_are_out_of_range);
     tcase_add_test(t, tags_ascend_and_rows_name_what_they_are);
     tcase_add_test(t, a_count_that_lies_asks_for_no_room);
