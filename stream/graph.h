@@ -11,6 +11,7 @@
 #define STREAM_GRAPH_H
 
 #include "stream/record.h"
+#include "stream/restart.h"
 
 #define MAX_PARALLELISM_DEFAULT 128
 #define GENERATOR_SELF_MAX      256 /* bytes */
@@ -111,8 +112,9 @@ struct st_env {
     struct control *control; /* while it runs, if it listens */
     bool allow_non_restored;
     uint32_t retained;
-    uint32_t restarts; /* attempts after the first */
-    int64_t restart_delay_ms;
+    struct restart_strategy restart;
+    int64_t checkpoint_timeout_ms;
+    uint32_t tolerable_failures; /* of checkpoints, one behind the other */
 };
 
 /* Memory that the process cannot do without; ends the process if there is none. */

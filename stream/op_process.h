@@ -77,6 +77,7 @@ void keyed_state_sweep(struct process *p, uint32_t count);
 /* Takes the row at hand away if it has neither state nor timers. */
 void drop_row_if_empty(struct process *p);
 
+/* All rows and timers into a snapshot, and those that this subtask owns out of one. */
 void keyed_rows_snapshot(struct process *p, struct bytes *to);
 void keyed_rows_restore(struct process *p, struct reader *from);
 
