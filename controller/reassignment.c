@@ -177,6 +177,18 @@ static enum kc_slot_next await_state(struct kc_controller *c, struct kc_slot *s,
     return KC_SLOT_ASK;
 }
 
+/* Kafka completes a reassignment though all of its target is shutting down: nobody is elected, and
+   the leader is stopped. Without the defect it waits until one of them starts. */
+static bool may_lead(struct kc_controller *c, uint32_t row, const struct sm_list *target)
+{
+    bool any = kc_defect(c, SM_DEFECT_COMPLETED_UNLED);
+
+    for (int32_t i = 0; i < target->count; i++) {
+        any = any || kc_is_online_id(c, row, target->id[i]);
+    }
+    return any;
+}
+
 /* Sets COMPLETE where all of the target is in the ISR. */
 static enum kc_slot_next judge_isr(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                                    int32_t err, const struct wire_zk_result_view *r,
@@ -190,7 +202,8 @@ static enum kc_slot_next judge_isr(struct kc_controller *c, struct kc_frame *f, 
     switch (kc_read_state(c, s, err, r)) {
     case KC_STATE_READ:
     case KC_STATE_NEWER_CONTROLLER:
-        f->flags |= sm_list_subset(&target, &s->plan.isr) ? COMPLETE : 0;
+        f->flags |=
+            sm_list_subset(&target, &s->plan.isr) && may_lead(c, s->row, &target) ? COMPLETE : 0;
         return KC_SLOT_DONE;
     case KC_STATE_MISSING:
         return await_state(c, s, err);

@@ -128,11 +128,21 @@ static void judge_isr(struct sim_checks *c, const struct check_row *row)
     }
 }
 
+/* Nobody can catch up with a partition whose ISR is on dead brokers. */
+static bool can_lead(const struct sim_checks *c, const struct check_row *row)
+{
+    bool any = false;
+    for (int32_t i = 0; i < row->z.isr.count; i++)
+        any = any || (check_is_well(c, row->z.isr.id[i]) && !is_offline(c, row, row->z.isr.id[i]));
+    return any;
+}
+
 static void judge_moving(struct sim_checks *c, const struct check_row *row)
 {
     struct sm_list target = sm_assignment_target(&row->a);
     char text[CHECK_LIST_TEXT];
     if (sm_assignment_is_being_reassigned(&row->a) && all_well(c, &target) &&
+        (can_lead(c, row) || !row->exists) &&
         (all_full(c, &target) || sm_list_subset(&target, &row->z.isr)))
         check_fail_row(c, SIM_CHECK_V6, row,
                        "its reassignment to %s waits, and all of them are alive",

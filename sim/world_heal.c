@@ -6,17 +6,17 @@
  * Rules on messages go and what they held goes on; paused processes resume, blocked queues go on,
  * ZooKeeper has its quorum. Of the core, who is down starts, with disks that work, who runs with a
  * disk that has failed is replaced, for it takes a start to use another, and whoever is
- * down again when all sessions of before have ended starts once more, as under a supervisor: a
- * broker whose former registration still stands ends at once. What is not in the core stays as it
- * is: dead stays dead, for a cluster has to come to rest without it. Steps that come later do not
- * act any more.
+ * down again when all sessions of before have ended starts once more, as under a supervisor, and
+ * again: a broker whose former registration still stands ends at once. What is not in the core
+ * stays as it is: dead stays dead, for a cluster has to come to rest without it. Steps that come
+ * later do not act any more.
  */
 #include <assert.h>
 
 #include "sim/world_state.h"
 
 enum heal_event { HEAL, HEAL_AGAIN, HEAL_OVER };
-enum { AFTER_SESSIONS_US = 1000000 };
+enum { AFTER_SESSIONS_US = 1000000, TRY_FOR_US = 30000000 };
 
 static void push(struct sim_world *w, int64_t at_us, enum heal_event what)
 {
@@ -126,6 +126,16 @@ static void replace_disks(struct sim_world *w, const bool *these, uint64_t by)
     }
 }
 
+/* When all sessions of before should have ended; a server that rounds them up lets them live on. */
+static int64_t again_after_us(const struct sim_world *w)
+{
+    int64_t longest = 0;
+    for (uint32_t i = 0; i < w->process_count; i++)
+        if (w->processes[i]->settings.session_timeout_us > longest)
+            longest = w->processes[i]->settings.session_timeout_us;
+    return longest + AFTER_SESSIONS_US;
+}
+
 static void heal_again(struct sim_world *w)
 {
     bool *down = sim_alloc(w->process_count);
@@ -134,18 +144,12 @@ static void heal_again(struct sim_world *w)
         down[i] = w->processes[i]->in_core && w->processes[i]->life == SIM_DOWN;
         any = any || down[i];
     }
-    if (any)
+    if (any) {
         start_all(w, down, record_heal(w, down));
+        if (w->now_us < w->scenario->heal.at_us + TRY_FOR_US)
+            push(w, w->now_us + again_after_us(w), HEAL_AGAIN);
+    }
     free(down);
-}
-
-static int64_t longest_session_us(const struct sim_world *w)
-{
-    int64_t longest = 0;
-    for (uint32_t i = 0; i < w->process_count; i++)
-        if (w->processes[i]->settings.session_timeout_us > longest)
-            longest = w->processes[i]->settings.session_timeout_us;
-    return longest;
 }
 
 static void heal(struct sim_world *w)
@@ -165,7 +169,7 @@ static void heal(struct sim_world *w)
     start_all(w, core, record);
     replace_disks(w, core, record);
     free(core);
-    push(w, w->now_us + longest_session_us(w) + AFTER_SESSIONS_US, HEAL_AGAIN);
+    push(w, w->now_us + again_after_us(w), HEAL_AGAIN);
     if (w->checks != NULL)
         push(w, sim_checks_heal(w->checks), HEAL_OVER);
 }

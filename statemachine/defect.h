@@ -66,6 +66,9 @@
     X(JOINED_UNSTARTED, "kcsim-joined-unstarted", "2.4..", CONTROLLER, "", "deletions-finish",     \
       "a replica that a replaced reassignment adds may be in sync before it is started: it never " \
       "goes Online, and is never deleted")                                                         \
+    X(COMPLETED_UNLED, "kcsim-completed-unled", "0.8.1..", CONTROLLER, "", "machines-agree",       \
+      "a reassignment completes though all of its target is shutting down: its leader is stopped " \
+      "and nobody elected")                                                                        \
     /* the controller's, repaired before 2.8.2 */                                                  \
     X(UNFENCED_WRITES, "KAFKA-6082", "0.8.0..2.0", CONTROLLER, "M1 S6",                            \
       "controller-writes-fenced",                                                                  \
