@@ -65,13 +65,14 @@ void check_asked_begins(struct sim_checks *c, struct check_row *row,
 {
     struct sm_list target = sm_assignment_target(&row->a), before = sm_assignment_target(was);
     char text[CHECK_LIST_TEXT];
-    if (sm_list_equal(&target, &before) && sm_list_equal(&row->a.replicas, &was->replicas))
-        return;
-    if (is_called_for(c, row)) {
+    if (is_called_for(
+            c, row)) { /* it may say what is already so: the znode is overruled all the same */
         row->asked_by_call = true;
         row->asked.count = 0;
         return;
     }
+    if (sm_list_equal(&target, &before) && sm_list_equal(&row->a.replicas, &was->replicas))
+        return;
     if (!sm_assignment_is_being_reassigned(&row->a) || row->asked_by_call ||
         sm_list_equal(&target, &before) || sm_list_equal(&target, &row->asked) ||
         (row->asked_epoch == c->controller_epoch && sm_list_equal(&target, &row->asked_before)))
