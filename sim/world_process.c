@@ -562,7 +562,7 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         return;
     }
     if (m->conn != NULL && m->conn == p->conn)
-        sim_zk_unlink(m); /* else the client takes it no more */
+        sim_zk_unlink(m); /* else the client takes it no more, and the server is to hear of it */
     if (m->kind == SIM_M_ANSWER)
         deliver_answer(w, p, m);
     else if (m->kind == SIM_M_BROKEN)
@@ -573,7 +573,7 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         deliver_zookeeper(w, p, m);
     else
         deliver_to_session(w, p, m);
-    sim_message_free(w, m);
+    sim_zk_untaken(w, m);
 }
 
 /* ---- life ---- */
