@@ -52,7 +52,9 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
 #define DEFECTS_0_8_2                                                                              \
     (CONTROLLER_DEFECTS_OLD | DEFECT(STUCK_BATCH) | DEFECT(ISR_OUTSIDE_REPLICAS) |                 \
      DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) | BROKER_DEFECTS_OLD | DEFECT(EQUAL_EPOCH_ACCEPTED))
-#define DEFECTS_0_9 ((DEFECTS_0_8_2 & ~DEFECT(EQUAL_EPOCH_ACCEPTED)) | DEFECT(METADATA_SKIPPED))
+#define DEFECTS_0_9                                                                                \
+    ((DEFECTS_0_8_2 & ~DEFECT(EQUAL_EPOCH_ACCEPTED)) | DEFECT(METADATA_SKIPPED) |                  \
+     DEFECT(MISSED_EPOCHS))
 
 struct version_row {
     const char *name;
