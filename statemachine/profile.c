@@ -28,7 +28,8 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
      DEFECT(IMBALANCE_NEGATIVE) | DEFECT(POISON_PREFERRED) | DEFECT(CANCEL_DELETES_ONLY_COPY) |    \
      DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) | DEFECT(DELETE_WHILE_REASSIGNING) |                     \
      DEFECT(GONE_UNNOTICED) | DEFECT(OWN_STATE_REFUSED) | DEFECT(TOLD_TOO_EARLY) |                 \
-     DEFECT(CANCEL_HALF_DONE) | DEFECT(UNLED_UNWATCHED) | DEFECT(STRAY_REPLICA) |                  \
+     DEFECT(HELD_UP_UNLED) | DEFECT(INELIGIBLE_KEPT) | DEFECT(CANCEL_HALF_DONE) |                  \
+     DEFECT(UNLED_UNWATCHED) | DEFECT(JOINED_UNSTARTED) | DEFECT(STRAY_REPLICA) |                  \
      DEFECT(UNKNOWN_REPLICA_FETCH) | DEFECT(OFFLINE_REPLICA_JOINS) |                               \
      DEFECT(ISR_PENDING_FOR_EVER) | DEFECT(MISSED_EPOCHS))
 
@@ -51,7 +52,8 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
 /* 0.8.2 has no METADATA_SKIPPED: it sends no metadata after a failure that could be skipped. */
 #define DEFECTS_0_8_2                                                                              \
     (CONTROLLER_DEFECTS_OLD | DEFECT(STUCK_BATCH) | DEFECT(ISR_OUTSIDE_REPLICAS) |                 \
-     DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) | BROKER_DEFECTS_OLD | DEFECT(EQUAL_EPOCH_ACCEPTED))
+     DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) | DEFECT(HELD_UP_UNLED) | DEFECT(INELIGIBLE_KEPT) |      \
+     BROKER_DEFECTS_OLD | DEFECT(EQUAL_EPOCH_ACCEPTED))
 #define DEFECTS_0_9                                                                                \
     ((DEFECTS_0_8_2 & ~DEFECT(EQUAL_EPOCH_ACCEPTED)) | DEFECT(METADATA_SKIPPED) |                  \
      DEFECT(MISSED_EPOCHS))
