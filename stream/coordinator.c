@@ -156,6 +156,9 @@ static void fail_job(struct job *job, const char *why)
 static void checkpoint_failed(struct coordinator *c, enum st_err err, const char *why)
 {
     struct job *job = c->job;
+    if (job->env->control != NULL) {
+        control_failed(job->env->control);
+    }
     if (++c->failures <= job->env->tolerable_failures) {
         return;
     }
@@ -228,7 +231,7 @@ static void tell_completed(struct coordinator *c)
 {
     atomic_store(&c->completed, c->running);
     if (c->job->env->control != NULL) {
-        control_completed(c->job->env->control, c->running);
+        control_completed(c->job->env->control, c->running, job_now(c->job) - c->began_ms);
     }
     for (uint32_t t = 0; t < c->job->task_count; t++) {
         task_wake(c->job->tasks[t]);
@@ -425,6 +428,7 @@ void coordinator_finish(struct coordinator *c)
     for (bool more = !c->job->stopped; more;) {
         more = c->why == ASK_SAVEPOINT; /* that commits nothing: another one behind it */
         c->running = ++c->newest;       /* all parts are last ones */
+        c->began_ms = job_now(c->job);
         if (gather(c, parts)) {
             complete(c, parts);
         }

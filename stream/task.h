@@ -112,6 +112,8 @@ struct op {
     struct list *lists; /* one for each of the node's operator states */
     bool is_open;
     uint64_t records_in, records_out, late_records;
+    _Atomic uint64_t shown_in, shown_out, shown_late; /* see metrics.h */
+    _Atomic int64_t shown_watermark;
 };
 
 struct channel {
