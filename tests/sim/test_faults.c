@@ -113,6 +113,16 @@ static const struct fault {
      "  - {sometimes: {event: session-expired, node: 2}}\n"
      "  - {by: 15s, broker: 2, is: {registered: true}}\n"
      "  - {at: 20s, partition: t-0, is: {leader: 3}}\n"},
+    {"expire_and_zookeeper_forgets_the_ephemerals", "",
+     "  - {at: 10s, expire: 2, leave: ephemerals}\n",
+     "  - {at: 10400ms, broker: 2, is: {registered: true}}\n" /* nobody's, until the broker deletes it */
+     "  - {sometimes: {event: zreq, op: delete, path: /brokers/ids/2}}\n"
+     "  - {end: {broker: 2, is: {registered: true}}}\n"},
+    {"a_broker_takes_a_request_up_late", "",
+     "  - {at: 9s, answer: 3, latency: 35s, api: LeaderAndIsr, count: 1}\n"
+     "  - {at: 10s, expire: 2}\n",
+     "  - {sometimes: {event: log, text: '*fails to send request to broker 3. Reconnecting*'}}\n"
+     "  - {never: {event: drop, at: b3}}\n"},
     {"lose_quorum", "", "  - {at: 10s, lose-quorum: true, for: 20s}\n",
      "  - {sometimes: {event: session-disconnected, node: 1}}\n"
      "  - {never: {event: session-expired}}\n"},
