@@ -79,6 +79,27 @@ static struct sm_list replicas_of(const struct wire_call_view *v)
     return sm_list_of(v->replicas, v->item->replica_count);
 }
 
+/* The same for a new goal in place of one that is under way: a replica that only the old goal wanted
+   may be the last in sync, after an unclean election. */
+static int32_t may_replace(struct kc_controller *c, uint32_t row, const struct sm_assignment *a,
+                           const struct sm_list *replicas)
+{
+    struct sm_assignment next;
+
+    if (kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) || !kc_has_leadership(c, row) ||
+        !sm_assignment_is_being_reassigned(a) ||
+        sm_assignment_reassign_to(a, replicas, &next) != SM_ERR_OK) {
+        return RESULT_PENDING;
+    }
+    struct sm_leader_and_isr li = kc_row_leadership(c, row);
+    for (int32_t i = 0; i < li.isr.count; i++) {
+        if (sm_list_has(&next.replicas, li.isr.id[i])) {
+            return RESULT_PENDING;
+        }
+    }
+    return WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT;
+}
+
 static int32_t judge_item(struct kc_controller *c, const struct wire_call_view *v)
 {
     uint32_t row = kc_row_named(c, v->topic, v->item->partition);
@@ -87,7 +108,9 @@ static int32_t judge_item(struct kc_controller *c, const struct wire_call_view *
 
     if (!v->item->cancel) {
         struct sm_list replicas = replicas_of(v);
-        return validate(c, &a, &replicas);
+        int32_t result = validate(c, &a, &replicas);
+        return result == RESULT_PENDING && row != KC_NO_ROW ? may_replace(c, row, &a, &replicas)
+                                                            : result;
     }
     return sm_assignment_is_being_reassigned(&a) ? may_cancel(c, row, &a)
                                                  : WIRE_ERROR_NO_REASSIGNMENT_IN_PROGRESS;

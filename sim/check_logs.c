@@ -250,8 +250,8 @@ static void look_at_leader(struct sim_checks *c, struct check_row *row, struct c
     check_mark(c, row, h->id, v);
     if (v->hw > row->committed_end)
         commit_to(row, v, v->hw);
-    else if (v->hw < row->committed_end && v->hw >= v->epoch_start && !check_any_disk_lost(c, row) &&
-             row->committed_end > v->epoch_start)
+    else if (v->hw < row->committed_end && v->hw >= v->epoch_start &&
+             !check_any_disk_lost(c, row) && row->committed_end > v->epoch_start)
         check_fail_row(c, SIM_CHECK_S8, row,
                        "leader %d shows offsets up to %lld, and they were shown up to %lld before",
                        h->id, (long long)v->hw, (long long)row->committed_end);
@@ -407,7 +407,7 @@ static void remembers(struct sim_checks *c, struct check_row *row, struct check_
     if (!check_view(c, row, h->id, &v))
         return;
     if (v.checkpointed_hw < h->checkpointed && h->named_life != 0 && h->named_life + 1 >= life &&
-        !disk_lost(c, row))
+        !check_any_disk_lost(c, row))
         check_fail_row(c, SIM_CHECK_S8, row,
                        "broker %d has forgotten that offsets up to %lld are committed: its "
                        "checkpoint says %lld",
@@ -504,7 +504,8 @@ void sim_checks_acknowledged(struct sim_checks *c, const char *topic, int32_t pa
                              int64_t offset, int32_t epoch)
 {
     struct check_row *row = check_row_of(c, topic, partition);
-    if (offset < 0 || check_any_disk_lost(c, row) || (row->unclean_epoch >= 0 && epoch < row->unclean_epoch))
+    if (offset < 0 || check_any_disk_lost(c, row) ||
+        (row->unclean_epoch >= 0 && epoch < row->unclean_epoch))
         return;
     if (offset >= row->shown_end)
         check_fail_row(
