@@ -156,6 +156,24 @@ static const struct fault {
      "  - {sometimes: {event: fault, verb: fail-log-dir}}\n"
      "  - {at: 20s, partition: t-0, is: {leader: 3}}\n"},
 
+    {"a_node_stops_with_events_in_its_queue", "",
+     "  - {at: 9s, block: 1}\n"
+     "  - {at: 10s, create-topic: late, partitions: 1, replication-factor: 1}\n"
+     "  - {at: 11s, stop: 1}\n"
+     "  - {at: 12s, unblock: 1}\n",
+     "  - {at: 14s, controller: any, is: {epoch: 2}}\n"
+     "  - {end: {broker: 1, is: {registered: false}}}\n"},
+    {"a_broker_without_a_log_directory_does_not_start", "",
+     "  - {at: 10s, fail-log-dir: 2}\n"
+     "  - {at: 20s, restart: 2}\n",
+     "  - {at: 15s, broker: 2, is: {registered: false}}\n"
+     "  - {end: {broker: 2, is: {registered: false}}}\n"},
+    {"heal_starts_again_whose_registration_stood_in_the_way", "heal: {at: 11s, core: all}\n",
+     "  - {at: 10s, kill: 2}\n",
+     "  - {at: 17s, broker: 2, is: {registered: false}}\n"
+     "  - {sometimes: {event: session-expired, node: 2}}\n"
+     "  - {end: {broker: 2, is: {registered: true}}}\n"},
+
     /* ---- clocks ---- */
     {"a_slow_clock_pings_too_late", "",
      "  - {at: 10s, clock-skew: 3, rate: 0.1, for: 25s}\n",
