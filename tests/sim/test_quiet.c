@@ -20,6 +20,12 @@ static const struct row {
      "  - {end: {replica: t-0-3, is: {in-sync: true}}}\n"
      "  - {end: {partition: t-0, is: {isr: [2, 1, 3]}}}\n",
      40, 60},
+    {"followers_of_a_leader_that_comes_last_are_back",
+     "steps:\n  - {at: 5s, kill: 3}\n  - {at: 20s, kill: 1}\n  - {at: 35s, kill: 2}\n"
+     "  - {at: 50s, restart: [3, 1]}\n  - {at: 80s, restart: 2}\n",
+     "  - {end: {replica: t-0-3, is: {in-sync: true}}}\n"
+     "  - {end: {replica: t-0-1, is: {in-sync: true}}}\n",
+     80, 110},
     {"one_that_stays_dead_is_not_waited_for",
      "clients: [{produce: t, count: 3, from: 30s}]\nsteps:\n  - {at: 5s, kill: 3}\n",
      "  - {end: {partition: t-0, is: {isr: [2, 1]}}}\n", 15, 35},
