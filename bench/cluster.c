@@ -8,9 +8,11 @@
  *
  * Rolling restart, for each broker in turn: it asks the controller for a controlled shutdown, and
  * leaves when it is told that it leads nothing any more; it starts; the next one's turn comes when
- * no partition lacks a member of its ISR any more, as operators wait for it. In the end the world
- * comes to rest, and every broker's metadata cache must name the leader, and its epoch, that
- * ZooKeeper has for every partition.
+ * no partition lacks a member of its ISR any more, as operators wait for it. The broker that is the
+ * controller is the last, as operators do it; with BENCH_CONTROLLER=first each time the controller
+ * is restarted, so that each time another one takes over and tells everybody everything. In the end
+ * the world comes to rest, and every broker's metadata cache must name the leader, and its epoch,
+ * that ZooKeeper has for every partition.
  *
  * Clients: a producer and a consumer of the first topic. An event is one call of a step with one
  * input.
@@ -188,6 +190,19 @@ static uint64_t differences(const struct sim_world *w, int partitions)
     return count;
 }
 
+/* Returns who is restarted next: the lowest id, but for the controller. */
+static int32_t next_of(const struct sim_world *w, const bool *done, int brokers)
+{
+    const char *order = getenv("BENCH_CONTROLLER");
+    int32_t governs = sim_world_active(w);
+    if (order != NULL && strcmp(order, "first") == 0 && governs > 0 && !done[governs])
+        return governs;
+    for (int32_t id = 1; id <= brokers; id++)
+        if (!done[id] && id != governs)
+            return id;
+    return governs;
+}
+
 static void rolling_restart(struct sim_world *w, int brokers, int partitions, int restarts)
 {
     double from = cpu_seconds();
@@ -197,13 +212,16 @@ static void rolling_restart(struct sim_world *w, int brokers, int partitions, in
     int64_t virtual = w->now_us;
     printf("%d brokers, %d partitions: up after %.2f CPU s, %.0f MiB at most\n", brokers,
            partitions, began - from, mebibytes_at_most());
-    for (int32_t id = 1; id <= restarts; id++) {
+    bool *done = calloc((size_t)brokers + 1, sizeof(*done));
+    for (int i = 1; done != NULL && i <= restarts; i++) {
+        int32_t id = next_of(w, done, brokers);
+        done[id] = true;
         leave(w, id);
         sim_world_start(w, id, 0);
         run_until_in_sync(w, partitions);
         if (getenv("BENCH_VERBOSE"))
-            printf("  %d: %.2f CPU s, virtual %.2f s, %llu events\n", id, cpu_seconds() - began,
-                   (double)(w->now_us - virtual) / 1e6,
+            printf("  broker %d: %.2f CPU s, virtual %.2f s, %llu events\n", id,
+                   cpu_seconds() - began, (double)(w->now_us - virtual) / 1e6,
                    (unsigned long long)(sim_world_counts(w).events - before.events));
     }
     run_until_quiet(w, 60000000);
@@ -215,6 +233,7 @@ static void rolling_restart(struct sim_world *w, int brokers, int partitions, in
            after.events - before.events, (double)(after.events - before.events) / took,
            after.zk_requests - before.zk_requests);
     uint64_t different = differences(w, partitions);
+    free(done);
     printf("not converged: %" PRIu64 "\n", different);
 }
 

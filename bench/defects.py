@@ -38,16 +38,6 @@ def defects(program):
     return [line.split()[0] for line in lines if line.startswith(("KAFKA-", "kcsim-"))]
 
 
-def scenarios(names):
-    files = {os.path.basename(path)[:-5]: path for path in sorted(glob.glob("scenarios/campaigns/*.yaml"))}
-    wanted = names.split(",") if names else list(files)
-    texts = {}
-    for name in wanted:
-        with open(files[name], encoding="utf-8") as source:
-            texts[name] = source.read()
-    return texts
-
-
 def call(command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1, 2, 3, 70):
@@ -55,31 +45,49 @@ def call(command):
     return json.loads(done.stdout)
 
 
-def campaign(options, file, first, last):
+def end_of(options, file):
+    """Returns when runs of it are over that come to rest, and a little more: with a defect some never do."""
+    ends = [call([options.program, "run", file, "--seed", str(seed), "--format", "json"])["runs"][0]["end_us"]
+            for seed in range(1, 6)]
+    return f"{max(ends) // 1000000 + 10}s"
+
+
+def scenarios(options):
+    """Returns {name: (text, when its runs are over)}."""
+    files = {os.path.basename(path)[:-5]: path for path in sorted(glob.glob("scenarios/campaigns/*.yaml"))}
+    texts = {}
+    for name in options.files.split(",") if options.files else files:
+        with open(files[name], encoding="utf-8") as source:
+            texts[name] = (source.read(), end_of(options, files[name]))
+    return texts
+
+
+def campaign(options, file, until, first, last):
     """Returns the classes of what was not met with these seeds."""
     command = [options.program, "campaign", file, "--seeds", f"{first}..{last}", "--format", "json",
-               "--allow-vacuous"]
+               "--allow-vacuous", "--until", until]
     if options.jobs:
         command += ["--jobs", str(options.jobs)]
     return call(command)["classes"]
 
 
-def checked(options, file, seed):
-    """A run that failed or did not come to rest is told as that; returns the check that it violated, too,
-    where the defect explains it, or None."""
-    run = call([options.program, "run", file, "--seed", str(seed), "--format", "json"])["runs"][0]
+def checked(options, file, until, seed):
+    """A run that failed an expectation is told as that; returns the check that it violated, too, where the
+    defect explains it, or None."""
+    run = call([options.program, "run", file, "--seed", str(seed), "--until", until,
+                "--format", "json"])["runs"][0]
     violations = run["checks"]["violations"]
     return violations[0]["check"] if violations and run["exit"] in (1, 2) else None
 
 
-def hits(options, file, defect, first, last):
+def hits(options, file, until, defect, first, last):
     """Returns [(seed, class)] of what the defect has broken."""
     found = []
-    for kind in campaign(options, file, first, last):
+    for kind in campaign(options, file, until, first, last):
         if defect in kind["defect"].split():
             found.append((kind["first_seed"], kind["class"]))
         elif kind["exit"] in (1, 2):
-            check = checked(options, file, kind["first_seed"])
+            check = checked(options, file, until, kind["first_seed"])
             if check is not None:
                 found.append((kind["first_seed"], check))
     return found
@@ -104,13 +112,13 @@ def hunt(options, files, defect, before):
     done = before.get("seeds", {})
     result = {"defect": defect}
     for first, last in blocks(1 + min((done.get(name, 0) for name in files), default=0), options.seeds):
-        for name, text in files.items():
+        for name, (text, until) in files.items():
             if done.get(name, 0) >= last:
                 continue
             path = f"{name}-{defect}.yaml"
             with open(path, "w", encoding="utf-8") as out:
                 out.write(with_defect(text, defect))
-            found = hits(options, path, defect, first, last)
+            found = hits(options, path, until, defect, first, last)
             if found:
                 seed, kind = min(found)
                 result.update({"class": kind, "scenario": name, "seed": seed})
@@ -143,7 +151,7 @@ def earlier(path):
 
 def main():
     options = arguments()
-    files = scenarios(options.files)
+    files = scenarios(options)
     known = earlier(options.output)
     names = [n for n in defects(options.program)
              if not options.only or n in options.only.split(",")]

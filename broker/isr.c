@@ -224,7 +224,7 @@ void kb_isr_write_next(const struct kb_step *s)
 {
     struct kb_replicas *r = s->r;
 
-    while (r->isr_write.first != 0 && r->isr_writes < r->config.zk_window) {
+    while (!r->expired && r->isr_write.first != 0 && r->isr_writes < r->config.zk_window) {
         uint32_t row = r->isr_write.first - 1;
         struct kb_row *p = kb_row(r, row);
         struct kb_zk_op *op = op_new(r, KB_ZK_ISR_WRITE, row + 1);
@@ -300,6 +300,28 @@ static void failed(const struct kb_step *s, struct kb_zk_op *op)
     after_attempt(s, row);
 }
 
+/* Nobody knows whether it was applied. It is tried again in the next session, where its znode
+   version tells: Kafka leaves it pending, and the leader, should it stay one in the same epoch,
+   never changes its ISR again. Differs: SM_DEFECT_ISR_PENDING_FOR_EVER. */
+static void ended_with_session(const struct kb_step *s, const struct kb_zk_op *op)
+{
+    struct kb_row *row = op->row == 0 ? NULL : kb_row(s->r, op->row - 1);
+
+    s->r->expired = 1;
+    if (row == NULL || row->isr_op != op_index(s->r, op) + 1) {
+        return;
+    }
+    row->isr_op = 0;
+    kb_list_add(s->r, KB_LIST_ISR_WRITE, &s->r->isr_write, op->row - 1);
+}
+
+static bool is_tried_again(const struct kb_step *s, const struct wire_zk_reply *reply)
+{
+    return reply->err == WIRE_ZK_SESSION_EXPIRED &&
+           !kb_defect(s->r, SM_DEFECT_ISR_PENDING_FOR_EVER) &&
+           !kb_defect(s->r, SM_DEFECT_ISR_REPLY_LOST);
+}
+
 static void on_written(const struct kb_step *s, struct kb_zk_op *op,
                        const struct wire_zk_reply *reply)
 {
@@ -315,6 +337,8 @@ static void on_written(const struct kb_step *s, struct kb_zk_op *op,
     } else if (reply->err == WIRE_ZK_CONNECTION_LOSS && op->row != 0) {
         send_isr(s, op);
         return;
+    } else if (is_tried_again(s, reply)) {
+        ended_with_session(s, op);
     } else {
         failed(s, op);
     }
@@ -337,6 +361,8 @@ static void on_read(const struct kb_step *s, struct kb_zk_op *op, const struct w
         found.controller_epoch == op->proposed.controller_epoch &&
         sm_list_equal(&found.isr, &op->proposed.isr)) {
         succeeded(s, op, found.zk_version);
+    } else if (is_tried_again(s, reply)) {
+        ended_with_session(s, op);
     } else {
         failed(s, op);
     }

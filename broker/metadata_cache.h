@@ -51,8 +51,10 @@ struct kb_live {
     uint32_t unused;
 };
 
+enum { KB_NO_PARTITION = INT32_MIN };
+
 struct kb_partition {
-    int32_t leader; /* -1 none */
+    int32_t leader; /* -1 none; KB_NO_PARTITION: the row holds none */
     int32_t leader_epoch;
     uint32_t replicas, isr, offline; /* for kb_cache_list */
 };
@@ -97,6 +99,10 @@ int32_t kb_cache_next_partition(const struct kb_cache *c, uint32_t topic, int32_
 /* Returns the partition, or NULL. */
 const struct kb_partition *kb_cache_partition(const struct kb_cache *c, uint32_t topic,
                                               int32_t partition);
+/* Returns the topic's rows, `size` of them, by partition number; those without a partition have
+   leader KB_NO_PARTITION. Aliases until the next update. */
+const struct kb_partition *kb_cache_extent(const struct kb_cache *c, uint32_t topic,
+                                           uint32_t *size);
 /* The ids of a list, `count` of them (0 for reference 0). */
 const int32_t *kb_cache_list(const struct kb_cache *c, uint32_t reference, uint32_t *count);
 

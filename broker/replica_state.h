@@ -316,7 +316,8 @@ struct kb_replicas {
     int32_t controller_epoch;
     uint32_t live_count;
     uint32_t failed_dirs; /* bits */
-    uint8_t started, shutting_down, checkpointing, unused_b;
+    uint8_t started, shutting_down, checkpointing;
+    uint8_t expired; /* its session is gone, and the next registration is not there yet */
     int64_t checkpoint_start_us;
     int64_t isr_changed_us, isr_notified_us;
     int64_t armed_us[KB_TIMER_FETCHER]; /* -1 */

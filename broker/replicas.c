@@ -44,6 +44,7 @@ static void dispatch(const struct kb_step *s, const struct kb_input *in)
         break;
     case KB_IN_REGISTERED:
         s->r->broker_epoch = in->broker_epoch;
+        s->r->expired = 0;
         break;
     case KB_IN_UPDATE_METADATA:
         kb_on_update_metadata(s, in);
@@ -111,6 +112,9 @@ enum sm_err kb_replicas_step(struct kb_replicas *r, int64_t now_us, const struct
     assert(r->started || in->kind == KB_IN_START || in->kind == KB_IN_TOPIC_CONFIG ||
            in->kind == KB_IN_LOG);
     dispatch(&s, in);
+    if (in->kind == KB_IN_TOPIC_CONFIG) {
+        return SM_ERR_OK; /* whoever knows it says so between two steps, and hears nothing */
+    }
     kb_scratch_clear(r); /* what follows needs room for requests */
     kb_isr_write_next(&s);
     kb_fetchers_go(&s);

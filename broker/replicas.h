@@ -280,7 +280,8 @@ enum kb_input_kind {
     KB_IN_SEND_FAILED,     /* no answer to `correlation` will come */
     KB_IN_ZK_REPLY,        /* reply */
     KB_IN_TIMER,           /* timer */
-    KB_IN_TOPIC_CONFIG,    /* topic, value: its min.insync.replicas, 0: the broker's */
+    KB_IN_TOPIC_CONFIG,    /* topic, value: its min.insync.replicas, 0: the broker's; nothing is put,
+                              also where a fetcher's turn has come meanwhile */
     KB_IN_DIR_FAILED,      /* value: log directory 0.. */
     KB_IN_SHUTTING_DOWN,   /* the clean stop has begun: no fetcher is started any more */
 };

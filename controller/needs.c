@@ -213,16 +213,13 @@ void kc_needs_state_znode(const struct kc_controller *c, const struct wire_zk_re
     }
 }
 
-static void need_union(const struct kc_controller *c, const char *topic, int32_t partition,
-                       const struct sm_list *target, struct kc_needed *needed)
+static void need_target(const struct kc_controller *c, const struct sm_list *target,
+                        struct kc_needed *needed)
 {
-    uint32_t row = kc_row_named(c, topic, partition);
-    uint32_t both =
-        (uint32_t)target->count + (row == KC_NO_ROW ? 0 : kc_row_at(c, row)->replica_count);
+    uint32_t count = (uint32_t)target->count;
 
-    both = both > SM_REPLICAS_MAX ? SM_REPLICAS_MAX : both;
     need_ids(c, target, needed);
-    needed->limits.replicas = both > needed->limits.replicas ? both : needed->limits.replicas;
+    needed->target = count > needed->target ? count : needed->target;
 }
 
 void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk_result_view *r,
@@ -235,7 +232,7 @@ void kc_needs_reassign_znode(const struct kc_controller *c, const struct wire_zk
         return;
     }
     while (sm_partitions_next(&reader, &item)) {
-        need_union(c, item.topic, item.partition, &item.replicas, needed);
+        need_target(c, &item.replicas, needed);
     }
 }
 
@@ -248,7 +245,7 @@ static void need_call(const struct kc_controller *c, const struct wire_call *cal
         uint32_t count =
             v.item->replica_count > SM_REPLICAS_MAX ? SM_REPLICAS_MAX : v.item->replica_count;
         struct sm_list target = sm_list_of(v.replicas, (int32_t)count);
-        need_union(c, v.topic, v.item->partition, &target, needed);
+        need_target(c, &target, needed);
     }
 }
 
@@ -278,6 +275,23 @@ static uint32_t free_topics(const struct kc_controller *c)
            c->topic_count; /* freed rows come on top; a bound need not count them */
 }
 
+/* While a partition moves it has the replicas of before and those of after. What a reassignment
+   will find when its turn comes is not known yet: another that waits may be done by then. */
+static bool replicas_fit(struct kc_controller *c, const struct kc_needed *needed)
+{
+    uint32_t row = needed->limits.replicas, target = needed->target;
+
+    row = row > c->largest_row ? row : c->largest_row;
+    target = target > c->largest_target ? target : c->largest_target;
+    uint32_t both = row + target > SM_REPLICAS_MAX ? SM_REPLICAS_MAX : row + target;
+    if ((both > row ? both : row) > c->limits.replicas) {
+        return false;
+    }
+    c->largest_row = row;
+    c->largest_target = target;
+    return true;
+}
+
 const char *kc_short_of(struct kc_controller *c, const struct kc_input *in)
 {
     struct kc_needed needed = {.unknown_count = 0};
@@ -290,7 +304,7 @@ const char *kc_short_of(struct kc_controller *c, const struct kc_input *in)
     if (c->broker_count + needed.limits.brokers > c->limits.brokers) {
         return "brokers";
     }
-    if (needed.limits.replicas > c->limits.replicas) {
+    if (!replicas_fit(c, &needed)) {
         return "replicas";
     }
     if (needed.limits.topic_name > c->limits.topic_name) {

@@ -58,7 +58,7 @@ static void log_updating(struct kc_controller *c, uint32_t row, const struct sm_
 
 /* ---- U ---- */
 
-enum { CHANGED = 1, COMPLETE = 2, ADOPTED = 4 }; /* frame.flags */
+enum { CHANGED = 1, COMPLETE = 2 }; /* frame.flags */
 
 static enum kc_next halt_deletion(struct kc_controller *c, struct kc_frame *f)
 {
@@ -97,32 +97,43 @@ static enum kc_slot_next answer_goal(struct kc_controller *c, struct kc_frame *f
 static const struct kc_bulk write_goal = {
     .select = select_goal, .ask = ask_goal, .answer = answer_goal};
 
+static void put_and_stop(struct kc_controller *c, uint32_t row, const struct sm_assignment *a)
+{
+    struct sm_list before = kc_row_replicas(c, row);
+
+    kc_put_assignment(c, row, a);
+    c->stopping = sm_list_minus(&before, &a->replicas);
+    if (c->stopping.count > 0) {
+        kc_call(c, KC_FLOW_STOP_REMOVED, row);
+    }
+}
+
 static enum kc_next adopt_goal(struct kc_controller *c, struct kc_frame *f)
 {
-    if ((f->flags & (CHANGED | ADOPTED)) != CHANGED) {
-        return KC_NEXT;
-    }
-    f->flags |= ADOPTED;
-    struct sm_list before = kc_row_replicas(c, f->arg);
-    kc_put_assignment(c, f->arg, &c->goal);
-    c->stopping = sm_list_minus(&before, &c->goal.replicas);
-    if (c->stopping.count > 0) {
-        kc_call(c, KC_FLOW_STOP_REMOVED, f->arg);
+    if ((f->flags & CHANGED) != 0) {
+        put_and_stop(c, f->arg, &c->goal);
     }
     return KC_NEXT;
 }
 
 /* Kafka writes the new goal first. A controller that dies then leaves replicas that nobody stops,
-   and that stay in the ISR; in this order the next one finds the old goal, and goes on with it. */
+   and that stay in the ISR; in this order the next one finds the old goal, and goes on with it.
+   Nobody is told of replicas that the new goal adds before it is written: they would keep a log that
+   the next controller knows nothing of. */
 static enum kc_next stop_unneeded_first(struct kc_controller *c, struct kc_frame *f)
 {
     struct sm_list before = kc_row_replicas(c, f->arg);
-    struct sm_list unneeded = sm_list_minus(&before, &c->goal.replicas);
+    struct sm_list added = sm_list_minus(&c->goal.replicas, &before);
+    struct sm_assignment kept = c->goal;
 
-    if (unneeded.count == 0 || kc_defect(c, SM_DEFECT_CANCEL_HALF_DONE)) {
+    if ((f->flags & CHANGED) == 0 || kc_defect(c, SM_DEFECT_CANCEL_HALF_DONE) ||
+        sm_list_subset(&before, &c->goal.replicas)) {
         return KC_NEXT;
     }
-    return adopt_goal(c, f);
+    kept.replicas = sm_list_minus(&c->goal.replicas, &added);
+    kept.adding = sm_list_minus(&c->goal.adding, &added);
+    put_and_stop(c, f->arg, &kept);
+    return KC_NEXT;
 }
 
 static enum kc_next watch_isr(struct kc_controller *c, struct kc_frame *f)

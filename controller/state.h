@@ -207,6 +207,7 @@ struct kc_needed {
     struct kc_limits limits;
     uint32_t unknown_count; /* ids of brokers not known yet: the first of them, each once */
     int32_t unknown[32];
+    uint32_t target; /* most replicas that a reassignment asks for */
 };
 
 struct kc_bulk {
@@ -365,6 +366,8 @@ struct kc_controller {
     int32_t read_value, read_version;
     uint32_t scratch_used, scratch_names, scratch_names_size; /* names just listed: offset, size */
     uint32_t largest_topic; /* most partitions that one topic ever had: room for its znode */
+    uint32_t largest_row;    /* most replicas that a list ever named, */
+    uint32_t largest_target; /* and that a reassignment asked for: room for both together */
     struct sm_assignment goal;  /* onPartitionReassignment: where to */
     struct sm_list stopping;    /* … which replicas are stopped */
     uint32_t kept, kept_size;   /* a znode's text in the scratch */

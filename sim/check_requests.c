@@ -5,6 +5,7 @@
  * answered without error has been followed, and must not have been stale.
  */
 #include "sim/check_state.h"
+#include "wire/batch_index.h"
 
 /* ---- at the controller: batches and sends ---- */
 
@@ -91,6 +92,43 @@ void check_send(struct sim_checks *c, struct check_process *p, const struct kc_o
 
 /* ---- at the broker ---- */
 
+/* Whether no partition of the batch breaks `breaks`, told by its index: most batches break nothing,
+   and are then not walked record by record. False where that has to be done. */
+static bool none_breaks(const struct kb_cache *cache, const struct wire_batch *batch,
+                        bool (*breaks)(const struct kb_partition *have,
+                                       const struct wire_batch_entry *said))
+{
+    static const struct kb_partition none = {.leader = KB_NO_PARTITION};
+    const struct wire_batch_index *x = wire_batch_index(batch);
+    if (x == NULL || x->topic_count == 0)
+        return batch->count[1] == 0;
+    const struct wire_batch_topic *t = wire_batch_topics(batch, x);
+    for (uint32_t i = 0; i < x->topic_count; i++) {
+        const struct wire_batch_entry *e = wire_batch_first(batch, &t[i]);
+        uint32_t size = 0,
+                 topic = kb_cache_topic(cache, wire_batch_topic_name(batch, &t[i]), t[i].name_size);
+        const struct kb_partition *rows =
+            topic == KB_NO_TOPIC ? NULL : kb_cache_extent(cache, topic, &size);
+        for (uint32_t k = 0; k < t[i].count; k++, e = wire_batch_entry_next(e))
+            if (breaks((uint32_t)e->partition < size ? &rows[e->partition] : &none, e))
+                return false;
+    }
+    return true;
+}
+
+static bool is_older(const struct kb_partition *have, const struct wire_batch_entry *said)
+{
+    return have->leader != KB_NO_PARTITION && said->leader != SM_LEADER_DURING_DELETE &&
+           said->leader_epoch < have->leader_epoch;
+}
+
+static bool is_not_there(const struct kb_partition *have, const struct wire_batch_entry *said)
+{
+    bool gone = said->leader == SM_LEADER_DURING_DELETE;
+    return gone != (have->leader == KB_NO_PARTITION) ||
+           (!gone && (have->leader != said->leader || have->leader_epoch != said->leader_epoch));
+}
+
 /* S14: what is in the cache is not replaced by what is older. */
 static void check_older(struct sim_checks *c, struct check_process *p,
                         const struct wire_batch *batch)
@@ -100,7 +138,9 @@ static void check_older(struct sim_checks *c, struct check_process *p,
     struct wire_record_view v = {0};
     uint32_t topic = KB_NO_TOPIC;
     p->older[0] = '\0';
-    while (cache != NULL && wire_batch_next(batch, WIRE_RECORD_UPDATE_METADATA, &v)) {
+    if (cache == NULL || none_breaks(cache, batch, is_older))
+        return;
+    while (wire_batch_next(batch, WIRE_RECORD_UPDATE_METADATA, &v)) {
         topic = kb_cache_topic_again(cache, topic, v.topic, strlen(v.topic));
         const struct kb_partition *have =
             topic == KB_NO_TOPIC ? NULL : kb_cache_partition(cache, topic, v.record->partition);
@@ -134,6 +174,8 @@ static void check_cache(struct sim_checks *c, const struct check_process *p,
     struct wire_record_view v = {0};
     uint32_t topic = KB_NO_TOPIC;
     char object[64];
+    if (none_breaks(cache, batch, is_not_there))
+        return;
     while (wire_batch_next(batch, WIRE_RECORD_UPDATE_METADATA, &v)) {
         topic = kb_cache_topic_again(cache, topic, v.topic, strlen(v.topic));
         const struct kb_partition *have =

@@ -1,8 +1,9 @@
 /*
  * What the checks remember of topics, partitions and processes.
  *
- * Two chained hashes, by name and by (name, partition). A topic is read whole when it is first
- * touched, so that its partitions cost one reading of its znode and not one each.
+ * Two chained hashes, by name and by (topic, partition). What is looked up next is often of the
+ * topic of before, which is tried first. A topic is read whole when it is first touched, so that
+ * its partitions cost one reading of its znode and not one each.
  */
 #include <assert.h>
 #include <xxhash.h>
@@ -15,9 +16,9 @@
 
 /* ---- hashes ---- */
 
-static uint64_t hash_of(const char *name, int32_t partition)
+static uint64_t hash_of(const char *name)
 {
-    return XXH3_64bits_withSeed(name, strlen(name), (uint64_t)(int64_t)partition);
+    return XXH3_64bits(name, strlen(name));
 }
 
 static void grow_topics(struct sim_checks *c)
@@ -26,16 +27,17 @@ static void grow_topics(struct sim_checks *c)
     free(c->topic_buckets);
     c->topic_buckets = sim_alloc(c->topic_capacity * sizeof(struct check_topic *));
     for (struct check_topic *t = c->topics; t != NULL; t = t->next) {
-        struct check_topic **b = &c->topic_buckets[hash_of(t->name, 0) & (c->topic_capacity - 1)];
+        struct check_topic **b = &c->topic_buckets[hash_of(t->name) & (c->topic_capacity - 1)];
         t->next_in_bucket = *b;
         *b = t;
     }
 }
 
-static struct check_row **row_bucket(const struct sim_checks *c, const char *topic,
+static struct check_row **row_bucket(const struct sim_checks *c, const struct check_topic *t,
                                      int32_t partition)
 {
-    return &c->row_buckets[hash_of(topic, partition) & (c->row_capacity - 1)];
+    uint64_t hash = ((uint64_t)t->number << 32 | (uint32_t)partition) * 0x9e3779b97f4a7c15;
+    return &c->row_buckets[hash >> 32 & (c->row_capacity - 1)];
 }
 
 static void grow_rows(struct sim_checks *c)
@@ -45,7 +47,7 @@ static void grow_rows(struct sim_checks *c)
     c->row_buckets = sim_alloc(c->row_capacity * sizeof(struct check_row *));
     for (struct check_topic *t = c->topics; t != NULL; t = t->next)
         for (struct check_row *row = t->rows; row != NULL; row = row->next_of_topic) {
-            struct check_row **b = row_bucket(c, t->name, row->partition);
+            struct check_row **b = row_bucket(c, t, row->partition);
             row->next_in_bucket = *b;
             *b = row;
         }
@@ -58,7 +60,7 @@ static struct check_row *row_find(const struct sim_checks *c, const struct check
 {
     if (c->row_capacity == 0)
         return NULL;
-    struct check_row *row = *row_bucket(c, t->name, partition);
+    struct check_row *row = *row_bucket(c, t, partition);
     while (row != NULL && (row->topic != t || row->partition != partition))
         row = row->next_in_bucket;
     return row;
@@ -90,7 +92,7 @@ static struct check_row *row_new(struct sim_checks *c, struct check_topic *t, in
     if (c->row_count++ >= c->row_capacity) {
         grow_rows(c); /* takes it in */
     } else {
-        struct check_row **b = row_bucket(c, t->name, partition);
+        struct check_row **b = row_bucket(c, t, partition);
         row->next_in_bucket = *b;
         *b = row;
     }
@@ -128,7 +130,9 @@ struct check_topic *check_topic_find(const struct sim_checks *c, const char *nam
 {
     if (c->topic_capacity == 0)
         return NULL;
-    struct check_topic *t = c->topic_buckets[hash_of(name, 0) & (c->topic_capacity - 1)];
+    if (c->last_topic != NULL && strcmp(c->last_topic->name, name) == 0)
+        return c->last_topic;
+    struct check_topic *t = c->topic_buckets[hash_of(name) & (c->topic_capacity - 1)];
     while (t != NULL && strcmp(t->name, name) != 0)
         t = t->next_in_bucket;
     return t;
@@ -141,16 +145,19 @@ struct check_topic *check_topic_of(struct sim_checks *c, const char *name)
     const uint8_t *data = NULL;
     uint32_t size = 0;
     bool has_data = false;
-    if (t != NULL)
+    if (t != NULL) {
+        c->last_topic = t;
         return t;
+    }
     t = sim_alloc(sizeof(*t) + strlen(name) + 1);
     memcpy(t->name, name, strlen(name) + 1);
+    t->number = c->topic_count;
     t->next = c->topics;
     c->topics = t;
     if (c->topic_count++ >= c->topic_capacity) {
         grow_topics(c); /* takes it in */
     } else {
-        struct check_topic **b = &c->topic_buckets[hash_of(name, 0) & (c->topic_capacity - 1)];
+        struct check_topic **b = &c->topic_buckets[hash_of(name) & (c->topic_capacity - 1)];
         t->next_in_bucket = *b;
         *b = t;
     }

@@ -89,6 +89,7 @@ struct check_topic {
     bool is_reassigning; /* counted in c->reassigning */
     bool is_deleting;    /* /admin/delete_topics names it; counted in c->deleting */
     uint32_t incarnation;
+    uint32_t number; /* 0 … in the order in which topics were met */
     char name[];
 };
 
@@ -132,6 +133,7 @@ struct sim_checks {
     struct sim_check_result result;
 
     struct check_topic **topic_buckets, *topics;
+    struct check_topic *last_topic; /* that was looked up, NULL none */
     uint32_t topic_count, topic_capacity;
     struct check_row **row_buckets;
     uint32_t row_count, row_capacity;

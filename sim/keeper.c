@@ -5,6 +5,10 @@
  *     entry[handle] ──► {hash, next in bucket, references, size, bytes}
  *     bucket[hash]  ──► handle
  *     loose[]           handles kept or let go since the last sweep (may stand there twice)
+ *
+ * What is forgotten loses its bytes, not its place: should they come again, in a message that was
+ * under way longer than any log had them, they get the handle that they had. Otherwise whoever
+ * compares handles (the checks of logs) would take them for another batch.
  */
 #include "sim/keeper.h"
 
@@ -96,31 +100,41 @@ static int has_loose(struct sim_keeper *k)
 static void widen(struct sim_keeper *k)
 {
     uint64_t buckets = k->buckets * 2;
-    uint64_t *larger = k->count <= k->buckets ? NULL : calloc(buckets, sizeof *larger);
+    uint64_t *larger = k->high <= k->buckets ? NULL : calloc(buckets, sizeof *larger);
     if (larger == NULL)
         return;
     free(k->bucket);
     k->bucket = larger;
     k->buckets = buckets;
-    for (uint64_t i = 0; i < k->high; i++)
-        if (k->entry[i].bytes != NULL) {
-            k->entry[i].next = larger[k->entry[i].hash % buckets];
-            larger[k->entry[i].hash % buckets] = i + 1;
-        }
+    for (uint64_t i = 0; i < k->high; i++) {
+        k->entry[i].next = larger[k->entry[i].hash % buckets];
+        larger[k->entry[i].hash % buckets] = i + 1;
+    }
 }
 
 /* ---- keeping ---- */
 
+/* Of what is gone there is the hash only. */
 static uint64_t find(const struct sim_keeper *k, uint64_t hash, const uint8_t *batch, size_t size)
 {
     uint64_t at = k->bucket[hash % k->buckets];
     for (; at != 0; at = k->entry[at - 1].next) {
         const struct entry *e = &k->entry[at - 1];
         if (e->hash == hash && e->size == size &&
-            memcmp(e->bytes + SAME_FROM, batch + SAME_FROM, size - SAME_FROM) == 0)
+            (e->bytes == NULL ||
+             memcmp(e->bytes + SAME_FROM, batch + SAME_FROM, size - SAME_FROM) == 0))
             return at;
     }
     return 0;
+}
+
+static uint64_t new_place(struct sim_keeper *k, uint64_t hash, size_t size)
+{
+    uint64_t *bucket = &k->bucket[hash % k->buckets];
+    k->entry[k->high++] = (struct entry){.hash = hash, .next = *bucket, .size = size};
+    *bucket = k->high;
+    widen(k);
+    return k->high;
 }
 
 static uint64_t keep(void *context, const uint8_t *batch, size_t size)
@@ -128,20 +142,18 @@ static uint64_t keep(void *context, const uint8_t *batch, size_t size)
     struct sim_keeper *k = context;
     assert(size >= SAME_FROM);
     uint64_t hash = hash_of(batch, size), found = find(k, hash, batch, size);
-    if (found != 0)
+    if (found != 0 && k->entry[found - 1].bytes != NULL)
         return found;
     uint8_t *bytes = has_entry(k) && has_loose(k) ? malloc(size) : NULL;
     if (bytes == NULL)
         return 0;
     memcpy(bytes, batch, size);
-    uint64_t *bucket = &k->bucket[hash % k->buckets];
-    k->entry[k->high++] =
-        (struct entry){.hash = hash, .next = *bucket, .size = size, .bytes = bytes};
-    *bucket = k->high;
-    k->loose[k->loose_count++] = k->high;
+    if (found == 0)
+        found = new_place(k, hash, size);
+    k->entry[found - 1].bytes = bytes;
+    k->loose[k->loose_count++] = found;
     k->count++;
-    widen(k);
-    return k->high;
+    return found;
 }
 
 static const uint8_t *read_bytes(void *context, uint64_t payload, size_t *size)
@@ -174,10 +186,6 @@ struct kb_payloads sim_keeper_payloads(struct sim_keeper *k)
 static void forget(struct sim_keeper *k, uint64_t payload)
 {
     struct entry *e = &k->entry[payload - 1];
-    uint64_t *link = &k->bucket[e->hash % k->buckets];
-    while (*link != payload)
-        link = &k->entry[*link - 1].next;
-    *link = e->next;
     free(e->bytes);
     e->bytes = NULL;
     k->count--;

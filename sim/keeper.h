@@ -14,8 +14,8 @@ struct sim_keeper;
 struct sim_keeper *sim_keeper_new(void); /* returns owned; NULL: no memory */
 void sim_keeper_free(struct sim_keeper *k);
 struct kb_payloads sim_keeper_payloads(struct sim_keeper *k); /* borrows k */
-/* Forgets what has no references. Handles are not given again. Linear in what was kept since the
-   last sweep or has lost its last reference. */
+/* Forgets what has no references. Its handle is given again to the same bytes alone. Linear in what
+   was kept since the last sweep or has lost its last reference. */
 void sim_keeper_sweep(struct sim_keeper *k);
 uint64_t sim_keeper_count(const struct sim_keeper *k); /* batches that are kept */
 

@@ -198,9 +198,14 @@ struct sim_step *sim_draw_step(struct sim_drawer *d, enum sim_verb verb)
     return step;
 }
 
+uint32_t sim_draw_last(const struct sim_drawer *d)
+{
+    return d->plan->scenario.step_count - 1;
+}
+
 struct sim_step *sim_draw_follow(struct sim_drawer *d, enum sim_verb verb, int64_t later_us)
 {
-    uint32_t before = d->plan->scenario.step_count - 1;
+    uint32_t before = sim_draw_last(d);
     struct sim_step *step = next_step(d, verb);
     step->when = SIM_WHEN_AFTER;
     step->after = before;
@@ -210,9 +215,8 @@ struct sim_step *sim_draw_follow(struct sim_drawer *d, enum sim_verb verb, int64
 
 /* Twice, since a broker that is back before its old session has expired cannot register, and
    leaves. */
-void sim_draw_start_at_end(struct sim_drawer *d)
+void sim_draw_start_at_end(struct sim_drawer *d, uint32_t taken_down)
 {
-    uint32_t taken_down = d->plan->scenario.step_count - 1;
     int64_t session = sim_draw_session_us(d);
     for (int64_t again = 0; again < 2; again++) {
         struct sim_step *step = next_step(d, SIM_VERB_RESTART);

@@ -64,8 +64,10 @@ struct sim_target sim_draw_role(struct sim_drawer *d, enum sim_target_kind kind,
    the protocol; some time after the last one. The address lives until the next call. */
 struct sim_step *sim_draw_step(struct sim_drawer *d, enum sim_verb verb);
 struct sim_step *sim_draw_follow(struct sim_drawer *d, enum sim_verb verb, int64_t later_us);
-/* Whom the last step took down is started at the end. */
-void sim_draw_start_at_end(struct sim_drawer *d);
+/* Returns the index of the last step, of which there is one. */
+uint32_t sim_draw_last(const struct sim_drawer *d);
+/* Whom that step took down is started at the end. */
+void sim_draw_start_at_end(struct sim_drawer *d, uint32_t step);
 /* Adds T-P to what a step names, and returns it to be filled. */
 struct sim_partition_arg *sim_draw_arg(struct sim_drawer *d, struct sim_step *step,
                                        const char *topic, int32_t partition);

@@ -76,29 +76,51 @@ static void follow_topic(struct sim_drawer *d, const char *name, int32_t partiti
 {
     int64_t later = sim_draw_duration(d, sim_draw_session_us(d));
     uint64_t which = sim_draw_below(d, 8);
-    if (which < 2) {
+    if (which < 3) {
         struct sim_step *step = sim_draw_follow(d, SIM_VERB_ELECT_LEADERS, later);
         sim_draw_arg(d, step, name, 0);
-        step->via = which == 0 ? SIM_VIA_ZNODE : SIM_VIA_DEFAULT;
-    } else if (which < 4) {
+        step->via = which < 2 ? SIM_VIA_ZNODE : SIM_VIA_DEFAULT;
+    } else if (which < 5) {
         struct sim_step *step = sim_draw_follow(d, SIM_VERB_REASSIGN, later);
         int32_t factor = some_factor(d);
         some_replicas(d, factor, &replicas_arg(d, step, name, 0)->replicas);
-    } else if (which < 5) {
-        name_topic(d, sim_draw_follow(d, SIM_VERB_DELETE_TOPIC, later), name);
     } else if (which < 6) {
+        name_topic(d, sim_draw_follow(d, SIM_VERB_DELETE_TOPIC, later), name);
+    } else if (which < 7) {
         struct sim_step *step = sim_draw_follow(d, SIM_VERB_ADD_PARTITIONS, later);
         name_topic(d, step, name);
         place_partitions(d, step, name, partitions, partitions + 1);
     }
 }
 
+/* On a broker that has just died: no leader can be elected, and the partition has no state. */
+static void draw_unled(struct sim_drawer *d, const char *name)
+{
+    int64_t session = sim_draw_session_us(d);
+    int32_t id = sim_draw_id(d);
+    struct sim_step *kill = sim_draw_step(d, SIM_VERB_KILL);
+    int64_t more = sim_draw_duration(d, 3 * session);
+    kill->target = sim_draw_ids(d, &id, 1);
+    kill->for_us = 2 * session + more;
+    uint32_t killed = sim_draw_last(d);
+    int64_t later = session + sim_draw_duration(d, session / 2);
+    struct sim_step *step = sim_draw_follow(d, SIM_VERB_CREATE_TOPIC, later);
+    name_topic(d, step, name);
+    replicas_arg(d, step, name, 0)->replicas = (struct sm_list){.count = 1, .id = {id}};
+    follow_topic(d, name, 1);
+    sim_draw_start_at_end(d, killed);
+}
+
 void sim_draw_create(struct sim_drawer *d, enum sim_verb verb)
 {
     char name[32];
     int32_t partitions = 1 + (int32_t)sim_draw_below(d, 3);
-    struct sim_step *step = sim_draw_step(d, verb);
     snprintf(name, sizeof(name), "drawn-%u", ++d->created);
+    if (sim_draw_one_in(d, 4)) {
+        draw_unled(d, name);
+        return;
+    }
+    struct sim_step *step = sim_draw_step(d, verb);
     name_topic(d, step, name);
     place_partitions(d, step, name, 0, partitions);
     follow_topic(d, name, partitions);
@@ -123,13 +145,13 @@ void sim_draw_delete(struct sim_drawer *d, enum sim_verb verb)
         name_topic(d, step, other->name);
     uint64_t then = sim_draw_below(d, 8);
     int64_t later = sim_draw_duration(d, sim_draw_session_us(d));
-    if (then == 0) { /* a tool that writes the topic's znode does not look whether it is deleted */
+    if (then < 3) { /* a tool that writes the topic's znode does not look whether it is deleted */
         step = sim_draw_follow(d, SIM_VERB_ADD_PARTITIONS, later);
         name_topic(d, step, topic->name);
         place_partitions(d, step, topic->name, topic->partition_count, topic->partition_count + 1);
         later = sim_draw_duration(d, sim_draw_session_us(d));
     }
-    if (then < 2)
+    if (then < 2 || then == 7)
         return;
     step = sim_draw_follow(d, SIM_VERB_CREATE_TOPIC, later);
     name_topic(d, step, topic->name);
@@ -167,6 +189,16 @@ static const struct sim_topic *draw_moves(struct sim_drawer *d, struct sim_step 
     return topic;
 }
 
+/* A new replica cannot fetch for a while: else a reassignment is over within milliseconds. */
+static void slow_down(struct sim_drawer *d, const struct sim_step *moves)
+{
+    const struct sm_list *to = &moves->partitions[0].replicas;
+    int32_t id = to->id[sim_draw_below(d, (uint64_t)to->count)];
+    struct sim_step *hold = sim_draw_follow(d, SIM_VERB_HOLD, 0);
+    hold->channel = (struct sim_channel){.from = sim_draw_ids(d, &id, 1), .api = WIRE_API_FETCH};
+    hold->for_us = sim_draw_duration(d, 4 * sim_draw_session_us(d));
+}
+
 void sim_draw_reassign(struct sim_drawer *d, enum sim_verb verb)
 {
     int32_t first, count;
@@ -174,6 +206,8 @@ void sim_draw_reassign(struct sim_drawer *d, enum sim_verb verb)
     draw_moves(d, step, &first, &count);
     if (sim_draw_one_in(d, 3))
         step->via = SIM_VIA_ZNODE;
+    if (sim_draw_one_in(d, 3))
+        slow_down(d, step);
 }
 
 void sim_draw_reassign_and_cancel(struct sim_drawer *d, enum sim_verb verb)
@@ -181,8 +215,10 @@ void sim_draw_reassign_and_cancel(struct sim_drawer *d, enum sim_verb verb)
     int32_t first, count;
     struct sim_step *step = sim_draw_step(d, SIM_VERB_REASSIGN);
     const struct sim_topic *topic = draw_moves(d, step, &first, &count);
-    int64_t most = sim_draw_session_us(d) * (sim_draw_one_in(d, 2) ? 2 : 1) / 4;
-    int64_t later = sim_draw_duration(d, most);
+    int64_t session = sim_draw_session_us(d);
+    int64_t later = sim_draw_duration(d, sim_draw_one_in(d, 2) ? 4 * session : session / 4);
+    if (sim_draw_one_in(d, 2))
+        slow_down(d, step);
     step = sim_draw_follow(d, verb, later);
     for (int32_t i = 0; i < count; i++)
         sim_draw_arg(d, step, topic->name, first + i);

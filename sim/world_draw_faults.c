@@ -17,7 +17,7 @@ static struct sim_step *draw_down(struct sim_drawer *d, enum sim_verb verb)
     int64_t for_us = sim_draw_duration(d, 2 * session);
     step->for_us = is_soon ? for_us : session + session / 2 + for_us / 2;
     step->target = sim_draw_node(d);
-    sim_draw_start_at_end(d);
+    sim_draw_start_at_end(d, sim_draw_last(d));
     return step;
 }
 
@@ -39,7 +39,8 @@ void sim_draw_on_node(struct sim_drawer *d, enum sim_verb verb)
 void sim_draw_bounce(struct sim_drawer *d, enum sim_verb verb)
 {
     sim_draw_on_node(d, verb);
-    sim_draw_start_at_end(d); /* cut off from ZooKeeper it cannot take its registration back */
+    sim_draw_start_at_end(
+        d, sim_draw_last(d)); /* cut off from ZooKeeper it cannot take its registration back */
 }
 
 static struct sim_step *draw_while(struct sim_drawer *d, enum sim_verb verb)
@@ -73,7 +74,7 @@ void sim_draw_fail_log_dir(struct sim_drawer *d, enum sim_verb verb)
         sim_draw_arg(d, step, topic->name,
                      (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count));
     }
-    sim_draw_start_at_end(d); /* without any disk that works it has ended */
+    sim_draw_start_at_end(d, sim_draw_last(d)); /* without any disk that works it has ended */
 }
 
 /* A client is killed, or one of the others. */
@@ -90,7 +91,7 @@ void sim_draw_client(struct sim_drawer *d, enum sim_verb verb)
     step->target.text = c->name;
     if (step->verb != SIM_VERB_BOUNCE)
         step->for_us = sim_draw_duration(d, 2 * sim_draw_session_us(d));
-    sim_draw_start_at_end(d);
+    sim_draw_start_at_end(d, sim_draw_last(d));
 }
 
 /* ---- the network ---- */
@@ -129,7 +130,7 @@ void sim_draw_channel(struct sim_drawer *d, enum sim_verb verb)
     struct sim_step *step = sim_draw_step(d, verb);
     step->channel = some_channel(d);
     step->for_us = sim_draw_duration(d, 2 * sim_draw_session_us(d));
-    if (verb == SIM_VERB_DROP)
+    if (verb == SIM_VERB_DROP || (verb == SIM_VERB_HOLD && sim_draw_one_in(d, 3)))
         step->channel.nth = 1 + (uint32_t)sim_draw_below(d, 8);
     if (verb != SIM_VERB_DEGRADE)
         return;

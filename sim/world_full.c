@@ -128,12 +128,13 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
     return true;
 }
 
-/* Outside of a step of the node: only payloads are told. */
+/* Outside of a step of the node, as to say a configuration: only payloads are told. What else was put
+   would be lost. */
 static void refer_only(void *context, const struct kb_output *o)
 {
     struct sim_world *w = context;
-    if (o->kind == KB_OUT_PAYLOAD)
-        w->payloads.refer(w->payloads.context, o->payload, o->value);
+    assert(o->kind == KB_OUT_PAYLOAD);
+    w->payloads.refer(w->payloads.context, o->payload, o->value);
 }
 
 /* ---- requests that wait for the broker part ---- */

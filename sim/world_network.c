@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "sim/world_state.h"
+#include "wire/batch_index.h"
 
 /* ---- messages ---- */
 
@@ -356,10 +357,18 @@ void sim_outbox_fire(struct sim_world *w, enum sim_side side)
     w->matched_count = kept;
 }
 
+/* A fault at a moment may take away, within the event, what the checks have not seen yet: a log
+   that has just been committed to. */
+static void fire(struct sim_world *w, uint32_t step, uint64_t record)
+{
+    SIM_CHECKED(w, sim_checks_event(w->checks));
+    sim_step_fire(w, step, record);
+}
+
 static void flush_entry(struct sim_world *w, struct sim_outbox_entry e)
 {
     if (e.kind == SIM_OUT_FIRE)
-        sim_step_fire(w, e.step, e.record);
+        fire(w, e.step, e.record);
     else if (e.sender != NULL && e.incarnation <= e.sender->killed)
         sim_message_drop(w, e.message, e.sender->life_record, "dead");
     else
@@ -474,6 +483,20 @@ static void batch_free(struct sim_stored_batch *b)
     free(b);
 }
 
+/* With an index behind it, where many will look for their part of it. */
+static struct wire_batch *batch_copy(const struct wire_batch *batch)
+{
+    struct wire_batch_index_room room = wire_batch_index_room(batch);
+    if (room.index == 0)
+        return sim_copy(batch, batch->size);
+    struct wire_batch *copy = sim_realloc(NULL, batch->size + room.index);
+    void *scratch = sim_realloc(NULL, room.scratch);
+    memcpy(copy, batch, batch->size);
+    wire_batch_index_make(copy, scratch);
+    free(scratch);
+    return sim_realloc(copy, copy->size);
+}
+
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch)
 {
@@ -484,7 +507,7 @@ struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process
         b = sim_alloc(sizeof(*b));
         b->owner = p;
         b->incarnation = p->incarnation;
-        b->batch = sim_copy(batch, batch->size);
+        b->batch = batch_copy(batch);
         b->next = p->batches[batch->id % BUCKETS];
         p->batches[batch->id % BUCKETS] = b;
         idle_add(w, b);
@@ -547,6 +570,16 @@ void sim_network_free_pool(struct sim_world *w)
     }
 }
 
+static void forget_untaken(struct sim_world *w, struct sim_zk_conn *conn)
+{
+    for (struct sim_message *m = conn->undelivered; m != NULL;) {
+        struct sim_message *older = m->older;
+        if (m->untaken)
+            sim_message_free(w, m);
+        m = older;
+    }
+}
+
 void sim_network_free(struct sim_world *w)
 {
     struct sim_event event;
@@ -560,6 +593,7 @@ void sim_network_free(struct sim_world *w)
         if (w->conns[i] != NULL) {
             forget_held(w, &w->conns[i]->to_server);
             forget_held(w, &w->conns[i]->to_client);
+            forget_untaken(w, w->conns[i]);
         }
     for (uint32_t i = 0; i < w->process_count; i++)
         for (uint32_t j = 0; j < w->processes[i]->channel_count; j++)

@@ -562,7 +562,7 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         return;
     }
     if (m->conn != NULL && m->conn == p->conn)
-        sim_zk_unlink(m); /* else the client takes it no more */
+        sim_zk_unlink(m); /* else the client takes it no more, and the server is to hear of it */
     if (m->kind == SIM_M_ANSWER)
         deliver_answer(w, p, m);
     else if (m->kind == SIM_M_BROKEN)
@@ -573,7 +573,7 @@ void sim_process_deliver(struct sim_world *w, struct sim_message *m)
         deliver_zookeeper(w, p, m);
     else
         deliver_to_session(w, p, m);
-    sim_message_free(w, m);
+    sim_zk_untaken(w, m);
 }
 
 /* ---- life ---- */
@@ -638,6 +638,8 @@ void sim_world_start(struct sim_world *w, int32_t id, uint64_t by)
     if (p->is_full && p->dirs_repaired)
         sim_full_repair(p);
     p->life = SIM_UP;
+    p->shutdown_call = 0;
+    p->shutdown_tries = 0;
     p->incarnation++;
     SIM_CHECKED(w, sim_checks_life(w->checks, p->id, true));
     p->stopping = p->blocked = p->is_registered = false;
@@ -757,9 +759,9 @@ void sim_world_resume(struct sim_world *w, int32_t id, uint64_t by)
     p->life = SIM_UP;
     p->life_record = by;
     if (p->stalled != NULL)
-        sim_push(w, w->now_us,
-                 (struct sim_event){
-                     .kind = SIM_E_STALLED, .process = p->index, .b = p->incarnation});
+        sim_push(
+            w, w->now_us,
+            (struct sim_event){.kind = SIM_E_STALLED, .process = p->index, .b = p->incarnation});
     while (p->inbox != NULL) {
         struct sim_message *m = p->inbox;
         p->inbox = m->next;

@@ -139,6 +139,7 @@ struct sim_message {
     int32_t writer_epoch; /* ZK_REQUEST: of the controller that asks, -1: a broker part */
     bool uncounted;       /* quiet does not wait for it: periodic, or of a client */
     bool silent;          /* CLIENT_REQUEST: no response is expected */
+    bool untaken; /* its client had given the connection up: kept in conn->undelivered alone */
     struct sim_client_conn *client; /* CLIENT_…: counted in its references */
     struct wire_answer answer;
     struct wire_answer_item item;
@@ -486,6 +487,9 @@ void sim_zk_hang_up(struct sim_world *w, struct sim_zk_conn *conn, uint64_t by);
 void sim_zk_lose(struct sim_world *w, struct sim_zk_conn *conn);
 /* It has reached its client, or is freed. */
 void sim_zk_unlink(struct sim_message *m);
+/* The client has given the connection of `m` up, which arrives all the same. Takes m: where it says
+   something of watches it is kept until the server is told what was lost. */
+void sim_zk_untaken(struct sim_world *w, struct sim_message *m);
 /* Closes the session of a connection at once. */
 void sim_zk_close(struct sim_world *w, struct sim_zk_conn *conn, uint64_t by);
 /* The process is gone, its session lives on until it expires. */

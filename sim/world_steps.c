@@ -345,6 +345,20 @@ static void leave(struct sim_world *w, struct sim_process *p)
     sim_world_stop(w, p->id, record);
 }
 
+/* A drawn fault has to end: who has asked to leave and still waits is replaced. */
+static void restart(struct sim_world *w, const struct sim_step *s, int32_t id, uint64_t record)
+{
+    struct sim_process *p = sim_find(w, id);
+    if (!s->is_drawn || p->life != SIM_UP || p->shutdown_tries == 0) {
+        sim_world_start(w, id, record);
+        return;
+    }
+    struct sim_fault_note note = {
+        .verb = sim_verb_name(SIM_VERB_BOUNCE), .hit = &p->id, .hit_count = 1, .until_us = -1};
+    uint64_t bounced = record_fault(w, &note, SIM_VERB_BOUNCE, record);
+    sim_world_bounce(w, id, bounced);
+}
+
 void sim_process_failed(struct sim_world *w, struct sim_process *p, uint64_t by)
 {
     struct sim_fault_note note = {.verb = "exit", .hit = &p->id, .hit_count = 1, .until_us = -1};
@@ -450,7 +464,7 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
         sim_world_kill(w, id, SIM_SESSION_EXPIRES, record);
         return;
     case SIM_VERB_RESTART:
-        sim_world_start(w, id, record);
+        restart(w, s, id, record);
         return;
     case SIM_VERB_BOUNCE:
         sim_world_bounce(w, id, record);

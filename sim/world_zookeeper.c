@@ -267,7 +267,19 @@ void sim_zk_lose(struct sim_world *w, struct sim_zk_conn *conn)
         sim_zk_unlink(m);
         if (session_find(w, conn->session) != NULL)
             run_server(w, &in, NULL);
+        if (m->untaken)
+            sim_message_free(w, m);
     }
+}
+
+void sim_zk_untaken(struct sim_world *w, struct sim_message *m)
+{
+    if (m->watches == 0) {
+        sim_message_free(w, m);
+        return;
+    }
+    sim_message_matters_no_more(w, m);
+    m->untaken = true;
 }
 
 /* ---- connections that end ---- */
@@ -647,8 +659,8 @@ static void arrive_ping(struct sim_world *w, const struct sim_message *m)
     sim_outbox_flush(w);
 }
 
-/* A session of which something arrives is silent no more: whatever silenced it is not why it expires,
-   if it does. What was under way when it fell silent does not count. */
+/* A session of which something arrives is silent no more: whatever silenced it is not why it
+   expires, if it does. What was under way when it fell silent does not count. */
 static void hear(struct sim_world *w, const struct sim_message *m)
 {
     const struct sim_session_entry *e = session_find(w, m->conn->session);

@@ -106,6 +106,9 @@
       "a fetch from a replica that is not assigned is answered empty and without error")           \
     X(OFFLINE_REPLICA_JOINS, "KAFKA-14140", "0.8.0..3.2", BROKER, "M12", "isr-within-replicas",    \
       "a late fetch of a replica whose broker is gone from the metadata takes it into the ISR")    \
+    X(ISR_PENDING_FOR_EVER, "kcsim-isr-pending-for-ever", "2.7..", BROKER, "", "isr-grows",        \
+      "an ISR write that ends with its session stays pending: its leader changes the ISR no more " \
+      "until the epoch changes")                                                                   \
     X(HW_TRUNCATION, "KAFKA-1211", "0.8.0..0.10.2", BROKER, "M21 S1", "acknowledged-records-kept", \
       "a follower truncates to its high watermark: committed records are lost (KIP-101)")          \
     X(EPOCH_ANSWER, "KAFKA-6361", "0.11.0..1.1", BROKER, "M22 S2", "logs-match",                   \

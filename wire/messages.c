@@ -19,6 +19,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "wire/batch_index.h"
+
 _Static_assert(sizeof(struct wire_batch) % 8 == 0, "what follows the head is aligned");
 _Static_assert(sizeof(struct wire_broker) % 8 == 0, "what follows the head is aligned");
 _Static_assert(sizeof(struct wire_call) % 8 == 0, "what follows the head is aligned");
@@ -162,10 +164,28 @@ static bool names_broker(const struct wire_batch *b, const struct wire_record *r
     return has_bit(to, b->set_words, index);
 }
 
+/* Goes on in the list that the index has of the broker. */
+static bool next_listed(const struct wire_batch *b, const struct wire_batch_index *x,
+                        enum wire_record_kind kind, uint32_t index, struct wire_record_view *v)
+{
+    const uint32_t *starts = (const void *)(bytes_of(b) + x->starts);
+    const uint32_t *offsets = (const void *)(bytes_of(b) + x->offsets);
+    uint32_t list = 2 * index + (kind == WIRE_RECORD_STOP_REPLICA ? 1 : 0);
+    uint32_t at = v->record == NULL ? starts[list] : v->place - 1;
+    if (at == starts[list + 1] || !view_at(b, offsets[at], v))
+        return false;
+    v->place = at + 2;
+    return true;
+}
+
 /* Most records of a large batch are for others: those are passed by unread. */
 bool wire_batch_next_for(const struct wire_batch *b, enum wire_record_kind kind, uint32_t index,
                          struct wire_record_view *v)
 {
+    const struct wire_batch_index *x = wire_batch_index(b);
+    if (x != NULL && kind_has_sets((uint8_t)kind) && index < x->brokers &&
+        (v->record == NULL || v->place != 0))
+        return next_listed(b, x, kind, index, v);
     bool metadata = wire_batch_is_for(b, WIRE_RECORD_UPDATE_METADATA, index);
     const struct wire_record *r;
     for (uint64_t at = first_after(b, v); (r = head_at(b, at)) != NULL; at += r->size) {

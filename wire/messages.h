@@ -85,7 +85,7 @@ struct wire_batch {
     int32_t controller_epoch;
     uint64_t id;   /* 1.. within one life of one controller object */
     uint32_t pins; /* the controller's own: queued events about answers to it */
-    uint32_t unused;
+    uint32_t index; /* offset of its index, behind everything else; 0: none (batch_index.h) */
 };
 
 struct wire_broker {
@@ -125,6 +125,7 @@ struct wire_record_view {
     const int32_t *isr, *replicas, *adding, *removing, *offline;
     const char *topic;
     uint32_t offset; /* of the record in the batch: a name for it */
+    uint32_t place;  /* of what comes next in the index, 0: it is not walked */
 };
 
 /* Walks the live records of one kind (WIRE_RECORD_DEAD: of all kinds): start with {0}; false at the
@@ -133,7 +134,7 @@ bool wire_batch_next(const struct wire_batch *b, enum wire_record_kind kind,
                      struct wire_record_view *v);
 
 /* The same, of those that broker `index` receives (for UPDATE_METADATA: all, where it receives it).
- */
+   Where the batch has an index, records for others cost nothing. */
 bool wire_batch_next_for(const struct wire_batch *b, enum wire_record_kind kind, uint32_t index,
                          struct wire_record_view *v);
 
