@@ -126,7 +126,8 @@ static json_t *ids(void)
 
 static json_t *target(void)
 {
-    return any_of(typed("integer"), typed("string"), ids());
+    return any_of(typed("integer"), typed("string"),
+                  list_of(json_pack("{s:[s,s]}", "type", "integer", "string")));
 }
 
 /* What an expectation is about: a state, a record, or a check by its name. */
