@@ -227,10 +227,15 @@ static void note_unassigned(const struct kb_step *s, uint32_t row, int32_t repli
     if (result->error != WIRE_ERROR_NONE || row == KB_NO_ROW) {
         return;
     }
+    if (!kb_defect(s->r, SM_DEFECT_UNKNOWN_REPLICA_FETCH)) {
+        result->error = WIRE_ERROR_UNKNOWN_LEADER_EPOCH;
+        reading->error = true;
+    }
     if ((s->r->config.notes & KB_NOTE_FACT) != 0) {
         o = kb_output_of(s->r, KB_OUT_FACT, kb_row(s->r, row));
         o.what = KB_FACT_UNKNOWN_REPLICA;
         o.broker_id = replica_id;
+        o.error = result->error;
         kb_put(s, &o);
     }
     for (uint32_t i = 0; i < result->batch_count; i++) {
@@ -238,10 +243,6 @@ static void note_unassigned(const struct kb_step *s, uint32_t row, int32_t repli
     }
     result->batches = NULL;
     result->batch_count = 0;
-    if (!kb_defect(s->r, SM_DEFECT_UNKNOWN_REPLICA_FETCH)) {
-        result->error = WIRE_ERROR_UNKNOWN_LEADER_EPOCH;
-        reading->error = true;
-    }
 }
 
 /* ---- answers ---- */

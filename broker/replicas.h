@@ -350,7 +350,7 @@ enum kb_fact {
     KB_FACT_ISR,         /* list was written: value zk version */
     KB_FACT_ISR_FAILED,  /* the write was refused: the change stays pending */
     KB_FACT_ISR_NOTIFIED,
-    KB_FACT_UNKNOWN_REPLICA, /* a fetch of broker_id, which is not assigned */
+    KB_FACT_UNKNOWN_REPLICA, /* a fetch of broker_id, which is not assigned; error: the answer */
     KB_FACT_DIR_FAILED,      /* value: directory */
 };
 const char *kb_fact_name(enum kb_fact fact); /* "isr-pending"; static */
@@ -451,6 +451,10 @@ bool kb_is_leader(const struct kb_replicas *r, const char *topic, int32_t partit
 /* Returns the leader's log end of follower `broker_id`, -1 unknown or not assigned. */
 int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t partition,
                         int32_t broker_id);
+/* Returns whether follower `broker_id` has fetched since this broker leads, and the leader no longer
+   knows how far it was: never, but with KAFKA-8400. */
+bool kb_follower_forgotten(const struct kb_replicas *r, const char *topic, int32_t partition,
+                           int32_t broker_id);
 /* Returns whether a produce waits for a result that no partition here will ever give: only its
    deadline ends it. Linear in the operations that wait. */
 bool kb_waits_in_vain(const struct kb_replicas *r);

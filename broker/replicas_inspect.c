@@ -102,13 +102,25 @@ bool kb_is_leader(const struct kb_replicas *r, const char *topic, int32_t partit
     return row != KB_NO_ROW && kb_leads(r, kb_row(r, row));
 }
 
+static const struct kb_remote *remote_of(const struct kb_replicas *r, const char *topic,
+                                         int32_t partition, int32_t broker_id)
+{
+    uint32_t row = kb_row_find(r, topic, partition);
+    return row == KB_NO_ROW ? NULL : kb_remote_find(r, kb_row(r, row), broker_id);
+}
+
 int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t partition,
                         int32_t broker_id)
 {
-    uint32_t row = kb_row_find(r, topic, partition);
-    const struct kb_remote *remote =
-        row == KB_NO_ROW ? NULL : kb_remote_find(r, kb_row(r, row), broker_id);
+    const struct kb_remote *remote = remote_of(r, topic, partition, broker_id);
     return remote == NULL ? -1 : remote->log_end;
+}
+
+bool kb_follower_forgotten(const struct kb_replicas *r, const char *topic, int32_t partition,
+                           int32_t broker_id)
+{
+    const struct kb_remote *remote = remote_of(r, topic, partition, broker_id);
+    return remote != NULL && remote->log_end < 0 && remote->log_start >= 0;
 }
 
 bool kb_waits_in_vain(const struct kb_replicas *r)

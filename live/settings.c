@@ -98,9 +98,11 @@ static bool read_number(struct reading *r, const struct entry *e, int64_t least,
     long long number = strtoll(e->value, &end, 10);
     if (end == e->value || *end != '\0' || errno != 0)
         return refuse(r, e, "a whole number");
-    if (number < least || number > most)
-        return sim_error(r->diagnostics, e->value_place, "%s is %s; it may be %lld to %lld", e->key,
-                         e->value, (long long)least, (long long)most);
+    if (number < least || number > most) {
+        sim_error(r->diagnostics, e->value_place, "%s is %s; it may be %lld to %lld", e->key,
+                  e->value, (long long)least, (long long)most);
+        return false;
+    }
     *out = number;
     return true;
 }

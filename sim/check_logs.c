@@ -14,6 +14,7 @@
 #include <xxhash.h>
 
 #include "sim/check_state.h"
+#include "wire/errors.h"
 
 /* ---- the same offset and epoch: the same records ---- */
 
@@ -374,17 +375,52 @@ static void proposes(struct sim_checks *c, const struct check_row *row, const st
             check_fail_row(c, SIM_CHECK_S3, row,
                            "leader %d takes broker %d into the ISR, which it believes dead", h->id,
                            isr->id[i]);
-    for (int32_t i = 0; i < v.isr.count; i++)
-        if (!sm_list_has(isr, v.isr.id[i]) &&
-            kb_follower_end(p->replicas, topic, row->partition, v.isr.id[i]) == v.log_end)
+    for (int32_t i = 0; i < v.isr.count; i++) {
+        int32_t id = v.isr.id[i];
+        if (sm_list_has(isr, id))
+            continue;
+        if (kb_follower_end(p->replicas, topic, row->partition, id) == v.log_end)
             check_fail_row(c, SIM_CHECK_S10, row,
                            "leader %d drops broker %d, which has all records up to %lld", h->id,
-                           v.isr.id[i], (long long)v.log_end);
+                           id, (long long)v.log_end);
+        else if (kb_follower_forgotten(p->replicas, topic, row->partition, id))
+            check_fail_row(c, SIM_CHECK_S10, row,
+                           "leader %d drops broker %d, and has forgotten what it fetched", h->id,
+                           id);
+    }
+}
+
+/* S8: what a broker has on disk of its high watermark falls with its log, or as a leader says. A life
+   in which no LeaderAndIsr names the partition loses it, and that is Kafka's way. */
+static void remembers(struct sim_checks *c, struct check_row *row, struct check_host *h)
+{
+    struct kb_partition_view v;
+    uint32_t life = check_process_of(c, h->id)->lives;
+    if (!check_view(c, row, h->id, &v))
+        return;
+    if (v.checkpointed_hw < h->checkpointed && h->named_life != 0 && h->named_life + 1 >= life &&
+        !disk_lost(c, row))
+        check_fail_row(c, SIM_CHECK_S8, row,
+                       "broker %d has forgotten that offsets up to %lld are committed: its "
+                       "checkpoint says %lld",
+                       h->id, (long long)h->checkpointed, (long long)v.checkpointed_hw);
+    if (h->named_life != life)
+        h->checkpointed = v.checkpointed_hw;
+    h->named_life = life;
+}
+
+static void marks(struct check_host *h, int64_t hw)
+{
+    if (h->leads)
+        h->marked = hw;
+    h->checkpointed = hw < h->checkpointed ? hw : h->checkpointed;
 }
 
 static void fact(struct sim_checks *c, struct check_row *row, struct check_host *h,
                  const struct kb_output *o)
 {
+    if (o->what == KB_FACT_LEADER || o->what == KB_FACT_FOLLOWER || o->what == KB_FACT_NO_LEADER)
+        remembers(c, row, h);
     switch ((enum kb_fact)o->what) {
     case KB_FACT_LEADER:
         leads(c, row, h->id, o->value);
@@ -398,10 +434,12 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
         break;
     case KB_FACT_DELETED:
         h->stopped = true;
+        h->named_life = 0;
         deletes(c, row, h, o->value);
         break;
     case KB_FACT_TRUNCATED:
         h->looked_to = o->offset < h->looked_to ? o->offset : h->looked_to;
+        h->checkpointed = o->offset < h->checkpointed ? o->offset : h->checkpointed;
         row->cut = true;
         break;
     case KB_FACT_OFFLINE:
@@ -413,6 +451,12 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
     case KB_FACT_ISR_PENDING:
         proposes(c, row, h, o->list);
         break;
+    case KB_FACT_UNKNOWN_REPLICA:
+        if (o->error == WIRE_ERROR_NONE)
+            check_fail_row(c, SIM_CHECK_S6, row,
+                           "leader %d answers broker %d without error, which is no replica", h->id,
+                           o->broker_id);
+        break;
     case KB_FACT_APPENDED:
     case KB_FACT_START:
     case KB_FACT_WAITING:
@@ -421,7 +465,6 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
     case KB_FACT_ISR:
     case KB_FACT_ISR_FAILED:
     case KB_FACT_ISR_NOTIFIED:
-    case KB_FACT_UNKNOWN_REPLICA:
     case KB_FACT_DIR_FAILED:
         break;
     }
@@ -443,8 +486,8 @@ void sim_checks_replica(struct sim_checks *c, int32_t id, const struct kb_output
     check_touch(c, row);
     if (o->kind == KB_OUT_FACT)
         fact(c, row, h, o);
-    else if (o->kind == KB_OUT_HW && h->leads)
-        h->marked = o->offset;
+    else if (o->kind == KB_OUT_HW)
+        marks(h, o->offset);
 }
 
 /* ---- what clients were told ---- */

@@ -1,6 +1,6 @@
 /*
  * Everything at once: what the checks on the way should have seen (sim_checks_whole), and what must
- * be so when nothing is under way any more (check_rest: S15, S19, V11).
+ * be so when nothing is under way any more (check_rest: S15, S17, S19, V11).
  *
  * The slow judgement reads ZooKeeper's tree and the logs anew and does not trust the rows: where a
  * row differs from the truth, a hook is missing.
@@ -170,6 +170,23 @@ static void rest_events(struct sim_checks *c, const struct check_process *p)
                (unsigned long long)p->puts, (unsigned long long)p->starts);
 }
 
+/* S17: who has a session is registered by it. */
+static void rest_registration(struct sim_checks *c, const struct check_process *p)
+{
+    const struct sim_zk_conn *conn = p->process->conn;
+    struct wire_zk_stat stat;
+    char path[SM_PATH_MAX], object[32];
+    sm_path_broker(path, p->id);
+    if (p->process->life != SIM_UP || conn == NULL || conn->session == 0 ||
+        !kz_server_get(c->w->zk, path, &stat, NULL, NULL, NULL) ||
+        stat.ephemeral_owner == conn->session)
+        return;
+    snprintf(object, sizeof(object), "broker %d", p->id);
+    check_fail(c, SIM_CHECK_S17, object,
+               "its registration is of session 0x%llx, and its session is 0x%llx",
+               (unsigned long long)stat.ephemeral_owner, (unsigned long long)conn->session);
+}
+
 void check_rest(struct sim_checks *c)
 {
     int32_t active = sim_world_active(c->w);
@@ -178,6 +195,8 @@ void check_rest(struct sim_checks *c)
         rest_controller(c, p->node.controller, active);
     rest_payloads(c);
     for (uint32_t i = 0; i < c->process_count; i++)
-        if (c->processes[i].process->has_node)
+        if (c->processes[i].process->has_node) {
             rest_events(c, &c->processes[i]);
+            rest_registration(c, &c->processes[i]);
+        }
 }

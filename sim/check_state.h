@@ -45,6 +45,9 @@ struct check_host {
     bool settled;      /* leads or follows in `epoch`: to be told the same again changes nothing */
     int64_t looked_to; /* its log has been read below it */
     int64_t marked;    /* touched: the high watermark that it set as a leader, -1 none */
+    int64_t checkpointed; /* its high watermark on disk when it was first named in its last life, or
+                             the least of it since */
+    uint32_t named_life;  /* the last life in which a LeaderAndIsr named the partition, 0 none */
 };
 
 struct check_topic;

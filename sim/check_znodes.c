@@ -358,7 +358,7 @@ static void ephemeral_gone(struct sim_checks *c, const struct kz_output *o)
         }
 }
 
-/* S18: of a session that has ended nothing is left. */
+/* S18: of a session that has ended nothing is left, but where a fault says so. */
 void check_znodes_event(struct sim_checks *c)
 {
     for (uint32_t i = 0; i < c->expired_count; i++)
@@ -369,9 +369,9 @@ void check_znodes_event(struct sim_checks *c)
     c->expired_count = 0;
 }
 
-static void expired(struct sim_checks *c, int64_t session)
+static void expired(struct sim_checks *c, int64_t session, bool leaves)
 {
-    if (c->expired_count < sizeof(c->expired) / sizeof(c->expired[0]))
+    if (!leaves && c->expired_count < sizeof(c->expired) / sizeof(c->expired[0]))
         c->expired[c->expired_count++] = session;
     /* /controller goes before its session is told to have ended */
     if (session == c->last_owner && !c->last_began)
@@ -471,7 +471,7 @@ void sim_checks_zk_says(struct sim_checks *c, const struct kz_output *o)
     else if (o->kind == KZ_OUT_REPLY)
         replied(c, o->reply);
     else if (o->kind == KZ_OUT_EXPIRED)
-        expired(c, o->session);
+        expired(c, o->session, o->type != 0);
 }
 
 void sim_checks_notified(struct sim_checks *c, int32_t id, const char *path, bool late)

@@ -13,6 +13,7 @@ static const char *const behaviours[] = {"scripted", "full", NULL};
 static const char *const election_types[] = {"preferred", "unclean", NULL};
 static const char *const ways[] = {"znode", "request", NULL};
 static const char *const losses[] = {"unflushed", NULL};
+static const char *const leavings[] = {"ephemerals", NULL};
 static const char *const outcomes[] = {"normal", "drop", "hang", NULL};
 static const char *const acts[] = {"set", "create", "delete", NULL};
 static const char *const sides[] = {"after", "before", "applied-reply-lost", NULL};
@@ -215,6 +216,8 @@ const struct sim_key sim_keys[] = {
         .text = "asks with the epoch of an earlier life"),
     ROW(STEP, "lose", ENUM, .words = losses, .verbs = V(KILL),
         .text = "unflushed: the machine goes, with all that its disks had not taken yet"),
+    ROW(STEP, "leave", ENUM, .words = leavings, .verbs = V(EXPIRE),
+        .text = "ephemerals: ZooKeeper forgets to delete them (ZOOKEEPER-2985)"),
     ROW(STEP, "request-only", BOOL, .verbs = V(SHUTDOWN), .text = "asks, and does not leave"),
     ROW(STEP, "applied", BOOL, .verbs = V(FAIL),
         .text = "ZooKeeper applies it, only the reply is lost"),

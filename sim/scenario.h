@@ -352,6 +352,7 @@ struct sim_step {
     bool stale_epoch;  /* SHUTDOWN: the request carries the epoch of an earlier life */
     bool request_only;   /* SHUTDOWN: asks, and does not leave */
     bool lose_unflushed; /* KILL: the machine is lost, not the process alone */
+    bool leave_ephemerals; /* EXPIRE: they outlive the session */
     bool applied;      /* FAIL: applied, and only the reply lost (else not applied) */
 
     char **topics; /* CREATE_TOPIC (1), ADD_PARTITIONS (1), DELETE_TOPIC, ALTER_CONFIG (1) */

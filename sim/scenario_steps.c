@@ -709,6 +709,11 @@ static bool read_argument(struct sim_reader *r, const char *key, const struct si
         out->lose_unflushed = sim_read_word(r, node, "loss", losses, &word);
         return out->lose_unflushed;
     }
+    if (IS("leave")) {
+        static const char *const left[] = {"ephemerals", NULL};
+        out->leave_ephemerals = sim_read_word(r, node, "what is left", left, &word);
+        return out->leave_ephemerals;
+    }
     if (IS("request-only"))
         return sim_read_bool(r, node, key, &out->request_only);
     if (IS("applied"))

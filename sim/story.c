@@ -449,7 +449,7 @@ static void describe_fault(const struct sim_scenario *scenario, const struct sim
         {"shutdown", "broker %s asks for a controlled shutdown",
          "brokers %s ask for a controlled shutdown"},
         {"stop", "node %s stops cleanly", "nodes %s stop cleanly"},
-        {"exit", "node %s cannot start, and ends", "nodes %s cannot start, and end"},
+        {"exit", "node %s cannot go on, and ends", "nodes %s cannot go on, and end"},
         {"pause", "node %s stands still (paused)", "nodes %s stand still (paused)"},
         {"resume", "node %s goes on", "nodes %s go on"},
         {"expire", "ZooKeeper expires the session of node %s",

@@ -221,10 +221,6 @@ uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const 
 void sim_full_request(struct sim_world *w, struct sim_message *m)
 {
     struct sim_process *p = m->process;
-    if (m->life <= m->channel->lost_life) {
-        sim_message_drop(w, m, p->life_record, "closed");
-        return;
-    }
     const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
     w->counts.requests++;
     m->by = note_request(w, p, m->api, m->batch->batch, m->by, m->m,

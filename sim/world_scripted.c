@@ -444,6 +444,7 @@ void sim_scripted_request(struct sim_world *w, struct sim_message *m)
     take_up(w, m, has_rule ? &rule : NULL);
 }
 
+/* What has arrived is taken up, though its connection may have ended since: only the answer is lost. */
 void sim_scripted_handle(struct sim_world *w, struct sim_message *m)
 {
     struct sim_process *p = m->process;

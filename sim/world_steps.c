@@ -428,14 +428,14 @@ static void quorum(struct sim_world *w, bool on, uint64_t record)
     sim_zk_server(w, (struct kz_input){.kind = KZ_IN_QUORUM, .on = on}, record, 0, 0, 0);
 }
 
-static void expire(struct sim_world *w, struct sim_process *p, uint64_t record)
+static void expire(struct sim_world *w, struct sim_process *p, bool leaves, uint64_t record)
 {
     int64_t session = p->last_conn == NULL ? 0 : p->last_conn->session;
     if (session == 0)
         return;
     sim_zk_blame(w, session, record, record);
-    sim_zk_server(w, (struct kz_input){.kind = KZ_IN_EXPIRE, .session = session}, record, record, 0,
-                  sim_process_lane(p));
+    sim_zk_server(w, (struct kz_input){.kind = KZ_IN_EXPIRE, .session = session, .on = leaves},
+                  record, record, 0, sim_process_lane(p));
 }
 
 static void fail_next(struct sim_process *p, const struct sim_step *s, uint64_t record)
@@ -488,7 +488,7 @@ static void act_on(struct sim_world *w, const struct sim_step *s, int32_t id, st
         fail_log_dir(w, s, id, u);
         return;
     case SIM_VERB_EXPIRE:
-        expire(w, p, record);
+        expire(w, p, s->leave_ephemerals, record);
         return;
     case SIM_VERB_DISCONNECT:
         if (p->conn != NULL)

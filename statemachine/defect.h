@@ -141,7 +141,7 @@
       "a replica at the leader's end leaves the ISR when its broker was slow to ask")              \
     X(STALE_EPOCH_ANSWER, "KAFKA-7786", "2.1.0", BROKER, "", "isr-grows",                          \
       "a late refusal of an older epoch's question stops the new epoch's fetching")                \
-    X(FAILED_READ, "KAFKA-8400", "2.2..2.3", BROKER, "", "isr-grows",                              \
+    X(FAILED_READ, "KAFKA-8400", "2.2..2.3", BROKER, "", "isr-writes-conditional",                 \
       "a follower's refused fetch makes the leader forget how far it was")                         \
     X(EPOCH_AT_END_KEPT, "KAFKA-10706", "0.11.0..2.6", BROKER, "", "isr-grows",                    \
       "truncating at the log's end keeps an epoch that starts there: truncation never ends")       \

@@ -7,6 +7,9 @@
 
 static const struct op_class *window_class(const struct node *node)
 {
+    if (node->windows.trigger.functions != NULL) {
+        return &op_triggered;
+    }
     switch (node->windows.kind) {
     case ST_WINDOW_TUMBLING:
     case ST_WINDOW_SLIDING:
@@ -15,6 +18,7 @@ static const struct op_class *window_class(const struct node *node)
         return &op_sessions;
     case ST_WINDOW_COUNT:
         return &op_counts;
+    case ST_WINDOW_GLOBAL: /* has a trigger */
     case ST_WINDOW_NONE:
     case ST_WINDOW_END:
         break;

@@ -206,6 +206,8 @@ static void *listen_main(void *arg)
     return NULL;
 }
 
+/* It listens before it has its name: one who asks takes a socket that refuses for a dead job's, and
+ * removes it. */
 static int open_listener(struct control *c)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -217,12 +219,18 @@ static int open_listener(struct control *c)
     if (length < 0 || (size_t)length >= sizeof c->path) {
         return -1;
     }
-    memcpy(address.sun_path, c->path, sizeof c->path);
-    (void)unlink(c->path); /* of a dead process with our number */
+    length = snprintf(address.sun_path, sizeof address.sun_path, "%s/.new-%ld.sock", folder,
+                      (long)getpid());
+    if (length < 0 || (size_t)length >= sizeof address.sun_path) {
+        return -1;
+    }
+    (void)unlink(address.sun_path); /* of a dead process with our number */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && (fchmod(fd, 0600) != 0 ||
                     bind(fd, (struct sockaddr *)(void *)&address, sizeof address) != 0 ||
-                    chmod(c->path, 0600) != 0 || listen(fd, 8) != 0)) {
+                    chmod(address.sun_path, 0600) != 0 || listen(fd, 8) != 0 ||
+                    rename(address.sun_path, c->path) != 0)) {
+        (void)unlink(address.sun_path);
         close(fd);
         return -1;
     }

@@ -41,6 +41,8 @@ struct coordinator {
     char saved[CONTROL_LINE + 64]; /* that of a stop, complete */
     int64_t newest;                /* the last number given */
     int64_t next_ms;
+    int64_t began_ms;  /* the one under way */
+    uint32_t failures; /* of checkpoints, since the last one that was completed */
 };
 
 struct coordinator *coordinator_new(struct job *job)
@@ -143,6 +145,25 @@ static void fail_job(struct job *job, const char *why)
     if (job->failure[0] == '\0') {
         snprintf(job->failure, sizeof job->failure, "checkpoint: %s", why);
         job->error = ST_ERR_IO;
+    }
+    pthread_mutex_unlock(&job->lock);
+    job_cancel(job);
+}
+
+/* A checkpoint that could not be completed. The job goes on as long as its author tolerates that;
+ * a barrier that is still on its way is passed over, for a part counts for its own checkpoint only.
+ * Source: Flink CheckpointFailureManager. */
+static void checkpoint_failed(struct coordinator *c, enum st_err err, const char *why)
+{
+    struct job *job = c->job;
+    if (++c->failures <= job->env->tolerable_failures) {
+        return;
+    }
+    pthread_mutex_lock(&job->lock);
+    if (job->failure[0] == '\0') {
+        snprintf(job->failure, sizeof job->failure, "checkpoint %lld: %s", (long long)c->running,
+                 why);
+        job->error = err;
     }
     pthread_mutex_unlock(&job->lock);
     job_cancel(job);
@@ -253,9 +274,13 @@ static void complete_checkpoint(struct coordinator *c, const struct bytes *const
     bool kept = env->checkpoint_dir != NULL &&
                 (env->checkpoint_interval_ms > 0 || c->why == ASK_CHECKPOINT);
     if (kept && !write_parts(c, env->checkpoint_dir, CHECKPOINT, parts, why)) {
-        fail_job(c->job, why);
+        if (c->why == ASK_CHECKPOINT) {
+            control_answer(env->control, false, why);
+        }
+        checkpoint_failed(c, ST_ERR_IO, why);
         return;
     }
+    c->failures = 0;
     tell_completed(c);
     if (kept) {
         checkpoint_prune(env->checkpoint_dir, env->retained);
@@ -329,9 +354,28 @@ static bool take_question(struct coordinator *c)
     return c->why != ASK_NOTHING;
 }
 
+/* The one under way takes too long. One that ends the job is waited for. */
+static void time_out(struct coordinator *c)
+{
+    char why[96];
+    snprintf(why, sizeof why, "not complete after %lld ms",
+             (long long)c->job->env->checkpoint_timeout_ms);
+    if (c->why == ASK_STOP) {
+        give_up(c, why);
+    } else if (c->why == ASK_SAVEPOINT || c->why == ASK_CHECKPOINT) {
+        control_answer(c->job->env->control, false, why);
+    }
+    if (c->why == ASK_NOTHING) {
+        checkpoint_failed(c, ST_ERR_FAILED, why);
+    }
+    c->running = 0;
+    c->why = ASK_NOTHING;
+}
+
 static void begin(struct coordinator *c)
 {
     c->running = ++c->newest;
+    c->began_ms = job_now(c->job);
     if (c->why == ASK_STOP) {
         atomic_store(&c->stops_at, c->running);
     }
@@ -357,19 +401,22 @@ int64_t coordinator_step(struct coordinator *c)
     }
     free(parts);
     notify_done_tasks(c);
+    int64_t deadline = c->began_ms + env->checkpoint_timeout_ms;
+    if (c->running != 0 && !c->job->in_steps && now >= deadline) {
+        time_out(c);
+    }
     if (c->running != 0 || coordinator_drains(c)) {
-        return ST_TIME_MAX;
+        return c->running == 0 || c->job->in_steps ? ST_TIME_MAX : deadline;
     }
     if (take_question(c)) {
         begin(c);
-        return ST_TIME_MAX;
-    }
-    if (now >= c->next_ms && !coordinator_drains(c)) {
+    } else if (now >= c->next_ms && !coordinator_drains(c)) {
         begin(c);
         c->next_ms = now + env->checkpoint_interval_ms;
-        return ST_TIME_MAX;
+    } else {
+        return c->next_ms;
     }
-    return c->next_ms;
+    return c->job->in_steps ? ST_TIME_MAX : now + env->checkpoint_timeout_ms;
 }
 
 void coordinator_finish(struct coordinator *c)

@@ -32,7 +32,8 @@ st_env *st_env_new(void)
     env->buffer_timeout_ms = 100;
     env->chaining = true;
     env->retained = 1;
-    env->restart_delay_ms = 1000;
+    env->restart = restart_default();
+    env->checkpoint_timeout_ms = 600000;
     return env;
 }
 
@@ -247,22 +248,80 @@ static bool set_retained(st_env *env, const char *value)
 
 static bool set_restart(st_env *env, const char *value)
 {
-    bool none = strcmp(value, "none") == 0;
-    env->restarts = none ? 0 : env->restarts > 0 ? env->restarts : 1;
-    return none || strcmp(value, "fixed-delay") == 0;
+    static const char *const names[] = {[RESTART_NONE] = "none",
+                                        [RESTART_FIXED] = "fixed-delay",
+                                        [RESTART_RATE] = "failure-rate",
+                                        [RESTART_EXPONENTIAL] = "exponential-delay"};
+    for (uint32_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        if (strcmp(value, names[n]) == 0) {
+            env->restart.kind = (enum restart_kind)n;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool set_attempts(st_env *env, const char *value)
 {
-    int64_t number = 0;
-    bool ok = read_count(value, UINT32_MAX, &number);
-    env->restarts = ok ? (uint32_t)number : env->restarts;
-    return ok;
+    return read_count(value, UINT32_MAX, &env->restart.attempts);
 }
 
 static bool set_delay(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart_delay_ms);
+    return read_duration(value, &env->restart.delay_ms);
+}
+
+static bool set_rate_failures(st_env *env, const char *value)
+{
+    return read_count(value, RESTART_FAILURES_MAX, &env->restart.rate_failures);
+}
+
+static bool set_rate_interval(st_env *env, const char *value)
+{
+    return read_duration(value, &env->restart.rate_interval_ms);
+}
+
+static bool set_rate_delay(st_env *env, const char *value)
+{
+    return read_duration(value, &env->restart.rate_delay_ms);
+}
+
+static bool set_initial_backoff(st_env *env, const char *value)
+{
+    return read_duration(value, &env->restart.initial_ms);
+}
+
+static bool set_max_backoff(st_env *env, const char *value)
+{
+    return read_duration(value, &env->restart.max_ms);
+}
+
+static bool set_reset_backoff(st_env *env, const char *value)
+{
+    return read_duration(value, &env->restart.reset_after_ms);
+}
+
+static bool set_multiplier(st_env *env, const char *value)
+{
+    char *end;
+    double factor = strtod(value, &end);
+    bool ok = end != value && *end == '\0' && factor >= 1.0 && factor <= 1000.0;
+    env->restart.multiplier_percent =
+        ok ? (int64_t)(factor * 100.0 + 0.5) : env->restart.multiplier_percent;
+    return ok;
+}
+
+static bool set_timeout(st_env *env, const char *value)
+{
+    return read_duration(value, &env->checkpoint_timeout_ms) && env->checkpoint_timeout_ms > 0;
+}
+
+static bool set_tolerable(st_env *env, const char *value)
+{
+    int64_t number;
+    bool ok = st_parse_int64(st_str_of(value), &number) && number >= 0 && number <= INT32_MAX;
+    env->tolerable_failures = ok ? (uint32_t)number : env->tolerable_failures;
+    return ok;
 }
 
 /* The keys, sorted. */
@@ -278,15 +337,27 @@ static const struct {
     {"execution.checkpointing.mode", set_mode, "EXACTLY_ONCE or AT_LEAST_ONCE"},
     {"execution.checkpointing.num-retained", set_retained, "a number above 0"},
     {"execution.checkpointing.savepoint-dir", set_savepoint_dir, "a folder"},
+    {"execution.checkpointing.timeout", set_timeout, "a duration above 0 (10min)"},
+    {"execution.checkpointing.tolerable-failed-checkpoints", set_tolerable, "a number from 0"},
     {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},
     {"execution.savepoint.path", set_restore, "a checkpoint, or the folder of several"},
     {"parallelism.default", set_parallelism_default, "a number from 1 to 32768"},
     {"pipeline.auto-watermark-interval", set_watermark_interval, "a duration (200ms)"},
     {"pipeline.max-parallelism", set_max_parallelism, "a number from 1 to 32768"},
     {"pipeline.operator-chaining", set_chaining, "true or false"},
+    {"restart-strategy.exponential-delay.backoff-multiplier", set_multiplier,
+     "a number from 1 to 1000 (2.0)"},
+    {"restart-strategy.exponential-delay.initial-backoff", set_initial_backoff, "a duration (1s)"},
+    {"restart-strategy.exponential-delay.max-backoff", set_max_backoff, "a duration (5min)"},
+    {"restart-strategy.exponential-delay.reset-backoff-threshold", set_reset_backoff,
+     "a duration (1h)"},
+    {"restart-strategy.failure-rate.delay", set_rate_delay, "a duration (1s)"},
+    {"restart-strategy.failure-rate.failure-rate-interval", set_rate_interval, "a duration (1min)"},
+    {"restart-strategy.failure-rate.max-failures-per-interval", set_rate_failures,
+     "a number from 1 to 1000"},
     {"restart-strategy.fixed-delay.attempts", set_attempts, "a number above 0"},
     {"restart-strategy.fixed-delay.delay", set_delay, "a duration (1s)"},
-    {"restart-strategy.type", set_restart, "none or fixed-delay"},
+    {"restart-strategy.type", set_restart, "none, fixed-delay, failure-rate or exponential-delay"},
 };
 
 /* Levenshtein's distance, of short words. */

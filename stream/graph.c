@@ -272,12 +272,15 @@ st_stream *st_connect_at(st_stream *a, st_stream *b, const st_options *o)
     }
     st_stream *both = stream_copy(a);
     both->second = b;
-    if (a->keyed != b->keyed) {
-        env_mistake(a->env, o->file, o->line,
-                    "of two connected streams both are keyed or none of them");
+    bool to_all = b->edges->partitioning == ST_PART_BROADCAST;
+    if (a->keyed != b->keyed && !(a->keyed && to_all)) {
+        env_mistake(
+            a->env, o->file, o->line,
+            "of two connected streams both are keyed or none of them, or the first is keyed "
+            "and the second st_broadcast");
         return none(a->env);
     }
-    if (a->keyed && !same_keys(a, b)) {
+    if (a->keyed && b->keyed && !same_keys(a, b)) {
         env_mistake(a->env, o->file, o->line, "the keys of two connected streams have one type");
         return none(a->env);
     }
@@ -309,7 +312,7 @@ st_stream *st_co_process_at(st_stream *s, const st_function *fn1, const st_funct
     struct node *node = node_on(s, NODE_FLAT_MAP, fn1->name, o);
     append_edges(&node->inputs, s->second->edges, 1);
     node->in2 = s->second->type;
-    node->key2 = s->second->key;
+    node->key2 = s->second->keyed ? s->second->key : (st_key_spec){0};
     node->fn = fn1;
     node->fn2 = fn2;
     return stream_of(s->env, node, fn1->out);
@@ -462,6 +465,11 @@ st_stream *st_assign_timestamps_at(st_stream *s, const st_function *fn, st_water
     if (watermarks.bound_ms < 0 || watermarks.idle_ms < 0) {
         env_mistake(s->env, o->file, o->line, "a bound or idle time is not negative");
     }
+    if (watermarks.generator != NULL && watermarks.generator->self_size > GENERATOR_SELF_MAX) {
+        env_mistake(s->env, o->file, o->line, "a watermark generator has at most %d bytes",
+                    GENERATOR_SELF_MAX);
+        return none(s->env);
+    }
     struct node *node = node_on(s, NODE_TIMESTAMPS, fn->name, o);
     node->fn = fn;
     node->watermarks = watermarks;
@@ -469,10 +477,24 @@ st_stream *st_assign_timestamps_at(st_stream *s, const st_function *fn, st_water
     return stream_of(s->env, node, s->type);
 }
 
+st_stream *st_assign_ingestion_time_at(st_stream *s, const st_options *o)
+{
+    if (!is_plain(s, "st_assign_ingestion_time", o)) {
+        return none(s->env);
+    }
+    struct node *node = node_on(s, NODE_TIMESTAMPS, "ingestion time", o);
+    node->event_time = true;
+    return stream_of(s->env, node, s->type);
+}
+
 /* What is wrong with the windows, or NULL. */
 static const char *windows_wrong(const st_stream *s, const st_windows *w)
 {
-    bool sliding = w->kind == ST_WINDOW_SLIDING;
+    bool sliding = w->kind == ST_WINDOW_SLIDING, triggers = w->trigger.functions != NULL;
+    if (triggers && w->trigger.argument < 1 && w->trigger.functions != &st_event_time_trigger &&
+        w->trigger.functions != &st_processing_time_trigger) {
+        return "the count or interval of a trigger is above 0";
+    }
     switch (w->kind) {
     case ST_WINDOW_TUMBLING:
     case ST_WINDOW_SLIDING:
@@ -487,12 +509,20 @@ static const char *windows_wrong(const st_stream *s, const st_windows *w)
         if (w->gap_ms <= 0) {
             return "the gap between sessions is above 0 ms";
         }
+        if (triggers) {
+            return "sessions fire when they end: they take no trigger yet";
+        }
         break;
     case ST_WINDOW_COUNT:
-        return w->count == 0 ? "a count window has at least one element" : NULL;
+        return w->count == 0 ? "a count window has at least one element"
+               : triggers    ? "count windows have a trigger of their own: say ST_GLOBAL"
+                             : NULL;
+    case ST_WINDOW_GLOBAL:
+        return triggers ? NULL : "a global window never ends: give it a trigger";
     case ST_WINDOW_NONE:
     case ST_WINDOW_END:
-        return "st_window needs ST_TUMBLING, ST_SLIDING, ST_SESSION or ST_COUNT_WINDOW";
+        return "st_window needs ST_TUMBLING, ST_SLIDING, ST_SESSION, ST_COUNT_WINDOW or "
+               "ST_GLOBAL";
     }
     if (w->lateness_ms < 0) {
         return "the allowed lateness is not negative";

@@ -11,8 +11,10 @@
 #define STREAM_GRAPH_H
 
 #include "stream/record.h"
+#include "stream/restart.h"
 
 #define MAX_PARALLELISM_DEFAULT 128
+#define GENERATOR_SELF_MAX      256 /* bytes */
 
 enum node_kind {
     NODE_SOURCE = 1,
@@ -46,7 +48,7 @@ struct node {
     enum node_kind kind;
     const char *name;
     st_options options;     /* .file and .line say where it was made */
-    const st_function *fn;  /* map, fold's add, window's function … */
+    const st_function *fn;  /* map, fold's add, window's function …; NULL: ingestion time */
     const st_function *fn2; /* of the second input; an aggregate's result */
     const st_type *in, *in2, *out;
     struct edge *inputs;
@@ -110,8 +112,9 @@ struct st_env {
     struct control *control; /* while it runs, if it listens */
     bool allow_non_restored;
     uint32_t retained;
-    uint32_t restarts; /* attempts after the first */
-    int64_t restart_delay_ms;
+    struct restart_strategy restart;
+    int64_t checkpoint_timeout_ms;
+    uint32_t tolerable_failures; /* of checkpoints, one behind the other */
 };
 
 /* Memory that the process cannot do without; ends the process if there is none. */

@@ -30,12 +30,25 @@ void list_add(struct list *list, const struct layout *layout, const void *elemen
     }
 }
 
+void list_touch_last(struct list *list, int64_t now_ms)
+{
+    if (list->times == NULL || (list->count & (list->count - 1)) == 0) { /* whenever it doubles */
+        int64_t *times = realloc(list->times, (size_t)list->count * 2 * sizeof *times);
+        if (times == NULL) {
+            abort();
+        }
+        list->times = times;
+    }
+    list->times[list->count - 1] = now_ms;
+}
+
 void list_clear(struct task *task, struct list *list, const struct layout *layout)
 {
     for (uint32_t e = 0; layout->text_count > 0 && e < list->count; e++) {
         task_free_text(task, layout, list->elements + (size_t)e * layout->size);
     }
     free(list->elements);
+    free(list->times);
     *list = (struct list){0};
 }
 

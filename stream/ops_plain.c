@@ -45,6 +45,7 @@ struct timestamps {
     int64_t emitted;   /* the last watermark */
     int64_t record_ms; /* when the last record came, for idleness */
     bool is_idle;
+    uint64_t self[GENERATOR_SELF_MAX / 8]; /* the generator's */
 };
 
 /* Source: Flink BoundedOutOfOrdernessWatermarks (max - bound - 1). */
@@ -55,9 +56,8 @@ static int64_t watermark_for(const struct timestamps *t, int64_t max)
     return max < ST_TIME_MIN + less ? ST_TIME_MIN : max - less;
 }
 
-static void emit_if_rising(struct timestamps *t)
+static void emit_if_above(struct timestamps *t, int64_t watermark)
 {
-    int64_t watermark = watermark_for(t, t->max);
     if (watermark > t->emitted) {
         t->emitted = watermark;
         t->op.watermark = watermark;
@@ -65,11 +65,19 @@ static void emit_if_rising(struct timestamps *t)
     }
 }
 
+static void emit_if_rising(struct timestamps *t)
+{
+    emit_if_above(t, watermark_for(t, t->max));
+}
+
 static void timestamps_open(struct op *op)
 {
     struct timestamps *t = (struct timestamps *)(void *)op;
     t->max = t->emitted = ST_TIME_MIN;
-    if (!op->node->watermarks.every_record || op->node->watermarks.idle_ms > 0) {
+    const st_watermark_generator *generator = op->node->watermarks.generator;
+    bool periodic =
+        generator != NULL ? generator->periodic != NULL : !op->node->watermarks.every_record;
+    if (periodic || op->node->watermarks.idle_ms > 0) {
         t->record_ms = job_now(op->task->job);
         op->wakeup_ms = t->record_ms + op->task->job->env->watermark_interval_ms;
     }
@@ -97,16 +105,50 @@ static void push_with_watermarks(struct timestamps *t, const struct batch *batch
                                         times + from, batch->count - from});
 }
 
+/* The same by what a generator says of each record. */
+static void push_with_generator(struct timestamps *t, const struct batch *batch)
+{
+    const st_watermark_generator *generator = t->op.node->watermarks.generator;
+    struct output *output = op_output(&t->op);
+    const int64_t *times = output->out.times;
+    uint32_t from = 0, size = output->out.record_size;
+    for (uint32_t k = 0; k < batch->count; k++) {
+        const char *record = (const char *)batch->records + (size_t)k * size;
+        int64_t watermark = generator->on_event != NULL
+                                ? generator->on_event(t->self, record, times[k])
+                                : ST_TIME_MIN;
+        if (watermark > t->emitted) {
+            const char *records = (const char *)batch->records + (size_t)from * size;
+            output_push(output, &(struct batch){records, times + from, k + 1 - from});
+            from = k + 1;
+            emit_if_above(t, watermark);
+        }
+    }
+    output_push(output, &(struct batch){(const char *)batch->records + (size_t)from * size,
+                                        times + from, batch->count - from});
+}
+
 static void timestamps_batch(struct op *op, uint32_t input, const struct batch *batch)
 {
     struct timestamps *t = (struct timestamps *)(void *)op;
     struct output *output = op_output(op);
     int64_t *times = output->out.times;
     (void)input;
-    op->node->fn->call.timestamp(batch->records, times, batch->count);
+    if (op->node->fn != NULL) {
+        op->node->fn->call.timestamp(batch->records, times, batch->count);
+    } else {
+        t->max = job_now(op->task->job);
+        for (uint32_t k = 0; k < batch->count; k++) {
+            times[k] = t->max;
+        }
+    }
     if (op->node->watermarks.idle_ms > 0) {
         t->record_ms = job_now(op->task->job);
         t->is_idle = false;
+    }
+    if (op->node->watermarks.generator != NULL) {
+        push_with_generator(t, batch);
+        return;
     }
     if (op->node->watermarks.every_record) {
         push_with_watermarks(t, batch);
@@ -124,7 +166,13 @@ static void timestamps_wake(struct op *op, int64_t now_ms)
 {
     struct timestamps *t = (struct timestamps *)(void *)op;
     int64_t idle_ms = op->node->watermarks.idle_ms;
-    emit_if_rising(t);
+    const st_watermark_generator *generator = op->node->watermarks.generator;
+    if (generator != NULL) {
+        emit_if_above(t, generator->periodic != NULL ? generator->periodic(t->self) : ST_TIME_MIN);
+    } else {
+        t->max = op->node->fn == NULL ? now_ms : t->max;
+        emit_if_rising(t);
+    }
     if (idle_ms > 0 && !t->is_idle && now_ms - t->record_ms >= idle_ms) {
         t->is_idle = true;
         op_idle(op);
@@ -137,6 +185,9 @@ static void timestamps_snapshot(struct op *op, struct bytes *to)
     const struct timestamps *t = (const struct timestamps *)(const void *)op;
     bytes_i64(to, t->max);
     bytes_i64(to, t->emitted);
+    if (op->node->watermarks.generator != NULL) {
+        bytes_put(to, t->self, op->node->watermarks.generator->self_size);
+    }
 }
 
 /* Of several, the least: no subtask may call late what another has yet to see. */
@@ -148,7 +199,12 @@ static void timestamps_restore(struct op *op, struct section *section)
     if (same && section->subtask != op->ctx.subtask) {
         return;
     }
-    bool first = t->max == ST_TIME_MIN;
+    const st_watermark_generator *generator = op->node->watermarks.generator;
+    const char *self = generator != NULL ? read_bytes(&section->state, generator->self_size) : NULL;
+    bool first = t->emitted == ST_TIME_MIN && t->max == ST_TIME_MIN;
+    if (self != NULL && (first || emitted < t->emitted)) {
+        memcpy(t->self, self, generator->self_size);
+    }
     t->max = first || max < t->max ? max : t->max;
     t->emitted = first || emitted < t->emitted ? emitted : t->emitted;
 }

@@ -281,6 +281,13 @@ static void sleep_ms(int64_t ms)
     nanosleep(&pause, NULL);
 }
 
+static int64_t clock_ms(const st_env *env)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return env->in_steps ? 0 : (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 enum st_err st_execute(st_env *env, const char *job_name)
 {
     char failure[512] = "", why[256];
@@ -302,9 +309,14 @@ enum st_err st_execute(st_env *env, const char *job_name)
         fprintf(stderr, "%s; the job runs without\n", why);
     }
     enum st_err err = run_once(env, false, failure, sizeof failure);
-    for (uint32_t again = 0; err == ST_ERR_FAILED && again < env->restarts; again++) {
-        if (!env->in_steps) {
-            sleep_ms(env->restart_delay_ms);
+    struct restart_state restarts = {0};
+    int64_t delay_ms = 0, waited_ms = 0;
+    while (err == ST_ERR_FAILED &&
+           restart_after(&env->restart, &restarts, clock_ms(env) + waited_ms, &delay_ms)) {
+        if (env->in_steps) {
+            waited_ms += delay_ms; /* time is virtual */
+        } else {
+            sleep_ms(delay_ms);
         }
         err = run_once(env, true, failure, sizeof failure);
     }

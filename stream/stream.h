@@ -260,40 +260,56 @@ void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, 
 #define st_emit_side(ctx, tag, record)                                                             \
     st_emit_side_bytes((ctx), &(tag), (record), (uint32_t)sizeof *(record))
 
-/* Keyed state, one value (list) a key. A state is declared at file scope and given to the operator
- * in .states; its name is what a checkpoint knows it by. */
+/* Keyed state, one value (list, map) a key. A state is declared at file scope and given to the
+ * operator in .states; its name is what a checkpoint knows it by. */
 enum st_state_kind {
     ST_STATE_VALUE_OF = 1,
     ST_STATE_LIST_OF,
     ST_STATE_UNION_OF,
-    ST_STATE_BROADCAST_OF
+    ST_STATE_BROADCAST_OF,
+    ST_STATE_MAP_OF
 };
 typedef struct st_state {
     const char *name;
-    const st_type *type;
+    const st_type *type; /* of a map: its values' */
     enum st_state_kind kind;
     const struct st_function *fold; /* reducing, aggregating: what st_state_add does; else NULL */
     bool begins_with_first;         /* reducing: the first value is taken as it is */
+    const st_type *key_type;        /* of a map; else NULL */
+    /* Keyed state: > 0: how long, in ms of processing time, a value, an element of a list, an entry
+     * of a map is there after it was last written; or, with ttl_on_read, written or read. What is
+     * over is never returned, and goes in time. Source: Flink StateTtlConfig (OnCreateAndWrite,
+     * OnReadAndWrite; NeverReturnExpired). */
+    int64_t ttl_ms;
+    bool ttl_on_read;
 } st_state;
-#define ST_STATE_DEFINE(state, T, k, f, first)                                                     \
-    static const st_state state ST_UNUSED = {#state, &st_type_##T, (k), (f), (first)}
-#define ST_VALUE_STATE(state, T) ST_STATE_DEFINE(state, T, ST_STATE_VALUE_OF, NULL, false)
-#define ST_LIST_STATE(state, T)  ST_STATE_DEFINE(state, T, ST_STATE_LIST_OF, NULL, false)
+/* Behind the type named members may follow: ST_VALUE_STATE(last, event, .ttl_ms = 60000). */
+#define ST_STATE_DEFINE(state, T, ...)                                                             \
+    static const st_state state ST_UNUSED = {.name = #state, .type = &st_type_##T, __VA_ARGS__}
+#define ST_VALUE_STATE(state, T, ...)                                                              \
+    ST_STATE_DEFINE(state, T, .kind = ST_STATE_VALUE_OF, __VA_ARGS__)
+#define ST_LIST_STATE(state, T, ...)                                                               \
+    ST_STATE_DEFINE(state, T, .kind = ST_STATE_LIST_OF, __VA_ARGS__)
+/* Values of type V by keys of type K, of at most three fields. Source: Flink MapState. */
+#define ST_MAP_STATE(state, K, V, ...)                                                             \
+    ST_STATE_DEFINE(state, V, .kind = ST_STATE_MAP_OF, .key_type = &st_type_##K, __VA_ARGS__)
 /* A value that others are folded into by st_state_add, read by st_value_get. Reducing: fn is an
  * ST_REDUCE(fn, T). Aggregating: fn is an ST_FOLD(fn, In, Acc) on an accumulator that begins as
  * zero bytes; the result is made where it is read. To a checkpoint both are values. Source: Flink
  * ReducingState, AggregatingState. */
-#define ST_REDUCING_STATE(state, fn, T) ST_STATE_DEFINE(state, T, ST_STATE_VALUE_OF, &(fn), true)
-#define ST_AGGREGATING_STATE(state, fn, Acc)                                                       \
-    ST_STATE_DEFINE(state, Acc, ST_STATE_VALUE_OF, &(fn), false)
+#define ST_REDUCING_STATE(state, fn, T, ...)                                                       \
+    ST_STATE_DEFINE(state, T, .kind = ST_STATE_VALUE_OF, .fold = &(fn), .begins_with_first = true, \
+                    __VA_ARGS__)
+#define ST_AGGREGATING_STATE(state, fn, Acc, ...)                                                  \
+    ST_STATE_DEFINE(state, Acc, .kind = ST_STATE_VALUE_OF, .fold = &(fn), __VA_ARGS__)
 /* Operator state: a list of the subtask, not of a key; given in .operator_states, used through
  * st_list_…. When a job is restored at another parallelism, the elements of all subtasks are dealt
  * out in turn; of a union list each subtask gets all. */
-#define ST_UNION_STATE(state, T) ST_STATE_DEFINE(state, T, ST_STATE_UNION_OF, NULL, false)
+#define ST_UNION_STATE(state, T) ST_STATE_DEFINE(state, T, .kind = ST_STATE_UNION_OF)
 /* The same in every subtask, for what st_broadcast sends to each: when a job is restored, each
  * subtask gets all elements of one subtask. What differs between subtasks may be lost when the
  * parallelism changes. Source: Flink BroadcastState. */
-#define ST_BROADCAST_STATE(state, T) ST_STATE_DEFINE(state, T, ST_STATE_BROADCAST_OF, NULL, false)
+#define ST_BROADCAST_STATE(state, T) ST_STATE_DEFINE(state, T, .kind = ST_STATE_BROADCAST_OF)
 #define ST_STATES(...)               ((const st_state *const[]){__VA_ARGS__, NULL})
 
 /* The value under the key at hand, or NULL if there is none. Aliases; valid until state changes. */
@@ -312,6 +328,21 @@ const void *st_list_get(st_context *ctx, const st_state *state, uint32_t *count)
 void st_list_add(st_context *ctx, const st_state *state, const void *element);
 /* Replaces all elements by `count` copies; these may alias what st_list_get returned. */
 void st_list_update(st_context *ctx, const st_state *state, const void *elements, uint32_t count);
+/* The value of *key under the key at hand, or NULL. Aliases; valid until the step ends or the entry
+ * changes. */
+const void *st_map_get(st_context *ctx, const st_state *state, const void *key);
+/* Copies both; an entry that is there keeps its place. */
+void st_map_put(st_context *ctx, const st_state *state, const void *key, const void *value);
+void st_map_remove(st_context *ctx, const st_state *state, const void *key);
+uint32_t st_map_count(st_context *ctx, const st_state *state);
+/* Walks over the entries in the order in which they were put in; the returned one may be removed on
+ * the way. False behind the last:
+ *
+ *     uint64_t cursor = 0;
+ *     for (const void *key, *value; st_map_next(ctx, &counts, &cursor, &key, &value);)
+ */
+bool st_map_next(st_context *ctx, const st_state *state, uint64_t *cursor, const void **key,
+                 const void **value);
 /* Takes away what the key at hand has. */
 void st_state_clear(st_context *ctx, const st_state *state);
 
@@ -586,7 +617,9 @@ st_stream *st_map_at(st_stream *, const st_function *, const st_options *);
 #define st_process(s, fn, ...) st_map_at((s), &(fn), ST_WITH(__VA_ARGS__))
 
 /* Two inputs of different types to one operator: fn1 sees the first, fn2 the second; both put out
- * the same type. Keyed if both are. */
+ * the same type. Keyed if both are; or if the first is and the second is st_broadcast: then fn2
+ * runs in each subtask, with no key at hand, and hands on what it learns by .operator_states.
+ * Source: Flink KeyedBroadcastProcessFunction. */
 st_stream *st_connect_at(st_stream *, st_stream *, const st_options *);
 #define st_connect(a, b) st_connect_at((a), (b), ST_WITH(0))
 st_stream *st_co_process_at(st_stream *, const st_function *, const st_function *,
@@ -646,11 +679,24 @@ typedef struct st_watermarks {
     int64_t idle_ms;   /* > 0: after so long without a record the source does not hold others up */
     bool every_record; /* a rising watermark goes out behind its record, not at each interval */
     bool without_the_ms; /* max - bound, as Flink's assigners of 2017 had it */
+    const struct st_watermark_generator *generator; /* NULL: the bound rules */
 } st_watermarks;
+/* Watermarks of one's own: what each function returns goes out if it is above the last one;
+ * ST_TIME_MIN: nothing. `self`: of the subtask, zero bytes at first, kept in checkpoints as it
+ * lies: numbers only, at most 256 bytes. Source: Flink WatermarkGenerator. */
+typedef struct st_watermark_generator {
+    size_t self_size;
+    int64_t (*on_event)(void *self, const void *record, int64_t time_ms); /* NULL: no */
+    int64_t (*periodic)(void *self); /* at each pipeline.auto-watermark-interval; NULL: no */
+} st_watermark_generator;
 st_stream *st_assign_timestamps_at(st_stream *, const st_function *, st_watermarks,
                                    const st_options *);
 #define st_assign_timestamps(s, fn, ...)                                                           \
     st_assign_timestamps_at((s), &(fn), (st_watermarks){__VA_ARGS__}, ST_WITH(0))
+/* Ingestion time: a record has the time at which it comes here; the watermark follows the clock.
+ * Source: Flink TimeCharacteristic.IngestionTime. */
+st_stream *st_assign_ingestion_time_at(st_stream *, const st_options *);
+#define st_assign_ingestion_time(s) st_assign_ingestion_time_at((s), ST_WITH(0))
 
 enum st_window_kind {
     ST_WINDOW_NONE = 0,
@@ -658,8 +704,51 @@ enum st_window_kind {
     ST_WINDOW_SLIDING,
     ST_WINDOW_SESSION,
     ST_WINDOW_COUNT,
+    ST_WINDOW_GLOBAL, /* one window for ever; fires when its trigger says so */
     ST_WINDOW_END
 };
+
+/* When a window fires, where it is not at its end: after each record, and at timers that the
+ * trigger sets by st_set_event_timer and its kin, which are then those of the window. What is not
+ * purged fires again, with all that has come; an empty window does not fire. Source: Flink Trigger.
+ */
+enum st_trigger_result { ST_CONTINUE = 0, ST_FIRE, ST_PURGE, ST_FIRE_AND_PURGE };
+/* `state`: of the window at hand, zero bytes at first, kept in checkpoints as it lies: numbers
+ * only, at most 256 bytes. `argument` is the st_trigger's. */
+typedef struct st_trigger_functions {
+    const char *name; /* what a checkpoint knows it by */
+    size_t state_size;
+    enum st_trigger_result (*on_element)(st_context *ctx, void *state, int64_t argument,
+                                         const void *record);
+    enum st_trigger_result (*on_event_time)(st_context *ctx, void *state, int64_t argument,
+                                            int64_t time_ms);
+    enum st_trigger_result (*on_processing_time)(st_context *ctx, void *state, int64_t argument,
+                                                 int64_t time_ms);
+} st_trigger_functions;
+typedef struct st_trigger {
+    const st_trigger_functions *functions; /* borrowed; NULL: at the window's end */
+    int64_t argument;                      /* a count, an interval … above 0 */
+    bool purging;                          /* what fires is purged (PurgingTrigger) */
+} st_trigger;
+extern const st_trigger_functions st_count_trigger, st_event_time_trigger,
+    st_processing_time_trigger, st_continuous_event_time_trigger,
+    st_continuous_processing_time_trigger;
+/* ST_TUMBLING(5000, .trigger = ST_ON_COUNT(3)), ST_GLOBAL(.trigger = ST_ON_COUNT(3, .purging =
+ * true)). A trigger takes the place of the one that fires at the window's end. */
+#define ST_ON_COUNT(n, ...)                                                                        \
+    ((st_trigger){.functions = &st_count_trigger, .argument = (n), __VA_ARGS__})
+/* At the window's end and at each multiple of the interval, of event time, of processing time. */
+#define ST_ON_INTERVAL(ms, ...)                                                                    \
+    ((st_trigger){.functions = &st_continuous_event_time_trigger, .argument = (ms), __VA_ARGS__})
+#define ST_ON_CLOCK_INTERVAL(ms, ...)                                                              \
+    ((st_trigger){                                                                                 \
+        .functions = &st_continuous_processing_time_trigger, .argument = (ms), __VA_ARGS__})
+#define ST_ON_EVENT_TIME(...) ((st_trigger){.functions = &st_event_time_trigger, __VA_ARGS__})
+#define ST_ON_PROCESSING_TIME(...)                                                                 \
+    ((st_trigger){.functions = &st_processing_time_trigger, __VA_ARGS__})
+/* One's own: ST_ON(my_functions, argument). */
+#define ST_ON(f, n, ...) ((st_trigger){.functions = &(f), .argument = (n), __VA_ARGS__})
+
 /* Windows of event time unless `processing_time`; aligned to the epoch plus offset. A record is
  * late when window end - 1 + lateness <= watermark for each of its windows; it goes to `late`, if
  * given, and is counted. */
@@ -671,12 +760,14 @@ typedef struct st_windows {
     uint32_t count, slide_count;          /* count only; slide_count 0: tumbling */
     int64_t lateness_ms;
     const st_tag *late;
+    st_trigger trigger; /* tumbling, sliding and global; of none: the window's end */
 } st_windows;
 #define ST_TUMBLING(ms, ...)                                                                       \
     ((st_windows){.kind = ST_WINDOW_TUMBLING, .size_ms = (ms), __VA_ARGS__})
 #define ST_SLIDING(ms, slide, ...)                                                                 \
     ((st_windows){.kind = ST_WINDOW_SLIDING, .size_ms = (ms), .slide_ms = (slide), __VA_ARGS__})
 #define ST_SESSION(ms, ...)     ((st_windows){.kind = ST_WINDOW_SESSION, .gap_ms = (ms), __VA_ARGS__})
+#define ST_GLOBAL(...)          ((st_windows){.kind = ST_WINDOW_GLOBAL, __VA_ARGS__})
 #define ST_COUNT_WINDOW(n, ...) ((st_windows){.kind = ST_WINDOW_COUNT, .count = (n), __VA_ARGS__})
 
 /* Windows of each key; of all records together at parallelism 1. */

@@ -268,6 +268,24 @@ static void align_rest(struct task *task)
     }
 }
 
+/* A checkpoint that takes too long is given up, and a source that never saw it begins with a later
+ * one: so a barrier sets those free that wait behind an earlier one, and one that comes behind a
+ * later one is nothing. */
+static void take_barrier(struct task *task, struct channel *channel, int64_t id)
+{
+    bool given_up = false;
+    channel->barrier = id;
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        struct channel *other = &task->channels[c];
+        other->blocked = other->blocked && other->barrier >= id;
+        given_up |= other->barrier > id;
+    }
+    if (!given_up) {
+        channel->blocked = !task->job->env->at_least_once;
+        align(task, id);
+    }
+}
+
 static void take_mark(struct task *task, struct channel *channel, const struct mark *mark)
 {
     switch (mark->kind) {
@@ -281,9 +299,7 @@ static void take_mark(struct task *task, struct channel *channel, const struct m
         merge_watermarks(task);
         break;
     case MARK_BARRIER:
-        channel->barrier = mark->value;
-        channel->blocked = !task->job->env->at_least_once;
-        align(task, mark->value);
+        take_barrier(task, channel, mark->value);
         break;
     case MARK_END:
         channel->ended = true;

@@ -94,6 +94,7 @@ struct output {
 /* Elements of a state, each with text of its own. */
 struct list {
     char *elements;
+    int64_t *times; /* [at least count] when each was touched; NULL: no time to live */
     uint32_t count, capacity;
 };
 
@@ -236,6 +237,8 @@ void coordinator_take(struct coordinator *c, struct task *task, int64_t id, stru
 
 /* Copies one element behind the others. */
 void list_add(struct list *list, const struct layout *layout, const void *element);
+/* The time of the last element; from the first one on, or never. */
+void list_touch_last(struct list *list, int64_t now_ms);
 /* Empties a list; text goes when the step ends. */
 void list_clear(struct task *task, struct list *list, const struct layout *layout);
 void list_write(const struct list *list, const struct layout *layout, struct bytes *to);
@@ -325,7 +328,7 @@ void arena_free(struct arena *arena);
 /* One class a node kind; operators are in files op_*.c. */
 extern const struct op_class op_source, op_generator, op_array, op_text_file;
 extern const struct op_class op_map, op_filter, op_process, op_timestamps;
-extern const struct op_class op_fold, op_slices, op_sessions, op_counts;
+extern const struct op_class op_fold, op_slices, op_sessions, op_counts, op_triggered;
 extern const struct op_class op_sink, op_print, op_discard, op_two_phase;
 const struct op_class *op_class_of(const struct node *node);
 

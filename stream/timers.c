@@ -130,6 +130,31 @@ struct timer *timers_list(const struct timers *t, uint32_t *count)
     return list;
 }
 
+void timers_write(const struct timers *t, const int64_t *place, struct bytes *to)
+{
+    uint32_t count;
+    struct timer *all = timers_list(t, &count);
+    bytes_u32(to, count);
+    for (uint32_t i = 0; i < count; i++) {
+        bytes_i64(to, all[i].time);
+        bytes_i64(to, place[all[i].row]);
+    }
+    free(all);
+}
+
+void timers_read(struct timers *t, const uint32_t *rows, int64_t row_count, struct reader *from,
+                 void (*added)(void *self, uint32_t row), void *self)
+{
+    for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
+        int64_t time = read_i64(from), place = read_i64(from);
+        if (place < 0 || place >= row_count) {
+            from->bad = true;
+        } else if (rows[place] != ROW_NONE && timers_add(t, time, rows[place])) {
+            added(self, rows[place]);
+        }
+    }
+}
+
 int64_t timers_next(const struct timers *t)
 {
     return t->count > 0 ? t->heap[0].time : ST_TIME_MAX;

@@ -10,6 +10,7 @@
 #ifndef STREAM_TIMERS_H
 #define STREAM_TIMERS_H
 
+#include "stream/bytes.h"
 #include "stream/table.h"
 
 struct timer {
@@ -36,6 +37,13 @@ bool timers_remove(struct timers *t, int64_t time, uint32_t row);
 bool timers_take(struct timers *t, int64_t until, struct timer *timer);
 /* Those that hold, in the order in which they will fire; owned by the caller. */
 struct timer *timers_list(const struct timers *t, uint32_t *count);
+/* Those that hold into a snapshot, in the order in which they will fire, each with the place of its
+ * row: place[row]. */
+void timers_write(const struct timers *t, const int64_t *place, struct bytes *to);
+/* Sets what was written; rows[place] is the row now, ROW_NONE: not ours. `added` is called for each
+ * that was not set. */
+void timers_read(struct timers *t, const uint32_t *rows, int64_t row_count, struct reader *from,
+                 void (*added)(void *self, uint32_t row), void *self);
 /* The time of the next entry, which may have been deleted since; ST_TIME_MAX: none. */
 int64_t timers_next(const struct timers *t);
 

@@ -11,8 +11,10 @@
  * The index has the offsets of what each broker receives, in the batch's order, and the metadata
  * once more: small, by topic, ascending by partition.
  *
- * Whoever keeps the copy makes the index; the controller's own batches have none. It says nothing
- * that the records do not say: with it and without it every reader comes to the same end.
+ * Whoever keeps the copy in memory makes the index (bytes from outside never bring one, so that
+ * topics and entries are taken as they stand; lists are followed with care, as all of messages.h
+ * is); the controller's own batches have none. It says nothing that the records do not say: with it
+ * and without it every reader comes to the same end.
  *
  * Invariant: made only where all live records fit into the batch; topics only where no partition is
  * named twice and none is below 0 or above 2^22.

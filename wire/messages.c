@@ -164,6 +164,20 @@ static bool names_broker(const struct wire_batch *b, const struct wire_record *r
     return has_bit(to, b->set_words, index);
 }
 
+static bool holds(const struct wire_batch *b, uint64_t at, uint64_t bytes)
+{
+    return at % 4 == 0 && at >= sizeof *b && at + bytes <= b->size;
+}
+
+/* The index, where its lists lie within the batch. */
+static const struct wire_batch_index *index_of(const struct wire_batch *b)
+{
+    if (b->index == 0 || b->index % 8 != 0 || !holds(b, b->index, sizeof(struct wire_batch_index)))
+        return NULL;
+    const struct wire_batch_index *x = wire_batch_index(b);
+    return holds(b, x->starts, 4 * (2ull * x->brokers + 1)) ? x : NULL;
+}
+
 /* Goes on in the list that the index has of the broker. */
 static bool next_listed(const struct wire_batch *b, const struct wire_batch_index *x,
                         enum wire_record_kind kind, uint32_t index, struct wire_record_view *v)
@@ -172,7 +186,8 @@ static bool next_listed(const struct wire_batch *b, const struct wire_batch_inde
     const uint32_t *offsets = (const void *)(bytes_of(b) + x->offsets);
     uint32_t list = 2 * index + (kind == WIRE_RECORD_STOP_REPLICA ? 1 : 0);
     uint32_t at = v->record == NULL ? starts[list] : v->place - 1;
-    if (at == starts[list + 1] || !view_at(b, offsets[at], v))
+    if (at >= starts[list + 1] || !holds(b, x->offsets, 4ull * starts[list + 1]) ||
+        !view_at(b, offsets[at], v))
         return false;
     v->place = at + 2;
     return true;
@@ -182,7 +197,7 @@ static bool next_listed(const struct wire_batch *b, const struct wire_batch_inde
 bool wire_batch_next_for(const struct wire_batch *b, enum wire_record_kind kind, uint32_t index,
                          struct wire_record_view *v)
 {
-    const struct wire_batch_index *x = wire_batch_index(b);
+    const struct wire_batch_index *x = index_of(b);
     if (x != NULL && kind_has_sets((uint8_t)kind) && index < x->brokers &&
         (v->record == NULL || v->place != 0))
         return next_listed(b, x, kind, index, v);

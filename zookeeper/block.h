@@ -303,8 +303,11 @@ void kz_session_touch(struct kz_server *s, uint32_t session, int64_t now_us);
 void kz_session_detach(struct kz_server *s, uint32_t session);
 enum sm_err kz_session_connect(struct kz_server *s, int64_t now_us, const struct kz_input *in,
                                struct kz_outputs *out);
-/* Closes one session: its ephemerals go in one change. expired: by the server. */
-enum sm_err kz_session_end(struct kz_server *s, uint32_t session, bool expired,
+/* How a session ends: by its client; by the server; by the server, which forgets its ephemerals. */
+enum kz_session_end { KZ_END_CLOSED, KZ_END_EXPIRED, KZ_END_LEFT };
+
+/* Ends one session: its ephemerals go in one change, or stay. */
+enum sm_err kz_session_end(struct kz_server *s, uint32_t session, enum kz_session_end how,
                            struct kz_outputs *out);
 enum sm_err kz_session_tick(struct kz_server *s, int64_t now_us, struct kz_outputs *out);
 void kz_session_quorum(struct kz_server *s, int64_t now_us, bool on, struct kz_outputs *out);

@@ -70,12 +70,14 @@ enum sm_err kz_server_step(struct kz_server *s, int64_t now_us, const struct kz_
             kz_session_detach(s, session);
         return SM_ERR_OK;
     case KZ_IN_CLOSE:
-        return session == 0 ? SM_ERR_OK : kz_session_end(s, session, false, out);
+        return session == 0 ? SM_ERR_OK : kz_session_end(s, session, KZ_END_CLOSED, out);
     case KZ_IN_TICK:
         return kz_session_tick(s, now_us, out);
     case KZ_IN_EXPIRE:
         session = s->quorum_lost ? 0 : kz_session_find(s, in->session);
-        return session == 0 ? SM_ERR_OK : kz_session_end(s, session, true, out);
+        return session == 0 ? SM_ERR_OK
+                            : kz_session_end(s, session, in->on != 0 ? KZ_END_LEFT : KZ_END_EXPIRED,
+                                             out);
     case KZ_IN_QUORUM:
         kz_session_quorum(s, now_us, in->on != 0, out);
         return SM_ERR_OK;

@@ -63,7 +63,8 @@ enum kz_input_kind {
                          CONNECT, judged by the zxid given there, as the client's setWatches is */
     KZ_IN_CLOSE,      /* `conn` closes its session: ephemerals go at once */
     KZ_IN_TICK,       /* time passed: sessions that are due expire */
-    KZ_IN_EXPIRE,     /* fault: session `session` expires now */
+    KZ_IN_EXPIRE,     /* fault: session `session` expires now; `on`: its ephemerals stay, of nobody any
+                         more (ZOOKEEPER-2985) */
     KZ_IN_QUORUM,     /* fault: `on` 0 lost, 1 regained */
     KZ_IN_LAG,        /* fault: reads over `conn` are answered as of `zxid` (0: no lag), and its
                          watches fire late; never older than what it has seen, nor than history */
@@ -95,7 +96,8 @@ enum kz_output_kind {
     KZ_OUT_REPLY,     /* to conn: reply */
     KZ_OUT_EVENT,     /* to conn: a watch fired: type, path */
     KZ_OUT_CLOSED,    /* the server closes conn */
-    KZ_OUT_EXPIRED,   /* note: session has expired (a client learns it on reconnecting) */
+    KZ_OUT_EXPIRED,   /* note: session has expired (a client learns it on reconnecting); type 1: and
+                         has left its ephemerals */
     KZ_OUT_APPLIED, /* note: one znode changed: opcode, path, zxid, stat, data; before the reply */
 };
 

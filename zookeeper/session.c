@@ -320,19 +320,35 @@ static void remove_ephemeral(struct kz_server *s, uint32_t node, uint32_t sessio
     kz_change_publish(s, out, &change);
 }
 
+/* They keep the number of their owner, as those of a dump do. */
+static void leave_ephemerals(struct kz_server *s, struct kz_session *of)
+{
+    for (uint32_t i = of->ephemeral_first, next; i != 0; i = next) {
+        next = kz_node(s, i)->ephemeral_next;
+        kz_node(s, i)->ephemeral_prev = kz_node(s, i)->ephemeral_next = 0;
+    }
+    of->ephemeral_first = of->ephemeral_last = 0;
+}
+
 /* The connection, where there is one, still hears of its own ephemerals before it is closed. */
-static void end(struct kz_server *s, uint32_t session, bool expired, struct kz_outputs *out)
+static void end(struct kz_server *s, uint32_t session, enum kz_session_end how,
+                struct kz_outputs *out)
 {
     struct kz_session *of = kz_session(s, session);
     if (of->lagging)
         kz_history_advance(s, out, session, s->zxid);
     of->lagging = 0;
     s->zxid++;
-    if (expired) {
-        struct kz_output note = {
-            .kind = KZ_OUT_EXPIRED, .conn = of->conn, .session = of->id, .zxid = s->zxid};
+    if (how != KZ_END_CLOSED) {
+        struct kz_output note = {.kind = KZ_OUT_EXPIRED,
+                                 .conn = of->conn,
+                                 .session = of->id,
+                                 .zxid = s->zxid,
+                                 .type = how == KZ_END_LEFT};
         out->put(out->context, &note);
     }
+    if (how == KZ_END_LEFT)
+        leave_ephemerals(s, of);
     sort_ephemerals(s, session);
     while (of->ephemeral_first != 0)
         remove_ephemeral(s, of->ephemeral_first, session, out);
@@ -345,7 +361,7 @@ static void end(struct kz_server *s, uint32_t session, bool expired, struct kz_o
         put_closed(out, conn, id);
 }
 
-enum sm_err kz_session_end(struct kz_server *s, uint32_t session, bool expired,
+enum sm_err kz_session_end(struct kz_server *s, uint32_t session, enum kz_session_end how,
                            struct kz_outputs *out)
 {
     uint64_t records = 0, bytes = 0;
@@ -354,7 +370,7 @@ enum sm_err kz_session_end(struct kz_server *s, uint32_t session, bool expired,
     if (err != SM_ERR_OK)
         return err;
     kz_arena_reserve(s, bytes);
-    end(s, session, expired, out);
+    end(s, session, how, out);
     return SM_ERR_OK;
 }
 
@@ -384,7 +400,7 @@ enum sm_err kz_session_tick(struct kz_server *s, int64_t now_us, struct kz_outpu
         return err;
     kz_arena_reserve(s, bytes);
     for (uint32_t i; (i = first_due(s, now_us)) != 0;)
-        end(s, i, true, out);
+        end(s, i, KZ_END_EXPIRED, out);
     return SM_ERR_OK;
 }
 

@@ -113,6 +113,16 @@ static const struct fault {
      "  - {sometimes: {event: session-expired, node: 2}}\n"
      "  - {by: 15s, broker: 2, is: {registered: true}}\n"
      "  - {at: 20s, partition: t-0, is: {leader: 3}}\n"},
+    {"expire_and_zookeeper_forgets_the_ephemerals", "",
+     "  - {at: 10s, expire: 2, leave: ephemerals}\n",
+     "  - {at: 10400ms, broker: 2, is: {registered: true}}\n" /* nobody's, until the broker deletes it */
+     "  - {sometimes: {event: zreq, op: delete, path: /brokers/ids/2}}\n"
+     "  - {end: {broker: 2, is: {registered: true}}}\n"},
+    {"a_broker_takes_a_request_up_late", "",
+     "  - {at: 9s, answer: 3, latency: 35s, api: LeaderAndIsr, count: 1}\n"
+     "  - {at: 10s, expire: 2}\n",
+     "  - {sometimes: {event: log, text: '*fails to send request to broker 3. Reconnecting*'}}\n"
+     "  - {never: {event: drop, at: b3}}\n"},
     {"lose_quorum", "", "  - {at: 10s, lose-quorum: true, for: 20s}\n",
      "  - {sometimes: {event: session-disconnected, node: 1}}\n"
      "  - {never: {event: session-expired}}\n"},
@@ -145,6 +155,24 @@ static const struct fault {
     {"fail_log_dir", "", "  - {at: 10s, fail-log-dir: 2, partitions: [t-0]}\n",
      "  - {sometimes: {event: fault, verb: fail-log-dir}}\n"
      "  - {at: 20s, partition: t-0, is: {leader: 3}}\n"},
+
+    {"a_node_stops_with_events_in_its_queue", "",
+     "  - {at: 9s, block: 1}\n"
+     "  - {at: 10s, create-topic: late, partitions: 1, replication-factor: 1}\n"
+     "  - {at: 11s, stop: 1}\n"
+     "  - {at: 12s, unblock: 1}\n",
+     "  - {at: 14s, controller: any, is: {epoch: 2}}\n"
+     "  - {end: {broker: 1, is: {registered: false}}}\n"},
+    {"a_broker_without_a_log_directory_does_not_start", "",
+     "  - {at: 10s, fail-log-dir: 2}\n"
+     "  - {at: 20s, restart: 2}\n",
+     "  - {at: 15s, broker: 2, is: {registered: false}}\n"
+     "  - {end: {broker: 2, is: {registered: false}}}\n"},
+    {"heal_starts_again_whose_registration_stood_in_the_way", "heal: {at: 11s, core: all}\n",
+     "  - {at: 10s, kill: 2}\n",
+     "  - {at: 17s, broker: 2, is: {registered: false}}\n"
+     "  - {sometimes: {event: session-expired, node: 2}}\n"
+     "  - {end: {broker: 2, is: {registered: true}}}\n"},
 
     /* ---- clocks ---- */
     {"a_slow_clock_pings_too_late", "",

@@ -1,0 +1,306 @@
+/*
+ * Rows of process functions in a snapshot.
+ *
+ *     key's type | states: name, kind, type, map key's type, has a time to live | count of rows
+ *     | rows | timers
+ *     row:    key | present | state | state …      those that are present
+ *     timer:  time | the key's place among the rows
+ *
+ * What is over is not written. A state whose time to live has been taken away since is read
+ * without; one that has been given one begins to live at the restore.
+ */
+#include <stdlib.h>
+
+#include "stream/op_process.h"
+
+static const st_state *state_of(const struct process *p, uint32_t s)
+{
+    return p->op.node->options.states[s];
+}
+
+/* --------------------------------------------------------------------------------------- Writing
+ */
+
+static void write_list(const struct list *list, const struct layout *layout, bool ttl,
+                       struct bytes *to)
+{
+    bytes_u32(to, list->count);
+    for (uint32_t e = 0; e < list->count; e++) {
+        bytes_record(to, layout, list->elements + (size_t)e * layout->size);
+        if (ttl) {
+            bytes_i64(to, list->times[e]);
+        }
+    }
+}
+
+static void write_map(const struct map *map, const struct map_head *head, struct bytes *to)
+{
+    bytes_u32(to, head->count);
+    for (uint32_t entry = head->first; entry != 0; entry = map_behind(map, head, entry)) {
+        bytes_record(to, &map->key, map_key(map, entry));
+        bytes_record(to, &map->value, map_value(map, entry));
+        if (map->state->ttl_ms > 0) {
+            bytes_i64(to, *map_touched(map, entry));
+        }
+    }
+}
+
+static void write_state(struct process *p, uint32_t s, struct bytes *to)
+{
+    bool ttl = state_of(p, s)->ttl_ms > 0;
+    switch (state_of(p, s)->kind) {
+    case ST_STATE_LIST_OF:
+        write_list(slot_of(p, s), &p->layouts[s], ttl, to);
+        break;
+    case ST_STATE_MAP_OF:
+        write_map(&p->maps[s], slot_of(p, s), to);
+        break;
+    case ST_STATE_VALUE_OF:
+    case ST_STATE_UNION_OF:
+    case ST_STATE_BROADCAST_OF:
+        bytes_record(to, &p->layouts[s], slot_of(p, s));
+        if (ttl) {
+            bytes_i64(to, *touched_of(p, s));
+        }
+        break;
+    }
+}
+
+static void write_row(struct process *p, struct bytes *to)
+{
+    bytes_record(to, &p->readers[0].layout, table_row(&p->table, p->row));
+    bytes_u32(to, head_of(p)->present);
+    for (uint32_t s = 0; s < p->state_count; s++) {
+        if ((head_of(p)->present >> s & 1) != 0) {
+            write_state(p, s, to);
+        }
+    }
+}
+
+static void write_states(struct process *p, struct bytes *to)
+{
+    bytes_u32(to, p->state_count);
+    for (uint32_t s = 0; s < p->state_count; s++) {
+        const st_state *state = state_of(p, s);
+        bytes_text(to, state->name);
+        bytes_u32(to, (uint32_t)state->kind);
+        bytes_type(to, state->type);
+        if (state->kind == ST_STATE_MAP_OF) {
+            bytes_type(to, state->key_type);
+        }
+        bytes_u32(to, state->ttl_ms > 0 ? 1 : 0);
+    }
+}
+
+void keyed_rows_snapshot(struct process *p, struct bytes *to)
+{
+    uint8_t *live = table_live_rows(&p->table);
+    int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place), next = 0;
+    int64_t now_ms = p->has_ttl ? job_now(p->op.task->job) : 0;
+    bytes_type(to, &p->readers[0].type);
+    write_states(p, to);
+    size_t count_at = bytes_reserve_i64(to);
+    for (p->row = 0; p->row < p->table.row_end; p->row++) {
+        if (live[p->row] == 0) {
+            continue;
+        }
+        if (p->has_ttl) {
+            keyed_state_expire(p, now_ms);
+        }
+        if (head_of(p)->present == 0 && head_of(p)->timers == 0) {
+            table_remove(&p->table, p->row);
+            continue;
+        }
+        place[p->row] = next++;
+        write_row(p, to);
+    }
+    bytes_set_i64(to, count_at, next);
+    timers_write(&p->event, place, to);
+    timers_write(&p->processing, place, to);
+    free(place);
+    free(live);
+}
+
+/* ------------------------------------------------------------------------------------- Restoring
+ */
+
+/* What the section says of its states: which of ours each is, and whether it has times. */
+struct said {
+    uint32_t count;
+    uint32_t ours[STATES_MAX];
+    bool ttl[STATES_MAX];
+    int64_t now_ms;     /* for those that have none */
+    void *record, *key; /* room for one of any type */
+};
+
+static uint32_t find_state(struct process *p, st_str name)
+{
+    for (uint32_t s = 0; s < p->state_count; s++) {
+        if (st_str_equal(name, st_str_of(state_of(p, s)->name))) {
+            return s;
+        }
+    }
+    restore_fail(&p->op, "the checkpoint has state %.*s, the operator has none of this name",
+                 (int)name.size, name.data);
+}
+
+static void read_states(struct process *p, struct reader *from, struct said *said)
+{
+    said->count = read_u32(from);
+    from->bad |= said->count > STATES_MAX;
+    for (uint32_t i = 0; i < said->count && !from->bad; i++) {
+        st_str name = read_text(from);
+        uint32_t kind = read_u32(from);
+        if (from->bad) {
+            break;
+        }
+        uint32_t s = find_state(p, name);
+        if (kind != (uint32_t)state_of(p, s)->kind) {
+            restore_fail(&p->op, "state %s was of another kind", state_of(p, s)->name);
+        }
+        restore_type(&p->op, from, state_of(p, s)->type);
+        if (state_of(p, s)->kind == ST_STATE_MAP_OF) {
+            restore_type(&p->op, from, state_of(p, s)->key_type);
+        }
+        said->ours[i] = s;
+        said->ttl[i] = read_u32(from) != 0;
+    }
+    said->count = from->bad ? 0 : said->count;
+}
+
+static int64_t read_touched(const struct said *said, uint32_t i, struct reader *from)
+{
+    return said->ttl[i] ? read_i64(from) : said->now_ms;
+}
+
+static bool read_value(struct process *p, uint32_t s, bool own, const struct said *said, uint32_t i,
+                       struct reader *from)
+{
+    const st_state *state = state_of(p, s);
+    void *record = said->record;
+    bool ok = read_record(from, &p->layouts[s], record);
+    int64_t touched = read_touched(said, i, from);
+    if (ok && own) {
+        if (p->layouts[s].text_count > 0 && !record_own_text(&p->layouts[s], record)) {
+            abort();
+        }
+        memcpy(slot_of(p, s), record, state->type->size);
+        if (state->ttl_ms > 0) {
+            *touched_of(p, s) = touched;
+        }
+    }
+    return ok;
+}
+
+static bool read_list(struct process *p, uint32_t s, bool own, const struct said *said, uint32_t i,
+                      struct reader *from)
+{
+    const st_state *state = state_of(p, s);
+    void *record = said->record;
+    for (uint32_t left = read_u32(from); left > 0; left--) {
+        bool ok = read_record(from, &p->layouts[s], record);
+        int64_t touched = read_touched(said, i, from);
+        if (!ok) {
+            return false;
+        }
+        if (own) {
+            list_add(slot_of(p, s), &p->layouts[s], record);
+        }
+        if (own && state->ttl_ms > 0) {
+            list_touch_last(slot_of(p, s), touched);
+        }
+    }
+    return true;
+}
+
+static bool read_map(struct process *p, uint32_t s, bool own, const struct said *said, uint32_t i,
+                     struct reader *from)
+{
+    struct map *map = &p->maps[s];
+    for (uint32_t left = read_u32(from); left > 0; left--) {
+        bool ok =
+            read_record(from, &map->key, said->key) && read_record(from, &map->value, said->record);
+        int64_t touched = read_touched(said, i, from);
+        if (!ok) {
+            return false;
+        }
+        if (own) {
+            map_put(map, slot_of(p, s), p->row, said->key, said->record, touched);
+        }
+    }
+    return true;
+}
+
+/* The states of a row; of a row that is not ours they are read and left. */
+static bool read_row(struct process *p, bool own, const struct said *said, struct reader *from)
+{
+    uint32_t present = read_u32(from);
+    for (uint32_t i = 0; i < said->count; i++) {
+        uint32_t s = said->ours[i];
+        bool ok = true;
+        if ((present >> i & 1) == 0) {
+            continue;
+        }
+        switch (state_of(p, s)->kind) {
+        case ST_STATE_LIST_OF:
+            ok = read_list(p, s, own, said, i, from);
+            break;
+        case ST_STATE_MAP_OF:
+            ok = read_map(p, s, own, said, i, from);
+            break;
+        case ST_STATE_VALUE_OF:
+        case ST_STATE_UNION_OF:
+        case ST_STATE_BROADCAST_OF:
+            ok = read_value(p, s, own, said, i, from);
+            break;
+        }
+        if (!ok) {
+            return false;
+        }
+        if (own) {
+            head_of(p)->present |= 1u << s;
+        }
+    }
+    return !from->bad;
+}
+
+static void timer_added(void *self, uint32_t row)
+{
+    struct process *p = self;
+    p->row = row;
+    head_of(p)->timers++;
+}
+
+void keyed_rows_restore(struct process *p, struct reader *from)
+{
+    struct op *op = &p->op;
+    struct said said = {.now_ms = p->has_ttl ? job_now(op->task->job) : 0,
+                        .record = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX),
+                        .key = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX)};
+    if (from->at == from->end) {
+        return; /* it had none then */
+    }
+    restore_type(op, from, &p->readers[0].type);
+    read_states(p, from, &said);
+    int64_t row_count = read_i64(from);
+    if (from->bad || row_count < 0 || row_count > from->end - from->at) {
+        from->bad = true;
+        return;
+    }
+    uint32_t *rows = must_calloc((size_t)row_count + 1, sizeof *rows);
+    char *key = arena_alloc(&op->task->arena, p->readers[0].layout.size);
+    bool ok = true;
+    for (int64_t r = 0; r < row_count && ok; r++) {
+        bool is_new;
+        ok = read_record(from, &p->readers[0].layout, key);
+        bool own = ok && op_owns(op, &p->readers[0], key);
+        p->row = own ? table_find_or_insert_key(&p->table, key, &is_new) : ROW_NONE;
+        rows[r] = p->row;
+        ok = ok && read_row(p, own, &said, from);
+    }
+    if (ok) {
+        timers_read(&p->event, rows, row_count, from, timer_added, p);
+        timers_read(&p->processing, rows, row_count, from, timer_added, p);
+    }
+    free(rows);
+}

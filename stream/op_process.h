@@ -1,0 +1,84 @@
+/*
+ * What process functions keep of a key, shared by the files that run them (op_process.c), give
+ * their functions access to it (keyed_state.c) and write and restore it (keyed_rows.c).
+ *
+ *     row of a key:  | key | present, timers | slot | slot | …       a slot a state, in order of
+ * .states
+ *
+ *     slot:   value     | the value | touched |          touched: when it was last written (read),
+ *             list      | struct list |                  only where the state has a time to live
+ *             map       | struct map_head |              its entries lie in a table of the state
+ *
+ * All states of a key are in one row: one lookup a record, however many there are. A row goes when
+ * it has neither state nor timers, so what a job has forgotten costs nothing.
+ *
+ * Time to live is of processing time. What is over is not given to a function; it goes when it is
+ * asked for, when a snapshot comes by, and by a walk over the rows that goes on by some of them
+ * with each batch. Source: Flink TtlStateFactory, TtlUtils.expired, TtlIncrementalCleanup.
+ */
+#ifndef STREAM_OP_PROCESS_H
+#define STREAM_OP_PROCESS_H
+
+#include "stream/map.h"
+#include "stream/timers.h"
+
+#define STATES_MAX 32
+
+struct row_head {
+    uint32_t present; /* bits, by state */
+    uint32_t timers;  /* of both kinds */
+};
+
+struct process {
+    struct op op;
+    struct key_reader readers[2]; /* by input */
+    bool has_rows;                /* there are states or timers */
+    bool has_ttl;                 /* one of them has a time to live */
+    struct table table;
+    uint32_t row;   /* at hand */
+    uint32_t swept; /* where the walk over the rows goes on */
+    uint32_t state_count;
+    uint32_t slots[STATES_MAX]; /* offsets behind the key */
+    struct layout layouts[STATES_MAX];
+    struct map maps[STATES_MAX]; /* of map states */
+    struct timers event, processing;
+    int64_t timer_time; /* what st_timestamp says in a timer */
+};
+
+static inline struct process *process_of(struct op *op)
+{
+    return (struct process *)(void *)op;
+}
+
+static inline struct row_head *head_of(struct process *p)
+{
+    return (struct row_head *)(void *)table_payload(&p->table, p->row);
+}
+
+static inline void *slot_of(struct process *p, uint32_t s)
+{
+    return table_payload(&p->table, p->row) + p->slots[s];
+}
+
+/* When a value was last touched; of a state with a time to live. */
+static inline int64_t *touched_of(struct process *p, uint32_t s)
+{
+    return (int64_t *)(void *)((char *)slot_of(p, s) + (p->layouts[s].size + 7) / 8 * 8);
+}
+
+/* Lays out the slots and makes the tables of maps; adds to the size of a row. */
+void keyed_state_open(struct process *p, struct layout *payload);
+/* Frees what the rows hold besides themselves. */
+void keyed_state_close(struct process *p);
+/* Takes away what is over of the row at hand. */
+void keyed_state_expire(struct process *p, int64_t now_ms);
+/* Goes on by `count` rows with the walk that takes away what is over. No key is at hand. */
+void keyed_state_sweep(struct process *p, uint32_t count);
+/* Takes the row at hand away if it has neither state nor timers. */
+void drop_row_if_empty(struct process *p);
+
+/* All rows and timers into a snapshot, and those that this subtask owns out of one. */
+void keyed_rows_snapshot(struct process *p, struct bytes *to);
+void keyed_rows_restore(struct process *p, struct reader *from);
+
+#endif

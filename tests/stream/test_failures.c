@@ -1,0 +1,156 @@
+/*
+ * What fails and goes on: restart strategies on a clock of the test's, checkpoints that take too
+ * long.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stream/restart.h"
+#include "stream/stream.h"
+
+/* ---------------------------------------------------------------------------- Restart strategies
+ */
+
+/* The delays after failures at these moments, -1: the job is not begun again. */
+static void expect_delays(const struct restart_strategy *s, const int64_t *moments,
+                          const int64_t *delays, int count)
+{
+    struct restart_state *state = calloc(1, sizeof *state);
+    for (int i = 0; i < count; i++) {
+        int64_t delay = 0;
+        bool again = restart_after(s, state, moments[i], &delay);
+        ck_assert_msg((again ? delay : -1) == delays[i], "failure %d: %d, %ld", i, again,
+                      (long)delay);
+    }
+    free(state);
+}
+
+START_TEST(a_fixed_delay_has_its_attempts)
+{
+    struct restart_strategy s = restart_default();
+    s.kind = RESTART_FIXED;
+    s.attempts = 2;
+    s.delay_ms = 7;
+    expect_delays(&s, (int64_t[]){0, 10, 1000000}, (int64_t[]){7, 7, -1}, 3);
+    s.kind = RESTART_NONE;
+    expect_delays(&s, (int64_t[]){0}, (int64_t[]){-1}, 1);
+}
+END_TEST
+
+START_TEST(a_rate_of_failures_is_of_the_last_interval)
+{
+    struct restart_strategy s = restart_default();
+    s.kind = RESTART_RATE;
+    s.rate_failures = 2;
+    s.rate_interval_ms = 100;
+    s.rate_delay_ms = 5;
+    expect_delays(&s, (int64_t[]){0, 50, 101, 152, 200}, (int64_t[]){5, 5, 5, 5, -1}, 5);
+}
+END_TEST
+
+START_TEST(an_exponential_delay_grows_and_begins_anew)
+{
+    struct restart_strategy s = restart_default();
+    s.kind = RESTART_EXPONENTIAL;
+    s.initial_ms = 10;
+    s.max_ms = 70;
+    s.reset_after_ms = 1000;
+    expect_delays(&s, (int64_t[]){0, 20, 50, 100, 200, 1269, 2289}, /* 1269: 1069 after the last */
+                  (int64_t[]){10, 20, 40, 70, 70, 70, 70}, 7);
+    expect_delays(&s, (int64_t[]){0, 20, 2000}, (int64_t[]){10, 20, 10}, 3);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------ Checkpoints take too
+ * long */
+
+/* Its first call takes half a second; then a hundred more. */
+ST_SOURCE(slow_at_first, int64_t)
+{
+    int64_t *calls = ctx->self;
+    if (*calls == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+    }
+    st_emit(out, calls);
+    return ++*calls < 100 ? ST_MORE : ST_END;
+}
+
+/* Sends until a checkpoint has been completed. */
+struct patient {
+    int64_t sent;
+    bool completed;
+};
+
+static void note_completed(st_context *ctx, int64_t checkpoint_id)
+{
+    struct patient *self = ctx->self;
+    self->completed |= checkpoint_id > 1;
+}
+
+ST_SOURCE(until_completed, int64_t)
+{
+    struct patient *self = ctx->self;
+    st_emit(out, &self->sent);
+    self->sent++;
+    return self->completed ? ST_END : ST_MORE;
+}
+
+static _Atomic int64_t arrived;
+
+ST_SINK(count_arrived, int64_t)
+{
+    arrived++;
+}
+
+static enum st_err run_slow(const char *tolerable, const char *folder, st_env *env)
+{
+    st_env_set(env, "execution.checkpointing.interval", "5ms");
+    st_env_set(env, "execution.checkpointing.timeout", "50ms");
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    st_env_set(env, "execution.checkpointing.tolerable-failed-checkpoints", tolerable);
+    st_stream *a = st_from_source(env, slow_at_first, .self_size = sizeof(int64_t),
+                                  .slot_sharing_group = "slow");
+    st_stream *b = st_from_source(env, until_completed, .self_size = sizeof(struct patient),
+                                  .notify_checkpoint_complete = note_completed);
+    st_sink(st_union(a, b), count_arrived, .slot_sharing_group = "sink", .parallelism = 2);
+    arrived = 0;
+    return st_execute(env, "slow");
+}
+
+START_TEST(a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over)
+{
+    char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    st_env *env = st_env_new();
+    ck_assert_int_eq(run_slow("0", folder, env), ST_ERR_FAILED);
+    ck_assert_msg(strstr(st_env_error(env), "not complete after 50 ms") != NULL, "%s",
+                  st_env_error(env));
+    st_env_free(env);
+    env = st_env_new();
+    ck_assert_msg(run_slow("100000", folder, env) == ST_OK, "%s", st_env_error(env));
+    ck_assert_int_gt(arrived, 100); /* and it has ended: nobody waits for a barrier given up */
+    st_env_free(env);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stream failures");
+    TCase *tc = tcase_create("failures");
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_fixed_delay_has_its_attempts);
+    tcase_add_test(tc, a_rate_of_failures_is_of_the_last_interval);
+    tcase_add_test(tc, an_exponential_delay_grows_and_begins_anew);
+    tcase_add_test(tc, a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
