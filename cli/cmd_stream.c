@@ -119,7 +119,7 @@ static int run_job(int argc, char **argv)
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     if (argc < 2) {
-        cli_error("stream takes a word: run, list, checkpoint, savepoint, stop, cancel");
+        cli_error("stream takes a word: run, list, metrics, checkpoint, savepoint, stop, cancel");
         return SIM_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
@@ -130,7 +130,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
         return stream_ask(argc - 1, argv + 1);
     }
     if (strcmp(argv[1], "run") != 0) {
-        cli_error("stream: no word '%s'; there are run, list, checkpoint, savepoint, stop, cancel",
+        cli_error("stream: no word '%s'; there are run, list, metrics, checkpoint, savepoint, "
+                  "stop, cancel",
                   argv[1]);
         return SIM_EXIT_USAGE;
     }
@@ -161,7 +162,7 @@ const struct cli_command cli_stream = {
     .name = "stream",
     .group = "Stream jobs",
     .line = "run a stream job: windows, state, checkpoints",
-    .arguments = "run JOB [FLAG…]\nlist\ncheckpoint|cancel [ID]\nsavepoint [ID [DIR]]\n"
+    .arguments = "run JOB [FLAG…]\nlist\nmetrics|checkpoint|cancel [ID]\nsavepoint [ID [DIR]]\n"
                  "stop [-d] [-p DIR] [ID]",
     .examples = "kcsim stream run examples/word_count --input text.txt\n"
                 "kcsim stream run ./my_job.so -D execution.checkpointing.interval=1s \\\n"

@@ -16,7 +16,7 @@
 
 #define FOLDER_SIZE 80
 
-static const char *const words[] = {"list", "checkpoint", "savepoint", "stop", "cancel"};
+static const char *const words[] = {"list", "metrics", "checkpoint", "savepoint", "stop", "cancel"};
 
 struct request {
     const char *word;   /* what the job is asked */
@@ -34,15 +34,13 @@ bool stream_ask_knows(const char *word)
     return false;
 }
 
-/* Sends a line to a socket and reads the answer; false if nobody listens there. */
-static bool exchange(const char *path, const char *line, char answer[CONTROL_LINE])
+/* Sends a line to a socket; returns a descriptor to read the answer from, -1: nobody listens. */
+static int open_and_ask(const char *path, const char *line)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t size = 0;
-    ssize_t got = 0;
     int fd = strlen(path) < sizeof address.sun_path ? socket(AF_UNIX, SOCK_STREAM, 0) : -1;
     if (fd < 0) {
-        return false;
+        return -1;
     }
     memcpy(address.sun_path, path, strlen(path) + 1);
     if (connect(fd, (struct sockaddr *)(void *)&address, sizeof address) != 0) {
@@ -50,13 +48,24 @@ static bool exchange(const char *path, const char *line, char answer[CONTROL_LIN
             (void)unlink(path); /* of a process that was killed */
         }
         close(fd);
+        return -1;
+    }
+    (void)send(fd, line, strlen(line), MSG_NOSIGNAL); /* if it fails there is no answer */
+    return fd;
+}
+
+/* Reads the first line of the answer; false if nobody listens there. */
+static bool exchange(const char *path, const char *line, char answer[CONTROL_LINE])
+{
+    size_t size = 0;
+    ssize_t got = 0;
+    int fd = open_and_ask(path, line);
+    if (fd < 0) {
         return false;
     }
-    if (send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line)) {
-        while (size < CONTROL_LINE - 1 &&
-               (got = recv(fd, answer + size, CONTROL_LINE - 1 - size, 0)) > 0) {
-            size += (size_t)got;
-        }
+    while (size < CONTROL_LINE - 1 &&
+           (got = recv(fd, answer + size, CONTROL_LINE - 1 - size, 0)) > 0) {
+        size += (size_t)got;
     }
     close(fd);
     answer[size] = '\0';
@@ -108,6 +117,27 @@ static bool absolute(const char *target, char *path, size_t size)
            snprintf(path, size, "%s/%s", here, target) < (int)size;
 }
 
+/* All lines of the answer behind the first. */
+static bool print_metrics(const char *path)
+{
+    int fd = open_and_ask(path, "metrics\n");
+    FILE *from = fd >= 0 ? fdopen(fd, "r") : NULL;
+    char *line = NULL;
+    size_t size = 0, count = 0;
+    for (; from != NULL && getline(&line, &size, from) > 0; count++) {
+        if (count > 0) {
+            fputs(line, stdout);
+        }
+    }
+    free(line);
+    if (from != NULL) {
+        fclose(from);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return count > 0;
+}
+
 static int send_request(const struct request *request)
 {
     char path[FOLDER_SIZE + 256], target[CONTROL_LINE], line[CONTROL_LINE], answer[CONTROL_LINE];
@@ -118,6 +148,9 @@ static int send_request(const struct request *request)
                                "list",
                   request->word);
         return SIM_EXIT_USAGE;
+    }
+    if (strcmp(request->word, "metrics") == 0) {
+        return print_metrics(path) ? SIM_EXIT_MET : SIM_EXIT_FAILED;
     }
     if (!absolute(request->target, target, sizeof target) || strchr(target, '\n') != NULL ||
         snprintf(line, sizeof line, "%s %s\n", request->word, target) >= (int)sizeof line) {

@@ -351,10 +351,10 @@ static void log_no_leader(struct kc_controller *c, uint32_t row)
 static bool is_told_deleted(const struct kc_controller *c, uint32_t row)
 {
     uint32_t topic = kc_row_at(c, row)->topic - 1;
-    uint32_t halted = kc_topic(c, topic)->flags & (KC_TOPIC_STARTED | KC_TOPIC_INELIGIBLE);
+    uint32_t held = kc_topic(c, topic)->flags & (KC_TOPIC_STARTED | KC_TOPIC_HELD);
 
     return kc_is_queued(c, row) &&
-           (kc_defect(c, SM_DEFECT_TOLD_TOO_EARLY) || halted != KC_TOPIC_INELIGIBLE);
+           (kc_defect(c, SM_DEFECT_TOLD_TOO_EARLY) || held != KC_TOPIC_HELD);
 }
 
 static void append_metadata(struct kc_controller *c, uint32_t row, const uint16_t *offline,
@@ -415,7 +415,7 @@ static int32_t stop_epoch(const struct kc_controller *c, uint32_t row)
     if (!sm_rule_on(&c->config.profile, SM_RULE_STOP_REPLICA_EPOCH)) {
         return SM_NO_EPOCH;
     }
-    if (kc_is_queued(c, row)) {
+    if (kc_is_given_up(c, row)) {
         return SM_EPOCH_DURING_DELETE;
     }
     return kc_has_leadership(c, row) ? kc_row_at(c, row)->leader_epoch : SM_NO_EPOCH;

@@ -271,7 +271,8 @@ static enum kc_next tell_new(struct kc_controller *c, struct kc_frame *f)
     }
     while (f->cursor < c->partition_high) {
         uint32_t row = f->cursor++;
-        if (kc_row_at(c, row)->topic != 0 && kc_has_leadership(c, row) && !kc_is_queued(c, row)) {
+        if (kc_row_at(c, row)->topic != 0 && kc_has_leadership(c, row) &&
+            !kc_is_given_up(c, row)) {
             kc_batch_partition_metadata(c, row);
             if (kc_worked(c)) {
                 return KC_YIELD;
@@ -338,14 +339,17 @@ static bool topic_on_group(struct kc_controller *c, uint32_t topic)
     return false;
 }
 
+/* Kafka lets a deletion go on that a reassignment has halted (delete while reassigning). */
 static enum kc_next resume_deletions(struct kc_controller *c, struct kc_frame *f)
 {
+    bool late = kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING);
     bool any = false;
 
     (void)f;
     for (uint32_t t = 0; t < c->topic_count; t++) {
-        if ((kc_topic(c, t)->flags & KC_TOPIC_QUEUED) != 0 && topic_on_group(c, t)) {
-            kc_mark_topic(c, t, KC_TOPIC_INELIGIBLE, false);
+        if ((kc_topic(c, t)->flags & KC_TOPIC_QUEUED) != 0 && topic_on_group(c, t) &&
+            (late || !kc_topic_has_reassignment(c, t))) {
+            kc_mark_topic(c, t, KC_TOPIC_INELIGIBLE | KC_TOPIC_HELD, false);
             any = true;
         }
     }
@@ -428,7 +432,7 @@ static bool became_offline(struct kc_controller *c, uint32_t row, uint32_t broke
     uint32_t of = arg >> 2; /* 0: the group, else broker + 1 */
     bool queued = (arg & 1) != 0;
 
-    if (kc_is_queued(c, row) != queued) {
+    if (kc_is_given_up(c, row) != queued) {
         return false;
     }
     return of == 0 ? kc_broker_is(c, broker, KC_BROKER_GROUP) : broker == of - 1;
@@ -452,7 +456,7 @@ static void select_offline(struct kc_controller *c, const struct kc_frame *f, bo
  */
 static bool lost_its_leader(struct kc_controller *c, uint32_t row)
 {
-    if (kc_row_at(c, row)->topic == 0 || !kc_has_leadership(c, row) || kc_is_queued(c, row)) {
+    if (kc_row_at(c, row)->topic == 0 || !kc_has_leadership(c, row) || kc_is_given_up(c, row)) {
         return false;
     }
     int32_t leader = kc_row_at(c, row)->leader;

@@ -273,7 +273,10 @@ void kc_remove_topic(struct kc_controller *c, uint32_t topic)
     if ((t->flags & KC_TOPIC_QUEUED) == 0) {
         clean_imbalance(c, topic);
     }
-    kc_mark_topic(c, topic, KC_TOPIC_QUEUED | KC_TOPIC_STARTED | KC_TOPIC_EXISTS | KC_TOPIC_HAS_ID,
+    uint32_t halted = kc_defect(c, SM_DEFECT_INELIGIBLE_KEPT) ? 0 : KC_TOPIC_INELIGIBLE;
+    kc_mark_topic(c, topic,
+                  KC_TOPIC_QUEUED | KC_TOPIC_STARTED | KC_TOPIC_EXISTS | KC_TOPIC_HAS_ID |
+                      KC_TOPIC_HELD | halted,
                   false);
     memset(t->id, 0, sizeof t->id);
     for (uint32_t row = kc_row_next_of(c, topic, KC_NO_ROW); row != KC_NO_ROW;

@@ -52,7 +52,8 @@ static int32_t refuse_shutdown(struct kc_controller *c, const struct wire_call *
 static bool concerns(struct kc_controller *c, uint32_t row, uint32_t broker)
 {
     return kc_row_is_assigned(c, row) && kc_row_at(c, row)->replica_count > 1 &&
-           kc_has_leadership(c, row) && !kc_is_queued(c, row) && kc_row_has_replica(c, row, broker);
+           kc_has_leadership(c, row) && !kc_is_given_up(c, row) &&
+           kc_row_has_replica(c, row, broker);
 }
 
 /* arg: the broker. LISTED: what it follows; WORK: what it leads. */

@@ -37,7 +37,7 @@ void kc_mark_ineligible(struct kc_controller *c, uint32_t topic, const char *rea
     if (!kc_delete_topic_enabled(c) || (kc_topic(c, topic)->flags & KC_TOPIC_QUEUED) == 0) {
         return;
     }
-    kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE, true);
+    kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE | KC_TOPIC_HELD, true);
     kc_log(c, KC_INFO, "[Topic Deletion Manager %d] Halted deletion of topics %s due to %s",
            c->config.broker.id, kc_topic_name(kc_topic(c, topic)), reason);
 }

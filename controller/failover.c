@@ -221,8 +221,9 @@ static enum kc_next init_deletions(struct kc_controller *c, struct kc_frame *f)
     while (kc_delete_topic_enabled(c) && (name = kc_name_next(c, name)) != NULL) {
         uint32_t topic = kc_topic_intern(c, name);
         kc_queue_topic_deletion(c, topic);
-        if (kc_topic_has_offline_replica(c, topic) || kc_topic_has_reassignment(c, topic)) {
-            kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE, true);
+        uint32_t held = kc_topic_has_reassignment(c, topic) ? KC_TOPIC_HELD : 0;
+        if (held != 0 || kc_topic_has_offline_replica(c, topic)) {
+            kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE | held, true);
         }
     }
     if (kc_delete_topic_enabled(c)) {

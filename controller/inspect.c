@@ -252,7 +252,7 @@ uint64_t kc_controller_digest(const struct kc_controller *c)
     for (uint32_t t = 0; t < c->topic_count; t++) {
         enum {
             DECIDES = KC_TOPIC_EXISTS | KC_TOPIC_QUEUED | KC_TOPIC_STARTED | KC_TOPIC_INELIGIBLE |
-                      KC_TOPIC_HANDLER
+                      KC_TOPIC_HANDLER | KC_TOPIC_HELD
         };
         const struct kc_topic *topic = kc_topic(c, t);
         if (topic->used) {

@@ -123,7 +123,7 @@ static enum kc_next trigger(struct kc_controller *c, struct kc_frame *f)
     for (uint32_t row = kc_set_next(c, KC_SET_PENDING, 0); row != KC_NO_ROW;
          row = kc_set_next(c, KC_SET_PENDING, row + 1)) {
         bool wanted = f->arg == 0 || kc_row_at(c, row)->topic == f->arg;
-        if (wanted && kc_row_is_assigned(c, row) && !kc_is_queued(c, row)) {
+        if (wanted && kc_row_is_assigned(c, row) && !kc_is_given_up(c, row)) {
             kc_set_add(c, KC_SET_WORK, row);
         }
     }

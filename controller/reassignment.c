@@ -118,8 +118,8 @@ static enum kc_next adopt_goal(struct kc_controller *c, struct kc_frame *f)
 
 /* Kafka writes the new goal first. A controller that dies then leaves replicas that nobody stops,
    and that stay in the ISR; in this order the next one finds the old goal, and goes on with it.
-   Nobody is told of replicas that the new goal adds before it is written: they would keep a log that
-   the next controller knows nothing of. */
+   Nobody is told of replicas that the new goal adds before it is written: they would keep a log
+   that the next controller knows nothing of. */
 static enum kc_next stop_unneeded_first(struct kc_controller *c, struct kc_frame *f)
 {
     struct sm_list before = kc_row_replicas(c, f->arg);
@@ -223,6 +223,7 @@ enum {
     ROW_CHECK,
     ROW_A1,
     ROW_A2,
+    ROW_B1_NEW,
     ROW_B1,
     ROW_B2,
     ROW_B3,
@@ -238,7 +239,7 @@ enum {
 static enum kc_next raise_epoch(struct kc_controller *c, struct kc_frame *f)
 {
     if ((f->flags & COMPLETE) != 0) {
-        f->row = ROW_B1;
+        f->row = ROW_B1_NEW;
         return KC_STAY;
     }
     kc_call(c, KC_FLOW_BUMP_EPOCH, f->arg);
@@ -259,6 +260,27 @@ static enum kc_next start_adding(struct kc_controller *c, struct kc_frame *f)
 }
 
 /* ---- B ---- */
+
+/* A replica may be in sync before it has been started: stopping those of an earlier goal tells the
+   leader of the new one. Kafka then refuses to move it Online, and knows nothing of it. */
+static enum kc_next adding_new(struct kc_controller *c, struct kc_frame *f)
+{
+    struct sm_assignment a = kc_row_assignment(c, f->arg);
+    struct sm_list unstarted = {0};
+
+    for (int32_t i = 0; i < a.adding.count; i++) {
+        uint32_t broker = kc_broker_find(c, a.adding.id[i]);
+        enum sm_replica_state state = kc_row_replica_state(c, f->arg, broker);
+        if (state == SM_REPLICA_NONE || state == SM_REPLICA_NONEXISTENT) {
+            sm_list_append(&unstarted, a.adding.id[i]);
+        }
+    }
+    if (unstarted.count > 0 && !kc_defect(c, SM_DEFECT_JOINED_UNSTARTED)) {
+        kc_replicas_of(c, f->arg, &unstarted);
+        kc_replicas_call(c, SM_REPLICA_NEW);
+    }
+    return KC_NEXT;
+}
 
 static enum kc_next adding_online(struct kc_controller *c, struct kc_frame *f)
 {
@@ -391,7 +413,7 @@ static enum kc_next resume_deletion(struct kc_controller *c, struct kc_frame *f)
     bool halted =
         !kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING) && kc_topic_has_reassignment(c, topic);
     if ((kc_topic(c, topic)->flags & KC_TOPIC_QUEUED) != 0 && !halted) {
-        kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE, false);
+        kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE | KC_TOPIC_HELD, false);
         kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
     }
     return KC_NEXT;
@@ -406,6 +428,7 @@ static const struct kc_row reassign_rows[] = {
     [ROW_CHECK] = {.name = "is the target in the ISR?", .bulk = &check_isr},
     [ROW_A1] = {.name = "A1 raise the leader epoch", .run = raise_epoch},
     [ROW_A2] = {.name = "A2 start adding replicas", .run = start_adding},
+    [ROW_B1_NEW] = {.name = "B1 start adding replicas", .run = adding_new},
     [ROW_B1] = {.name = "B1 adding replicas go Online", .run = adding_online},
     [ROW_B2] = {.name = "B2 only the target", .run = only_target},
     [ROW_B3] = {.name = "B3 lead from the target", .run = lead_from_target},

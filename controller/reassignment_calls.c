@@ -57,23 +57,6 @@ static int32_t validate(struct kc_controller *c, const struct sm_assignment *cur
     return RESULT_PENDING;
 }
 
-/* Kafka does not look whether anybody is left who could lead; 2.8-fixed does. */
-static int32_t may_cancel(struct kc_controller *c, uint32_t row, const struct sm_assignment *a)
-{
-    struct sm_list origin = sm_assignment_origin(a);
-
-    if (kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) || !kc_has_leadership(c, row)) {
-        return RESULT_PENDING;
-    }
-    struct sm_leader_and_isr li = kc_row_leadership(c, row);
-    for (int32_t i = 0; i < origin.count; i++) {
-        if (sm_list_has(&li.isr, origin.id[i]) && kc_is_online_id(c, row, origin.id[i])) {
-            return RESULT_PENDING;
-        }
-    }
-    return WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT;
-}
-
 static struct sm_list replicas_of(const struct wire_call_view *v)
 {
     return sm_list_of(v->replicas, v->item->replica_count);
@@ -84,13 +67,15 @@ static int32_t judge_item(struct kc_controller *c, const struct wire_call_view *
     uint32_t row = kc_row_named(c, v->topic, v->item->partition);
     struct sm_assignment none = {0};
     struct sm_assignment a = row == KC_NO_ROW ? none : kc_row_assignment(c, row);
+    struct sm_list target = v->item->cancel ? sm_assignment_origin(&a) : replicas_of(v);
 
-    if (!v->item->cancel) {
-        struct sm_list replicas = replicas_of(v);
-        return validate(c, &a, &replicas);
+    if (v->item->cancel && !sm_assignment_is_being_reassigned(&a)) {
+        return WIRE_ERROR_NO_REASSIGNMENT_IN_PROGRESS;
     }
-    return sm_assignment_is_being_reassigned(&a) ? may_cancel(c, row, &a)
-                                                 : WIRE_ERROR_NO_REASSIGNMENT_IN_PROGRESS;
+    int32_t result = v->item->cancel ? RESULT_PENDING : validate(c, &a, &target);
+    return result == RESULT_PENDING && row != KC_NO_ROW && kc_loses_only_copy(c, row, &target)
+               ? WIRE_ERROR_INVALID_REPLICA_ASSIGNMENT
+               : result;
 }
 
 static void answer_call(struct kc_controller *c, int32_t error, const int32_t *results)

@@ -18,4 +18,9 @@ enum remove_mode { REMOVE_COMPLETED, REMOVE_FAILED, REMOVE_SUPERSEDED, REMOVE_DE
 /* Whether a partition may be reassigned at all; Kafka answers UNKNOWN_TOPIC_OR_PARTITION if not. */
 bool kc_is_reassignable(struct kc_controller *c, uint32_t row);
 
+/* Whether a reassignment to `target`, in place of the one that is under way, would give up all
+   replicas that are in sync and live. Kafka does not ask (SM_DEFECT_CANCEL_DELETES_ONLY_COPY): then
+   it is false. */
+bool kc_loses_only_copy(struct kc_controller *c, uint32_t row, const struct sm_list *target);
+
 #endif

@@ -308,6 +308,25 @@ bool kc_is_reassignable(struct kc_controller *c, uint32_t row)
     return true;
 }
 
+bool kc_loses_only_copy(struct kc_controller *c, uint32_t row, const struct sm_list *target)
+{
+    struct sm_assignment next, a = kc_row_assignment(c, row);
+
+    if (kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) || !kc_has_leadership(c, row) ||
+        sm_assignment_reassign_to(&a, target, &next) != SM_ERR_OK) {
+        return false;
+    }
+    struct sm_leader_and_isr li = kc_row_leadership(c, row);
+    struct sm_list unneeded = sm_list_minus(&a.replicas, &next.replicas);
+    struct sm_list lost = sm_list_intersect(&unneeded, &li.isr);
+    bool loses = lost.count > 0;
+    for (int32_t i = 0; i < li.isr.count; i++) {
+        loses = loses && !(sm_list_has(&next.replicas, li.isr.id[i]) &&
+                           kc_is_online_id(c, row, li.isr.id[i]));
+    }
+    return loses;
+}
+
 /* The result of the previous partition is looked at when the row is run again. */
 static void take_result(struct kc_controller *c, struct kc_frame *f)
 {
@@ -345,7 +364,8 @@ static enum kc_next znode_items(struct kc_controller *c, struct kc_frame *f)
             continue;
         }
         struct sm_assignment a = kc_row_assignment(c, row);
-        if (sm_assignment_reassign_to(&a, &item.replicas, &c->goal) != SM_ERR_OK) {
+        if (kc_loses_only_copy(c, row, &item.replicas) ||
+            sm_assignment_reassign_to(&a, &item.replicas, &c->goal) != SM_ERR_OK) {
             f->flags |= 1;
             kc_set_add(c, KC_SET_LISTED, row);
             continue;

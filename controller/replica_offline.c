@@ -71,7 +71,7 @@ static void gone_offline(struct kc_controller *c, uint32_t row, const struct sm_
             li->controller_epoch, kc_broker(c, broker)->id);
     }
     kc_put_leadership(c, row, li);
-    if (!kc_is_queued(c, row)) {
+    if (!kc_is_given_up(c, row)) {
         kc_batch_leader_and_isr(c, &others, row, li, &a, false);
     }
     kc_move_replica(c, row, broker, SM_REPLICA_OFFLINE);
@@ -111,6 +111,16 @@ static bool strays_leave(struct kc_controller *c, struct kc_slot *s)
     }
     s->plan = left;
     return true;
+}
+
+/* Whom a leader may be taking into the ISR at this moment, a replica that is no longer assigned:
+   the state is written as it is, so that the leader's write, which is under way, is refused. A
+   higher epoch, and with it the new assignment, follows at once. */
+static bool may_be_joining(struct kc_controller *c, const struct kc_slot *s)
+{
+    return sm_rule_on(&c->config.profile, SM_RULE_REASSIGNMENT_IN_TOPIC) &&
+           !kc_row_has_replica(c, s->row, kc_group_broker(c)) &&
+           !kc_defect(c, SM_DEFECT_CANCEL_HALF_DONE);
 }
 
 static enum kc_slot_next write_without(struct kc_controller *c, struct kc_slot *s, bool keep_last)
@@ -212,8 +222,10 @@ static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s,
     if (!sm_list_has(&s->plan.isr, broker)) {
         log_not_in_isr(c, s);
         s->plan.controller_epoch = c->epoch;
-        if (strays_leave(c, s)) {
-            s->plan = sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr);
+        bool strays = strays_leave(c, s);
+        if (strays || may_be_joining(c, s)) {
+            s->plan =
+                strays ? sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr) : s->plan;
             s->stage = WRITE_STATE;
             return KC_SLOT_ASK;
         }

@@ -89,6 +89,7 @@ enum kc_topic_flag {
     KC_TOPIC_SNAPSHOT = 16384,  /* resume: in the snapshot of queued topics */
     KC_TOPIC_HAS_ID = 32768,
     KC_TOPIC_MARKED = 65536,    /* event: named */
+    KC_TOPIC_HELD = 131072,     /* ineligible for a reassignment of it */
 };
 
 struct kc_topic {
@@ -532,6 +533,7 @@ uint32_t kc_row_next_of(const struct kc_controller *c, uint32_t topic, uint32_t 
 const char *kc_row_topic(const struct kc_controller *c, uint32_t row);
 bool kc_row_is_assigned(const struct kc_controller *c, uint32_t row);
 bool kc_is_queued(const struct kc_controller *c, uint32_t row); /* topic queued for deletion */
+bool kc_is_given_up(const struct kc_controller *c, uint32_t row); /* … and no longer led */
 
 struct sm_assignment kc_row_assignment(const struct kc_controller *c, uint32_t row);
 struct sm_list kc_row_replicas(const struct kc_controller *c, uint32_t row);

@@ -35,7 +35,7 @@
     X(POISON_PREFERRED, "kcsim-poison-preferred", "2.8", CONTROLLER, "C1", "no-livelock",          \
       "a preferred election naming a partition without leadership info spins the controller role") \
     X(CANCEL_DELETES_ONLY_COPY, "KAFKA-14424", "2.4..", CONTROLLER, "C2", "machines-agree",        \
-      "cancelling a reassignment may stop and delete the only in-sync replica")                    \
+      "cancelling or replacing a reassignment may stop and delete the only in-sync replica")       \
     X(UNCLEAN_CONSIDERS_UNASSIGNED, "kcsim-leaderless-though-unclean", "0.8.0..", CONTROLLER,      \
       "C3", "partitions-online",                                                                   \
       "an unclean election is not considered while an ISR member outside the assignment lives")    \
@@ -52,11 +52,20 @@
     X(TOLD_TOO_EARLY, "kcsim-told-too-early", "0.10.0..", CONTROLLER, "", "deletions-finish",      \
       "brokers are told that a topic is gone while a reassignment still halts its deletion: "      \
       "nobody can fetch, and neither ends")                                                        \
+    X(HELD_UP_UNLED, "kcsim-held-up-unled", "0.8.1..", CONTROLLER, "", "deletions-finish",         \
+      "a topic whose deletion a reassignment holds up is led no more: its replicas that die stay " \
+      "in the ISR, none is elected, and neither ends")                                             \
+    X(INELIGIBLE_KEPT, "kcsim-ineligible-kept", "0.8.1..", CONTROLLER, "", "deletions-finish",     \
+      "that the deletion of a topic is halted is remembered when it completes all the same: its "  \
+      "namesake is not deleted until a broker of it returns")                                      \
     X(CANCEL_HALF_DONE, "kcsim-cancel-half-done", "2.4..", CONTROLLER, "", "isr-within-replicas",  \
-      "a reassignment is cancelled in ZooKeeper before its replicas are stopped: a controller "    \
-      "that dies between leaves them in the ISR")                                                  \
+      "a reassignment is cancelled in ZooKeeper before its replicas are stopped, and the leader "  \
+      "may take one in meanwhile: a controller that dies between leaves them in the ISR")          \
     X(UNLED_UNWATCHED, "kcsim-unled-unwatched", "2.4..", CONTROLLER, "", "reassignments-finish",   \
       "a reassignment of a partition that has never had a leader does not learn of its first ISR") \
+    X(JOINED_UNSTARTED, "kcsim-joined-unstarted", "2.4..", CONTROLLER, "", "deletions-finish",     \
+      "a replica that a replaced reassignment adds may be in sync before it is started: it never " \
+      "goes Online, and is never deleted")                                                         \
     /* the controller's, repaired before 2.8.2 */                                                  \
     X(UNFENCED_WRITES, "KAFKA-6082", "0.8.0..2.0", CONTROLLER, "M1 S6",                            \
       "controller-writes-fenced",                                                                  \

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "stream/metrics.h"
 #include "stream/task.h"
 
 #define CLIENT_TIMEOUT_S 5
@@ -32,7 +33,8 @@ struct control {
     enum question asked;
     bool is_taken, is_answered, ok;
     char target[CONTROL_LINE], answer[CONTROL_LINE];
-    int64_t completed;
+    int64_t completed, duration_ms; /* the last checkpoint */
+    int64_t completed_count, failed_count, attach_count;
 };
 
 bool control_folder(char *path, size_t size)
@@ -55,6 +57,7 @@ void control_attach(struct control *c, struct job *job)
 {
     pthread_mutex_lock(&c->lock);
     c->job = job;
+    c->attach_count++;
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -93,10 +96,19 @@ enum question control_next(struct control *c, char target[CONTROL_LINE])
     return asked;
 }
 
-void control_completed(struct control *c, int64_t id)
+void control_completed(struct control *c, int64_t id, int64_t duration_ms)
 {
     pthread_mutex_lock(&c->lock);
     c->completed = id;
+    c->duration_ms = duration_ms;
+    c->completed_count++;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void control_failed(struct control *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->failed_count++;
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -137,6 +149,29 @@ static void tell_status(struct control *c, FILE *to)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* Source: Flink MetricNames, CheckpointStatsTracker. */
+static void tell_metrics(struct control *c, FILE *to)
+{
+    pthread_mutex_lock(&c->lock);
+    const struct {
+        const char *name;
+        long long value;
+    } own[] = {{"uptime", (long long)(time(NULL) - c->began) * 1000},
+               {"numRestarts", (long long)(c->attach_count > 0 ? c->attach_count - 1 : 0)},
+               {"numberOfCompletedCheckpoints", (long long)c->completed_count},
+               {"numberOfFailedCheckpoints", (long long)c->failed_count},
+               {"lastCompletedCheckpointId", (long long)c->completed},
+               {"lastCheckpointDuration", (long long)c->duration_ms}};
+    fputs("ok metrics\n", to);
+    for (size_t m = 0; m < sizeof own / sizeof own[0]; m++) {
+        metrics_write_job(own[m].name, c->job_name, own[m].value, to);
+    }
+    if (c->job != NULL) {
+        metrics_write(c->job, c->job_name, to);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void serve(struct control *c, const char *line, FILE *to)
 {
     static const struct {
@@ -146,6 +181,10 @@ static void serve(struct control *c, const char *line, FILE *to)
         {"checkpoint", ASK_CHECKPOINT}, {"savepoint", ASK_SAVEPOINT}, {"stop", ASK_STOP},
         {"drain", ASK_DRAIN},           {"cancel", ASK_CANCEL},       {"status", ASK_NOTHING}};
     size_t word = strcspn(line, " ");
+    if (strcmp(line, "metrics") == 0) {
+        tell_metrics(c, to);
+        return;
+    }
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         if (strlen(words[w].word) == word && strncmp(line, words[w].word, word) == 0) {
             if (words[w].question == ASK_NOTHING) {

@@ -47,7 +47,9 @@ void control_detach(struct control *c, bool met, const char *why);
 enum question control_next(struct control *c, char target[CONTROL_LINE]);
 /* Answers it. */
 void control_answer(struct control *c, bool ok, const char *text);
-/* The last completed checkpoint, for the status. */
-void control_completed(struct control *c, int64_t id);
+/* The last completed checkpoint, and how long it took; one more that failed: for the status and the
+ * metrics. */
+void control_completed(struct control *c, int64_t id, int64_t duration_ms);
+void control_failed(struct control *c);
 
 #endif

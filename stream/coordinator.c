@@ -156,6 +156,9 @@ static void fail_job(struct job *job, const char *why)
 static void checkpoint_failed(struct coordinator *c, enum st_err err, const char *why)
 {
     struct job *job = c->job;
+    if (job->env->control != NULL) {
+        control_failed(job->env->control);
+    }
     if (++c->failures <= job->env->tolerable_failures) {
         return;
     }
@@ -224,15 +227,20 @@ static bool is_savepoint(const struct coordinator *c)
     return c->why == ASK_SAVEPOINT || c->why == ASK_STOP || c->why == ASK_DRAIN;
 }
 
+static void wake_all(struct coordinator *c)
+{
+    for (uint32_t t = 0; t < c->job->task_count; t++) {
+        task_wake(c->job->tasks[t]);
+    }
+}
+
 static void tell_completed(struct coordinator *c)
 {
     atomic_store(&c->completed, c->running);
     if (c->job->env->control != NULL) {
-        control_completed(c->job->env->control, c->running);
+        control_completed(c->job->env->control, c->running, job_now(c->job) - c->began_ms);
     }
-    for (uint32_t t = 0; t < c->job->task_count; t++) {
-        task_wake(c->job->tasks[t]);
-    }
+    wake_all(c);
 }
 
 /* What was asked for did not work: the job goes on. */
@@ -240,6 +248,7 @@ static void give_up(struct coordinator *c, const char *why)
 {
     control_answer(c->job->env->control, false, why);
     atomic_store(&c->stops_at, 0);
+    wake_all(c);
 }
 
 static void complete_savepoint(struct coordinator *c, const struct bytes *const *parts)
@@ -349,6 +358,7 @@ static bool take_question(struct coordinator *c)
     }
     if (c->why == ASK_DRAIN) {
         atomic_store(&c->drains, 1);
+        wake_all(c);
         return false;
     }
     return c->why != ASK_NOTHING;
@@ -380,9 +390,7 @@ static void begin(struct coordinator *c)
         atomic_store(&c->stops_at, c->running);
     }
     atomic_store(&c->wanted, c->running);
-    for (uint32_t t = 0; t < c->job->task_count; t++) {
-        task_wake(c->job->tasks[t]);
-    }
+    wake_all(c);
 }
 
 int64_t coordinator_step(struct coordinator *c)
@@ -425,6 +433,7 @@ void coordinator_finish(struct coordinator *c)
     for (bool more = !c->job->stopped; more;) {
         more = c->why == ASK_SAVEPOINT; /* that commits nothing: another one behind it */
         c->running = ++c->newest;       /* all parts are last ones */
+        c->began_ms = job_now(c->job);
         if (gather(c, parts)) {
             complete(c, parts);
         }

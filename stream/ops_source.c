@@ -11,7 +11,13 @@
 static enum st_poll source_poll(struct op *op)
 {
     op->outputs[0].out.time = ST_TIME_MIN;
+    op->poll_ms = 0;
     return op->node->fn->call.source(&op->ctx, &op->outputs[0].out);
+}
+
+void st_poll_at(st_context *ctx, int64_t time_ms)
+{
+    ((struct op *)(void *)ctx)->poll_ms = time_ms;
 }
 
 const struct op_class op_source = {.size = sizeof(struct op), .poll = source_poll};

@@ -122,8 +122,11 @@ static bool advance_clock(struct job *job, int64_t next_checkpoint)
         if (!job->tasks[t]->done) {
             const struct op *head = job->tasks[t]->ops[0];
             int64_t one = task_wakeup(job->tasks[t]);
-            /* A source of the user's may look at the clock, and cannot say when it wants to. */
-            int64_t polled = head->class == &op_source ? job->clock.virtual_ms + 1 : ST_TIME_MAX;
+            /* A source of the user's may look at the clock, and need not say when it wants to. */
+            int64_t soon = job->clock.virtual_ms + 1;
+            int64_t polled = head->class != &op_source ? ST_TIME_MAX
+                             : head->poll_ms > soon    ? head->poll_ms
+                                                       : soon;
             wakeup = one < wakeup ? one : wakeup;
             wakeup = polled < wakeup ? polled : wakeup;
         }

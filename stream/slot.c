@@ -46,8 +46,17 @@ static bool slot_ready(struct slot *slot)
     return false;
 }
 
-/* When to look again though nobody has woken it. A source that has nothing for now is asked again
- * after a while. */
+/* When an idle source is to be asked again: our own know, the user's may say. */
+static int64_t next_poll(const struct task *task, int64_t soon)
+{
+    const struct op *source = task->ops[0];
+    if (task->channel_count > 0 || source->class != &op_source) {
+        return ST_TIME_MAX;
+    }
+    return source->poll_ms > soon ? source->poll_ms : soon;
+}
+
+/* When to look again though nobody has woken it. */
 static int64_t next_look(struct slot *slot)
 {
     int64_t next = ST_TIME_MAX, soon = job_now(slot->job) + 1;
@@ -56,7 +65,8 @@ static int64_t next_look(struct slot *slot)
         if (task->done || task->full || task == slot->waiting) {
             continue;
         }
-        int64_t own = task->channel_count == 0 ? soon : task_wakeup(task);
+        int64_t own = task_wakeup(task), polled = next_poll(task, soon);
+        own = polled < own ? polled : own;
         own = task->second_first && task->second_quiet_ms < own ? task->second_quiet_ms : own;
         next = own < next ? own : next;
     }

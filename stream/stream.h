@@ -357,6 +357,9 @@ void st_delete_processing_timer(st_context *ctx, int64_t time_ms);
 /* -------------------------------------------------------------------------- Defining functions */
 
 enum st_poll { ST_MORE = 1, ST_IDLE, ST_END }; /* what a source says: call again, later, no more */
+/* In a source that then returns ST_IDLE: when to call again, of processing time, unless something
+ * else comes up before; without it, a millisecond later. */
+void st_poll_at(st_context *ctx, int64_t time_ms);
 
 enum st_function_kind {
     ST_FN_MAP = 1,

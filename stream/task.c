@@ -1,6 +1,7 @@
 /*
  * One step of a task, and what travels through its chain besides records. See task.h.
  */
+#include "stream/metrics.h"
 #include "stream/task.h"
 
 #include <assert.h>
@@ -413,6 +414,7 @@ enum step task_step(struct task *task)
     }
     bool woken = wake_operators(task);
     enum step step = task->channel_count == 0 ? step_source(task) : step_input(task);
+    metrics_show(task);
     arena_reset(&task->arena);
     if (task->frozen != NULL) {
         frozen_thaw(&task->frozen);

@@ -107,11 +107,14 @@ struct op {
     uint32_t output_count;
     int64_t watermark;
     int64_t wakeup_ms; /* ST_TIME_MAX: none */
+    int64_t poll_ms;   /* of an idle source of the user's: when to ask it again; 0: soon */
     int64_t window_start, window_end;
     const void *key;    /* at hand */
     struct list *lists; /* one for each of the node's operator states */
     bool is_open;
     uint64_t records_in, records_out, late_records;
+    _Atomic uint64_t shown_in, shown_out, shown_late; /* see metrics.h */
+    _Atomic int64_t shown_watermark;
 };
 
 struct channel {

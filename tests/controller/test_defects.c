@@ -194,6 +194,30 @@ START_TEST(KAFKA_14424_cancelling_deletes_the_only_copy)
 }
 END_TEST
 
+/* Goal: another reassignment in its place may not give it up either. */
+static void only_copy_replaced(struct desk *d, bool on)
+{
+    desk_with_topic(d, "t", "0:1,2");
+    desk_call_reassign(d, "t", 0, "3,2");
+    desk_run(d);
+    desk_isr(d, "t", 0, "1,3", true);
+    desk_run(d);
+    desk_kill(d, 1);
+    desk_run(d);
+    desk_story(d);
+    desk_call_reassign(d, "t", 0, "4,2");
+    desk_run(d);
+    const char *story = desk_story(d);
+    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=3 delete\n") != NULL) == on);
+    ck_assert((strstr(story, "t-0=INVALID_REPLICA_ASSIGNMENT") != NULL) == !on);
+}
+
+START_TEST(KAFKA_14424_replacing_deletes_the_only_copy)
+{
+    on_and_off(SM_DEFECT_CANCEL_DELETES_ONLY_COPY, 4, only_copy_replaced);
+}
+END_TEST
+
 /* ---- leaderless though unclean election is on ---- */
 
 /* In sync is only 3, which lives and is not assigned; 1 and 2 are assigned, live, and not in sync.
@@ -256,7 +280,7 @@ START_TEST(a_deleted_topics_reassignment_strikes_its_namesake)
 END_TEST
 
 /* Goal: a broker that returns lets the deletion go on though the reassignment has not ended;
-   without the defect the reassignment ends with the topic. */
+   without the defect the deletion waits for its end. */
 static void broker_returns(struct desk *d, bool on)
 {
     desk_with_topic(d, "t", "0:1,2");
@@ -266,7 +290,13 @@ static void broker_returns(struct desk *d, bool on)
     desk_run(d);
     desk_bounce(d, 2);
     desk_run(d);
-    ck_assert_str_eq(desk_znode(d, "/brokers/topics/t"), "(none)");
+    ck_assert((strcmp(desk_znode(d, "/brokers/topics/t"), "(none)") == 0) == on);
+    if (!on) {
+        ck_assert_uint_eq(kc_topic_deletion(desk_controller(d), "t"), 1 | 4);
+        desk_isr(d, "t", 0, "1,2,3", true);
+        desk_run(d);
+        ck_assert_str_eq(desk_znode(d, "/brokers/topics/t"), "(none)");
+    }
     ck_assert((strcmp(desk_znode(d, SM_PATH_REASSIGN), "(none)") != 0) == on);
     ck_assert(kc_is_being_reassigned(desk_controller(d), "t", 0) == on);
 }
@@ -330,6 +360,7 @@ int main(void)
         KAFKA_13572_the_imbalance_turns_negative,
         poison_preferred_spins_the_role,
         KAFKA_14424_cancelling_deletes_the_only_copy,
+        KAFKA_14424_replacing_deletes_the_only_copy,
         leaderless_though_unclean_election_is_on,
         a_deleted_topics_reassignment_strikes_its_namesake,
         a_broker_returns_to_a_topic_halted_by_its_reassignment,

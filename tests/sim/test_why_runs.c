@@ -100,14 +100,16 @@ START_TEST(every_chain_ends_at_a_fault_or_a_start)
 }
 END_TEST
 
-/* What a reassignment waits for is the growth of an ISR, and a full broker tells as the cause of
-   that the LeaderAndIsr that made it the leader, not the fetch that caught up. QUESTION(broker). A
-   rebalancing is held because its time has come: a timer that the failover began. */
+/* Elections that need no fault. What a reassignment waits for is the growth of an ISR, and a full
+   broker tells as the cause of that the LeaderAndIsr that made it the leader, not the fetch that
+   caught up. QUESTION(broker). Preferred leaders are looked for by a timer that the controller's
+   failover armed. */
 static bool needs_no_fault(const struct sim_record *decide)
 {
+    static const char *const rules[] = {"ReassignPartitionLeaderElectionStrategy",
+                                        "PreferredReplicaPartitionLeaderElectionStrategy"};
     const char *rule = sim_record_text(decide, SIM_F_RULE);
-    return rule != NULL && (strcmp(rule, "ReassignPartitionLeaderElectionStrategy") == 0 ||
-                            strcmp(rule, "PreferredReplicaPartitionLeaderElectionStrategy") == 0);
+    return rule != NULL && (strcmp(rule, rules[0]) == 0 || strcmp(rule, rules[1]) == 0);
 }
 
 /* Goal: after the first fault there is no election but because of some fault. */

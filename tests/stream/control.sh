@@ -57,6 +57,18 @@ newest() {
 start -p 3 -s "$(newest)" -D execution.checkpointing.savepoint-dir="$folder/save" \
     -D execution.checkpointing.interval=100ms -D execution.checkpointing.dir="$folder/ck"
 "$program" stream checkpoint >/dev/null || complain "no checkpoint"
+for _ in $(seq 200); do # until records have come to the sums
+    "$program" stream metrics counter >"$folder/metrics" || complain "no metrics"
+    grep -q 'numRecordsIn{.*"sums",.*} [1-9]' "$folder/metrics" && break
+    sleep 0.05
+done
+for line in 'flink_taskmanager_job_task_operator_numRecordsIn{job_name="counter",operator_name="sum",operator_id="sums",subtask_index="[0-2]"} [1-9][0-9]*' \
+    'flink_taskmanager_job_task_operator_numRecordsOut{job_name="counter",operator_name="next_number",operator_id="numbers",subtask_index="[0-2]"} [1-9][0-9]*' \
+    'flink_jobmanager_job_numberOfCompletedCheckpoints{job_name="counter"} [1-9][0-9]*' \
+    'flink_jobmanager_job_numberOfFailedCheckpoints{job_name="counter"} 0' \
+    '# TYPE flink_taskmanager_job_task_operator_currentOutputWatermark gauge'; do
+    grep -qx "$line" "$folder/metrics" || complain "not among the metrics: $line"
+done
 "$program" stream savepoint counter >/dev/null || complain "no savepoint in the configured folder"
 "$program" stream stop >/dev/null || complain "no stop of the only job"
 ended 0

@@ -397,6 +397,42 @@ START_TEST(ingestion_time_follows_the_clock)
 }
 END_TEST
 
+static int polls;
+
+/* Three records, a second apart; it says when it wants to be asked. */
+ST_SOURCE(once_a_second, event)
+{
+    int64_t *next = ctx->self;
+    polls++;
+    if (st_now(ctx) < *next * 1000) {
+        st_poll_at(ctx, *next * 1000);
+        return ST_IDLE;
+    }
+    st_emit(out, &((event){ST_STR("a"), *next * 1000, 9}));
+    return ++*next < 3 ? ST_MORE : ST_END;
+}
+
+START_TEST(a_source_says_when_to_be_asked_again)
+{
+    for (int in_steps = 0; in_steps < 2; in_steps++) {
+        st_env *env = st_env_new();
+        st_stream *s = st_from_source(env, once_a_second, .self_size = sizeof(int64_t));
+        if (in_steps != 0) {
+            st_sink(st_process(s, tell_watermark), tell_line);
+            st_env_run_in_steps(env);
+        } else {
+            st_discard(s); /* by the real clock all of it is due */
+        }
+        polls = 0;
+        story[0] = '\0';
+        ck_assert_msg(st_execute(env, "seconds") == ST_OK, "%s", st_env_error(env));
+        ck_assert_int_eq(polls, in_steps != 0 ? 5 : 3);
+        st_env_free(env);
+    }
+    ck_assert_ptr_nonnull(strstr(story, "9 at 2000: "));
+}
+END_TEST
+
 /* --------------------------------------------------------------------------------------- Broadcast
  */
 
@@ -462,6 +498,7 @@ int main(void)
     tcase_add_test(tc, watermarks_by_punctuation);
     tcase_add_test(tc, watermarks_by_the_clock);
     tcase_add_test(tc, ingestion_time_follows_the_clock);
+    tcase_add_test(tc, a_source_says_when_to_be_asked_again);
     tcase_add_test(tc, rules_are_broadcast_beside_a_keyed_stream);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
