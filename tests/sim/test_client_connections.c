@@ -20,7 +20,7 @@ static const char text[] =
     "cluster: {nodes: [1], properties: {offsets.topic.replication.factor: 1}}\n"
     "topics: {t: {assignment: {0: [1]}}}\n"
     "clients: [{produce: t, count: 20, rate: 1/s}, {consume: t, group: g, name: member,\n"
-    "  properties: {fetch.wait.max.ms: 500, auto.commit.interval.ms: 1000}}]\n"
+    "  properties: {fetch.wait.max.ms: 500, auto.commit.interval.ms: 770}}]\n"
     "until: 30s\n";
 
 START_TEST(a_waiting_fetch_holds_up_no_coordinator)
