@@ -175,5 +175,6 @@ void live_blocks_free(struct kn_node *n)
     free(n->controller);
     free(n->broker);
     free(n->scratch);
+    free(n->own_item);
     *n = (struct kn_node){0};
 }
