@@ -4,7 +4,9 @@
  *     cluster BROKERS PARTITIONS [RESTARTS]           a rolling restart of all, or of so many
  *     cluster BROKERS PARTITIONS SECONDS RATE         clients at work for so many virtual seconds
  *
- * Topics of 100 partitions at replication factor 3; partitions led by all brokers alike.
+ * Topics of 100 partitions at replication factor 3; partitions led by all brokers alike. Without
+ * known defects: with those of 2.8.2 a leader takes a broker into the ISR of whose return it has
+ * not heard.
  *
  * Rolling restart, for each broker in turn: it asks the controller for a controlled shutdown, and
  * leaves when it is told that it leads nothing any more; it starts; the next one's turn comes when
@@ -55,7 +57,8 @@ static struct sim_scenario *scenario(int brokers, int partitions, const char *ra
 {
     static char text[1 << 16];
     struct sim_diagnostics d;
-    size_t size = (size_t)snprintf(text, sizeof(text), "title: cluster\ncluster: {nodes: [1");
+    size_t size = (size_t)snprintf(text, sizeof(text),
+                                   "title: cluster\nkafka: \"2.8-fixed\"\ncluster: {nodes: [1");
     for (int id = 2; id <= brokers; id++)
         size += (size_t)snprintf(text + size, sizeof(text) - size, ", %d", id);
     size += (size_t)snprintf(text + size, sizeof(text) - size,
@@ -280,7 +283,8 @@ int main(int argc, char **argv)
         clients(w, atoll(argv[3]));
     const struct sim_check_result *found = sim_world_checked(w);
     if (found != NULL && found->first != SIM_CHECK_END)
-        printf("violated: %s\n", sim_check_name(found->first));
+        printf("violated: %s of %s: %s\n", sim_check_name(found->first),
+               found->violations[found->first].object, found->violations[found->first].detail);
     sim_world_free(w);
     sim_scenario_free(s);
     return 0;

@@ -202,7 +202,7 @@ static struct reading reading_begin(struct kb_replicas *r, uint32_t session, uin
 static void forget_progress(const struct kb_step *s, struct kb_row *row, struct kb_remote *remote)
 {
     if (kb_defect(s->r, SM_DEFECT_FAILED_READ) && kb_leads(s->r, row)) {
-        remote->log_end = -1;
+        remote->log_end = remote->log_end < 0 ? remote->log_end : KB_FORGOTTEN;
         kb_note_lagging(s, row);
     }
 }

@@ -124,17 +124,26 @@ int32_t kb_min_insync(const struct kb_replicas *r, const struct kb_row *row)
 /* ---- becoming leader ---- */
 
 static void reset_remote(const struct kb_step *s, const struct kb_row *row,
-                         struct kb_remote *remote, bool is_new)
+                         struct kb_remote *remote, bool forgets)
 {
     bool in_sync = is_in(kb_isr(row), row->isr_count, remote->id);
 
     remote->caught_up_us = in_sync ? s->now_us : KB_NEVER;
     remote->last_leader_end = row->log_end;
     remote->last_fetch_us = s->now_us;
-    if (is_new) { /* what was known is of another time */
+    if (forgets) { /* what was known is of another time */
         remote->log_end = remote->log_start = remote->last_leader_end = -1;
         remote->last_fetch_us = KB_NEVER;
     }
+}
+
+/* Others may have led in between, and followers truncated. Kafka asks only whether it led before.
+ */
+static bool missed_epochs(const struct kb_replicas *r, const struct kb_row *row,
+                          const struct wire_record_view *v)
+{
+    return !kb_defect(r, SM_DEFECT_MISSED_EPOCHS) &&
+           v->record->leader_epoch > row->leader_epoch + 1;
 }
 
 /* The epoch is noted before any record of it: a follower that asks must find where the epoch before
@@ -143,6 +152,7 @@ bool kb_lead(const struct kb_step *s, struct kb_row *row, const struct wire_reco
 {
     struct kb_replicas *r = s->r;
     bool is_new = row->leader != r->config.broker_id;
+    bool forgets = is_new || missed_epochs(r, row, v);
 
     kb_sessions_mark_row(r, row); /* fetches before this count for nothing from here on */
     row->controller_epoch = v->record->controller_epoch;
@@ -159,7 +169,7 @@ bool kb_lead(const struct kb_step *s, struct kb_row *row, const struct wire_reco
     for (uint32_t slot = 0; slot < r->limits.replicas; slot++) {
         struct kb_remote *remote = kb_remote(r, row, slot);
         if (remote->used) {
-            reset_remote(s, row, remote, is_new);
+            reset_remote(s, row, remote, forgets);
         }
     }
     kb_fact(s, KB_FACT_LEADER, row, row->leader_epoch, row->epoch_start);

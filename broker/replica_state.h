@@ -164,6 +164,9 @@ struct kb_row {
     /* then int32_t isr[replicas]; then struct kb_remote[replicas] */
 };
 
+/* A log end that was known and is forgotten (KAFKA-8400); -1 was never known. */
+enum { KB_FORGOTTEN = -2 };
+
 /* What a leader knows of one follower. Caught-up followers of quiet partitions are not touched by
    every fetch: what those would have noted is the session's last fetch (kb_remote_settle). */
 struct kb_remote {

@@ -113,14 +113,14 @@ int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t 
                         int32_t broker_id)
 {
     const struct kb_remote *remote = remote_of(r, topic, partition, broker_id);
-    return remote == NULL ? -1 : remote->log_end;
+    return remote == NULL || remote->log_end < 0 ? -1 : remote->log_end;
 }
 
 bool kb_follower_forgotten(const struct kb_replicas *r, const char *topic, int32_t partition,
                            int32_t broker_id)
 {
     const struct kb_remote *remote = remote_of(r, topic, partition, broker_id);
-    return remote != NULL && remote->log_end < 0 && remote->log_start >= 0;
+    return remote != NULL && remote->log_end == KB_FORGOTTEN;
 }
 
 bool kb_waits_in_vain(const struct kb_replicas *r)

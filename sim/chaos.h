@@ -40,7 +40,10 @@
       "min.insync.replicas and unclean.leader.election.enable of a topic changed")               \
     X(LOSE_MACHINE, "lose-machine", 1, "machines lost with all that no disk had taken, replaced")  \
     X(CLOCK_SKEW, "clock-skew", 1, "clocks that are wrong, or run too fast or too slow")           \
-    X(KILL_CLIENT, "kill-client", 1, "clients killed, replaced or paused, and there again later")
+    X(KILL_CLIENT, "kill-client", 1, "clients killed, replaced or paused, and there again later")  \
+    X(FLIP_LEADER, "flip-leader", 0, "replicas put into another order, and the first elected")     \
+    X(STALL, "stall", 0, "brokers that the controller or another broker does not reach for seconds")
+
 
 enum sim_chaos {
 #define X(name, text, all, what) SIM_CHAOS_##name,

@@ -157,11 +157,17 @@ static struct sim_pattern some_moment(struct sim_drawer *d)
     return p;
 }
 
+static int64_t any_time(struct sim_drawer *d)
+{
+    const struct sim_random *r = &d->s->random;
+    return r->from_us + (int64_t)sim_draw_below(d, (uint64_t)(r->until_us - r->from_us));
+}
+
 static int64_t some_time(struct sim_drawer *d)
 {
     const struct sim_random *r = &d->s->random;
     if (sim_draw_one_in(d, 2))
-        return r->from_us + (int64_t)sim_draw_below(d, (uint64_t)(r->until_us - r->from_us));
+        return any_time(d);
     int64_t busy = d->busy_us[sim_draw_below(d, SIM_BUSY_TIMES)];
     int64_t at = busy + sim_draw_duration(d, sim_draw_session_us(d));
     return at < r->until_us ? at : busy;
@@ -195,6 +201,14 @@ struct sim_step *sim_draw_step(struct sim_drawer *d, enum sim_verb verb)
         if (sim_draw_one_in(d, 2))
             step->at_us = d->s->random.from_us;
     }
+    return step;
+}
+
+struct sim_step *sim_draw_timed(struct sim_drawer *d, enum sim_verb verb)
+{
+    struct sim_step *step = next_step(d, verb);
+    step->when = SIM_WHEN_AT;
+    step->at_us = any_time(d);
     return step;
 }
 

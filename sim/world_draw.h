@@ -61,8 +61,10 @@ struct sim_target sim_draw_role(struct sim_drawer *d, enum sim_target_kind kind,
 /* ---- steps ---- */
 
 /* Return a step of the plan, empty but for its verb and when it acts: at a time or at a moment of
-   the protocol; some time after the last one. The address lives until the next call. */
+   the protocol; at a time, drawn evenly; some time after the last one. The address lives until the
+   next call. */
 struct sim_step *sim_draw_step(struct sim_drawer *d, enum sim_verb verb);
+struct sim_step *sim_draw_timed(struct sim_drawer *d, enum sim_verb verb);
 struct sim_step *sim_draw_follow(struct sim_drawer *d, enum sim_verb verb, int64_t later_us);
 /* Returns the index of the last step, of which there is one. */
 uint32_t sim_draw_last(const struct sim_drawer *d);
@@ -80,10 +82,10 @@ typedef void sim_draw_class(struct sim_drawer *d, enum sim_verb verb);
 /* world_draw_faults.c */
 sim_draw_class sim_draw_down, sim_draw_lost_machine, sim_draw_bounce, sim_draw_on_node,
     sim_draw_while, sim_draw_skew, sim_draw_fail_log_dir, sim_draw_client, sim_draw_channel,
-    sim_draw_partition, sim_draw_lost_quorum, sim_draw_delay, sim_draw_fail;
+    sim_draw_stall, sim_draw_partition, sim_draw_lost_quorum, sim_draw_delay, sim_draw_fail;
 
 /* world_draw_admin.c; all but the first two need a topic */
 sim_draw_class sim_draw_move_controller, sim_draw_create, sim_draw_grow, sim_draw_delete,
-    sim_draw_reassign, sim_draw_reassign_and_cancel, sim_draw_elect, sim_draw_config;
+    sim_draw_reassign, sim_draw_reassign_and_cancel, sim_draw_elect, sim_draw_flip, sim_draw_config;
 
 #endif

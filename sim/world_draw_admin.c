@@ -158,6 +158,16 @@ void sim_draw_delete(struct sim_drawer *d, enum sim_verb verb)
     place_partitions(d, step, topic->name, 0, topic->partition_count);
 }
 
+/* The same replicas, another one first; with `least` 0 perhaps the same. */
+static void rotate(struct sim_drawer *d, const struct sm_list *now, int32_t least,
+                   struct sm_list *out)
+{
+    int32_t by = least + (int32_t)sim_draw_below(d, (uint64_t)(now->count - least));
+    out->count = now->count;
+    for (int32_t i = 0; i < now->count; i++)
+        out->id[i] = now->id[(i + by) % now->count];
+}
+
 /* Any brokers, mostly as many as there were; or the same in another order. */
 static void add_move(struct sim_drawer *d, struct sim_step *step, const struct sim_topic *topic,
                      int32_t partition)
@@ -166,10 +176,7 @@ static void add_move(struct sim_drawer *d, struct sim_step *step, const struct s
     sim_topic_replicas(d->s, topic, partition, &now);
     struct sm_list *out = &replicas_arg(d, step, topic->name, partition)->replicas;
     if (now.count > 1 && sim_draw_one_in(d, 4)) {
-        int32_t by = 1 + (int32_t)sim_draw_below(d, (uint64_t)now.count - 1);
-        out->count = now.count;
-        for (int32_t i = 0; i < now.count; i++)
-            out->id[i] = now.id[(i + by) % now.count];
+        rotate(d, &now, 1, out);
         return;
     }
     int32_t more = sim_draw_one_in(d, 4) ? 1 - (int32_t)sim_draw_below(d, 3) : 0;
@@ -236,6 +243,33 @@ void sim_draw_elect(struct sim_drawer *d, enum sim_verb verb)
                  (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count));
     if (!step->unclean && sim_draw_one_in(d, 4))
         step->via = SIM_VIA_ZNODE;
+}
+
+/* The leader changes though nobody fails: the fastest way to many epochs. Often the next one has
+   not fetched for a while, and lacks what was not acknowledged by all. */
+void sim_draw_flip(struct sim_drawer *d, enum sim_verb verb)
+{
+    struct sm_list now = {0};
+    struct sm_list next;
+    const struct sim_topic *topic = sim_draw_topic(d);
+    int32_t partition = (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count);
+    int64_t half_us = sim_draw_session_us(d) / 2;
+    struct sim_step *step;
+    sim_topic_replicas(d->s, topic, partition, &now);
+    rotate(d, &now, 0, &next);
+    if (sim_draw_one_in(d, 2)) {
+        step = sim_draw_timed(d, verb);
+    } else {
+        step = sim_draw_timed(d, SIM_VERB_HOLD);
+        step->channel =
+            (struct sim_channel){.from = sim_draw_ids(d, &next.id[0], 1), .api = WIRE_API_FETCH};
+        step->for_us = half_us / 2 + (int64_t)sim_draw_below(d, (uint64_t)half_us);
+        int64_t before_us = (int64_t)sim_draw_below(d, (uint64_t)half_us / 2);
+        step = sim_draw_follow(d, verb, before_us);
+    }
+    replicas_arg(d, step, topic->name, partition)->replicas = next;
+    int64_t later = 50000 + sim_draw_duration(d, half_us / 4);
+    sim_draw_arg(d, sim_draw_follow(d, SIM_VERB_ELECT_LEADERS, later), topic->name, partition);
 }
 
 void sim_draw_config(struct sim_drawer *d, enum sim_verb verb)

@@ -33,7 +33,7 @@ static struct kb_replicas *new_replicas(const struct sim_process *p)
     config.min_insync_replicas = s->min_insync_replicas;
     config.flush_messages = s->flush_messages;
     config.log_dirs = s->log_dirs;
-    struct kb_replicas *r = sim_alloc(kb_replicas_size(&limits));
+    struct kb_replicas *r = sim_realloc(NULL, kb_replicas_size(&limits));
     kb_replicas_init(r, &limits, &config);
     return r;
 }
@@ -77,7 +77,7 @@ void sim_full_make(struct sim_world *w, struct sim_process *p)
     add_properties(&config.properties, &p->settings);
     assert(!config.properties.overflow);
     sim_full_disks(w, p);
-    p->node.broker = sim_alloc(kb_broker_size(&limits, &config));
+    p->node.broker = sim_realloc(NULL, kb_broker_size(&limits, &config));
     kb_broker_init(p->node.broker, &limits, &config);
     p->node.replicas = p->replicas;
     p->node.payloads = &w->payloads;

@@ -62,6 +62,8 @@ static const struct row rows[SIM_CHAOS_END] = {
     [SIM_CHAOS_LOSE_MACHINE] = {sim_draw_lost_machine, SIM_VERB_KILL, false},
     [SIM_CHAOS_CLOCK_SKEW] = {sim_draw_skew, SIM_VERB_CLOCK_SKEW, false},
     [SIM_CHAOS_KILL_CLIENT] = {sim_draw_client, SIM_VERB_KILL, false},
+    [SIM_CHAOS_FLIP_LEADER] = {sim_draw_flip, SIM_VERB_REASSIGN, true},
+    [SIM_CHAOS_STALL] = {sim_draw_stall, SIM_VERB_HOLD, false},
 };
 
 uint64_t sim_chaos_off(const struct sim_random *random, uint64_t seed)

@@ -118,6 +118,9 @@
     X(ISR_PENDING_FOR_EVER, "kcsim-isr-pending-for-ever", "2.7..", BROKER, "", "isr-grows",        \
       "an ISR write that ends with its session stays pending: its leader changes the ISR no more " \
       "until the epoch changes")                                                                   \
+    X(MISSED_EPOCHS, "kcsim-missed-epochs", "0.9.0..", BROKER, "", "high-watermark-bounded",       \
+      "a leader that has missed epochs in which others led goes on with what it knew of its "      \
+      "followers: its high watermark counts records that they have truncated")                     \
     X(HW_TRUNCATION, "KAFKA-1211", "0.8.0..0.10.2", BROKER, "M21 S1", "acknowledged-records-kept", \
       "a follower truncates to its high watermark: committed records are lost (KIP-101)")          \
     X(EPOCH_ANSWER, "KAFKA-6361", "0.11.0..1.1", BROKER, "M22 S2", "logs-match",                   \

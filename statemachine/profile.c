@@ -30,7 +30,8 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
      DEFECT(GONE_UNNOTICED) | DEFECT(OWN_STATE_REFUSED) | DEFECT(TOLD_TOO_EARLY) |                 \
      DEFECT(HELD_UP_UNLED) | DEFECT(INELIGIBLE_KEPT) | DEFECT(CANCEL_HALF_DONE) |                  \
      DEFECT(UNLED_UNWATCHED) | DEFECT(JOINED_UNSTARTED) | DEFECT(STRAY_REPLICA) |                  \
-     DEFECT(UNKNOWN_REPLICA_FETCH) | DEFECT(OFFLINE_REPLICA_JOINS) | DEFECT(ISR_PENDING_FOR_EVER))
+     DEFECT(UNKNOWN_REPLICA_FETCH) | DEFECT(OFFLINE_REPLICA_JOINS) |                               \
+     DEFECT(ISR_PENDING_FOR_EVER) | DEFECT(MISSED_EPOCHS))
 
 #define RULES_2_8 (ALL_RULES & ~RULE(OFFLINE_NEEDS_LEADERSHIP))
 #define RULES_0_9                                                                                  \
@@ -53,7 +54,9 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
     (CONTROLLER_DEFECTS_OLD | DEFECT(STUCK_BATCH) | DEFECT(ISR_OUTSIDE_REPLICAS) |                 \
      DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) | DEFECT(HELD_UP_UNLED) | DEFECT(INELIGIBLE_KEPT) |      \
      BROKER_DEFECTS_OLD | DEFECT(EQUAL_EPOCH_ACCEPTED))
-#define DEFECTS_0_9 ((DEFECTS_0_8_2 & ~DEFECT(EQUAL_EPOCH_ACCEPTED)) | DEFECT(METADATA_SKIPPED))
+#define DEFECTS_0_9                                                                                \
+    ((DEFECTS_0_8_2 & ~DEFECT(EQUAL_EPOCH_ACCEPTED)) | DEFECT(METADATA_SKIPPED) |                  \
+     DEFECT(MISSED_EPOCHS))
 
 struct version_row {
     const char *name;
