@@ -58,7 +58,7 @@ static void log_updating(struct kc_controller *c, uint32_t row, const struct sm_
 
 /* ---- U ---- */
 
-enum { CHANGED = 1, COMPLETE = 2 }; /* frame.flags */
+enum { CHANGED = 1, COMPLETE = 2, UNLED = 4 }; /* frame.flags */
 
 static enum kc_next halt_deletion(struct kc_controller *c, struct kc_frame *f)
 {
@@ -204,7 +204,11 @@ static enum kc_slot_next answer_state(struct kc_controller *c, struct kc_frame *
                                       struct kc_slot *s, int32_t err,
                                       const struct wire_zk_result_view *r)
 {
-    return judge_isr(c, f, s, err, r, &c->goal);
+    bool awaited = s->stage == STATE_AWAIT;
+    enum kc_slot_next next = judge_isr(c, f, s, err, r, &c->goal);
+
+    f->flags |= awaited && next == KC_SLOT_DONE ? UNLED : 0;
+    return next;
 }
 
 static const struct kc_bulk check_isr = {.select = select_state,
@@ -242,7 +246,9 @@ static enum kc_next raise_epoch(struct kc_controller *c, struct kc_frame *f)
         f->row = ROW_B1_NEW;
         return KC_STAY;
     }
-    kc_call(c, KC_FLOW_BUMP_EPOCH, f->arg);
+    if ((f->flags & UNLED) == 0) { /* else Kafka fails here, and no adding replica becomes New */
+        kc_call(c, KC_FLOW_BUMP_EPOCH, f->arg);
+    }
     return KC_NEXT;
 }
 
@@ -250,6 +256,11 @@ static enum kc_next start_adding(struct kc_controller *c, struct kc_frame *f)
 {
     struct sm_assignment a = kc_row_assignment(c, f->arg);
 
+    if (f->cursor >= (uint32_t)a.adding.count && (f->flags & UNLED) != 0) {
+        f->flags &= ~UNLED; /* one of them may be the first that lives, and lead */
+        kc_call(c, KC_FLOW_TRIGGER_ONLINE, kc_row_at(c, f->arg)->topic);
+        return KC_STAY;
+    }
     if (f->cursor >= (uint32_t)a.adding.count) {
         return KC_RETURN;
     }

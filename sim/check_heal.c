@@ -111,6 +111,24 @@ static void judge_leader(struct sim_checks *c, const struct check_row *row)
                    row->z.leader, well, check_list(isr, &row->z.isr));
 }
 
+/* A machine was lost, and with it records that others have: in the same leader epoch their logs do not
+   fit together any more, and Kafka gives following up (markPartitionFailed) until a new epoch. */
+static bool gave_up(const struct sim_checks *c, const struct check_row *row, int32_t id)
+{
+    struct kb_partition_view view;
+    return check_any_disk_lost(c, row) && check_view(c, row, id, &view) &&
+           view.fetch_state == KB_FETCH_FAILED;
+}
+
+static bool any_gave_up(const struct sim_checks *c, const struct check_row *row,
+                        const struct sm_list *ids)
+{
+    for (int32_t i = 0; i < ids->count; i++)
+        if (gave_up(c, row, ids->id[i]))
+            return true;
+    return false;
+}
+
 static void judge_isr(struct sim_checks *c, const struct check_row *row)
 {
     char isr[CHECK_LIST_TEXT];
@@ -120,7 +138,7 @@ static void judge_isr(struct sim_checks *c, const struct check_row *row)
         int32_t id = row->a.replicas.id[i];
         const struct check_process *p = check_process_of(c, id);
         if (p == NULL || !p->full || !is_up(c, id) || sm_list_has(&row->z.isr, id) ||
-            is_offline(c, row, id))
+            is_offline(c, row, id) || gave_up(c, row, id))
             continue;
         check_fail_row(c, SIM_CHECK_V3, row,
                        "it waits for leader %d to take broker %d, which is alive, into the ISR %s",
@@ -133,6 +151,7 @@ static void judge_moving(struct sim_checks *c, const struct check_row *row)
     struct sm_list target = sm_assignment_target(&row->a);
     char text[CHECK_LIST_TEXT];
     if (sm_assignment_is_being_reassigned(&row->a) && all_well(c, &target) &&
+        !any_gave_up(c, row, &target) &&
         (all_full(c, &target) || sm_list_subset(&target, &row->z.isr)))
         check_fail_row(c, SIM_CHECK_V6, row,
                        "its reassignment to %s waits, and all of them are alive",

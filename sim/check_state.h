@@ -206,6 +206,7 @@ bool check_view(const struct sim_checks *c, const struct check_row *row, int32_t
 void check_deletion_asked(struct sim_checks *c, const char *topic, bool asked);
 /* Whether its machine has lost what was not flushed: then records may be gone by right. */
 bool check_disk_lost(const struct sim_checks *c, int32_t id);
+bool check_any_disk_lost(const struct sim_checks *c, const struct check_row *row); /* of its hosts */
 bool check_is_registered(const struct sim_checks *c, int32_t id);
 
 /* ---- check_logs.c ---- */
