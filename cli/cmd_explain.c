@@ -104,7 +104,7 @@ static void print_keys(enum sim_shape shape)
     for (const struct sim_key *k = sim_keys; k->name != NULL; k++)
         if (k->shape == shape)
             printf("  %-20s %s%s\n", k->name, k->text,
-                   k->form == SIM_FORM_LATER ? " (not modelled yet)" : "");
+                   k->later ? " (not modelled yet)" : "");
 }
 
 static void print_file(const struct arguments *a)

@@ -352,13 +352,14 @@ static void serve_heartbeat(struct kl_turn *t)
 {
     struct kl_group *g = &t->c->group;
 
-    if (g->session_us <= t->now) { /* rule session-timeout */
+    if (g->join == KL_JOIN_STEADY && g->session_us <= t->now) { /* rule session-timeout */
         set_member(t->c, "");
         g->generation = -1;
         lose(t, KL_ERR_TIMED_OUT);
         return;
     }
-    kl_due(t, g->session_us);
+    if (g->join == KL_JOIN_STEADY) /* one that joins is not at home, and waits as long as it takes */
+        kl_due(t, g->session_us);
     if (g->heartbeat_us == KL_NEVER || g->heartbeat != 0 || g->join < KL_JOIN_UNASSIGN_CALL) {
         return;
     }

@@ -30,6 +30,18 @@ int64_t kl_client_position(const struct kl_client *c, const char *topic, int32_t
     return row == 0 ? -1 : kl_partition_at(c, row)->position;
 }
 
+const char *kl_client_assigned_next(const struct kl_client *c, uint32_t *at, int32_t *partition)
+{
+    while (*at < c->partition_count) {
+        const struct kl_partition *p = kl_partition_at(c, ++*at);
+        if (p->assigned) {
+            *partition = p->number;
+            return kl_topic_at(c, p->topic)->name;
+        }
+    }
+    return NULL;
+}
+
 enum kl_txn_state kl_client_txn_state(const struct kl_client *c)
 {
     return (enum kl_txn_state)c->txn.state;

@@ -107,6 +107,10 @@ bool live_block_grow(struct kn_node *n, enum kn_block block, const char *short_o
     case KN_BLOCK_BROKER:
         return strcmp(short_of, "scratch") == 0 ? grow_scratch(n, scratch_needed)
                                                 : grow_broker(n, short_of);
+    case KN_BLOCK_ANSWER:
+        n->own_item = sim_realloc(n->own_item, scratch_needed);
+        n->own_capacity = (uint32_t)(scratch_needed / sizeof *n->own_item);
+        return true;
     }
     return false;
 }
@@ -171,5 +175,6 @@ void live_blocks_free(struct kn_node *n)
     free(n->controller);
     free(n->broker);
     free(n->scratch);
+    free(n->own_item);
     *n = (struct kn_node){0};
 }

@@ -195,6 +195,7 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
     fprintf(stderr, "kcsim: limit '%s' of the %s is reached and may not grow further\n", short_of,
             block == KN_BLOCK_CONTROLLER ? "controller"
             : block == KN_BLOCK_BROKER   ? "broker part"
+            : block == KN_BLOCK_ANSWER   ? "node"
                                          : "session");
     return false;
 }

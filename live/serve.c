@@ -230,11 +230,13 @@ static void *read_body(const struct asked *a, const uint8_t *bytes, size_t size,
     return NULL;
 }
 
-static void give_request(struct live_serve *s, const struct asked *from, const uint8_t *bytes,
+static void give_request(struct live_serve *s, const struct asked *from,
+                         const struct wire_request_header *header, const uint8_t *bytes,
                          size_t size)
 {
     struct live_process *p = s->process;
-    char client[64];
+    char client[64], host[66];
+    char *id = NULL;
     size_t used = 0;
     void *message = read_body(from, bytes, size, &used);
     if (message == NULL) {
@@ -242,6 +244,11 @@ static void give_request(struct live_serve *s, const struct asked *from, const u
         return;
     }
     live_listener_peer(p->listener, from->connection, client, sizeof client);
+    snprintf(host, sizeof host, "/%s", client); /* as Java writes an address without a name */
+    if (header->client_id != NULL && header->client_id_size >= 0) {
+        id = sim_alloc((size_t)header->client_id_size + 1);
+        memcpy(id, header->client_id, (size_t)header->client_id_size);
+    }
     remember(s, from);
     live_take(p, &(struct kn_input){.kind = KN_IN_REQUEST,
                                     .record = live_trace_request(p->trace, live_now(p), from->api),
@@ -250,7 +257,10 @@ static void give_request(struct live_serve *s, const struct asked *from, const u
                                     .version = from->version,
                                     .message = message,
                                     .size = used,
-                                    .client = client});
+                                    .client = client,
+                                    .client_id = id,
+                                    .client_host = host});
+    free(id);
     free(message);
 }
 
@@ -269,7 +279,7 @@ bool live_serve_request(void *context, uint64_t connection, const uint8_t *bytes
     if (err == SM_ERR_OK && is_from_controller(a.api))
         give_batch(p->serve, &a, bytes + body, size - body);
     else if (err == SM_ERR_OK)
-        give_request(p->serve, &a, bytes + body, size - body);
+        give_request(p->serve, &a, &header, bytes + body, size - body);
     else if (err == SM_ERR_RANGE && a.api == WIRE_API_API_VERSIONS)
         refuse_api_versions(p->serve, &a);
     else

@@ -314,6 +314,26 @@ static void controller_step(struct turn *t, struct kc_input in)
 
 /* ---- the broker part ---- */
 
+/* Until the controller hears it, when this step is over. */
+static void keep_own_answer(struct turn *t, const struct wire_answer *answer)
+{
+    struct kn_node *n = t->node;
+    n->has_own_answer = true;
+    n->own_error = answer->error;
+    n->own_partition_error = answer->partition_error;
+    n->own_count = 0;
+    if (answer->count > n->own_capacity) {
+        t->out->scratch_needed = answer->count * sizeof *n->own_item;
+        grow(t, KN_BLOCK_ANSWER, "items of its own answer");
+        if (t->err != SM_ERR_OK)
+            return;
+        assert(n->own_capacity >= answer->count);
+    }
+    n->own_count = answer->count;
+    if (answer->count > 0)
+        memcpy(n->own_item, answer->items, answer->count * sizeof *n->own_item);
+}
+
 static void broker_put(void *context, const struct kb_broker_output *o)
 {
     struct turn *t = context;
@@ -337,12 +357,7 @@ static void broker_put(void *context, const struct kb_broker_output *o)
         return;
     case KB_BROKER_OUT_BATCH_ANSWER:
         if (o->call_id == OWN_CALL) {
-            n->has_own_answer = true;
-            n->own_count = o->answer->count < KN_OWN_ITEMS ? o->answer->count : KN_OWN_ITEMS;
-            if (n->own_count > 0)
-                memcpy(n->own_item, o->answer->items, n->own_count * sizeof n->own_item[0]);
-            n->own_error = o->answer->error;
-            n->own_partition_error = o->answer->partition_error;
+            keep_own_answer(t, o->answer);
             return;
         }
         put(t, (struct kn_output){.kind = KN_OUT_BATCH_ANSWER,

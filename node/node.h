@@ -43,7 +43,6 @@
 #include "node/config_watch.h"
 #include "node/session.h"
 
-enum { KN_OWN_ITEMS = 256 };
 
 enum kn_state {
     KN_NEW,
@@ -80,8 +79,8 @@ struct kn_node {
                                  records; 0 in the real world */
     uint64_t own_correlation; /* of that answer */
     int32_t own_error, own_partition_error;
-    uint32_t own_count, unused_c;
-    struct wire_answer_item own_item[KN_OWN_ITEMS]; /* later ones are not told */
+    uint32_t own_count, own_capacity;
+    struct wire_answer_item *own_item; /* the caller's, as the blocks: grown to what it has */
 };
 
 /* Makes a node over two initialised blocks. A broker part is added by setting `broker`
@@ -221,6 +220,7 @@ enum kn_block {
     KN_BLOCK_CONTROLLER,
     KN_BLOCK_REPLICAS, /* short_of as kb_limits_above takes it */
     KN_BLOCK_BROKER, /* short_of "scratch": the scratch memory, to at least scratch_needed bytes */
+    KN_BLOCK_ANSWER, /* own_item, own_capacity: to at least scratch_needed bytes; the caller frees it */
 };
 
 struct kn_outputs {
@@ -234,7 +234,7 @@ struct kn_outputs {
     void *context;
     bool more;             /* set: call again with KN_IN_MORE before any other input */
     const char *short_of;  /* on SM_ERR_LIMIT */
-    size_t scratch_needed; /* while `grow` is called for "scratch" */
+    size_t scratch_needed; /* while `grow` is called for "scratch", or for ANSWER */
 };
 
 /* Consumes one input at `now_us` (µs, never decreasing). Inputs that come too late for the state

@@ -416,12 +416,15 @@ static bool is_behind(const struct sim_world *w, const struct sim_client *c, con
 bool sim_client_book_has_caught_up(const struct sim_world *w, const struct sim_client *c)
 {
     const struct sim_audience *a = c->audience;
-    for (uint32_t i = 0; i < c->assigned_count; i++)
-        if (is_behind(w, c, c->assigned[i].topic, c->assigned[i].partition, true))
+    const char *topic;
+    int32_t partition;
+    uint32_t at = 0;
+    while ((topic = kl_client_assigned_next(c->kl, &at, &partition)) != NULL)
+        if (is_behind(w, c, topic, partition, true))
             return false;
     if (c->spec->config.group_id == NULL)
         return c->assigned_count > 0;
-    if (kl_client_group_state(c->kl) != KL_GROUP_STABLE)
+    if (kl_client_group_state(c->kl) != KL_GROUP_STABLE || c->rebalances)
         return false;
     for (uint32_t i = 0; i < a->place_count; i++)
         if (is_behind(w, c, w->clients->topics[a->places[i].topic], a->places[i].partition, false))

@@ -31,6 +31,7 @@ struct sim_client_conn {
     bool open;                   /* the client's end is */
     bool broken;                 /* nothing reaches the broker any more, nor comes from it */
     bool told;                   /* the client has been told, or need not be */
+    bool coordinates;            /* it carries what is meant for a coordinator, and nothing else */
     uint64_t correlation;        /* of the last request on it */
     struct sim_message *handled; /* by the broker now, NULL: none */
     struct sim_message *waiting, *waiting_last;
@@ -56,6 +57,8 @@ struct sim_client_place {
     int32_t topic, partition;
     int64_t next; /* offset after the highest that was handed out, -1: none yet */
 };
+
+#define SIM_CLIENT_HOST "/127.0.0.1" /* of every client, as a broker writes it */
 
 /* Who reads together: the members of a group share one audience; any other consumer has its own. */
 struct sim_audience {
@@ -243,7 +246,6 @@ bool sim_transform_revoked(const struct sim_world *w, struct sim_client *produce
 void sim_transform_forget(struct sim_client *producer);
 /* Sets `assigned` to the offsets that the transaction commits; returns how many. */
 uint32_t sim_transform_offsets(const struct sim_world *w, struct sim_client *producer);
-
 
 /* ---- client_marks.c ---- */
 /* A broker told, by `record`, how far a partition is committed and stable. */

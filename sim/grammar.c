@@ -18,6 +18,7 @@ static const char *const outcomes[] = {"normal", "drop", "hang", NULL};
 static const char *const acts[] = {"set", "create", "delete", NULL};
 static const char *const sides[] = {"after", "before", "applied-reply-lost", NULL};
 static const char *const acks[] = {"0", "1", "all", NULL};
+static const char *const outputs[] = {"failure-free", NULL};
 static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">=", NULL};
 
 #define ROW(s, n, f, ...)                                                                          \
@@ -44,11 +45,13 @@ const struct sim_key sim_keys[] = {
     ROW(FILE, "steps", LIST, .of = SIM_SHAPE_STEP, .text = "what is done to the cluster, and when"),
     ROW(FILE, "random", OBJECT, .of = SIM_SHAPE_RANDOM, .text = "faults that the seed draws"),
     ROW(FILE, "expect", LIST, .of = SIM_SHAPE_EXPECT, .text = "what must come of it"),
-    ROW(FILE, "lesson", LIST, .of = SIM_SHAPE_LESSON, .text = "stops and questions for learners"),
-    ROW(FILE, "jobs", LATER, .text = "stream jobs"),
+    ROW(FILE, "lesson", LIST, .of = SIM_SHAPE_LESSON, .text = "stops and questions for learners",
+        .later = true),
+    ROW(FILE, "jobs", LIST, .of = SIM_SHAPE_JOB, .text = "stream jobs", .later = true),
     ROW(FILE, "heal", OBJECT, .of = SIM_SHAPE_HEAL,
         .text = "when faults stop; then liveness is checked (kcsim explain checks)"),
-    ROW(FILE, "explore", LATER, .text = "searching all interleavings"),
+    ROW(FILE, "explore", OBJECT, .of = SIM_SHAPE_EXPLORE, .text = "searching all interleavings",
+        .later = true),
 
     ROW(CLUSTER, "nodes", NODES, .of = SIM_SHAPE_NODE,
         .text = "the processes, in the order in which they start: ids, or mappings with an id"),
@@ -175,8 +178,8 @@ const struct sim_key sim_keys[] = {
     VERB(MOVE_CONTROLLER, "move-controller", TRUE, .text = "deletes /controller"),
     VERB(SET_ISR, "set-isr", ISRS, .text = "what leaders do: write another ISR, then tell of it"),
     VERB(ZNODE, "znode", TEXT, .text = "somebody outside writes this znode"),
-    VERB(NONE, "savepoint", LATER, .text = "of a stream job"),
-    VERB(NONE, "cancel", LATER, .text = "of a stream job"),
+    VERB(NONE, "savepoint", TARGET, .text = "of a stream job", .later = true),
+    VERB(NONE, "cancel", TARGET, .text = "of a stream job", .later = true),
     ROW(STEP, "oneway", BOOL, .verbs = V(PARTITION),
         .text = "only from the first group to the others"),
     ROW(STEP, "latency", TIME, .verbs = V(DEGRADE) | V(DELAY) | V(ANSWER), .text = "added to each"),
@@ -276,7 +279,9 @@ const struct sim_key sim_keys[] = {
     ROW(STATEMENT, "is", IS, .text = "what it must be, or absent"),
     ROW(STATEMENT, "op", ENUM, .words = ops, .text = "with metric and count; =="),
     ROW(STATEMENT, "value", INT, .text = "with metric and count"),
-    ROW(STATEMENT, "output of", LATER, .text = "output of a stream job"),
+    ROW(STATEMENT, "output of", TEXT, .text = "output of a stream job", .later = true),
+    ROW(STATEMENT, "equals", ENUM, .words = outputs,
+        .text = "with output of: what a run without faults writes", .later = true),
 
     ROW(IS_PARTITION, "state", VALUE,
         .text = "OnlinePartition, OfflinePartition, NewPartition, NonExistentPartition"),
@@ -345,6 +350,12 @@ const struct sim_key sim_keys[] = {
     ROW(LESSON, "choices", NAMES, .text = "answers to choose from"),
     ROW(LESSON, "answer", VALUE, .text = "the right one: a target or a literal"),
     ROW(LESSON, "because", TEXT, .text = "why"),
+
+    ROW(JOB, "name", TEXT, .text = "for steps and expectations"),
+
+    ROW(EXPLORE, "from", OBJECT, .of = SIM_SHAPE_PATTERN, .text = "it begins at this record"),
+    ROW(EXPLORE, "budgets", OBJECT, .of = SIM_SHAPE_FAULTS, .text = "how many of each fault"),
+    ROW(EXPLORE, "depth", INT, .text = "so many choices"),
     {.name = NULL},
 };
 

@@ -39,7 +39,9 @@
     X(IS_TOPIC, "is-topic", "what is said of a topic")                                             \
     X(IS_CLIENT, "is-client", "what is said of a client")                                          \
     X(IS_ZNODE, "is-znode", "what is said of a znode")                                             \
-    X(LESSON, "lesson", "a stop of a lesson")
+    X(LESSON, "lesson", "a stop of a lesson")                                                      \
+    X(JOB, "job", "a stream job")                                                                  \
+    X(EXPLORE, "explore", "a search of all interleavings")
 
 enum sim_shape {
 #define X(name, text, what) SIM_SHAPE_##name,
@@ -50,7 +52,6 @@ enum sim_shape {
 
 enum sim_form {
     SIM_FORM_TEXT,
-    SIM_FORM_LATER, /* refused: not modelled yet */
     SIM_FORM_INT,
     SIM_FORM_BOOL,
     SIM_FORM_TRUE,  /* true only */
@@ -98,6 +99,7 @@ struct sim_key {
     const char *const *words; /* ENUM: NULL at the end */
     enum sim_verb verb;       /* STEP: the key is this verb */
     uint64_t verbs;           /* STEP: an argument of these verbs; 0: of every step */
+    bool later; /* of the language, and in its schema; refused when read: not modelled yet */
     const char *text;
 };
 

@@ -504,7 +504,6 @@ struct sim_scenario {
     struct sim_heal heal;
     struct sim_expect *expect;
     uint32_t expect_count;
-    uint32_t lesson_count; /* kept for later: lessons are checked, not yet asked */
     void *memory;          /* the scenario's own */
 };
 

@@ -62,7 +62,7 @@ bool sim_read_keys(struct sim_reader *r, const struct sim_yaml *node, enum sim_s
         if (key == NULL && other != SIM_SHAPE_END) {
             key = sim_key_find(other, name->text);
         }
-        if (key != NULL && key->form != SIM_FORM_LATER) {
+        if (key != NULL && !key->later) {
             continue;
         }
         if (key != NULL) {

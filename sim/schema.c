@@ -126,7 +126,8 @@ static json_t *ids(void)
 
 static json_t *target(void)
 {
-    return any_of(typed("integer"), typed("string"), ids());
+    return any_of(typed("integer"), typed("string"),
+                  list_of(json_pack("{s:[s,s]}", "type", "integer", "string")));
 }
 
 /* What an expectation is about: a state, a record, or a check by its name. */
@@ -158,8 +159,6 @@ static json_t *value_schema(const struct sim_key *key)
                        key->shape == SIM_SHAPE_FILE || key->shape == SIM_SHAPE_NODE
                    ? scalar()
                    : typed("string");
-    case SIM_FORM_LATER:
-        return json_pack("{s:{}}", "not");
     case SIM_FORM_INT:
         return typed("integer");
     case SIM_FORM_BOOL:
@@ -239,7 +238,9 @@ static void add_keys(json_t *properties, enum sim_shape shape)
     for (const struct sim_key *key = sim_keys; key->name != NULL; key++) {
         if (key->shape == shape && json_object_get(properties, key->name) == NULL) {
             json_t *value = value_schema(key);
-            json_object_set_new(value, "description", json_string(key->text));
+            json_object_set_new(
+                value, "description",
+                json_sprintf("%s%s", key->text, key->later ? " (not modelled yet: refused)" : ""));
             json_object_set_new(properties, key->name, value);
         }
     }
@@ -268,6 +269,9 @@ static json_t *shape_schema(enum sim_shape shape)
     if (shape == SIM_SHAPE_PATTERN) {
         json_object_set_new(properties, "event", event_names());
         open = true; /* fields are the trace's own */
+    }
+    if (shape == SIM_SHAPE_JOB) {
+        open = true; /* what else a job says is not settled */
     }
     json_t *schema = json_pack("{s:s,s:s,s:o}", "description", sim_shape_text(shape), "type",
                                "object", "properties", properties);

@@ -347,9 +347,9 @@ bool sim_world_is_quiet(const struct sim_world *w)
     return sim_clients_are_quiet(w);
 }
 
-bool sim_world_is_over(const struct sim_world *w)
+bool sim_world_is_over(struct sim_world *w)
 {
-    return w->timed_ahead == 0 && sim_world_is_quiet(w);
+    return w->timed_ahead == 0 && sim_world_is_quiet(w) && sim_followers_are_back(w);
 }
 
 /* ---- looking ---- */

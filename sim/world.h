@@ -109,8 +109,9 @@ bool sim_world_run(struct sim_world *w, int64_t until_us);
 /* Nothing is under way: no message, no queued event, no running flow, no session that has to
    expire, no timer but periodic ones and retries against dead brokers. */
 bool sim_world_is_quiet(const struct sim_world *w);
-/* Quiet, and no step of the scenario is ahead that a time alone will bring. */
-bool sim_world_is_over(const struct sim_world *w);
+/* Quiet, no step of the scenario is ahead that a time alone will bring, and every live follower is in
+   the ISR of its leader. */
+bool sim_world_is_over(struct sim_world *w);
 /* NULL, or why the world cannot go on (a limit, with its value). Static until it is freed. */
 const char *sim_world_error(const struct sim_world *w);
 

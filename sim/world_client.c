@@ -75,10 +75,29 @@ static void free_spent(struct sim_client *c)
     }
 }
 
-static struct sim_client_conn *conn_to(struct sim_client *c, struct sim_process *broker)
+/* Rule coordinator-connection: what librdkafka sends to its logical brokers "GroupCoordinator" and
+   "TxnCoordinator", so that a fetch that waits holds up no heartbeat. */
+static bool is_for_coordinator(const struct sim_client *c, enum wire_api api)
+{
+    static const enum wire_api apis[] = {WIRE_API_JOIN_GROUP,        WIRE_API_SYNC_GROUP,
+                                         WIRE_API_HEARTBEAT,         WIRE_API_LEAVE_GROUP,
+                                         WIRE_API_OFFSET_COMMIT,     WIRE_API_OFFSET_FETCH,
+                                         WIRE_API_END_TXN,           WIRE_API_ADD_PARTITIONS_TO_TXN,
+                                         WIRE_API_ADD_OFFSETS_TO_TXN};
+    if (api == WIRE_API_INIT_PRODUCER_ID)
+        return c->spec->config.transactional_id != NULL;
+    for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++)
+        if (apis[i] == api)
+            return true;
+    return false;
+}
+
+static struct sim_client_conn *conn_to(struct sim_client *c, struct sim_process *broker,
+                                       bool coordinates)
 {
     struct sim_client_conn *conn = c->conns;
-    while (conn != NULL && (!conn->open || conn->broker != broker))
+    while (conn != NULL &&
+           (!conn->open || conn->broker != broker || conn->coordinates != coordinates))
         conn = conn->next;
     if (conn != NULL)
         return conn;
@@ -91,6 +110,7 @@ static struct sim_client_conn *conn_to(struct sim_client *c, struct sim_process 
         .broker_incarnation = broker->incarnation,
         .incarnation = c->shell.incarnation,
         .open = true,
+        .coordinates = coordinates,
         .request = {.from = &c->shell, .to = broker},
         .answer = {.from = broker, .to = &c->shell},
     };
@@ -209,7 +229,9 @@ static void handle(struct sim_world *w, struct sim_client_conn *conn, struct sim
                                               .api = m->api,
                                               .version = m->version,
                                               .message = m->bytes,
-                                              .size = m->size});
+                                              .size = m->size,
+                                              .client_id = conn->client->spec->config.client_id,
+                                              .client_host = SIM_CLIENT_HOST});
     if (!silent || conn->handled != m || !sim_full_forget_request(p, m))
         return;
     sim_message_free(w, m);
@@ -275,7 +297,8 @@ static void send_request(struct sim_client_turn *t, const struct kl_output *o)
     struct sim_world *w = t->w;
     struct sim_process *broker = sim_find(w, o->broker_id);
     assert(broker != NULL); /* clients know the brokers that metadata names, and those are here */
-    struct sim_client_conn *conn = conn_to(t->c, broker);
+    struct sim_client_conn *conn =
+        conn_to(t->c, broker, is_for_coordinator(t->c, (enum wire_api)o->api));
     struct sim_message *m = message_of(w, conn, SIM_M_CLIENT_REQUEST);
     conn->correlation = o->correlation;
     m->api = (enum wire_api)o->api;
@@ -444,7 +467,7 @@ static void at_client(struct sim_world *w, struct sim_message *m)
                           .size = m->size};
     uint64_t record = m->by;
     if (m->kind == SIM_M_CLIENT_BROKEN) {
-        conn->open = false;
+        hang_up(c, conn->broker->id); /* its two connections are one to the client */
         in = (struct kl_input){
             .kind = KL_IN_FAILED, .broker_id = conn->broker->id, .correlation = conn->correlation};
     } else {

@@ -170,6 +170,7 @@ static uint64_t note_request(struct sim_world *w, const struct sim_process *p, e
                              const struct wire_batch *batch, uint64_t by, uint64_t m, sim_lane from)
 {
     const struct wire_broker *own = wire_batch_broker(batch, p->id);
+    w->told++;
     struct wire_answer refused = {
         .error = kb_refusal(p->replicas, own == NULL ? -1 : own->epoch, batch->controller_epoch)};
     return sim_trace_recv_request(w->trace, w->now_us, p->id, by, m, from, api, batch,

@@ -86,6 +86,11 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
     struct sim_world *w = turn->w;
     if (block == KN_BLOCK_CONTROLLER)
         return grow_controller(w, n, short_of);
+    if (block == KN_BLOCK_ANSWER) {
+        n->own_item = sim_realloc(n->own_item, turn->out->scratch_needed);
+        n->own_capacity = (uint32_t)(turn->out->scratch_needed / sizeof(*n->own_item));
+        return true;
+    }
     if (block == KN_BLOCK_REPLICAS || block == KN_BLOCK_BROKER)
         return sim_full_grow(w, n, block, short_of, turn->out->scratch_needed);
     uint32_t bytes = kn_session_limits_of(n->session)->request_bytes;
@@ -624,6 +629,7 @@ static void free_blocks(struct sim_process *p)
     free(p->node.session);
     free(p->node.controller);
     free(p->node.broker);
+    free(p->node.own_item);
     free(p->session);
     p->node = (struct kn_node){0};
     p->session = NULL;

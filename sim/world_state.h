@@ -349,6 +349,12 @@ struct sim_world {
     struct sim_world_counts counts;
     char error[256];
 
+    uint64_t told;        /* requests of controllers that full brokers have heard */
+    int64_t settled_zxid; /* when is_settled was found (world_settled.c) */
+    uint64_t settled_told;
+    int64_t settled_us;
+    bool is_settled;
+
     struct kz_server *zk;
     size_t zk_size;
     void *zk_scratch;
@@ -637,6 +643,10 @@ bool sim_clients_are_quiet(const struct sim_world *w);
 /* A broker notes something of a log (record: the trace's). */
 void sim_clients_replica(struct sim_world *w, int32_t broker_id, const struct kb_output *o,
                          uint64_t record);
+
+/* ---- world_settled.c ---- */
+/* Every live follower is in the ISR of its leader. */
+bool sim_followers_are_back(struct sim_world *w);
 
 /* ---- world_scripted.c ---- */
 void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t record);

@@ -384,6 +384,11 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
         grow_replicas(p->d, n, short_of);
         return true;
     }
+    if (block == KN_BLOCK_ANSWER) {
+        n->own_capacity += 1024;
+        n->own_item = realloc(n->own_item, n->own_capacity * sizeof *n->own_item);
+        return true;
+    }
     ck_assert_msg(block == KN_BLOCK_BROKER, "block %d is short of %s", block, short_of);
     ck_assert_str_ne(short_of, "scratch");
     struct kb_broker_limits limits = kb_broker_limits_above(kb_broker_limits(n->broker), short_of);
@@ -510,6 +515,7 @@ static void free_node(struct machine *m)
     free(m->node.session);
     free(m->node.controller);
     free(m->node.broker);
+    free(m->node.own_item);
     m->alive = false;
 }
 

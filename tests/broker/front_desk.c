@@ -311,6 +311,11 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
     struct front *f = context;
     if (block == KN_BLOCK_BROKER)
         return grow_broker(f, n, short_of);
+    if (block == KN_BLOCK_ANSWER) {
+        n->own_capacity += 1024;
+        n->own_item = realloc(n->own_item, n->own_capacity * sizeof *n->own_item);
+        return true;
+    }
     if (block == KN_BLOCK_SESSION) {
         struct kn_session_limits limits = *kn_session_limits_of(n->session);
         limits.request_bytes *= 2;
@@ -531,6 +536,7 @@ void front_free(struct front *f)
     free(f->node.session);
     free(f->node.controller);
     free(f->node.broker);
+    free(f->node.own_item);
     free(f->node.scratch);
     free(f->zk);
     free(f->queue);

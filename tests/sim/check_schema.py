@@ -1,4 +1,5 @@
-"""The published JSON Schema accepts every scenario of the gallery and every documented example.
+"""The published JSON Schema accepts every scenario of the gallery, every construct of the language and
+every documented example.
 
 Needs python3-jsonschema and python3-yaml; without them it says so and is skipped (exit 77).
 """
@@ -20,7 +21,10 @@ with open(os.path.join(root, "docs/scenario.schema.json"), encoding="utf-8") as 
     validator = jsonschema.Draft7Validator(json.load(file))
 
 texts = {}
-for name in glob.glob(os.path.join(root, "scenarios/**/*.yaml"), recursive=True):
+names = glob.glob(os.path.join(root, "scenarios/**/*.yaml"), recursive=True)
+names += glob.glob(os.path.join(root, "tests/sim/language/*.yaml"))
+names.append(os.path.join(root, "tests/sim/bad/later.yaml"))  # of the language, refused by the reader
+for name in names:
     with open(name, encoding="utf-8") as file:
         texts[name] = file.read()
 with open(os.path.join(root, "docs/scenarios.md"), encoding="utf-8") as file:

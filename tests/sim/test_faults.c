@@ -48,6 +48,13 @@ static const struct fault {
      "  - {at: 14s, client: p1, is: {open: '> 0'}}\n"
      "  - {end: {client: p1, is: {acked: 350, lost: 0}}}\n"},
 
+    /* ---- disks ---- */
+    {"hundreds_of_partitions_on_the_failed_disk_of_the_controller", "",
+     "  - {at: 2s, create-topic: many, partitions: 300, replication-factor: 3}\n"
+     "  - {at: 10s, fail-log-dir: 1}\n",
+     "  - {at: 30s, count: replicas on 1, is: {state: OfflineReplica}, op: '==', value: 301}\n"
+     "  - {at: 30s, count: partitions, is: {leader: 1}, op: '==', value: 0}\n"},
+
     /* ---- degrade ---- */
     {"latency_between_brokers", PRODUCER, "  - {at: 10s, degrade: {from: 3, to: 2}, latency: 15s, for: "
                                     "25s}\n",

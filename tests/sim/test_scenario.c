@@ -89,6 +89,62 @@ START_TEST(each_bad_scenario_is_told_as_reviewed)
 }
 END_TEST
 
+/* ---- the whole language ---- */
+
+/* Goal: what the grammar has loads; warnings of Kafka's own files, by path, come with it. */
+START_TEST(every_construct_loads)
+{
+    static const char *const files[] = {"every-construct", "scripted"};
+    struct sim_diagnostics d;
+    char file[300];
+    snprintf(file, sizeof(file), KC_SOURCE_DIR "/tests/sim/language/%s.yaml", files[_i]);
+    sim_diagnostics_init(&d);
+    struct sim_scenario *s = sim_scenario_load(file, &d);
+    sim_diagnostics_print(&d, stderr, false);
+    ck_assert_ptr_nonnull(s);
+    ck_assert_uint_eq(d.errors, 0);
+    sim_diagnostics_free(&d);
+    if (_i == 0) {
+        ck_assert_int_eq(s->until_us, INT64_C(600000000));
+        ck_assert_uint_ge(s->step_count, 50);
+        ck_assert_uint_eq(s->expect_count, 18);
+    }
+    sim_scenario_free(s);
+}
+END_TEST
+
+/* Goal: Kafka's own files say the same by path as written into the scenario. */
+START_TEST(files_of_kafka_are_taken_by_path)
+{
+    struct sim_diagnostics d;
+    sim_diagnostics_init(&d);
+    struct sim_scenario *s =
+        sim_scenario_load(KC_SOURCE_DIR "/tests/sim/language/every-construct.yaml", &d);
+    uint32_t found = 0;
+    ck_assert_ptr_nonnull(s);
+    ck_assert_int_eq(s->nodes[1].settings.session_timeout_us, 6000000); /* server.properties */
+    ck_assert(!s->nodes[1].settings.auto_leader_rebalance);
+    for (uint32_t i = 0; i < s->step_count; i++) {
+        const struct sim_step *step = &s->steps[i];
+        if (step->verb == SIM_VERB_REASSIGN && step->at_us == 48000000) { /* reassign.json */
+            ck_assert_uint_eq(step->partition_arg_count, 1);
+            ck_assert_str_eq(step->partitions[0].topic, "orders");
+            ck_assert_int_eq(step->partitions[0].replicas.count, 3);
+            ck_assert_int_eq(step->partitions[0].replicas.id[2], 4);
+            found++;
+        }
+        if (step->verb == SIM_VERB_ELECT_LEADERS && step->at_us == 45000000) { /* elect.json */
+            ck_assert_uint_eq(step->partition_arg_count, 2);
+            ck_assert_int_eq(step->partitions[1].partition, 1);
+            found++;
+        }
+    }
+    ck_assert_uint_eq(found, 2);
+    sim_diagnostics_free(&d);
+    sim_scenario_free(s);
+}
+END_TEST
+
 /* ---- documentation, gallery, schema ---- */
 
 START_TEST(every_example_in_the_documentation_loads)
@@ -425,6 +481,8 @@ int main(void)
     Suite *suite = suite_create("scenario");
     TCase *tc = tcase_create("scenario");
     tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, every_construct_loads, 0, 2);
+    tcase_add_test(tc, files_of_kafka_are_taken_by_path);
     tcase_add_test(tc, each_bad_scenario_is_told_as_reviewed);
     tcase_add_test(tc, every_example_in_the_documentation_loads);
     tcase_add_test(tc,
