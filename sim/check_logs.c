@@ -450,8 +450,9 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
         h->checkpointed = o->offset < h->checkpointed ? o->offset : h->checkpointed;
         row->cut = true;
         break;
-    case KB_FACT_OFFLINE:
+    case KB_FACT_OFFLINE: /* its directory failed, and the checkpoint in it */
         h->leads = h->settled = false;
+        h->named_life = 0;
         break;
     case KB_FACT_STOPPED:
         h->stopped = true;
