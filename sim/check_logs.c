@@ -215,7 +215,8 @@ static void read_log(struct sim_checks *c, struct check_row *row, struct check_h
     h->looked_to = v->log_end;
 }
 
-/* S8: a leader's mark is within every log of its ISR. */
+/* S8: a leader's mark is within every log of its ISR, but after a lost machine: who led with less
+   before it is followed by who has less. */
 static void check_mark(struct sim_checks *c, const struct check_row *row, int32_t leader,
                        const struct kb_partition_view *v)
 {
@@ -223,7 +224,7 @@ static void check_mark(struct sim_checks *c, const struct check_row *row, int32_
     for (int32_t i = 0; i < v->maximal_isr.count; i++) {
         int32_t id = v->maximal_isr.id[i];
         if (id != leader && check_view(c, row, id, &other) && other.log_end < v->hw &&
-            !check_disk_lost(c, id))
+            !check_any_disk_lost(c, row))
             check_fail_row(
                 c, SIM_CHECK_S8, row,
                 "leader %d has the high watermark %lld, and the log of broker %d, of its "

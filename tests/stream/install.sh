@@ -72,7 +72,7 @@ pc=$(dirname "$(find "$folder/prefix" -name kcsim-stream.pc)")
 # shellcheck disable=SC2086,SC2046
 "$compiler" -std=c17 -Wall -Wextra -Werror $flags main.c -o by_pkg_config \
     $(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs kcsim-stream)
-cmake -S . -B build -DCMAKE_PREFIX_PATH="$folder/prefix" -DCMAKE_C_COMPILER="$compiler" \
+cmake -G Ninja -S . -B build -DCMAKE_PREFIX_PATH="$folder/prefix" -DCMAKE_C_COMPILER="$compiler" \
     -DCMAKE_C_FLAGS="$flags" >/dev/null
 cmake --build build >/dev/null
 
