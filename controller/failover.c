@@ -160,8 +160,9 @@ static enum kc_next set_live_brokers(struct kc_controller *c, struct kc_frame *f
     return KC_NEXT;
 }
 
-/* Where nothing is forgotten on resignation, it is now, for all of it is read again; but nobody
-   read anew which partitions are reassigned (KAFKA-5310). */
+/* All is read again. What is still there was not forgotten on resignation, or there was none: who finds
+   on an error that /controller has moved gives up without (KafkaController.triggerControllerMove).
+   With the defect nobody reads anew which partitions are reassigned (KAFKA-5310). */
 static enum kc_next before_topics(struct kc_controller *c, struct kc_frame *f)
 {
     f->arg2 = 1;
@@ -169,10 +170,7 @@ static enum kc_next before_topics(struct kc_controller *c, struct kc_frame *f)
     if (kc_defect(c, SM_DEFECT_CONTEXT_KEPT)) {
         kc_keep_reassignments(c, &f->arg, &f->value);
     }
-    if (!sm_rule_on(&c->config.profile, SM_RULE_RESET_ON_RESIGNATION) ||
-        kc_defect(c, SM_DEFECT_CONTEXT_KEPT)) {
-        kc_forget_topics(c);
-    }
+    kc_forget_topics(c);
     return KC_NEXT;
 }
 

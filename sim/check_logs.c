@@ -111,6 +111,8 @@ void check_logs_forget(struct check_row *row)
     row->unclean_pending = row->unclean = false;
     for (int i = 0; i < CHECK_EPOCHS; i++)
         row->led[i].id = -1;
+    for (uint32_t i = 0; i < row->host_count; i++) /* versions and epochs begin anew */
+        row->hosts[i].lost_version = row->hosts[i].lost_epoch = -1;
 }
 
 /* ---- what is committed ---- */
