@@ -413,7 +413,12 @@ void kb_advance_by_id(struct kb_turn *t, struct kb_slot *s, const struct kb_repl
     answer_cluster(t, kb_request_of(t->b, s), s->listener, s);
 }
 
-/* ---- FindCoordinator ---- */
+/* ---- FindCoordinator ----
+
+   The partition is one of those that the topic has, whatever `*.num.partitions` says here: that
+   counts where the topic is made. Source: KafkaApis.handleFindCoordinatorRequest,
+   GroupMetadataManager.getGroupMetadataTopicPartitionCount. Differs: Kafka counts once, when the
+   broker starts. */
 
 enum { KEY_GROUP, KEY_TRANSACTION };
 
@@ -458,9 +463,8 @@ void kb_begin_find_coordinator(struct kb_turn *t)
         kb_auto_create(t, s, &name, 1);
         return;
     }
-    int32_t count = (int32_t)kb_property_int(
-        t->b, of_group ? "offsets.topic.num.partitions" : "transaction.state.log.num.partitions");
-    int32_t number = kb_coordinator_partition(wire_text(q, q->key), (uint32_t)count);
+    uint32_t count = kb_cache_partition_count(c, topic);
+    int32_t number = kb_coordinator_partition(wire_text(q, q->key), count);
     const struct kb_partition *p = kb_cache_partition(c, topic, number);
     const struct kb_live *l = p == NULL ? NULL : kb_cache_live_id(c, p->leader);
     const struct sm_endpoint *e =

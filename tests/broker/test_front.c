@@ -137,6 +137,22 @@ START_TEST(the_first_to_look_for_a_coordinator_makes_the_topic)
 }
 END_TEST
 
+/*
+ * Goal: a node whose own offsets.topic.num.partitions is not what the topic was made with still names the
+ * coordinator; it used to say for ever that there is none, and admin clients that had asked it gave up.
+ * Source: GroupMetadataManager.getGroupMetadataTopicPartitionCount.
+ */
+START_TEST(a_coordinator_is_found_by_the_partitions_that_there_are)
+{
+    struct front *f = front_new("offsets.topic.num.partitions=50", 2);
+    front_create_topics(f, 4, "__consumer_offsets (0:1,2 1:2,1 2:1,2)", 1000, false);
+    const char *said = front_said(f, find_coordinator(f, 1, "g", 0)); /* 103 % 3 = 1 */
+    ck_assert_ptr_nonnull(strstr(said, "\"errorCode\":0,\"errorMessage\":\"NONE\""));
+    ck_assert_ptr_nonnull(strstr(said, "\"nodeId\":2"));
+    front_free(f);
+}
+END_TEST
+
 START_TEST(api_versions_lists_what_is_served)
 {
     struct front *f = front_new(NULL, 0);
@@ -1022,6 +1038,7 @@ int main(void)
     tcase_add_test(way, the_cluster_gets_an_id_where_it_has_none);
     tcase_add_test(way, the_id_of_a_cluster_is_kept);
     tcase_add_test(way, the_first_to_look_for_a_coordinator_makes_the_topic);
+    tcase_add_test(way, a_coordinator_is_found_by_the_partitions_that_there_are);
     tcase_add_test(way, api_versions_lists_what_is_served);
     tcase_add_test(topics, a_created_topic_is_answered_when_it_has_leaders);
     tcase_add_test(topics, replicas_are_never_chosen_on_a_node_without_data);

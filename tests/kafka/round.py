@@ -70,14 +70,20 @@ def play(name, options):
         return report, 77
     except Failure as why:
         report.failed = report.failed or str(why)
-        print(report.tails)
-        print(f"FAILED: {report.failed}")
+        say(report, report.failed)
         return report, 1
     except Exception:  # pylint: disable=broad-except
         report.failed = traceback.format_exc().splitlines()[-1]
-        print(report.tails)
-        print(f"FAILED: {traceback.format_exc()}")
+        say(report, traceback.format_exc())
         return report, 1
+
+
+def say(report, why):
+    """What failed stands before the logs as well as behind them: whoever keeps only one end of a long
+    output still learns it."""
+    print(f"FAILED: {why}")
+    print(report.tails)
+    print(f"FAILED: {why}")
 
 
 HEAD = """\
