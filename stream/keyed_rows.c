@@ -18,8 +18,7 @@ static const st_state *state_of(const struct process *p, uint32_t s)
     return p->op.node->options.states[s];
 }
 
-/* --------------------------------------------------------------------------------------- Writing
- */
+/* ------------------------------------------------------------------------------------- Writing */
 
 static void write_list(const struct list *list, const struct layout *layout, bool ttl,
                        struct bytes *to)
@@ -121,8 +120,7 @@ void keyed_rows_snapshot(struct process *p, struct bytes *to)
     free(live);
 }
 
-/* ------------------------------------------------------------------------------------- Restoring
- */
+/* ----------------------------------------------------------------------------------- Restoring */
 
 /* What the section says of its states: which of ours each is, and whether it has times. */
 struct said {

@@ -99,8 +99,7 @@ void drop_row_if_empty(struct process *p)
     }
 }
 
-/* ---------------------------------------------------------------------------------- Time to live
- */
+/* -------------------------------------------------------------------------------- Time to live */
 
 static bool is_over(const st_state *state, int64_t touched, int64_t now_ms)
 {
@@ -193,8 +192,7 @@ void keyed_state_sweep(struct process *p, uint32_t count)
     }
 }
 
-/* ------------------------------------------------------------------------------- Which state is it
- */
+/* --------------------------------------------------------------------------- Which state is it */
 
 static void own_text(st_context *ctx, const struct layout *layout, void *record)
 {
@@ -237,8 +235,7 @@ static bool is_there(struct process *p, uint32_t s)
     return (head_of(p)->present >> s & 1) != 0;
 }
 
-/* ----------------------------------------------------------------------------------------- Values
- */
+/* -------------------------------------------------------------------------------------- Values */
 
 const void *st_value_get(st_context *ctx, const st_state *state)
 {
@@ -299,8 +296,7 @@ void st_state_add_at(st_context *ctx, const st_state *state, const st_type *valu
     st_value_set(ctx, state, acc);
 }
 
-/* ------------------------------------------------------------------------------------------ Lists
- */
+/* --------------------------------------------------------------------------------------- Lists */
 
 static struct list *list_of(st_context *ctx, const st_state *state, uint32_t *s)
 {
@@ -381,8 +377,7 @@ void st_state_clear(st_context *ctx, const st_state *state)
     clear_slot(process_of(op), s);
 }
 
-/* ------------------------------------------------------------------------------------------- Maps
- */
+/* ---------------------------------------------------------------------------------------- Maps */
 
 /* The map of a state under the key at hand. */
 static struct map *map_of(st_context *ctx, const st_state *state, struct map_head **head)

@@ -133,8 +133,7 @@ static void triggered_close(struct op *op)
     timers_free(&t->processing);
 }
 
-/* ----------------------------------------------------------------------------------------- Timers
- */
+/* -------------------------------------------------------------------------------------- Timers */
 
 static void update_wakeup(struct triggered *t)
 {
@@ -153,8 +152,7 @@ void triggered_timer(struct op *op, int64_t time_ms, bool event_time, bool set)
     update_wakeup(t);
 }
 
-/* -------------------------------------------------------------------------------- A window at hand
- */
+/* ---------------------------------------------------------------------------- A window at hand */
 
 /* Sets what a function may ask of the window at hand. */
 static void enter(struct triggered *t)
@@ -224,8 +222,7 @@ static void act(struct triggered *t, enum st_trigger_result result)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- Firing
- */
+/* -------------------------------------------------------------------------------------- Firing */
 
 static void at_timer(struct triggered *t, const struct timer *timer, bool event_time)
 {
@@ -263,8 +260,7 @@ static void triggered_wake(struct op *op, int64_t now_ms)
     update_wakeup(t);
 }
 
-/* ---------------------------------------------------------------------------------------- Records
- */
+/* ------------------------------------------------------------------------------------- Records */
 
 static void add_to_window(struct triggered *t, uint32_t key_row, int64_t start, const char *record,
                           int64_t time)
@@ -321,8 +317,7 @@ static void triggered_batch(struct op *op, uint32_t input, const struct batch *b
     op_flush(op);
 }
 
-/* -------------------------------------------------------------------------------------- Snapshots
- */
+/* ----------------------------------------------------------------------------------- Snapshots */
 
 static void triggered_snapshot(struct op *op, struct bytes *to)
 {

@@ -12,8 +12,7 @@ static enum st_trigger_result go_on(st_context *ctx, void *state, int64_t argume
     return ST_CONTINUE;
 }
 
-/* ------------------------------------------------------------------------------------------ Count
- */
+/* --------------------------------------------------------------------------------------- Count */
 
 static enum st_trigger_result count_element(st_context *ctx, void *state, int64_t argument,
                                             const void *record)
@@ -30,8 +29,7 @@ static enum st_trigger_result count_element(st_context *ctx, void *state, int64_
 const st_trigger_functions st_count_trigger = {"count", sizeof(int64_t), count_element, go_on,
                                                go_on};
 
-/* ------------------------------------------------------------------------------ The end of a
- * window */
+/* ------------------------------------------------------------------------- The end of a window */
 
 /* The last moment of the window at hand. */
 static int64_t last_of(const st_context *ctx)
@@ -79,8 +77,7 @@ static enum st_trigger_result fire_always(st_context *ctx, void *state, int64_t 
 const st_trigger_functions st_processing_time_trigger = {"processing time", 0, processing_element,
                                                          go_on, fire_always};
 
-/* ------------------------------------------------------------------------------------- Continuous
- */
+/* ---------------------------------------------------------------------------------- Continuous */
 
 /* When the window fires next. */
 struct next_fire {
