@@ -180,6 +180,11 @@ size_t kb_replicas_size(const struct kb_limits *limits)
     return (size_t)places_of(limits, NULL).total;
 }
 
+size_t kb_replicas_live(const struct kb_replicas *r)
+{
+    return (size_t)r->at.scratch;
+}
+
 void kb_replicas_init(struct kb_replicas *r, const struct kb_limits *limits,
                       const struct kb_config *config)
 {

@@ -280,10 +280,10 @@ enum kb_input_kind {
     KB_IN_SEND_FAILED,     /* no answer to `correlation` will come */
     KB_IN_ZK_REPLY,        /* reply */
     KB_IN_TIMER,           /* timer */
-    KB_IN_TOPIC_CONFIG,    /* topic, value: its min.insync.replicas, 0: the broker's; nothing is put,
-                              also where a fetcher's turn has come meanwhile */
-    KB_IN_DIR_FAILED,      /* value: log directory 0.. */
-    KB_IN_SHUTTING_DOWN,   /* the clean stop has begun: no fetcher is started any more */
+    KB_IN_TOPIC_CONFIG,  /* topic, value: its min.insync.replicas, 0: the broker's; nothing is put,
+                            also where a fetcher's turn has come meanwhile */
+    KB_IN_DIR_FAILED,    /* value: log directory 0.. */
+    KB_IN_SHUTTING_DOWN, /* the clean stop has begun: no fetcher is started any more */
 };
 
 struct kb_input {
@@ -391,6 +391,9 @@ struct kb_outputs {
 
 /* Returns bytes. */
 size_t kb_replicas_size(const struct kb_limits *limits);
+/* Returns how many bytes at the beginning of the block mean something between two steps; the others
+   are zero then. */
+size_t kb_replicas_live(const struct kb_replicas *r);
 /* Makes a broker with empty disks. */
 void kb_replicas_init(struct kb_replicas *r, const struct kb_limits *limits,
                       const struct kb_config *config);
@@ -451,8 +454,8 @@ bool kb_is_leader(const struct kb_replicas *r, const char *topic, int32_t partit
 /* Returns the leader's log end of follower `broker_id`, -1 unknown or not assigned. */
 int64_t kb_follower_end(const struct kb_replicas *r, const char *topic, int32_t partition,
                         int32_t broker_id);
-/* Returns whether follower `broker_id` has fetched since this broker leads, and the leader no longer
-   knows how far it was: never, but with KAFKA-8400. */
+/* Returns whether follower `broker_id` has fetched since this broker leads, and the leader no
+   longer knows how far it was: never, but with KAFKA-8400. */
 bool kb_follower_forgotten(const struct kb_replicas *r, const char *topic, int32_t partition,
                            int32_t broker_id);
 /* Returns whether a produce waits for a result that no partition here will ever give: only its

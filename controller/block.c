@@ -134,6 +134,14 @@ const struct kc_limits *kc_controller_limits(const struct kc_controller *c)
     return &c->limits;
 }
 
+void kc_controller_live(const struct kc_controller *c, struct kc_span span[KC_SPANS])
+{
+    span[0] =
+        (struct kc_span){.size = c->at.event_bytes + (c->event_arena.tail - c->event_arena.base)};
+    span[1] = (struct kc_span){.at = c->at.scratch, .size = c->scratch_used};
+    span[2] = (struct kc_span){.at = c->at.batches, .size = c->batches.tail - c->batches.base};
+}
+
 struct kc_config kc_config_default(struct sm_profile profile, int32_t id)
 {
     struct kc_config config;

@@ -8,15 +8,16 @@
  *     calls, timers          ─┘              other inputs only queue        └─► notes (trace, log)
  *
  * As on Kafka's controller event thread, one event is in work at a time; what arrives meanwhile
- * waits in the queue. Where a flow waits for ZooKeeper, its place is a stack of frames in the block,
- * not a C stack, so that the whole controller may be copied, compared and hashed as bytes.
+ * waits in the queue. Where a flow waits for ZooKeeper, its place is a stack of frames in the
+ * block, not a C stack, so that the whole controller may be copied, compared and hashed as bytes.
  *
  * Memory: lives in kc_controller_size(limits) bytes that the caller owns, holds no pointer. Nothing
  * is allocated, no clock is read, nothing is iterated in hash order. Thread: none; one caller at a
  * time. The same object runs in the simulator and against a real ZooKeeper.
  *
- * Source: Kafka 2.8.2 kafka.controller.KafkaController, ControllerEventManager, ReplicaStateMachine,
- * PartitionStateMachine, ControllerChannelManager, TopicDeletionManager; kafka.zk.KafkaZkClient.
+ * Source: Kafka 2.8.2 kafka.controller.KafkaController, ControllerEventManager,
+ * ReplicaStateMachine, PartitionStateMachine, ControllerChannelManager, TopicDeletionManager;
+ * kafka.zk.KafkaZkClient.
  */
 #ifndef CONTROLLER_CONTROLLER_H
 #define CONTROLLER_CONTROLLER_H
@@ -41,24 +42,25 @@ struct kc_controller; /* opaque: a block of bytes, 8-byte aligned */
 /* Capacities. A step that would exceed one changes nothing and says which (kc_outputs.short_of);
    the caller grows the block by copy and gives the same input again. */
 struct kc_limits {
-    uint32_t brokers;      /* ids ever named by a registration or an assignment */
+    uint32_t brokers; /* ids ever named by a registration or an assignment */
     uint32_t topics;
     uint32_t partitions;
-    uint32_t replicas;     /* members of one list of one partition, <= SM_REPLICAS_MAX */
-    uint32_t topic_name;   /* bytes of the longest topic name, NUL included */
-    uint32_t events;       /* waiting in the event queue */
-    uint32_t event_bytes;  /* what waiting events carry (calls, answers) */
-    uint32_t scratch_bytes;/* what the event in work has read: names of children, znodes */
-    uint32_t batch_bytes;  /* request batches that some broker has not answered yet */
-    uint32_t window;       /* ZooKeeper requests in flight; Kafka: 10 (zookeeper.max.in.flight.requests) */
-    uint32_t slots;        /* partitions whose requests are in flight or wait for it; >= window */
+    uint32_t replicas;      /* members of one list of one partition, <= SM_REPLICAS_MAX */
+    uint32_t topic_name;    /* bytes of the longest topic name, NUL included */
+    uint32_t events;        /* waiting in the event queue */
+    uint32_t event_bytes;   /* what waiting events carry (calls, answers) */
+    uint32_t scratch_bytes; /* what the event in work has read: names of children, znodes */
+    uint32_t batch_bytes;   /* request batches that some broker has not answered yet */
+    uint32_t
+        window;     /* ZooKeeper requests in flight; Kafka: 10 (zookeeper.max.in.flight.requests) */
+    uint32_t slots; /* partitions whose requests are in flight or wait for it; >= window */
 };
 
 /* Returns limits for a small cluster, without groups; grow as needed. */
 struct kc_limits kc_limits_default(void);
 
-/* Returns limits that are seldom outgrown, for one controller in a process of its own: a quarter of a
-   million partitions, 64 brokers. The block is some 400 MiB of addresses and few of memory. */
+/* Returns limits that are seldom outgrown, for one controller in a process of its own: a quarter of
+   a million partitions, 64 brokers. The block is some 400 MiB of addresses and few of memory. */
 struct kc_limits kc_limits_roomy(void);
 
 /* Most operations that one ZooKeeper request carries. */
@@ -66,26 +68,30 @@ enum { KC_GROUP_MAX = 500 };
 
 /* What the controller notes for the trace; each costs time, 0 in benchmarks. */
 enum kc_notes {
-    KC_NOTE_QUEUE = 1, KC_NOTE_FLOW = 2, KC_NOTE_MOVE = 4, KC_NOTE_DECIDE = 8, KC_NOTE_FACT = 16,
-    KC_NOTE_LOG = 32, /* controller.log and state-change.log, INFO and above */
+    KC_NOTE_QUEUE = 1,
+    KC_NOTE_FLOW = 2,
+    KC_NOTE_MOVE = 4,
+    KC_NOTE_DECIDE = 8,
+    KC_NOTE_FACT = 16,
+    KC_NOTE_LOG = 32,       /* controller.log and state-change.log, INFO and above */
     KC_NOTE_LOG_TRACE = 64, /* … TRACE too */
     KC_NOTE_ALL = 127,
 };
 
 struct kc_config {
     struct sm_profile profile;
-    struct sm_broker broker;    /* what this node registers under /brokers/ids */
-    int32_t register_broker;    /* 1: registers itself (a broker); 0: only a controller */
-    int32_t never_elected;      /* 1: registers and watches, but does not stand for election; Kafka
-                                   has no such brokers, scenarios do (role: broker) */
+    struct sm_broker broker; /* what this node registers under /brokers/ids */
+    int32_t register_broker; /* 1: registers itself (a broker); 0: only a controller */
+    int32_t never_elected;   /* 1: registers and watches, but does not stand for election; Kafka
+                                has no such brokers, scenarios do (role: broker) */
     uint32_t unused;
-    uint32_t notes; /* enum kc_notes */
-    int32_t auto_leader_rebalance;            /* auto.leader.rebalance.enable */
-    int32_t leader_imbalance_percentage;      /* leader.imbalance.per.broker.percentage, 10 */
-    int64_t leader_imbalance_check_us;        /* leader.imbalance.check.interval.seconds, 300 s */
-    int32_t unclean_leader_election;          /* unclean.leader.election.enable */
-    int32_t delete_topic;                     /* delete.topic.enable */
-    int64_t retry_backoff_us;                 /* after a failed send: 100 ms (0.9: 300 ms) */
+    uint32_t notes;                      /* enum kc_notes */
+    int32_t auto_leader_rebalance;       /* auto.leader.rebalance.enable */
+    int32_t leader_imbalance_percentage; /* leader.imbalance.per.broker.percentage, 10 */
+    int64_t leader_imbalance_check_us;   /* leader.imbalance.check.interval.seconds, 300 s */
+    int32_t unclean_leader_election;     /* unclean.leader.election.enable */
+    int32_t delete_topic;                /* delete.topic.enable */
+    int64_t retry_backoff_us;            /* after a failed send: 100 ms (0.9: 300 ms) */
     /* Operations that share one ZooKeeper request, 1 to KC_GROUP_MAX; 1: as Kafka, which sends each
        by itself. Fenced writes share one multi behind one check of the epoch, all or nothing: where
        it is refused each is written by itself, in order. Reads without a watch share one multi of
@@ -95,7 +101,8 @@ struct kc_config {
 };
 /* Returns Kafka's defaults for `profile` and broker `id` on localhost:9092; groups of 1. */
 struct kc_config kc_config_default(struct sm_profile profile, int32_t id);
-/* Sets `limits` to `window` requests in flight, and as many slots as fill the groups of `config`. */
+/* Sets `limits` to `window` requests in flight, and as many slots as fill the groups of `config`.
+ */
 void kc_limits_in_flight(struct kc_limits *limits, uint32_t window, const struct kc_config *config);
 
 size_t kc_controller_size(const struct kc_limits *limits);
@@ -104,6 +111,14 @@ size_t kc_controller_size(const struct kc_limits *limits);
 void kc_controller_init(struct kc_controller *c, const struct kc_limits *limits,
                         const struct kc_config *config);
 const struct kc_limits *kc_controller_limits(const struct kc_controller *c);
+/* Sets `span` to the parts of the block that mean something between two steps, ascending, the first
+   from its beginning. The others are room: whoever uses it writes it first, or finds it zero. A
+   copy of the parts, in a block whose other bytes are zero, goes on as the original does. */
+struct kc_span {
+    uint64_t at, size;
+};
+enum { KC_SPANS = 3 };
+void kc_controller_live(const struct kc_controller *c, struct kc_span span[KC_SPANS]);
 /* Copies `from` into the block `to`, zero bytes, laid out for `limits` (none below the present
    ones). */
 void kc_controller_grow(const struct kc_controller *from, struct kc_controller *to,
@@ -146,27 +161,33 @@ struct kc_input {
 
 enum kc_output_kind {
     KC_OUT_NONE,
-    KC_OUT_ZK,      /* request */
-    KC_OUT_BATCH,   /* a batch is complete: batch (once, before the sends that refer to it) */
-    KC_OUT_SEND,    /* one request out of `batch` to broker_id: api, correlation */
-    KC_OUT_CLOSE,   /* the channel to broker_id is closed, what was in flight is forgotten */
-    KC_OUT_REPLY,   /* the answer `call` to call_id */
-    KC_OUT_TIMER,   /* arm `timer` for due_us (replacing an earlier one), or cancel it: due_us < 0 */
+    KC_OUT_ZK,    /* request */
+    KC_OUT_BATCH, /* a batch is complete: batch (once, before the sends that refer to it) */
+    KC_OUT_SEND,  /* one request out of `batch` to broker_id: api, correlation */
+    KC_OUT_CLOSE, /* the channel to broker_id is closed, what was in flight is forgotten */
+    KC_OUT_REPLY, /* the answer `call` to call_id */
+    KC_OUT_TIMER, /* arm `timer` for due_us (replacing an earlier one), or cancel it: due_us < 0 */
     KC_OUT_EXPIRE_STARTED, /* the Expire event is in work: a new session may be made now. Until then
                               every ZooKeeper request after KC_IN_SESSION_EXPIRED is answered with
                               SESSION_EXPIRED (ZooKeeperClient: beforeInitializingSession blocks) */
-    KC_OUT_FATAL,   /* start-up failed, the process ends: text says why */
+    KC_OUT_FATAL,          /* start-up failed, the process ends: text says why */
     /* notes */
-    KC_OUT_QUEUE,   /* what: see enum kc_queue_what; event, event_id, depth, waited_us; value: its
-                       ControllerState */
-    KC_OUT_FLOW,    /* name (of the flow), row (of the step) begins */
-    KC_OUT_MOVE,    /* machine, topic, partition, broker_id (replicas), from, to, ok, direct */
-    KC_OUT_DECIDE,  /* election: strategy, topic, partition, decision */
-    KC_OUT_FACT,    /* fact: what this controller believes has changed */
-    KC_OUT_LOG,     /* level, stream, text */
+    KC_OUT_QUEUE,  /* what: see enum kc_queue_what; event, event_id, depth, waited_us; value: its
+                      ControllerState */
+    KC_OUT_FLOW,   /* name (of the flow), row (of the step) begins */
+    KC_OUT_MOVE,   /* machine, topic, partition, broker_id (replicas), from, to, ok, direct */
+    KC_OUT_DECIDE, /* election: strategy, topic, partition, decision */
+    KC_OUT_FACT,   /* fact: what this controller believes has changed */
+    KC_OUT_LOG,    /* level, stream, text */
 };
 
-enum kc_queue_what { KC_QUEUE_PUT, KC_QUEUE_START, KC_QUEUE_DONE, KC_QUEUE_PREEMPT, KC_QUEUE_CLEAR };
+enum kc_queue_what {
+    KC_QUEUE_PUT,
+    KC_QUEUE_START,
+    KC_QUEUE_DONE,
+    KC_QUEUE_PREEMPT,
+    KC_QUEUE_CLEAR
+};
 enum kc_machine { KC_MACHINE_PARTITION, KC_MACHINE_REPLICA };
 enum kc_level { KC_TRACE, KC_DEBUG, KC_INFO, KC_WARN, KC_ERROR };
 enum kc_stream { KC_CONTROLLER_LOG, KC_STATE_CHANGE_LOG };
@@ -186,7 +207,8 @@ enum kc_fact {
 struct kc_output {
     uint32_t kind;
     int32_t broker_id;
-    uint64_t by; /* trace record that caused it: kc_input.record, or what `put` gave for an earlier output */
+    uint64_t by; /* trace record that caused it: kc_input.record, or what `put` gave for an earlier
+                    output */
     uint64_t correlation;
     uint64_t call_id;
     int64_t due_us;
@@ -214,7 +236,8 @@ struct kc_output {
     const struct sm_leader_and_isr *li;
     const struct sm_assignment *assignment;
     const struct sm_list *list;
-    const int32_t *ids; /* FACT_LIVE, FACT_SHUTTING_DOWN: id_count ids (there may be more than a list holds) */
+    const int32_t *
+        ids; /* FACT_LIVE, FACT_SHUTTING_DOWN: id_count ids (there may be more than a list holds) */
     uint32_t id_count;
     uint32_t unused2;
     const struct sm_election_input *election; /* DECIDE */
@@ -222,8 +245,8 @@ struct kc_output {
 };
 
 /* The sink. `put` is called during the step, once per output, in order; pointers inside an output
-   are valid during that call only. It returns the number of the trace record that it made (0: none),
-   which later outputs carry in `by`. */
+   are valid during that call only. It returns the number of the trace record that it made (0:
+   none), which later outputs carry in `by`. */
 struct kc_outputs {
     uint64_t (*put)(void *context, const struct kc_output *output);
     void *context;

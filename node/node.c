@@ -56,6 +56,11 @@ static uint64_t put(struct turn *t, struct kn_output output)
     return t->out->put(t->out->context, &output);
 }
 
+static void touch(struct turn *t, enum kn_block block)
+{
+    t->out->touched |= 1u << block;
+}
+
 static void grow(struct turn *t, enum kn_block block, const char *short_of)
 {
     if (t->out->grow(t->out->context, t->node, block, short_of))
@@ -216,6 +221,7 @@ static void session_put(void *context, const struct kn_session_output *o)
 static void session_step(struct turn *t, struct kn_session_input in)
 {
     struct kn_session_outputs out = {.put = session_put, .context = t};
+    touch(t, KN_BLOCK_SESSION);
     while (t->err == SM_ERR_OK) {
         enum sm_err err = kn_session_step(t->node->session, t->now_us, &in, &out);
         if (err != SM_ERR_LIMIT)
@@ -301,6 +307,7 @@ static uint64_t controller_put(void *context, const struct kc_output *o)
 static void controller_step(struct turn *t, struct kc_input in)
 {
     struct kc_outputs out = {.put = controller_put, .context = t};
+    touch(t, KN_BLOCK_CONTROLLER);
     while (t->err == SM_ERR_OK) {
         enum sm_err err = kc_controller_step(t->node->controller, t->now_us, &in, &out);
         if (err != SM_ERR_LIMIT) {
@@ -402,6 +409,8 @@ static void broker_step(struct turn *t, struct kb_broker_input in)
     in.is_controller = kc_controller_is_active(n->controller);
     if (n->date_offset_us != 0)
         in.wall_ms = (t->now_us + n->date_offset_us) / 1000;
+    touch(t, KN_BLOCK_BROKER);
+    touch(t, KN_BLOCK_REPLICAS);
     while (t->err == SM_ERR_OK) {
         struct kb_broker_outputs out = {.put = broker_put,
                                         .context = t,
@@ -426,6 +435,7 @@ static void broker_step(struct turn *t, struct kb_broker_input in)
 static void call_controller(struct turn *t)
 {
     uint64_t call_id = 0;
+    touch(t, KN_BLOCK_BROKER);
     const struct wire_call *call = kb_broker_take_call(t->node->broker, &call_id);
     if (call != NULL)
         controller_step(t, (struct kc_input){.kind = KC_IN_CALL,
@@ -719,6 +729,7 @@ enum sm_err kn_node_step(struct kn_node *n, int64_t now_us, const struct kn_inpu
 {
     struct turn t = {.node = n, .now_us = now_us, .out = out, .record = in->record};
     out->more = false;
+    out->touched = 0;
     if (n->state == KN_STOPPED)
         return SM_ERR_OK;
     assert(in->kind == KN_IN_MORE || !n->controller_has_more);

@@ -43,7 +43,6 @@
 #include "node/config_watch.h"
 #include "node/session.h"
 
-
 enum kn_state {
     KN_NEW,
     KN_STARTING, /* waits for its first session */
@@ -220,7 +219,8 @@ enum kn_block {
     KN_BLOCK_CONTROLLER,
     KN_BLOCK_REPLICAS, /* short_of as kb_limits_above takes it */
     KN_BLOCK_BROKER, /* short_of "scratch": the scratch memory, to at least scratch_needed bytes */
-    KN_BLOCK_ANSWER, /* own_item, own_capacity: to at least scratch_needed bytes; the caller frees it */
+    KN_BLOCK_ANSWER, /* own_item, own_capacity: to at least scratch_needed bytes; the caller frees
+                        it */
 };
 
 struct kn_outputs {
@@ -232,6 +232,7 @@ struct kn_outputs {
        node must not be used again. */
     bool (*grow)(void *context, struct kn_node *node, enum kn_block block, const char *short_of);
     void *context;
+    uint32_t touched;      /* set: blocks that this step may have changed, 1 << enum kn_block */
     bool more;             /* set: call again with KN_IN_MORE before any other input */
     const char *short_of;  /* on SM_ERR_LIMIT */
     size_t scratch_needed; /* while `grow` is called for "scratch", or for ANSWER */

@@ -98,14 +98,14 @@ void sim_checks_free(struct sim_checks *c)
     check_logs_free(c);
     check_rows_free(c);
     for (uint32_t i = 0; i < c->process_count; i++)
-        free(c->processes[i].sent), free(c->processes[i].moved);
+        sim_free(c->processes[i].sent), sim_free(c->processes[i].moved);
     for (uint32_t i = 0; i < c->ephemeral_count; i++)
-        free(c->ephemerals[i].path);
-    free(c->processes);
-    free(c->ephemerals);
-    free(c->acked_before);
-    free(c->touched);
-    free(c);
+        sim_free(c->ephemerals[i].path);
+    sim_free(c->processes);
+    sim_free(c->ephemerals);
+    sim_free(c->acked_before);
+    sim_free(c->touched);
+    sim_free(c);
 }
 
 const struct sim_check_result *sim_checks_result(const struct sim_checks *c)

@@ -50,7 +50,7 @@ static void canon_grow(struct sim_checks *c)
     for (uint32_t i = 0; i < capacity; i++)
         if (old[i].row != 0)
             *canon_place(c, &old[i]) = old[i];
-    free(old);
+    sim_free(old);
 }
 
 /* A machine that has held it has been lost, with what no disk had taken. */
@@ -100,7 +100,7 @@ static void check_canon(struct sim_checks *c, const struct check_row *row, int32
 
 void check_logs_free(struct sim_checks *c)
 {
-    free(c->canon);
+    sim_free(c->canon);
 }
 
 void check_logs_forget(struct check_row *row)
@@ -260,8 +260,8 @@ static void look_at_leader(struct sim_checks *c, struct check_row *row, struct c
                        h->id, (long long)v->hw, (long long)row->committed_end);
 }
 
-/* A reassignment has taken the partition from a broker that was dead: nobody tells it (Kafka neither),
-   its disk keeps the log, and the topic may have been deleted and made anew since. */
+/* A reassignment has taken the partition from a broker that was dead: nobody tells it (Kafka
+   neither), its disk keeps the log, and the topic may have been deleted and made anew since. */
 static bool is_left_over(const struct check_row *row, int32_t id, const struct kb_partition_view *v)
 {
     return v->hosted == KB_NOT_HOSTED && row->assigned && !sm_list_has(&row->a.replicas, id);
@@ -392,8 +392,8 @@ static void proposes(struct sim_checks *c, const struct check_row *row, const st
             continue;
         if (kb_follower_end(p->replicas, topic, row->partition, id) == v.log_end)
             check_fail_row(c, SIM_CHECK_S10, row,
-                           "leader %d drops broker %d, which has all records up to %lld", h->id,
-                           id, (long long)v.log_end);
+                           "leader %d drops broker %d, which has all records up to %lld", h->id, id,
+                           (long long)v.log_end);
         else if (kb_follower_forgotten(p->replicas, topic, row->partition, id))
             check_fail_row(c, SIM_CHECK_S10, row,
                            "leader %d drops broker %d, and has forgotten what it fetched", h->id,
@@ -401,8 +401,8 @@ static void proposes(struct sim_checks *c, const struct check_row *row, const st
     }
 }
 
-/* S8: what a broker has on disk of its high watermark falls with its log, or as a leader says. A life
-   in which no LeaderAndIsr names the partition loses it, and that is Kafka's way. */
+/* S8: what a broker has on disk of its high watermark falls with its log, or as a leader says. A
+   life in which no LeaderAndIsr names the partition loses it, and that is Kafka's way. */
 static void remembers(struct sim_checks *c, struct check_row *row, struct check_host *h)
 {
     struct kb_partition_view v;

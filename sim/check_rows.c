@@ -24,7 +24,7 @@ static uint64_t hash_of(const char *name)
 static void grow_topics(struct sim_checks *c)
 {
     c->topic_capacity = c->topic_capacity == 0 ? 64 : c->topic_capacity * 2;
-    free(c->topic_buckets);
+    sim_free(c->topic_buckets);
     c->topic_buckets = sim_alloc(c->topic_capacity * sizeof(struct check_topic *));
     for (struct check_topic *t = c->topics; t != NULL; t = t->next) {
         struct check_topic **b = &c->topic_buckets[hash_of(t->name) & (c->topic_capacity - 1)];
@@ -43,7 +43,7 @@ static struct check_row **row_bucket(const struct sim_checks *c, const struct ch
 static void grow_rows(struct sim_checks *c)
 {
     c->row_capacity = c->row_capacity == 0 ? 256 : c->row_capacity * 2;
-    free(c->row_buckets);
+    sim_free(c->row_buckets);
     c->row_buckets = sim_alloc(c->row_capacity * sizeof(struct check_row *));
     for (struct check_topic *t = c->topics; t != NULL; t = t->next)
         for (struct check_row *row = t->rows; row != NULL; row = row->next_of_topic) {
@@ -212,14 +212,14 @@ void check_rows_free(struct sim_checks *c)
         while (t->rows != NULL) {
             struct check_row *row = t->rows;
             t->rows = row->next_of_topic;
-            free(row->hosts);
-            free(row->committed.list);
-            free(row);
+            sim_free(row->hosts);
+            sim_free(row->committed.list);
+            sim_free(row);
         }
-        free(t);
+        sim_free(t);
     }
-    free(c->topic_buckets);
-    free(c->row_buckets);
+    sim_free(c->topic_buckets);
+    sim_free(c->row_buckets);
 }
 
 /* ---- processes ---- */

@@ -246,7 +246,7 @@ static void topic_changed(struct sim_checks *c, struct check_topic *t, const str
             check_reassigned(c, was[i].row, &was[i].a);
             check_asked_begins(c, was[i].row, &was[i].a);
         }
-    free(was);
+    sim_free(was);
 }
 
 /* S12: the deletion of a topic is complete, so no replica has a log of it. */
@@ -352,7 +352,7 @@ static void ephemeral_gone(struct sim_checks *c, const struct kz_output *o)
 {
     for (uint32_t i = 0; i < c->ephemeral_count; i++)
         if (strcmp(c->ephemerals[i].path, o->path) == 0) {
-            free(c->ephemerals[i].path);
+            sim_free(c->ephemerals[i].path);
             c->ephemerals[i] = c->ephemerals[--c->ephemeral_count];
             break;
         }

@@ -437,19 +437,19 @@ void sim_client_book_free(struct sim_clients *k)
     for (uint32_t i = 0; i < k->audience_count; i++) {
         struct sim_audience *a = k->audiences[i];
         for (uint32_t p = 0; p < k->count; p++)
-            free(a->seen[p]);
-        free(a->seen);
-        free(a->seen_size);
-        free(a->places);
-        free(a);
+            sim_free(a->seen[p]);
+        sim_free(a->seen);
+        sim_free(a->seen_size);
+        sim_free(a->places);
+        sim_free(a);
     }
     for (uint32_t i = 0; i < k->topic_count; i++)
-        free(k->topics[i]);
-    free(k->audiences);
-    free(k->topics);
+        sim_free(k->topics[i]);
+    sim_free(k->audiences);
+    sim_free(k->topics);
     sim_client_marks_free(k);
-    free(k->leads);
-    free(k->acked);
-    free(k->reads);
-    free(k->padding);
+    sim_free(k->leads);
+    sim_free(k->acked);
+    sim_free(k->reads);
+    sim_free(k->padding);
 }

@@ -279,8 +279,8 @@ void sim_client_report_fates(struct sim_world *w, struct sim_client_report *r)
             break;
         }
     }
-    free(logs.log);
-    free(logs.last);
+    sim_free(logs.log);
+    sim_free(logs.last);
 }
 
 uint64_t sim_client_fates_of(struct sim_world *w, uint32_t index, bool kept)
@@ -295,8 +295,8 @@ uint64_t sim_client_fates_of(struct sim_world *w, uint32_t index, bool kept)
         uint32_t at = log_of(w, &logs, a);
         count += fate_in(w, &logs.log[at], a) == (kept ? KEPT : LOST);
     }
-    free(logs.log);
-    free(logs.last);
+    sim_free(logs.log);
+    sim_free(logs.last);
     return count;
 }
 
@@ -314,7 +314,7 @@ uint64_t sim_client_unread(struct sim_world *w, uint32_t index)
         uint32_t at = log_of(w, &logs, a);
         count += fate_in(w, &logs.log[at], a) == KEPT;
     }
-    free(logs.log);
-    free(logs.last);
+    sim_free(logs.log);
+    sim_free(logs.last);
     return count;
 }

@@ -10,6 +10,12 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "sim/allocate.h"
+#undef uthash_malloc
+#undef uthash_free
+#define uthash_malloc(size)  sim_realloc(NULL, size)
+#define uthash_free(p, size) sim_free(p)
+
 #include "sim/client_state.h"
 
 struct mark {
@@ -82,7 +88,7 @@ void sim_client_marks_free(struct sim_clients *k)
     HASH_ITER(hh, k->marks, m, next)
     {
         HASH_DEL(k->marks, m);
-        free(m->mark);
-        free(m);
+        sim_free(m->mark);
+        sim_free(m);
     }
 }

@@ -70,11 +70,11 @@ void sim_client_report_free(struct sim_client_report *r)
 {
     if (r == NULL)
         return;
-    free(r->rows);
-    free(r->transforms);
-    free(r->lost);
-    free(r->names);
-    free(r);
+    sim_free(r->rows);
+    sim_free(r->transforms);
+    sim_free(r->lost);
+    sim_free(r->names);
+    sim_free(r);
 }
 
 /* ---- one property ---- */

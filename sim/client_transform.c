@@ -191,7 +191,7 @@ static void visit_log(const struct sim_world *w, const struct kb_partition_view 
     struct markers m = {0};
     for (uint32_t i = view->batch_count; i-- > 0;)
         visit_batch(w, &view->batches[i], &m, each, context);
-    free(m.last);
+    sim_free(m.last);
 }
 
 /* ---- exactly once ---- */
@@ -288,9 +288,9 @@ static void count_missing(struct judged *j)
             const struct cell *cell = &j->part[i].cell[at];
             j->counts.missing += cell->value.producer >= 0 && cell->outputs == 0;
         }
-        free(j->part[i].cell);
+        sim_free(j->part[i].cell);
     }
-    free(j->part);
+    sim_free(j->part);
 }
 
 bool sim_transform_is_first(const struct sim_world *w, const struct sim_client *c)

@@ -229,7 +229,7 @@ void sim_client_work_stop(struct sim_client *c)
     c->phase = SIM_CLIENT_IDLE;
     c->command = 0;
     c->work_generation++;
-    free(c->assigned);
+    sim_free(c->assigned);
     c->assigned = NULL;
     c->assigned_count = 0;
     if (c->txn_count > 0 && c->txns[c->txn_count - 1] == SIM_TXN_OPEN)

@@ -10,6 +10,11 @@ static bool comes_before(const struct sim_event *a, const struct sim_event *b)
     return a->t_us != b->t_us ? a->t_us < b->t_us : a->number < b->number;
 }
 
+static inline void say_what_lives(const struct sim_event_queue *q)
+{
+    sim_live(q->events, &(struct sim_span){.size = q->count * sizeof(*q->events)}, 1);
+}
+
 void sim_event_push(struct sim_event_queue *q, struct sim_event event)
 {
     if (q->count == q->capacity) {
@@ -23,6 +28,7 @@ void sim_event_push(struct sim_event_queue *q, struct sim_event event)
         hole = (hole - 1) / 4;
     }
     q->events[hole] = event;
+    say_what_lives(q);
 }
 
 static size_t earliest_child(const struct sim_event_queue *q, size_t parent)
@@ -49,11 +55,12 @@ bool sim_event_pop(struct sim_event_queue *q, struct sim_event *event)
         hole = child;
     }
     q->events[hole] = last;
+    say_what_lives(q);
     return true;
 }
 
 void sim_event_queue_free(struct sim_event_queue *q)
 {
-    free(q->events);
+    sim_free(q->events);
     *q = (struct sim_event_queue){0};
 }

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "sim/allocate.h"
+
 enum { SAME_FROM = 16, FIRST_BUCKETS = 1024 };
 
 struct entry {
@@ -40,15 +42,9 @@ static uint64_t hash_of(const uint8_t *bytes, size_t size)
 
 struct sim_keeper *sim_keeper_new(void)
 {
-    struct sim_keeper *k = calloc(1, sizeof *k);
-    if (k == NULL)
-        return NULL;
+    struct sim_keeper *k = sim_alloc(sizeof *k);
     k->buckets = FIRST_BUCKETS;
-    k->bucket = calloc(k->buckets, sizeof *k->bucket);
-    if (k->bucket == NULL) {
-        free(k);
-        return NULL;
-    }
+    k->bucket = sim_alloc(k->buckets * sizeof *k->bucket);
     return k;
 }
 
@@ -57,11 +53,11 @@ void sim_keeper_free(struct sim_keeper *k)
     if (k == NULL)
         return;
     for (uint64_t i = 0; i < k->high; i++)
-        free(k->entry[i].bytes);
-    free(k->entry);
-    free(k->bucket);
-    free(k->loose);
-    free(k);
+        sim_free(k->entry[i].bytes);
+    sim_free(k->entry);
+    sim_free(k->bucket);
+    sim_free(k->loose);
+    sim_free(k);
 }
 
 uint64_t sim_keeper_count(const struct sim_keeper *k)
@@ -71,39 +67,30 @@ uint64_t sim_keeper_count(const struct sim_keeper *k)
 
 /* ---- room ---- */
 
-static int has_entry(struct sim_keeper *k)
+static void need_entry(struct sim_keeper *k)
 {
     if (k->high < k->capacity)
-        return 1;
-    uint64_t capacity = k->capacity == 0 ? 256 : k->capacity * 2;
-    struct entry *larger = realloc(k->entry, capacity * sizeof *larger);
-    if (larger == NULL)
-        return 0;
-    k->entry = larger;
-    k->capacity = capacity;
-    return 1;
+        return;
+    k->capacity = k->capacity == 0 ? 256 : k->capacity * 2;
+    k->entry = sim_realloc(k->entry, k->capacity * sizeof *k->entry);
 }
 
-static int has_loose(struct sim_keeper *k)
+static void add_loose(struct sim_keeper *k, uint64_t payload)
 {
-    if (k->loose_count < k->loose_capacity)
-        return 1;
-    uint64_t capacity = k->loose_capacity == 0 ? 256 : k->loose_capacity * 2;
-    uint64_t *larger = realloc(k->loose, capacity * sizeof *larger);
-    if (larger == NULL)
-        return 0;
-    k->loose = larger;
-    k->loose_capacity = capacity;
-    return 1;
+    if (k->loose_count == k->loose_capacity) {
+        k->loose_capacity = k->loose_capacity == 0 ? 256 : k->loose_capacity * 2;
+        k->loose = sim_realloc(k->loose, k->loose_capacity * sizeof *k->loose);
+    }
+    k->loose[k->loose_count++] = payload;
 }
 
 static void widen(struct sim_keeper *k)
 {
     uint64_t buckets = k->buckets * 2;
-    uint64_t *larger = k->high <= k->buckets ? NULL : calloc(buckets, sizeof *larger);
-    if (larger == NULL)
+    if (k->high <= k->buckets)
         return;
-    free(k->bucket);
+    uint64_t *larger = sim_alloc(buckets * sizeof *larger);
+    sim_free(k->bucket);
     k->bucket = larger;
     k->buckets = buckets;
     for (uint64_t i = 0; i < k->high; i++) {
@@ -144,14 +131,12 @@ static uint64_t keep(void *context, const uint8_t *batch, size_t size)
     uint64_t hash = hash_of(batch, size), found = find(k, hash, batch, size);
     if (found != 0 && k->entry[found - 1].bytes != NULL)
         return found;
-    uint8_t *bytes = has_entry(k) && has_loose(k) ? malloc(size) : NULL;
-    if (bytes == NULL)
-        return 0;
-    memcpy(bytes, batch, size);
+    need_entry(k);
+    uint8_t *bytes = sim_copy(batch, size);
     if (found == 0)
         found = new_place(k, hash, size);
     k->entry[found - 1].bytes = bytes;
-    k->loose[k->loose_count++] = found;
+    add_loose(k, found);
     k->count++;
     return found;
 }
@@ -172,8 +157,8 @@ static void refer(void *context, uint64_t payload, int32_t by)
     struct entry *e = &k->entry[payload - 1];
     e->references += by;
     assert(e->references >= 0);
-    if (e->references == 0 && has_loose(k)) /* else it stays */
-        k->loose[k->loose_count++] = payload;
+    if (e->references == 0)
+        add_loose(k, payload);
 }
 
 struct kb_payloads sim_keeper_payloads(struct sim_keeper *k)
@@ -186,7 +171,7 @@ struct kb_payloads sim_keeper_payloads(struct sim_keeper *k)
 static void forget(struct sim_keeper *k, uint64_t payload)
 {
     struct entry *e = &k->entry[payload - 1];
-    free(e->bytes);
+    sim_free(e->bytes);
     e->bytes = NULL;
     k->count--;
 }

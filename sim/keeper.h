@@ -11,7 +11,7 @@
 
 struct sim_keeper;
 
-struct sim_keeper *sim_keeper_new(void); /* returns owned; NULL: no memory */
+struct sim_keeper *sim_keeper_new(void); /* returns owned */
 void sim_keeper_free(struct sim_keeper *k);
 struct kb_payloads sim_keeper_payloads(struct sim_keeper *k); /* borrows k */
 /* Forgets what has no references. Its handle is given again to the same bytes alone. Linear in what

@@ -4,11 +4,11 @@
  */
 #include "sim/keys.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
+
+#include "sim/allocate.h"
 
 void *sim_grow(void *block, size_t *capacity, size_t need, size_t element)
 {
@@ -17,11 +17,7 @@ void *sim_grow(void *block, size_t *capacity, size_t need, size_t element)
     size_t wanted = *capacity > 0 ? *capacity : 64;
     while (wanted < need)
         wanted *= 2;
-    block = realloc(block, wanted * element);
-    if (block == NULL) {
-        fprintf(stderr, "kcsim: out of memory (%zu bytes)\n", wanted * element);
-        abort();
-    }
+    block = sim_realloc(block, wanted * element);
     *capacity = wanted;
     return block;
 }
@@ -42,10 +38,8 @@ static uint32_t find_slot(const struct sim_keys *k, uint64_t hash, const char *n
 static void double_slots(struct sim_keys *k)
 {
     uint32_t count = k->slot_count > 0 ? k->slot_count * 2 : 256;
-    free(k->slots);
-    k->slots = calloc(count, sizeof(*k->slots));
-    if (k->slots == NULL)
-        abort();
+    sim_free(k->slots);
+    k->slots = sim_alloc(count * sizeof(*k->slots));
     k->slot_count = count;
     for (uint32_t id = 0; id < k->count; id++) {
         uint32_t at = (uint32_t)k->hashes[id] & (count - 1);
@@ -98,9 +92,9 @@ const char *sim_keys_name(const struct sim_keys *k, uint32_t id)
 
 void sim_keys_clear(struct sim_keys *k)
 {
-    free(k->slots);
-    free(k->hashes);
-    free(k->names);
-    free(k->text);
+    sim_free(k->slots);
+    sim_free(k->hashes);
+    sim_free(k->names);
+    sim_free(k->text);
     *k = (struct sim_keys){0};
 }

@@ -4,8 +4,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "sim/allocate.h"
 
 struct sim_memory_block {
     struct sim_memory_block *older;
@@ -17,10 +18,7 @@ enum { BLOCK = 16 * 1024 };
 
 static struct sim_memory_block *new_block(struct sim_memory *memory, size_t size)
 {
-    struct sim_memory_block *block = calloc(1, sizeof(*block) + size);
-    if (block == NULL) {
-        abort();
-    }
+    struct sim_memory_block *block = sim_alloc(sizeof(*block) + size);
     block->size = size;
     block->older = memory->newest;
     memory->newest = block;
@@ -80,7 +78,7 @@ void sim_memory_free(struct sim_memory *memory)
 {
     for (struct sim_memory_block *block = memory->newest, *older; block != NULL; block = older) {
         older = block->older;
-        free(block);
+        sim_free(block);
     }
     memory->newest = NULL;
 }

@@ -16,6 +16,9 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
+#include "sim/allocate.h"
+
+enum { DIGEST_ALIGN = 64 }; /* of XXH3_state_t */
 enum { TAG_NULL, TAG_INT, TAG_TEXT, TAG_LIST, TAG_OBJECT };
 
 /* ---- bytes ---- */
@@ -59,14 +62,12 @@ static void write_u64(uint8_t *at, uint64_t value)
 
 struct sim_trace *sim_trace_new(const struct sim_trace_options *options)
 {
-    struct sim_trace *trace = calloc(1, sizeof(*trace));
-    struct sim_trace_store *s = calloc(1, sizeof(*s));
-    if (trace == NULL || s == NULL)
-        abort();
+    struct sim_trace *trace = sim_alloc(sizeof(*trace));
+    struct sim_trace_store *s = sim_alloc(sizeof(*s));
     s->options = *options;
-    s->digest = XXH3_createState();
-    if (s->digest == NULL)
-        abort();
+    s->digest_room = sim_alloc(sizeof(XXH3_state_t) + DIGEST_ALIGN);
+    s->digest =
+        (void *)(((uintptr_t)s->digest_room + DIGEST_ALIGN) & ~(uintptr_t)(DIGEST_ALIGN - 1));
     XXH3_64bits_reset(s->digest);
     for (int kind = 1; kind < SIM_K_END; kind++)
         for (int field = 1; field < SIM_F_END; field++)
@@ -82,22 +83,22 @@ void sim_trace_free(struct sim_trace *trace)
         return;
     struct sim_trace_store *s = trace->store;
     for (int i = 0; i < SIM_FRAMES_MAX; i++) {
-        free(s->frame[i].payload.at);
-        free(s->frame[i].set.at);
+        sim_free(s->frame[i].payload.at);
+        sim_free(s->frame[i].set.at);
     }
-    free(s->bytes.at);
-    free(s->offset);
-    free(s->pending.at);
+    sim_free(s->bytes.at);
+    sim_free(s->offset);
+    sim_free(s->pending.at);
     sim_keys_clear(&s->keys);
-    free(s->setter);
-    free(s->present);
-    free(s->batches);
-    free(s->pauses);
-    free(s->broker_of);
-    free(s->key.at);
-    XXH3_freeState(s->digest);
-    free(s);
-    free(trace);
+    sim_free(s->setter);
+    sim_free(s->present);
+    sim_free(s->batches);
+    sim_free(s->pauses);
+    sim_free(s->broker_of);
+    sim_free(s->key.at);
+    sim_free(s->digest_room);
+    sim_free(s);
+    sim_free(trace);
 }
 
 void sim_trace_listen(struct sim_trace *trace,

@@ -74,7 +74,8 @@ struct sim_trace_store {
     uint64_t refs[32];
     size_t ref_count;
     struct sim_bytes key; /* of sim_trace_key */
-    void *digest;         /* XXH3_state_t */
+    void *digest;         /* XXH3_state_t, in digest_room */
+    void *digest_room;
     void (*listener)(void *context, const struct sim_record *record);
     void *listener_context;
 };

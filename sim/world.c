@@ -47,11 +47,16 @@ static void put_persistent_paths(struct sim_world *w)
 
 struct sim_world *sim_world_new(const struct sim_world_options *options)
 {
+    struct sim_heap *heap = options->copies ? sim_heap_new() : NULL;
+    struct sim_heap *was __attribute__((cleanup(sim_heap_leave))) = sim_heap_enter(heap);
     struct sim_world *w = sim_alloc(sizeof(*w));
+    assert(!options->copies || options->trace == NULL);
+    w->heap = heap;
     w->options = *options;
     w->trace = options->trace;
     if (w->trace == NULL)
-        w->trace = w->own_trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_OFF});
+        w->trace = w->own_trace =
+            sim_trace_new(&(struct sim_trace_options){.mode = options->own_trace});
     if (!w->trace->on)
         w->options.notes = 0;
     sim_random_seed(&w->random, options->seed);
@@ -70,6 +75,10 @@ void sim_world_free(struct sim_world *w)
 {
     if (w == NULL)
         return;
+    if (w->heap != NULL) { /* nothing of it is anywhere else */
+        sim_heap_free(w->heap);
+        return;
+    }
     sim_trace_listen(w->trace, NULL, NULL);
     sim_checks_free(w->checks);
     w->checks = NULL;
@@ -87,18 +96,18 @@ void sim_world_free(struct sim_world *w)
     while (w->calls != NULL) {
         struct sim_call *c = w->calls;
         w->calls = c->next;
-        free(c->call);
-        free(c);
+        sim_free(c->call);
+        sim_free(c);
     }
     sim_trace_free(w->own_trace);
     sim_wire_free(w->wire);
-    free(w->processes);
-    free(w->by_id);
+    sim_free(w->processes);
+    sim_free(w->by_id);
     sim_keeper_free(w->keeper);
-    free(w->broker_scratch);
-    free(w->builder);
-    free(w->operator_reply);
-    free(w);
+    sim_free(w->broker_scratch);
+    sim_free(w->builder);
+    sim_free(w->operator_reply);
+    sim_free(w);
 }
 
 /* ---- processes by id ---- */
@@ -131,6 +140,7 @@ bool sim_world_has(const struct sim_world *w, int32_t id)
 
 void sim_world_add(struct sim_world *w, const struct sim_process_options *o)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_alloc(sizeof(*p));
     uint32_t at = place_by_id(w, o->id);
     assert(o->id >= 0);
@@ -299,6 +309,7 @@ static bool instant_is_endless(struct sim_world *w)
 
 bool sim_world_step(struct sim_world *w)
 {
+    SIM_IN(w);
     struct sim_event e;
     if (w->error[0] != '\0' || !sim_event_pop(&w->queue, &e))
         return false;
@@ -354,6 +365,11 @@ bool sim_world_is_over(struct sim_world *w)
 
 /* ---- looking ---- */
 
+const struct sim_trace *sim_world_trace(const struct sim_world *w)
+{
+    return w->trace;
+}
+
 const struct sim_check_result *sim_world_checked(const struct sim_world *w)
 {
     return w->checks == NULL ? NULL : sim_checks_result(w->checks);
@@ -361,6 +377,7 @@ const struct sim_check_result *sim_world_checked(const struct sim_world *w)
 
 void sim_world_checks_end(struct sim_world *w)
 {
+    SIM_IN(w);
     SIM_CHECKED(w, sim_checks_end(w->checks, sim_world_is_quiet(w)));
 }
 

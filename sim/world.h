@@ -84,6 +84,11 @@ struct sim_world_options {
     uint32_t notes;              /* enum kc_notes, of every controller */
     enum sim_checks_mode checks; /* sim/check.h; OFF */
     bool wire;                   /* messages travel as bytes of the Kafka protocol */
+    /* It can be copied (sim/image.h). Then `trace` is NULL, and the world makes one of its own, a
+       part of its state: sim_world_trace. Its memory is bounded (SIM_HEAP_SPACE): for small worlds.
+     */
+    bool copies;
+    enum sim_trace_mode own_trace; /* of that trace; OFF by default */
 };
 /* Returns fixed delays of 500 µs, a tick of 2 s, all notes where there is a trace. */
 struct sim_world_options sim_world_options_default(void);
@@ -109,8 +114,8 @@ bool sim_world_run(struct sim_world *w, int64_t until_us);
 /* Nothing is under way: no message, no queued event, no running flow, no session that has to
    expire, no timer but periodic ones and retries against dead brokers. */
 bool sim_world_is_quiet(const struct sim_world *w);
-/* Quiet, no step of the scenario is ahead that a time alone will bring, and every live follower is in
-   the ISR of its leader. */
+/* Quiet, no step of the scenario is ahead that a time alone will bring, and every live follower is
+   in the ISR of its leader. */
 bool sim_world_is_over(struct sim_world *w);
 /* NULL, or why the world cannot go on (a limit, with its value). Static until it is freed. */
 const char *sim_world_error(const struct sim_world *w);
@@ -126,6 +131,8 @@ int32_t sim_world_active(const struct sim_world *w);
 /* Returns the id that /controller names, -1 none. */
 int32_t sim_world_named_controller(const struct sim_world *w);
 struct sim_view sim_world_view(struct sim_world *w);
+/* Returns the trace, borrowed: that of the options, or the world's own. Never NULL. */
+const struct sim_trace *sim_world_trace(const struct sim_world *w);
 /* Counts of what has happened. */
 struct sim_world_counts {
     uint64_t events, messages, requests /* handled by brokers */, zk_requests;

@@ -18,6 +18,7 @@
 
 #include "sim/client_state.h"
 #include "sim/trace_client.h"
+#include "sim/world_limits.h"
 
 enum { AGAIN_US = 1000 }; /* a broker that takes no requests now is asked again after it */
 
@@ -71,7 +72,7 @@ static void free_spent(struct sim_client *c)
             continue;
         }
         *at = conn->next;
-        free(conn);
+        sim_free(conn);
     }
 }
 
@@ -377,15 +378,15 @@ static void put(void *context, const struct kl_output *o)
 static void grow(struct sim_clients *k, struct sim_client *c, const struct kl_outputs *out)
 {
     if (strcmp(out->short_of, "scratch") == 0) {
-        free(k->scratch);
+        sim_free(k->scratch);
         k->scratch_size = (out->scratch_needed + out->scratch_needed / 2 + 7) & ~(size_t)7;
-        k->scratch = sim_realloc(NULL, k->scratch_size);
+        k->scratch = sim_scratch(sim_realloc(NULL, k->scratch_size));
         return;
     }
     c->limits = kl_limits_above(&c->limits, out->short_of);
-    struct kl_client *larger = sim_alloc(kl_client_size(&c->limits));
+    struct kl_client *larger = sim_block(sim_alloc(kl_client_size(&c->limits)));
     kl_client_grow(c->kl, larger, &c->limits);
-    free(c->kl);
+    sim_free(c->kl);
     c->kl = larger;
 }
 
@@ -399,6 +400,7 @@ static void step_once(struct sim_world *w, struct sim_client *c, struct kl_input
     do {
         out.scratch = w->clients->scratch;
         out.scratch_size = w->clients->scratch_size;
+        sim_touch(c->kl);
         enum sm_err err = kl_client_step(c->kl, sim_clock_now(w, &c->shell), &in, &out);
         if (err == SM_ERR_LIMIT) {
             grow(w->clients, c, &out);
@@ -537,7 +539,7 @@ static void start(struct sim_world *w, struct sim_client *c, uint64_t by)
     config.bootstrap_count = w->clients->broker_count;
     if (c->limits.brokers < config.bootstrap_count)
         c->limits.brokers = config.bootstrap_count;
-    c->kl = sim_alloc(kl_client_size(&c->limits));
+    c->kl = sim_block(sim_alloc(kl_client_size(&c->limits)));
     kl_client_init(c->kl, &c->limits, &config);
     c->timer_us = c->timer_queued_us = -1;
     c->timer_generation++;
@@ -555,7 +557,7 @@ void sim_client_gone(struct sim_world *w, struct sim_client *c, uint64_t by)
     sim_process_empty_inbox(w, &c->shell);
     sim_client_work_stop(c);
     sim_client_book_gone(c);
-    free(c->kl);
+    sim_free(c->kl);
     c->kl = NULL;
     c->timer_generation++;
 }
@@ -638,7 +640,7 @@ static void load_one(struct sim_world *w, uint32_t index)
     c->index = index;
     c->shell.id = sim_client_id(consumes, spec->number);
     c->shell.client = c;
-    c->limits = kl_limits_default();
+    c->limits = sim_first_client();
     c->timer_us = c->timer_queued_us = -1;
     (consumes ? k->consumers : k->producers)[spec->number - 1] = index;
     if (consumes)
@@ -674,14 +676,14 @@ static void free_one(struct sim_world *w, struct sim_client *c)
         struct sim_client_conn *conn = c->conns;
         c->conns = conn->next;
         assert(conn->references == 0);
-        free(conn);
+        sim_free(conn);
     }
     sim_client_work_stop(c);
-    free(c->txns);
-    free(c->inputs.input);
-    free(c->origins);
-    free(c->kl);
-    free(c);
+    sim_free(c->txns);
+    sim_free(c->inputs.input);
+    sim_free(c->origins);
+    sim_free(c->kl);
+    sim_free(c);
 }
 
 void sim_clients_free(struct sim_world *w)
@@ -692,12 +694,12 @@ void sim_clients_free(struct sim_world *w)
     for (uint32_t i = 0; i < k->count; i++)
         free_one(w, k->client[i]);
     sim_client_book_free(k);
-    free(k->client);
-    free(k->producers);
-    free(k->consumers);
-    free(k->brokers);
-    free(k->scratch);
-    free(k);
+    sim_free(k->client);
+    sim_free(k->producers);
+    sim_free(k->consumers);
+    sim_free(k->brokers);
+    sim_free(k->scratch);
+    sim_free(k);
     w->clients = NULL;
 }
 

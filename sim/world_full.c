@@ -16,13 +16,14 @@
 
 #include "broker/settings.h"
 #include "sim/properties.h"
+#include "sim/world_limits.h"
 #include "sim/world_state.h"
 
 /* ---- blocks ---- */
 
 static struct kb_replicas *new_replicas(const struct sim_process *p)
 {
-    struct kb_limits limits = kb_limits_default();
+    struct kb_limits limits = sim_first_replicas();
     const struct sim_settings *s = &p->settings;
     struct kb_config config = kb_config_default(p->profile, p->id);
     config.replica_lag_us = s->replica_lag_us;
@@ -33,7 +34,7 @@ static struct kb_replicas *new_replicas(const struct sim_process *p)
     config.min_insync_replicas = s->min_insync_replicas;
     config.flush_messages = s->flush_messages;
     config.log_dirs = s->log_dirs;
-    struct kb_replicas *r = sim_realloc(NULL, kb_replicas_size(&limits));
+    struct kb_replicas *r = sim_block(sim_realloc(NULL, kb_replicas_size(&limits)));
     kb_replicas_init(r, &limits, &config);
     return r;
 }
@@ -70,14 +71,14 @@ void sim_full_disks(struct sim_world *w, struct sim_process *p)
 void sim_full_make(struct sim_world *w, struct sim_process *p)
 {
     char properties[1024];
-    struct kb_broker_limits limits = kb_broker_limits_default();
+    struct kb_broker_limits limits = sim_first_broker();
     struct kb_broker_config config = {
         .broker = sim_registration_of(p), .has_data = 1, .seed = (uint64_t)p->id + 1};
     config.properties = kb_props_begin(properties, sizeof(properties));
     add_properties(&config.properties, &p->settings);
     assert(!config.properties.overflow);
     sim_full_disks(w, p);
-    p->node.broker = sim_realloc(NULL, kb_broker_size(&limits, &config));
+    p->node.broker = sim_block(sim_realloc(NULL, kb_broker_size(&limits, &config)));
     kb_broker_init(p->node.broker, &limits, &config);
     p->node.replicas = p->replicas;
     p->node.payloads = &w->payloads;
@@ -86,9 +87,9 @@ void sim_full_make(struct sim_world *w, struct sim_process *p)
 
 static bool grow_scratch(struct sim_world *w, struct kn_node *n, size_t needed)
 {
-    free(w->broker_scratch);
+    sim_free(w->broker_scratch);
     w->broker_scratch_size = (needed + needed / 2 + 7) & ~(size_t)7;
-    w->broker_scratch = sim_realloc(NULL, w->broker_scratch_size);
+    w->broker_scratch = sim_scratch(sim_realloc(NULL, w->broker_scratch_size));
     n->scratch = w->broker_scratch;
     n->scratch_size = w->broker_scratch_size;
     return true;
@@ -113,23 +114,23 @@ bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
         struct kb_broker_limits limits =
             kb_broker_limits_above(kb_broker_limits(n->broker), short_of);
         grow_at_once(&limits, kb_broker_limits(n->broker), &w->brokers_needed, sizeof(limits));
-        struct kb_broker *larger = sim_alloc(kb_broker_grown_size(n->broker, &limits));
+        struct kb_broker *larger = sim_block(sim_alloc(kb_broker_grown_size(n->broker, &limits)));
         kb_broker_grow(n->broker, larger, &limits);
-        free(n->broker);
+        sim_free(n->broker);
         n->broker = larger;
         return true;
     }
     struct kb_limits limits = kb_limits_above(kb_replicas_limits(n->replicas), short_of);
     grow_at_once(&limits, kb_replicas_limits(n->replicas), &w->replicas_needed, sizeof(limits));
-    struct kb_replicas *larger = sim_alloc(kb_replicas_size(&limits));
+    struct kb_replicas *larger = sim_block(sim_alloc(kb_replicas_size(&limits)));
     kb_replicas_grow(n->replicas, larger, &limits);
-    free(n->replicas);
+    sim_free(n->replicas);
     n->replicas = sim_find(w, n->id)->replicas = larger;
     return true;
 }
 
-/* Outside of a step of the node, as to say a configuration: only payloads are told. What else was put
-   would be lost. */
+/* Outside of a step of the node, as to say a configuration: only payloads are told. What else was
+   put would be lost. */
 static void refer_only(void *context, const struct kb_output *o)
 {
     struct sim_world *w = context;
@@ -205,6 +206,7 @@ static void configure_topics(struct sim_world *w, struct sim_process *p, enum wi
             continue;
         snprintf(last, sizeof(last), "%s", v.topic);
         in.value = min_insync_of(w, v.topic);
+        sim_touch(p->replicas);
         while (kb_replicas_step(p->replicas, sim_clock_now(w, p), &in, &out) == SM_ERR_LIMIT)
             sim_full_grow(w, &p->node, KN_BLOCK_REPLICAS, out.short_of, 0);
     }
@@ -369,6 +371,7 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
         if (m->kind == SIM_M_PEER_REQUEST)
             sim_full_lost(w, m);
     sim_full_forget(w, p);
+    sim_touch(p->replicas);
     kb_replicas_stop(
         p->replicas,
         &(struct kb_stop){.clean = clean, .keep = p->loses_unflushed ? keep_flushed : NULL}, &out);
@@ -380,6 +383,7 @@ void sim_full_gone(struct sim_world *w, struct sim_process *p, bool clean)
 
 void sim_full_repair(struct sim_process *p)
 {
+    sim_touch(p->replicas);
     kb_replicas_repair(p->replicas);
     p->dirs_repaired = p->dir_failed = false;
 }
@@ -387,8 +391,8 @@ void sim_full_repair(struct sim_process *p)
 void sim_full_free(struct sim_process *p)
 {
     for (uint32_t i = 0; i < p->peer_count; i++)
-        free(p->peers[i]);
-    free(p->peers);
-    free(p->replicas);
-    free(p->broker_timers);
+        sim_free(p->peers[i]);
+    sim_free(p->peers);
+    sim_free(p->replicas);
+    sim_free(p->broker_timers);
 }

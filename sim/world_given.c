@@ -39,7 +39,7 @@ static struct kb_batch batch_of(struct sim_world *w, const struct sim_given_reco
                              .size = (uint32_t)size,
                              .record_count = 1,
                              .producer_epoch = -1};
-    free(bytes);
+    sim_free(bytes);
     return batch;
 }
 
@@ -93,9 +93,10 @@ static void put_log(struct sim_world *w, const struct sim_given *g, const struct
     struct kb_input in = {.kind = KB_IN_LOG, .request = &found};
     turn.p->node.id = turn.p->id;
     turn.p->node.replicas = turn.p->replicas;
+    sim_touch(turn.p->replicas);
     while (kb_replicas_step(turn.p->replicas, 0, &in, &out) == SM_ERR_LIMIT)
         sim_full_grow(w, &turn.p->node, KN_BLOCK_REPLICAS, out.short_of, 0);
-    free(batches);
+    sim_free(batches);
 }
 
 void sim_world_put_logs(struct sim_world *w)

@@ -99,7 +99,7 @@ static uint64_t record_heal(struct sim_world *w, const bool *core)
         }
         record = sim_trace_end(w->trace);
     }
-    free(hit);
+    sim_free(hit);
     return record;
 }
 
@@ -149,7 +149,7 @@ static void heal_again(struct sim_world *w)
         if (w->now_us < w->scenario->heal.at_us + TRY_FOR_US)
             push(w, w->now_us + again_after_us(w), HEAL_AGAIN);
     }
-    free(down);
+    sim_free(down);
 }
 
 static void heal(struct sim_world *w)
@@ -168,7 +168,7 @@ static void heal(struct sim_world *w)
     }
     start_all(w, core, record);
     replace_disks(w, core, record);
-    free(core);
+    sim_free(core);
     push(w, w->now_us + again_after_us(w), HEAL_AGAIN);
     if (w->checks != NULL)
         push(w, sim_checks_heal(w->checks), HEAL_OVER);

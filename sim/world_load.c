@@ -53,13 +53,13 @@ static void put_topic(struct sim_world *w, const struct sim_topic *t)
     char *data = sim_config_znode(t->config, t->config_count, &size);
     sm_path_config_topic(path, t->name);
     sim_zk_put(w, path, data, size, NULL);
-    free(data);
+    sim_free(data);
     data = sim_topic_znode(numbers, lists, count, &size);
     sm_path_topic(path, t->name);
     sim_zk_put(w, path, data, size, NULL);
-    free(data);
-    free(lists);
-    free(numbers);
+    sim_free(data);
+    sim_free(lists);
+    sim_free(numbers);
 }
 
 static void put_given(struct sim_world *w, const struct sim_given *g)
@@ -160,6 +160,7 @@ static void add_node(struct sim_world *w, const struct sim_node *n)
 
 void sim_world_load(struct sim_world *w, const struct sim_scenario *scenario)
 {
+    SIM_IN(w);
     assert(w->scenario == NULL);
     assert(w->now_us == 0);
     w->scenario = sim_random_plan(w, scenario);

@@ -37,7 +37,7 @@ void sim_message_carry(struct sim_message *m, const void *bytes, size_t size)
 {
     if (m->room_size < size || m->room == NULL) {
         m->room_size = size < ROOM_LEAST ? ROOM_LEAST : size;
-        free(m->room);
+        sim_free(m->room);
         m->room = sim_realloc(NULL, m->room_size);
     }
     memcpy(m->room, bytes, size);
@@ -69,13 +69,13 @@ void sim_message_free(struct sim_world *w, struct sim_message *m)
         sim_batch_release(w, m->batch);
     sim_zk_unlink(m);
     if (m->bytes != m->room)
-        free(m->bytes);
+        sim_free(m->bytes);
     if (m->room_size > ROOM_MAX) {
-        free(m->room);
+        sim_free(m->room);
         m->room = NULL;
         m->room_size = 0;
     }
-    free(m->path);
+    sim_free(m->path);
     m->next = w->pool;
     w->pool = m;
 }
@@ -149,8 +149,8 @@ void sim_net_rule_remove(struct sim_world *w, uint32_t number)
 {
     for (uint32_t i = 0; i < w->rule_count; i++)
         if (w->rules[i].number == number) {
-            free(w->rules[i].from);
-            free(w->rules[i].to);
+            sim_free(w->rules[i].from);
+            sim_free(w->rules[i].to);
             memmove(&w->rules[i], &w->rules[i + 1], (w->rule_count - i - 1) * sizeof(*w->rules));
             w->rule_count--;
             return;
@@ -479,8 +479,8 @@ static void batch_free(struct sim_stored_batch *b)
     while (*place != b)
         place = &(*place)->next;
     *place = b->next;
-    free(b->batch);
-    free(b);
+    sim_free(b->batch);
+    sim_free(b);
 }
 
 /* With an index behind it, where many will look for their part of it. */
@@ -493,7 +493,7 @@ static struct wire_batch *batch_copy(const struct wire_batch *batch)
     void *scratch = sim_realloc(NULL, room.scratch);
     memcpy(copy, batch, batch->size);
     wire_batch_index_make(copy, scratch);
-    free(scratch);
+    sim_free(scratch);
     return sim_realloc(copy, copy->size);
 }
 
@@ -533,8 +533,8 @@ void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b)
         return;
     if (b->sent != NULL) {
         sim_batch_release(w, b->sent);
-        free(b->batch);
-        free(b);
+        sim_free(b->batch);
+        sim_free(b);
         return;
     }
     idle_add(w, b);
@@ -560,13 +560,13 @@ void sim_network_free_batches(struct sim_world *w)
 void sim_network_free_pool(struct sim_world *w)
 {
     for (uint32_t i = 0; i < w->conn_count; i++)
-        free(w->conns[i]);
-    free(w->conns);
+        sim_free(w->conns[i]);
+    sim_free(w->conns);
     while (w->pool != NULL) {
         struct sim_message *m = w->pool;
         w->pool = m->next;
-        free(m->room);
-        free(m);
+        sim_free(m->room);
+        sim_free(m);
     }
 }
 
@@ -610,7 +610,7 @@ void sim_network_free(struct sim_world *w)
     sim_clients_release(w, forget_held);
     while (w->rule_count > 0)
         sim_net_rule_remove(w, w->rules[0].number);
-    free(w->rules);
-    free(w->outbox);
+    sim_free(w->rules);
+    sim_free(w->outbox);
     sim_event_queue_free(&w->queue);
 }

@@ -32,6 +32,7 @@ void *sim_builder(struct sim_world *w, size_t size)
 const struct wire_zk_reply *sim_world_operate(struct sim_world *w,
                                               const struct wire_zk_request *request, uint64_t by)
 {
+    SIM_IN(w);
     assert(request != NULL);
     uint64_t m = sim_trace_zreq(w->trace, w->now_us, SIM_LANE_OPERATOR, by, request);
     sim_zk_operate(w, request, by, m);
@@ -72,7 +73,7 @@ static void add(struct batch *r, enum wire_zk_opcode opcode, uint32_t flags, int
 static int32_t apply(struct sim_world *w, struct batch *r, uint64_t by)
 {
     const struct wire_zk_reply *reply = sim_world_operate(w, wire_zk_end(&r->b), by);
-    free(r->bytes);
+    sim_free(r->bytes);
     return reply == NULL ? WIRE_ZK_CONNECTION_LOSS : reply->err;
 }
 
@@ -88,17 +89,20 @@ static int32_t single(struct sim_world *w, enum wire_zk_opcode opcode, uint32_t 
 int32_t sim_world_znode_create(struct sim_world *w, const char *path, const void *data, size_t size,
                                uint32_t flags, uint64_t by)
 {
+    SIM_IN(w);
     return single(w, WIRE_ZK_CREATE, flags, 0, path, data, size, by);
 }
 
 int32_t sim_world_znode_set(struct sim_world *w, const char *path, const void *data, size_t size,
                             int32_t version, uint64_t by)
 {
+    SIM_IN(w);
     return single(w, WIRE_ZK_SET_DATA, 0, version, path, data, size, by);
 }
 
 int32_t sim_world_znode_delete(struct sim_world *w, const char *path, int32_t version, uint64_t by)
 {
+    SIM_IN(w);
     return single(w, WIRE_ZK_DELETE, 0, version, path, NULL, 0, by);
 }
 
@@ -185,12 +189,13 @@ static void add_states(struct batch *r, const struct sim_new_topic *t)
 
 int32_t sim_world_create_topic(struct sim_world *w, const struct sim_new_topic *t, uint64_t by)
 {
+    SIM_IN(w);
     char path[SM_PATH_MAX];
     size_t size;
     char *config = sim_config_znode(t->config, t->config_count, &size);
     sm_path_config_topic(path, t->name);
     int32_t err = sim_world_znode_create(w, path, config, size, 0, by);
-    free(config);
+    sim_free(config);
     if (err != WIRE_ZK_OK && err != WIRE_ZK_NODE_EXISTS)
         return err;
     char *topic = sim_topic_znode(t->partitions, t->replicas, t->count, &size);
@@ -203,7 +208,7 @@ int32_t sim_world_create_topic(struct sim_world *w, const struct sim_new_topic *
     if (t->with_states)
         add_states(&r, t);
     err = apply(w, &r, by);
-    free(topic);
+    sim_free(topic);
     return err;
 }
 
@@ -234,6 +239,7 @@ static void partitions_put(struct partitions *all, int32_t number, const struct 
 
 int32_t sim_world_add_partitions(struct sim_world *w, const struct sim_new_topic *more, uint64_t by)
 {
+    SIM_IN(w);
     struct partitions all = {0};
     struct sm_topic_reader reader;
     struct sm_assignment assignment;
@@ -260,16 +266,17 @@ int32_t sim_world_add_partitions(struct sim_world *w, const struct sim_new_topic
     if (!moves) {
         char *topic = sim_topic_znode(all.numbers, all.replicas, all.count, &size);
         err = sim_world_znode_set(w, path, topic, size, stat.version, by);
-        free(topic);
+        sim_free(topic);
     }
-    free(all.numbers);
-    free(all.replicas);
+    sim_free(all.numbers);
+    sim_free(all.replicas);
     return err;
 }
 
 int32_t sim_world_delete_topics(struct sim_world *w, char *const *names, uint32_t count,
                                 uint64_t by)
 {
+    SIM_IN(w);
     char path[SM_PATH_MAX];
     struct batch r;
     begin(w, &r, count * op_size("", SM_PATH_MAX), true);
@@ -292,7 +299,7 @@ static void config_put(struct sim_config_entry **all, uint32_t *count, const cha
 {
     for (uint32_t i = 0; i < *count; i++)
         if (strcmp((*all)[i].key, key) == 0) {
-            free((*all)[i].value);
+            sim_free((*all)[i].value);
             (*all)[i].value = copy_text(value);
             return;
         }
@@ -332,6 +339,7 @@ int32_t sim_world_alter_config(struct sim_world *w, const char *topic,
                                const struct sim_config_entry *config, uint32_t count, bool merge,
                                uint64_t by)
 {
+    SIM_IN(w);
     char path[SM_PATH_MAX], note[SM_TOPIC_NAME_MAX + 64];
     size_t size;
     struct sim_config_entry *all = NULL;
@@ -342,12 +350,12 @@ int32_t sim_world_alter_config(struct sim_world *w, const char *topic,
     int32_t err = sim_world_znode_set(w, path, data, size, WIRE_ZK_ANY_VERSION, by);
     if (err == WIRE_ZK_NO_NODE)
         err = sim_world_znode_create(w, path, data, size, 0, by);
-    free(data);
+    sim_free(data);
     for (uint32_t i = 0; merge && i < count; i++) {
-        free(all[i].key);
-        free(all[i].value);
+        sim_free(all[i].key);
+        sim_free(all[i].value);
     }
-    free(all);
+    sim_free(all);
     if (err != WIRE_ZK_OK)
         return err;
     snprintf(note, sizeof(note), "{\"entity_path\":\"topics/%s\",\"version\":2}", topic);
@@ -379,19 +387,21 @@ static int32_t create_partitions(struct sim_world *w, const char *path, uint32_t
     size_t size;
     char *data = partitions_znode(partitions, count, with_replicas, &size);
     int32_t err = sim_world_znode_create(w, path, data, size, flags, by);
-    free(data);
+    sim_free(data);
     return err;
 }
 
 int32_t sim_world_elect_by_znode(struct sim_world *w, const struct sim_partition_arg *partitions,
                                  uint32_t count, uint64_t by)
 {
+    SIM_IN(w);
     return create_partitions(w, SM_PATH_PREFERRED, 0, partitions, count, false, by);
 }
 
 int32_t sim_world_reassign_by_znode(struct sim_world *w, const struct sim_partition_arg *partitions,
                                     uint32_t count, uint64_t by)
 {
+    SIM_IN(w);
     return create_partitions(w, SM_PATH_REASSIGN, 0, partitions, count, true, by);
 }
 
@@ -416,6 +426,7 @@ static int32_t write_isr(struct sim_world *w, const struct sim_partition_arg *p,
 int32_t sim_world_set_isr(struct sim_world *w, const struct sim_partition_arg *partitions,
                           uint32_t count, bool notify, uint64_t by)
 {
+    SIM_IN(w);
     for (uint32_t i = 0; i < count; i++) {
         int32_t err = write_isr(w, &partitions[i], by);
         if (err != WIRE_ZK_OK)
@@ -429,6 +440,7 @@ int32_t sim_world_set_isr(struct sim_world *w, const struct sim_partition_arg *p
 
 int32_t sim_world_log_dir_event(struct sim_world *w, int32_t broker_id, uint64_t by)
 {
+    SIM_IN(w);
     char data[64];
     size_t size = sm_znode_encode_log_dir_event(data, sizeof(data), broker_id);
     return sim_world_znode_create(w, SM_PATH_LOG_DIR_EVENT "/log_dir_event_", data, size,
@@ -450,6 +462,7 @@ int64_t sim_world_broker_epoch(const struct sim_world *w, int32_t id)
 
 uint64_t sim_world_call(struct sim_world *w, int32_t id, const struct wire_call *call, uint64_t by)
 {
+    SIM_IN(w);
     struct sim_call *c = sim_alloc(sizeof(*c));
     c->id = ++w->call_number;
     c->to = id;
@@ -478,8 +491,8 @@ static void finish_call(struct sim_world *w, struct sim_call **place,
     sim_shutdown_answered(w, c->id, answer);
     if (w->options.hooks.answer != NULL)
         w->options.hooks.answer(w->options.hooks.context, c->id, answer);
-    free(c->call);
-    free(c);
+    sim_free(c->call);
+    sim_free(c);
 }
 
 static void ask_again(struct sim_world *w, struct sim_call **place)

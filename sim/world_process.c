@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 
+#include "sim/world_limits.h"
 #include "sim/world_state.h"
 
 sim_lane sim_process_lane(const struct sim_process *p)
@@ -58,9 +59,9 @@ static bool grow_controller(struct sim_world *w, struct kn_node *n, const char *
     size_t size = kc_controller_size(&limits);
     if (size > SIM_BLOCK_BYTES_MAX)
         return refuse(w, n, "controller", short_of, *limit);
-    struct kc_controller *larger = sim_alloc(size);
+    struct kc_controller *larger = sim_block(sim_alloc(size));
     kc_controller_grow(n->controller, larger, &limits);
-    free(n->controller);
+    sim_free(n->controller);
     n->controller = larger;
     return true;
 }
@@ -69,7 +70,7 @@ static struct kn_session *grow_session(const struct kn_session *from)
 {
     struct kn_session_limits limits = *kn_session_limits_of(from);
     limits.request_bytes *= 2;
-    struct kn_session *larger = sim_realloc(NULL, kn_session_size(&limits));
+    struct kn_session *larger = sim_block(sim_realloc(NULL, kn_session_size(&limits)));
     kn_session_grow(from, larger, &limits);
     return larger;
 }
@@ -97,7 +98,7 @@ static bool grow(void *context, struct kn_node *n, enum kn_block block, const ch
     if (bytes >= SIM_LIMIT_MAX)
         return refuse(w, n, "session", short_of, bytes);
     struct kn_session *larger = grow_session(n->session);
-    free(n->session);
+    sim_free(n->session);
     n->session = larger;
     return true;
 }
@@ -389,6 +390,41 @@ static uint64_t node_put(void *context, const struct kn_output *o)
 static void gone(struct sim_world *w, struct sim_process *p, uint64_t by);
 static int64_t session_of(const struct sim_process *p);
 
+static void say_what_lives(const struct sim_process *p, uint32_t blocks)
+{
+    if ((blocks >> KN_BLOCK_CONTROLLER & 1) != 0) {
+        struct kc_span span[KC_SPANS];
+        struct sim_span live[KC_SPANS];
+        uint32_t count = 0;
+        kc_controller_live(p->node.controller, span);
+        for (uint32_t i = 0; i < KC_SPANS; i++)
+            if (span[i].size > 0)
+                live[count++] = (struct sim_span){.at = span[i].at, .size = span[i].size};
+        sim_live(p->node.controller, live, count);
+    }
+    if ((blocks >> KN_BLOCK_REPLICAS & 1) != 0 && p->replicas != NULL)
+        sim_live(p->replicas, &(struct sim_span){.size = kb_replicas_live(p->replicas)}, 1);
+}
+
+static enum sm_err step_node(struct sim_world *w, struct sim_process *p, const struct kn_input *in,
+                             struct kn_outputs *out)
+{
+    enum sm_err err = kn_node_step(&p->node, sim_clock_now(w, p), in, out);
+    const struct {
+        uint32_t block;
+        void *at;
+    } all[] = {{KN_BLOCK_SESSION, p->node.session},
+               {KN_BLOCK_CONTROLLER, p->node.controller},
+               {KN_BLOCK_BROKER, p->node.broker},
+               {KN_BLOCK_REPLICAS, p->node.replicas}};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if ((out->touched >> all[i].block & 1) != 0)
+            sim_touch(all[i].at);
+    if (w->heap != NULL)
+        say_what_lives(p, out->touched);
+    return err;
+}
+
 void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_input in)
 {
     struct node_turn turn = {.w = w, .p = p};
@@ -398,7 +434,7 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
     p->node.scratch_size = w->broker_scratch_size;
     uint32_t incarnation = p->incarnation;
     do {
-        if (kn_node_step(&p->node, sim_clock_now(w, p), &in, &out) != SM_ERR_OK)
+        if (step_node(w, p, &in, &out) != SM_ERR_OK)
             return;
         bool has_stopped = p->stopping;
         sim_outbox_flush(w);
@@ -606,18 +642,18 @@ static struct kn_session *new_session(const struct sim_process *p)
     struct kn_session_config config = kn_session_config_default();
     config.timeout_us = p->settings.session_timeout_us;
     config.tried_once = sm_defect_on(&p->profile, SM_DEFECT_SESSION_TRIED_ONCE);
-    struct kn_session *s = sim_realloc(NULL, kn_session_size(&limits));
+    struct kn_session *s = sim_block(sim_realloc(NULL, kn_session_size(&limits)));
     kn_session_init(s, &limits, &config);
     return s;
 }
 
 static void make_node(struct sim_world *w, struct sim_process *p)
 {
-    struct kc_limits limits = kc_limits_default();
+    struct kc_limits limits = sim_first_controller();
     struct kc_config config = controller_config(w, p);
     if (p->settings.zk_in_flight > 0)
         kc_limits_in_flight(&limits, (uint32_t)p->settings.zk_in_flight, &config);
-    struct kc_controller *c = sim_alloc(kc_controller_size(&limits));
+    struct kc_controller *c = sim_block(sim_alloc(kc_controller_size(&limits)));
     kc_controller_init(c, &limits, &config);
     kn_node_init(&p->node, p->id, new_session(p), c);
     if (p->is_full)
@@ -626,17 +662,18 @@ static void make_node(struct sim_world *w, struct sim_process *p)
 
 static void free_blocks(struct sim_process *p)
 {
-    free(p->node.session);
-    free(p->node.controller);
-    free(p->node.broker);
-    free(p->node.own_item);
-    free(p->session);
+    sim_free(p->node.session);
+    sim_free(p->node.controller);
+    sim_free(p->node.broker);
+    sim_free(p->node.own_item);
+    sim_free(p->session);
     p->node = (struct kn_node){0};
     p->session = NULL;
 }
 
 void sim_world_start(struct sim_world *w, int32_t id, uint64_t by)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_find(w, id);
     assert(p != NULL);
     if (p->life != SIM_DOWN)
@@ -714,6 +751,7 @@ static int64_t session_of(const struct sim_process *p)
 
 void sim_world_kill(struct sim_world *w, int32_t id, enum sim_session_end session, uint64_t by)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_find(w, id);
     assert(p != NULL);
     if (p->life == SIM_DOWN)
@@ -734,6 +772,7 @@ void sim_world_kill(struct sim_world *w, int32_t id, enum sim_session_end sessio
 
 void sim_world_stop(struct sim_world *w, int32_t id, uint64_t by)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_find(w, id);
     assert(p != NULL);
     if (p->life == SIM_DOWN)
@@ -747,6 +786,7 @@ void sim_world_stop(struct sim_world *w, int32_t id, uint64_t by)
 
 void sim_world_pause(struct sim_world *w, int32_t id, uint64_t by)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_find(w, id);
     assert(p != NULL);
     if (p->life != SIM_UP)
@@ -758,6 +798,7 @@ void sim_world_pause(struct sim_world *w, int32_t id, uint64_t by)
 
 void sim_world_resume(struct sim_world *w, int32_t id, uint64_t by)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_find(w, id);
     assert(p != NULL);
     if (p->life != SIM_PAUSED)
@@ -784,6 +825,7 @@ void sim_world_resume(struct sim_world *w, int32_t id, uint64_t by)
 
 void sim_world_bounce(struct sim_world *w, int32_t id, uint64_t by)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_find(w, id);
     assert(p != NULL);
     if (p->life == SIM_DOWN)
@@ -802,6 +844,7 @@ void sim_world_bounce(struct sim_world *w, int32_t id, uint64_t by)
 
 void sim_world_kill_together(struct sim_world *w, const int32_t *ids, uint32_t count, uint64_t by)
 {
+    SIM_IN(w);
     struct wire_zk_builder b;
     char path[SM_PATH_MAX];
     size_t size = 64 + count * (SM_PATH_MAX + sizeof(struct wire_zk_op));
@@ -863,10 +906,10 @@ void sim_process_free(struct sim_process *p)
     sim_stalled_free(p);
     sim_full_free(p);
     for (uint32_t i = 0; i < p->channel_count; i++)
-        free(p->channels[i]);
-    free(p->channels);
-    free(p->timers);
-    free(p->rules);
-    free(p->epochs);
-    free(p);
+        sim_free(p->channels[i]);
+    sim_free(p->channels);
+    sim_free(p->timers);
+    sim_free(p->rules);
+    sim_free(p->epochs);
+    sim_free(p);
 }

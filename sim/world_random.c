@@ -130,5 +130,5 @@ void sim_random_free(struct sim_world *w)
     if (w->plan == NULL)
         return;
     sim_memory_free(&w->plan->memory);
-    free(w->plan);
+    sim_free(w->plan);
 }

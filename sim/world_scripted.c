@@ -211,6 +211,7 @@ static void renew(struct session_turn *t)
     struct kn_session_input deny = {.kind = KN_SESSION_IN_DENY};
     struct kn_session_input open = {.kind = KN_SESSION_IN_OPEN};
     t->p->is_registered = false;
+    sim_touch(t->p->session);
     while (kn_session_step(t->p->session, sim_clock_now(t->w, t->p), &deny, &out) == SM_ERR_OK)
         ;
     kn_session_step(t->p->session, sim_clock_now(t->w, t->p), &open, &out);
@@ -221,6 +222,7 @@ void sim_scripted_session(struct sim_world *w, struct sim_process *p, struct kn_
 {
     struct session_turn turn = {.w = w, .p = p, .by = by};
     struct kn_session_outputs out = {.put = session_put, .context = &turn};
+    sim_touch(p->session);
     enum sm_err err = kn_session_step(p->session, sim_clock_now(w, p), &in, &out);
     assert(err != SM_ERR_LIMIT); /* one registration at a time fits the smallest block */
     if (turn.expired)
@@ -250,6 +252,7 @@ void sim_scripted_start(struct sim_world *w, struct sim_process *p, uint64_t by)
 
 uint32_t sim_world_tell(struct sim_world *w, int32_t id, const struct sim_answer_rule *rule)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_find(w, id);
     assert(p != NULL);
     p->rules = sim_realloc(p->rules, (p->rule_count + 1) * sizeof(*p->rules));
@@ -268,6 +271,7 @@ static void rule_remove(struct sim_process *p, uint32_t i)
 
 void sim_world_tell_off(struct sim_world *w, int32_t id, uint32_t rule)
 {
+    SIM_IN(w);
     struct sim_process *p = sim_find(w, id);
     assert(p != NULL);
     for (uint32_t i = p->rule_count; i-- > 0;)
@@ -444,7 +448,8 @@ void sim_scripted_request(struct sim_world *w, struct sim_message *m)
     take_up(w, m, has_rule ? &rule : NULL);
 }
 
-/* What has arrived is taken up, though its connection may have ended since: only the answer is lost. */
+/* What has arrived is taken up, though its connection may have ended since: only the answer is
+ * lost. */
 void sim_scripted_handle(struct sim_world *w, struct sim_message *m)
 {
     struct sim_process *p = m->process;

@@ -73,8 +73,8 @@ static struct sim_stalled *first(struct sim_process *p)
 static void release(struct sim_stalled *s)
 {
     for (uint32_t i = 0; i < s->copy_count; i++)
-        free(s->copies[i]);
-    free(s);
+        sim_free(s->copies[i]);
+    sim_free(s);
 }
 
 void sim_stalled_go_on(struct sim_world *w, struct sim_process *p)

@@ -334,6 +334,7 @@ struct sim_session_entry {
 
 struct sim_world {
     struct sim_world_options options;
+    struct sim_heap *heap;   /* options.copies: all of this world lies in it; else NULL */
     struct sim_trace *trace; /* never NULL: one that is off stands in */
     struct sim_trace *own_trace;
     const struct sim_scenario *scenario;
@@ -423,6 +424,12 @@ struct sim_world {
     uint8_t *builder; /* for requests of the world itself */
     size_t builder_size;
 };
+
+/* Until the end of the block memory is that of this world. In each function that others may call
+   between two events, and that may take or give memory. */
+#define SIM_IN(w)                                                                                  \
+    __attribute__((cleanup(sim_heap_leave))) struct sim_heap *sim_was = sim_heap_enter((w)->heap); \
+    (void)sim_was
 
 /* ---- world.c ---- */
 void sim_world_fail(struct sim_world *w, const char *format, ...)
@@ -518,8 +525,8 @@ void sim_pipe_break(struct sim_world *w, struct sim_pipe *c, bool tell, uint64_t
 void sim_pipes_break_at_broker(struct sim_world *w, struct sim_process *broker, uint64_t by);
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch);
-/* Returns what a recipient reads out of the bytes of `sent`, whose reference it takes over; with one
-   reference. */
+/* Returns what a recipient reads out of the bytes of `sent`, whose reference it takes over; with
+   one reference. */
 struct sim_stored_batch *sim_batch_received(struct sim_stored_batch *sent, const void *batch,
                                             size_t size);
 void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b);

@@ -97,8 +97,8 @@ static void cut_groups(struct sim_world *w, const struct sim_step *s, struct sim
                 blame_cut(w, &groups[i], &groups[j], u->record);
             }
     for (uint32_t i = 0; i < s->group_count; i++)
-        free(groups[i].id);
-    free(groups);
+        sim_free(groups[i].id);
+    sim_free(groups);
 }
 
 static void remove_rules(struct sim_world *w, const struct sim_undo *u)
@@ -235,7 +235,7 @@ static struct sim_new_topic new_topic(struct sim_world *w, const struct sim_step
         else if (ids.count > 0)
             sim_assign_replicas(ids.id, ids.count, (*numbers)[i], factor, &(*lists)[i]);
     }
-    free(ids.id);
+    sim_free(ids.id);
     return (struct sim_new_topic){.name = s->topics[0],
                                   .partitions = *numbers,
                                   .replicas = *lists,
@@ -256,8 +256,8 @@ static void make_partitions(struct sim_world *w, const struct sim_step *s, uint6
         sim_world_create_topic(w, &topic, record);
     else
         sim_world_add_partitions(w, &topic, record);
-    free(lists);
-    free(numbers);
+    sim_free(lists);
+    sim_free(numbers);
 }
 
 static void call_with_partitions(struct sim_world *w, const struct sim_step *s,
@@ -275,7 +275,7 @@ static void call_with_partitions(struct sim_world *w, const struct sim_step *s,
                       head.api == WIRE_API_ALTER_PARTITION_REASSIGNMENTS && !cancel ? &a : NULL);
     }
     sim_world_call(w, -1, wire_call_end(&b), record);
-    free(bytes);
+    sim_free(bytes);
 }
 
 static bool by_znode(const struct sim_world *w, const struct sim_step *s)
@@ -638,7 +638,7 @@ static uint64_t record_fault(struct sim_world *w, const struct sim_fault_note *n
 
 static void keep_hit(struct sim_step_state *state, const struct sim_ids *ids)
 {
-    free(state->hit);
+    sim_free(state->hit);
     state->hit = sim_copy(ids->id, ids->count * sizeof(*ids->id));
     state->hit_count = ids->count;
 }
@@ -690,7 +690,7 @@ void sim_step_fire(struct sim_world *w, uint32_t step, uint64_t by)
     bool is_first = !state->fired, was_in_flush = w->in_flush;
     struct sim_ids ids = sim_target_resolve(w, &s->target);
     if (is_idle(w, s, &ids)) {
-        free(ids.id);
+        sim_free(ids.id);
         return;
     }
     bool ends = s->for_us > 0 && s->for_us != SIM_FOREVER;
@@ -870,12 +870,12 @@ void sim_steps_load(struct sim_world *w)
 void sim_steps_free(struct sim_world *w)
 {
     for (uint32_t i = 0; i < w->undo_count; i++) {
-        free(w->undos[i].rules);
-        free(w->undos[i].hit);
+        sim_free(w->undos[i].rules);
+        sim_free(w->undos[i].hit);
     }
     for (uint32_t i = 0; w->scenario != NULL && i < w->scenario->step_count; i++)
-        free(w->steps[i].hit);
-    free(w->undos);
-    free(w->steps);
-    free(w->matched);
+        sim_free(w->steps[i].hit);
+    sim_free(w->undos);
+    sim_free(w->steps);
+    sim_free(w->matched);
 }

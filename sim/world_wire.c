@@ -26,6 +26,12 @@
 #include <inttypes.h>
 #include <uthash.h>
 
+#include "sim/allocate.h"
+#undef uthash_malloc
+#undef uthash_free
+#define uthash_malloc(size)  sim_realloc(NULL, size)
+#define uthash_free(p, size) sim_free(p)
+
 #include "sim/world_state.h"
 #include "wire/batch_codec.h"
 #include "wire/call_codec.h"
@@ -62,8 +68,8 @@ struct sim_wire *sim_wire_new(void)
 void sim_wire_free(struct sim_wire *s)
 {
     for (size_t i = 0; s != NULL && i < ROOMS; i++)
-        free(s->room[i].at);
-    free(s);
+        sim_free(s->room[i].at);
+    sim_free(s);
 }
 
 /* Returns whether the work is to be done again, in larger room. */
@@ -71,7 +77,7 @@ static bool grows(struct room *r, enum sm_err err, size_t needed)
 {
     if (err != SM_ERR_LIMIT || needed <= r->size)
         return false;
-    free(r->at);
+    sim_free(r->at);
     r->size = needed + needed / 2 + 8;
     r->at = sim_realloc(NULL, r->size);
     return true;
@@ -160,7 +166,7 @@ static bool pass(const struct carried *c, const void *message, size_t *used)
 static void replace_bytes(struct sim_message *m, const void *bytes, size_t size)
 {
     if (m->bytes != m->room)
-        free(m->bytes);
+        sim_free(m->bytes);
     sim_message_carry(m, bytes, size);
 }
 
@@ -292,7 +298,7 @@ static void free_topics(struct topic *topics)
     HASH_ITER(hh, topics, t, next)
     {
         HASH_DEL(topics, t);
-        free(t);
+        sim_free(t);
     }
 }
 

@@ -8,6 +8,7 @@
  */
 #include <assert.h>
 
+#include "sim/world_limits.h"
 #include "sim/world_state.h"
 
 /* ---- the server block ---- */
@@ -34,7 +35,7 @@ static bool grow_scratch(struct sim_world *w)
         return false;
     }
     w->zk_scratch_size *= 2;
-    w->zk_scratch = sim_realloc(w->zk_scratch, w->zk_scratch_size);
+    w->zk_scratch = sim_scratch(sim_realloc(w->zk_scratch, w->zk_scratch_size));
     return true;
 }
 
@@ -57,9 +58,9 @@ static bool grow_server(struct sim_world *w, const char *short_of)
                        short_of, *limit, size);
         return false;
     }
-    struct kz_server *larger = sim_realloc(NULL, size);
+    struct kz_server *larger = sim_block(sim_realloc(NULL, size));
     kz_server_grow(w->zk, larger, &limits);
-    free(w->zk);
+    sim_free(w->zk);
     w->zk = larger;
     w->zk_size = size;
     return true;
@@ -67,24 +68,20 @@ static bool grow_server(struct sim_world *w, const char *short_of)
 
 void sim_zk_init(struct sim_world *w)
 {
-    struct kz_limits limits = {.nodes = 256,
-                               .bytes = 32768,
-                               .watches = 256,
-                               .sessions = 16,
-                               .history = w->options.history};
+    struct kz_limits limits = sim_first_server(w->options.history);
     w->zk_size = kz_server_size(&limits);
-    w->zk = sim_realloc(NULL, w->zk_size);
+    w->zk = sim_block(sim_realloc(NULL, w->zk_size));
     kz_server_init(w->zk, &limits, w->options.tick_us);
     w->zk_scratch_size = 65536;
-    w->zk_scratch = sim_realloc(NULL, w->zk_scratch_size);
+    w->zk_scratch = sim_scratch(sim_realloc(NULL, w->zk_scratch_size));
     w->tick_at_us = INT64_MAX;
 }
 
 void sim_zk_free(struct sim_world *w)
 {
-    free(w->zk);
-    free(w->zk_scratch);
-    free(w->sessions);
+    sim_free(w->zk);
+    sim_free(w->zk_scratch);
+    sim_free(w->sessions);
 }
 
 void sim_zk_put(struct sim_world *w, const char *path, const void *data, size_t size,
@@ -94,6 +91,7 @@ void sim_zk_put(struct sim_world *w, const char *path, const void *data, size_t 
     while ((short_of = kz_server_put_short_of(w->zk, path, (uint32_t)size)) != NULL)
         if (!grow_server(w, short_of))
             return;
+    sim_touch(w->zk);
     enum sm_err err = kz_server_put(w->zk, path, data, (uint32_t)size, stat);
     assert(err == SM_ERR_OK || stat != NULL);
 }
@@ -129,7 +127,7 @@ static void sessions_grow(struct sim_world *w)
             *session_place(w, old[i].session) = old[i];
             w->session_count++;
         }
-    free(old);
+    sim_free(old);
 }
 
 static void session_remember(struct sim_world *w, int64_t session, struct sim_process *p)
@@ -359,7 +357,7 @@ static struct sim_message *to_client(struct sim_world *w, struct sim_zk_conn *co
 
 static void keep_operator_reply(struct sim_world *w, const struct wire_zk_reply *reply)
 {
-    free(w->operator_reply);
+    sim_free(w->operator_reply);
     w->operator_reply = sim_copy(reply, reply->size);
 }
 
@@ -436,6 +434,7 @@ static void run_server(struct sim_world *w, struct kz_input *in, struct sim_zk_s
     do {
         out.scratch = w->zk_scratch;
         out.scratch_size = w->zk_scratch_size;
+        sim_touch(w->zk);
         err = kz_server_step(w->zk, w->now_us, in, &out);
     } while (err == SM_ERR_LIMIT && grow_server(w, out.short_of));
     w->in_zk_step = false;
@@ -538,7 +537,7 @@ void sim_zk_operate(struct sim_world *w, const struct wire_zk_request *request, 
         w, (struct kz_input){.kind = KZ_IN_REQUEST, .conn = conn->number, .request = request}, by,
         0, m, SIM_LANE_OPERATOR);
     run_server(w, &close, NULL);
-    free(conn);
+    sim_free(conn);
     w->conns[w->conn_count - 1] = NULL;
 }
 
@@ -559,13 +558,14 @@ void sim_zk_given_session(struct sim_world *w, struct sim_process *p)
     struct kz_input leave = {.kind = KZ_IN_DISCONNECT, .conn = conn->number};
     struct kz_outputs out = {.put = put_given, .context = p};
     do {
+        sim_touch(w->zk);
         out.scratch = w->zk_scratch;
         out.scratch_size = w->zk_scratch_size;
     } while (kz_server_step(w->zk, w->now_us, &connect, &out) == SM_ERR_LIMIT &&
              grow_server(w, out.short_of));
     run_server(w, &leave, NULL);
     session_remember(w, p->given_session, p);
-    free(conn);
+    sim_free(conn);
     w->conns[w->conn_count - 1] = NULL;
     plan_tick(w);
 }

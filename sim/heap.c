@@ -1,0 +1,309 @@
+/*
+ * Small pieces: a head of 16 bytes with the class, then the bytes. A free piece is zero but for the
+ * offset of the next one; pieces are never joined, for a world asks for the same sizes again and
+ * again.
+ *
+ *     class 0 … 63: 16, 32, … 1024 bytes; from there on four to an octave, up to SIM_HEAP_SMALL
+ *
+ * Regions: a place is a power of two of bytes, and stays one. The index of a region is found from
+ * its address by a head as well: 16 bytes before what is handed out.
+ */
+#define _DEFAULT_SOURCE
+#include "sim/heap.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xxhash.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h> /* XXH3_64bits with what the processor has: the same values, sooner */
+#endif
+
+_Thread_local struct sim_heap *sim_heap_now;
+
+enum { HEAD = 16, FINE = 64, IS_REGION = 1u << 31, FIRST_ROOM_LOG2 = 13 };
+
+struct head {
+    uint32_t class; /* of a small piece; or IS_REGION | index */
+    uint32_t unused[3];
+};
+
+static void no_memory(size_t size)
+{
+    fprintf(stderr, "kcsim: out of memory (%zu bytes)\n", size);
+    abort();
+}
+
+struct sim_heap *sim_heap_new(void)
+{
+    static _Atomic uint64_t serial; /* names heaps, so that an image knows its own */
+    struct sim_heap *h = calloc(1, sizeof(*h));
+    void *space = mmap(NULL, SIM_HEAP_SPACE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (h == NULL || space == MAP_FAILED)
+        no_memory(SIM_HEAP_SPACE);
+    h->base = space;
+    h->serial = ++serial;
+    h->layout.small_end = HEAD; /* 0 is no offset */
+    h->layout.region_end = SIM_HEAP_SMALL_SPACE;
+    return h;
+}
+
+void sim_heap_free(struct sim_heap *h)
+{
+    if (h == NULL)
+        return;
+    munmap(h->base, SIM_HEAP_SPACE);
+    free(h->region);
+    free(h->stamp);
+    free(h->digest);
+    free(h->hashed);
+    free(h);
+}
+
+static struct head *head_of(void *p)
+{
+    return (struct head *)(void *)((uint8_t *)p - HEAD);
+}
+
+/* ---- small pieces ---- */
+
+static size_t room_of(uint32_t class)
+{
+    if (class < FINE)
+        return 16u * (class + 1u);
+    uint32_t octave = (class - FINE) / 4, quarter = (class - FINE) % 4;
+    return ((size_t)1024 << octave) / 4 * (5 + quarter);
+}
+
+static uint32_t class_of(size_t size)
+{
+    if (size <= 1024)
+        return size == 0 ? 0 : (uint32_t)((size - 1) / 16);
+    uint32_t class = FINE;
+    while (room_of(class) < size)
+        class ++;
+    return class;
+}
+
+static void *take_small(struct sim_heap *h, size_t size)
+{
+    uint32_t class = class_of(size);
+    uint64_t at = h->layout.free_small[class];
+    if (at != 0) {
+        uint64_t *next = (uint64_t *)(void *)(h->base + at);
+        h->layout.free_small[class] = *next;
+        *next = 0;
+        return next;
+    }
+    at = h->layout.small_end + HEAD;
+    h->layout.small_end = at + room_of(class);
+    if (h->layout.small_end > SIM_HEAP_SMALL_SPACE)
+        no_memory(size);
+    head_of(h->base + at)->class = class;
+    return h->base + at;
+}
+
+static void give_small(struct sim_heap *h, void *p)
+{
+    uint32_t class = head_of(p)->class;
+    memset(p, 0, room_of(class));
+    *(uint64_t *)p = h->layout.free_small[class];
+    h->layout.free_small[class] = (uint64_t)((uint8_t *)p - h->base);
+}
+
+/* ---- regions ---- */
+
+static void *resized(void *p, size_t size)
+{
+    p = realloc(p, size);
+    if (p == NULL)
+        no_memory(size);
+    return p;
+}
+
+static uint32_t new_region(struct sim_heap *h, uint32_t log2)
+{
+    struct sim_heap_layout *l = &h->layout;
+    if (l->region_count == h->capacity) {
+        h->capacity = h->capacity == 0 ? 64 : h->capacity * 2;
+        h->region = resized(h->region, h->capacity * sizeof(*h->region));
+        h->stamp = resized(h->stamp, h->capacity * sizeof(*h->stamp));
+        h->digest = resized(h->digest, h->capacity * sizeof(*h->digest));
+        h->hashed = resized(h->hashed, h->capacity * sizeof(*h->hashed));
+    }
+    uint32_t i = l->region_count++;
+    h->region[i] = (struct sim_region){.at = l->region_end, .room = (uint64_t)1 << log2};
+    l->region_end += h->region[i].room;
+    if (l->region_end > SIM_HEAP_SPACE)
+        no_memory(h->region[i].room);
+    return i;
+}
+
+static void *take_region(struct sim_heap *h, size_t size)
+{
+    uint32_t log2 = FIRST_ROOM_LOG2;
+    while (((size_t)1 << log2) < size + HEAD)
+        log2++;
+    uint32_t *list = &h->layout.free_region[log2];
+    uint32_t i = *list != 0 ? *list - 1 : new_region(h, log2);
+    if (*list != 0)
+        *list = h->region[i].next;
+    struct sim_region *r = &h->region[i];
+    r->size = size + HEAD;
+    r->kind = SIM_REGION_PLAIN;
+    r->next = 0;
+    memset(r->live, 0, sizeof(r->live));
+    r->live[0].size = r->size;
+    h->stamp[i] = ++h->last_stamp;
+    h->hashed[i] = 0;
+    memset(h->base + r->at, 0, r->size);
+    void *p = h->base + r->at + HEAD;
+    head_of(p)->class = IS_REGION | i;
+    return p;
+}
+
+static uint32_t region_of(void *p)
+{
+    assert((head_of(p)->class & IS_REGION) != 0);
+    return head_of(p)->class & ~IS_REGION;
+}
+
+static void give_region(struct sim_heap *h, uint32_t i)
+{
+    struct sim_region *r = &h->region[i];
+    uint32_t log2 = FIRST_ROOM_LOG2;
+    while (((uint64_t)1 << log2) < r->room)
+        log2++;
+    r->kind = SIM_REGION_FREE;
+    r->size = 0;
+    h->stamp[i] =
+        ++h->last_stamp; /* who has it, has what was there before the step that gave it back */
+    r->next = h->layout.free_region[log2];
+    h->layout.free_region[log2] = i + 1;
+}
+
+/* ---- both ---- */
+
+static bool is_small(void *p)
+{
+    return (head_of(p)->class & IS_REGION) == 0;
+}
+
+void sim_heap_give(struct sim_heap *h, void *p)
+{
+    if (is_small(p))
+        give_small(h, p);
+    else
+        give_region(h, region_of(p));
+}
+
+/* The piece has the room: true, and what it grows by is zero. */
+static bool fits(struct sim_heap *h, void *p, size_t size)
+{
+    if (is_small(p))
+        return size <= room_of(head_of(p)->class);
+    struct sim_region *r = &h->region[region_of(p)];
+    if (size <= SIM_HEAP_SMALL || size + HEAD > r->room)
+        return false;
+    if (size + HEAD > r->size)
+        memset(h->base + r->at + r->size, 0, size + HEAD - r->size);
+    r->size = size + HEAD;
+    memset(r->live, 0, sizeof(r->live));
+    r->live[0].size = r->size;
+    h->stamp[region_of(p)] = ++h->last_stamp;
+    return true;
+}
+
+void *sim_heap_resize(struct sim_heap *h, void *old, size_t size)
+{
+    if (old != NULL && fits(h, old, size))
+        return old;
+    void *p = size <= SIM_HEAP_SMALL ? take_small(h, size) : take_region(h, size);
+    if (old == NULL)
+        return p;
+    size_t had =
+        is_small(old) ? room_of(head_of(old)->class) : h->region[region_of(old)].size - HEAD;
+    memcpy(p, old, had < size ? had : size);
+    if (!is_small(p) && !is_small(old))
+        h->region[region_of(p)].kind = h->region[region_of(old)].kind;
+    sim_heap_give(h, old);
+    return p;
+}
+
+void sim_heap_mark(struct sim_heap *h, void *p, enum sim_region_kind kind)
+{
+    if (!is_small(p))
+        h->region[region_of(p)].kind = kind;
+}
+
+void sim_heap_live(struct sim_heap *h, void *p, const struct sim_span *span, uint32_t count)
+{
+    if (is_small(p))
+        return;
+    struct sim_region *r = &h->region[region_of(p)];
+    assert(count > 0 && count <= SIM_SPANS_MAX);
+    memset(r->live, 0, sizeof(r->live));
+    for (uint32_t i = 0; i < count; i++) {
+        r->live[i] = (struct sim_span){.at = span[i].at + HEAD, .size = span[i].size};
+        assert(r->live[i].at + r->live[i].size <= r->size);
+    }
+    assert(span[0].at == 0); /* the head goes with it */
+    r->live[0] = (struct sim_span){.at = 0, .size = span[0].size + HEAD};
+}
+
+void sim_heap_touch(struct sim_heap *h, void *p)
+{
+    if (!is_small(p))
+        h->stamp[region_of(p)] = ++h->last_stamp;
+}
+
+/* ---- digest ---- */
+
+static uint64_t hash(const void *bytes, size_t size)
+{
+    return XXH3_64bits(bytes, size);
+}
+
+static uint64_t region_hash(const struct sim_heap *h, uint32_t i)
+{
+    const struct sim_region *r = &h->region[i];
+    uint64_t sum[SIM_SPANS_MAX] = {0};
+    for (uint32_t s = 0; s < SIM_SPANS_MAX && r->live[s].size > 0; s++)
+        sum[s] = hash(h->base + r->at + r->live[s].at, r->live[s].size);
+    return sum[1] == 0 ? sum[0] : hash(sum, sizeof(sum));
+}
+
+static bool is_known(const struct sim_heap *h, uint32_t i)
+{
+    return h->region[i].kind == SIM_REGION_TOLD && h->hashed[i] == h->stamp[i];
+}
+
+uint64_t sim_heap_digest(struct sim_heap *h)
+{
+    uint64_t sum[3] = {hash(&h->layout, sizeof(h->layout)), hash(h->base, h->layout.small_end),
+                       hash(h->region, h->layout.region_count * sizeof(*h->region))};
+    uint64_t digest = hash(sum, sizeof(sum));
+    for (uint32_t i = 0; i < h->layout.region_count; i++) {
+        uint32_t kind = h->region[i].kind;
+        if (kind == SIM_REGION_FREE || kind == SIM_REGION_SCRATCH)
+            continue;
+        if (!is_known(h, i)) {
+            h->digest[i] = region_hash(h, i);
+            h->hashed[i] = h->stamp[i];
+        }
+        digest = (digest ^ h->digest[i]) * 0x9e3779b97f4a7c15u;
+        digest ^= digest >> 32;
+    }
+    return digest;
+}
+
+bool sim_heap_is_told(const struct sim_heap *h)
+{
+    for (uint32_t i = 0; i < h->layout.region_count; i++)
+        if (is_known(h, i) && h->digest[i] != region_hash(h, i))
+            return false;
+    return true;
+}
