@@ -179,6 +179,7 @@ uint64_t kl_client_digest(const struct kl_client *c, int64_t now_us)
     mix(&h, (uint64_t)c->pid.producer_id);
     mix(&h, (uint64_t)c->pid.epoch << 32 | c->pid.state);
     mix(&h, (uint64_t)c->txn.state << 32 | c->group.join);
+    mix(&h, (uint64_t)c->txn.call << 32 | (uint32_t)c->txn.result);
     mix(&h, (uint64_t)(uint32_t)c->group.generation << 32 | (uint32_t)c->controller);
     mix(&h,
         (uint64_t)(uint32_t)c->coordinator[0].broker << 32 | (uint32_t)c->coordinator[1].broker);
