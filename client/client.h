@@ -304,6 +304,9 @@ enum sm_err kl_client_step(struct kl_client *c, int64_t now_us, const struct kl_
 bool kl_client_is_idle(const struct kl_client *c);
 /* Next offset to be handed to the application, -1 none. */
 int64_t kl_client_position(const struct kl_client *c, const char *topic, int32_t partition);
+/* Returns how many records of a producer wait for that partition, those that have been sent and not
+   answered included; -1 stands for records that have no partition yet. */
+uint32_t kl_client_waiting(const struct kl_client *c, const char *topic, int32_t partition);
 /* Walks the partitions that a consumer has, by ASSIGN or as a member: start with *at = 0; NULL at the
    end. The name aliases the block. Any thread, while nobody steps the client. */
 const char *kl_client_assigned_next(const struct kl_client *c, uint32_t *at, int32_t *partition);

@@ -256,6 +256,8 @@ struct sim_call {
     uint64_t tries;
     struct sim_process *process; /* asked now, NULL: waits for another try */
     uint32_t incarnation;
+    struct sim_process *asker; /* a broker that asks for its own shutdown, NULL: an operator */
+    uint32_t asker_incarnation;
     uint32_t lost_step; /* sim_message.lost_step of the call that was taken up */
     struct wire_call *call;
 };
@@ -523,8 +525,8 @@ void sim_pipe_break(struct sim_world *w, struct sim_pipe *c, bool tell, uint64_t
 void sim_pipes_break_at_broker(struct sim_world *w, struct sim_process *broker, uint64_t by);
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch);
-/* Returns what a recipient reads out of the bytes of `sent`, whose reference it takes over; with one
-   reference. */
+/* Returns what a recipient reads out of the bytes of `sent`, whose reference it takes over; with
+   one reference. */
 struct sim_stored_batch *sim_batch_received(struct sim_stored_batch *sent, const void *batch,
                                             size_t size);
 void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b);
@@ -678,6 +680,8 @@ void sim_call_taken_up(struct sim_world *w, const struct sim_message *m);
 void sim_call_marks(struct sim_world *w, struct sim_message *answer);
 void sim_call_answered(struct sim_world *w, struct sim_message *m);    /* takes it */
 void sim_calls_lost(struct sim_world *w, const struct sim_process *p);
+/* Call `id` is `asker`'s own, of the life that it has now: nobody repeats it in another. */
+void sim_call_asked_by(struct sim_world *w, uint64_t id, struct sim_process *asker);
 void *sim_builder(struct sim_world *w, size_t size);
 /* Returns an owned topic znode of these partitions, in the order given, and its size. */
 char *sim_topic_znode(const int32_t *partitions, const struct sm_list *replicas, uint32_t count,
