@@ -208,7 +208,7 @@ static void only_copy_replaced(struct desk *d, bool on)
     desk_call_reassign(d, "t", 0, "4,2");
     desk_run(d);
     const char *story = desk_story(d);
-    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=5 delete\n") != NULL) == on);
+    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=3 delete\n") != NULL) == on);
     ck_assert((strstr(story, "t-0=INVALID_REPLICA_ASSIGNMENT") != NULL) == !on);
 }
 
