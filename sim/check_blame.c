@@ -65,9 +65,10 @@ struct question {
     struct replay whole; /* with all its defects */
 };
 
-/* Whether the check holds with `defects` on; *record: where that run begins to differ. */
-static bool heals(const struct question *q, uint64_t defects, uint64_t *record)
+/* Whether the check holds with `defects` on. A run that never differs shows nothing. */
+static bool check_heals(void *context, uint64_t defects, uint64_t *record)
 {
+    const struct question *q = context;
     struct replay r;
     play(&r, q->scenario, q->seed, q->end_us, defects);
     bool healed = sim_world_error(r.world) == NULL &&
@@ -77,30 +78,70 @@ static bool heals(const struct question *q, uint64_t defects, uint64_t *record)
     return healed && *record != 0;
 }
 
-static struct sim_blame blame_one(const struct question *q, uint64_t on)
+struct search {
+    uint64_t on;
+    sim_heals *heals;
+    void *context;
+};
+
+static bool heals_without(const struct search *s, uint64_t off, uint64_t *record)
 {
-    uint64_t record;
-    for (int d = 0; d < SM_DEFECT_END; d++) {
-        uint64_t bit = UINT64_C(1) << d;
-        if ((on & bit) != 0 && heals(q, on & ~bit, &record))
-            return (struct sim_blame){.defects = bit, .record = record};
-    }
-    return (struct sim_blame){0};
+    return s->heals(s->context, s->on & ~off, record);
 }
 
-static struct sim_blame blame_several(const struct question *q, uint64_t on)
+/* The lower half of the bits in `set`, which has two at least. */
+static uint64_t lower_half(uint64_t set)
 {
-    uint64_t record, ignored, off = on;
-    if (!heals(q, 0, &record))
-        return (struct sim_blame){0};
+    uint64_t half = 0;
+    for (int left = __builtin_popcountll(set) / 2; left > 0; left--)
+        half |= set & -set, set &= set - 1;
+    return half;
+}
+
+/* Takes defects away from the set `off`, whose absence heals, as long as the absence of the rest
+   heals. */
+static struct sim_blame reduce(const struct search *s, uint64_t off, uint64_t record)
+{
+    uint64_t found;
     for (int d = 0; d < SM_DEFECT_END; d++) {
         uint64_t bit = UINT64_C(1) << d;
-        if ((off & bit) != 0 && heals(q, on & ~(off & ~bit), &ignored)) {
+        if ((off & bit) != 0 && off != bit && heals_without(s, off & ~bit, &found)) {
             off &= ~bit;
-            record = ignored;
+            record = found;
         }
     }
     return (struct sim_blame){.defects = off, .record = record};
+}
+
+/* Halves the set for as long as the absence of one half heals: most often down to one defect, with
+   a dozen runs in place of one for each. */
+static struct sim_blame blame_within(const struct search *s, uint64_t off)
+{
+    uint64_t record, found;
+    if (!heals_without(s, off, &record))
+        return (struct sim_blame){0};
+    while ((off & (off - 1)) != 0) {
+        uint64_t low = lower_half(off), high = off & ~low;
+        if (heals_without(s, low, &found))
+            off = low;
+        else if (heals_without(s, high, &found))
+            off = high;
+        else
+            return reduce(s, off, record);
+        record = found;
+    }
+    return (struct sim_blame){.defects = off, .record = record};
+}
+
+struct sim_blame sim_blame_search(uint64_t on, uint64_t suspects, sim_heals *heals, void *context)
+{
+    struct search s = {.on = on, .heals = heals, .context = context};
+    struct sim_blame blame = {0};
+    if (suspects != 0)
+        blame = blame_within(&s, suspects);
+    if (blame.defects == 0)
+        blame = blame_within(&s, on);
+    return blame;
 }
 
 struct sim_blame sim_check_blame(const struct sim_scenario *scenario, uint64_t seed, int64_t end_us,
@@ -112,9 +153,7 @@ struct sim_blame sim_check_blame(const struct sim_scenario *scenario, uint64_t s
     if (on == 0)
         return blame;
     play(&q.whole, scenario, seed, end_us, on);
-    blame = blame_one(&q, on);
-    if (blame.defects == 0)
-        blame = blame_several(&q, on);
+    blame = sim_blame_search(on, 0, check_heals, &q);
     leave(&q.whole);
     return blame;
 }

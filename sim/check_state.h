@@ -76,6 +76,8 @@ struct check_row {
     int64_t acked_end;     /* of what clients were told with acks=all, 0 nothing */
     int32_t unclean_epoch; /* of the last unclean election, -1 none */
     bool unclean_pending;  /* and its leader has not begun yet */
+    bool left_over;        /* when it was made, a disk had a log of a deleted namesake */
+    int64_t shown_before;  /* the most that was shown of a deleted namesake */
     bool cut;              /* touched: a log of it grew shorter */
     struct sm_list asked;  /* target asked for last through the znode, empty none */
     struct sm_list asked_before; /* replaced in controller epoch asked_epoch */
@@ -206,13 +208,16 @@ bool check_view(const struct sim_checks *c, const struct check_row *row, int32_t
 void check_deletion_asked(struct sim_checks *c, const char *topic, bool asked);
 /* Whether its machine has lost what was not flushed: then records may be gone by right. */
 bool check_disk_lost(const struct sim_checks *c, int32_t id);
-bool check_any_disk_lost(const struct sim_checks *c, const struct check_row *row); /* of its hosts */
+/* Of its hosts; or one of them has the log of a deleted namesake. */
+bool check_any_disk_lost(const struct sim_checks *c, const struct check_row *row);
 bool check_is_registered(const struct sim_checks *c, int32_t id);
 
 /* ---- check_logs.c ---- */
 void check_logs(struct sim_checks *c, struct check_row *row);
 void check_logs_free(struct sim_checks *c);
 void check_logs_forget(struct check_row *row); /* the topic is gone: nothing binds its namesake */
+/* The topic is made: what logs of a namesake are left is noted. */
+void check_logs_anew(const struct sim_checks *c, struct check_row *row);
 
 /* ---- check_znodes.c ---- */
 void check_znodes_event(struct sim_checks *c);

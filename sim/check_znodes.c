@@ -278,7 +278,7 @@ static void topic_applied(struct sim_checks *c, const struct kz_output *o, const
     }
     if (o->type == WIRE_ZK_CREATE) {
         for (struct check_row *row = t->rows; row != NULL; row = row->next_of_topic)
-            check_logs_forget(row);
+            check_logs_anew(c, row);
         t->incarnation++;
         t->deleted = false;
     }
