@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints how failover and broker failure grow with the number of partitions, and events per second.
+# Prints how failover and broker failure grow with the number of partitions, events per second, copies of a world.
 #
 #     bench/run.sh [ROUNDS [PARTITIONS…]]       3 rounds of 1000 10000 100000 1000000
 #
@@ -52,3 +52,4 @@ sort -n "$samples" | awk -v rounds="$rounds" '
     END { flush() }'
 echo
 "$program" events 3
+build/release/bench/copy

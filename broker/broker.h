@@ -75,6 +75,9 @@ struct kb_broker_config {
 
 /* `properties` of `config` only decides the size. */
 size_t kb_broker_size(const struct kb_broker_limits *limits, const struct kb_broker_config *config);
+/* Returns how many bytes at the beginning of the block mean something between two steps; the others
+   are zero then. */
+size_t kb_broker_live(const struct kb_broker *b);
 void kb_broker_init(struct kb_broker *b, const struct kb_broker_limits *limits,
                     const struct kb_broker_config *config);
 const struct kb_broker_limits *kb_broker_limits(const struct kb_broker *b);
@@ -120,7 +123,7 @@ struct kb_broker_input {
     uint8_t unused[3];
     int32_t broker_id;
     uint32_t timer; /* TIMER: as it came in the output */
-    int32_t value; /* DIR_FAILED, TOPIC_CONFIG */
+    int32_t value;  /* DIR_FAILED, TOPIC_CONFIG */
     uint64_t correlation;
     const void *message;     /* REQUEST: flat */
     size_t size;             /* of message */

@@ -23,11 +23,11 @@ struct kb_broker_limits kb_broker_limits_default(void)
 /* Coordinators come with data only. */
 static size_t lay_out_coordinators(struct kb_broker *b, const struct kb_broker_limits *l, size_t at)
 {
-    b->events_at = at, at += kb_up8(l->events * sizeof(struct kb_event));
     b->loads_at = at,
     at += kb_up8((l->groups.partitions + l->txns.partitions) * sizeof(struct kb_load));
     b->groups_at = at, at += kb_up8(kb_groups_size(&l->groups));
     b->txns_at = at, at += kb_up8(kb_txns_size(&l->txns));
+    b->events_at = at, at += kb_up8(l->events * sizeof(struct kb_event));
     return at;
 }
 
@@ -50,6 +50,11 @@ static size_t size_of(const struct kb_broker_limits *limits, size_t properties, 
     struct kb_broker b;
     lay_out(&b, limits, properties, has_data);
     return b.size;
+}
+
+size_t kb_broker_live(const struct kb_broker *b)
+{
+    return (size_t)(b->has_data != 0 && b->event_count == 0 ? b->events_at : b->size);
 }
 
 static const char *setting_of(const struct kb_props *own, const char *name)

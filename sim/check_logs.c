@@ -46,7 +46,7 @@ static void canon_grow(struct sim_checks *c)
     struct check_canon *old = c->canon;
     uint32_t capacity = c->canon_capacity;
     c->canon_capacity = capacity == 0 ? 1024 : capacity * 2;
-    c->canon = sim_alloc(c->canon_capacity * sizeof(*c->canon));
+    c->canon = sim_block(sim_alloc(c->canon_capacity * sizeof(*c->canon)));
     for (uint32_t i = 0; i < capacity; i++)
         if (old[i].row != 0)
             *canon_place(c, &old[i]) = old[i];
@@ -83,9 +83,11 @@ static void check_canon(struct sim_checks *c, const struct check_row *row, int32
         canon_grow(c);
     struct check_canon *place = canon_place(c, &key);
     if (place->row == 0) {
+        sim_touch(c->canon);
         *place = key;
         c->canon_count++;
     } else if (place->payload != b->payload && check_any_disk_lost(c, row)) {
+        sim_touch(c->canon);
         *place = key; /* all died at once, and the leader of that epoch leads it again, empty */
     } else if (place->payload != b->payload) {
         check_fail_row(

@@ -209,6 +209,7 @@ void sim_client_book_run_ends(struct sim_client_turn *t)
                                     run.partition, run.first + run.count - 1,
                                     t->c->spec->config.isolation == KL_READ_COMMITTED);
     uint64_t record = sim_trace_client_run(t->w, t->c, cause != 0 ? cause : t->record, &run);
+    sim_touch(run.is_read ? (void *)t->w->clients->reads : (void *)t->w->clients->acked);
     for (int64_t i = 0; run.is_read && i < run.count; i++)
         t->w->clients->reads[run.at + (uint64_t)i].record = record;
     for (int64_t i = 0; !run.is_read && run.error == 0 && i < run.count; i++)
@@ -246,8 +247,9 @@ static void add_acked(struct sim_client_turn *t, const struct kl_output *o, int3
     const struct kl_config *config = &t->c->spec->config;
     if (k->acked_count == k->acked_capacity) {
         k->acked_capacity = k->acked_capacity * 2 + 256;
-        k->acked = sim_realloc(k->acked, k->acked_capacity * sizeof(*k->acked));
+        k->acked = sim_block(sim_realloc(k->acked, k->acked_capacity * sizeof(*k->acked)));
     }
+    sim_touch(k->acked);
     k->acked[k->acked_count++] =
         (struct sim_acked){.value = value,
                            .time_us = t->w->now_us,
@@ -322,8 +324,9 @@ static void add_read(struct sim_client_turn *t, const struct kl_output *o, int32
     struct sim_clients *k = t->w->clients;
     if (k->read_count == k->read_capacity) {
         k->read_capacity = k->read_capacity * 2 + 256;
-        k->reads = sim_realloc(k->reads, k->read_capacity * sizeof(*k->reads));
+        k->reads = sim_block(sim_realloc(k->reads, k->read_capacity * sizeof(*k->reads)));
     }
+    sim_touch(k->reads);
     k->reads[k->read_count++] =
         (struct sim_read){.value = value,
                           .time_us = t->w->now_us,

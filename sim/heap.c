@@ -36,6 +36,8 @@ static void no_memory(size_t size)
     abort();
 }
 
+static void more_regions(struct sim_heap *h, uint32_t capacity);
+
 struct sim_heap *sim_heap_new(void)
 {
     static _Atomic uint64_t serial; /* names heaps, so that an image knows its own */
@@ -48,6 +50,7 @@ struct sim_heap *sim_heap_new(void)
     h->serial = ++serial;
     h->layout.small_end = HEAD; /* 0 is no offset */
     h->layout.region_end = SIM_HEAP_SMALL_SPACE;
+    more_regions(h, 64);
     return h;
 }
 
@@ -58,8 +61,11 @@ void sim_heap_free(struct sim_heap *h)
     munmap(h->base, SIM_HEAP_SPACE);
     free(h->region);
     free(h->stamp);
-    free(h->digest);
-    free(h->hashed);
+    free(h->seen);
+    for (uint32_t a = 0; a < SIM_AREA_OF(h->capacity); a++) {
+        free(h->area[a].chunk);
+    }
+    free(h->area);
     free(h);
 }
 
@@ -124,16 +130,22 @@ static void *resized(void *p, size_t size)
     return p;
 }
 
+static void more_regions(struct sim_heap *h, uint32_t capacity)
+{
+    uint32_t had = h->area == NULL ? 0 : SIM_AREA_OF(h->capacity);
+    h->capacity = capacity;
+    h->region = resized(h->region, capacity * sizeof(*h->region));
+    h->stamp = resized(h->stamp, capacity * sizeof(*h->stamp));
+    h->seen = resized(h->seen, capacity * sizeof(*h->seen));
+    h->area = resized(h->area, SIM_AREA_OF(capacity) * sizeof(*h->area));
+    memset(&h->area[had], 0, (SIM_AREA_OF(capacity) - had) * sizeof(*h->area));
+}
+
 static uint32_t new_region(struct sim_heap *h, uint32_t log2)
 {
     struct sim_heap_layout *l = &h->layout;
-    if (l->region_count == h->capacity) {
-        h->capacity = h->capacity == 0 ? 64 : h->capacity * 2;
-        h->region = resized(h->region, h->capacity * sizeof(*h->region));
-        h->stamp = resized(h->stamp, h->capacity * sizeof(*h->stamp));
-        h->digest = resized(h->digest, h->capacity * sizeof(*h->digest));
-        h->hashed = resized(h->hashed, h->capacity * sizeof(*h->hashed));
-    }
+    if (l->region_count == h->capacity)
+        more_regions(h, h->capacity * 2);
     uint32_t i = l->region_count++;
     h->region[i] = (struct sim_region){.at = l->region_end, .room = (uint64_t)1 << log2};
     l->region_end += h->region[i].room;
@@ -158,7 +170,7 @@ static void *take_region(struct sim_heap *h, size_t size)
     memset(r->live, 0, sizeof(r->live));
     r->live[0].size = r->size;
     h->stamp[i] = ++h->last_stamp;
-    h->hashed[i] = 0;
+    h->seen[i] = 0;
     memset(h->base + r->at, 0, r->size);
     void *p = h->base + r->at + HEAD;
     head_of(p)->class = IS_REGION | i;
@@ -260,50 +272,122 @@ void sim_heap_touch(struct sim_heap *h, void *p)
         h->stamp[region_of(p)] = ++h->last_stamp;
 }
 
-/* ---- digest ---- */
+/* ---- looking ---- */
 
 static uint64_t hash(const void *bytes, size_t size)
 {
     return XXH3_64bits(bytes, size);
 }
 
-static uint64_t region_hash(const struct sim_heap *h, uint32_t i)
+static bool is_live(const struct sim_heap *h, uint32_t i)
 {
-    const struct sim_region *r = &h->region[i];
-    uint64_t sum[SIM_SPANS_MAX] = {0};
-    for (uint32_t s = 0; s < SIM_SPANS_MAX && r->live[s].size > 0; s++)
-        sum[s] = hash(h->base + r->at + r->live[s].at, r->live[s].size);
-    return sum[1] == 0 ? sum[0] : hash(sum, sizeof(sum));
+    return h->region[i].kind == SIM_REGION_PLAIN || h->region[i].kind == SIM_REGION_TOLD;
 }
 
-static bool is_known(const struct sim_heap *h, uint32_t i)
+/* Nobody has touched it since it was looked at. */
+static bool is_seen(const struct sim_heap *h, uint32_t i)
 {
-    return h->region[i].kind == SIM_REGION_TOLD && h->hashed[i] == h->stamp[i];
+    return h->region[i].kind == SIM_REGION_TOLD && h->seen[i] == h->stamp[i];
+}
+
+uint64_t sim_heap_area(const struct sim_heap *h, uint32_t a, uint8_t **at)
+{
+    *at = h->base;
+    if (a == 0)
+        return h->layout.small_end;
+    const struct sim_region *r = &h->region[(a - 1) / SIM_SPANS_MAX];
+    const struct sim_span *span = &r->live[(a - 1) % SIM_SPANS_MAX];
+    *at = h->base + r->at + span->at;
+    return is_live(h, (a - 1) / SIM_SPANS_MAX) ? span->size : 0;
+}
+
+void sim_area_room(struct sim_area *a, uint64_t size)
+{
+    if (size <= a->room)
+        return;
+    uint64_t had = a->room / SIM_CHUNK;
+    a->room = (size + size / 4 + SIM_CHUNK - 1) / SIM_CHUNK * SIM_CHUNK;
+    a->chunk = resized(a->chunk, a->room / SIM_CHUNK * sizeof(*a->chunk));
+    memset(&a->chunk[had], 0, (a->room / SIM_CHUNK - had) * sizeof(*a->chunk));
+}
+
+void sim_area_changed(struct sim_heap *h, struct sim_area *a, uint64_t size)
+{
+    uint64_t digest = size;
+    for (uint64_t c = 0; c * SIM_CHUNK < size; c++) {
+        digest = (digest ^ a->chunk[c].digest) * 0x9e3779b97f4a7c15u;
+        digest ^= digest >> 32;
+    }
+    uint64_t count = (size + SIM_CHUNK - 1) / SIM_CHUNK; /* of what lies behind nothing is known */
+    if (a->size > size)
+        memset(&a->chunk[count], 0, (a->room / SIM_CHUNK - count) * sizeof(*a->chunk));
+    a->size = size;
+    a->digest = digest;
+    a->stamp = ++h->last_stamp;
+}
+
+static void look_at(struct sim_heap *h, uint32_t area)
+{
+    struct sim_area *a = &h->area[area];
+    uint8_t *bytes;
+    uint64_t size = sim_heap_area(h, area, &bytes);
+    bool changed = a->size != size;
+    sim_area_room(a, size);
+    for (uint64_t at = 0; at < size; at += SIM_CHUNK) {
+        struct sim_chunk *c = &a->chunk[at / SIM_CHUNK];
+        uint64_t part = size - at < SIM_CHUNK ? size - at : SIM_CHUNK;
+        uint64_t digest = hash(bytes + at, part);
+        if (c->size == part && c->digest == digest)
+            continue;
+        *c = (struct sim_chunk){++h->last_stamp, digest, part};
+        changed = true;
+    }
+    if (changed)
+        sim_area_changed(h, a, size);
+}
+
+void sim_heap_look(struct sim_heap *h)
+{
+    if (!h->may_have_changed)
+        return;
+    look_at(h, 0);
+    for (uint32_t i = 0; i < h->layout.region_count; i++) {
+        if (is_seen(h, i) || !is_live(h, i))
+            continue;
+        for (uint32_t s = 0; s < SIM_SPANS_MAX; s++)
+            look_at(h, SIM_AREA_OF(i) + s);
+        h->seen[i] = h->stamp[i];
+    }
+    h->may_have_changed = false;
 }
 
 uint64_t sim_heap_digest(struct sim_heap *h)
 {
-    uint64_t sum[3] = {hash(&h->layout, sizeof(h->layout)), hash(h->base, h->layout.small_end),
+    sim_heap_look(h);
+    uint64_t sum[3] = {hash(&h->layout, sizeof(h->layout)), h->area[0].digest,
                        hash(h->region, h->layout.region_count * sizeof(*h->region))};
     uint64_t digest = hash(sum, sizeof(sum));
-    for (uint32_t i = 0; i < h->layout.region_count; i++) {
-        uint32_t kind = h->region[i].kind;
-        if (kind == SIM_REGION_FREE || kind == SIM_REGION_SCRATCH)
-            continue;
-        if (!is_known(h, i)) {
-            h->digest[i] = region_hash(h, i);
-            h->hashed[i] = h->stamp[i];
+    for (uint32_t i = 0; i < h->layout.region_count; i++)
+        for (uint32_t s = 0; is_live(h, i) && s < SIM_SPANS_MAX && h->region[i].live[s].size > 0;
+             s++) {
+            digest = (digest ^ h->area[SIM_AREA_OF(i) + s].digest) * 0x9e3779b97f4a7c15u;
+            digest ^= digest >> 32;
         }
-        digest = (digest ^ h->digest[i]) * 0x9e3779b97f4a7c15u;
-        digest ^= digest >> 32;
-    }
     return digest;
 }
 
 bool sim_heap_is_told(const struct sim_heap *h)
 {
     for (uint32_t i = 0; i < h->layout.region_count; i++)
-        if (is_known(h, i) && h->digest[i] != region_hash(h, i))
-            return false;
+        for (uint32_t s = 0; is_seen(h, i) && s < SIM_SPANS_MAX; s++) {
+            const struct sim_area *a = &h->area[SIM_AREA_OF(i) + s];
+            uint8_t *at;
+            uint64_t size = sim_heap_area(h, SIM_AREA_OF(i) + s, &at);
+            if (size != a->size)
+                return false;
+            for (uint64_t c = 0; c * SIM_CHUNK < size; c++)
+                if (hash(at + c * SIM_CHUNK, a->chunk[c].size) != a->chunk[c].digest)
+                    return false;
+        }
     return true;
 }

@@ -8,8 +8,10 @@
  *          └──────────────────────────────┴─ ─ ─ ─┴──────────┴─────────┴──────────┴─ ─ ─
  *
  * What has more than SIM_HEAP_SMALL bytes is a region of its own, and a region may be *told*:
- * whoever writes into it says so first (sim_heap_touch), so that a copy that has it already need
- * not take it again. Scratch lives for one step, and is never copied.
+ * whoever writes into it says so (sim_heap_touch), so that it need not be looked at while nobody
+ * does. Looking is hashing, chunk by chunk: a chunk whose hash is another one gets a new stamp, and
+ * a copy takes the chunks whose stamps it does not have. Scratch lives for one step, and is never
+ * copied.
  *
  * Every byte that is handed out is zero, also after an older state was put back: what a step leaves
  * uninitialised is the same each time.
@@ -62,15 +64,34 @@ struct sim_heap_layout {
     uint32_t unused;
 };
 
+/* What was found in SIM_CHUNK bytes when the heap was last looked at. */
+enum { SIM_CHUNK = 2048 };
+struct sim_chunk {
+    uint64_t stamp; /* never the same for two contents, 0 none */
+    uint64_t digest;
+    uint64_t size; /* bytes of it that are live, 0: nothing known */
+};
+
+/* One piece of live memory, and how it looked then: all that is small, or one span of a region. */
+struct sim_area {
+    struct sim_chunk *chunk;
+    uint64_t size;   /* bytes that the chunks tell of */
+    uint64_t room;   /* bytes that there are chunks for */
+    uint64_t stamp;  /* changes with any chunk */
+    uint64_t digest; /* of all of it */
+};
+/* Areas: 0 is what is small, this the first of those of region i. */
+#define SIM_AREA_OF(i) (1u + SIM_SPANS_MAX * (i))
+
 struct sim_heap {
     uint8_t *base;
     struct sim_heap_layout layout;
     struct sim_region *region; /* [layout.region_count] */
-    uint64_t
-        *stamp; /* [region]: never the same for two contents; TOLD: changes when it is touched */
-    uint64_t *digest;  /* [region]: of its content … */
-    uint64_t *hashed;  /* … at this stamp */
-    uint32_t capacity; /* of the four */
+    uint64_t *stamp;           /* [region] TOLD: changes when it is touched */
+    uint64_t *seen;            /* [region]: its stamp when it was last looked at, 0: not yet */
+    struct sim_area *area;     /* [SIM_AREA_OF(region)] */
+    uint32_t capacity;         /* regions that these have room for */
+    bool may_have_changed;     /* since the heap was last looked at */
     uint64_t last_stamp;
     uint64_t serial; /* of this heap among all of the program */
 };
@@ -95,10 +116,18 @@ void sim_heap_live(struct sim_heap *h, void *p, const struct sim_span *span, uin
 /* The content of a told region is about to change. */
 void sim_heap_touch(struct sim_heap *h, void *p);
 
+/* Looks at all that may have changed: then the chunks tell what is there. */
+void sim_heap_look(struct sim_heap *h);
+/* Where area `a` lies, and its bytes in use; 0: it has none. */
+uint64_t sim_heap_area(const struct sim_heap *h, uint32_t a, uint8_t **at);
+/* Makes chunks for `size` bytes. */
+void sim_area_room(struct sim_area *a, uint64_t size);
+/* Its chunks have been set: its digest and size are. */
+void sim_area_changed(struct sim_heap *h, struct sim_area *a, uint64_t size);
 /* Returns a hash of what is in use (scratch is not). Equal: see sim_world_digest. */
 uint64_t sim_heap_digest(struct sim_heap *h);
-/* Returns whether every told region that nobody touched is as it was when it was last hashed. For
-   tests. */
+/* Returns whether every told region that nobody touched is as it was when it was last looked at.
+   For tests. */
 bool sim_heap_is_told(const struct sim_heap *h);
 
 /* The heap of the world that acts now; NULL: there is none, or its memory is malloc's. */
@@ -107,6 +136,8 @@ static inline struct sim_heap *sim_heap_enter(struct sim_heap *h)
 {
     struct sim_heap *was = sim_heap_now;
     sim_heap_now = h;
+    if (h != NULL)
+        h->may_have_changed = true;
     return was;
 }
 static inline void sim_heap_leave(struct sim_heap **was)

@@ -10,9 +10,11 @@
  * after the other, not side by side. A restored world does byte for byte what it did after the
  * copy, its trace included. sim/README.md ("Copies") says why it is built so.
  *
- * Cost: what is small (messages, links, processes, the heads of everything) always, of the blocks
- * those that changed since *this image* was last made or put back. So an image that is used again
- * is cheaper than a new one. bench/README.md has numbers.
+ * Cost: a digest hashes what is small (messages, links, processes, the heads of everything) and the
+ * blocks that were stepped since the last look; a copy takes the pieces of 2 KiB that this image
+ * does not have yet, and restoring puts back those that differ. So an image that is used again is
+ * cheaper than a new one, and copy and digest of one moment share the looking. bench/README.md has
+ * numbers.
  */
 #ifndef SIM_IMAGE_H
 #define SIM_IMAGE_H

@@ -44,7 +44,7 @@ struct sim_keeper *sim_keeper_new(void)
 {
     struct sim_keeper *k = sim_alloc(sizeof *k);
     k->buckets = FIRST_BUCKETS;
-    k->bucket = sim_alloc(k->buckets * sizeof *k->bucket);
+    k->bucket = sim_block(sim_alloc(k->buckets * sizeof *k->bucket));
     return k;
 }
 
@@ -72,7 +72,7 @@ static void need_entry(struct sim_keeper *k)
     if (k->high < k->capacity)
         return;
     k->capacity = k->capacity == 0 ? 256 : k->capacity * 2;
-    k->entry = sim_realloc(k->entry, k->capacity * sizeof *k->entry);
+    k->entry = sim_block(sim_realloc(k->entry, k->capacity * sizeof *k->entry));
 }
 
 static void add_loose(struct sim_keeper *k, uint64_t payload)
@@ -89,7 +89,7 @@ static void widen(struct sim_keeper *k)
     uint64_t buckets = k->buckets * 2;
     if (k->high <= k->buckets)
         return;
-    uint64_t *larger = sim_alloc(buckets * sizeof *larger);
+    uint64_t *larger = sim_block(sim_alloc(buckets * sizeof *larger));
     sim_free(k->bucket);
     k->bucket = larger;
     k->buckets = buckets;
@@ -118,6 +118,7 @@ static uint64_t find(const struct sim_keeper *k, uint64_t hash, const uint8_t *b
 static uint64_t new_place(struct sim_keeper *k, uint64_t hash, size_t size)
 {
     uint64_t *bucket = &k->bucket[hash % k->buckets];
+    sim_touch(k->bucket);
     k->entry[k->high++] = (struct entry){.hash = hash, .next = *bucket, .size = size};
     *bucket = k->high;
     widen(k);
@@ -135,6 +136,7 @@ static uint64_t keep(void *context, const uint8_t *batch, size_t size)
     uint8_t *bytes = sim_copy(batch, size);
     if (found == 0)
         found = new_place(k, hash, size);
+    sim_touch(k->entry);
     k->entry[found - 1].bytes = bytes;
     add_loose(k, found);
     k->count++;
@@ -155,6 +157,7 @@ static void refer(void *context, uint64_t payload, int32_t by)
     struct sim_keeper *k = context;
     assert(payload > 0 && payload <= k->high);
     struct entry *e = &k->entry[payload - 1];
+    sim_touch(k->entry);
     e->references += by;
     assert(e->references >= 0);
     if (e->references == 0)
@@ -171,6 +174,7 @@ struct kb_payloads sim_keeper_payloads(struct sim_keeper *k)
 static void forget(struct sim_keeper *k, uint64_t payload)
 {
     struct entry *e = &k->entry[payload - 1];
+    sim_touch(k->entry);
     sim_free(e->bytes);
     e->bytes = NULL;
     k->count--;

@@ -403,6 +403,8 @@ static void say_what_lives(const struct sim_process *p, uint32_t blocks)
                 live[count++] = (struct sim_span){.at = span[i].at, .size = span[i].size};
         sim_live(p->node.controller, live, count);
     }
+    if ((blocks >> KN_BLOCK_BROKER & 1) != 0 && p->node.broker != NULL)
+        sim_live(p->node.broker, &(struct sim_span){.size = kb_broker_live(p->node.broker)}, 1);
     if ((blocks >> KN_BLOCK_REPLICAS & 1) != 0 && p->replicas != NULL)
         sim_live(p->replicas, &(struct sim_span){.size = kb_replicas_live(p->replicas)}, 1);
 }
