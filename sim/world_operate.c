@@ -550,6 +550,23 @@ void sim_call_deliver(struct sim_world *w, uint64_t id)
     sim_outbox_flush(w);
 }
 
+void sim_call_taken_up(struct sim_world *w, const struct sim_message *m)
+{
+    struct sim_call **place = call_place(w, m->call_id);
+    if (place != NULL)
+        (*place)->lost_step = m->lost_step;
+}
+
+void sim_call_marks(struct sim_world *w, struct sim_message *answer)
+{
+    struct sim_call **place = call_place(w, answer->call_id);
+    if (place == NULL)
+        return;
+    answer->lost_step = (*place)->lost_step;
+    answer->re = (*place)->sent;
+    (*place)->lost_step = 0;
+}
+
 void sim_call_answered(struct sim_world *w, struct sim_message *m)
 {
     struct sim_call **place = call_place(w, m->call_id);
