@@ -49,6 +49,7 @@ struct sim_world *sim_world_new(const struct sim_world_options *options)
 {
     struct sim_heap *heap = options->copies ? sim_heap_new() : NULL;
     struct sim_heap *was __attribute__((cleanup(sim_heap_leave))) = sim_heap_enter(heap);
+    (void)was;
     struct sim_world *w = sim_alloc(sizeof(*w));
     assert(!options->copies || options->trace == NULL);
     w->heap = heap;
