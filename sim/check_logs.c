@@ -63,14 +63,16 @@ bool check_any_disk_lost(const struct sim_checks *c, const struct check_row *row
 }
 
 /* S9: by induction over the batches before, two logs that have one in common are equal up to it. */
-static void check_canon(struct sim_checks *c, const struct check_row *row, int32_t id,
-                        const struct kb_batch *b, const struct kb_batch *before)
+static void check_canon(struct sim_checks *c, const struct check_row *row,
+                        const struct check_host *h, const struct kb_batch *b,
+                        const struct kb_batch *before)
 {
+    int32_t id = h->id;
     struct check_canon key = {.row = row->number,
                               .base = b->base_offset,
                               .epoch = b->leader_epoch,
                               .payload = b->payload,
-                              .incarnation = row->topic->incarnation,
+                              .incarnation = h->incarnation,
                               .epoch_before = before == NULL ? -1 : before->leader_epoch,
                               .payload_before = before == NULL ? 0 : before->payload};
     if (c->canon_count * 2 >= c->canon_capacity)
@@ -212,7 +214,7 @@ static void read_log(struct sim_checks *c, struct check_row *row, struct check_h
                            "in the log of broker %d epoch %d at offset %lld follows epoch %d",
                            h->id, v->batches[i].leader_epoch, (long long)v->batches[i].base_offset,
                            v->batches[i - 1].leader_epoch);
-        check_canon(c, row, h->id, &v->batches[i], i == 0 ? NULL : &v->batches[i - 1]);
+        check_canon(c, row, h, &v->batches[i], i == 0 ? NULL : &v->batches[i - 1]);
     }
     h->looked_to = v->log_end;
 }
@@ -260,8 +262,8 @@ static void look_at_leader(struct sim_checks *c, struct check_row *row, struct c
                        h->id, (long long)v->hw, (long long)row->committed_end);
 }
 
-/* A reassignment has taken the partition from a broker that was dead: nobody tells it (Kafka neither),
-   its disk keeps the log, and the topic may have been deleted and made anew since. */
+/* A reassignment has taken the partition from a broker that was dead: nobody tells it (Kafka
+   neither), its disk keeps the log, and the topic may have been deleted and made anew since. */
 static bool is_left_over(const struct check_row *row, int32_t id, const struct kb_partition_view *v)
 {
     return v->hosted == KB_NOT_HOSTED && row->assigned && !sm_list_has(&row->a.replicas, id);
@@ -276,9 +278,10 @@ static void look_at(struct sim_checks *c, struct check_row *row, struct check_ho
         int64_t hw = h->marked > v.hw ? h->marked : v.hw;
         if (is_current_leader(row, h, &v))
             look_at_leader(c, row, h, &v);
-        else if (h->leads && hw > row->committed_end && h->epoch >= row->unclean_epoch &&
+        else if (h->leads && h->incarnation == row->topic->incarnation && hw > row->committed_end &&
+                 h->epoch >= row->unclean_epoch &&
                  !row->unclean_pending) /* deposed and not told yet, or it has ended in this very
-                                           event: its followers have it, and lead next */
+         event: its followers have it, and lead next */
             commit_to(row, &v, hw);
     } else {
         h->looked_to = 0;
@@ -347,6 +350,7 @@ static void obeys(struct sim_checks *c, struct check_row *row, struct check_host
         check_fail_row(c, SIM_CHECK_S12, row,
                        "the topic is deleted, and broker %d makes a log of it", h->id);
     h->epoch = epoch;
+    h->incarnation = row->topic->incarnation;
 }
 
 /* S6, S12, S13: a log is deleted. */
@@ -392,8 +396,8 @@ static void proposes(struct sim_checks *c, const struct check_row *row, const st
             continue;
         if (kb_follower_end(p->replicas, topic, row->partition, id) == v.log_end)
             check_fail_row(c, SIM_CHECK_S10, row,
-                           "leader %d drops broker %d, which has all records up to %lld", h->id,
-                           id, (long long)v.log_end);
+                           "leader %d drops broker %d, which has all records up to %lld", h->id, id,
+                           (long long)v.log_end);
         else if (kb_follower_forgotten(p->replicas, topic, row->partition, id))
             check_fail_row(c, SIM_CHECK_S10, row,
                            "leader %d drops broker %d, and has forgotten what it fetched", h->id,
@@ -401,8 +405,8 @@ static void proposes(struct sim_checks *c, const struct check_row *row, const st
     }
 }
 
-/* S8: what a broker has on disk of its high watermark falls with its log, or as a leader says. A life
-   in which no LeaderAndIsr names the partition loses it, and that is Kafka's way. */
+/* S8: what a broker has on disk of its high watermark falls with its log, or as a leader says. A
+   life in which no LeaderAndIsr names the partition loses it, and that is Kafka's way. */
 static void remembers(struct sim_checks *c, struct check_row *row, struct check_host *h)
 {
     struct kb_partition_view v;

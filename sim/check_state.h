@@ -43,6 +43,8 @@ struct check_host {
     bool led;          /* touched: it has begun to lead */
     bool stopped;      /* touched: it follows, or hosts nothing any more */
     bool settled;      /* leads or follows in `epoch`: to be told the same again changes nothing */
+    uint32_t incarnation; /* of the topic, when it was last told to lead or to follow: nobody may
+                             have told it that the topic is gone and a namesake there */
     int64_t looked_to; /* its log has been read below it */
     int64_t marked;    /* touched: the high watermark that it set as a leader, -1 none */
     int64_t checkpointed; /* its high watermark on disk when it was first named in its last life, or

@@ -124,6 +124,9 @@
     X(MISSED_EPOCHS, "kcsim-missed-epochs", "0.9.0..", BROKER, "", "high-watermark-bounded",       \
       "a leader that has missed epochs in which others led goes on with what it knew of its "      \
       "followers: its high watermark counts records that they have truncated")                     \
+    X(NEVER_TOLD, "kcsim-never-told", "0.8.0..3.2", BROKER, "", "leader-epochs-rise",              \
+      "a broker whose session expires while a replica is taken from it is never told: it leads "   \
+      "on, and its ISR write may meet the znode of a namesake")                                    \
     X(HW_TRUNCATION, "KAFKA-1211", "0.8.0..0.10.2", BROKER, "M21 S1", "acknowledged-records-kept", \
       "a follower truncates to its high watermark: committed records are lost (KIP-101)")          \
     X(EPOCH_ANSWER, "KAFKA-6361", "0.11.0..1.1", BROKER, "M22 S2", "logs-match",                   \
