@@ -53,9 +53,13 @@ static void canon_grow(struct sim_checks *c)
     free(old);
 }
 
-/* A machine that has held it has been lost, with what no disk had taken. */
+/* A machine that has held it has been lost, with what no disk had taken; or a broker was dead when
+   its replica was taken from it, kept the log, and is a replica of the namesake now (Kafka before
+   KIP-516 cannot tell the two apart). */
 bool check_any_disk_lost(const struct sim_checks *c, const struct check_row *row)
 {
+    if (row->left_over)
+        return true;
     for (uint32_t i = 0; i < row->host_count; i++)
         if (check_disk_lost(c, row->hosts[i].id))
             return true;
@@ -110,7 +114,7 @@ void check_logs_forget(struct check_row *row)
     row->committed.count = 0;
     row->committed_end = row->acked_end = row->shown_end = 0;
     row->unclean_epoch = -1;
-    row->unclean_pending = row->unclean = false;
+    row->unclean_pending = row->unclean = row->left_over = false;
     for (int i = 0; i < CHECK_EPOCHS; i++)
         row->led[i].id = -1;
     for (uint32_t i = 0; i < row->host_count; i++) /* versions and epochs begin anew */
@@ -336,9 +340,22 @@ static void leads(struct sim_checks *c, struct check_row *row, int32_t id, int32
     row->led[oldest].epoch = epoch;
 }
 
+/* The request that the broker handles was made before the present topic came, or the last one went:
+   a late word about a replica that the old topic had given up. Nobody waits for the answer to it
+   (Kafka: stopRemovedReplicasOfReassignedPartition); what is said of the namesake comes behind it.
+ */
+static bool is_late(const struct sim_checks *c, const struct check_row *row,
+                    const struct check_host *h)
+{
+    const struct check_process *p = check_process_of(c, h->id);
+    return p->handles.id != 0 && !check_is_later(p->handles, row->topic->begin);
+}
+
 /* S6, S12: a LeaderAndIsr was followed. */
 static void obeys(struct sim_checks *c, struct check_row *row, struct check_host *h, int32_t epoch)
 {
+    bool late = is_late(c, row, h);
+    struct kb_partition_view v;
     if (epoch < h->epoch)
         check_fail_row(c, SIM_CHECK_S6, row,
                        "broker %d follows leader epoch %d after leader epoch %d", h->id, epoch,
@@ -346,18 +363,24 @@ static void obeys(struct sim_checks *c, struct check_row *row, struct check_host
     else if (epoch == h->epoch && h->settled)
         check_fail_row(c, SIM_CHECK_S6, row, "broker %d follows leader epoch %d a second time",
                        h->id, epoch);
-    if (row->topic->deleted)
+    if (row->topic->deleted && !late)
         check_fail_row(c, SIM_CHECK_S12, row,
                        "the topic is deleted, and broker %d makes a log of it", h->id);
+    h->late_registration = late ? check_process_of(c, h->id)->registrations[0] : 0;
+    if (!late && h->incarnation != row->topic->incarnation && check_view(c, row, h->id, &v) &&
+        v.log_end > 0)
+        row->left_over = true;
     h->epoch = epoch;
-    h->incarnation = row->topic->incarnation;
+    if (!late)
+        h->incarnation = row->topic->incarnation;
 }
 
 /* S6, S12, S13: a log is deleted. */
 static void deletes(struct sim_checks *c, struct check_row *row, struct check_host *h,
                     int32_t epoch)
 {
-    bool alive = row->topic->exists && !row->topic->is_deleting;
+    bool alive = row->topic->exists && !row->topic->is_deleting &&
+                 (h->incarnation == row->topic->incarnation || !is_late(c, row, h));
     if (epoch >= 0 && epoch < h->epoch)
         check_fail_row(c, SIM_CHECK_S6, row,
                        "broker %d deletes its log as leader epoch %d says, and it is in epoch %d",
@@ -371,6 +394,7 @@ static void deletes(struct sim_checks *c, struct check_row *row, struct check_ho
                        "broker %d deletes its log, and the topic lives with it as a replica",
                        h->id);
     h->epoch = -1;
+    h->late_registration = 0;
     h->leads = h->settled = false;
     h->looked_to = 0;
 }
