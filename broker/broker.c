@@ -261,6 +261,13 @@ void kb_wake(struct kb_turn *t, enum kb_phase phase)
         }
 }
 
+/* Goes on with requests that place replicas, where it is known on which brokers. */
+static void wake_placing(struct kb_turn *t)
+{
+    if (kb_candidates_known(t))
+        kb_wake(t, KB_PHASE_BROKERS);
+}
+
 static enum sm_err on_reply(struct kb_turn *t)
 {
     uint32_t xid = t->in->reply->xid;
@@ -275,8 +282,8 @@ static enum sm_err on_reply(struct kb_turn *t)
         return err;
     }
     if (kb_candidates_on_reply(t, &r)) {
-        if (kb_candidates_known(t))
-            kb_wake(t, KB_PHASE_BROKERS);
+        if (r.err != WIRE_ZK_SESSION_EXPIRED) /* else who waits is woken by the next session */
+            wake_placing(t);
         return err;
     }
     if (!kb_cluster_on_reply(t, &r, xid))
@@ -311,8 +318,7 @@ static enum sm_err update_metadata(struct kb_turn *t)
     put_answer(t, 0, 0);
     if (t->b->waiting > 0) {
         kb_wake(t, KB_PHASE_LEADERS);
-        if (kb_candidates_known(t))
-            kb_wake(t, KB_PHASE_BROKERS);
+        wake_placing(t);
     }
     if (kb_hosts(t))
         kb_coordinators_on_metadata(t);
@@ -433,6 +439,8 @@ static enum sm_err take(struct kb_turn *t)
     case KB_BROKER_IN_SESSION_CREATED:
         t->b->has_session = 1;
         kb_cluster_begin(t);
+        if (t->b->waiting > 0)
+            wake_placing(t);
         break;
     case KB_BROKER_IN_SESSION_EXPIRED:
         t->b->has_session = 0;

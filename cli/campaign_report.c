@@ -62,12 +62,12 @@ static const char *reproduce(char *out, const struct cli_campaign_report *r,
 
 /* ---- for people ---- */
 
-static void print_classes(const struct cli_campaign_report *r, bool known, FILE *out)
+static void print_classes(const struct cli_campaign_report *r, bool failures, FILE *out)
 {
     char text[LINE];
     for (uint32_t i = 0; i < r->tally->class_count; i++) {
         const struct sim_class *k = &r->tally->classes[i];
-        if ((k->defect[0] != '\0') != known)
+        if (sim_played_is_failure(&k->first) != failures)
             continue;
         fprintf(out, "%8" PRIu64 " x %s\n", k->count,
                 cli_campaign_class(text, sizeof(text), r->campaign, k));
@@ -99,10 +99,10 @@ static void print_human(const struct cli_campaign_report *r, bool color, FILE *o
                                                      : "\033[31m";
     if (t->failures > 0)
         fputs("failures:\n", out);
-    print_classes(r, false, out);
+    print_classes(r, true, out);
     if (t->explained > 0)
         fputs("known defects of this version:\n", out);
-    print_classes(r, true, out);
+    print_classes(r, false, out);
     print_seen(r, out);
     if (r->missing > 0)
         fprintf(out, "%" PRIu64 " runs are missing (%s)\n", r->missing,
@@ -196,7 +196,7 @@ static void row_of_class(const struct cli_campaign_report *r, const struct sim_c
     char line[LINE];
     cli_campaign_class(row->name, sizeof(row->name), r->campaign, k);
     row->file = r->campaign->files[k->file].name;
-    row->ok = k->defect[0] != '\0';
+    row->ok = !sim_played_is_failure(&k->first);
     snprintf(row->text, sizeof(row->text),
              "%" PRIu64 " runs, the first with seed %" PRIu64 "\n%s\n%s", k->count, k->first.seed,
              k->first.detail, reproduce(line, r, k));

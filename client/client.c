@@ -108,6 +108,7 @@ void kl_on_close(struct kl_turn *t)
     for (uint32_t i = 1; i <= c->partition_count; i++) {
         kl_partition_stop(t, i);
     }
+    kl_call_forget(t);
     for (uint32_t i = 1; i <= c->commands_fresh; i++) {
         if (kl_command_at(c, i)->kind != 0) {
             kl_done(t, i, KL_ERR_STATE);

@@ -114,6 +114,8 @@ enum kl_input_kind {
     /* commands; each ends with one KL_OUT_DONE (KL_OUT_DELIVERED of SEND) of its tag */
     KL_IN_SEND,  /* topic, partition (-1: by key), key, value, timestamp_ms */
     KL_IN_FLUSH, /* done when everything sent before has been delivered or has failed */
+    /* Calls of a transaction, one at a time. Where timeout_ms is over an INIT, COMMIT or ABORT is DONE
+       with TIMED_OUT and goes on: the same call takes it up, any other is refused as a CONFLICT. */
     KL_IN_INIT_TRANSACTIONS,
     KL_IN_BEGIN,
     KL_IN_SEND_OFFSETS, /* group, offsets; the member of `member`, or none */
@@ -166,6 +168,8 @@ struct kl_input {
     int32_t key_size, value_size; /* -1: null */
     const void *key, *value;
     int64_t timestamp_ms;
+    int32_t timeout_ms; /* of INIT_TRANSACTIONS, SEND_OFFSETS, COMMIT, ABORT; 0: librdkafka's -1 */
+    int32_t unused;
     const char *group;
     const struct kl_member *member;
     const struct kl_offset *offsets;
@@ -230,12 +234,23 @@ enum kl_error {
     KL_ERR_PURGED_QUEUE = -152,
     KL_ERR_PURGED_INFLIGHT = -151,
     KL_ERR_STATE = -172,
+    KL_ERR_CONFLICT = -173,
+    KL_ERR_PREV_IN_PROGRESS = -177,
     KL_ERR_FATAL = -150,
     KL_ERR_FENCED = -144,
     KL_ERR_MAX_POLL_EXCEEDED = -147,
     KL_ERR_AUTO_OFFSET_RESET = -140,
     KL_ERR_LOG_TRUNCATION = -139,
     KL_ERR_NO_OFFSET = -168,
+};
+
+/* What an application may do about the error of a transaction's call: rd_kafka_error_is_retriable,
+   rd_kafka_error_txn_requires_abort, rd_kafka_error_is_fatal. */
+enum kl_remedy {
+    KL_REMEDY_NONE,      /* no error, or one that the application has made */
+    KL_REMEDY_RETRY,     /* the same call again */
+    KL_REMEDY_ABORT,     /* abort, then begin again */
+    KL_REMEDY_NONE_LEFT, /* fatal: only a new producer helps */
 };
 
 struct kl_output {
@@ -260,6 +275,7 @@ struct kl_output {
     const void *key, *value;
     const struct kl_offset *offsets;
     uint32_t count;
+    uint32_t remedy;    /* DONE of a transaction's call: enum kl_remedy */
     uint32_t persisted; /* enum kl_persisted */
     uint32_t what;      /* enum kl_fact */
     int32_t value_of;   /* FACT: `value` of the table above */
@@ -288,6 +304,9 @@ enum sm_err kl_client_step(struct kl_client *c, int64_t now_us, const struct kl_
 bool kl_client_is_idle(const struct kl_client *c);
 /* Next offset to be handed to the application, -1 none. */
 int64_t kl_client_position(const struct kl_client *c, const char *topic, int32_t partition);
+/* Returns how many records of a producer wait for that partition, those that have been sent and not
+   answered included; -1 stands for records that have no partition yet. */
+uint32_t kl_client_waiting(const struct kl_client *c, const char *topic, int32_t partition);
 /* Walks the partitions that a consumer has, by ASSIGN or as a member: start with *at = 0; NULL at the
    end. The name aliases the block. Any thread, while nobody steps the client. */
 const char *kl_client_assigned_next(const struct kl_client *c, uint32_t *at, int32_t *partition);

@@ -327,6 +327,7 @@ static void failed(struct kl_turn *t, int32_t error)
     if (error == WIRE_ERROR_NOT_COORDINATOR || error == WIRE_ERROR_COORDINATOR_NOT_AVAILABLE) {
         kl_coordinator_lost(t, 1);
     }
+    t->c->pid.init_error = error;
     t->c->pid.after_us = t->now + AGAIN_MS * KL_MS;
     set_state(t, KL_PID_REQUEST);
 }

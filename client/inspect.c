@@ -30,6 +30,16 @@ int64_t kl_client_position(const struct kl_client *c, const char *topic, int32_t
     return row == 0 ? -1 : kl_partition_at(c, row)->position;
 }
 
+uint32_t kl_client_waiting(const struct kl_client *c, const char *topic, int32_t partition)
+{
+    uint32_t of = kl_topic_find(c, topic);
+    uint32_t row = of == 0 ? 0 : kl_partition_find(c, of, partition);
+
+    return row == 0
+               ? 0
+               : kl_partition_at(c, row)->queue.count + kl_partition_at(c, row)->in_flight_records;
+}
+
 const char *kl_client_assigned_next(const struct kl_client *c, uint32_t *at, int32_t *partition)
 {
     while (*at < c->partition_count) {
@@ -169,6 +179,7 @@ uint64_t kl_client_digest(const struct kl_client *c, int64_t now_us)
     mix(&h, (uint64_t)c->pid.producer_id);
     mix(&h, (uint64_t)c->pid.epoch << 32 | c->pid.state);
     mix(&h, (uint64_t)c->txn.state << 32 | c->group.join);
+    mix(&h, (uint64_t)c->txn.call << 32 | (uint32_t)c->txn.result);
     mix(&h, (uint64_t)(uint32_t)c->group.generation << 32 | (uint32_t)c->controller);
     mix(&h,
         (uint64_t)(uint32_t)c->coordinator[0].broker << 32 | (uint32_t)c->coordinator[1].broker);

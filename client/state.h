@@ -207,6 +207,21 @@ struct kl_idempotence {
     int64_t after_us;
     uint32_t partitions_in_flight;
     int32_t fatal_error;
+    int32_t init_error; /* the last, while an id is asked for */
+    uint32_t unused;
+};
+
+/* Who waits for the call of a transaction (transaction_call.c). */
+enum kl_call {
+    KL_CALL_WAITED,
+    KL_CALL_LEFT, /* it timed out, and goes on */
+    KL_CALL_OVER, /* it timed out, and has ended since: `result` */
+};
+
+/* How far a commit or an abort is. */
+enum kl_end {
+    KL_END_FLUSHES, /* records are to be delivered or given up first */
+    KL_END_ENDS,    /* EndTxn is to be sent, and sent again */
 };
 
 struct kl_transaction {
@@ -218,6 +233,8 @@ struct kl_transaction {
     int64_t after_us;  /* when partitions are added */
     uint32_t requests; /* that may have told the coordinator of it: there is something to end */
     uint32_t failed;   /* records of it that were not delivered */
+    uint32_t call;     /* enum kl_call */
+    int32_t result;    /* of OVER: an error, or 0 */
 };
 
 /* Steps of joining. */
@@ -510,14 +527,21 @@ void kl_transaction_on_pid(struct kl_turn *t);
 void kl_transaction_fatal(struct kl_turn *t, int32_t error, const char *text);
 /* bump: the epoch has to be raised when it has been aborted. */
 void kl_transaction_abortable(struct kl_turn *t, int32_t error, bool bump);
-void kl_on_transaction(struct kl_turn *t);
 void kl_transaction_complete(struct kl_turn *t);
 void kl_transaction_set(struct kl_turn *t, enum kl_txn_state state);
 int32_t kl_transaction_error(int32_t error); /* as the application hears it */
 bool kl_transaction_error_is_fatal(int32_t error);
 bool kl_transaction_coordinator_moved(int32_t error);
-/* Ends the waiting command. */
+/* ---- transaction_call.c ---- */
+
+/* Ends the call, or keeps the error for the one that takes it up. */
 void kl_transaction_done(struct kl_turn *t, int32_t error);
+/* Whether what has succeeded is told only when the call is taken up; it is kept then. */
+bool kl_call_holds_result(struct kl_turn *t);
+/* Drops a call that nobody waits for. */
+void kl_call_forget(struct kl_turn *t);
+void kl_on_transaction(struct kl_turn *t);
+void kl_serve_call(struct kl_turn *t);
 /* transaction_end.c, transaction_offsets.c: the duty of a command that waits */
 void kl_serve_end(struct kl_turn *t, struct kl_command *m);
 void kl_serve_send_offsets(struct kl_turn *t, struct kl_command *m);

@@ -1,5 +1,5 @@
 /*
- * Transactions: states, commands, partitions that take part.
+ * Transactions: states, partitions that take part.
  *
  *     none ──init──► ready ──begin──► open ──commit──► committing ──► ready
  *                      ▲               │ ╲                │ refused
@@ -12,17 +12,13 @@
  * until every record is delivered; an abort gives up what waits and waits for what is under way.
  * Both say nothing to a coordinator that cannot know of the transaction.
  *
- * Differs: the calls have no timeouts of their own; what the coordinator may not answer is tried
- * until it does.
+ * The calls, which may time out and be made again, are in transaction_call.c.
  *
  * Source: rdkafka_txnmgr.c: rd_kafka_txn_add_partition, rd_kafka_txn_register_partitions,
  * rd_kafka_txn_handle_AddPartitionsToTxn, rd_kafka_txn_set_abortable_error0,
  * rd_kafka_txn_set_fatal_error, rd_kafka_txn_idemp_state_change.
  */
 #include "client/state.h"
-
-#include <assert.h>
-#include <string.h>
 
 enum { FIRST_MS = 5, AGAIN_MS = 500, CONCURRENT_MS = 20, VERSION = 0 };
 
@@ -36,23 +32,11 @@ void kl_transaction_set(struct kl_turn *t, enum kl_txn_state state)
     }
 }
 
-void kl_transaction_done(struct kl_turn *t, int32_t error)
-{
-    uint32_t command = t->c->txn.command;
-
-    if (command == 0) {
-        return;
-    }
-    uint32_t kind = kl_command_at(t->c, command)->kind;
-    if (kind == KL_IN_COMMIT || kind == KL_IN_ABORT) {
-        t->c->flushing--;
-    }
-    t->c->txn.command = 0;
-    kl_done(t, command, error);
-}
-
 void kl_transaction_complete(struct kl_turn *t)
 {
+    if (kl_call_holds_result(t)) {
+        return;
+    }
     for (uint32_t i = 1; i <= t->c->partition_count; i++) {
         kl_partition_at(t->c, i)->in_txn = KL_TXN_OUT;
     }
@@ -125,8 +109,10 @@ void kl_transaction_on_pid(struct kl_turn *t)
     if (t->c->pid.state == KL_PID_FATAL) {
         kl_transaction_set(t, KL_TXN_FATAL);
     } else if (t->c->pid.state == KL_PID_ASSIGNED && txn->state == KL_TXN_NONE) {
-        kl_transaction_set(t, KL_TXN_READY);
-        kl_transaction_done(t, 0);
+        if (!kl_call_holds_result(t)) {
+            kl_transaction_set(t, KL_TXN_READY);
+            kl_transaction_done(t, 0);
+        }
     } else if (t->c->pid.state == KL_PID_ASSIGNED && txn->state == KL_TXN_ABORTING) {
         kl_transaction_complete(t);
     }
@@ -305,99 +291,7 @@ void kl_on_add_partitions(struct kl_turn *t, struct kl_request *q, int32_t error
     }
 }
 
-/* ---- commands ---- */
-
-static int32_t may_begin(const struct kl_client *c, enum kl_input_kind kind)
-{
-    enum kl_txn_state state = (enum kl_txn_state)c->txn.state;
-    bool fits = kind == KL_IN_INIT_TRANSACTIONS ? state == KL_TXN_NONE
-                : kind == KL_IN_BEGIN           ? state == KL_TXN_READY
-                : kind == KL_IN_ABORT           ? state == KL_TXN_OPEN || state == KL_TXN_ABORTABLE
-                                                : state == KL_TXN_OPEN;
-
-    return !c->is_transactional || c->txn.command != 0 ? KL_ERR_STATE
-           : fits                                      ? 0
-           : c->txn.error != 0                         ? c->txn.error
-                                                       : KL_ERR_STATE;
-}
-
-static void hold_offsets(struct kl_turn *t, uint32_t row)
-{
-    const struct kl_input *in = t->in;
-    uint32_t blob = kl_blob_new(t->c, NULL, in->count * sizeof(struct kl_place));
-    struct kl_command *m = kl_command_at(t->c, row);
-
-    m->blob = blob;
-    m->count = in->count;
-    for (uint32_t i = 0; i < in->count; i++) {
-        uint32_t topic = kl_topic_add(t, in->offsets[i].topic);
-        uint32_t partition = kl_partition_add(t, topic, in->offsets[i].partition);
-        ((struct kl_place *)kl_blob(t->c, blob))[i] =
-            (struct kl_place){partition, in->offsets[i].leader_epoch, in->offsets[i].offset};
-    }
-    memcpy(m->group, in->group, strlen(in->group));
-    m->member.generation = -1;
-    if (in->member != NULL) {
-        m->member.generation = in->member->generation;
-        memcpy(m->member.id, in->member->id, strlen(in->member->id));
-        m->member.has_instance = in->member->instance_id != NULL;
-        if (in->member->instance_id != NULL) {
-            memcpy(m->member.instance_id, in->member->instance_id, strlen(in->member->instance_id));
-        }
-    }
-    if (strcmp(t->c->group_id, in->group) != 0) { /* a producer has no group of its own */
-        memset(t->c->group_id, 0, KL_TEXT);
-        memcpy(t->c->group_id, in->group, strlen(in->group));
-        t->c->coordinator[0].broker = -1;
-    }
-}
-
-static void drop_pending(struct kl_client *c)
-{
-    for (uint32_t i = 1; i <= c->partition_count; i++) {
-        struct kl_partition *p = kl_partition_at(c, i);
-        p->in_txn = p->in_txn == KL_TXN_IN ? KL_TXN_IN : KL_TXN_OUT;
-    }
-}
-
-static void begin_command(struct kl_turn *t)
-{
-    uint32_t row = kl_command_new(t->c);
-    struct kl_command *m = kl_command_at(t->c, row);
-
-    m->kind = t->in->kind;
-    m->tag = t->in->tag;
-    t->c->txn.command = row;
-    if (m->kind == KL_IN_INIT_TRANSACTIONS) {
-        t->c->pid.state = KL_PID_REQUEST;
-    } else if (m->kind == KL_IN_SEND_OFFSETS) {
-        hold_offsets(t, row);
-    } else {
-        t->c->flushing++;
-        kl_transaction_set(t, m->kind == KL_IN_COMMIT ? KL_TXN_COMMITTING : KL_TXN_ABORTING);
-    }
-    if (m->kind == KL_IN_ABORT) {
-        drop_pending(t->c);
-        kl_purge(t, false);
-    }
-}
-
-void kl_on_transaction(struct kl_turn *t)
-{
-    enum kl_input_kind kind = (enum kl_input_kind)t->in->kind;
-    int32_t error = may_begin(t->c, kind);
-
-    if (error != 0 || (kind == KL_IN_SEND_OFFSETS && t->in->count == 0)) {
-        kl_done_now(t, error);
-    } else if (kind == KL_IN_BEGIN) {
-        t->c->txn.error = 0;
-        t->c->txn.failed = 0;
-        kl_transaction_set(t, KL_TXN_OPEN);
-        kl_done_now(t, 0);
-    } else {
-        begin_command(t);
-    }
-}
+/* ---- the duty ---- */
 
 void kl_serve_transaction(struct kl_turn *t)
 {
@@ -405,15 +299,5 @@ void kl_serve_transaction(struct kl_turn *t)
         return;
     }
     serve_adding(t);
-    if (t->c->txn.command == 0) {
-        return;
-    }
-    struct kl_command *m = kl_command_at(t->c, t->c->txn.command);
-    if (m->after_us > t->now) {
-        kl_due(t, m->after_us);
-    } else if (m->kind == KL_IN_SEND_OFFSETS) {
-        kl_serve_send_offsets(t, m);
-    } else if (m->kind != KL_IN_INIT_TRANSACTIONS) {
-        kl_serve_end(t, m);
-    }
+    kl_serve_call(t);
 }

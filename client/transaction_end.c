@@ -46,16 +46,29 @@ static bool may_commit(struct kl_turn *t)
     return true;
 }
 
+/* Whether records are out of the way. Rule flush-timeout: who does not wait for the call any more
+   does not wait for them either; what follows then has to be called for. */
+static bool has_flushed(struct kl_turn *t, struct kl_command *m)
+{
+    if (t->c->txn.call == KL_CALL_LEFT && m->phase == KL_END_FLUSHES) {
+        return false;
+    }
+    if (m->kind == KL_IN_ABORT) {
+        kl_purge(t, false); /* what has come back since the abort began is not sent again */
+    }
+    if (t->c->records_used > 0 &&
+        (m->kind == KL_IN_ABORT || t->c->txn.state == KL_TXN_COMMITTING)) {
+        return false;
+    }
+    m->phase = KL_END_ENDS;
+    return true;
+}
+
 void kl_serve_end(struct kl_turn *t, struct kl_command *m)
 {
     enum kl_pid_state pid = (enum kl_pid_state)t->c->pid.state;
 
-    if (m->kind == KL_IN_ABORT && m->request == 0) {
-        kl_purge(t, false); /* what has come back since the abort began is not sent again */
-    }
-    if (m->request != 0 || (m->kind == KL_IN_ABORT && t->c->records_used > 0) ||
-        (m->kind == KL_IN_COMMIT && t->c->records_used > 0 &&
-         t->c->txn.state == KL_TXN_COMMITTING)) {
+    if (m->request != 0 || !has_flushed(t, m)) {
         return;
     }
     if (m->kind == KL_IN_COMMIT && !may_commit(t)) {

@@ -61,6 +61,16 @@ static void ask_commit(struct kl_turn *t, struct kl_command *m, uint32_t broker)
     m->request = kl_send(t, broker, &f, WIRE_API_TXN_OFFSET_COMMIT, COMMIT_VERSION, -1);
 }
 
+/* Rule offsets-timeout: nothing is lost while only the transaction's coordinator was asked: the call
+   may be made again; where the group's may have the offsets only an abort is left. */
+static void time_is_over(struct kl_turn *t, const struct kl_command *m, int32_t error)
+{
+    if (m->phase == COMMITTING) {
+        kl_transaction_abortable(t, kl_transaction_error(error), false);
+    }
+    kl_transaction_done(t, kl_transaction_error(error));
+}
+
 void kl_serve_send_offsets(struct kl_turn *t, struct kl_command *m)
 {
     if (m->request != 0) {
@@ -70,6 +80,11 @@ void kl_serve_send_offsets(struct kl_turn *t, struct kl_command *m)
         kl_transaction_done(t, t->c->txn.error != 0 ? t->c->txn.error : KL_ERR_STATE);
         return;
     }
+    if (m->expires_us <= t->now) {
+        time_is_over(t, m, KL_ERR_TIMED_OUT_QUEUE);
+        return;
+    }
+    kl_due(t, m->expires_us);
     uint32_t broker = kl_coordinator_ready(t, m->phase == ADDING);
     if (broker != 0 && kl_may_send(t)) {
         (m->phase == ADDING ? ask_add : ask_commit)(t, m, broker);
@@ -113,11 +128,18 @@ void kl_on_add_offsets(struct kl_turn *t, struct kl_request *q, int32_t error,
     }
     m->request = 0;
     error = error != 0 ? error : r->error_code;
+    if (error == 0 && m->expires_us <= t->now) {
+        error = KL_ERR_TIMED_OUT;
+    }
     if (error == 0) {
         m->phase = COMMITTING;
     } else if (is_temporary(error)) {
         if (kl_transaction_coordinator_moved(error)) {
             kl_coordinator_lost(t, 1);
+        }
+        if (m->expires_us <= t->now) {
+            time_is_over(t, m, error);
+            return;
         }
         again(t, m, t->c->config.retry_backoff_ms);
     } else if (kl_transaction_error_is_fatal(error) ||
@@ -163,6 +185,10 @@ void kl_on_txn_offset_commit(struct kl_turn *t, struct kl_request *q, int32_t er
     } else if (is_temporary(error)) {
         if (kl_transaction_coordinator_moved(error)) {
             kl_coordinator_lost(t, 0);
+        }
+        if (m->expires_us <= t->now) {
+            time_is_over(t, m, error);
+            return;
         }
         again(t, m, AGAIN_MS);
     } else if (kl_transaction_error_is_fatal(error) ||

@@ -114,8 +114,9 @@ static bool strays_leave(struct kc_controller *c, struct kc_slot *s)
 }
 
 /* Whom a leader may be taking into the ISR at this moment, a replica that is no longer assigned:
-   the state is written as it is, so that the leader's write, which is under way, is refused. A
-   higher epoch, and with it the new assignment, follows at once. */
+   the state is written with the ISR that it has, so that the leader's write, which is under way, is
+   refused. The epoch rises with it: a leader that is told of a version in the epoch that it knows
+   keeps the old one (Partition.makeLeader is not asked), and no ISR write of it succeeds again. */
 static bool may_be_joining(struct kc_controller *c, const struct kc_slot *s)
 {
     return sm_rule_on(&c->config.profile, SM_RULE_REASSIGNMENT_IN_TOPIC) &&
@@ -222,10 +223,8 @@ static enum kc_slot_next read_shrink(struct kc_controller *c, struct kc_slot *s,
     if (!sm_list_has(&s->plan.isr, broker)) {
         log_not_in_isr(c, s);
         s->plan.controller_epoch = c->epoch;
-        bool strays = strays_leave(c, s);
-        if (strays || may_be_joining(c, s)) {
-            s->plan =
-                strays ? sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr) : s->plan;
+        if (strays_leave(c, s) || may_be_joining(c, s)) {
+            s->plan = sm_leader_and_isr_bump(&s->plan, s->plan.leader, &s->plan.isr);
             s->stage = WRITE_STATE;
             return KC_SLOT_ASK;
         }

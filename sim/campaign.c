@@ -139,7 +139,7 @@ const char *sim_campaign_differ(const struct sim_campaign *a, const struct sim_c
 
 bool sim_played_is_failure(const struct sim_played *o)
 {
-    return o->exit != SIM_EXIT_MET && o->defect[0] == '\0';
+    return o->exit == SIM_EXIT_FAILED || (o->exit != SIM_EXIT_MET && o->defect[0] == '\0');
 }
 
 const char *sim_played_reproduce(char *out, size_t capacity, const struct sim_campaign *c,
@@ -148,7 +148,8 @@ const char *sim_played_reproduce(char *out, size_t capacity, const struct sim_ca
     char until[48] = "";
     if (c->until_us >= 0)
         snprintf(until, sizeof(until), " --until %" PRId64 "us", c->until_us);
-    snprintf(out, capacity, "kcsim run %s --seed %" PRIu64 "%s%s%s", c->files[o->file].name, o->seed,
+    snprintf(out, capacity, "kcsim run %s --seed %" PRIu64 "%s%s%s", c->files[o->file].name,
+             o->seed,
              c->swarm < 0   ? ""
              : c->swarm > 0 ? " --swarm on"
                             : " --swarm off",

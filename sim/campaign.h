@@ -31,6 +31,7 @@ enum {
     SIM_CAMPAIGN_FILES_MAX = 1000,
     SIM_SEEN_MAX = 64,      /* things that should be seen sometimes, of all scenarios */
     SIM_OUTCOME_TEXT = 240, /* bytes of a text of an outcome, with the NUL */
+    SIM_DEFECTS_TEXT = 96,  /* of the names of defects, cut there */
 };
 
 /* ---- shards ---- */
@@ -81,10 +82,11 @@ struct sim_played {
     int64_t end_us;
     char what[SIM_OUTCOME_TEXT];   /* class of the failure, "" where there is none */
     char detail[SIM_OUTCOME_TEXT]; /* of this one: one line */
-    char defect[32];             /* known defect that explains it, "" none: then it is no failure */
-    uint32_t seen[SIM_SEEN_MAX]; /* how often each was seen */
+    char defect[SIM_DEFECTS_TEXT]; /* known defects that explain it, "" none */
+    uint32_t seen[SIM_SEEN_MAX];   /* how often each was seen */
 };
-/* Returns whether it counts as a failure: not met, and no known defect explains it. */
+/* Returns whether it counts as a failure: an expectation that failed, whatever explains it; or not
+   met else, and no known defect explains it. */
 bool sim_played_is_failure(const struct sim_played *o);
 /* Writes "kcsim run FILE --seed N …", which plays the very same bytes; returns `out`. */
 const char *sim_played_reproduce(char *out, size_t capacity, const struct sim_campaign *c,
@@ -122,14 +124,14 @@ struct sim_class {
     uint32_t file;
     int32_t exit;
     char what[SIM_OUTCOME_TEXT];
-    char defect[32];
+    char defect[SIM_DEFECTS_TEXT];
     struct sim_played first; /* of the lowest seed */
     uint64_t count;
 };
 
 struct sim_tally {
     uint64_t runs, met, failures, explained;
-    uint64_t of_exit[256]; /* by exit code, known defects apart */
+    uint64_t of_exit[256]; /* failures, by exit code */
     struct sim_class *classes;
     uint32_t class_count, class_capacity;
     uint64_t seen[SIM_SEEN_MAX]; /* runs in which it was seen */

@@ -65,9 +65,10 @@ struct question {
     struct replay whole; /* with all its defects */
 };
 
-/* Whether the check holds with `defects` on; *record: where that run begins to differ. */
-static bool heals(const struct question *q, uint64_t defects, uint64_t *record)
+/* Whether the check holds with `defects` on. A run that never differs shows nothing. */
+static bool check_heals(void *context, uint64_t defects, uint64_t *record)
 {
+    const struct question *q = context;
     struct replay r;
     play(&r, q->scenario, q->seed, q->end_us, defects);
     bool healed = sim_world_error(r.world) == NULL &&
@@ -77,30 +78,54 @@ static bool heals(const struct question *q, uint64_t defects, uint64_t *record)
     return healed && *record != 0;
 }
 
-static struct sim_blame blame_one(const struct question *q, uint64_t on)
+struct search {
+    uint64_t on;
+    sim_heals *heals;
+    void *context;
+};
+
+static bool heals_without(const struct search *s, uint64_t off, uint64_t *record)
+{
+    return s->heals(s->context, s->on & ~off, record);
+}
+
+static struct sim_blame blame_one(const struct search *s, uint64_t among)
 {
     uint64_t record;
     for (int d = 0; d < SM_DEFECT_END; d++) {
         uint64_t bit = UINT64_C(1) << d;
-        if ((on & bit) != 0 && heals(q, on & ~bit, &record))
+        if ((among & bit) != 0 && heals_without(s, bit, &record))
             return (struct sim_blame){.defects = bit, .record = record};
     }
     return (struct sim_blame){0};
 }
 
-static struct sim_blame blame_several(const struct question *q, uint64_t on)
+static struct sim_blame blame_several(const struct search *s, uint64_t among)
 {
-    uint64_t record, ignored, off = on;
-    if (!heals(q, 0, &record))
+    uint64_t record, ignored, off = among;
+    if (!heals_without(s, among, &record))
         return (struct sim_blame){0};
     for (int d = 0; d < SM_DEFECT_END; d++) {
         uint64_t bit = UINT64_C(1) << d;
-        if ((off & bit) != 0 && heals(q, on & ~(off & ~bit), &ignored)) {
+        if ((off & bit) != 0 && off != bit && heals_without(s, off & ~bit, &ignored)) {
             off &= ~bit;
             record = ignored;
         }
     }
     return (struct sim_blame){.defects = off, .record = record};
+}
+
+struct sim_blame sim_blame_search(uint64_t on, uint64_t suspects, sim_heals *heals, void *context)
+{
+    struct search s = {.on = on, .heals = heals, .context = context};
+    struct sim_blame blame = {0};
+    if (suspects != 0)
+        blame = blame_several(&s, suspects);
+    if (blame.defects == 0)
+        blame = blame_one(&s, on);
+    if (blame.defects == 0)
+        blame = blame_several(&s, on);
+    return blame;
 }
 
 struct sim_blame sim_check_blame(const struct sim_scenario *scenario, uint64_t seed, int64_t end_us,
@@ -112,9 +137,7 @@ struct sim_blame sim_check_blame(const struct sim_scenario *scenario, uint64_t s
     if (on == 0)
         return blame;
     play(&q.whole, scenario, seed, end_us, on);
-    blame = blame_one(&q, on);
-    if (blame.defects == 0)
-        blame = blame_several(&q, on);
+    blame = sim_blame_search(on, 0, check_heals, &q);
     leave(&q.whole);
     return blame;
 }

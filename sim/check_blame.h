@@ -24,6 +24,14 @@ struct sim_blame {
     uint64_t record;  /* first that differs where they are off, 0: without a trace */
 };
 
+/* Whether a run with just those defects on is healed; *record is where it begins to differ from the
+   run with all of them, 0 where nothing is known of that. */
+typedef bool sim_heals(void *context, uint64_t defects, uint64_t *record);
+
+/* Looks for what explains that the run with the defects `on` is ill: first within `suspects` (0:
+   there are none), then for one defect, then for several that only together explain it. */
+struct sim_blame sim_blame_search(uint64_t on, uint64_t suspects, sim_heals *heals, void *context);
+
 /* Plays `scenario` with `seed` to `end_us` (the time at which the violated run ended), with fewer
    defects, as often as it has defects that are on, and a little more at worst. */
 struct sim_blame sim_check_blame(const struct sim_scenario *scenario, uint64_t seed, int64_t end_us,

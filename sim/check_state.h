@@ -80,6 +80,7 @@ struct check_row {
     int64_t acked_end;     /* of what clients were told with acks=all, 0 nothing */
     int32_t unclean_epoch; /* of the last unclean election, -1 none */
     bool unclean_pending;  /* and its leader has not begun yet */
+    int64_t shown_before;  /* the most that was shown of a deleted namesake */
     bool cut;              /* touched: a log of it grew shorter */
     bool left_over;        /* a log of an earlier topic of that name has become a replica of it */
     struct sm_list asked;  /* target asked for last through the znode, empty none */
@@ -225,8 +226,7 @@ bool check_view(const struct sim_checks *c, const struct check_row *row, int32_t
 void check_deletion_asked(struct sim_checks *c, const char *topic, bool asked);
 /* Whether its machine has lost what was not flushed: then records may be gone by right. */
 bool check_disk_lost(const struct sim_checks *c, int32_t id);
-/* Whether records may differ or be gone by right: a machine of its hosts is lost, or a log is one
-   of an earlier topic of that name. */
+/* Of its hosts; or one of them has the log of a deleted namesake. */
 bool check_any_disk_lost(const struct sim_checks *c, const struct check_row *row);
 bool check_is_registered(const struct sim_checks *c, int32_t id);
 

@@ -323,21 +323,24 @@ static bool field_meets(const struct sim_condition *c, const struct sim_record *
     return meets(c, &value);
 }
 
+bool sim_pattern_asks_answer(const struct sim_pattern *p)
+{
+    for (uint32_t i = 0; i < p->condition_count; i++) {
+        const enum sim_field field = sim_field_named(p->conditions[i].field);
+        if (field == SIM_F_RE || field == SIM_F_ERROR || field == SIM_F_CODES) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Answers are sent and received too. A pattern means them only where it asks for what only an
    answer has: "LeaderAndIsr to broker 1" is a request. */
 static bool is_unmeant_answer(const struct sim_pattern *p, const struct sim_record *record)
 {
     struct sim_value value;
-    if (!has_body(record->kind) || !sim_record_get(record, SIM_F_RE, &value)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < p->condition_count; i++) {
-        const enum sim_field field = sim_field_named(p->conditions[i].field);
-        if (field == SIM_F_RE || field == SIM_F_ERROR || field == SIM_F_CODES) {
-            return false;
-        }
-    }
-    return true;
+    return has_body(record->kind) && sim_record_get(record, SIM_F_RE, &value) &&
+           !sim_pattern_asks_answer(p);
 }
 
 bool sim_pattern_match(const struct sim_pattern *pattern, const struct sim_trace *trace,

@@ -21,6 +21,9 @@
 bool sim_pattern_match(const struct sim_pattern *pattern, const struct sim_trace *trace,
                        const struct sim_record *record);
 
+/* Returns whether it asks for what only an answer has; any other pattern means requests. */
+bool sim_pattern_asks_answer(const struct sim_pattern *pattern);
+
 /* Returns whether `have` stands to `want` as `op` says. */
 bool sim_compare_numbers(enum sim_op op, int64_t have, int64_t want);
 

@@ -181,8 +181,8 @@ struct sim_client_spec {
 enum sim_side {
     SIM_SIDE_AFTER,              /* the step acts right behind the record (default) */
     SIM_SIDE_BEFORE,             /* the step acts before what the record tells takes effect */
-    SIM_SIDE_APPLIED_REPLY_LOST, /* zreq only: ZooKeeper applies it, the asker's connection breaks
-                                  */
+    SIM_SIDE_APPLIED_REPLY_LOST, /* of a request (zreq, send): it is applied, its answer lost with the
+                                    connection, and then the step acts */
 };
 
 enum sim_op { SIM_OP_EQ, SIM_OP_NE, SIM_OP_LT, SIM_OP_LE, SIM_OP_GT, SIM_OP_GE };

@@ -670,6 +670,20 @@ static bool read_condition(struct sim_reader *r, const struct sim_yaml *name,
     return check_condition(r, value, kind, &condition);
 }
 
+/* What can be applied and its reply lost is a request. */
+static bool check_side(struct sim_reader *r, struct sim_place place, enum sim_kind kind,
+                       const struct sim_pattern *p)
+{
+    if (p->side != SIM_SIDE_APPLIED_REPLY_LOST) {
+        return true;
+    }
+    if (kind != SIM_K_ZREQ && kind != SIM_K_SEND) {
+        return sim_error(r->d, place, "only a zreq or a send can be applied and its reply lost");
+    }
+    return !sim_pattern_asks_answer(p) ||
+           sim_error(r->d, place, "this is an answer: it is a request whose reply can be lost");
+}
+
 bool sim_read_pattern(struct sim_reader *r, const struct sim_yaml *node, enum sim_shape other,
                       struct sim_pattern *out)
 {
@@ -699,6 +713,7 @@ bool sim_read_pattern(struct sim_reader *r, const struct sim_yaml *node, enum si
                                              .place = event->place});
     }
     bool good = true;
+    struct sim_place side_place = node->place;
     for (uint32_t i = 0; i < node->count; i++) {
         const struct sim_yaml *name = node->keys[i], *value = node->items[i];
         uint32_t side;
@@ -712,15 +727,12 @@ bool sim_read_pattern(struct sim_reader *r, const struct sim_yaml *node, enum si
         } else if (strcmp(name->text, "side") == 0) {
             good = sim_read_word(r, value, "side", sides, &side) && good;
             out->side = good ? (enum sim_side)side : SIM_SIDE_AFTER;
-            if (good && out->side == SIM_SIDE_APPLIED_REPLY_LOST && kind != SIM_K_ZREQ) {
-                good =
-                    sim_error(r->d, value->place, "only a zreq can be applied and its reply lost");
-            }
+            side_place = value->place;
         } else {
             good = read_condition(r, name, value, event->text, kind, out) && good;
         }
     }
-    return good;
+    return good && check_side(r, side_place, kind, out);
 }
 
 /* ---- assignments and configuration ---- */

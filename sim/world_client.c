@@ -278,7 +278,7 @@ void sim_client_answered(struct sim_world *w, struct sim_process *p, struct sim_
         m->correlation = request->correlation;
         m->size = o->size;
         m->bytes = sim_copy(o->message, o->size);
-        m->re = request->m;
+        sim_reply_takes_over(m, request);
         m->by = sim_trace_client_answer(
             w->trace, w->now_us, SIM_LANE_BROKER(p->id), o->by != 0 ? o->by : request->by,
             request->m, sim_client_lane(conn->client->shell.id), m->api, o->message, &m->m);

@@ -196,7 +196,7 @@ static void hold(struct sim_message *m, uint32_t rule)
 }
 
 /* A message that a rule loses takes its connection with it. */
-static void lose(struct sim_world *w, struct sim_message *m, uint64_t record)
+void sim_message_lose(struct sim_world *w, struct sim_message *m, uint64_t record)
 {
     struct sim_zk_conn *conn = m->conn;
     struct sim_pipe *channel = m->channel;
@@ -234,6 +234,8 @@ void sim_message_send(struct sim_world *w, struct sim_message *m)
     int64_t more = m->delay_us;
     bool held = m->link != NULL && m->link->held != NULL;
     uint32_t rule = 0;
+    if (sim_reply_lose(w, m))
+        return;
     for (uint32_t i = 0; i < w->rule_count; i++) {
         struct sim_net_rule *r = &w->rules[i];
         if (!rule_takes(r, m))
@@ -242,7 +244,7 @@ void sim_message_send(struct sim_world *w, struct sim_message *m)
             held = true;
             rule = r->number;
         } else if (r->verb == SIM_VERB_DROP || is_lost_by_chance(w, r)) {
-            lose(w, m, r->record);
+            sim_message_lose(w, m, r->record);
             return;
         } else {
             more += r->delay_us;
@@ -327,17 +329,6 @@ void sim_outbox_message(struct sim_world *w, struct sim_process *sender, struct 
     e->message = m;
 }
 
-/* Where the reply is to be lost the step acts at the server, once the request is applied. */
-static bool mark_reply_lost(struct sim_world *w, uint32_t step)
-{
-    struct sim_outbox_entry *e = w->outbox_count > 0 ? &w->outbox[w->outbox_count - 1] : NULL;
-    if (w->scenario->steps[step].pattern.side != SIM_SIDE_APPLIED_REPLY_LOST || e == NULL ||
-        e->kind != SIM_OUT_MESSAGE || e->message->kind != SIM_M_ZK_REQUEST)
-        return false;
-    e->message->lost_step = step + 1;
-    return true;
-}
-
 void sim_outbox_fire(struct sim_world *w, enum sim_side side)
 {
     uint32_t kept = 0;
@@ -347,7 +338,7 @@ void sim_outbox_fire(struct sim_world *w, enum sim_side side)
             w->matched[kept++] = w->matched[i];
             continue;
         }
-        if (mark_reply_lost(w, w->matched[i].step))
+        if (sim_reply_mark(w, w->matched[i].step, w->matched[i].record))
             continue;
         struct sim_outbox_entry *e = outbox_add(w);
         e->kind = SIM_OUT_FIRE;
@@ -359,7 +350,7 @@ void sim_outbox_fire(struct sim_world *w, enum sim_side side)
 
 /* A fault at a moment may take away, within the event, what the checks have not seen yet: a log
    that has just been committed to. */
-static void fire(struct sim_world *w, uint32_t step, uint64_t record)
+void sim_outbox_act(struct sim_world *w, uint32_t step, uint64_t record)
 {
     SIM_CHECKED(w, sim_checks_event(w->checks));
     sim_step_fire(w, step, record);
@@ -368,7 +359,7 @@ static void fire(struct sim_world *w, uint32_t step, uint64_t record)
 static void flush_entry(struct sim_world *w, struct sim_outbox_entry e)
 {
     if (e.kind == SIM_OUT_FIRE)
-        fire(w, e.step, e.record);
+        sim_outbox_act(w, e.step, e.record);
     else if (e.sender != NULL && e.incarnation <= e.sender->killed)
         sim_message_drop(w, e.message, e.sender->life_record, "dead");
     else
@@ -381,9 +372,9 @@ void sim_outbox_flush(struct sim_world *w)
     if (w->in_flush)
         return;
     w->in_flush = true;
-    for (size_t i = 0; i < w->outbox_count; i++)
-        flush_entry(w, w->outbox[i]);
-    w->outbox_count = 0;
+    while (w->outbox_done < w->outbox_count)
+        flush_entry(w, w->outbox[w->outbox_done++]);
+    w->outbox_count = w->outbox_done = 0;
     w->in_flush = false;
 }
 

@@ -482,11 +482,26 @@ static void finish_call(struct sim_world *w, struct sim_call **place,
     free(c);
 }
 
+void sim_call_asked_by(struct sim_world *w, uint64_t id, struct sim_process *asker)
+{
+    struct sim_call *c = *call_place(w, id);
+    c->asker = asker;
+    c->asker_incarnation = asker->incarnation;
+}
+
+/* A broker that asks for its own shutdown takes the question along when it dies; what is under way
+   by then names the broker epoch of that life, and is refused. */
+static bool asker_is_gone(const struct sim_call *c)
+{
+    return c->asker != NULL &&
+           (c->asker->life == SIM_DOWN || c->asker->incarnation != c->asker_incarnation);
+}
+
 static void ask_again(struct sim_world *w, struct sim_call **place)
 {
     struct sim_call *c = *place;
     c->process = NULL;
-    if (c->to >= 0 || w->now_us - c->since_us >= CALL_GIVE_UP_US) {
+    if (c->to >= 0 || w->now_us - c->since_us >= CALL_GIVE_UP_US || asker_is_gone(c)) {
         finish_call(w, place, NULL);
         return;
     }
@@ -508,6 +523,10 @@ void sim_call_deliver(struct sim_world *w, uint64_t id)
     if (place == NULL)
         return;
     struct sim_call *c = *place;
+    if (asker_is_gone(c)) {
+        finish_call(w, place, NULL);
+        return;
+    }
     int32_t to = c->to >= 0 ? c->to : sim_world_named_controller(w);
     struct sim_process *p = sim_find(w, to);
     if (p == NULL || !p->has_node || p->life == SIM_DOWN || !kn_node_is_running(&p->node)) {
@@ -529,6 +548,23 @@ void sim_call_deliver(struct sim_world *w, uint64_t id)
     sim_outbox_message(w, NULL, m);
     sim_outbox_fire(w, SIM_SIDE_AFTER);
     sim_outbox_flush(w);
+}
+
+void sim_call_taken_up(struct sim_world *w, const struct sim_message *m)
+{
+    struct sim_call **place = call_place(w, m->call_id);
+    if (place != NULL)
+        (*place)->lost_step = m->lost_step;
+}
+
+void sim_call_marks(struct sim_world *w, struct sim_message *answer)
+{
+    struct sim_call **place = call_place(w, answer->call_id);
+    if (place == NULL)
+        return;
+    answer->lost_step = (*place)->lost_step;
+    answer->re = (*place)->sent;
+    (*place)->lost_step = 0;
 }
 
 void sim_call_answered(struct sim_world *w, struct sim_message *m)

@@ -202,6 +202,7 @@ void sim_peer_response(struct sim_world *w, struct sim_process *p, const struct 
     m->by = o->by;
     if (o->message != NULL)
         sim_message_carry(m, o->message, o->size);
+    sim_reply_takes_over(m, request);
     leave(w, p, m, request->m);
     sim_message_free(w, request);
 }

@@ -218,6 +218,7 @@ static void send_call_answer(struct sim_world *w, struct sim_process *p, const s
     m->delay_us = w->options.delays.network_us;
     m->m = m->by = record;
     m->bytes = sim_copy(o->call, o->call->size);
+    sim_call_marks(w, m);
     sim_outbox_message(w, p, m);
 }
 
@@ -518,6 +519,7 @@ static void deliver_broken(struct sim_world *w, struct sim_process *p, struct si
 
 static void deliver_call(struct sim_world *w, struct sim_process *p, struct sim_message *m)
 {
+    sim_call_taken_up(w, m);
     uint64_t record = sim_trace_call(w->trace, SIM_K_RECV, w->now_us, sim_process_lane(p), m->by,
                                      m->m, SIM_LANE_OPERATOR, m->bytes);
     to_node(w, p,

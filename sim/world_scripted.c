@@ -353,7 +353,7 @@ void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t 
     m->link = &c->answer;
     m->api = request->api;
     m->correlation = request->correlation;
-    m->re = request->m;
+    sim_reply_takes_over(m, request);
     m->answer = request->answer;
     m->item = request->item;
     m->answer.items = m->answer.count > 0 ? &m->item : NULL;

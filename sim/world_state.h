@@ -116,7 +116,7 @@ struct sim_message {
     uint32_t life; /* of the channel */
     enum wire_api api;
     uint64_t m;  /* trace record that sent it */
-    uint64_t re; /* ANSWER: record of the request */
+    uint64_t re; /* answers: record of the request */
     uint64_t by;
     uint64_t mute;
     uint64_t correlation;
@@ -131,7 +131,7 @@ struct sim_message {
         watches; /* EVENT, REPLY: enum kz_watch_kind bits of `path`; while in conn->undelivered */
     char *path;  /* REPLY: owned */
     struct sim_message *older, *newer; /* in conn->undelivered */
-    uint32_t lost_step;   /* ZK_REQUEST: applied, its reply is lost, then that step acts (+ 1) */
+    uint32_t lost_step;   /* a request and its answer: it is lost, then that step acts (+ 1) */
     uint32_t held_by;     /* in a held queue: number of the rule, 0: it is behind another */
     bool periodic;        /* a ping, a Fetch that says nothing: quiet does not wait for it */
     bool says;            /* PEER_…: sim_message_says */
@@ -256,6 +256,9 @@ struct sim_call {
     uint64_t tries;
     struct sim_process *process; /* asked now, NULL: waits for another try */
     uint32_t incarnation;
+    struct sim_process *asker; /* a broker that asks for its own shutdown, NULL: an operator */
+    uint32_t asker_incarnation;
+    uint32_t lost_step; /* sim_message.lost_step of the call that was taken up */
     struct wire_call *call;
 };
 
@@ -394,7 +397,7 @@ struct sim_world {
     uint32_t idle_count;
 
     struct sim_outbox_entry *outbox;
-    size_t outbox_count, outbox_capacity;
+    size_t outbox_count, outbox_done, outbox_capacity; /* done: of those, worked off */
     bool in_flush;
 
     struct sim_net_rule *rules;
@@ -503,11 +506,15 @@ struct sim_message *sim_message_new(struct sim_world *w, enum sim_message_kind k
 void sim_message_free(struct sim_world *w, struct sim_message *m);
 /* Sends it now over its link: rules, delay, FIFO. Takes it. */
 void sim_message_send(struct sim_world *w, struct sim_message *m);
+/* It is lost, and takes its connection with it; record: what did it. Takes it. */
+void sim_message_lose(struct sim_world *w, struct sim_message *m, uint64_t record);
 void sim_message_drop(struct sim_world *w, struct sim_message *m, uint64_t mute, const char *why);
 void sim_outbox_message(struct sim_world *w, struct sim_process *sender, struct sim_message *m);
 /* Marks where matched steps act; sides: those with that side (AFTER: also APPLIED_REPLY_LOST). */
 void sim_outbox_fire(struct sim_world *w, enum sim_side side);
 void sim_outbox_flush(struct sim_world *w);
+/* A step acts, at record, within an event. */
+void sim_outbox_act(struct sim_world *w, uint32_t step, uint64_t record);
 void sim_net_rule_add(struct sim_world *w, struct sim_net_rule rule);
 void sim_net_rule_remove(struct sim_world *w, uint32_t number);
 void sim_net_release_all(struct sim_world *w);
@@ -518,8 +525,8 @@ void sim_pipe_break(struct sim_world *w, struct sim_pipe *c, bool tell, uint64_t
 void sim_pipes_break_at_broker(struct sim_world *w, struct sim_process *broker, uint64_t by);
 struct sim_stored_batch *sim_batch_store(struct sim_world *w, struct sim_process *p,
                                          const struct wire_batch *batch);
-/* Returns what a recipient reads out of the bytes of `sent`, whose reference it takes over; with one
-   reference. */
+/* Returns what a recipient reads out of the bytes of `sent`, whose reference it takes over; with
+   one reference. */
 struct sim_stored_batch *sim_batch_received(struct sim_stored_batch *sent, const void *batch,
                                             size_t size);
 void sim_batch_release(struct sim_world *w, struct sim_stored_batch *b);
@@ -648,6 +655,13 @@ void sim_clients_replica(struct sim_world *w, int32_t broker_id, const struct kb
 /* Every live follower is in the ISR of its leader. */
 bool sim_followers_are_back(struct sim_world *w);
 
+/* ---- world_reply.c ---- */
+/* Marks the request that `record` sends, where the step waits for the loss of its answer; else false. */
+bool sim_reply_mark(struct sim_world *w, uint32_t step, uint64_t record);
+void sim_reply_takes_over(struct sim_message *answer, const struct sim_message *request);
+/* Whether the message was an answer to be lost; then it has taken it, and the step has acted. */
+bool sim_reply_lose(struct sim_world *w, struct sim_message *m);
+
 /* ---- world_scripted.c ---- */
 void sim_answer_send(struct sim_world *w, struct sim_message *request, uint64_t record);
 void sim_scripted_session(struct sim_world *w, struct sim_process *p, struct kn_session_input in,
@@ -661,8 +675,13 @@ struct sm_broker sim_registration_of(const struct sim_process *p);
 /* ---- world_operate.c ---- */
 void sim_call_deliver(struct sim_world *w, uint64_t id);               /* asks, or asks again */
 void sim_call_timeout(struct sim_world *w, uint64_t id, uint64_t try); /* if unanswered still */
+/* What the answer takes over: that, and the record of the call. */
+void sim_call_taken_up(struct sim_world *w, const struct sim_message *m);
+void sim_call_marks(struct sim_world *w, struct sim_message *answer);
 void sim_call_answered(struct sim_world *w, struct sim_message *m);    /* takes it */
 void sim_calls_lost(struct sim_world *w, const struct sim_process *p);
+/* Call `id` is `asker`'s own, of the life that it has now: nobody repeats it in another. */
+void sim_call_asked_by(struct sim_world *w, uint64_t id, struct sim_process *asker);
 void *sim_builder(struct sim_world *w, size_t size);
 /* Returns an owned topic znode of these partitions, in the order given, and its size. */
 char *sim_topic_znode(const int32_t *partitions, const struct sm_list *replicas, uint32_t count,

@@ -212,7 +212,8 @@ static void registered_ids(const struct sim_world *w, struct sim_ids *ids)
 }
 
 /* The partitions of a create-topic or add-partitions step: as given, or by Kafka's rule over the
-   brokers that are registered now. */
+   brokers that are registered now; none where none is (AdminUtils.assignReplicasToBrokers throws
+   InvalidReplicationFactorException). */
 static struct sim_new_topic new_topic(struct sim_world *w, const struct sim_step *s, uint32_t first,
                                       struct sm_list **lists, int32_t **numbers)
 {
@@ -221,9 +222,11 @@ static struct sim_new_topic new_topic(struct sim_world *w, const struct sim_step
     bool is_given = count > 0;
     if (!is_given)
         count = s->partition_count > (int32_t)first ? (uint32_t)s->partition_count - first : 0;
-    *lists = sim_alloc(count * sizeof(**lists));
-    *numbers = sim_alloc(count * sizeof(**numbers));
     registered_ids(w, &ids);
+    if (!is_given && ids.count == 0)
+        count = 0;
+    *lists = sim_alloc((count + 1) * sizeof(**lists));
+    *numbers = sim_alloc((count + 1) * sizeof(**numbers));
     int32_t factor = s->replication_factor > 0 ? s->replication_factor
                                                : w->scenario->settings.default_replication_factor;
     if (factor > (int32_t)ids.count)
@@ -232,7 +235,7 @@ static struct sim_new_topic new_topic(struct sim_world *w, const struct sim_step
         (*numbers)[i] = is_given ? s->partitions[i].partition : (int32_t)(first + i);
         if (is_given)
             (*lists)[i] = s->partitions[i].replicas;
-        else if (ids.count > 0)
+        else
             sim_assign_replicas(ids.id, ids.count, (*numbers)[i], factor, &(*lists)[i]);
     }
     free(ids.id);
@@ -252,9 +255,9 @@ static void make_partitions(struct sim_world *w, const struct sim_step *s, uint6
     uint32_t first = creates ? 0 : sim_partitions_of(w, s->topics[0]);
     struct sim_new_topic topic = new_topic(w, s, first, &lists, &numbers);
     topic.by_request = true;
-    if (creates)
+    if (creates && topic.count > 0)
         sim_world_create_topic(w, &topic, record);
-    else
+    else if (topic.count > 0)
         sim_world_add_partitions(w, &topic, record);
     free(lists);
     free(numbers);
@@ -311,16 +314,17 @@ static void reassign(struct sim_world *w, const struct sim_step *s, uint64_t rec
 }
 
 /* Asks the controller; it leaves when it hears that nothing is led here any more, or after the
-   retries. */
+   retries. Whoever starts up and is not registered yet ends at once, and asks nobody
+   (KafkaServer.shutdown throws, KafkaServerStartable halts). */
 static void shutdown(struct sim_world *w, const struct sim_step *s, int32_t id, uint64_t record)
 {
     struct wire_call_builder b;
     _Alignas(8) uint8_t bytes[128];
     int64_t epoch = sim_world_broker_epoch(w, id);
     struct sim_process *p = sim_find(w, id);
-    if (p->life != SIM_UP)
+    if (p->life != SIM_UP || (s->request_only && epoch < 0))
         return;
-    if (!s->request_only && !p->settings.controlled_shutdown) {
+    if (!s->request_only && (!p->settings.controlled_shutdown || epoch < 0)) {
         sim_world_stop(w, id, record);
         return;
     }
@@ -329,6 +333,7 @@ static void shutdown(struct sim_world *w, const struct sim_step *s, int32_t id, 
                                         .broker_id = id,
                                         .broker_epoch = s->stale_epoch ? epoch - 1 : epoch});
     uint64_t call = sim_world_call(w, -1, wire_call_end(&b), record);
+    sim_call_asked_by(w, call, p);
     if (s->request_only)
         return;
     p->shutdown_call = call;
@@ -401,6 +406,7 @@ void sim_shutdown_again(struct sim_world *w, struct sim_process *p, uint64_t inc
                                         .broker_id = p->id,
                                         .broker_epoch = sim_world_broker_epoch(w, p->id)});
     p->shutdown_call = sim_world_call(w, -1, wire_call_end(&b), p->shutdown_record);
+    sim_call_asked_by(w, p->shutdown_call, p);
 }
 
 static void znode(struct sim_world *w, const struct sim_step *s, uint64_t record)

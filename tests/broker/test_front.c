@@ -982,6 +982,22 @@ START_TEST(what_waits_for_zookeeper_when_the_session_expires_is_answered)
 }
 END_TEST
 
+/*
+ * Goal: a request that waits for the registrations of the live brokers goes on in the node's next session.
+ * It used to ask again as soon as it was told that the session had expired: within one step, without end.
+ */
+START_TEST(placing_replicas_outlives_the_session)
+{
+    struct front *f = front_new(NULL, 2);
+    front_before(f, "/brokers/ids/1", 1, expire_now);
+    uint64_t call = front_create_topics(f, 4, "t 1 1", 20000, false);
+    front_advance(f, 30 * SECOND);
+    ck_assert_int_eq(front_answers(f, call), 1);
+    ck_assert_ptr_nonnull(strstr(front_znode(f, "/brokers/topics/t"), "\"partitions\""));
+    front_free(f);
+}
+END_TEST
+
 START_TEST(requests_beyond_the_limit_are_not_taken)
 {
     struct front *f = front_new(NULL, 1);
@@ -1073,6 +1089,7 @@ int main(void)
     tcase_add_test(rest, a_block_that_another_claims_first_is_his);
     tcase_add_test(rest, a_block_that_cannot_be_read_is_told_and_left);
     tcase_add_test(rest, what_waits_for_zookeeper_when_the_session_expires_is_answered);
+    tcase_add_test(rest, placing_replicas_outlives_the_session);
     tcase_add_test(rest, requests_beyond_the_limit_are_not_taken);
     tcase_add_test(rest, data_is_elsewhere);
     TCase *all[] = {way, topics, controller, settings, rest};

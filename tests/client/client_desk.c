@@ -189,7 +189,11 @@ static void client_put(void *context, const struct kl_output *o)
         return;
     case KL_OUT_DONE: {
         struct ending *e = APPEND(k->ending, k->endings);
-        *e = (struct ending){at->client, o->error, o->tag, (enum kl_input_kind)o->command};
+        *e = (struct ending){.client = at->client,
+                             .error = o->error,
+                             .tag = o->tag,
+                             .command = (enum kl_input_kind)o->command,
+                             .remedy = (enum kl_remedy)o->remedy};
         return;
     }
     case KL_OUT_RECORD:

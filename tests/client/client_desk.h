@@ -34,6 +34,7 @@ struct ending {
     int client, error;
     uint64_t tag;
     enum kl_input_kind command;
+    enum kl_remedy remedy;
 };
 struct said {
     int client;

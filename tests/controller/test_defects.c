@@ -180,7 +180,7 @@ static void only_copy(struct desk *d, bool on)
     desk_call_cancel(d, "t", 0);
     desk_run(d);
     const char *story = desk_story(d);
-    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=3 delete\n") != NULL) == on);
+    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=4 delete\n") != NULL) == on);
     ck_assert((strstr(story, "t-0=INVALID_REPLICA_ASSIGNMENT") != NULL) == !on);
     desk_broker(d, 1);
     desk_run(d);

@@ -100,6 +100,64 @@ static const struct fault {
      "  - {sometimes: {event: recv, api: OffsetForLeaderEpoch, at: b3}}\n"
      "  - {end: {replica: t-0-1, is: {in-sync: true}}}\n"},
 
+    /* ---- applied, and the reply lost: then the step acts ---- */
+    {"a_produce_is_applied_and_its_reply_lost", PRODUCER,
+     "  - {when: {event: send, api: Produce, at: p1, nth: 20, side: applied-reply-lost}, disconnect: "
+     "1}\n",
+     "  - {sometimes: {event: drop, at: p1, why: dropped}}\n"
+     "  - {sometimes: {event: session-disconnected, node: 1}}\n"
+     "  - {end: {client: p1, is: {retries: 1, acked: 350, lost: 0}}}\n"
+     "  - {sometimes: {event: append, at: b2, base: 350}}\n"}, /* 0 … 349, and one twice */
+    {"a_fetch_of_a_follower_is_applied_and_its_reply_lost", PRODUCER,
+     "  - {when: {event: send, api: Fetch, at: b3, nth: 20, side: applied-reply-lost}, disconnect: "
+     "1}\n",
+     "  - {sometimes: {event: drop, why: dropped}}\n"
+     "  - {sometimes: {event: session-disconnected, node: 1}}\n"
+     "  - {end: {replica: t-0-3, is: {in-sync: true}}}\n"},
+    {"the_answer_about_an_epoch_is_lost", PRODUCER,
+     "  - {at: 10s, stop: 2}\n"
+     "  - {when: {event: send, api: OffsetForLeaderEpoch, at: b1, side: applied-reply-lost}, "
+     "disconnect: 1}\n",
+     "  - {sometimes: {event: drop, why: dropped}}\n"
+     "  - {sometimes: {event: session-disconnected, node: 1}}\n"
+     "  - {end: {replica: t-0-1, is: {in-sync: true}}}\n"},
+    {"a_leader_and_isr_is_applied_and_its_answer_lost", "",
+     "  - {at: 10s, stop: 2}\n"
+     "  - {when: {event: send, api: LeaderAndIsr, broker: 3, leader: 3, side: applied-reply-lost}, "
+     "disconnect: 1}\n",
+     "  - {sometimes: {event: drop, at: c1, why: dropped}}\n"
+     "  - {sometimes: {event: session-disconnected, node: 1}}\n"
+     "  - {sometimes: {event: recv, api: LeaderAndIsr, at: b3, leader: 3, nth: 2}}\n"
+     "  - {at: 20s, partition: t-0, is: {leader: 3}}\n"},
+    {"an_update_metadata_is_applied_and_its_answer_lost", "",
+     "  - {at: 10s, stop: 2}\n"
+     "  - {when: {event: send, api: UpdateMetadata, broker: 1, leader: 3, side: "
+     "applied-reply-lost}, disconnect: 3}\n",
+     "  - {sometimes: {event: session-disconnected, node: 3}}\n"
+     "  - {at: 20s, partition: t-0, is: {leader: 3}}\n"},
+    {"an_update_metadata_to_another_broker_is_applied_and_its_answer_lost", "",
+     "  - {at: 10s, stop: 2}\n"
+     "  - {when: {event: send, api: UpdateMetadata, broker: 3, leader: 3, side: "
+     "applied-reply-lost}, disconnect: 3}\n",
+     "  - {sometimes: {event: drop, at: c1, why: dropped}}\n"
+     "  - {sometimes: {event: session-disconnected, node: 3}}\n"
+     "  - {sometimes: {event: recv, api: UpdateMetadata, at: b3, leader: 3, nth: 2}}\n"},
+    {"a_stop_replica_is_applied_and_its_answer_lost", "",
+     "  - {at: 10s, delete-topic: t}\n"
+     "  - {when: {event: send, api: StopReplica, broker: 2, delete: true, side: "
+     "applied-reply-lost}, disconnect: 3}\n",
+     "  - {sometimes: {event: drop, at: c1, why: dropped}}\n"
+     "  - {sometimes: {event: session-disconnected, node: 3}}\n"
+     "  - {sometimes: {event: recv, api: StopReplica, at: b2, delete: true, nth: 2}}\n"
+     "  - {at: 30s, topic: t, is: absent}\n"},
+    {"a_call_is_applied_and_its_answer_lost", "",
+     "  - {at: 8s, bounce: 2}\n"
+     "  - {at: 20s, elect-leaders: all, via: request}\n"
+     "  - {when: {event: send, api: ElectLeaders, side: applied-reply-lost}, disconnect: 3}\n",
+     "  - {sometimes: {event: session-disconnected, node: 3}}\n"
+     "  - {sometimes: {event: recv, api: ElectLeaders, at: c1, nth: 2}}\n"
+     "  - {at: 21s, partition: t-0, is: {leader: 2}}\n"},
+
     /* ---- ZooKeeper ---- */
     {"request_fails_not_applied", "",
      "  - {when: {event: zreq, op: multi, at: c1, nth: 3, side: before}, fail: 1}\n",
