@@ -92,7 +92,7 @@ const char *kb_cache_put(struct kb_cache *c, uint32_t *topic, const char *name, 
     return NULL;
 }
 
-/* What is known of a broker's data holds for one epoch. */
+/* What is known of a broker's data, or asked, holds for one epoch. */
 static const char *take_brokers(struct kb_cache *c, const struct wire_batch *batch)
 {
     struct kb_live *l = kb_cache_lives(c);
@@ -105,17 +105,21 @@ static const char *take_brokers(struct kb_cache *c, const struct wire_batch *bat
     uint32_t old = c->limits.brokers - old_count;
     memmove(&l[old], &l[0], old_count * sizeof *l);
     while ((b = wire_batch_next_broker(batch, b)) != NULL && count < batch->broker_count) {
-        uint32_t data = KB_DATA_UNKNOWN;
+        uint32_t data = KB_DATA_UNKNOWN, asked = 0;
         while (old < c->limits.brokers && l[old].broker.id < b->id)
             old++;
         if (old < c->limits.brokers && l[old].broker.id == b->id) {
-            data = l[old].epoch == b->epoch ? l[old].data : KB_DATA_UNKNOWN;
+            if (l[old].epoch == b->epoch) {
+                data = l[old].data;
+                asked = l[old].asked;
+            }
             old++;
         }
         assert(count < old || old == c->limits.brokers);
         memset(&l[count], 0, sizeof *l);
         l[count].epoch = b->epoch;
         l[count].data = data;
+        l[count].asked = asked;
         wire_broker_decode(b, &l[count].broker);
         count++;
     }

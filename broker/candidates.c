@@ -17,7 +17,7 @@ static void ask(struct kb_turn *t, struct kb_live *l)
     char path[SM_PATH_MAX];
     sm_path_broker(path, l->broker.id);
     l->data = KB_DATA_ASKED;
-    l->unused = kb_zk_ask(t, &(struct kb_zk){.opcode = WIRE_ZK_GET_DATA, .path = path});
+    l->asked = kb_zk_ask(t, &(struct kb_zk){.opcode = WIRE_ZK_GET_DATA, .path = path});
 }
 
 bool kb_candidates_known(struct kb_turn *t)
@@ -42,12 +42,12 @@ bool kb_candidates_on_reply(struct kb_turn *t, const struct kb_reply *r)
     struct kb_cache *c = kb_cache_of(t->b);
     for (uint32_t i = 0; i < kb_cache_live_count(c); i++) {
         struct kb_live *l = kb_cache_live(c, i);
-        if (l->data != KB_DATA_ASKED || l->unused != t->in->reply->xid)
+        if (l->data != KB_DATA_ASKED || l->asked != t->in->reply->xid)
             continue;
         struct sm_broker registered = {0};
         if (r->err == WIRE_ZK_OK)
             sm_znode_decode_broker((const char *)r->data, r->size, l->broker.id, &registered);
-        l->unused = 0;
+        l->asked = 0;
         l->data = r->err == WIRE_ZK_SESSION_EXPIRED ? KB_DATA_UNKNOWN
                   : registered.without_data         ? KB_DATA_NO
                                                     : KB_DATA_YES;

@@ -47,8 +47,8 @@ enum kb_data { KB_DATA_UNKNOWN, KB_DATA_ASKED, KB_DATA_YES, KB_DATA_NO };
 struct kb_live {
     struct sm_broker broker;
     int64_t epoch; /* czxid of its registration, -1 unknown */
-    uint32_t data; /* enum kb_data, of this epoch */
-    uint32_t unused;
+    uint32_t data;  /* enum kb_data, of this epoch */
+    uint32_t asked; /* ASKED: number of the request that asks, else 0 */
 };
 
 enum { KB_NO_PARTITION = INT32_MIN };

@@ -1,14 +1,15 @@
 /*
- * Which known defect is it? A run that violated a check is played again with one of its defects
- * switched off at a time; a defect whose absence heals the check is named.
+ * Which known defect is it? A run that violated a check is played again with some of its defects
+ * switched off; a defect whose absence heals the check is named.
  *
  *     run with all defects   r1 r2 r3 r4 r5 … violation
  *     the same, D off        r1 r2 r3 x4 x5 … none            D explains it, and first acts at r4
  *
  * Both runs have the same records up to the first step in which the defect acts, for nothing else
- * differs between them; where they never differ the defect did nothing and explains nothing. Where
- * no defect alone explains it, all are switched off, and then on again one by one as long as the
- * check stays healed: what is left off are the defects that only together explain it.
+ * differs between them; where they never differ the defect did nothing and explains nothing. The
+ * search begins with all defects off and halves what is off for as long as the check stays healed;
+ * where neither half alone heals it, they are switched on again one by one: what is left off are
+ * the defects that only together explain it.
  */
 #ifndef SIM_CHECK_BLAME_H
 #define SIM_CHECK_BLAME_H
@@ -33,7 +34,7 @@ typedef bool sim_heals(void *context, uint64_t defects, uint64_t *record);
 struct sim_blame sim_blame_search(uint64_t on, uint64_t suspects, sim_heals *heals, void *context);
 
 /* Plays `scenario` with `seed` to `end_us` (the time at which the violated run ended), with fewer
-   defects, as often as it has defects that are on, and a little more at worst. */
+   defects: a dozen times, twice as often as it has defects at worst. */
 struct sim_blame sim_check_blame(const struct sim_scenario *scenario, uint64_t seed, int64_t end_us,
                                  enum sim_check check);
 
