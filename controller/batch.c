@@ -350,11 +350,8 @@ static void log_no_leader(struct kc_controller *c, uint32_t row)
    can fetch, and a reassignment that halts the deletion never ends. */
 static bool is_told_deleted(const struct kc_controller *c, uint32_t row)
 {
-    uint32_t topic = kc_row_at(c, row)->topic - 1;
-    uint32_t held = kc_topic(c, topic)->flags & (KC_TOPIC_STARTED | KC_TOPIC_HELD);
-
     return kc_is_queued(c, row) &&
-           (kc_defect(c, SM_DEFECT_TOLD_TOO_EARLY) || held != KC_TOPIC_HELD);
+           (kc_defect(c, SM_DEFECT_TOLD_TOO_EARLY) || !kc_is_held_up(c, row));
 }
 
 static void append_metadata(struct kc_controller *c, uint32_t row, const uint16_t *offline,

@@ -270,16 +270,20 @@ bool kc_is_queued(const struct kc_controller *c, uint32_t row)
     return (kc_topic(c, kc_row_at(c, row)->topic - 1)->flags & KC_TOPIC_QUEUED) != 0;
 }
 
+bool kc_is_held_up(const struct kc_controller *c, uint32_t row)
+{
+    const struct kc_topic *topic = kc_topic(c, kc_row_at(c, row)->topic - 1);
+
+    return (topic->flags & (KC_TOPIC_STARTED | KC_TOPIC_HELD)) == KC_TOPIC_HELD;
+}
+
 /* Kafka gives a topic up when it is queued: a replica that dies stays in the ISR, and nobody is
    elected. A reassignment that holds the deletion up may then never end, and neither may the
    deletion. Without the defect such a topic is led as any other until its deletion begins. */
 bool kc_is_given_up(const struct kc_controller *c, uint32_t row)
 {
-    uint32_t held = kc_topic(c, kc_row_at(c, row)->topic - 1)->flags &
-                    (KC_TOPIC_STARTED | KC_TOPIC_INELIGIBLE | KC_TOPIC_HELD);
-
-    return kc_is_queued(c, row) && (kc_defect(c, SM_DEFECT_HELD_UP_UNLED) ||
-                                    held != (KC_TOPIC_INELIGIBLE | KC_TOPIC_HELD));
+    return kc_is_queued(c, row) &&
+           (kc_defect(c, SM_DEFECT_HELD_UP_UNLED) || !kc_is_held_up(c, row));
 }
 
 /* ---- freeing ---- */

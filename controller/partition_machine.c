@@ -18,7 +18,6 @@
  */
 #include "controller/partition_parts.h"
 
-
 static void call(struct kc_controller *c, enum sm_partition_state target, enum sm_strategy strategy,
                  bool allow_unclean)
 {

@@ -406,7 +406,6 @@ struct kc_op {
 
 enum kc_owner { KC_OWNER_NONE, KC_OWNER_CONTROLLER, KC_OWNER_REPLICAS, KC_OWNER_PARTITIONS };
 
-
 /* Whether this controller makes a mistake that some Kafka made; asked where its repair stands. */
 static inline bool kc_defect(const struct kc_controller *c, enum sm_defect defect)
 {
@@ -533,6 +532,8 @@ uint32_t kc_row_next_of(const struct kc_controller *c, uint32_t topic, uint32_t 
 const char *kc_row_topic(const struct kc_controller *c, uint32_t row);
 bool kc_row_is_assigned(const struct kc_controller *c, uint32_t row);
 bool kc_is_queued(const struct kc_controller *c, uint32_t row); /* topic queued for deletion */
+/* By a reassignment, and not begun. */
+bool kc_is_held_up(const struct kc_controller *c, uint32_t row);
 bool kc_is_given_up(const struct kc_controller *c, uint32_t row); /* … and no longer led */
 
 struct sm_assignment kc_row_assignment(const struct kc_controller *c, uint32_t row);

@@ -43,7 +43,6 @@
 #include "node/config_watch.h"
 #include "node/session.h"
 
-
 enum kn_state {
     KN_NEW,
     KN_STARTING, /* waits for its first session */

@@ -44,7 +44,6 @@
     X(FLIP_LEADER, "flip-leader", 0, "replicas put into another order, and the first elected")     \
     X(STALL, "stall", 0, "brokers that the controller or another broker does not reach for seconds")
 
-
 enum sim_chaos {
 #define X(name, text, all, what) SIM_CHAOS_##name,
     SIM_CHAOS_MAP(X)

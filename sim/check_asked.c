@@ -65,8 +65,8 @@ void check_asked_begins(struct sim_checks *c, struct check_row *row,
 {
     struct sm_list target = sm_assignment_target(&row->a), before = sm_assignment_target(was);
     char text[CHECK_LIST_TEXT];
-    if (is_called_for(
-            c, row)) { /* it may say what is already so: the znode is overruled all the same */
+    /* it may say what is already so: the znode is overruled all the same */
+    if (is_called_for(c, row)) {
         row->asked_by_call = true;
         row->asked.count = 0;
         return;

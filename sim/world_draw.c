@@ -63,6 +63,11 @@ struct sim_target sim_draw_ids(struct sim_drawer *d, const int32_t *ids, uint32_
     return t;
 }
 
+int32_t sim_draw_partition_of(struct sim_drawer *d, const struct sim_topic *topic)
+{
+    return (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count);
+}
+
 struct sim_target sim_draw_named(struct sim_drawer *d, enum sim_target_kind kind, const char *text)
 {
     return (struct sim_target){.kind = kind, .text = sim_draw_text(d, text)};
@@ -71,7 +76,7 @@ struct sim_target sim_draw_named(struct sim_drawer *d, enum sim_target_kind kind
 struct sim_target sim_draw_role(struct sim_drawer *d, enum sim_target_kind kind, const char *role)
 {
     const struct sim_topic *topic = sim_draw_topic(d);
-    int32_t partition = (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count);
+    int32_t partition = sim_draw_partition_of(d, topic);
     return (struct sim_target){
         .kind = kind,
         .topic = topic->name,
@@ -157,7 +162,7 @@ static struct sim_pattern some_moment(struct sim_drawer *d)
     return p;
 }
 
-static int64_t any_time(struct sim_drawer *d)
+int64_t sim_draw_time(struct sim_drawer *d)
 {
     const struct sim_random *r = &d->s->random;
     return r->from_us + (int64_t)sim_draw_below(d, (uint64_t)(r->until_us - r->from_us));
@@ -167,7 +172,7 @@ static int64_t some_time(struct sim_drawer *d)
 {
     const struct sim_random *r = &d->s->random;
     if (sim_draw_one_in(d, 2))
-        return any_time(d);
+        return sim_draw_time(d);
     int64_t busy = d->busy_us[sim_draw_below(d, SIM_BUSY_TIMES)];
     int64_t at = busy + sim_draw_duration(d, sim_draw_session_us(d));
     return at < r->until_us ? at : busy;
@@ -208,7 +213,7 @@ struct sim_step *sim_draw_timed(struct sim_drawer *d, enum sim_verb verb)
 {
     struct sim_step *step = next_step(d, verb);
     step->when = SIM_WHEN_AT;
-    step->at_us = any_time(d);
+    step->at_us = sim_draw_time(d);
     return step;
 }
 

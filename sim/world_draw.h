@@ -43,12 +43,15 @@ struct sim_drawer {
 uint64_t sim_draw_below(struct sim_drawer *d, uint64_t n);
 bool sim_draw_one_in(struct sim_drawer *d, uint64_t n);
 int64_t sim_draw_duration(struct sim_drawer *d, int64_t most_us);
+/* A time between the beginning and the end of the faults, drawn evenly. */
+int64_t sim_draw_time(struct sim_drawer *d);
 int64_t sim_draw_session_us(const struct sim_drawer *d); /* zookeeper.session.timeout.ms */
 
 /* ---- whom ---- */
 
 int32_t sim_draw_id(struct sim_drawer *d);
 const struct sim_topic *sim_draw_topic(struct sim_drawer *d); /* of those given; there is one */
+int32_t sim_draw_partition_of(struct sim_drawer *d, const struct sim_topic *topic);
 struct sim_target sim_draw_named(struct sim_drawer *d, enum sim_target_kind kind, const char *text);
 struct sim_target sim_draw_ids(struct sim_drawer *d, const int32_t *ids, uint32_t count);
 /* A node, or the leader, the followers, the ISR of a partition; those who matter more often than by

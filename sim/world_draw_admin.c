@@ -189,7 +189,7 @@ static const struct sim_topic *draw_moves(struct sim_drawer *d, struct sim_step 
 {
     const struct sim_topic *topic = sim_draw_topic(d);
     bool all = sim_draw_one_in(d, 3);
-    *first = all ? 0 : (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count);
+    *first = all ? 0 : sim_draw_partition_of(d, topic);
     *count = all ? topic->partition_count : 1;
     for (int32_t i = 0; i < *count; i++)
         add_move(d, step, topic, *first + i);
@@ -239,8 +239,7 @@ void sim_draw_elect(struct sim_drawer *d, enum sim_verb verb)
     step->all_partitions = sim_draw_one_in(d, 2);
     if (step->all_partitions)
         return;
-    sim_draw_arg(d, step, topic->name,
-                 (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count));
+    sim_draw_arg(d, step, topic->name, sim_draw_partition_of(d, topic));
     if (!step->unclean && sim_draw_one_in(d, 4))
         step->via = SIM_VIA_ZNODE;
 }
@@ -252,7 +251,7 @@ void sim_draw_flip(struct sim_drawer *d, enum sim_verb verb)
     struct sm_list now = {0};
     struct sm_list next;
     const struct sim_topic *topic = sim_draw_topic(d);
-    int32_t partition = (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count);
+    int32_t partition = sim_draw_partition_of(d, topic);
     int64_t half_us = sim_draw_session_us(d) / 2;
     struct sim_step *step;
     sim_topic_replicas(d->s, topic, partition, &now);

@@ -71,8 +71,7 @@ void sim_draw_fail_log_dir(struct sim_drawer *d, enum sim_verb verb)
     struct sim_step *step = draw_while(d, verb);
     if (d->s->topic_count > 0 && sim_draw_one_in(d, 2)) {
         const struct sim_topic *topic = sim_draw_topic(d);
-        sim_draw_arg(d, step, topic->name,
-                     (int32_t)sim_draw_below(d, (uint64_t)topic->partition_count));
+        sim_draw_arg(d, step, topic->name, sim_draw_partition_of(d, topic));
     }
     sim_draw_start_at_end(d, sim_draw_last(d)); /* without any disk that works it has ended */
 }

@@ -81,11 +81,9 @@ static void seed_class(struct sim_drawer *d, int32_t which, uint64_t seed)
 
 static void draw_busy_times(struct sim_drawer *d, uint64_t seed)
 {
-    const struct sim_random *r = &d->s->random;
     seed_class(d, BUSY, seed);
     for (int32_t i = 0; i < SIM_BUSY_TIMES; i++)
-        d->busy_us[i] =
-            r->from_us + (int64_t)sim_draw_below(d, (uint64_t)(r->until_us - r->from_us));
+        d->busy_us[i] = sim_draw_time(d);
 }
 
 static void draw_class(struct sim_drawer *d, enum sim_chaos chaos, uint64_t seed)

@@ -132,6 +132,12 @@ static enum sm_err decode(const struct carried *c, const struct room *from, size
     return err;
 }
 
+/* Whether what was written a second time, to AGAIN, is what was written first. */
+static bool is_written_again(const struct sim_wire *s, size_t size, size_t size_again)
+{
+    return size == size_again && memcmp(s->room[BYTES].at, s->room[AGAIN].at, size) == 0;
+}
+
 /* Takes `message` through bytes into the wire's `message`; *used: its size. False: it failed. */
 static bool pass(const struct carried *c, const void *message, size_t *used)
 {
@@ -150,7 +156,7 @@ static bool pass(const struct carried *c, const void *message, size_t *used)
     if (differ(c, message, s->room[MESSAGE].at))
         return false;
     if (encode(c, s->room[MESSAGE].at, &s->room[AGAIN], &size_again) != SM_ERR_OK ||
-        size != size_again || memcmp(s->room[BYTES].at, s->room[AGAIN].at, size) != 0) {
+        !is_written_again(s, size, size_again)) {
         fail(c, "written again it has other bytes", "");
         return false;
     }
@@ -341,7 +347,7 @@ static void carry_request(const struct carried *c)
     }
     const struct wire_batch_request q = request_of(c, m->batch->batch);
     if (encode_batch(c, s->room[MESSAGE].at, &s->room[AGAIN], &size_again) != SM_ERR_OK ||
-        size != size_again || memcmp(s->room[BYTES].at, s->room[AGAIN].at, size) != 0)
+        !is_written_again(s, size, size_again))
         fail_batch(c, size, size_again);
     else if (!order(s, &q, used))
         fail(c, "other partitions are read than were written", "");
@@ -404,7 +410,7 @@ static void carry_answer(const struct carried *c)
         return;
     }
     if (encode_answer(c, batch, &answer, &s->room[AGAIN], &size_again) != SM_ERR_OK ||
-        size != size_again || memcmp(s->room[BYTES].at, s->room[AGAIN].at, size) != 0) {
+        !is_written_again(s, size, size_again)) {
         fail_batch(c, size, size_again);
         return;
     }
