@@ -63,6 +63,11 @@
       "may take one in meanwhile: a controller that dies between leaves them in the ISR")          \
     X(UNLED_UNWATCHED, "kcsim-unled-unwatched", "2.4..", CONTROLLER, "", "reassignments-finish",   \
       "a reassignment of a partition that has never had a leader does not learn of its first ISR") \
+    X(FORMER_ANSWER, "kcsim-former-answer", "1.1..", CONTROLLER, "",                               \
+      "deleted-topics-stay-deleted",                                                               \
+      "what a broker answered before it registered anew completes a deletion that has begun "      \
+      "again "                                                                                     \
+      "since: it may have been given a new log meanwhile")                                         \
     X(JOINED_UNSTARTED, "kcsim-joined-unstarted", "2.4..", CONTROLLER, "", "deletions-finish",     \
       "a replica that a replaced reassignment adds may be in sync before it is started: it never " \
       "goes Online, and is never deleted")                                                         \
