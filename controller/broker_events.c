@@ -244,6 +244,18 @@ const struct kc_flow_def kc_flow_UPDATE_METADATA_RESPONSE = {
 
 /* ---- TopicDeletionStopReplicaResponseReceived ---- */
 
+/* Kafka takes an answer as one to the deletion of now. The broker may have registered anew since:
+   the deletion has failed with its former life, begins again, and LeaderAndIsr has made a new log.
+ */
+static bool of_former_life(struct kc_controller *c, uint32_t broker)
+{
+    const struct wire_broker *asked =
+        wire_batch_broker(kc_batch_at(c, c->event.batch), kc_broker(c, broker)->id);
+
+    return !kc_defect(c, SM_DEFECT_FORMER_ANSWER) && asked != NULL &&
+           asked->epoch != kc_broker(c, broker)->epoch;
+}
+
 /* KC_SET_LISTED: replicas in error, KC_SET_GIVEN: deleted ones. */
 static enum kc_next stop_replica_answered(struct kc_controller *c, struct kc_frame *f)
 {
@@ -253,7 +265,7 @@ static enum kc_next stop_replica_answered(struct kc_controller *c, struct kc_fra
     struct wire_record_view v = {0};
     uint32_t at = 0;
 
-    if (!kc_is_active(c) || broker == KC_NO_ROW) {
+    if (!kc_is_active(c) || broker == KC_NO_ROW || of_former_life(c, broker)) {
         return KC_RETURN;
     }
     kc_set_clear(c, KC_SET_LISTED);

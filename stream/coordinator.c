@@ -139,17 +139,6 @@ static bool gather(struct coordinator *c, const struct bytes **parts)
     return all;
 }
 
-static void fail_job(struct job *job, const char *why)
-{
-    pthread_mutex_lock(&job->lock);
-    if (job->failure[0] == '\0') {
-        snprintf(job->failure, sizeof job->failure, "checkpoint: %s", why);
-        job->error = ST_ERR_IO;
-    }
-    pthread_mutex_unlock(&job->lock);
-    job_cancel(job);
-}
-
 /* A checkpoint that could not be completed. The job goes on as long as its author tolerates that;
  * a barrier that is still on its way is passed over, for a part counts for its own checkpoint only.
  * Source: Flink CheckpointFailureManager. */
@@ -162,13 +151,7 @@ static void checkpoint_failed(struct coordinator *c, enum st_err err, const char
     if (++c->failures <= job->env->tolerable_failures) {
         return;
     }
-    pthread_mutex_lock(&job->lock);
-    if (job->failure[0] == '\0') {
-        snprintf(job->failure, sizeof job->failure, "checkpoint %lld: %s", (long long)c->running,
-                 why);
-        job->error = err;
-    }
-    pthread_mutex_unlock(&job->lock);
+    job_note_failure(job, err, "checkpoint %lld: %s", (long long)c->running, why);
     job_cancel(job);
 }
 
@@ -257,7 +240,8 @@ static void complete_savepoint(struct coordinator *c, const struct bytes *const 
     struct control *control = c->job->env->control;
     if (!write_parts(c, c->target, SAVEPOINT, parts, why)) {
         if (c->why == ASK_DRAIN) {
-            fail_job(c->job, why); /* its input has ended: it cannot go on */
+            job_note_failure(c->job, ST_ERR_IO, "checkpoint: %s", why);
+            job_cancel(c->job); /* its input has ended: it cannot go on */
         } else {
             give_up(c, why);
         }
@@ -312,17 +296,6 @@ static void complete(struct coordinator *c, const struct bytes *const *parts)
     c->why = ASK_NOTHING;
 }
 
-static void cancel(struct job *job)
-{
-    pthread_mutex_lock(&job->lock);
-    if (job->failure[0] == '\0') {
-        snprintf(job->failure, sizeof job->failure, "cancelled");
-        job->error = ST_ERR_CANCELLED;
-    }
-    pthread_mutex_unlock(&job->lock);
-    job_cancel(job);
-}
-
 /* The folder of a savepoint: what was asked for, else what is configured. */
 static bool find_target(struct coordinator *c)
 {
@@ -345,7 +318,8 @@ static bool take_question(struct coordinator *c)
     struct control *control = c->job->env->control;
     enum question asked = control != NULL ? control_next(control, c->target) : ASK_NOTHING;
     if (asked == ASK_CANCEL) {
-        cancel(c->job);
+        job_note_failure(c->job, ST_ERR_CANCELLED, "cancelled");
+        job_cancel(c->job);
         return false;
     }
     c->why = asked;

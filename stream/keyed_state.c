@@ -8,11 +8,6 @@
 
 /* ------------------------------------------------------------------------------- Slots of a row */
 
-static uint32_t rounded(uint32_t size)
-{
-    return (size + 7) / 8 * 8;
-}
-
 static uint32_t slot_size(const st_state *state)
 {
     switch (state->kind) {
@@ -25,7 +20,7 @@ static uint32_t slot_size(const st_state *state)
     case ST_STATE_BROADCAST_OF:
         break;
     }
-    return rounded(state->type->size) + (state->ttl_ms > 0 ? (uint32_t)sizeof(int64_t) : 0);
+    return round_up_8(state->type->size) + (state->ttl_ms > 0 ? (uint32_t)sizeof(int64_t) : 0);
 }
 
 void keyed_state_open(struct process *p, struct layout *payload)

@@ -26,7 +26,7 @@ static void reader_open(struct map *map)
         r->size[f + 1] = type->fields[f].size;
         r->from[f + 1] = r->to[f + 1] = (uint16_t)(KEY_AT + type->fields[f].offset);
     }
-    r->layout.size = ((uint32_t)KEY_AT + type->size + 7) / 8 * 8;
+    r->layout.size = round_up_8((uint32_t)KEY_AT + type->size);
     r->layout.text_count = map->key.text_count;
     for (uint32_t t = 0; t < map->key.text_count; t++) {
         r->layout.text[t] = (uint16_t)(KEY_AT + map->key.text[t]);

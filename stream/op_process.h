@@ -63,7 +63,7 @@ static inline void *slot_of(struct process *p, uint32_t s)
 /* When a value was last touched; of a state with a time to live. */
 static inline int64_t *touched_of(struct process *p, uint32_t s)
 {
-    return (int64_t *)(void *)((char *)slot_of(p, s) + (p->layouts[s].size + 7) / 8 * 8);
+    return (int64_t *)(void *)((char *)slot_of(p, s) + round_up_8(p->layouts[s].size));
 }
 
 /* Lays out the slots and makes the tables of maps; adds to the size of a row. */

@@ -99,7 +99,7 @@ static void triggered_open(struct op *op)
     struct triggered *t = triggered_of(op);
     const st_windows *spec = &op->node->windows;
     t->trigger = &spec->trigger;
-    t->state_size = ((uint32_t)t->trigger->functions->state_size + 7) / 8 * 8;
+    t->state_size = round_up_8((uint32_t)t->trigger->functions->state_size);
     t->global = spec->kind == ST_WINDOW_GLOBAL;
     t->by_clock = spec->processing_time || t->global;
     t->size = spec->size_ms;

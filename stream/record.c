@@ -222,7 +222,7 @@ struct key_reader key_reader_of(const st_key_spec *spec)
         at += field->size;
     }
     reader.type.name = "key";
-    reader.type.size = (at + 7) / 8 * 8;
+    reader.type.size = round_up_8(at);
     reader.type.field_count = spec->count;
     reader.layout = layout_of(&reader.type);
     return reader;

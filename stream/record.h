@@ -17,6 +17,12 @@ struct layout {
     uint16_t text[ST_FIELDS_MAX]; /* [text_count] offsets of the st_str */
 };
 
+/* Sizes of what lies in rows are multiples of eight bytes. */
+static inline uint32_t round_up_8(uint32_t size)
+{
+    return (size + 7) / 8 * 8;
+}
+
 /* A key as a struct of its fields, in the order of the spec. */
 struct key_reader {
     uint32_t count;

@@ -35,7 +35,7 @@ void table_init(struct table *t, const struct key_reader *reader, struct memory_
     assert(!holds_record || reader->count == 1);
     t->key_offset = holds_record ? reader->from[0] : 0;
     t->record_size = payload->size;
-    t->row_size = (key_size + payload->size + 7) / 8 * 8;
+    t->row_size = round_up_8(key_size + payload->size);
     assert(t->row_size > 0);
     assert(t->row_size <= ST_RECORD_SIZE_MAX * 2);
     assert(t->row_size <= PAGE_SIZE_BYTES);

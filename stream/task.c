@@ -567,17 +567,24 @@ void task_close(struct task *task)
     }
 }
 
-static void note_failure(struct task *task, const char *text)
+void job_note_failure(struct job *job, enum st_err err, const char *format, ...)
 {
-    struct job *job = task->job;
-    const struct op *op = task->ops[0];
+    va_list arguments;
+    va_start(arguments, format);
     pthread_mutex_lock(&job->lock);
     if (job->failure[0] == '\0') {
-        job->error = job->error != ST_OK ? job->error : ST_ERR_FAILED;
-        snprintf(job->failure, sizeof job->failure, "%s (%u/%u): %s", op->node->name,
-                 task->subtask + 1, op->node->parallelism, text);
+        vsnprintf(job->failure, sizeof job->failure, format, arguments);
+        job->error = job->error != ST_OK ? job->error : err;
     }
     pthread_mutex_unlock(&job->lock);
+    va_end(arguments);
+}
+
+static void note_failure(struct task *task, const char *text)
+{
+    const struct op *op = task->ops[0];
+    job_note_failure(task->job, ST_ERR_FAILED, "%s (%u/%u): %s", op->node->name, task->subtask + 1,
+                     op->node->parallelism, text);
 }
 
 void task_fail(struct task *task, const char *format, ...)

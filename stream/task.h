@@ -214,6 +214,10 @@ void job_set_finished(struct task *task);
 bool job_run_slots(struct job *job, void (*watch)(struct job *job));
 /* Makes all tasks stop. */
 void job_cancel(struct job *job);
+/* Notes why the job does not end well; what was noted first stays. Its end returns `err`, unless an
+ * error has been set already. Of any thread. */
+void job_note_failure(struct job *job, enum st_err err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Checkpoints. The coordinator belongs to the thread that runs the job; tasks look at two numbers
  * of it and hand in what they wrote. */

@@ -574,11 +574,16 @@ void front_block(struct front *f, bool on)
     front_run(f);
 }
 
-struct front_answer front_hear(struct front *f, int16_t api, const struct wire_batch *batch)
+void front_tell(struct front *f, int16_t api, const struct wire_batch *batch)
 {
     f->heard = (struct front_answer){0};
     feed(f,
          (struct kn_input){.kind = KN_IN_BATCH_REQUEST, .call_id = 1, .api = api, .batch = batch});
+}
+
+struct front_answer front_hear(struct front *f, int16_t api, const struct wire_batch *batch)
+{
+    front_tell(f, api, batch);
     front_run(f);
     return f->heard;
 }

@@ -55,6 +55,8 @@ int64_t front_czxid(struct front *f, const char *path);
 struct front_answer {
     int32_t count, error, partition_error; /* count: of answers */
 };
+/* front_tell: only gives it to the node; may be called within front_before. */
+void front_tell(struct front *f, int16_t api, const struct wire_batch *batch);
 struct front_answer front_hear(struct front *f, int16_t api, const struct wire_batch *batch);
 
 /* Builds a message: head with the defaults, filled in by the test. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front_batch.h"
 #include "front_desk.h"
 
 #define SECOND ((int64_t)1000000)
@@ -998,6 +999,35 @@ START_TEST(placing_replicas_outlives_the_session)
 }
 END_TEST
 
+static void metadata_now(struct front *f)
+{
+    static const int32_t on_it[] = {1};
+    struct front_batch spec = {.first_broker = 1,
+                               .broker_epoch = front_czxid(f, "/brokers/ids/1"),
+                               .controller_epoch = 1,
+                               .topic = "other",
+                               .leader = 1,
+                               .ids = on_it,
+                               .count = 1};
+    front_tell(f, WIRE_API_UPDATE_METADATA, front_batch_of(&spec));
+}
+
+/*
+ * Goal: a request that waits for the registrations of the live brokers goes on though the controller says
+ * meanwhile who lives. What had been asked was forgotten with the list, and the request waited for ever.
+ */
+START_TEST(placing_replicas_outlives_new_metadata)
+{
+    struct front *f = front_new(NULL, 2);
+    front_before(f, "/brokers/ids/1", 1, metadata_now);
+    uint64_t call = front_create_topics(f, 4, "t 1 1", 20000, false);
+    front_advance(f, 30 * SECOND);
+    ck_assert_int_eq(front_answers(f, call), 1);
+    ck_assert_ptr_nonnull(strstr(front_znode(f, "/brokers/topics/t"), "\"partitions\""));
+    front_free(f);
+}
+END_TEST
+
 START_TEST(requests_beyond_the_limit_are_not_taken)
 {
     struct front *f = front_new(NULL, 1);
@@ -1090,6 +1120,7 @@ int main(void)
     tcase_add_test(rest, a_block_that_cannot_be_read_is_told_and_left);
     tcase_add_test(rest, what_waits_for_zookeeper_when_the_session_expires_is_answered);
     tcase_add_test(rest, placing_replicas_outlives_the_session);
+    tcase_add_test(rest, placing_replicas_outlives_new_metadata);
     tcase_add_test(rest, requests_beyond_the_limit_are_not_taken);
     tcase_add_test(rest, data_is_elsewhere);
     TCase *all[] = {way, topics, controller, settings, rest};
