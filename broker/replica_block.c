@@ -193,7 +193,7 @@ void kb_replicas_init(struct kb_replicas *r, const struct kb_limits *limits,
     r->limits = *limits;
     r->config = *config;
     r->at = places_of(limits, r->pools);
-    r->broker_epoch = -1;
+    r->broker_epoch = r->told_broker_epoch = -1;
     r->next_correlation = 1;
     r->next_xid = 1;
     r->next_session = 1;

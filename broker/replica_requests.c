@@ -121,7 +121,7 @@ void kb_on_update_metadata(const struct kb_step *s, const struct kb_input *in)
 
 /* ---- logs ---- */
 
-static bool dir_works(const struct kb_replicas *r, uint32_t dir)
+bool kb_dir_works(const struct kb_replicas *r, uint32_t dir)
 {
     return (r->failed_dirs >> dir & 1u) == 0;
 }
@@ -131,7 +131,7 @@ static uint32_t emptiest_dir(const struct kb_replicas *r)
     uint32_t best = KB_DIRS_MAX;
 
     for (uint32_t dir = 0; dir < (uint32_t)r->config.log_dirs; dir++) {
-        if (dir_works(r, dir) && (best == KB_DIRS_MAX || r->dir_logs[dir] < r->dir_logs[best])) {
+        if (kb_dir_works(r, dir) && (best == KB_DIRS_MAX || r->dir_logs[dir] < r->dir_logs[best])) {
             best = dir;
         }
     }
@@ -153,7 +153,7 @@ static int32_t open_log(const struct kb_step *s, struct kb_row *row, bool is_new
     if (row->attached) {
         return WIRE_ERROR_NONE;
     }
-    if (!row->has_log || !dir_works(r, row->dir)) {
+    if (!row->has_log || !kb_dir_works(r, row->dir)) {
         dir = emptiest_dir(r);
         if ((!is_new && r->failed_dirs != 0) || dir == KB_DIRS_MAX) {
             return WIRE_ERROR_KAFKA_STORAGE_ERROR;
@@ -220,8 +220,8 @@ static void judge(const struct kb_step *s, const struct wire_record_view *v)
     }
 }
 
-static void tell_leadership(const struct kb_step *s, const struct kb_row *row, enum kb_role role,
-                            int32_t epoch)
+void kb_tell_leadership(const struct kb_step *s, const struct kb_row *row, enum kb_role role,
+                        int32_t epoch)
 {
     struct kb_output o = kb_output_of(s->r, KB_OUT_LEADERSHIP, row);
 
@@ -375,21 +375,26 @@ static void pass_tell(const struct kb_step *s, const struct kb_input *in, uint32
     (void)in;
     (void)v;
     if (p->accepted != ACCEPTED_NONE) {
-        tell_leadership(s, p, p->accepted == TO_LEAD ? KB_ROLE_LEADER : KB_ROLE_FOLLOWER,
-                        p->leader_epoch);
+        kb_tell_leadership(s, p, p->accepted == TO_LEAD ? KB_ROLE_LEADER : KB_ROLE_FOLLOWER,
+                           p->leader_epoch);
     }
 }
 
 void kb_on_leader_and_isr(const struct kb_step *s, const struct kb_input *in)
 {
     const enum wire_record_kind kind = WIRE_RECORD_LEADER_AND_ISR;
+    bool whole;
 
     if (refuse(s, in)) {
         return;
     }
+    whole = kb_is_whole(s->r, in) && !kb_defect(s->r, SM_DEFECT_NEVER_TOLD);
     for (struct wire_record_view v = {0};
          wire_batch_next_for(in->batch, kind, in->broker_index, &v);) {
         judge(s, &v);
+    }
+    if (whole) {
+        kb_strays_give_up(s);
     }
     pass(s, in, kind, TO_LEAD, pass_unfollow);
     pass(s, in, kind, TO_LEAD, pass_lead);
@@ -447,40 +452,11 @@ static void pass_stop(const struct kb_step *s, const struct kb_input *in, uint32
     pass_wake(s, in, row, v);
 }
 
-static void drop_sessions(const struct kb_step *s, struct kb_row *row)
-{
-    for (uint32_t slot = 0; slot < s->r->limits.replicas; slot++) {
-        struct kb_remote *remote = kb_remote(s->r, row, slot);
-        if (remote->used && remote->session != 0) {
-            kb_session_drop(s, remote->session - 1);
-        }
-        memset(remote, 0, sizeof *remote);
-    }
-}
-
 static void pass_delete(const struct kb_step *s, const struct kb_input *in, uint32_t row,
                         const struct wire_record_view *v)
 {
-    struct kb_replicas *r = s->r;
-    struct kb_row *p = kb_row(r, row);
-    bool of_topic = v->record->leader_epoch == SM_EPOCH_DURING_DELETE;
-
     (void)in;
-    drop_sessions(s, p);
-    kb_isr_forget(s, p);
-    kb_isr_row_gone(r, row);
-    p->hosted = KB_NOT_HOSTED;
-    p->leader = p->leader_epoch = -1;
-    p->epoch_start = -1;
-    kb_set_isr(s, p, NULL, 0);
-    kb_waits_detach(
-        s, p, of_topic ? WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION : WIRE_ERROR_NOT_LEADER_OR_FOLLOWER);
-    if (p->has_log && dir_works(r, p->dir)) {
-        kb_fact(s, KB_FACT_DELETED, p, v->record->leader_epoch, p->log_end);
-        kb_log_delete(s, p);
-    }
-    tell_leadership(s, p, KB_ROLE_STOPPED,
-                    v->record->leader_epoch >= 0 ? v->record->leader_epoch : -1);
+    kb_row_delete(s, row, v->record->leader_epoch);
 }
 
 void kb_on_stop_replica(const struct kb_step *s, const struct kb_input *in)
@@ -511,7 +487,7 @@ void kb_on_dir_failed(const struct kb_step *s, int32_t dir)
     struct kb_replicas *r = s->r;
     struct kb_output o = {.kind = KB_OUT_FATAL, .broker_id = -1};
 
-    if (dir < 0 || dir >= r->config.log_dirs || !dir_works(r, (uint32_t)dir)) {
+    if (dir < 0 || dir >= r->config.log_dirs || !kb_dir_works(r, (uint32_t)dir)) {
         return;
     }
     r->failed_dirs |= 1u << dir;

@@ -328,7 +328,8 @@ struct kb_replicas {
     uint32_t next_xid;
     int32_t next_session;
     uint32_t isr_writes; /* in flight, reads among them */
-    uint32_t unused_c;
+    int32_t told_controller_epoch;
+    int64_t told_broker_epoch; /* both: of the last LeaderAndIsr that was followed */
 
     uint32_t topic_count, row_high, row_count, free_row; /* free_row: plus one */
     uint32_t operation_high, operation_count, free_operation, heap_count;
@@ -495,6 +496,18 @@ void kb_on_leader_and_isr(const struct kb_step *s, const struct kb_input *in);
 void kb_on_stop_replica(const struct kb_step *s, const struct kb_input *in);
 void kb_on_dir_failed(const struct kb_step *s, int32_t dir);
 bool kb_is_live(const struct kb_replicas *r, int32_t broker_id);
+bool kb_dir_works(const struct kb_replicas *r, uint32_t dir);
+void kb_tell_leadership(const struct kb_step *s, const struct kb_row *row, enum kb_role role,
+                        int32_t epoch);
+
+/* replica_strays.c: replicas that go, with their logs */
+/* epoch: why, as a StopReplica says it. The row is not released. */
+void kb_row_delete(const struct kb_step *s, uint32_t row, int32_t epoch);
+/* Notes whose request this is; returns whether it is the first of its broker or controller epoch,
+   and so names all replicas of this broker. */
+bool kb_is_whole(struct kb_replicas *r, const struct kb_input *in);
+/* Gives up what is hosted and not named. */
+void kb_strays_give_up(const struct kb_step *s);
 
 /* replica_leader.c: what a leader knows of its followers, and its high watermark */
 /* Returns whether it did not lead before. */

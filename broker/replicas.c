@@ -199,8 +199,8 @@ static void forget_tables(struct kb_replicas *r)
     memset(kb_place(r, r->at.live), 0, 4ull * r->limits.live);
     r->live_count = r->isr_writes = 0;
     r->hw = r->lagging = r->changed = r->notifying = r->isr_write = (struct kb_head){0};
-    r->controller_epoch = 0;
-    r->broker_epoch = -1;
+    r->controller_epoch = r->told_controller_epoch = 0;
+    r->broker_epoch = r->told_broker_epoch = -1;
     r->started = r->shutting_down = r->checkpointing = 0;
     r->checkpoint_start_us = r->started_us = r->isr_changed_us = r->isr_notified_us = 0;
     for (int t = 0; t < KB_TIMER_FETCHER; t++) {

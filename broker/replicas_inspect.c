@@ -265,6 +265,7 @@ uint64_t kb_replicas_digest(const struct kb_replicas *r, int64_t now_us)
     uint64_t h = mix(r->failed_dirs, (uint64_t)r->controller_epoch);
 
     h = mix(h, (uint64_t)r->broker_epoch);
+    h = mix(h, mix((uint64_t)r->told_broker_epoch, (uint64_t)r->told_controller_epoch));
     h = mix(h, (uint64_t)r->started << 16 | (uint64_t)r->shutting_down << 8 | r->checkpointing);
     for (uint32_t row = 0; row < r->row_high; row++) {
         h += kb_row(r, row)->topic == 0 ? 0 : row_hash(r, kb_row(r, row), now_us);

@@ -58,7 +58,7 @@ static void log_updating(struct kc_controller *c, uint32_t row, const struct sm_
 
 /* ---- U ---- */
 
-enum { CHANGED = 1, COMPLETE = 2, UNLED = 4 }; /* frame.flags */
+enum { CHANGED = 1, COMPLETE = 2, UNLED = 4, STOPPED_LEADER = 8 }; /* frame.flags */
 
 static enum kc_next halt_deletion(struct kc_controller *c, struct kc_frame *f)
 {
@@ -116,6 +116,54 @@ static enum kc_next adopt_goal(struct kc_controller *c, struct kc_frame *f)
     return KC_NEXT;
 }
 
+/* Who asked was told by what is in memory (kc_loses_only_copy); the leader may have shrunk the ISR
+   since, and the controller has not heard of it yet. So the znode is asked, before anybody is
+   stopped. */
+static bool select_copies(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
+{
+    struct sm_list before = kc_row_replicas(c, f->arg);
+
+    s->row = f->arg;
+    return (f->flags & CHANGED) != 0 && !kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) &&
+           !sm_list_subset(&before, &c->goal.replicas) && kc_select_once(c, f, s);
+}
+
+static bool ask_copies(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                       struct kc_ask *ask)
+{
+    (void)f;
+    kc_ask_state_read(c, s->row, ask);
+    return true;
+}
+
+static enum kc_slot_next answer_copies(struct kc_controller *c, struct kc_frame *f,
+                                       struct kc_slot *s, int32_t err,
+                                       const struct wire_zk_result_view *r)
+{
+    (void)f;
+    switch (kc_read_state(c, s, err, r)) {
+    case KC_STATE_READ:
+    case KC_STATE_NEWER_CONTROLLER:
+        if (kc_loses_isr(c, s->row, &c->goal.replicas, &s->plan.isr)) {
+            kc_throw(c, SM_ERR_ILLEGAL_STATE,
+                     "java.lang.IllegalStateException: The reassignment would stop the only "
+                     "replicas that are in sync and live");
+            return KC_SLOT_FAIL;
+        }
+        return KC_SLOT_DONE;
+    case KC_STATE_MISSING:
+        return KC_SLOT_DONE;
+    case KC_STATE_FAILED:
+        break;
+    }
+    return kc_slot_throw(c, err);
+}
+
+static const struct kc_bulk check_copies = {.select = select_copies,
+                                            .ask = ask_copies,
+                                            .answer = answer_copies,
+                                            .needs = kc_needs_state_znode};
+
 /* Kafka writes the new goal first. A controller that dies then leaves replicas that nobody stops,
    and that stay in the ISR; in this order the next one finds the old goal, and goes on with it.
    Nobody is told of replicas that the new goal adds before it is written: they would keep a log
@@ -133,6 +181,32 @@ static enum kc_next stop_unneeded_first(struct kc_controller *c, struct kc_frame
     kept.replicas = sm_list_minus(&c->goal.replicas, &added);
     kept.adding = sm_list_minus(&c->goal.adding, &added);
     put_and_stop(c, f->arg, &kept);
+    return KC_NEXT;
+}
+
+/* The leader may be a replica that only the old goal added, and has been stopped: the partition is
+   as one whose leader has died. Kafka elects nobody before the new reassignment is complete, which
+   it cannot be while nobody leads. */
+static enum kc_next stopped_leader(struct kc_controller *c, struct kc_frame *f)
+{
+    const struct kc_partition *p = kc_row_at(c, f->arg);
+
+    if ((f->flags & CHANGED) == 0 || kc_defect(c, SM_DEFECT_STOPPED_UNLED) ||
+        !kc_has_leadership(c, f->arg) || p->leader >= 0 || p->state != SM_PARTITION_ONLINE) {
+        return KC_NEXT;
+    }
+    f->flags |= STOPPED_LEADER;
+    kc_set_clear(c, KC_SET_WORK);
+    kc_set_add(c, KC_SET_WORK, f->arg);
+    kc_partitions_call(c, SM_PARTITION_OFFLINE, SM_STRATEGY_NONE, false);
+    return KC_NEXT;
+}
+
+static enum kc_next lead_again(struct kc_controller *c, struct kc_frame *f)
+{
+    if ((f->flags & STOPPED_LEADER) != 0) {
+        kc_call(c, KC_FLOW_TRIGGER_ONLINE, kc_row_at(c, f->arg)->topic);
+    }
     return KC_NEXT;
 }
 
@@ -233,9 +307,12 @@ static const struct kc_bulk check_isr = {.select = select_state,
 
 enum {
     ROW_HALT,
+    ROW_COPIES,
     ROW_STOP_FIRST,
     ROW_WRITE_GOAL,
     ROW_ADOPT,
+    ROW_UNLED,
+    ROW_LEAD,
     ROW_WATCH,
     ROW_CHECK,
     ROW_A1,
@@ -445,9 +522,12 @@ static enum kc_next resume_deletion(struct kc_controller *c, struct kc_frame *f)
 
 static const struct kc_row reassign_rows[] = {
     [ROW_HALT] = {.name = "halt deletion", .run = halt_deletion},
+    [ROW_COPIES] = {.name = "who is in sync?", .bulk = &check_copies},
     [ROW_STOP_FIRST] = {.name = "stop the unneeded first", .run = stop_unneeded_first},
     [ROW_WRITE_GOAL] = {.name = "U1 write the goal", .bulk = &write_goal},
     [ROW_ADOPT] = {.name = "U2 U3 adopt it, stop the unneeded", .run = adopt_goal},
+    [ROW_UNLED] = {.name = "was the leader stopped?", .run = stopped_leader},
+    [ROW_LEAD] = {.name = "lead again", .run = lead_again},
     [ROW_WATCH] = {.name = "watch the ISR", .run = watch_isr},
     [ROW_CHECK] = {.name = "is the target in the ISR?", .bulk = &check_isr},
     [ROW_A1] = {.name = "A1 raise the leader epoch", .run = raise_epoch},

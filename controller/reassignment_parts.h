@@ -22,5 +22,8 @@ bool kc_is_reassignable(struct kc_controller *c, uint32_t row);
    replicas that are in sync and live. Kafka does not ask (SM_DEFECT_CANCEL_DELETES_ONLY_COPY): then
    it is false. */
 bool kc_loses_only_copy(struct kc_controller *c, uint32_t row, const struct sm_list *target);
+/* The same of a goal (its target, and what is removed only at the end) and of an ISR just read. */
+bool kc_loses_isr(struct kc_controller *c, uint32_t row, const struct sm_list *goal,
+                  const struct sm_list *isr);
 
 #endif

@@ -111,6 +111,7 @@ static enum kc_slot_next answer_znode(struct kc_controller *c, struct kc_frame *
     if (err != WIRE_ZK_OK) {
         return kc_slot_throw(c, err);
     }
+    c->read_version = r->result->stat.version;
     if (sm_partitions_open(&reader, (const char *)r->data, r->result->data_size) == SM_ERR_OK) {
         c->kept = kc_keep_bytes(c, r->data, r->result->data_size);
         c->kept_size = r->result->data_size;
@@ -208,6 +209,17 @@ static void log_removed(struct kc_controller *c, const struct kc_frame *f)
         c->config.broker.id, count > 4 ? "HashMap" : "Map", l.text);
 }
 
+enum { REST_FIRST, REST_CREATE, REST_DELETE }; /* slot.stage */
+
+/* A delete whose reply is lost is sent again, and Kafka's names no version: it then deletes what an
+   operator has created meanwhile. So the znode is first written once more as it is. From then on it
+   has a version that no new one has, and a delete of that version cannot strike another. Where the
+   write is refused it has been applied before: nobody else writes there while the znode exists. */
+static bool deletes_once(const struct kc_controller *c)
+{
+    return !kc_defect(c, SM_DEFECT_REQUEST_DELETED_TWICE) && c->kept_size > 0;
+}
+
 static bool ask_rest(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                      struct kc_ask *ask)
 {
@@ -215,8 +227,12 @@ static bool ask_rest(struct kc_controller *c, struct kc_frame *f, struct kc_slot
     char *out = kc_room(c, 0, &capacity);
     size_t size = encode_rest(c, f, out, capacity / 2);
 
+    if (s->stage == REST_DELETE) {
+        kc_ask_write(ask, WIRE_ZK_DELETE, SM_PATH_REASSIGN, NULL, 0, c->read_version + 1);
+        return true;
+    }
     s->item = size == 0;
-    if (s->stage == 0) {
+    if (s->stage == REST_FIRST) {
         log_removed(c, f);
     }
     if (size == 0) {
@@ -224,10 +240,15 @@ static bool ask_rest(struct kc_controller *c, struct kc_frame *f, struct kc_slot
                "[Controller id=%d] No more partitions need to be reassigned. Deleting zk path "
                "/admin/reassign_partitions",
                c->config.broker.id);
-        kc_ask_write(ask, WIRE_ZK_DELETE, SM_PATH_REASSIGN, NULL, 0, WIRE_ZK_ANY_VERSION);
+        if (deletes_once(c)) {
+            kc_ask_write(ask, WIRE_ZK_SET_DATA, SM_PATH_REASSIGN,
+                         (const char *)kc_scratch(c) + c->kept, c->kept_size, c->read_version);
+        } else {
+            kc_ask_write(ask, WIRE_ZK_DELETE, SM_PATH_REASSIGN, NULL, 0, WIRE_ZK_ANY_VERSION);
+        }
     } else {
-        kc_ask_write(ask, s->stage == 0 ? WIRE_ZK_SET_DATA : WIRE_ZK_CREATE, SM_PATH_REASSIGN, out,
-                     (uint32_t)size, WIRE_ZK_ANY_VERSION);
+        kc_ask_write(ask, s->stage == REST_FIRST ? WIRE_ZK_SET_DATA : WIRE_ZK_CREATE,
+                     SM_PATH_REASSIGN, out, (uint32_t)size, WIRE_ZK_ANY_VERSION);
     }
     return true;
 }
@@ -235,17 +256,23 @@ static bool ask_rest(struct kc_controller *c, struct kc_frame *f, struct kc_slot
 static enum kc_slot_next answer_rest(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                                      int32_t err, const struct wire_zk_result_view *r)
 {
+    bool refused = err == WIRE_ZK_BAD_VERSION && deletes_once(c);
+
     (void)f, (void)r;
     if (s->item) {
-        if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE) {
+        if (err != WIRE_ZK_OK && err != WIRE_ZK_NO_NODE && !refused) {
             return kc_slot_throw(c, err);
+        }
+        if (s->stage == REST_FIRST && err != WIRE_ZK_NO_NODE && deletes_once(c)) {
+            s->stage = REST_DELETE;
+            return KC_SLOT_ASK;
         }
         kc_put(c,
                KC_EVENT_ZK_PARTITION_REASSIGNMENT); /* its existence check arms the watch again */
         return KC_SLOT_DONE;
     }
-    if (err == WIRE_ZK_NO_NODE && s->stage == 0) {
-        s->stage = 1;
+    if (err == WIRE_ZK_NO_NODE && s->stage == REST_FIRST) {
+        s->stage = REST_CREATE;
         return KC_SLOT_ASK;
     }
     return err == WIRE_ZK_OK ? KC_SLOT_DONE : kc_slot_throw(c, err);
@@ -308,23 +335,29 @@ bool kc_is_reassignable(struct kc_controller *c, uint32_t row)
     return true;
 }
 
+bool kc_loses_isr(struct kc_controller *c, uint32_t row, const struct sm_list *goal,
+                  const struct sm_list *isr)
+{
+    struct sm_list replicas = kc_row_replicas(c, row);
+    struct sm_list unneeded = sm_list_minus(&replicas, goal);
+    struct sm_list lost = sm_list_intersect(&unneeded, isr);
+    bool loses = lost.count > 0 && !kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY);
+
+    for (int32_t i = 0; i < isr->count; i++) {
+        loses = loses && !(sm_list_has(goal, isr->id[i]) && kc_is_online_id(c, row, isr->id[i]));
+    }
+    return loses;
+}
+
 bool kc_loses_only_copy(struct kc_controller *c, uint32_t row, const struct sm_list *target)
 {
     struct sm_assignment next, a = kc_row_assignment(c, row);
 
-    if (kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) || !kc_has_leadership(c, row) ||
-        sm_assignment_reassign_to(&a, target, &next) != SM_ERR_OK) {
+    if (!kc_has_leadership(c, row) || sm_assignment_reassign_to(&a, target, &next) != SM_ERR_OK) {
         return false;
     }
     struct sm_leader_and_isr li = kc_row_leadership(c, row);
-    struct sm_list unneeded = sm_list_minus(&a.replicas, &next.replicas);
-    struct sm_list lost = sm_list_intersect(&unneeded, &li.isr);
-    bool loses = lost.count > 0;
-    for (int32_t i = 0; i < li.isr.count; i++) {
-        loses = loses && !(sm_list_has(&next.replicas, li.isr.id[i]) &&
-                           kc_is_online_id(c, row, li.isr.id[i]));
-    }
-    return loses;
+    return kc_loses_isr(c, row, &next.replicas, &li.isr);
 }
 
 /* The result of the previous partition is looked at when the row is run again. */

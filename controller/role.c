@@ -188,9 +188,16 @@ const struct kc_flow_def kc_flow_MAYBE_RESIGN = {.name = "maybeResign", .rows = 
 
 /* ---- giving the role up ---- */
 
+/* Kafka resigns only where /controller still names it: who has been replaced meanwhile keeps timers,
+   handlers and senders, and hears of the change as one who was not active before. */
 static enum kc_next give_up(struct kc_controller *c, struct kc_frame *f)
 {
+    bool was = kc_is_active(c);
+
     kc_set_active(c, c->read_value);
+    if (was && !kc_is_active(c) && !kc_defect(c, SM_DEFECT_UNRESIGNED)) {
+        kc_resign(c);
+    }
     if (!kc_is_active(c)) {
         kc_log(c, KC_WARN,
                "[Controller id=%d] Controller has already moved when trying to trigger controller "

@@ -51,7 +51,8 @@ struct sim_checks; /* opaque */
       "write raises the znode's version")                                                          \
     X(S3, "isr-within-replicas",                                                                   \
       "the ISR is not empty and names assigned replicas only, the leader is one of it, or "        \
-      "none, and takes in no broker that it believes dead")                                        \
+      "none, and takes in no broker that it believes dead; what a deposed controller says does "   \
+      "not count")                                                                                 \
     X(S4, "clean-election",                                                                        \
       "a new leader comes from the ISR, or unclean election is allowed for the topic")             \
     X(S5, "controller-writes-fenced",                                                              \
@@ -64,10 +65,12 @@ struct sim_checks; /* opaque */
       "cleanly, at the same offset")                                                               \
     X(S8, "high-watermark-bounded",                                                                \
       "a high watermark is within its log, a leader's within the logs of its ISR, and what "       \
-      "consumers could read stays readable")                                                       \
+      "consumers could read stays readable, unless a machine was lost, the directory with the "    \
+      "checkpoint failed, or a disk had kept the log of a deleted namesake")                       \
     X(S9, "logs-match",                                                                            \
       "the same offset and leader epoch hold the same record in every log, behind the same "       \
-      "records, and epochs do not fall along a log")                                               \
+      "records, and epochs do not fall along a log; nothing is said of logs that were mixed with " \
+      "one that a dead broker had kept of a deleted namesake")                                     \
     X(S10, "isr-writes-conditional",                                                               \
       "only the leader changes an ISR, on the znode version that it knows, and it drops "          \
       "none that has all of its records")                                                          \
@@ -77,7 +80,8 @@ struct sim_checks; /* opaque */
     X(S12, "deleted-topics-stay-deleted",                                                          \
       "a deletion that is complete leaves no znode and no log, none begins while a replica "       \
       "is offline or moving, a topic that waits for its deletion does not grow, and a "            \
-      "request for a deleted topic does not touch its namesake")                                   \
+      "request for a deleted topic does not touch its namesake; a late one, about a replica that " \
+      "had been given up, may make a log and delete it again, as long as none stays")              \
     X(S13, "reassignment-keeps-replicas",                                                          \
       "an old replica goes only when all new ones are in sync, a cancelled reassignment "          \
       "leaves the original replicas and no other, and none begins that nobody asks for")           \
@@ -103,8 +107,9 @@ struct sim_checks; /* opaque */
     X(V5, "deletions-finish",                                                                      \
       "after the heal deletions finish, unless a replica is on a dead broker")                     \
     X(V6, "reassignments-finish",                                                                  \
-      "after the heal reassignments finish, or wait for a dead broker, and none is "               \
-      "forgotten")                                                                                 \
+      "after the heal reassignments finish, or wait for a dead broker or for a partition that "    \
+      "nobody can lead, and none that was asked for is forgotten, but one that was replaced, "     \
+      "cancelled, or asked of a topic that was deleted")                                           \
     X(V7, "preferred-leaders-return",                                                              \
       "with automatic rebalancing preferred replicas lead again within its interval, and "         \
       "none is tried that is not in the ISR")                                                      \

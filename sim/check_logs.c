@@ -69,14 +69,16 @@ bool check_any_disk_lost(const struct sim_checks *c, const struct check_row *row
 }
 
 /* S9: by induction over the batches before, two logs that have one in common are equal up to it. */
-static void check_canon(struct sim_checks *c, const struct check_row *row, int32_t id,
-                        const struct kb_batch *b, const struct kb_batch *before)
+static void check_canon(struct sim_checks *c, const struct check_row *row,
+                        const struct check_host *h, const struct kb_batch *b,
+                        const struct kb_batch *before)
 {
+    int32_t id = h->id;
     struct check_canon key = {.row = row->number,
                               .base = b->base_offset,
                               .epoch = b->leader_epoch,
                               .payload = b->payload,
-                              .incarnation = row->topic->incarnation,
+                              .incarnation = h->incarnation,
                               .epoch_before = before == NULL ? -1 : before->leader_epoch,
                               .payload_before = before == NULL ? 0 : before->payload};
     if (c->canon_count * 2 >= c->canon_capacity)
@@ -109,22 +111,13 @@ void check_logs_free(struct sim_checks *c)
     free(c->canon);
 }
 
-void check_logs_anew(const struct sim_checks *c, struct check_row *row)
-{
-    struct kb_partition_view v;
-    check_logs_forget(row);
-    row->left_over = false;
-    for (uint32_t i = 0; i < row->host_count; i++)
-        row->left_over = row->left_over || check_view(c, row, row->hosts[i].id, &v);
-}
-
 void check_logs_forget(struct check_row *row)
 {
     row->committed.count = 0;
     row->shown_before = row->shown_end > row->shown_before ? row->shown_end : row->shown_before;
     row->committed_end = row->acked_end = row->shown_end = 0;
     row->unclean_epoch = -1;
-    row->unclean_pending = row->unclean = false;
+    row->unclean_pending = row->unclean = row->left_over = false;
     for (int i = 0; i < CHECK_EPOCHS; i++)
         row->led[i].id = -1;
     for (uint32_t i = 0; i < row->host_count; i++) /* versions and epochs begin anew */
@@ -228,7 +221,7 @@ static void read_log(struct sim_checks *c, struct check_row *row, struct check_h
                            "in the log of broker %d epoch %d at offset %lld follows epoch %d",
                            h->id, v->batches[i].leader_epoch, (long long)v->batches[i].base_offset,
                            v->batches[i - 1].leader_epoch);
-        check_canon(c, row, h->id, &v->batches[i], i == 0 ? NULL : &v->batches[i - 1]);
+        check_canon(c, row, h, &v->batches[i], i == 0 ? NULL : &v->batches[i - 1]);
     }
     h->looked_to = v->log_end;
 }
@@ -290,11 +283,13 @@ static void look_at(struct sim_checks *c, struct check_row *row, struct check_ho
         if (!is_left_over(row, h->id, &v))
             read_log(c, row, h, &v);
         int64_t hw = h->marked > v.hw ? h->marked : v.hw;
+        /* Deposed and not told yet, or it has ended in this very event: its followers have it, and
+           lead next. Not one that nobody told that its topic is gone: that commits nothing here. */
+        bool deposed = h->leads && h->incarnation == row->topic->incarnation;
         if (is_current_leader(row, h, &v))
             look_at_leader(c, row, h, &v);
-        else if (h->leads && hw > row->committed_end && h->epoch >= row->unclean_epoch &&
-                 !row->unclean_pending) /* deposed and not told yet, or it has ended in this very
-                                           event: its followers have it, and lead next */
+        else if (deposed && hw > row->committed_end && h->epoch >= row->unclean_epoch &&
+                 !row->unclean_pending)
             commit_to(row, &v, hw);
     } else {
         h->looked_to = 0;
@@ -349,9 +344,22 @@ static void leads(struct sim_checks *c, struct check_row *row, int32_t id, int32
     row->led[oldest].epoch = epoch;
 }
 
+/* The request that the broker handles was made before the present topic came, or the last one went:
+   a late word about a replica that the old topic had given up. Nobody waits for the answer to it
+   (Kafka: stopRemovedReplicasOfReassignedPartition); what is said of the namesake comes behind it.
+ */
+static bool is_late(const struct sim_checks *c, const struct check_row *row,
+                    const struct check_host *h)
+{
+    const struct check_process *p = check_process_of(c, h->id);
+    return p->handles.id != 0 && !check_is_later(p->handles, row->topic->begin);
+}
+
 /* S6, S12: a LeaderAndIsr was followed. */
 static void obeys(struct sim_checks *c, struct check_row *row, struct check_host *h, int32_t epoch)
 {
+    bool late = is_late(c, row, h);
+    struct kb_partition_view v;
     if (epoch < h->epoch)
         check_fail_row(c, SIM_CHECK_S6, row,
                        "broker %d follows leader epoch %d after leader epoch %d", h->id, epoch,
@@ -359,17 +367,24 @@ static void obeys(struct sim_checks *c, struct check_row *row, struct check_host
     else if (epoch == h->epoch && h->settled)
         check_fail_row(c, SIM_CHECK_S6, row, "broker %d follows leader epoch %d a second time",
                        h->id, epoch);
-    if (row->topic->deleted)
+    if (row->topic->deleted && !late)
         check_fail_row(c, SIM_CHECK_S12, row,
                        "the topic is deleted, and broker %d makes a log of it", h->id);
+    h->late_registration = late ? check_process_of(c, h->id)->registrations[0] : 0;
+    if (!late && h->incarnation != row->topic->incarnation && check_view(c, row, h->id, &v) &&
+        v.log_end > 0)
+        row->left_over = true;
     h->epoch = epoch;
+    if (!late)
+        h->incarnation = row->topic->incarnation;
 }
 
 /* S6, S12, S13: a log is deleted. */
 static void deletes(struct sim_checks *c, struct check_row *row, struct check_host *h,
                     int32_t epoch)
 {
-    bool alive = row->topic->exists && !row->topic->is_deleting;
+    bool alive = row->topic->exists && !row->topic->is_deleting &&
+                 (h->incarnation == row->topic->incarnation || !is_late(c, row, h));
     if (epoch >= 0 && epoch < h->epoch)
         check_fail_row(c, SIM_CHECK_S6, row,
                        "broker %d deletes its log as leader epoch %d says, and it is in epoch %d",
@@ -383,6 +398,7 @@ static void deletes(struct sim_checks *c, struct check_row *row, struct check_ho
                        "broker %d deletes its log, and the topic lives with it as a replica",
                        h->id);
     h->epoch = -1;
+    h->late_registration = 0;
     h->leads = h->settled = false;
     h->looked_to = 0;
 }

@@ -1,6 +1,6 @@
 /*
  * Everything at once: what the checks on the way should have seen (sim_checks_whole), and what must
- * be so when nothing is under way any more (check_rest: S15, S17, S19, V11).
+ * be so when nothing is under way any more (check_rest: S12, S15, S17, S19, V11).
  *
  * The slow judgement reads ZooKeeper's tree and the logs anew and does not trust the rows: where a
  * row differs from the truth, a hook is missing.
@@ -187,8 +187,26 @@ static void rest_registration(struct sim_checks *c, const struct check_process *
                (unsigned long long)stat.ephemeral_owner, (unsigned long long)conn->session);
 }
 
+/* S12: a late request may have made a broker host a replica of a topic that was deleted since. What
+   tells it to stop comes behind, unless its channel was closed, as a new registration does. */
+static void rest_late(struct sim_checks *c, struct check_row *row)
+{
+    struct kb_partition_view v;
+    for (uint32_t i = 0; i < row->host_count; i++) {
+        const struct check_host *h = &row->hosts[i];
+        if (h->late_registration != 0 &&
+            check_process_of(c, h->id)->registrations[0] == h->late_registration &&
+            check_view(c, row, h->id, &v) && v.hosted == KB_ONLINE)
+            check_fail_row(c, SIM_CHECK_S12, row,
+                           "the topic is deleted, and broker %d goes on with a log of it", h->id);
+    }
+}
+
 void check_rest(struct sim_checks *c)
 {
+    for (struct check_topic *t = c->topics; t != NULL; t = t->next)
+        for (struct check_row *row = t->rows; t->deleted && row != NULL; row = row->next_of_topic)
+            rest_late(c, row);
     int32_t active = sim_world_active(c->w);
     const struct sim_process *p = active < 0 ? NULL : sim_find(c->w, active);
     if (p != NULL && !p->blocked && c->has_begun)

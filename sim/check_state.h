@@ -40,11 +40,15 @@ struct check_host {
     int32_t lost_version, lost_epoch; /* of its ISR write that was refused last, -1 none */
     uint64_t lost_data;               /* hash of what it would have written */
     bool leads, touched;
-    bool led;          /* touched: it has begun to lead */
-    bool stopped;      /* touched: it follows, or hosts nothing any more */
-    bool settled;      /* leads or follows in `epoch`: to be told the same again changes nothing */
-    int64_t looked_to; /* its log has been read below it */
-    int64_t marked;    /* touched: the high watermark that it set as a leader, -1 none */
+    bool led;     /* touched: it has begun to lead */
+    bool stopped; /* touched: it follows, or hosts nothing any more */
+    bool settled; /* leads or follows in `epoch`: to be told the same again changes nothing */
+    uint32_t incarnation; /* of the topic, when it was last told to lead or to follow: nobody may
+                             have told it that the topic is gone and a namesake there */
+    int64_t late_registration; /* a late request made it host a topic that was deleted: what the
+                                  broker was registered as, 0 none */
+    int64_t looked_to;         /* its log has been read below it */
+    int64_t marked;            /* touched: the high watermark that it set as a leader, -1 none */
     int64_t checkpointed; /* its high watermark on disk when it was first named in its last life, or
                              the least of it since */
     uint32_t named_life;  /* the last life in which a LeaderAndIsr named the partition, 0 none */
@@ -76,15 +80,25 @@ struct check_row {
     int64_t acked_end;     /* of what clients were told with acks=all, 0 nothing */
     int32_t unclean_epoch; /* of the last unclean election, -1 none */
     bool unclean_pending;  /* and its leader has not begun yet */
-    bool left_over;        /* when it was made, a disk had a log of a deleted namesake */
     int64_t shown_before;  /* the most that was shown of a deleted namesake */
     bool cut;              /* touched: a log of it grew shorter */
+    bool left_over;        /* a log of an earlier topic of that name has become a replica of it */
     struct sm_list asked;  /* target asked for last through the znode, empty none */
     struct sm_list asked_before; /* replaced in controller epoch asked_epoch */
     int32_t asked_epoch;
     bool asked_by_call;     /* a call has named it: what it asks for is not known here */
     uint64_t batch_mark[3]; /* the batch that named it last, by kind of record */
 };
+
+/* Which batch: later ones of a controller have larger ids, later controllers larger epochs. */
+struct check_place {
+    int32_t epoch; /* of the controller */
+    uint64_t id;
+};
+static inline bool check_is_later(struct check_place a, struct check_place b)
+{
+    return a.epoch > b.epoch || (a.epoch == b.epoch && a.id > b.id);
+}
 
 struct check_topic {
     struct check_topic *next_in_bucket, *next;
@@ -94,7 +108,9 @@ struct check_topic {
     bool is_reassigning; /* counted in c->reassigning */
     bool is_deleting;    /* /admin/delete_topics names it; counted in c->deleting */
     uint32_t incarnation;
-    uint32_t number; /* 0 … in the order in which topics were met */
+    struct check_place begin; /* the last batch when its znode was created or deleted: what came
+                                 before is not about the present topic */
+    uint32_t number;          /* 0 … in the order in which topics were met */
     char name[];
 };
 
@@ -113,6 +129,7 @@ struct check_process {
     struct check_row **moved; /* by its controller, since its last event was done */
     uint32_t moved_count, moved_capacity;
     /* a request of a controller that it handles now */
+    struct check_place handles; /* the batch of it; id 0: none, or one of its own process */
     int32_t seen_controller_epoch;
     char older[96]; /* what it would make older, if it followed it; "": nothing */
     uint64_t *sent; /* [process index]: last request sent there, batch id * 4 + order of the api */
@@ -167,6 +184,7 @@ struct sim_checks {
     uint32_t canon_count, canon_capacity;
 
     uint64_t batch_serial;
+    struct check_place last_batch;
     bool has_begun;                  /* what ZooKeeper held at the start has been read */
     bool dynamic_unclean;            /* unclean election was allowed for the cluster by a znode */
     uint64_t acked_seen, reads_seen; /* of the ledger */
@@ -216,8 +234,6 @@ bool check_is_registered(const struct sim_checks *c, int32_t id);
 void check_logs(struct sim_checks *c, struct check_row *row);
 void check_logs_free(struct sim_checks *c);
 void check_logs_forget(struct check_row *row); /* the topic is gone: nothing binds its namesake */
-/* The topic is made: what logs of a namesake are left is noted. */
-void check_logs_anew(const struct sim_checks *c, struct check_row *row);
 
 /* ---- check_znodes.c ---- */
 void check_znodes_event(struct sim_checks *c);

@@ -265,6 +265,7 @@ static void topic_deleted(struct sim_checks *c, struct check_topic *t)
     }
     t->exists = false;
     t->deleted = by_controller;
+    t->begin = c->last_batch;
     c->reassigning -= t->is_reassigning;
     t->is_reassigning = false;
 }
@@ -278,8 +279,9 @@ static void topic_applied(struct sim_checks *c, const struct kz_output *o, const
     }
     if (o->type == WIRE_ZK_CREATE) {
         for (struct check_row *row = t->rows; row != NULL; row = row->next_of_topic)
-            check_logs_anew(c, row);
+            check_logs_forget(row);
         t->incarnation++;
+        t->begin = c->last_batch;
         t->deleted = false;
     }
     topic_changed(c, t, o);

@@ -74,6 +74,16 @@
     X(COMPLETED_UNLED, "kcsim-completed-unled", "0.8.1..", CONTROLLER, "", "machines-agree",       \
       "a reassignment completes though all of its target is shutting down: its leader is stopped " \
       "and nobody elected")                                                                        \
+    X(STOPPED_UNLED, "kcsim-stopped-unled", "2.4..", CONTROLLER, "", "machines-agree",             \
+      "a reassignment that is replaced stops the replica that leads, and nobody is elected: the "  \
+      "partition stays without a leader, and its new replicas cannot catch up")                    \
+    X(UNRESIGNED, "kcsim-unresigned", "1.0..", CONTROLLER, "", "",                                 \
+      "a controller that gives up after an error, and finds that another one has been elected, "   \
+      "does not resign: its timers, handlers and senders go on")                                   \
+    X(REQUEST_DELETED_TWICE, "kcsim-request-deleted-twice", "0.8.1..", CONTROLLER, "",             \
+      "reassignments-finish",                                                                      \
+      "/admin/reassign_partitions is deleted once more when the reply was lost: what an operator " \
+      "has asked for meanwhile is forgotten")                                                      \
     /* the controller's, repaired before 2.8.2 */                                                  \
     X(UNFENCED_WRITES, "KAFKA-6082", "0.8.0..2.0", CONTROLLER, "M1 S6",                            \
       "controller-writes-fenced",                                                                  \
@@ -129,6 +139,9 @@
     X(MISSED_EPOCHS, "kcsim-missed-epochs", "0.9.0..", BROKER, "", "high-watermark-bounded",       \
       "a leader that has missed epochs in which others led goes on with what it knew of its "      \
       "followers: its high watermark counts records that they have truncated")                     \
+    X(NEVER_TOLD, "kcsim-never-told", "0.8.0..3.2", BROKER, "", "leader-epochs-rise",              \
+      "a broker whose session expires while a replica is taken from it is never told: it leads "   \
+      "on, and its ISR write may meet the znode of a namesake")                                    \
     X(HW_TRUNCATION, "KAFKA-1211", "0.8.0..0.10.2", BROKER, "M21 S1", "acknowledged-records-kept", \
       "a follower truncates to its high watermark: committed records are lost (KIP-101)")          \
     X(EPOCH_ANSWER, "KAFKA-6361", "0.11.0..1.1", BROKER, "M22 S2", "logs-match",                   \

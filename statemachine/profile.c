@@ -29,9 +29,11 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
      DEFECT(UNCLEAN_CONSIDERS_UNASSIGNED) | DEFECT(DELETE_WHILE_REASSIGNING) |                     \
      DEFECT(GONE_UNNOTICED) | DEFECT(OWN_STATE_REFUSED) | DEFECT(TOLD_TOO_EARLY) |                 \
      DEFECT(HELD_UP_UNLED) | DEFECT(INELIGIBLE_KEPT) | DEFECT(CANCEL_HALF_DONE) |                  \
-     DEFECT(UNLED_UNWATCHED) | DEFECT(FORMER_ANSWER) | DEFECT(JOINED_UNSTARTED) |                  \
-     DEFECT(COMPLETED_UNLED) | DEFECT(STRAY_REPLICA) | DEFECT(UNKNOWN_REPLICA_FETCH) |             \
-     DEFECT(OFFLINE_REPLICA_JOINS) | DEFECT(ISR_PENDING_FOR_EVER) | DEFECT(MISSED_EPOCHS))
+     DEFECT(UNLED_UNWATCHED) | DEFECT(JOINED_UNSTARTED) | DEFECT(COMPLETED_UNLED) |                \
+     DEFECT(STOPPED_UNLED) | DEFECT(UNRESIGNED) | DEFECT(REQUEST_DELETED_TWICE) |                  \
+     DEFECT(STRAY_REPLICA) | DEFECT(UNKNOWN_REPLICA_FETCH) | DEFECT(OFFLINE_REPLICA_JOINS) |       \
+     DEFECT(ISR_PENDING_FOR_EVER) | DEFECT(MISSED_EPOCHS) | DEFECT(NEVER_TOLD) |                   \
+     DEFECT(FORMER_ANSWER))
 
 #define RULES_2_8 (ALL_RULES & ~RULE(OFFLINE_NEEDS_LEADERSHIP))
 #define RULES_0_9                                                                                  \
@@ -41,7 +43,8 @@ _Static_assert(SM_DEFECT_END <= 64, "defects are bits of 64");
 #define BROKER_DEFECTS_OLD                                                                         \
     (DEFECT(UNKNOWN_REPLICA_FETCH) | DEFECT(OFFLINE_REPLICA_JOINS) | DEFECT(HW_TRUNCATION) |       \
      DEFECT(SAME_LEADER_SKIPPED) | DEFECT(STOP_WITHOUT_EPOCH) | DEFECT(BOUNCE_INVISIBLE) |         \
-     DEFECT(IDLE_LEAVES_ISR) | DEFECT(STOP_KEEPS_WAITERS) | DEFECT(UNFENCED_FETCH))
+     DEFECT(IDLE_LEAVES_ISR) | DEFECT(STOP_KEEPS_WAITERS) | DEFECT(UNFENCED_FETCH) |               \
+     DEFECT(NEVER_TOLD))
 
 /* Those whose code the old versions share with 2.8. Others are rules there: they write unfenced,
    keep their context, send metadata last. */

@@ -218,6 +218,90 @@ START_TEST(KAFKA_14424_replacing_deletes_the_only_copy)
 }
 END_TEST
 
+/* Goal: nor may it where the controller has not heard of the ISR's last change. */
+static void only_copy_unheard(struct desk *d, bool on)
+{
+    desk_with_topic(d, "t", "0:1,2");
+    desk_call_reassign(d, "t", 0, "3,2");
+    desk_run(d);
+    desk_isr(d, "t", 0, "1,3", true);
+    desk_run(d);
+    desk_call_elect(d, "t", 0, false);
+    desk_run(d);
+    desk_isr(d, "t", 0, "3", false);
+    desk_run(d);
+    desk_story(d);
+    desk_call_reassign(d, "t", 0, "4,2");
+    desk_run(d);
+    const char *story = desk_story(d);
+    ck_assert((strstr(story, "StopReplica -> 3: t-0 epoch=3 delete\n") != NULL) == on);
+    ck_assert((strstr(story, "t-0=UNKNOWN_SERVER_ERROR") != NULL) == !on);
+}
+
+START_TEST(KAFKA_14424_the_only_copy_by_an_isr_that_was_not_told)
+{
+    on_and_off(SM_DEFECT_CANCEL_DELETES_ONLY_COPY, 4, only_copy_unheard);
+}
+END_TEST
+
+/* ---- a reassignment that is replaced stops its leader ---- */
+
+static void stopped_unled(struct desk *d, bool on)
+{
+    desk_with_topic(d, "t", "0:1,2");
+    desk_call_reassign(d, "t", 0, "3,4");
+    desk_run(d);
+    desk_isr(d, "t", 0, "1,2,3", true);
+    desk_run(d);
+    desk_call_elect(d, "t", 0, false);
+    desk_run(d);
+    const char *state = desk_znode(d, "/brokers/topics/t/partitions/0/state");
+    ck_assert(strstr(state, "\"leader\":3") != NULL);
+    desk_call_reassign(d, "t", 0, "4,2");
+    desk_run(d);
+    state = desk_znode(d, "/brokers/topics/t/partitions/0/state");
+    ck_assert((strstr(state, "\"leader\":-1") != NULL) == on);
+    ck_assert((strstr(state, "\"leader\":2") != NULL) == !on); /* 4, the first, is not in sync */
+}
+
+START_TEST(the_leader_is_stopped_and_nobody_elected)
+{
+    on_and_off(SM_DEFECT_STOPPED_UNLED, 4, stopped_unled);
+}
+END_TEST
+
+/* ---- a controller that has been replaced gives up, and does not resign ---- */
+
+START_TEST(a_replaced_controller_gives_up_unresigned)
+{
+    for (int on = 1; on >= 0; on--) {
+        struct kc_config config = desk_config(SM_VERSION_2_8_FIXED, 100);
+        config.profile.defects = UINT64_C(1) << SM_DEFECT_POISON_PREFERRED; /* the error */
+        config.profile.defects |= on ? UINT64_C(1) << SM_DEFECT_UNRESIGNED : 0;
+        struct desk *d = desk_new_with(&config);
+        desk_broker(d, 1);
+        desk_start(d);
+        desk_run(d);
+        desk_with_topic(d, "t", "0:9");
+        desk_create(d, SM_PATH_PREFERRED,
+                    "{\"version\":1,\"partitions\":[{\"topic\":\"t\",\"partition\":0}]}");
+        desk_run(d);
+        desk_delete(d, "/controller");
+        while (!desk_logged(d, "Error while electing or becoming controller")) {
+            ck_assert(desk_step(d));
+        }
+        desk_story(d);
+        desk_delete(d, "/controller");
+        desk_create(d, "/controller", "{\"version\":1,\"brokerid\":7,\"timestamp\":\"1\"}");
+        desk_run(d);
+        ck_assert(desk_logged(d, "has already moved when trying to trigger"));
+        ck_assert(desk_logged(d, "] Resigned") == !on);
+        ck_assert(!kc_controller_is_active(desk_controller(d)));
+        desk_free(d);
+    }
+}
+END_TEST
+
 /* ---- leaderless though unclean election is on ---- */
 
 /* In sync is only 3, which lives and is not assigned; 1 and 2 are assigned, live, and not in sync.
@@ -361,6 +445,9 @@ int main(void)
         poison_preferred_spins_the_role,
         KAFKA_14424_cancelling_deletes_the_only_copy,
         KAFKA_14424_replacing_deletes_the_only_copy,
+        KAFKA_14424_the_only_copy_by_an_isr_that_was_not_told,
+        the_leader_is_stopped_and_nobody_elected,
+        a_replaced_controller_gives_up_unresigned,
         leaderless_though_unclean_election_is_on,
         a_deleted_topics_reassignment_strikes_its_namesake,
         a_broker_returns_to_a_topic_halted_by_its_reassignment,
