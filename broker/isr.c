@@ -273,6 +273,7 @@ static void succeeded(const struct kb_step *s, struct kb_zk_op *op, int32_t zk_v
     row->isr_op = 0;
     row->zk_version = zk_version;
     kb_set_isr(s, row, op->proposed.isr.id, (uint32_t)op->proposed.isr.count);
+    kb_sessions_mark_row(r, row); /* who has left may have fetched to the end meanwhile */
     if ((r->config.notes & KB_NOTE_FACT) != 0) {
         o = kb_output_of(r, KB_OUT_FACT, row);
         o.what = KB_FACT_ISR;
