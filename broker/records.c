@@ -14,6 +14,8 @@
 #include "broker/state.h"
 #include "wire/record_batch.h"
 
+enum { ZSTD_VERSION = 7 };
+
 /* A control batch holds one marker. */
 static void read_marker(const struct wire_record_batch *head, struct kb_batch *out)
 {
@@ -46,9 +48,12 @@ struct kb_batch kb_batch_of(const struct wire_record_batch *head, uint64_t paylo
     return b;
 }
 
-/* What a client may not send. */
-static int32_t client_error(const uint8_t *bytes, const struct wire_record_batch *head)
+/* What a client may not send. Produce knows zstd from version 7 on. */
+static int32_t client_error(const struct kb_turn *t, const uint8_t *bytes,
+                            const struct wire_record_batch *head)
 {
+    if (head->codec == WIRE_CODEC_ZSTD && t->in->version < ZSTD_VERSION)
+        return WIRE_ERROR_UNSUPPORTED_COMPRESSION_TYPE;
     if (!wire_record_batch_is_intact(bytes, head))
         return WIRE_ERROR_CORRUPT_MESSAGE;
     if (head->control || head->count <= 0 || head->last_offset_delta != head->count - 1 ||
@@ -83,7 +88,7 @@ int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size, b
         if (err != SM_ERR_OK)
             return err == SM_ERR_RANGE ? WIRE_ERROR_UNSUPPORTED_FOR_MESSAGE_FORMAT
                                        : WIRE_ERROR_CORRUPT_MESSAGE;
-        int32_t error = is_client ? client_error(bytes, &head) : peer_error(bytes, &head);
+        int32_t error = is_client ? client_error(t, bytes, &head) : peer_error(bytes, &head);
         uint64_t payload = error == 0 ? payloads->keep(payloads->context, bytes, head.size) : 0;
         if (payload == 0)
             return error != 0 ? error : WIRE_ERROR_KAFKA_STORAGE_ERROR;

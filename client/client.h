@@ -36,6 +36,7 @@
 
 #include "statemachine/error.h"
 #include "statemachine/limits.h"
+#include "wire/record_batch.h"
 
 struct kl_client; /* opaque, 8-byte aligned */
 
@@ -71,6 +72,7 @@ struct kl_config {
     int32_t acks; /* 0, 1, -1 */
     int32_t enable_idempotence;
     int32_t linger_ms, batch_size, batch_num_messages;
+    enum wire_codec compression_type; /* of what is sent, where that makes it smaller */
     int32_t message_timeout_ms, request_timeout_ms;
     int32_t retries; /* message.send.max.retries */
     int32_t max_in_flight;
@@ -112,10 +114,11 @@ enum kl_input_kind {
     KL_IN_TIMER,    /* timer */
     KL_IN_MORE,     /* the last step said `more` */
     /* commands; each ends with one KL_OUT_DONE (KL_OUT_DELIVERED of SEND) of its tag */
-    KL_IN_SEND,  /* topic, partition (-1: by key), key, value, timestamp_ms */
+    KL_IN_SEND,  /* topic, partition (-1: by key), key, value, headers, timestamp_ms */
     KL_IN_FLUSH, /* done when everything sent before has been delivered or has failed */
-    /* Calls of a transaction, one at a time. Where timeout_ms is over an INIT, COMMIT or ABORT is DONE
-       with TIMED_OUT and goes on: the same call takes it up, any other is refused as a CONFLICT. */
+    /* Calls of a transaction, one at a time. Where timeout_ms is over an INIT, COMMIT or ABORT is
+       DONE with TIMED_OUT and goes on: the same call takes it up, any other is refused as a
+       CONFLICT. */
     KL_IN_INIT_TRANSACTIONS,
     KL_IN_BEGIN,
     KL_IN_SEND_OFFSETS, /* group, offsets; the member of `member`, or none */
@@ -168,8 +171,9 @@ struct kl_input {
     int32_t key_size, value_size; /* -1: null */
     const void *key, *value;
     int64_t timestamp_ms;
+    const struct wire_log_header *headers; /* of the record: keys of 0 bytes and more */
+    uint32_t header_count;
     int32_t timeout_ms; /* of INIT_TRANSACTIONS, SEND_OFFSETS, COMMIT, ABORT; 0: librdkafka's -1 */
-    int32_t unused;
     const char *group;
     const struct kl_member *member;
     const struct kl_offset *offsets;
@@ -190,7 +194,7 @@ enum kl_output_kind {
     KL_OUT_DONE,      /* a command of tag has ended: command (enum kl_input_kind), error, offsets;
                          ADMIN: also message, size */
     KL_OUT_RECORD,    /* one record for the application: topic, partition, offset, leader_epoch,
-                         key, value, timestamp_ms */
+                         key, value, timestamp_ms; record: headers, for wire_log_header_next */
     KL_OUT_ASSIGN,    /* partitions to begin with (offsets); wait for KL_IN_REBALANCED */
     KL_OUT_REVOKE,    /* partitions to give up; error: they are lost already */
     KL_OUT_ERROR,     /* error, text: to the application; fatal: nothing more will succeed */
@@ -228,6 +232,7 @@ const char *kl_group_state_name(enum kl_group_state state); /* static */
 enum kl_error {
     KL_ERR_MSG_TIMED_OUT = -192,
     KL_ERR_TRANSPORT = -195,
+    KL_ERR_BAD_COMPRESSION = -198,
     KL_ERR_TIMED_OUT = -185,
     KL_ERR_UNKNOWN_PARTITION = -190,
     KL_ERR_UNKNOWN_TOPIC = -188,
@@ -273,6 +278,7 @@ struct kl_output {
     int64_t timestamp_ms;
     int32_t key_size, value_size;
     const void *key, *value;
+    const struct wire_log_record *record;
     const struct kl_offset *offsets;
     uint32_t count;
     uint32_t remedy;    /* DONE of a transaction's call: enum kl_remedy */
@@ -307,8 +313,8 @@ int64_t kl_client_position(const struct kl_client *c, const char *topic, int32_t
 /* Returns how many records of a producer wait for that partition, those that have been sent and not
    answered included; -1 stands for records that have no partition yet. */
 uint32_t kl_client_waiting(const struct kl_client *c, const char *topic, int32_t partition);
-/* Walks the partitions that a consumer has, by ASSIGN or as a member: start with *at = 0; NULL at the
-   end. The name aliases the block. Any thread, while nobody steps the client. */
+/* Walks the partitions that a consumer has, by ASSIGN or as a member: start with *at = 0; NULL at
+   the end. The name aliases the block. Any thread, while nobody steps the client. */
 const char *kl_client_assigned_next(const struct kl_client *c, uint32_t *at, int32_t *partition);
 enum kl_txn_state kl_client_txn_state(const struct kl_client *c);
 enum kl_group_state kl_client_group_state(const struct kl_client *c);

@@ -57,6 +57,7 @@ struct kl_config kl_config_default(enum kl_kind kind)
                               .linger_ms = 5,
                               .batch_size = 1000000,
                               .batch_num_messages = 10000,
+                              .compression_type = WIRE_CODEC_NONE,
                               .message_timeout_ms = 300000,
                               .request_timeout_ms = 30000,
                               .retries = INT32_MAX,

@@ -110,6 +110,7 @@ static void mix_queue(const struct kl_client *c, uint64_t *h, const struct kl_qu
     for (uint32_t i = q->first; i != 0; i = kl_record_at(c, i)->next) {
         const struct kl_record *r = kl_record_at(c, i);
         mix(h, r->tag);
+        mix(h, r->headers_size);
         mix(h, r->msgid);
         mix(h, r->last_msgid);
         mix(h, (uint64_t)r->retries << 32 | r->status);

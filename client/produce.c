@@ -63,6 +63,22 @@ static struct kl_queue take_batch(struct kl_turn *t, struct kl_partition *p)
     return batch;
 }
 
+/* Rule compression: what does not get smaller is sent as it is. The lower half of scratch is free.
+ */
+static size_t pack(struct kl_turn *t, uint8_t *batch, size_t size)
+{
+    enum wire_codec codec = t->c->config.compression_type;
+    size_t used = size, half = t->out->scratch_size / 2;
+
+    if (codec == WIRE_CODEC_NONE ||
+        wire_record_batch_compress(codec, batch, size, t->out->scratch, half, &used) != SM_ERR_OK ||
+        used > size) {
+        return size;
+    }
+    memcpy(batch, t->out->scratch, used);
+    return used;
+}
+
 static size_t write_batch(struct kl_turn *t, const struct kl_partition *p,
                           const struct kl_queue *batch, uint8_t *out, size_t capacity)
 {
@@ -83,6 +99,9 @@ static size_t write_batch(struct kl_turn *t, const struct kl_partition *p,
         const struct kl_record *r = kl_record_at(t->c, i);
         const uint8_t *bytes = r->blob == 0 ? (const uint8_t *)"" : kl_blob(t->c, r->blob);
         size_t key = r->key_size > 0 ? (size_t)r->key_size : 0;
+        size_t value = r->value_size > 0 ? (size_t)r->value_size : 0;
+        struct wire_log_header *headers = t->out->scratch;
+        kl_headers_read(r, bytes + key + value, headers);
         wire_record_batch_add(
             &w,
             &(struct wire_log_record){.offset = offset,
@@ -90,10 +109,11 @@ static size_t write_batch(struct kl_turn *t, const struct kl_partition *p,
                                       .key = r->key_size < 0 ? NULL : bytes,
                                       .key_size = r->key_size,
                                       .value = r->value_size < 0 ? NULL : bytes + key,
-                                      .value_size = r->value_size},
-            NULL);
+                                      .value_size = r->value_size,
+                                      .header_count = (int32_t)r->header_count},
+            headers);
     }
-    return wire_record_batch_end(&w);
+    return pack(t, out, wire_record_batch_end(&w));
 }
 
 static int64_t timeout_of(struct kl_turn *t, const struct kl_queue *batch)

@@ -24,7 +24,7 @@ enum { STICKY_MS = 10 }; /* sticky.partitioning.linger.ms */
 uint64_t kl_record_bytes(const struct kl_record *r)
 {
     return (uint64_t)(r->key_size > 0 ? r->key_size : 0) +
-           (uint64_t)(r->value_size > 0 ? r->value_size : 0) + 36;
+           (uint64_t)(r->value_size > 0 ? r->value_size : 0) + r->headers_size + 36;
 }
 
 void kl_queue_push(struct kl_client *c, struct kl_queue *q, uint32_t record)
@@ -89,6 +89,7 @@ void kl_delivered(struct kl_turn *t, uint32_t partition, uint32_t record, int32_
                                   .partition = p->number >= 0 ? p->number : r->partition,
                                   .offset = offset,
                                   .persisted = persisted});
+    t->c->headers_used -= r->header_count;
     if (r->blob != 0) {
         kl_blob_free(t->c, r->blob);
     }
@@ -171,10 +172,11 @@ static uint32_t new_record(struct kl_turn *t)
     const struct kl_input *in = t->in;
     size_t key = in->key_size > 0 ? (size_t)in->key_size : 0;
     size_t value = in->value_size > 0 ? (size_t)in->value_size : 0;
+    size_t headers = kl_headers_size(in);
     uint32_t row = kl_record_new(t->c), blob = 0;
 
-    if (key + value > 0) {
-        blob = kl_blob_new(t->c, NULL, key + value);
+    if (key + value + headers > 0) {
+        blob = kl_blob_new(t->c, NULL, key + value + headers);
         uint8_t *to = kl_blob(t->c, blob);
         if (key > 0) {
             memcpy(to, in->key, key);
@@ -182,7 +184,9 @@ static uint32_t new_record(struct kl_turn *t)
         if (value > 0) {
             memcpy(to + key, in->value, value);
         }
+        kl_headers_keep(in, to + key + value);
     }
+    t->c->headers_used += in->header_count;
     *kl_record_at(t->c, row) =
         (struct kl_record){.tag = in->tag,
                            .serial = ++t->c->serial,
@@ -194,6 +198,8 @@ static uint32_t new_record(struct kl_turn *t)
                            .blob = blob,
                            .key_size = in->key_size,
                            .value_size = in->value_size,
+                           .header_count = in->header_count,
+                           .headers_size = (uint32_t)headers,
                            .partition = in->partition};
     return row;
 }

@@ -71,13 +71,41 @@ static bool is_aborted(const struct reading *g, const struct wire_record_batch *
     return entry >= 0 && b->base_offset >= g->aborted[entry].first_offset;
 }
 
+/* Rule compression: a batch that cannot be unpacked is told and passed over. */
+static bool unpack(const struct reading *g, const struct wire_record_batch *b,
+                   const uint8_t **records, size_t *size)
+{
+    const struct kl_outputs *out = g->t->out;
+    size_t flags = ((size_t)(g->aborted_count > 0 ? g->aborted_count : 0) + 7) & ~(size_t)7;
+    uint8_t *to = (uint8_t *)out->scratch + flags;
+
+    *records = b->records;
+    *size = b->records_size;
+    if (b->codec == WIRE_CODEC_NONE) {
+        return true;
+    }
+    if (wire_decompress(b->codec, b->records, b->records_size, to, out->scratch_size - flags,
+                        size) != SM_ERR_OK) {
+        kl_error(g->t, KL_ERR_BAD_COMPRESSION, false, g->partition,
+                 "a compressed batch cannot be unpacked");
+        return false;
+    }
+    *records = to;
+    return true;
+}
+
 static void give(const struct reading *g, const struct wire_record_batch *b)
 {
+    const uint8_t *records;
+    size_t size;
     const struct kl_partition *p = kl_partition_at(g->t->c, g->partition);
     struct wire_log_walk walk;
     struct wire_log_record r;
 
-    wire_log_walk_begin(&walk, b, b->records, b->records_size);
+    if (!unpack(g, b, &records, &size)) {
+        return;
+    }
+    wire_log_walk_begin(&walk, b, records, size);
     while (wire_log_record_next(&walk, &r) == SM_ERR_OK) {
         if (r.offset < g->next) {
             continue;
@@ -91,6 +119,7 @@ static void give(const struct reading *g, const struct wire_record_batch *b)
                                          .key_size = r.key_size,
                                          .value = r.value,
                                          .value_size = r.value_size,
+                                         .record = &r,
                                          .timestamp_ms =
                                              b->log_append_time ? b->max_timestamp : r.timestamp});
     }
@@ -114,10 +143,7 @@ void kl_read_records(struct kl_turn *t, uint32_t partition, const struct wire_fe
     }
     while (left > 0 && wire_record_batch_read(at, left, &b) == SM_ERR_OK) {
         int64_t last = b.base_offset + b.last_offset_delta;
-        if (b.codec != WIRE_CODEC_NONE) {
-            kl_error(t, WIRE_ERROR_UNSUPPORTED_COMPRESSION_TYPE, false, partition,
-                     "compressed batches are not read");
-        } else if (b.control) {
+        if (b.control) {
             on_control(&g, &b);
         } else if (last >= g.next && !is_aborted(&g, &b)) {
             give(&g, &b);

@@ -86,8 +86,9 @@ static void need_record(const struct kl_input *in, struct need *n)
 {
     n->records = n->topics = 1;
     n->partitions = 2;
-    n->bytes = kl_blob_cost((size_t)(in->key_size > 0 ? in->key_size : 0) +
-                            (size_t)(in->value_size > 0 ? in->value_size : 0));
+    n->bytes =
+        kl_blob_cost((size_t)(in->key_size > 0 ? in->key_size : 0) +
+                     (size_t)(in->value_size > 0 ? in->value_size : 0) + kl_headers_size(in));
 }
 
 static void needed(const struct kl_client *c, const struct kl_input *in, struct need *n)
@@ -152,10 +153,52 @@ const char *kl_room(const struct kl_client *c, const struct kl_input *in)
                                                                 : NULL;
 }
 
-/* Twice a message that holds all that the client holds: the lower half for the message, the upper
-   for a batch or a nested text in it. */
+static bool has_packed_batch(const struct wire_fetch_response *r,
+                             const struct wire_fetch_response_partition_response *p)
+{
+    const uint8_t *at = wire_data(r, p->record_set);
+    size_t left = p->record_set.size > 0 ? (size_t)p->record_set.size : 0;
+    struct wire_record_batch b;
+
+    while (left > 0 && wire_record_batch_read(at, left, &b) == SM_ERR_OK) {
+        if (b.codec != WIRE_CODEC_NONE) {
+            return true;
+        }
+        at += b.size;
+        left -= b.size;
+    }
+    return false;
+}
+
+/* How much a batch unpacks to is known when it is unpacked: the same room for all. */
+static size_t room_to_unpack(const struct kl_input *in)
+{
+    const struct wire_fetch_response *r = in->message;
+
+    if (in->kind != KL_IN_RESPONSE || in->api != WIRE_API_FETCH || r == NULL) {
+        return 0;
+    }
+    const struct wire_fetch_response_response *topics =
+        WIRE_ITEMS(r, r->responses, struct wire_fetch_response_response);
+    for (int32_t i = 0; i < r->responses.count; i++) {
+        const struct wire_fetch_response_partition_response *p = WIRE_ITEMS(
+            r, topics[i].partition_responses, struct wire_fetch_response_partition_response);
+        for (int32_t k = 0; k < topics[i].partition_responses.count; k++) {
+            if (has_packed_batch(r, &p[k])) {
+                return KL_UNPACK_ROOM;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Twice a message that holds all that the client holds: the lower half for the message, or for what
+   a batch is made of; the upper for a batch or a nested text in the message. */
 size_t kl_scratch_needed(const struct kl_client *c, const struct kl_input *in)
 {
-    return 2 * (16384 + c->topic_count * (KL_TEXT + 128u) + c->partition_count * 160u +
+    size_t headers = (c->headers_used + in->header_count) * sizeof(struct wire_log_header);
+
+    return room_to_unpack(in) +
+           2 * (16384 + headers + c->topic_count * (KL_TEXT + 128u) + c->partition_count * 160u +
                 c->bytes_live + c->records_used * 96u + 2 * in->size);
 }

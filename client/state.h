@@ -29,8 +29,9 @@
 #include "wire/schema.h"
 
 enum {
-    KL_TEXT = 256,         /* of an id or a name, NUL included */
-    KL_SPARE_REQUESTS = 4, /* free at the beginning of each step */
+    KL_TEXT = 256,            /* of an id or a name, NUL included */
+    KL_SPARE_REQUESTS = 4,    /* free at the beginning of each step */
+    KL_UNPACK_ROOM = 4 << 20, /* of scratch, for a batch that was fetched compressed */
     KL_NEVER_RETRIED = 0,
     KL_IDEMPOTENT_IN_FLIGHT = 5, /* requests per partition: the broker's window of duplicates */
 };
@@ -132,7 +133,14 @@ struct kl_record {
     int32_t key_size, value_size;
     int32_t retries, partition; /* as asked, -1 any */
     uint32_t status;            /* enum kl_persisted */
+    uint32_t header_count;
+    uint32_t
+        headers_size; /* in the blob, behind key and value: struct kl_piece each, and its bytes */
     uint32_t unused;
+};
+
+struct kl_piece {
+    int32_t key_size, value_size; /* -1: null */
 };
 
 struct kl_request {
@@ -280,6 +288,8 @@ struct kl_client {
     uint32_t started, closed, closing;
     uint32_t broker_count, topic_count, partition_count;
     uint32_t records_used, records_free, records_fresh;
+    uint32_t headers_used; /* of those records */
+    uint32_t unused;
     uint32_t requests_used, requests_free, requests_fresh;
     uint32_t commands_used, commands_free, commands_fresh;
     uint32_t blobs_used, blobs_free, blobs_fresh;
@@ -380,6 +390,14 @@ size_t kl_blob_cost(size_t size);
 void kl_blobs_move(const struct kl_client *from, struct kl_client *to);
 struct kl_blob *kl_blob_row(const struct kl_client *c, uint32_t blob);
 uint8_t *kl_bytes(const struct kl_client *c);
+
+/* ---- headers.c ---- */
+
+/* Bytes that the headers of a SEND take. */
+size_t kl_headers_size(const struct kl_input *in);
+void kl_headers_keep(const struct kl_input *in, uint8_t *to);
+/* Reads them again into `out`, header_count of them; they alias `from`. */
+void kl_headers_read(const struct kl_record *r, const uint8_t *from, struct wire_log_header *out);
 
 /* ---- room.c ---- */
 

@@ -60,8 +60,8 @@ static size_t batch_of(uint8_t *bytes, size_t room, char letter, int records)
     return wire_record_batch_end(&w);
 }
 
-static uint64_t produce_bytes(struct desk *d, int node, const char *topic, const uint8_t *bytes,
-                              size_t size, int16_t acks)
+static uint64_t produce_at(struct desk *d, int node, const char *topic, const uint8_t *bytes,
+                           size_t size, int16_t acks, int16_t version)
 {
     struct wire_flat w;
     struct wire_produce_request *q = desk_begin(d, &w, WIRE_API_PRODUCE);
@@ -73,7 +73,13 @@ static uint64_t produce_bytes(struct desk *d, int node, const char *topic, const
     t->partition_data = wire_flat_array(&w, 1, sizeof(struct wire_produce_request_partition_data));
     struct wire_produce_request_partition_data *p = wire_flat_at(&w, t->partition_data.at);
     p->records = wire_flat_bytes(&w, bytes, size);
-    return desk_send(d, node, &w, WIRE_API_PRODUCE, 8);
+    return desk_send(d, node, &w, WIRE_API_PRODUCE, version);
+}
+
+static uint64_t produce_bytes(struct desk *d, int node, const char *topic, const uint8_t *bytes,
+                              size_t size, int16_t acks)
+{
+    return produce_at(d, node, topic, bytes, size, acks, 8);
 }
 
 static uint64_t produce(struct desk *d, int node, char letter, int records, int16_t acks)
@@ -383,6 +389,30 @@ START_TEST(a_partition_that_is_named_twice_is_written_once)
 }
 END_TEST
 
+/* ProduceRequest.validateRecords: zstd from version 7 on, the other codecs in any. A batch stays
+ * packed. */
+START_TEST(a_packed_batch_is_taken_as_it_is)
+{
+    struct desk *d = three_with_topic();
+    enum wire_codec codec = (enum wire_codec)_i;
+    uint8_t bytes[1024], packed[2048];
+    size_t size = batch_of(bytes, sizeof bytes, 'a', 20), used;
+    ck_assert_int_eq(wire_record_batch_compress(codec, bytes, size, packed, sizeof packed, &used),
+                     SM_ERR_OK);
+    uint64_t call = produce_at(d, 1, "t", packed, used, -1, 6);
+    desk_run(d, SECOND);
+    ck_assert_int_eq(produced(d, call)->error_code,
+                     codec == WIRE_CODEC_ZSTD ? WIRE_ERROR_UNSUPPORTED_COMPRESSION_TYPE : 0);
+    ck_assert_uint_eq(sim_keeper_count(desk_keeper(d)), codec == WIRE_CODEC_ZSTD ? 0 : 1);
+    call = produce_at(d, 1, "t", packed, used, -1, 7);
+    desk_run(d, SECOND);
+    ck_assert_int_eq(produced(d, call)->error_code, 0);
+    ck_assert_int_eq(log_end(d, 1), codec == WIRE_CODEC_ZSTD ? 20 : 40);
+    ck_assert_uint_eq(sim_keeper_count(desk_keeper(d)), 1);
+    desk_free(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cluster");
@@ -394,6 +424,7 @@ int main(void)
     tcase_add_test(c, offsets_are_found_by_time_and_records_deleted);
     tcase_add_test(c, what_cannot_be_taken_is_told_by_its_partition);
     tcase_add_test(c, a_partition_that_is_named_twice_is_written_once);
+    tcase_add_loop_test(c, a_packed_batch_is_taken_as_it_is, WIRE_CODEC_NONE, WIRE_CODEC_END);
     tcase_set_timeout(c, 60);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

@@ -7,7 +7,7 @@
 #include "wire/messages.h"
 
 #define KMS ((int64_t)1000)
-enum { CLIENTS = 8, NODES = DESK_NODES + 1, KSCRATCH = 8 << 20 };
+enum { CLIENTS = 8, NODES = DESK_NODES + 1, KSCRATCH = 16 << 20 };
 
 struct way {
     uint32_t life;
@@ -138,6 +138,17 @@ static void on_said(struct kdesk *k, int client, const struct kl_output *o)
     }
 }
 
+static void note_headers(struct reading *r, const struct wire_log_record *record)
+{
+    struct wire_log_header h;
+    size_t at = 0, used = 0;
+    while (wire_log_header_next(record, &at, &h) && used < sizeof r->headers)
+        used += (size_t)snprintf(r->headers + used, sizeof r->headers - used, "%s%.*s=%.*s",
+                                 used == 0 ? "" : " ", (int)h.key_size, (const char *)h.key,
+                                 h.value == NULL ? 1 : (int)h.value_size,
+                                 h.value == NULL ? "~" : (const char *)h.value);
+}
+
 static void on_record(struct kdesk *k, int client, const struct kl_output *o)
 {
     struct reading *r = APPEND(k->reading, k->readings);
@@ -147,6 +158,7 @@ static void on_record(struct kdesk *k, int client, const struct kl_output *o)
     r->leader_epoch = o->leader_epoch;
     snprintf(r->topic, sizeof r->topic, "%s", o->topic);
     snprintf(r->value, sizeof r->value, "%.*s", (int)o->value_size, (const char *)o->value);
+    note_headers(r, o->record);
 }
 
 static void on_delivered(struct kdesk *k, int client, const struct kl_output *o)

@@ -29,6 +29,7 @@ struct reading {
     int64_t offset;
     int32_t leader_epoch;
     char topic[32], value[32];
+    char headers[64]; /* "key=value key=~": ~ is null */
 };
 struct ending {
     int client, error;
