@@ -513,6 +513,7 @@ struct sim_stored_batch *sim_batch_received(struct sim_stored_batch *sent, const
 {
     struct sim_stored_batch *b = sim_alloc(sizeof(*b));
     *b = (struct sim_stored_batch){.references = 1, .batch = sim_copy(batch, size), .sent = sent};
+    b->batch->id = sent->batch->id; /* no message carries it: for checks */
     return b;
 }
 
