@@ -445,6 +445,10 @@ struct kb_partition_view {
     uint32_t epoch_count;
     const struct kb_epoch *epochs; /* aliases the block */
 };
+/* Whether there are records up to its end. A log that is truncated within a batch loses the batch
+   and keeps the end, as Kafka's does (LogSegment.truncateTo, Log.updateLogEndOffset); logs that
+   differ so only come of lost machines. Nobody who follows such a leader gets past the hole. */
+bool kb_reaches_its_end(const struct kb_partition_view *view);
 /* False where there is neither a partition nor a log. */
 bool kb_partition(const struct kb_replicas *r, const char *topic, int32_t partition,
                   struct kb_partition_view *view);

@@ -96,6 +96,15 @@ const char *kb_partition_next(const struct kb_replicas *r, uint32_t *at, int32_t
     return NULL;
 }
 
+bool kb_reaches_its_end(const struct kb_partition_view *view)
+{
+    if (view->batch_count == 0) {
+        return view->log_end == view->log_start;
+    }
+    const struct kb_batch *last = &view->batches[view->batch_count - 1];
+    return last->base_offset + last->last_offset_delta + 1 == view->log_end;
+}
+
 bool kb_is_leader(const struct kb_replicas *r, const char *topic, int32_t partition)
 {
     uint32_t row = kb_row_find(r, topic, partition);

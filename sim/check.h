@@ -86,7 +86,8 @@ struct sim_checks; /* opaque */
       "an old replica goes only when all new ones are in sync, a cancelled reassignment "          \
       "leaves the original replicas and no other, and none begins that nobody asks for")           \
     X(S14, "metadata-as-sent",                                                                     \
-      "what a broker's metadata cache says was said by a controller, and never grows older")       \
+      "what a broker's metadata cache says was said by a controller, and never grows older where " \
+      "no deposed controller has told it")                                                         \
     X(S15, "changes-noticed",                                                                      \
       "whoever watches a znode is told of its change, or has read it since")                       \
     X(S16, "requests-in-order",                                                                    \

@@ -111,13 +111,16 @@ static void judge_leader(struct sim_checks *c, const struct check_row *row)
                    row->z.leader, well, check_list(isr, &row->z.isr));
 }
 
-/* A machine was lost, and with it records that others have: in the same leader epoch their logs do not
-   fit together any more, and Kafka gives following up (markPartitionFailed) until a new epoch. */
+/* A machine was lost, and with it records that others have: in the same leader epoch their logs do
+   not fit together any more, and Kafka gives following up (markPartitionFailed) until a new epoch;
+   or the leader has truncated within a batch, and followers stand before the hole. */
 static bool gave_up(const struct sim_checks *c, const struct check_row *row, int32_t id)
 {
     struct kb_partition_view view;
-    return check_any_disk_lost(c, row) && check_view(c, row, id, &view) &&
-           view.fetch_state == KB_FETCH_FAILED;
+    if (!check_any_disk_lost(c, row) || !check_view(c, row, id, &view))
+        return false;
+    return view.fetch_state == KB_FETCH_FAILED ||
+           (check_view(c, row, row->z.leader, &view) && !kb_reaches_its_end(&view));
 }
 
 static bool any_gave_up(const struct sim_checks *c, const struct check_row *row,
@@ -126,6 +129,20 @@ static bool any_gave_up(const struct sim_checks *c, const struct check_row *row,
     for (int32_t i = 0; i < ids->count; i++)
         if (gave_up(c, row, ids->id[i]))
             return true;
+    return false;
+}
+
+/* It hosts an earlier topic of that name, and was never told that this one is gone; of the present
+   one it refuses to hear, as of old leader epochs, until they are above those of the namesake. Only
+   topic ids (KIP-516) tell the two apart; before them nobody can: not from lower epochs either, for
+   a deposed controller may tell a broker that starts of later ones than its successor does. */
+static bool hosts_namesake(const struct sim_checks *c, const struct check_row *row, int32_t id)
+{
+    if (!hosts_log(c, row, id))
+        return false;
+    for (uint32_t i = 0; i < row->host_count; i++)
+        if (row->hosts[i].id == id)
+            return row->hosts[i].incarnation != row->topic->incarnation;
     return false;
 }
 
@@ -138,7 +155,7 @@ static void judge_isr(struct sim_checks *c, const struct check_row *row)
         int32_t id = row->a.replicas.id[i];
         const struct check_process *p = check_process_of(c, id);
         if (p == NULL || !p->full || !is_up(c, id) || sm_list_has(&row->z.isr, id) ||
-            is_offline(c, row, id) || gave_up(c, row, id))
+            is_offline(c, row, id) || gave_up(c, row, id) || hosts_namesake(c, row, id))
             continue;
         check_fail_row(c, SIM_CHECK_V3, row,
                        "it waits for leader %d to take broker %d, which is alive, into the ISR %s",

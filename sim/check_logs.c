@@ -381,12 +381,13 @@ static void obeys(struct sim_checks *c, struct check_row *row, struct check_host
         h->incarnation = row->topic->incarnation;
 }
 
-/* S6, S12, S13: a log is deleted. */
+/* S6, S12, S13: a log is deleted. That of a topic of before, of which the host has been told last, is
+   none of the present topic. */
 static void deletes(struct sim_checks *c, struct check_row *row, struct check_host *h,
                     int32_t epoch)
 {
     bool alive = row->topic->exists && !row->topic->is_deleting &&
-                 (h->incarnation == row->topic->incarnation || !is_late(c, row, h));
+                 h->incarnation == row->topic->incarnation;
     if (epoch >= 0 && epoch < h->epoch)
         check_fail_row(c, SIM_CHECK_S6, row,
                        "broker %d deletes its log as leader epoch %d says, and it is in epoch %d",

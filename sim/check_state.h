@@ -131,6 +131,7 @@ struct check_process {
     /* a request of a controller that it handles now */
     struct check_place handles; /* the batch of it; id 0: none, or one of its own process */
     int32_t seen_controller_epoch;
+    bool misled; /* a controller that was deposed has told its cache, in this life */
     char older[96]; /* what it would make older, if it followed it; "": nothing */
     uint64_t *sent; /* [process index]: last request sent there, batch id * 4 + order of the api */
     uint32_t sent_count;

@@ -24,7 +24,7 @@ static bool is_back(const struct sim_world *w, int32_t follower, const char *top
     if (leader == NULL || !leader->is_full || leader->life != SIM_UP ||
         !kb_is_leader(leader->replicas, topic, partition) ||
         !kb_partition(leader->replicas, topic, partition, &view) ||
-        view.leader_epoch != own->leader_epoch)
+        view.leader_epoch != own->leader_epoch || !kb_reaches_its_end(&view))
         return true; /* nobody it could come back to */
     return sm_list_has(&view.isr, follower);
 }
