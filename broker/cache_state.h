@@ -87,9 +87,10 @@ void kb_list_drop(struct kb_cache *c, uint32_t at);
 
 /* Makes room for `partition` in the topic's extent; false where there is none. */
 bool kb_cache_reach(struct kb_cache *c, struct kb_cache_topic_row *t, uint32_t partition);
-/* Returns what is short, or NULL and the place of a new topic without partitions. */
+/* Returns what is short, or NULL and the place of a new topic without partitions, with room for
+   one of that number. */
 const char *kb_cache_add_topic(struct kb_cache *c, const char *name, uint32_t size,
-                               uint32_t *place);
+                               uint32_t partition, uint32_t *place);
 void kb_cache_drop_topic(struct kb_cache *c, uint32_t place);
 
 /* ---- cache_update.c ---- */

@@ -64,7 +64,7 @@ const char *kb_cache_put(struct kb_cache *c, uint32_t *topic, const char *name, 
 {
     *topic = kb_cache_topic_again(c, *topic, name, size);
     if (*topic == KB_NO_TOPIC) {
-        const char *short_of = kb_cache_add_topic(c, name, size, topic);
+        const char *short_of = kb_cache_add_topic(c, name, size, (uint32_t)partition, topic);
         if (short_of != NULL)
             return short_of;
     }

@@ -99,14 +99,20 @@ static void give_extent(struct kb_cache *c, uint32_t first, uint16_t extent)
     c->free_extent[extent] = first + 1;
 }
 
-bool kb_cache_reach(struct kb_cache *c, struct kb_cache_topic_row *t, uint32_t partition)
+/* The least extent that has a row for `partition`, from `extent` on. */
+static uint16_t extent_of(uint32_t partition, uint16_t extent)
 {
-    uint16_t extent = t->extent;
-    uint32_t first;
-    if (partition < 1u << extent)
-        return true;
     while (partition >= 1u << extent)
         extent++;
+    return extent;
+}
+
+bool kb_cache_reach(struct kb_cache *c, struct kb_cache_topic_row *t, uint32_t partition)
+{
+    uint16_t extent = extent_of(partition, t->extent);
+    uint32_t first;
+    if (extent == t->extent)
+        return true;
     if (!take_extent(c, extent, &first))
         return false;
     memcpy(&kb_cache_rows(c)[first], &kb_cache_rows(c)[t->first],
@@ -172,14 +178,16 @@ static void close_gaps(struct kb_cache *c)
     c->name_garbage = 0;
 }
 
-const char *kb_cache_add_topic(struct kb_cache *c, const char *name, uint32_t size, uint32_t *place)
+const char *kb_cache_add_topic(struct kb_cache *c, const char *name, uint32_t size,
+                               uint32_t partition, uint32_t *place)
 {
+    uint16_t extent = extent_of(partition, 0);
     uint32_t need = name_entry(size), first;
     if (c->free_topic == 0 && c->topic_end == c->limits.topics)
         return "topics";
     if (c->limits.name_bytes - c->name_end + c->name_garbage < need)
         return "name_bytes";
-    if (!take_extent(c, 0, &first))
+    if (!take_extent(c, extent, &first))
         return "rows";
     if (c->limits.name_bytes - c->name_end < need)
         close_gaps(c);
@@ -189,7 +197,8 @@ const char *kb_cache_add_topic(struct kb_cache *c, const char *name, uint32_t si
         c->free_topic = t->next;
     uint32_t *bucket =
         &kb_cache_topic_bucket(c)[kb_cache_hash(name, size) & (c->topic_buckets - 1)];
-    *t = (struct kb_cache_topic_row){.name = c->name_end + 1, .next = *bucket, .first = first};
+    *t = (struct kb_cache_topic_row){
+        .name = c->name_end + 1, .next = *bucket, .first = first, .extent = extent};
     *bucket = at + 1;
     struct name n = {.topic = at, .size = size};
     memcpy(kb_cache_names(c) + c->name_end, &n, sizeof n);
@@ -271,15 +280,19 @@ int32_t kb_cache_next_partition(const struct kb_cache *c, uint32_t topic, int32_
 
 /* ---- the rest ---- */
 
+/* The last partition first: its rows are then as many as the topic needs, and never move; those
+   that a growing extent leaves behind would be missing at the end of a block that is just large
+   enough. */
 static void copy_topic(const struct kb_cache *from, uint32_t topic, struct kb_cache *to)
 {
-    uint32_t size;
+    uint32_t size, extent, place = KB_NO_TOPIC;
     const char *name = kb_cache_topic_name(from, topic, &size);
-    uint32_t left = kb_cache_partition_count(from, topic), place = KB_NO_TOPIC;
-    for (int32_t p = -1; left > 0; left--) {
+    const struct kb_partition *rows = kb_cache_extent(from, topic, &extent);
+    for (int32_t p = (int32_t)extent - 1; p >= 0; p--) {
         struct kb_lists l;
-        p = kb_cache_next_partition(from, topic, p + 1);
-        struct kb_partition row = *kb_cache_partition(from, topic, p);
+        struct kb_partition row = rows[p];
+        if (row.leader == KB_NO_PARTITION)
+            continue;
         l.replicas = kb_cache_list(from, row.replicas, &l.replica_count);
         l.isr = kb_cache_list(from, row.isr, &l.isr_count);
         l.offline = kb_cache_list(from, row.offline, &l.offline_count);

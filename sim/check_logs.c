@@ -116,8 +116,9 @@ void check_logs_free(struct sim_checks *c)
 void check_logs_forget(struct check_row *row)
 {
     row->committed.count = 0;
-    row->shown_before = row->shown_end > row->shown_before ? row->shown_end : row->shown_before;
-    row->committed_end = row->acked_end = row->shown_end = 0;
+    row->shown_before =
+        row->readable_end > row->shown_before ? row->readable_end : row->shown_before;
+    row->committed_end = row->acked_end = row->shown_end = row->readable_end = 0;
     row->unclean_epoch = -1;
     row->unclean_pending = row->unclean = row->left_over = false;
     for (int i = 0; i < CHECK_EPOCHS; i++)
@@ -166,6 +167,7 @@ static void commit_to(struct check_row *row, const struct kb_partition_view *v, 
         commit(row, &v->batches[i]);
     row->committed_end = hw;
     row->shown_end = hw > row->shown_end ? hw : row->shown_end;
+    row->readable_end = hw > row->readable_end ? hw : row->readable_end;
 }
 
 static bool holds(const struct kb_partition_view *v, const struct check_batch *b)
@@ -288,6 +290,8 @@ static void look_at(struct sim_checks *c, struct check_row *row, struct check_ho
         /* Deposed and not told yet, or it has ended in this very event: its followers have it, and
            lead next. Not one that nobody told that its topic is gone: that commits nothing here. */
         bool deposed = h->leads && h->incarnation == row->topic->incarnation;
+        if (deposed && hw > row->readable_end)
+            row->readable_end = hw;
         if (is_current_leader(row, h, &v))
             look_at_leader(c, row, h, &v);
         else if (deposed && hw > row->committed_end && h->epoch >= row->unclean_epoch &&
@@ -381,13 +385,13 @@ static void obeys(struct sim_checks *c, struct check_row *row, struct check_host
         h->incarnation = row->topic->incarnation;
 }
 
-/* S6, S12, S13: a log is deleted. That of a topic of before, of which the host has been told last, is
-   none of the present topic. */
+/* S6, S12, S13: a log is deleted. That of a topic of before, of which the host has been told last,
+   is none of the present topic. */
 static void deletes(struct sim_checks *c, struct check_row *row, struct check_host *h,
                     int32_t epoch)
 {
-    bool alive = row->topic->exists && !row->topic->is_deleting &&
-                 h->incarnation == row->topic->incarnation;
+    bool alive =
+        row->topic->exists && !row->topic->is_deleting && h->incarnation == row->topic->incarnation;
     if (epoch >= 0 && epoch < h->epoch)
         check_fail_row(c, SIM_CHECK_S6, row,
                        "broker %d deletes its log as leader epoch %d says, and it is in epoch %d",
@@ -559,8 +563,8 @@ void sim_checks_acknowledged(struct sim_checks *c, const char *topic, int32_t pa
 void sim_checks_consumed(struct sim_checks *c, const char *topic, int32_t partition, int64_t offset)
 {
     const struct check_row *row = check_row_of(c, topic, partition);
-    if (offset >= row->shown_end && offset >= row->shown_before && !check_any_disk_lost(c, row))
+    if (offset >= row->readable_end && offset >= row->shown_before && !check_any_disk_lost(c, row))
         check_fail_row(c, SIM_CHECK_S8, row,
                        "a consumer has read offset %lld, and no leader has committed beyond %lld",
-                       (long long)offset, (long long)row->shown_end);
+                       (long long)offset, (long long)row->readable_end);
 }

@@ -77,6 +77,8 @@ struct check_row {
     struct check_batches committed;
     int64_t committed_end; /* of `committed`: the highest mark of a leader since an unclean one */
     int64_t shown_end;     /* the highest mark that any leader has ever shown */
+    int64_t readable_end;  /* the highest mark of whoever leads, or does not know yet that it leads
+                              no  more: consumers may have read below it */
     int64_t acked_end;     /* of what clients were told with acks=all, 0 nothing */
     int32_t unclean_epoch; /* of the last unclean election, -1 none */
     bool unclean_pending;  /* and its leader has not begun yet */
@@ -131,7 +133,7 @@ struct check_process {
     /* a request of a controller that it handles now */
     struct check_place handles; /* the batch of it; id 0: none, or one of its own process */
     int32_t seen_controller_epoch;
-    bool misled; /* a controller that was deposed has told its cache, in this life */
+    bool misled;    /* a controller that was deposed has told its cache, in this life */
     char older[96]; /* what it would make older, if it followed it; "": nothing */
     uint64_t *sent; /* [process index]: last request sent there, batch id * 4 + order of the api */
     uint32_t sent_count;

@@ -300,7 +300,12 @@ START_TEST(the_cache_holds_what_a_naive_one_holds)
         snprintf(name, sizeof name, "topic-%d", t);
         c = give(c, batch_of(name, p, k.leader, k.ids, k.count), &grown);
         naive[t][p] = k;
-        if (round % 100 == 0) {
+        if (round % 100 == 0) { /* it fits into a block that is no larger, whatever came before */
+            struct kb_cache_limits same = *kb_cache_limits_of(c);
+            struct kb_cache *again = aligned_alloc(8, kb_cache_size(&same));
+            kb_cache_grow(c, again, &same);
+            free(c);
+            c = again;
             kb_cache_check(c);
             compare(c);
         }
@@ -309,6 +314,30 @@ START_TEST(the_cache_holds_what_a_naive_one_holds)
     ck_assert_int_lt(grown, 40); /* what is given back is used again */
     ck_assert_uint_eq(kb_cache_live_count(c), 2);
     free(c);
+}
+END_TEST
+
+/*
+ * Goal: a full block can be copied into one that has more of something else only. The copy used to
+ * begin with the first partition: rows that its growing extents left behind were missing in the
+ * end.
+ */
+START_TEST(a_full_cache_fits_into_a_block_with_as_many_rows)
+{
+    struct kb_cache_limits l = {
+        .brokers = 4, .topics = 1, .name_bytes = 64, .rows = 8, .words = 16};
+    struct kb_cache *c = aligned_alloc(8, kb_cache_size(&l));
+    int32_t one = 1;
+    kb_cache_init(c, &l);
+    for (int32_t p = 7; p >= 0; p--)
+        ck_assert_pstr_eq(kb_cache_update(c, batch_of("t", p, 1, &one, 1)), NULL);
+    l.words = 32;
+    struct kb_cache *larger = aligned_alloc(8, kb_cache_size(&l));
+    kb_cache_grow(c, larger, &l);
+    kb_cache_check(larger);
+    ck_assert_uint_eq(kb_cache_partition_count(larger, kb_cache_topic(larger, "t", 1)), 8);
+    free(c);
+    free(larger);
 }
 END_TEST
 
@@ -360,6 +389,7 @@ int main(void)
     tcase_add_test(c, settings_go_into_a_znode_and_back);
     tcase_add_test(c, keys_have_the_partition_that_java_gives_them);
     tcase_add_test(c, the_cache_holds_what_a_naive_one_holds);
+    tcase_add_test(c, a_full_cache_fits_into_a_block_with_as_many_rows);
     tcase_add_test(c, a_million_partitions_take_under_forty_bytes_each);
     tcase_set_timeout(c, 120);
     suite_add_tcase(s, c);
