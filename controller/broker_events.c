@@ -244,16 +244,17 @@ const struct kc_flow_def kc_flow_UPDATE_METADATA_RESPONSE = {
 
 /* ---- TopicDeletionStopReplicaResponseReceived ---- */
 
-/* Kafka takes an answer as one to the deletion of now. The broker may have registered anew since:
-   the deletion has failed with its former life, begins again, and LeaderAndIsr has made a new log.
- */
+/* Kafka takes an answer as one to the deletion of now. The broker may have registered anew since, or
+   this controller have been deposed and elected again: the deletion begins again then, and
+   LeaderAndIsr has made a new log. */
 static bool of_former_life(struct kc_controller *c, uint32_t broker)
 {
-    const struct wire_broker *asked =
-        wire_batch_broker(kc_batch_at(c, c->event.batch), kc_broker(c, broker)->id);
+    const struct wire_batch *batch = kc_batch_at(c, c->event.batch);
+    const struct wire_broker *asked = wire_batch_broker(batch, kc_broker(c, broker)->id);
 
-    return !kc_defect(c, SM_DEFECT_FORMER_ANSWER) && asked != NULL &&
-           asked->epoch != kc_broker(c, broker)->epoch;
+    return !kc_defect(c, SM_DEFECT_FORMER_ANSWER) &&
+           (batch->controller_epoch != c->epoch ||
+            (asked != NULL && asked->epoch != kc_broker(c, broker)->epoch));
 }
 
 /* KC_SET_LISTED: replicas in error, KC_SET_GIVEN: deleted ones. */

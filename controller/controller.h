@@ -51,9 +51,8 @@ struct kc_limits {
     uint32_t event_bytes;   /* what waiting events carry (calls, answers) */
     uint32_t scratch_bytes; /* what the event in work has read: names of children, znodes */
     uint32_t batch_bytes;   /* request batches that some broker has not answered yet */
-    uint32_t
-        window;     /* ZooKeeper requests in flight; Kafka: 10 (zookeeper.max.in.flight.requests) */
-    uint32_t slots; /* partitions whose requests are in flight or wait for it; >= window */
+    uint32_t window;        /* ZooKeeper requests in flight: zookeeper.max.in.flight.requests, 10 */
+    uint32_t slots;         /* partitions whose requests are in flight or wait for it; >= window */
 };
 
 /* Returns limits for a small cluster, without groups; grow as needed. */
@@ -236,8 +235,7 @@ struct kc_output {
     const struct sm_leader_and_isr *li;
     const struct sm_assignment *assignment;
     const struct sm_list *list;
-    const int32_t *
-        ids; /* FACT_LIVE, FACT_SHUTTING_DOWN: id_count ids (there may be more than a list holds) */
+    const int32_t *ids; /* FACT_LIVE, FACT_SHUTTING_DOWN: id_count ids, of any number */
     uint32_t id_count;
     uint32_t unused2;
     const struct sm_election_input *election; /* DECIDE */

@@ -192,6 +192,7 @@ void sim_checks_controller(struct sim_checks *c, int32_t id, const struct kc_out
     switch ((enum kc_output_kind)o->kind) {
     case KC_OUT_BATCH:
         check_batch(c, o->batch);
+        p->misled |= o->batch->controller_epoch < c->controller_epoch; /* its own broker hears it */
         break;
     case KC_OUT_SEND:
         check_send(c, p, o);

@@ -65,9 +65,9 @@
       "a reassignment of a partition that has never had a leader does not learn of its first ISR") \
     X(FORMER_ANSWER, "kcsim-former-answer", "1.1..", CONTROLLER, "",                               \
       "deleted-topics-stay-deleted",                                                               \
-      "what a broker answered before it registered anew completes a deletion that has begun "      \
-      "again "                                                                                     \
-      "since: it may have been given a new log meanwhile")                                         \
+      "what a broker answered before it registered anew, or to an earlier time of the "            \
+      "controller, completes a deletion that has begun again since: it may have been given a new " \
+      "log meanwhile")                                                                             \
     X(JOINED_UNSTARTED, "kcsim-joined-unstarted", "2.4..", CONTROLLER, "", "deletions-finish",     \
       "a replica that a replaced reassignment adds may be in sync before it is started: it never " \
       "goes Online, and is never deleted")                                                         \
