@@ -210,7 +210,8 @@ enum sim_kind {
     X(BATCHES, "batches", "handles of record batches; equal handles are equal records")            \
     X(LOST, "lost", "handles of the batches that are gone")                                        \
     X(HW, "hw", "high watermark")                                                                  \
-    X(LSO, "lso", "last stable offset, where it is not the high watermark")
+    X(LSO, "lso", "last stable offset, where it is not the high watermark")                        \
+    X(INFERRED, "inferred", "1: of an import: no line states this record, it follows from others")
 
 enum sim_field {
     SIM_F_NONE,

@@ -29,6 +29,7 @@ static const struct word fields[SIM_F_END] = {
 enum { FIELDS_MAX = 20 };
 static const uint8_t common[] = {
     SIM_F_SET, SIM_F_REFS, SIM_F_OK, SIM_F_CODE, SIM_F_RULE, SIM_F_HAVE, SIM_F_WANT, SIM_F_BENIGN,
+    SIM_F_INFERRED,
 };
 static const uint8_t own[SIM_K_END][FIELDS_MAX] = {
     [SIM_K_META] = {SIM_F_SCHEMA, SIM_F_VERSION, SIM_F_SEED, SIM_F_FILE, SIM_F_SCENARIO,
