@@ -39,6 +39,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_zk,       &cli_logs,    &cli_export,
     &cli_diff,     &cli_import,  &cli_controller,
     &cli_stream,   &cli_explain, &cli_fidelity,
+    &cli_lesson_command,
     &help,         &version,     &(const struct cli_command){.name = NULL},
 };
 

@@ -30,6 +30,7 @@
 
 struct sim_diagnostics;
 struct sim_dump;
+struct sim_lesson_spec;
 
 /* Where something stands in the file: 1-based, columns count code points; line 0: nowhere (a
    default). */
@@ -504,6 +505,7 @@ struct sim_scenario {
     struct sim_heal heal;
     struct sim_expect *expect;
     uint32_t expect_count;
+    const struct sim_lesson_spec *lesson; /* sim/lesson_spec.h; NULL: it is no lesson */
     void *memory;          /* the scenario's own */
 };
 
