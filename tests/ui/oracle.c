@@ -2,9 +2,10 @@
  * What the C tools make of a trace, as JSON lines: the page's script must make the same of it.
  *
  *     oracle sentences TRACE          a string a record: sim_narrate
- *     oracle chains TRACE STEP        [n, chain, chain with all] of every STEP-th record: sim_why_print
- *     oracle facts TRACE N            [key, value] of every fact at record N: sim_facts_next
- *     oracle targets TRACE N          [target, value, setter] of all that `kcsim why` can be asked at record N
+ *     oracle chains TRACE STEP        [n, chain, chain with all] of every STEP-th record:
+ * sim_why_print oracle facts TRACE N            [key, value] of every fact at record N:
+ * sim_facts_next oracle targets TRACE N          [target, value, setter] of all that `kcsim why`
+ * can be asked at record N
  */
 #define _GNU_SOURCE /* open_memstream */
 
@@ -98,7 +99,8 @@ static void print_partition(const struct sim_facts *facts, const char *key, uint
     static const char *const questions[] = {"leader of", "isr of", "state of"};
     char topic[256], text[400];
     int partition, used = 0;
-    if (sscanf(key, "zn:/brokers/topics/%255[^/]/partitions/%d/state%n", topic, &partition, &used) != 2 ||
+    if (sscanf(key, "zn:/brokers/topics/%255[^/]/partitions/%d/state%n", topic, &partition,
+               &used) != 2 ||
         used == 0)
         return;
     for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {

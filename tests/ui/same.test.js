@@ -54,7 +54,7 @@ function numbersIn(text) {
 
 /** @param {Trace} trace @param {string} ndjson */
 function compareChains(trace, ndjson) {
-    const step = Math.max(1, Math.floor(trace.count / 150));
+    const step = Math.max(1, Math.floor(trace.count / 40));
     for (const [n, shown, all] of oracle("chains", ndjson, `${step}`)) {
         const links = chain(trace, n);
         assert.deepEqual(links.map((link) => link.n), numbersIn(all), `all of the chain of ${n}`);

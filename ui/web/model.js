@@ -22,7 +22,8 @@ import { dataOf } from "./why.js";
  *   leaders: {[tp: string]: (Band & {leader: number, isr: number[]})[]},
  *   down: {[node: string]: (Band & {state: string})[]},
  *   sessions: {[node: string]: (Band & {state: string})[]}}} Bands
- * @typedef {{text: string, met: boolean | undefined, n: number, say: string}} Expectation
+ * @typedef {{text: string, met: boolean | undefined, n: number, say: string, want: string}} Expectation
+ *   met: undefined where it was not decided; n: the record that decided it, 0: none; say: what was instead of `want`
  */
 
 const LEVEL = 3;
@@ -198,9 +199,10 @@ export class Model {
             const one = Array.isArray(came) ? came[i] : undefined;
             return {
                 text: String(text),
-                met: one?.ok === undefined ? (this.verdict === "met" ? true : undefined) : one.ok === 1,
-                n: numberOr(one?.n, 0),
-                say: one?.text === undefined ? "" : String(one.text),
+                met: { met: true, failed: false }[String(one?.verdict)],
+                n: numberOr(one?.refs?.[0], 0),
+                say: one?.have === undefined ? "" : String(one.have),
+                want: one?.want === undefined ? "" : String(one.want),
             };
         });
     }
