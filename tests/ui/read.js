@@ -9,7 +9,7 @@ import { load } from "../../ui/web/load.js";
 
 /** @typedef {import("../../ui/web/trace.js").Trace} Trace */
 
-export const root = process.env.KC_ROOT ?? join(import.meta.dirname ?? ".", "../..");
+export const root = process.env.KC_ROOT ?? ".";
 
 /** @param {string} name @returns {string} */
 function program(name) {

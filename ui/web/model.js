@@ -348,10 +348,13 @@ function flagsOf(trace) {
     const see = new Sight(trace);
     for (let n = 1; n <= trace.count; n++) {
         see.look(n);
-        flags[n] = see.flags();
+        flags[n] = see.flags(n);
     }
     return flags;
 }
+
+/** Requests whose loss is part of the story. */
+const IMPORTANT = new Set(["LeaderAndIsr", "StopReplica", "UpdateMetadata", "ControlledShutdown", "AlterIsr", "Produce"]);
 
 /** One record, as far as its flags need it; strings are compared by their numbers. */
 class Sight {
@@ -375,6 +378,8 @@ class Sight {
         this.api = of("api");
         this.machine = of("machine");
         this.seenBy = of("seen");
+        this.m = of("m");
+        this.name = of("name");
     }
 
     /** @param {number} n */
@@ -396,25 +401,57 @@ class Sight {
         return Number.isFinite(id) ? this.trace.string(id) : "";
     }
 
-    /** @returns {number} */
-    flags() {
+    /** @param {number} n @returns {number} */
+    flags(n) {
         const refused = this.fields[this.ok] === 0 && this.kind !== "check";
-        const benign = refused && this.isBenign();
+        const benign = refused && this.isBenign(n);
         let flags = refused ? REFUSED : 0;
         if (benign) flags |= BENIGN;
         if (this.kind === "fault") flags |= FAULT;
         if (this.kind === "check" && this.fields[this.ok] === 0) flags |= VIOLATION;
-        const level = this.level();
-        return flags | (refused && !benign ? STORY : level);
+        if (refused && !benign && this.kind !== "zrep") return flags | STORY; // a zrep repeats its zap
+        return flags | (this.kind === "drop" ? this.dropLevel(n) : this.level());
     }
 
-    /** A look for what is not there, a name that is taken already: nothing is wrong. */
-    isBenign() {
+    /**
+     * A look for what is not there, a name that is taken already, the deletion of what is gone: nothing is wrong.
+     *
+     * @param {number} n
+     * @returns {boolean}
+     */
+    isBenign(n) {
         if (this.fields[this.benign] === 1) return true;
         const code = this.text(this.code);
         const op = this.text(this.op);
-        if (code === "NONODE") return op !== "setData" && op !== "multi";
-        return code === "NODEEXISTS" && op === "create";
+        if (code === "NODEEXISTS") return op === "create";
+        if (code !== "NONODE") return false;
+        return op === "multi" ? this.refusedOp(n) === "delete" : op !== "setData";
+    }
+
+    /**
+     * @param {number} n the zap or zrep of a multi
+     * @returns {string} the operation in it that was refused
+     */
+    refusedOp(n) {
+        const results = this.trace.field(n, "results");
+        const asked = this.trace.field(n, "m");
+        const ops = typeof asked === "number" && asked > 0 && asked < n ? this.trace.field(asked, "ops") : undefined;
+        if (!Array.isArray(results) || !Array.isArray(ops)) return "";
+        const place = results.findIndex((result) => result !== "OK" && result !== "RUNTIMEINCONSISTENCY");
+        return String(ops[place]?.op ?? "");
+    }
+
+    /**
+     * A lost message matters as much as what it asked for.
+     *
+     * @param {number} n
+     * @returns {number}
+     */
+    dropLevel(n) {
+        const sent = this.fields[this.m];
+        const api = sent > 0 && sent < n ? this.trace.field(sent, "api") : undefined;
+        if (api === undefined) return PROTOCOL;
+        return IMPORTANT.has(String(api)) ? STORY : ALL;
     }
 
     /** @returns {number} */
@@ -425,7 +462,6 @@ class Sight {
             case "fault":
             case "mark":
             case "finish":
-            case "drop":
             case "znode":
             case "decide":
             case "notify":
@@ -437,7 +473,7 @@ class Sight {
             case "session":
                 return this.text(this.seenBy) === "server" || this.text(this.what) === "expired" ? STORY : PROTOCOL;
             case "queue":
-                return this.text(this.what) === "start" ? STORY : this.text(this.what) === "done" ? ALL : PROTOCOL;
+                return this.queueLevel();
             case "move":
                 return this.has(this.direct) ? ALL : this.text(this.machine) === "partition" ? STORY : PROTOCOL;
             case "zap":
@@ -462,6 +498,13 @@ class Sight {
             default:
                 return PROTOCOL;
         }
+    }
+
+    /** The events that the controller works on; answers that come in are many and alike. */
+    queueLevel() {
+        const what = this.text(this.what);
+        if (what === "start") return this.text(this.name).endsWith("ResponseReceived") ? PROTOCOL : STORY;
+        return what === "done" ? ALL : PROTOCOL;
     }
 
     isWrite() {
