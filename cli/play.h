@@ -15,6 +15,7 @@
 
 #include "sim/diagnostics.h"
 #include "sim/expect.h"
+#include "sim/lesson.h"
 #include "sim/scenario.h"
 #include "sim/trace.h"
 #include "sim/verdict.h"
@@ -27,6 +28,10 @@ struct cli_play_options {
     bool log_trace;   /* TRACE lines of the logs too */
     const char *swarm; /* "on", "off": in place of random.swarm of the scenario; NULL: that */
     bool wire; /* messages travel as bytes of the Kafka protocol */
+    bool unexplained; /* no search for the known defect behind a violation: it plays again and again */
+    bool has_reseed;  /* from `reseed_at_us` on chance goes by `reseed`: sim_world_reseed */
+    int64_t reseed_at_us;
+    uint64_t reseed;
 };
 
 struct cli_play {
@@ -36,8 +41,10 @@ struct cli_play {
     struct sim_world *world;
     struct sim_expectations *expectations;
     struct sim_client_report *clients; /* NULL: the scenario has none */
+    struct sim_lesson *lesson; /* with its answers; NULL: the scenario is none */
     struct sim_result result; /* points to the others */
     bool failed;              /* the world gave up: our bug or a limit; said on stderr */
+    bool unanswered; /* it is a lesson, and this run does not answer it; said on stderr */
 };
 
 /* Loads and plays `file`. Returns false, with errors in `diagnostics`, where the file is bad; then
