@@ -32,6 +32,13 @@ struct waiting {
     int64_t count;
 };
 
+/* The two halves of a message with a correlation id. Ids begin anew with every connection: only one
+   that is there once on each side is a pair. */
+struct correlated {
+    uint32_t first_clock, second_clock, firsts, seconds;
+    int64_t first, second;
+};
+
 struct clocks {
     struct sim_importer *im;
     uint32_t count;
@@ -41,6 +48,10 @@ struct clocks {
     size_t waiting_count, waiting_capacity;
     size_t *head, *tail; /* [key], + 1 */
     size_t head_capacity, tail_capacity;
+    struct sim_keys ids;
+    struct correlated *correlated; /* [id] */
+    size_t correlated_capacity;
+    uint32_t last[2]; /* ids of the lines before, + 1: several lines tell of one request */
 };
 
 static void bound(struct clocks *c, uint32_t a, uint32_t b, int64_t most)
@@ -108,12 +119,41 @@ static void wait_metadata(struct clocks *c, const struct sim_entry *e, uint32_t 
     }
 }
 
-static const char *corr_key(char *out, size_t capacity, const char *what, int32_t controller,
-                            int64_t ce, int32_t broker, int64_t corr)
+/* One half of the message "what" (sl, su: a request and its handling; r: its handling and its
+ * answer). */
+static void half(struct clocks *c, const struct sim_entry *e, uint32_t clock, bool second,
+                 const char *what, int32_t controller, int64_t ce, int32_t broker, int64_t corr)
 {
-    snprintf(out, capacity, "%s %" PRId32 " %" PRId64 " %" PRId32 " %" PRId64, what, controller, ce,
-             broker, corr);
-    return out;
+    char key[120];
+    int size = snprintf(key, sizeof(key), "%s %" PRId32 " %" PRId64 " %" PRId32 " %" PRId64, what,
+                        controller, ce, broker, corr);
+    uint32_t before = c->ids.count, id = sim_keys_intern(&c->ids, key, (size_t)size);
+    c->correlated =
+        sim_grow(c->correlated, &c->correlated_capacity, (size_t)id + 1, sizeof(*c->correlated));
+    struct correlated *m = &c->correlated[id];
+    if (id == before)
+        *m = (struct correlated){0};
+    uint32_t *last = &c->last[what[0] == 'r'];
+    bool more = *last == id + 1 && (second ? m->seconds : m->firsts) > 0;
+    *last = id + 1;
+    if (corr < 0 || more)
+        return;
+    if (second) {
+        m->second = m->seconds++ == 0 ? e->t : m->second;
+        m->second_clock = clock;
+    } else {
+        m->first = m->firsts++ == 0 ? e->t : m->first;
+        m->first_clock = clock;
+    }
+}
+
+static void bound_correlated(struct clocks *c)
+{
+    for (uint32_t i = 0; i < c->ids.count; i++) {
+        const struct correlated *m = &c->correlated[i];
+        if (m->firsts == 1 && m->seconds == 1)
+            bound(c, m->first_clock, m->second_clock, m->second - m->first);
+    }
 }
 
 /* An epoch whose beginning is in the files: of it all requests are. */
@@ -137,26 +177,22 @@ static void note_epochs(struct clocks *c)
         }
 }
 
-/* First halves: what is sent, what brokers have had. */
+/* What is sent, and what brokers have had: what others may be later than. */
 static void first_halves(struct clocks *c, const struct sim_entry *e, uint32_t clock)
 {
     struct sim_holes h;
-    char key[120];
     sim_import_holes(e, &h);
     int64_t corr = sim_span_number(SIM_HOLE(&h, 'k'), -1);
-    int32_t ce = e->ce;
-    if (e->word == WORD_SEND_METADATA && ce >= 0 && epoch_key(c, e->node, ce, false) != SIM_NO_KEY)
-        wait_metadata(c, e, clock, ce, SIM_HOLE(&h, 'i'), sim_span_number(SIM_HOLE(&h, 'n'), -1));
+    if (e->word == WORD_SEND_METADATA && e->ce >= 0 &&
+        epoch_key(c, e->node, e->ce, false) != SIM_NO_KEY)
+        wait_metadata(c, e, clock, e->ce, SIM_HOLE(&h, 'i'),
+                      sim_span_number(SIM_HOLE(&h, 'n'), -1));
     if ((e->word == WORD_SEND_METADATA_ONE || e->word == WORD_SEND_LEADER_AND_ISR_ONE) && corr >= 0)
-        wait(c,
-             corr_key(key, sizeof(key), "s", e->node, ce,
-                      (int32_t)sim_span_number(SIM_HOLE(&h, 'b'), -1), corr),
-             e->t, clock, 0);
+        half(c, e, clock, false, e->word == WORD_SEND_METADATA_ONE ? "su" : "sl", e->node, e->ce,
+             (int32_t)sim_span_number(SIM_HOLE(&h, 'b'), -1), corr);
     if (e->word == WORD_RECV_METADATA || e->word == WORD_RECV_METADATA_ONE)
-        wait(c,
-             corr_key(key, sizeof(key), "r", (int32_t)sim_span_number(SIM_HOLE(&h, 'c'), -1),
-                      sim_span_number(SIM_HOLE(&h, 'e'), -1), e->node, corr),
-             e->t, clock, 0);
+        half(c, e, clock, false, "r", (int32_t)sim_span_number(SIM_HOLE(&h, 'c'), -1),
+             sim_span_number(SIM_HOLE(&h, 'e'), -1), e->node, corr);
 }
 
 static int32_t id_in(struct sim_span text)
@@ -185,10 +221,10 @@ static void second_halves(struct clocks *c, const struct sim_entry *e, uint32_t 
         w = meet(c, key, count);
     }
     if (e->word == WORD_RECV_METADATA_ONE || e->word == WORD_RECV_LEADER_AND_ISR_ONE)
-        w = meet(c, corr_key(key, sizeof(key), "s", controller, ce, e->node, corr), -1);
-    if (e->word == WORD_RESPONSE && corr >= 0)
-        w = meet(c, corr_key(key, sizeof(key), "r", e->node, e->ce, id_in(SIM_HOLE(&h, 'x')), corr),
-                 -1);
+        half(c, e, clock, true, e->word == WORD_RECV_METADATA_ONE ? "su" : "sl", controller, ce,
+             e->node, corr);
+    if (e->word == WORD_RESPONSE)
+        half(c, e, clock, true, "r", e->node, e->ce, id_in(SIM_HOLE(&h, 'x')), corr);
     if (w != NULL)
         bound(c, w->clock, clock, e->t - w->t);
 }
@@ -221,7 +257,7 @@ static void registered(struct clocks *c, const struct sim_entry *e, uint32_t clo
         ms > INT64_C(253402300800000))
         return;
     if (*registering != INT64_MIN)
-        bound(c, clock, zookeeper, ms * 1000 + 999 - *registering);
+        bound(c, clock, zookeeper, ms * 1000 + 1000 - *registering);
     bound(c, zookeeper, clock, e->t - ms * 1000);
     *registering = INT64_MIN;
 }
@@ -367,8 +403,11 @@ void sim_import_clocks(struct sim_importer *im)
             zookeeper = i;
     note_epochs(&c);
     collect(&c, zookeeper);
+    bound_correlated(&c);
     choose_all(&c);
     move_entries(im);
+    sim_keys_clear(&c.ids);
+    free(c.correlated);
     sim_keys_clear(&c.keys);
     free(c.waiting);
     free(c.head);

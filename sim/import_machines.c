@@ -251,6 +251,23 @@ static void tell_li(struct sim_story *s, const struct sim_entry *e, const struct
     }
 }
 
+void sim_story_sent_state(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
+                          struct sim_span state)
+{
+    struct sim_state_text text;
+    struct sm_leader_and_isr li;
+    const struct sim_partition_told *p = sim_story_partition(s, e->node, tp);
+    sim_span_state(state, &text);
+    if (text.leader_epoch == INT32_MIN || !text.has_isr ||
+        (p->has_li && p->li.leader_epoch >= text.leader_epoch) || !new_li(s, e, tp, &text, &li))
+        return;
+    infer_state_znode(s, e, tp, &li, cause_of(s, e));
+    if (sim_story_infer(s, SIM_K_LEARN, lane_of(e), cause_of(s, e), 0)) {
+        learn_li(s, e, tp, &li);
+        sim_trace_end(s->trace);
+    }
+}
+
 /* ---- assignments ---- */
 
 static struct sim_topic_told *topic_of(struct sim_story *s, const char *name)
@@ -707,10 +724,14 @@ static void tell_elected(struct sim_story *s, const struct sim_entry *e, const s
             snprintf(json, sizeof(json),
                      "{\"version\":1,\"brokerid\":%" PRId32 ",\"timestamp\":\"%" PRId64 "\"}",
                      e->node, s->t / 1000);
-        if (s->controller != e->node)
+        if (s->controller >= 0 && s->controller != e->node &&
+            sim_story_node(s, s->controller)->down != 0)
+            infer_gone(s, s->controller);
+        else if (s->controller != e->node)
             sim_story_znode(s, SM_PATH_CONTROLLER, NULL, 0, -1, 0, 0);
+        node = sim_story_node(s, e->node);
         sim_story_znode(s, SM_PATH_CONTROLLER, json, (size_t)size, 0, SIM_LANE_BROKER(e->node),
-                        node->cause);
+                        s->controller_changed != 0 ? s->controller_changed : node->cause);
         s->controller = e->node;
         if (ce >= 0) {
             size = snprintf(epoch, sizeof(epoch), "%" PRId32, ce);
@@ -747,11 +768,12 @@ static void tell_standby(struct sim_story *s, const struct sim_entry *e, int64_t
     sim_trace_end(s->trace);
 }
 
-/* What an operator, or a broker that wants to end, asked for: the line states it. */
-static uint64_t tell_asked(struct sim_story *s, const char *verb, int32_t node)
+/* What an operator, or a broker that wants to end, asked for. */
+static uint64_t tell_asked(struct sim_story *s, const char *verb, int32_t node, bool inferred)
 {
     char target[16];
-    if (!sim_story_tell(s, SIM_K_FAULT, SIM_LANE_WORLD, 0))
+    if (!(inferred ? sim_story_infer(s, SIM_K_FAULT, SIM_LANE_WORLD, 0, 0)
+                   : sim_story_tell(s, SIM_K_FAULT, SIM_LANE_WORLD, 0)))
         return 0;
     sim_trace_text(s->trace, SIM_F_VERB, verb);
     if (node >= 0) {
@@ -776,7 +798,7 @@ static void tell_election(struct sim_story *s, const struct sim_entry *e, const 
     if (sim_span_begins(SIM_HOLE(h, 'x'), "AutoTriggered"))
         by = node->cause;
     else if (sim_span_begins(SIM_HOLE(h, 'x'), "AdminClientTriggered"))
-        by = tell_asked(s, "elect-leaders", -1);
+        by = tell_asked(s, "elect-leaders", -1, false);
     else if (node->event != NULL && strcmp(node->event, "Reelect") == 0)
         by = node->cause; /* a new controller takes up what was asked for */
     begin_event(s, e, sim_import_event(e), rule, by);
@@ -785,7 +807,23 @@ static void tell_election(struct sim_story *s, const struct sim_entry *e, const 
 static void tell_shutdown(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h)
 {
     int32_t broker = (int32_t)sim_span_number(SIM_HOLE(h, 'b'), -1);
-    uint64_t by = broker >= 0 ? tell_asked(s, "shutdown", broker) : 0;
+    uint64_t by = broker >= 0 ? tell_asked(s, "shutdown", broker, false) : 0;
+    begin_event(s, e, sim_import_event(e), sim_import_rule(e), by);
+}
+
+/* Through the znode, or through a call, which no line tells of; a new controller takes up what it
+ * finds. */
+static void tell_reassignment(struct sim_story *s, const struct sim_entry *e)
+{
+    const struct sim_told *node = sim_story_node(s, e->node);
+    uint64_t by = s->reassign_changed;
+    if (goes_on(node, sim_import_event(e)))
+        return;
+    if (node->event != NULL && strcmp(node->event, "Reelect") == 0)
+        by = node->cause;
+    else if (by == 0)
+        by = tell_asked(s, "reassign", -1, true);
+    s->reassign_changed = 0;
     begin_event(s, e, sim_import_event(e), sim_import_rule(e), by);
 }
 
@@ -835,8 +873,7 @@ void sim_story_controller(struct sim_story *s, const struct sim_entry *e, const 
         return;
     case WORD_ASSIGNED:
         if (sim_import_event(e) != NULL)
-            begin_event(s, e, sim_import_event(e), sim_import_rule(e),
-                        trigger_of(s, e, "PartitionReassignment"));
+            tell_reassignment(s, e);
         tell_assigned(s, e, h);
         return;
     case WORD_ELECTION:

@@ -136,9 +136,10 @@ static bool same_ids(const struct sim_ids *a, const struct sim_ids *b)
 }
 
 /* A line about one partition of a request. */
-static void gather(struct sim_story *s, struct sim_told *node, enum sim_api api,
+static void gather(struct sim_story *s, const struct sim_entry *e, enum sim_api api,
                    const struct sim_holes *h)
 {
+    struct sim_told *node = sim_story_node(s, e->node);
     struct sim_group *g = &node->group;
     struct sim_ids to = {0};
     struct sim_group_part part = {.state = SIM_HOLE(h, 's')};
@@ -148,6 +149,8 @@ static void gather(struct sim_story *s, struct sim_told *node, enum sim_api api,
     sim_span_ids(SIM_HOLE(h, 'b').size > 0 ? SIM_HOLE(h, 'b') : SIM_HOLE(h, 'i'), &to);
     if (g->open && (g->api != api || g->corr != corr || !same_ids(&g->to, &to)))
         sim_story_end_group(s, node);
+    if (api == SIM_API_LEADER_AND_ISR)
+        sim_story_sent_state(s, e, &part.tp, part.state);
     g->open = true;
     g->api = api;
     g->corr = corr;
@@ -525,13 +528,13 @@ void sim_story_message(struct sim_story *s, const struct sim_entry *e, const str
         send_all(s, node, SIM_API_STOP_REPLICA, &to, n);
         return;
     case WORD_SEND_LEADER_AND_ISR_ONE:
-        gather(s, node, SIM_API_LEADER_AND_ISR, h);
+        gather(s, e, SIM_API_LEADER_AND_ISR, h);
         return;
     case WORD_SEND_METADATA_ONE:
-        gather(s, node, SIM_API_UPDATE_METADATA, h);
+        gather(s, e, SIM_API_UPDATE_METADATA, h);
         return;
     case WORD_SEND_STOP_ONE:
-        gather(s, node, SIM_API_STOP_REPLICA, h);
+        gather(s, e, SIM_API_STOP_REPLICA, h);
         return;
     case WORD_RESPONSE:
         response(s, e, h);

@@ -18,7 +18,8 @@
 #include "sim/logs.h"
 
 enum { LOG_TEXT_MAX = 16384 };
-#define SAME_START_US INT64_C(90000000)
+#define SAME_START_US INT64_C(90000000) /* what a broker takes to start, at most */
+#define BOOT_US       INT64_C(2000000)
 
 int64_t sim_story_now(const struct sim_story *s)
 {
@@ -94,8 +95,9 @@ static void live_on(struct sim_told *node, struct life *l, const struct sim_entr
 {
     l->silent = false;
     if (is_start(e)) {
-        bool same = l->by_server && !l->stopped && e->word != WORD_STARTING &&
-                    e->t - l->start < SAME_START_US;
+        /* the first lines of a process come before "starting" */
+        bool boots = sim_span_begins(e->logger, "kafka.utils.") && e->t - l->start > BOOT_US;
+        bool same = l->by_server && !l->stopped && !boots && e->t - l->start < SAME_START_US;
         if (!same && l->any && !l->stopped)
             note_death(node, l->last, "kill");
         l->stopped = false;
@@ -283,6 +285,14 @@ static void tell_log(struct sim_story *s, const struct sim_entry *e, uint64_t by
                    : strcmp(level, "FATAL") == 0 ? "ERROR"
                                                  : level);
     sim_trace_text(s->trace, SIM_F_STREAM, stream_of(e));
+    if (e->logger.size > 0 && e->logger.size < 200) { /* where the text does not tell it */
+        char logger[200], text[200];
+        snprintf(logger, sizeof(logger), "%.*s", (int)e->logger.size, e->logger.at);
+        snprintf(text, sizeof(text), "%.*s", (int)(e->text.size < 199 ? e->text.size : 199),
+                 e->text.at);
+        if (strcmp(logger, sim_log_logger_of(stream_of(e), text)) != 0)
+            sim_trace_text(s->trace, SIM_F_NAME, logger);
+    }
     const char *end = e->more.at != NULL ? e->more.at + e->more.size : NULL;
     if (end == NULL) {
         size_t size = e->text.size < LOG_TEXT_MAX ? e->text.size : LOG_TEXT_MAX;

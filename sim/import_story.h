@@ -159,6 +159,10 @@ struct sim_partition_told *sim_story_partition(struct sim_story *s, int32_t node
 void sim_story_controller(struct sim_story *s, const struct sim_entry *e,
                           const struct sim_holes *h);
 
+/* A state that the controller sends to a broker: where it is newer than what is known, it was
+ * written. */
+void sim_story_sent_state(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
+                          struct sim_span state);
 /* Writes the topic's znode, whose assignment lines have changed. */
 void sim_story_flush_topic(struct sim_story *s);
 

@@ -520,6 +520,7 @@ static const struct wording wordings[] = {
     {.word = WORD_NOTE, .text = "Shutdown completed"},
     {.word = WORD_NOTE, .text = "Shutdown complete"},
     {.word = WORD_NOTE, .text = "Shutdown"},
+    {.word = WORD_NOTE, .text = "shutdownInitiated latch count reached zero. Shutdown called."},
     {.word = WORD_NOTE, .text = "Error due to{x}"},
 
     /* ---- server.log ---- */
@@ -650,8 +651,8 @@ static bool take_whose(const struct whose *w, struct sim_span text, struct sim_e
         } else {
             const char *behind =
                 sim_span_find((struct sim_span){at, (size_t)(end - at)}, w->behind);
-            bool exact = strcmp(w->behind, " ") == 0 || w->behind[0] == ']';
-            if (behind == NULL || (exact && behind != at && w->behind[0] == ' '))
+            bool exact = w->behind[0] == ' ' || w->behind[0] == ']';
+            if (behind == NULL || (exact && behind != at))
                 return false;
             at = behind + strlen(w->behind);
         }
@@ -676,7 +677,7 @@ static struct sim_span body_of(struct sim_entry *e)
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
         if (take_whose(&prefixes[i], e->text, e, &body))
             break;
-    return trimmed(body);
+    return body;
 }
 
 /* ---- holes ---- */
@@ -751,6 +752,12 @@ static bool fits(const char *pattern, struct sim_span s, struct sim_holes *holes
     return at == end;
 }
 
+/* Some lines end with a blank behind their text, others with one before an empty list. */
+static bool fits_body(const char *pattern, struct sim_span body, struct sim_holes *holes)
+{
+    return fits(pattern, body, holes) || fits(pattern, trimmed(body), holes);
+}
+
 /* Loggers of which every line should be known. */
 static bool is_read(const struct sim_entry *e)
 {
@@ -763,7 +770,8 @@ static bool is_read(const struct sim_entry *e)
 void sim_import_read(struct sim_entry *e)
 {
     struct sim_span body = body_of(e);
-    if (sim_span_begins(e->logger, "kafka.server.KafkaServer") && sim_span_is(body, "starting")) {
+    if (sim_span_begins(e->logger, "kafka.server.KafkaServer") &&
+        sim_span_is(trimmed(body), "starting")) {
         e->word = WORD_STARTING;
         e->row = 0;
         return;
@@ -777,7 +785,7 @@ void sim_import_read(struct sim_entry *e)
         struct sim_holes holes;
         if (server && wordings[i].word < WORD_STARTING)
             continue;
-        if (fits(wordings[i].text, body, &holes)) {
+        if (fits_body(wordings[i].text, body, &holes)) {
             e->word = (uint16_t)wordings[i].word;
             e->row = (uint32_t)i;
             return;
@@ -792,7 +800,7 @@ void sim_import_holes(const struct sim_entry *e, struct sim_holes *holes)
     struct sim_span body = body_of(&copy);
     memset(holes, 0, sizeof(*holes));
     if (e->word != WORD_UNKNOWN && e->word != WORD_OTHER)
-        fits(wordings[e->row].text, body, holes);
+        fits_body(wordings[e->row].text, body, holes);
 }
 
 const char *sim_import_event(const struct sim_entry *e)

@@ -243,9 +243,17 @@ static sim_lane asker(struct sim_story *s, const struct sim_txn *txn, const char
     if (node < 0)
         return 0;
     struct sim_told *told = sim_story_node(s, node);
+    const char *ignored = NULL, *path = main_path(txn, &ignored);
     bool fenced = check != NULL && strcmp(check, SM_PATH_CONTROLLER_EPOCH) == 0;
-    if (fenced || s->controller == node)
+    bool contends = path != NULL &&
+                    strncmp(path, SM_PATH_CONTROLLER, sizeof(SM_PATH_CONTROLLER) - 1) == 0 &&
+                    s->controller < 0;
+    if (contends) /* it was told that /controller is gone */
+        *by = s->controller_changed != 0 ? s->controller_changed : told->cause;
+    else if (fenced || s->controller == node)
         *by = told->cause;
+    if (contends)
+        return SIM_LANE_BROKER(node);
     return fenced ? SIM_LANE_CONTROLLER(node) : SIM_LANE_BROKER(node);
 }
 
@@ -291,12 +299,9 @@ static void tell_unreadable(struct sim_story *s, const struct sim_zk_entry *z)
     sim_trace_end(s->trace);
 }
 
+/* At the time that is now: within its range, but never before what was told. */
 static void tell_txn(struct sim_story *s, const struct sim_zk_entry *z)
 {
-    int64_t now = s->t, t = z->e->t > now ? z->e->t : now;
-    if (t > z->e->latest && z->e->latest > now)
-        t = z->e->latest;
-    s->t = t < now ? now : t;
     if (z->e->word == WORD_UNKNOWN || (sim_txn_decode(z->e, z->raw, &s->txn), !s->txn.readable)) {
         tell_unreadable(s, z);
         return;
@@ -456,8 +461,12 @@ void sim_story_open_txns(struct sim_story *s)
 
 void sim_story_txns_until(struct sim_story *s, int64_t t)
 {
-    while (s->txn_next < s->txn_count && s->txns[s->txn_next].e->latest < t)
-        tell_txn(s, &s->txns[s->txn_next++]);
+    while (s->txn_next < s->txn_count && s->txns[s->txn_next].e->latest < t) {
+        const struct sim_zk_entry *z = &s->txns[s->txn_next++];
+        if (z->e->t > s->t)
+            s->t = z->e->t;
+        tell_txn(s, z);
+    }
 }
 
 bool sim_story_need(struct sim_story *s, const char *key)
@@ -472,11 +481,8 @@ bool sim_story_need(struct sim_story *s, const char *key)
     if (at == s->demand_count || s->demand[at].key != id ||
         s->txns[s->demand[at].txn].e->t > s->t + AHEAD_US)
         return false;
-    int64_t now = s->t;
-    while (s->txn_next <= s->demand[at].txn) {
+    while (s->txn_next <= s->demand[at].txn)
         tell_txn(s, &s->txns[s->txn_next++]);
-        s->t = now;
-    }
     return true;
 }
 

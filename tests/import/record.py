@@ -15,9 +15,9 @@ Jars: KCSIM_KAFKA_LIBS (2.8.2) and KCSIM_KAFKA_082_LIBS, or Maven fetches them (
 
 import argparse
 import glob
+import gzip
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -200,6 +200,22 @@ def dump(jars, main, log, out):
         f.write(done.stdout)
 
 
+def trim(source, target, stage_folder):
+    """A copy without what belongs to the machine: the stage's folder, and what ZooKeeper's client says of its
+    environment. Larger than 100 kB: packed; larger than 1 MB (0.8.2's fetchers flood): left out."""
+    with open(source, encoding="utf-8", errors="replace") as f:
+        lines = [line.replace(stage_folder, "/kafka") for line in f if "Client environment:" not in line]
+    data = "".join(lines).encode()
+    if len(data) > 1_000_000:
+        return
+    if len(data) > 100_000:
+        with gzip.GzipFile(target + ".gz", "wb", mtime=0) as f:
+            f.write(data)
+        return
+    with open(target, "wb") as f:
+        f.write(data)
+
+
 def collect(cluster, folder):
     described = cluster.tools.run("kafka-topics.sh", *cluster.where(), "--describe").out
     with open(os.path.join(folder, "describe.txt"), "w", encoding="utf-8") as f:
@@ -213,7 +229,7 @@ def collect(cluster, folder):
         os.makedirs(where, exist_ok=True)
         for name in ("controller.log", "state-change.log", "server.log"):
             if os.path.exists(broker.file(name)):
-                shutil.copy(broker.file(name), where)
+                trim(broker.file(name), os.path.join(where, name), cluster.stage.folder)
     cluster.server.process.kill()
     log4j = os.path.join(cluster.tools.libs, "*")
     for log in sorted(glob.glob(os.path.join(cluster.server.data, "version-2", "log.*"))):
@@ -222,7 +238,8 @@ def collect(cluster, folder):
         old = "3.4" if cluster.version == "0.8.2.2" else "3.5"
         dump(log4j, ["org.apache.zookeeper.server.LogFormatter"], log,
              os.path.join(folder, f"zookeeper-formatter-{old}.log"))
-        shutil.copy(log, folder)
+        with open(log, "rb") as f, open(os.path.join(folder, os.path.basename(log)), "wb") as out:
+            out.write(f.read().rstrip(b"\0") + bytes(16))  # without the room that the server takes ahead
 
 
 def main():
