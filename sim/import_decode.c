@@ -45,10 +45,14 @@ static struct sim_txn_op *add_op(struct sim_txn *txn, enum sim_txn_type type)
     return op;
 }
 
+/* Kafka's paths are ASCII; others are left as they stand, in the log record. */
 static bool set_path(struct sim_txn_op *op, const char *path, size_t size)
 {
-    if (size == 0 || size >= sizeof(op->path) || path[0] != '/' || memchr(path, '\0', size) != NULL)
+    if (size == 0 || size >= sizeof(op->path) || path[0] != '/')
         return false;
+    for (size_t i = 0; i < size; i++)
+        if ((uint8_t)path[i] <= 0x20 || (uint8_t)path[i] >= 0x7f)
+            return false;
     memcpy(op->path, path, size);
     op->path[size] = '\0';
     return true;

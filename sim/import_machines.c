@@ -559,6 +559,35 @@ static void exception_of(const struct sim_entry *e, char *out, size_t capacity)
     copy_word(out, capacity, more);
 }
 
+/* A legal move that was not made because nobody could lead: an election, not a refusal of the
+ * machine. */
+static bool tell_no_leader(struct sim_story *s, const struct sim_entry *e, const struct moving *m,
+                           const char *why)
+{
+    static const char under[] = " under strategy ";
+    char rule[80] = "OfflinePartitionLeaderElectionStrategy";
+    const char *named = strstr(why, under), *known = sim_story_node(s, e->node)->rule;
+    if (e->word != WORD_PARTITION_REFUSED || strcmp(m->to, "OnlinePartition") != 0 ||
+        is_nonexistent(m->from))
+        return false;
+    if (strcmp(m->from, "NewPartition") == 0)
+        return true; /* nobody to begin with: no election was held */
+    if (named != NULL)
+        snprintf(rule, sizeof(rule), "%.*s", (int)strcspn(named + sizeof(under) - 1, "("),
+                 named + sizeof(under) - 1);
+    else if (known != NULL)
+        snprintf(rule, sizeof(rule), "%s", known);
+    if (!sim_story_tell(s, SIM_K_DECIDE, lane_of(e), cause_of(s, e)))
+        return true;
+    sim_trace_text(s->trace, SIM_F_RULE, rule);
+    sim_trace_partition(s->trace, SIM_F_PARTITION, m->tp.topic, m->tp.partition);
+    sim_trace_text(s->trace, SIM_F_VERDICT, "none-eligible");
+    sim_trace_int(s->trace, SIM_F_CHOSEN, SM_NO_LEADER);
+    sim_trace_int(s->trace, SIM_F_OK, 0);
+    sim_trace_end(s->trace);
+    return true;
+}
+
 static void tell_move(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h)
 {
     struct moving m = {.replica = -1};
@@ -581,6 +610,8 @@ static void tell_move(struct sim_story *s, const struct sim_entry *e, const stru
     if (refused) {
         exception_of(e, why, sizeof(why));
         m.why = why;
+        if (tell_no_leader(s, e, &m, why))
+            return;
     }
     if (e->word == WORD_PARTITION_ONLINE) {
         const char *rule = sim_story_node(s, e->node)->rule;
@@ -711,6 +742,23 @@ static void tell_live(struct sim_story *s, const struct sim_entry *e, const stru
     set_live(s, e, "live", SIM_HOLE(h, 'i'));
 }
 
+static bool is_of_node(const char *key, int32_t node)
+{
+    char *end;
+    return strtol(key, &end, 10) == node && *end == ' ';
+}
+
+/* A new reign: its machines begin anew. */
+static void forget_machines(struct sim_story *s, int32_t node)
+{
+    for (uint32_t i = 0; i < s->tps.count; i++)
+        if (is_of_node(sim_keys_name(&s->tps, i), node))
+            s->partitions[i].state = 0;
+    for (uint32_t i = 0; i < s->replicas.count; i++)
+        if (is_of_node(sim_keys_name(&s->replicas, i), node))
+            s->replica_states[i] = 0;
+}
+
 static void tell_elected(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h)
 {
     char key[32], json[120], epoch[16];
@@ -745,6 +793,7 @@ static void tell_elected(struct sim_story *s, const struct sim_entry *e, const s
     node = sim_story_node(s, e->node);
     if (ce >= 0)
         node->ce = ce;
+    forget_machines(s, e->node);
     if (!sim_story_tell(s, SIM_K_LEARN, lane_of(e), node->cause))
         return;
     if (ce >= 0)

@@ -154,9 +154,16 @@ void sim_import_holes(const struct sim_entry *e, struct sim_holes *holes);
 /* Event name of the row ("BrokerChange"), NULL none; rule of the elections under it, NULL none. */
 const char *sim_import_event(const struct sim_entry *e);
 const char *sim_import_rule(const struct sim_entry *e);
-/* For tests: the wordings, one a line. */
-size_t sim_import_word_count(void);
-const char *sim_import_wording(size_t row);
+
+/* A row of the table. */
+struct sim_wording {
+    enum sim_word word;
+    const char *text;
+    const char *event; /* what the controller begins: the event of 2.8 */
+    const char *rule;  /* of elections below it */
+};
+extern const struct sim_wording sim_wordings[];
+extern const size_t sim_wording_count;
 
 /* ---- texts inside of holes ---- */
 
