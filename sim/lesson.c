@@ -231,10 +231,8 @@ static bool fill_words(const struct sim_lesson_reader *r, const struct sim_stop_
 static bool fill_stop(const struct sim_lesson_reader *r, const struct sim_stop_spec *spec,
                       uint32_t stop, struct sim_lesson_stop *s)
 {
-    struct sim_record record = {0};
     s->record = r->stops[stop];
-    sim_trace_get(r->trace, s->record, &record);
-    s->t_us = spec->moment.when == SIM_LESSON_AT ? spec->moment.at_us : record.t;
+    s->t_us = r->times[stop];
     s->answer_record = s->record;
     bool good = fill_words(r, spec, s);
     if (spec->say != NULL)
@@ -253,12 +251,12 @@ static bool fill_stop(const struct sim_lesson_reader *r, const struct sim_stop_s
 
 /* Where all stops are; false after an error. */
 static bool find_stops(const struct sim_lesson_reader *r, const struct sim_lesson_spec *spec,
-                       uint64_t *stops)
+                       uint64_t *stops, int64_t *times)
 {
     uint64_t last = 0;
     for (uint32_t i = 0; i < spec->stop_count; i++) {
         const struct sim_lesson_moment *m = &spec->stops[i].moment;
-        if (!sim_lesson_moment(r, m, last, last, &stops[i]))
+        if (!sim_lesson_moment(r, m, last, last, &stops[i], &times[i]))
             return false;
         if (stops[i] < last)
             return sim_error(r->d, m->place, "in this run this comes before the stop above it");
@@ -277,17 +275,19 @@ struct sim_lesson *sim_lesson_new(const struct sim_scenario *scenario,
     if (lesson == NULL)
         abort();
     uint64_t *stops = sim_memory_take(&lesson->memory, (spec->stop_count + 1) * sizeof(*stops));
+    int64_t *times = sim_memory_take(&lesson->memory, spec->stop_count * sizeof(*times));
     struct sim_lesson_reader r = {.scenario = scenario,
                                   .trace = trace,
                                   .facts = sim_facts_new(trace),
                                   .memory = &lesson->memory,
                                   .d = d,
-                                  .stops = stops};
+                                  .stops = stops,
+                                  .times = times};
     sim_diagnostics_source(d, scenario->file, scenario->text, scenario->text_size);
     lesson->title = sim_memory_copy(&lesson->memory, scenario->title, strlen(scenario->title));
     lesson->stops = sim_memory_take(&lesson->memory, spec->stop_count * sizeof(*lesson->stops));
     lesson->stop_count = spec->stop_count;
-    bool good = find_stops(&r, spec, stops);
+    bool good = find_stops(&r, spec, stops, times);
     for (uint32_t i = 0; i < spec->stop_count && stops[spec->stop_count] != 0; i++) {
         good = fill_stop(&r, &spec->stops[i], i, &lesson->stops[i]) && good;
         lesson->question_count += lesson->stops[i].ask != NULL;
