@@ -62,12 +62,20 @@ static void add_brokers(const struct sim_lesson_reader *r, struct sim_lesson_sto
     add_choice(s, "none", "none", NULL);
 }
 
-/* Texts of a choice are filled as of the moment of the answer. */
+/* Texts behind a question are filled as of the moment of its answer: a fact's own, else not before
+   the next stop, for a record that tells something comes before what it leads to. */
+static uint64_t moment_of_texts(const struct sim_lesson_reader *r, uint32_t stop,
+                                const struct sim_lesson_stop *s)
+{
+    const uint64_t next = r->stops[stop + 1];
+    return s->key != NULL || s->answer_record > next ? s->answer_record : next;
+}
+
 static bool fill_choice(const struct sim_lesson_reader *r, const struct sim_stop_spec *spec,
                         uint32_t stop, const struct sim_choice_spec *c, struct sim_lesson_stop *s)
 {
     struct sim_lesson_value value = {.text = c->value};
-    const uint64_t n = s->answer_record;
+    const uint64_t n = moment_of_texts(r, stop, s);
     const char *say = NULL, *wrong = NULL;
     bool holds = false;
     if (c->reads != NULL && !sim_lesson_read(r, c->reads, stop, &value))
@@ -244,9 +252,9 @@ static bool fill_stop(const struct sim_lesson_reader *r, const struct sim_stop_s
     good = s->ask != NULL && answer_question(r, spec, stop, s) && good;
     if (s->answer == NULL)
         return false;
-    s->because = sim_lesson_fill(r, spec, stop, spec->because, spec->because_place,
-                                 s->answer_record, s->answer);
-    return s->because != NULL && fill_shows(r, spec, s->answer_record, s) && good;
+    const uint64_t n = moment_of_texts(r, stop, s);
+    s->because = sim_lesson_fill(r, spec, stop, spec->because, spec->because_place, n, s->answer);
+    return s->because != NULL && fill_shows(r, spec, n, s) && good;
 }
 
 /* Where all stops are; false after an error. */
@@ -338,7 +346,8 @@ enum sim_lesson_mark sim_lesson_judge(const struct sim_lesson_stop *s, const cha
                    ? SIM_LESSON_RIGHT
                    : SIM_LESSON_WRONG;
     for (uint32_t i = 0; i < s->choice_count && found == SIM_LESSON_NONE; i++)
-        if (alike(text, s->choices[i].value) || alike(text, s->choices[i].say))
+        if (alike(text, s->choices[i].value) || alike(text, s->choices[i].say) ||
+            sim_lesson_records_equal(text, s->choices[i].value))
             found = i;
     if (found == SIM_LESSON_NONE && text[0] != '\0' && text[1] == '\0' && letter >= 'a' &&
         (uint32_t)(letter - 'a') < s->choice_count)

@@ -69,7 +69,7 @@ void sim_lesson_print_text(FILE *out, const char *text, unsigned indent)
             fprintf(out, "%*s", (int)deeper, "");
         print_words(out, line, deeper, deeper);
         free(line);
-        text += size + (text[size] == '\n');
+        text += size + strspn(text + size, "\n");
         if (*text != '\0') /* the next paragraph */
             fputc('\n', out);
     }
