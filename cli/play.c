@@ -142,6 +142,35 @@ static void record_known(struct cli_play *p)
     }
 }
 
+static void write_judgement(struct sim_trace *trace, const struct sim_judgement *j)
+{
+    sim_trace_object_begin(trace, SIM_F_NONE);
+    sim_trace_text(trace, SIM_F_VERDICT, sim_outcome_name(j->outcome));
+    if (j->record != 0) {
+        sim_trace_list_begin(trace, SIM_F_REFS);
+        sim_trace_int(trace, SIM_F_NONE, (int64_t)j->record);
+        sim_trace_list_end(trace);
+    }
+    if (j->outcome != SIM_MET) {
+        sim_trace_text(trace, SIM_F_WANT, j->expected);
+        sim_trace_text(trace, SIM_F_HAVE, j->actual);
+    }
+    sim_trace_object_end(trace);
+}
+
+/* The last record, with what became of the expectations. */
+static void record_end(struct cli_play *p)
+{
+    struct sim_result *r = &p->result;
+    if (!sim_trace_finish_begin(p->trace, r->end_us, sim_verdict_name(sim_verdict(r)), &r->digest))
+        return;
+    sim_trace_list_begin(p->trace, SIM_F_EXPECT);
+    for (uint32_t i = 0; i < p->scenario->expect_count; i++)
+        write_judgement(p->trace, sim_expect_judgement(p->expectations, i));
+    sim_trace_list_end(p->trace);
+    sim_trace_end(p->trace);
+}
+
 static void run_world(struct cli_play *p, const struct cli_play_options *o)
 {
     const struct sim_scenario *s = p->scenario;
@@ -187,8 +216,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     if (!o->unexplained)
         sim_result_explain(&p->result);
     record_known(p);
-    p->result.digest =
-        sim_trace_finish(p->trace, p->result.end_us, sim_verdict_name(sim_verdict(&p->result)));
+    record_end(p);
     p->result.records = sim_trace_count(p->trace);
 }
 

@@ -108,7 +108,7 @@ enum sim_kind {
     X(PROPS, "props", "properties of the cluster")                                                 \
     X(LANES, "lanes", "[{id, node, role}…]")                                                       \
     X(TOPICS, "topics", "topics at the start")                                                     \
-    X(EXPECT, "expect", "expectations")                                                            \
+    X(EXPECT, "expect", "expectations; at the end what became of each")                                                            \
     X(LESSON, "lesson", "stops and questions")                                                     \
     X(CHOICES, "choices", "choice log")                                                            \
     X(DIGEST, "digest", "XXH3-64, 16 hexadecimal digits")                                          \
@@ -497,6 +497,10 @@ uint64_t sim_trace_check(struct sim_trace *trace, int64_t t, uint64_t by, const 
 /* finish: the last record; carries counts per kind and the digest over all before it. Returns the
    digest. */
 uint64_t sim_trace_finish(struct sim_trace *trace, int64_t t, const char *verdict);
+/* The same, left open for fields (what became of expectations): call sim_trace_end; false where
+   nothing is recorded. */
+bool sim_trace_finish_begin(struct sim_trace *trace, int64_t t, const char *verdict,
+                            uint64_t *digest);
 
 /* Returns the digest over all records so far. */
 uint64_t sim_trace_digest(const struct sim_trace *trace);
