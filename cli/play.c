@@ -179,7 +179,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
         .never_fired = sim_world_never_fired(p->world),
         .checked = sim_world_checked(p->world),
     };
-    sim_result_explain(&p->result);
+    sim_result_explain(&p->result, !o->unnamed);
     record_known(p);
     p->result.digest =
         sim_trace_finish(p->trace, p->result.end_us, sim_verdict_name(sim_verdict(&p->result)));

@@ -22,11 +22,13 @@
 
 struct cli_play_options {
     bool has_seed, has_until;
-    uint64_t seed;    /* in place of the scenario's */
-    int64_t until_us; /* in place of the scenario's, µs */
-    bool log_trace;   /* TRACE lines of the logs too */
+    uint64_t seed;     /* in place of the scenario's */
+    int64_t until_us;  /* in place of the scenario's, µs */
+    bool log_trace;    /* TRACE lines of the logs too */
     const char *swarm; /* "on", "off": in place of random.swarm of the scenario; NULL: that */
-    bool wire; /* messages travel as bytes of the Kafka protocol */
+    bool wire;         /* messages travel as bytes of the Kafka protocol */
+    bool unnamed;      /* only whether known defects explain a violation, not which; the digest is
+                          another */
 };
 
 struct cli_play {
@@ -36,8 +38,8 @@ struct cli_play {
     struct sim_world *world;
     struct sim_expectations *expectations;
     struct sim_client_report *clients; /* NULL: the scenario has none */
-    struct sim_result result; /* points to the others */
-    bool failed;              /* the world gave up: our bug or a limit; said on stderr */
+    struct sim_result result;          /* points to the others */
+    bool failed;                       /* the world gave up: our bug or a limit; said on stderr */
 };
 
 /* Loads and plays `file`. Returns false, with errors in `diagnostics`, where the file is bad; then
@@ -59,9 +61,9 @@ enum sim_exit cli_play_exit(const struct cli_play *play);
 /* Returns the worse of two exit codes: what a command over several files returns. */
 enum sim_exit cli_worse(enum sim_exit a, enum sim_exit b);
 
-/* The scenario files in `names` (NULL-ended, at least one): a file is itself, a folder all .yaml below it whose
-   name does not begin with a dot, in byte order of their paths. Returns an owned, NULL-ended list, or
-   NULL after a message. */
+/* The scenario files in `names` (NULL-ended, at least one): a file is itself, a folder all .yaml
+   below it whose name does not begin with a dot, in byte order of their paths. Returns an owned,
+   NULL-ended list, or NULL after a message. */
 char **cli_scenario_files(char *const *names);
 void cli_scenario_files_free(char **files);
 
