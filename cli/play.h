@@ -29,6 +29,11 @@ struct cli_play_options {
     bool wire;         /* messages travel as bytes of the Kafka protocol */
     bool unnamed;      /* only whether known defects explain a violation, not which; the digest is
                           another */
+    bool unexplained; /* no search for the known defect behind a violation: it plays again and again
+                       */
+    bool has_reseed;  /* from `reseed_at_us` on chance goes by `reseed`: sim_world_reseed */
+    int64_t reseed_at_us;
+    uint64_t reseed;
 };
 
 struct cli_play {
