@@ -19,12 +19,13 @@
 #include "sim/scn.h"
 #include "sim/story.h"
 #include "sim/verdict.h"
+#include "ui/page.h"
 
-enum { KEY_SWARM = 256, KEY_WIRE };
+enum { KEY_SWARM = 256, KEY_WIRE, KEY_REPORT };
 
 struct arguments {
     struct cli_play_options play;
-    const char *trace, *canonical, *output;
+    const char *trace, *report, *canonical, *output;
     enum sim_format format;
     enum sim_color color;
     unsigned lines;
@@ -48,6 +49,14 @@ static bool write_trace(const struct sim_trace *trace, const char *file)
     if (!good)
         cli_error("cannot write %s: %s", file, strerror(errno));
     return good;
+}
+
+/* What --trace and --report ask for; the page is written whatever the verdict is. */
+static bool write_files(const struct arguments *a, const struct sim_trace *trace, const char *file)
+{
+    const struct ui_page_options options = {.name = file};
+    bool good = a->trace == NULL || write_trace(trace, a->trace);
+    return (a->report == NULL || cli_report_write(a->report, trace, &options)) && good;
 }
 
 static void tell(const struct arguments *a, struct cli_play *play, FILE *out)
@@ -74,7 +83,7 @@ static enum sim_exit run_file(const struct arguments *a, const char *file,
     }
     sim_diagnostics_free(&diagnostics);
     code = cli_play_exit(&play);
-    if (a->trace != NULL && !write_trace(play.trace, a->trace))
+    if (!write_files(a, play.trace, file))
         code = SIM_EXIT_SOFTWARE;
     if (a->format == SIM_FORMAT_HUMAN)
         tell(a, &play, out);
@@ -102,7 +111,7 @@ static enum sim_exit run_scn(const struct arguments *a, const char *file, FILE *
     struct sim_record last = {0};
     sim_trace_get(trace, sim_trace_count(trace), &last);
     uint64_t digest = sim_trace_finish(trace, last.t, good ? "met" : "undecided");
-    if (a->trace != NULL && !write_trace(trace, a->trace))
+    if (!write_files(a, trace, file))
         code = SIM_EXIT_SOFTWARE;
     if (good)
         fprintf(out, "%s is played: %" PRIu64 " records, digest %016" PRIx64 "%s%s\n", file,
@@ -159,6 +168,11 @@ static enum sim_exit run_again(const struct arguments *a)
     return SIM_EXIT_INTERRUPTED;
 }
 
+static bool is_standard(const char *file)
+{
+    return file != NULL && strcmp(file, "-") == 0;
+}
+
 /* What options ask of several files, or of a kind of file, that it cannot give. */
 static const char *contradiction(const struct arguments *a)
 {
@@ -169,8 +183,14 @@ static const char *contradiction(const struct arguments *a)
         return "--trace takes one scenario at a time";
     if (a->canonical != NULL && (a->file_count > 1 || scn_count == 0))
         return "--canonical takes one .scn file";
-    if (a->trace != NULL && strcmp(a->trace, "-") == 0 && a->output == NULL)
+    if (a->report != NULL && a->file_count > 1)
+        return "--report takes one scenario at a time";
+    if (is_standard(a->trace) && is_standard(a->report))
+        return "--trace - and --report - cannot both go to standard output";
+    if (is_standard(a->trace) && a->output == NULL)
         return "--trace - needs --output FILE for the story";
+    if (is_standard(a->report) && a->output == NULL)
+        return "--report - needs --output FILE for the story";
     if (scn_count > 0 && a->format != SIM_FORMAT_HUMAN)
         return "--format is for scenarios with expectations; a .scn file has none";
     if (scn_count > 0 && a->play.has_until)
@@ -216,6 +236,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 't':
         a->trace = arg;
+        return 0;
+    case KEY_REPORT:
+        a->report = arg;
         return 0;
     case 'c':
         a->canonical = arg;
@@ -263,6 +286,10 @@ static const struct argp_option options[] = {
      .key = 't',
      .arg = "FILE",
      .doc = "write every record, one JSON object a line"},
+    {.name = "report",
+     .key = KEY_REPORT,
+     .arg = "FILE",
+     .doc = "write a page that shows the run in a browser"},
     {.name = "verbose", .key = 'v', .doc = "the whole story, however long"},
     {.name = "watch", .key = 'w', .doc = "run again whenever a file changes, until ^C"},
     {.name = "seed", .key = 's', .arg = "N", .doc = "in place of the scenario's"},
@@ -294,6 +321,7 @@ const struct cli_command cli_run = {
     .arguments = "FILE…",
     .examples = "kcsim run scenarios/real/controller-fails-with-a-broker-down.yaml\n"
                 "kcsim run my.yaml --trace out.ndjson\n"
+                "kcsim run my.yaml --report out.html\n"
                 "kcsim run my.yaml --seed 7 --until 30s -v\n"
                 "kcsim run scenarios/*.yaml --format junit --output report.xml\n",
     .options = options,

@@ -37,7 +37,8 @@ const struct cli_command *const cli_commands[] = {
     &cli_campaign_command,
     &cli_coverage, &cli_why,     &cli_describe,
     &cli_zk,       &cli_logs,    &cli_export,
-    &cli_diff,     &cli_import,  &cli_controller,
+    &cli_report,   &cli_diff,    &cli_import,
+    &cli_controller,
     &cli_stream,   &cli_explain, &cli_fidelity,
     &help,         &version,     &(const struct cli_command){.name = NULL},
 };

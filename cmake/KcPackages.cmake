@@ -21,3 +21,6 @@ add_library(ZooKeeper::mt INTERFACE IMPORTED)
 target_include_directories(ZooKeeper::mt SYSTEM INTERFACE ${ZOOKEEPER_INCLUDE})
 target_compile_definitions(ZooKeeper::mt INTERFACE THREADED)
 target_link_libraries(ZooKeeper::mt INTERFACE ${ZOOKEEPER_LIBRARY} Threads::Threads)
+
+# Bundles the page (ui/): Debian's esbuild.
+find_program(KC_ESBUILD esbuild REQUIRED)

@@ -545,6 +545,8 @@ bool sim_record_next_set(const struct sim_record *record, struct sim_walk *walk,
 /* Copies the ints of a list into `ids`; returns how many there are (may exceed capacity). */
 size_t sim_value_ids(const struct sim_value *list, int32_t *ids, size_t capacity);
 bool sim_value_equal(const struct sim_value *a, const struct sim_value *b);
+/* Returns whether the bytes of a TEXT are UTF-8; sim_value_print gives others in hexadecimal. */
+bool sim_value_is_utf8(const struct sim_value *value);
 /* Prints a value as JSON. */
 void sim_value_print(FILE *out, const struct sim_value *value);
 

@@ -279,6 +279,11 @@ static bool is_utf8(const uint8_t *at, size_t size)
     return true;
 }
 
+bool sim_value_is_utf8(const struct sim_value *value)
+{
+    return is_utf8((const uint8_t *)value->text, value->size);
+}
+
 static void print_string(FILE *out, const char *text, size_t size)
 {
     fputc('"', out);
@@ -301,7 +306,7 @@ static void print_string(FILE *out, const char *text, size_t size)
 /* Bytes that are no UTF-8 text cannot stand in JSON: {"hex":"00ff"}. */
 static void print_text(FILE *out, const struct sim_value *v)
 {
-    if (is_utf8((const uint8_t *)v->text, v->size)) {
+    if (sim_value_is_utf8(v)) {
         print_string(out, v->text, v->size);
         return;
     }

@@ -1,0 +1,80 @@
+/*
+ * kcsim report TRACE: a trace as a page.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/look.h"
+#include "ui/page.h"
+
+struct arguments {
+    const char *trace, *output;
+};
+
+bool cli_report_write(const char *file, const struct sim_trace *trace,
+                      const struct ui_page_options *options)
+{
+    bool standard = strcmp(file, "-") == 0;
+    FILE *out = standard ? stdout : fopen(file, "w");
+    bool good = out != NULL && ui_page_write(out, trace, options);
+    if (out != NULL && !standard)
+        good = fclose(out) == 0 && good;
+    if (!good)
+        cli_error("cannot write %s: %s", file, strerror(errno));
+    return good;
+}
+
+static int run(const struct cli_command *command, int argc, char **argv)
+{
+    struct arguments a = {0};
+    cli_parse(command, argc, argv, &a);
+    struct sim_trace *trace = cli_trace_open(a.trace);
+    if (trace == NULL)
+        return SIM_EXIT_DATA;
+    const struct ui_page_options options = {.name = a.trace};
+    bool good = cli_report_write(a.output != NULL ? a.output : "-", trace, &options);
+    sim_trace_free(trace);
+    return good ? SIM_EXIT_MET : SIM_EXIT_SOFTWARE;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 'o':
+        a->output = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0)
+            return ARGP_ERR_UNKNOWN;
+        a->trace = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->trace == NULL)
+            argp_error(state, "which trace? 'kcsim run FILE --trace TRACE' writes one");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option options[] = {
+    {.name = "output", .key = 'o', .arg = "FILE", .doc = "write there; else to standard output"},
+    {0},
+};
+
+const struct cli_command cli_report = {
+    .name = "report",
+    .group = "Look at a trace",
+    .line = "a trace as a page, to open in a browser",
+    .arguments = "TRACE",
+    .examples = "kcsim report out.ndjson --output out.html\n"
+                "kcsim run my.yaml --report out.html\n",
+    .about = "The page is one file, fetches nothing, and opens from disk: docs/report.md.\n",
+    .options = options,
+    .parse = parse,
+    .run = run,
+};

@@ -1,0 +1,335 @@
+/*
+ * Packing a trace, block by block.
+ */
+#include "ui/packed.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "sim/keys.h"
+#include "sim/narrate.h"
+
+enum { BLOCK_RECORDS = 4096, COLUMNS = 7, LANES_MAX = 65535 };
+
+/* Types of values in the file; see the header. */
+enum { NONE, INTEGER, STRING, LIST, OBJECT, RAW, LONG, TEXT };
+
+struct packer {
+    const struct sim_trace *trace;
+    struct ui_bytes *out;
+    struct sim_keys strings;
+    struct sim_keys lanes;
+    uint32_t strings_written;
+    struct ui_bytes column[COLUMNS];
+    struct ui_bytes rows, value;
+    uint64_t fact_count;
+    int64_t last_t;
+};
+
+/* ---- bytes ---- */
+
+void ui_bytes_put(struct ui_bytes *b, const void *data, size_t size)
+{
+    b->at = sim_grow(b->at, &b->capacity, b->size + size + 1, 1);
+    if (size > 0)
+        memcpy(b->at + b->size, data, size);
+    b->size += size;
+}
+
+static void put_byte(struct ui_bytes *b, uint8_t byte)
+{
+    ui_bytes_put(b, &byte, 1);
+}
+
+static void put_varint(struct ui_bytes *b, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        put_byte(b, (uint8_t)(value | 0x80));
+    put_byte(b, (uint8_t)value);
+}
+
+static void put_fixed(struct ui_bytes *b, uint64_t value, int size)
+{
+    for (int i = 0; i < size; i++)
+        put_byte(b, (uint8_t)(value >> 8 * i));
+}
+
+static void put_frame(struct ui_bytes *out, const struct ui_bytes *body)
+{
+    enum { LEVEL = 8 };
+    uLongf size = compressBound(body->size);
+    assert(body->size <= UINT32_MAX && size <= UINT32_MAX);
+    uint8_t *room = malloc(size);
+    if (room == NULL || compress2(room, &size, body->at, body->size, LEVEL) != Z_OK)
+        abort();
+    put_fixed(out, size, 4);
+    put_fixed(out, body->size, 4);
+    ui_bytes_put(out, room, size);
+    free(room);
+}
+
+/* ---- values ---- */
+
+static void put_tag(struct ui_bytes *b, int type, uint64_t x)
+{
+    put_varint(b, x << 3 | (unsigned)type);
+}
+
+/* Strings are numbered; what a table of names cannot hold stands where it is used. */
+static void put_text(struct packer *p, struct ui_bytes *b, const struct sim_value *v)
+{
+    bool is_text = sim_value_is_utf8(v);
+    if (is_text && memchr(v->text, '\0', v->size) == NULL) {
+        put_tag(b, STRING, sim_keys_intern(&p->strings, v->text, v->size));
+        return;
+    }
+    put_tag(b, is_text ? TEXT : RAW, v->size);
+    ui_bytes_put(b, v->text, v->size);
+}
+
+/* A page's numbers are exact up to 2^53; longer ones are told apart. */
+static void put_integer(struct ui_bytes *b, int64_t number)
+{
+    uint64_t zigzag = (uint64_t)number << 1 ^ (number < 0 ? UINT64_MAX : 0);
+    if (zigzag < UINT64_C(1) << 48) {
+        put_tag(b, INTEGER, zigzag);
+        return;
+    }
+    put_tag(b, LONG, 0);
+    put_fixed(b, (uint64_t)number, 8);
+}
+
+static void put_value(struct packer *p, struct ui_bytes *b, const struct sim_value *v);
+
+static void put_list(struct packer *p, struct ui_bytes *b, const struct sim_value *v)
+{
+    struct sim_walk walk = {0}, again = {0};
+    struct sim_value item;
+    uint64_t count = 0;
+    while (sim_list_next(v, &walk, &item))
+        count++;
+    put_tag(b, LIST, count);
+    while (sim_list_next(v, &again, &item))
+        put_value(p, b, &item);
+}
+
+static void put_object(struct packer *p, struct ui_bytes *b, const struct sim_value *v)
+{
+    struct sim_walk walk = {0}, again = {0};
+    struct sim_value item;
+    enum sim_field field;
+    uint64_t count = 0;
+    while (sim_object_next(v, &walk, &field, &item))
+        count++;
+    put_tag(b, OBJECT, count);
+    while (sim_object_next(v, &again, &field, &item)) {
+        put_byte(b, (uint8_t)field);
+        put_value(p, b, &item);
+    }
+}
+
+static void put_value(struct packer *p, struct ui_bytes *b, const struct sim_value *v)
+{
+    switch ((enum sim_value_type)v->type) {
+    case SIM_V_NULL:
+        put_tag(b, NONE, 0);
+        break;
+    case SIM_V_INT:
+        put_integer(b, v->number);
+        break;
+    case SIM_V_TEXT:
+        put_text(p, b, v);
+        break;
+    case SIM_V_LIST:
+        put_list(p, b, v);
+        break;
+    case SIM_V_OBJECT:
+        put_object(p, b, v);
+        break;
+    }
+}
+
+/* ---- records ---- */
+
+static void put_facts(struct packer *p, const struct sim_record *r)
+{
+    struct sim_walk walk = {0};
+    struct sim_value value;
+    const char *key;
+    while (sim_record_next_set(r, &walk, &key, &value)) {
+        put_varint(&p->rows, sim_keys_intern(&p->strings, key, strlen(key)));
+        p->value.size = 0;
+        put_value(p, &p->value, &value);
+        put_varint(&p->rows, p->value.size);
+        ui_bytes_put(&p->rows, p->value.at, p->value.size);
+        p->fact_count++;
+    }
+}
+
+static void put_fields(struct packer *p, const struct sim_record *r)
+{
+    struct sim_walk walk = {0};
+    struct sim_value value;
+    enum sim_field field;
+    while (sim_record_next(r, &walk, &field, &value)) {
+        if (field == SIM_F_SET)
+            continue;
+        put_byte(&p->rows, (uint8_t)field);
+        put_value(p, &p->rows, &value);
+    }
+}
+
+static uint32_t lane_number(struct packer *p, sim_lane lane)
+{
+    char text[SIM_LANE_TEXT];
+    sim_lane_text(text, lane);
+    return sim_keys_intern(&p->lanes, text, strlen(text));
+}
+
+static void put_record(struct packer *p, const struct sim_record *r)
+{
+    put_varint(&p->column[0], (uint64_t)(r->t - p->last_t));
+    put_fixed(&p->column[1], lane_number(p, r->at), 2);
+    put_byte(&p->column[2], (uint8_t)r->kind);
+    put_varint(&p->column[3], r->by != 0 ? r->n - r->by : 0);
+    put_varint(&p->column[4], r->mute != 0 ? r->n - r->mute : 0);
+    size_t begin = p->rows.size;
+    put_fields(p, r);
+    put_varint(&p->column[5], p->rows.size - begin);
+    begin = p->rows.size;
+    put_facts(p, r);
+    put_varint(&p->column[6], p->rows.size - begin);
+    p->last_t = r->t;
+}
+
+/* ---- blocks ---- */
+
+static void put_strings(struct packer *p, struct ui_bytes *body)
+{
+    for (uint32_t id = p->strings_written; id < p->strings.count; id++) {
+        const char *name = sim_keys_name(&p->strings, id);
+        put_varint(body, strlen(name));
+        ui_bytes_put(body, name, strlen(name));
+    }
+    p->strings_written = p->strings.count;
+}
+
+static void put_block(struct packer *p, uint64_t count)
+{
+    struct ui_bytes body = {0};
+    put_varint(&body, count);
+    put_varint(&body, p->strings.count - p->strings_written);
+    put_varint(&body, p->fact_count);
+    put_strings(p, &body);
+    for (int i = 0; i < COLUMNS; i++) {
+        ui_bytes_put(&body, p->column[i].at, p->column[i].size);
+        p->column[i].size = 0;
+    }
+    ui_bytes_put(&body, p->rows.at, p->rows.size);
+    p->rows.size = 0;
+    p->fact_count = 0;
+    put_frame(p->out, &body);
+    free(body.at);
+}
+
+static void put_blocks(struct packer *p)
+{
+    struct sim_record r;
+    uint64_t count = 0;
+    for (uint64_t n = 1; sim_trace_get(p->trace, n, &r); n++) {
+        put_record(p, &r);
+        if (++count == BLOCK_RECORDS) {
+            put_block(p, count);
+            count = 0;
+        }
+    }
+    if (count > 0)
+        put_block(p, count);
+    put_fixed(p->out, 0, 4);
+}
+
+/* ---- the header ---- */
+
+static void print_text(FILE *out, const char *text)
+{
+    struct sim_value value = {
+        .type = SIM_V_TEXT, .text = text, .size = (uint32_t)strlen(text)};
+    sim_value_print(out, &value);
+}
+
+static void print_names(FILE *out, const char *member, const char *(*name)(int), int end)
+{
+    fprintf(out, ",\"%s\":[\"\"", member);
+    for (int i = 1; i < end; i++)
+        fprintf(out, ",\"%s\"", name(i));
+    fputc(']', out);
+}
+
+static const char *kind_name(int kind)
+{
+    return sim_kind_name((enum sim_kind)kind);
+}
+
+static const char *field_name(int field)
+{
+    return sim_field_name((enum sim_field)field);
+}
+
+static void print_lanes(FILE *out, struct packer *p)
+{
+    struct sim_record r;
+    for (uint64_t n = 1; sim_trace_get(p->trace, n, &r); n++)
+        lane_number(p, r.at);
+    assert(p->lanes.count <= LANES_MAX);
+    fputs(",\"lanes\":[", out);
+    for (uint32_t i = 0; i < p->lanes.count; i++)
+        fprintf(out, "%s\"%s\"", i > 0 ? "," : "", sim_keys_name(&p->lanes, i));
+    fputc(']', out);
+}
+
+static void put_header(struct packer *p, const char *remark)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct sim_record meta, last;
+    uint64_t count = sim_trace_count(p->trace);
+    const char *version =
+        sim_trace_get(p->trace, 1, &meta) ? sim_record_text(&meta, SIM_F_VERSION) : NULL;
+    bool finished = sim_trace_get(p->trace, count, &last) && last.kind == SIM_K_FINISH;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL)
+        abort();
+    fputs("{\"version\":", out);
+    print_text(out, version != NULL ? version : "");
+    fprintf(out, ",\"records\":%" PRIu64 ",\"finished\":%d,\"remark\":", count, finished);
+    print_text(out, remark != NULL ? remark : "");
+    print_names(out, "kinds", kind_name, SIM_K_END);
+    print_names(out, "fields", field_name, SIM_F_END);
+    print_lanes(out, p);
+    fputs(",\"tables\":{\"narrate\":", out);
+    sim_narrate_print_table(out);
+    fputs("}}", out);
+    if (fclose(out) != 0)
+        abort();
+    put_frame(p->out, &(struct ui_bytes){.at = (uint8_t *)text, .size = size});
+    free(text);
+}
+
+void ui_packed_write(const struct sim_trace *trace, const char *remark, struct ui_bytes *out)
+{
+    struct packer p = {.trace = trace, .out = out};
+    ui_bytes_put(out, UI_PACKED_SCHEMA "\n", strlen(UI_PACKED_SCHEMA "\n"));
+    put_header(&p, remark);
+    put_blocks(&p);
+    for (int i = 0; i < COLUMNS; i++)
+        free(p.column[i].at);
+    free(p.rows.at);
+    free(p.value.at);
+    sim_keys_clear(&p.strings);
+    sim_keys_clear(&p.lanes);
+}

@@ -1,0 +1,51 @@
+/*
+ * A trace, packed for a page: schema kcsim.report/1.
+ *
+ *   file    = "kcsim.report/1\n" | frame of the header | a frame a block | a u32 0
+ *   frame   = u32 size in the file | u32 size of the body | body, deflated with its Adler-32 (zlib)
+ *   header  = one JSON object: {version, records, finished, remark, kinds, fields, lanes, tables}
+ *   block   = records, strings, facts (varints)
+ *           | the strings that are new here: size, bytes
+ *           | columns, one behind the other, a varint (kind, lane: a byte, u16) a record:
+ *               t - t before | lane | kind | n - by, 0: none | n - mute, 0: none
+ *               | size of the fields | size of the facts
+ *           | a record after the other: fields, facts
+ *   fields  = (field u8, value)*
+ *   facts   = (key: string, size, value)*
+ *   value   = varint (x << 3 | type):  0 null | 1 integer, x zigzag | 2 string x | 3 list of x values
+ *           | 4 object of x (field u8, value) | 5 x bytes, no text | 6 integer, 8 bytes follow
+ *           | 7 x bytes, text
+ *
+ * Numbers are little endian. Names of kinds, fields and lanes stand in the header, in the order of
+ * their numbers, so that a page reads what another version wrote as far as it goes. The header also
+ * has what the page must not repeat: the sentences of narrate.c.
+ *
+ * A block is deflated by itself and says which strings are new in it, so whatever begins the file up to
+ * the end of a block can be read, and a block is either whole or refused. Blocks are of 4,096 records:
+ * that is what a torn file loses at most.
+ * Why columns: alike stands beside alike, which compresses to half of what rows do.
+ * Thread: any, one at a time for one trace. Memory: the caller owns what is returned.
+ */
+#ifndef UI_PACKED_H
+#define UI_PACKED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/trace.h"
+
+#define UI_PACKED_SCHEMA "kcsim.report/1"
+
+struct ui_bytes {
+    uint8_t *at;
+    size_t size, capacity;
+};
+
+/* Appends; ends the process where memory is short. */
+void ui_bytes_put(struct ui_bytes *bytes, const void *data, size_t size);
+
+/* Packs all records of `trace` (borrowed, SIM_TRACE_KEEP) behind what `out` has. remark: a sentence
+   on what is missing or inferred, shown with the trace; NULL: none. */
+void ui_packed_write(const struct sim_trace *trace, const char *remark, struct ui_bytes *out);
+
+#endif
