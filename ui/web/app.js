@@ -10,6 +10,7 @@
  * Invariant: 1 ≤ n ≤ last() ≤ trace.count. `limit` hides the future (a lesson sets it); nothing moves beyond it.
  */
 import { Rows } from "./rows.js";
+import { Spans } from "./spans.js";
 import { chain, target } from "./why.js";
 import { sentence } from "./narrate.js";
 
@@ -54,20 +55,20 @@ export class App {
         this.playing = false;
         /** Height of a row of the diagram in px. */
         this.rowHeight = usualRow;
+        /** @type {Set<string> | null} lanes that the user picked: "n3", "p1"; null: as many as there is room for */
+        this.picked = null;
         /** What was last said to the user in passing. */
         this.saying = "";
-
-        /** @type {Map<Happening, (() => void)[]>} */
-        this.#calls = new Map();
-        /** @type {Set<Happening>} */
-        this.#told = new Set();
-        /** @type {(Rows | undefined)[]} */
-        this.#rows = [];
     }
 
-    #calls;
-    #told;
-    #rows;
+    /** @type {Map<Happening, (() => void)[]>} */
+    #calls = new Map();
+    /** @type {Set<Happening>} what happened since the last frame */
+    #told = new Set();
+    /** @type {(Rows | undefined)[]} by level */
+    #rows = [];
+    /** @type {Spans | null} */
+    #spans = null;
     #timer = 0;
 
     /**
@@ -87,11 +88,12 @@ export class App {
      */
     tell(event) {
         if (this.#told.size === 0)
-            requestAnimationFrame(() => this.#flush());
+            requestAnimationFrame(() => this.flush());
         this.#told.add(event);
     }
 
-    #flush() {
+    /** Calls who waits for the next frame now: before printing. */
+    flush() {
         const told = [...this.#told];
         this.#told.clear();
         /** @type {Set<() => void>} */
@@ -139,6 +141,17 @@ export class App {
     /** The rows of the level that is shown. */
     rows() {
         return (this.#rows[this.level] ??= new Rows(this.trace, this.model, this.level));
+    }
+
+    /** What lasts, for the lanes; made when first asked for. */
+    get spans() {
+        return (this.#spans ??= new Spans(this.trace, this.facts, this.model));
+    }
+
+    /** @param {Set<string> | null} lanes that are shown: "n3", "p1"; null: as many as there is room for */
+    pick(lanes) {
+        this.picked = lanes;
+        this.tell("lanes");
     }
 
     /**
@@ -281,6 +294,7 @@ export class App {
     /** The trace has grown: rows are counted anew, everybody draws. */
     grew() {
         this.#rows = [];
+        this.#spans = null;
         this.tell("trace");
         this.tell("moment");
     }

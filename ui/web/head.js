@@ -62,7 +62,8 @@ function drawVerdict(app) {
     const failed = expectations.filter((one) => one.met === false).length;
     const met = expectations.filter((one) => one.met === true).length;
     const bad = verdict !== "met";
-    const count = expectations.length === 0 ? "" : bad && failed > 0 ? `: ${failed} of ${expectations.length}` : `: ${met} of ${expectations.length}`;
+    const known = bad ? failed : met;
+    const count = known === 0 ? "" : `: ${known} of ${expectations.length}`;
     details.classList.toggle("failed", bad);
     const [summary, sheet] = details.children;
     fill(summary, h("span", { "aria-hidden": "true" }, bad ? "✗ " : "✓ "), verdict + count);

@@ -40,17 +40,16 @@ export class Spans {
             this.session.set(id, this.#history(`sess.${id}`, stateOf, () => true));
             this.leads.set(id, this.#leadsOf(id));
         }
-        /** @type {Map<number, Span[]> | null} */
-        this.#work = null;
-        /** @type {Map<number, Span[]> | null} */
-        this.#waiting = null;
-        /** @type {Map<string, number> | null} */
-        this.#busy = null;
     }
 
-    #work;
-    #waiting;
-    #busy;
+    /** @type {Map<number, Span[]> | null} */
+    #work = null;
+    /** @type {Map<number, Span[]> | null} */
+    #waiting = null;
+    /** @type {Map<string, number> | null} */
+    #busy = null;
+    /** @type {Map<number, Span[]> | null} */
+    #counts = null;
 
     /**
      * @param {string} key
@@ -146,6 +145,16 @@ export class Spans {
         }
     }
 
+    /** How many partitions a broker thinks it leads, by node; value: the number. */
+    get leadCounts() {
+        if (this.#counts !== null)
+            return this.#counts;
+        const counts = (this.#counts = new Map());
+        for (const [id, partitions] of this.leads)
+            counts.set(id, countOver([...partitions.values()].flat(), this.trace.count + 1));
+        return counts;
+    }
+
     /** How much a node ("n3") or a client ("p1") does that is worth seeing: who must be left out does least. */
     get busiest() {
         if (this.#busy !== null)
@@ -160,6 +169,34 @@ export class Spans {
         }
         return busy;
     }
+}
+
+/**
+ * How many of these spans hold, over time: they may overlap.
+ *
+ * @param {Span[]} spans
+ * @param {number} end
+ * @returns {Span[]}
+ */
+function countOver(spans, end) {
+    /** @type {Map<number, number>} */
+    const steps = new Map();
+    for (const span of spans) {
+        steps.set(span.from, (steps.get(span.from) ?? 0) + 1);
+        steps.set(span.to, (steps.get(span.to) ?? 0) - 1);
+    }
+    /** @type {Span[]} */
+    const counts = [];
+    let count = 0;
+    for (const [n, step] of [...steps].sort((a, b) => a[0] - b[0])) {
+        count += step;
+        const before = counts[counts.length - 1];
+        if (before !== undefined)
+            before.to = n;
+        if (n < end)
+            counts.push({ from: n, to: end, value: count });
+    }
+    return counts;
 }
 
 /** @param {unknown} value */
@@ -201,15 +238,4 @@ export function crossing(spans, from, to) {
     while (end < spans.length && spans[end].from <= to)
         end++;
     return spans.slice(low, end);
-}
-
-/**
- * The span that holds at a record.
- *
- * @param {Span[] | undefined} spans
- * @param {number} n
- * @returns {Span | undefined}
- */
-export function spanAt(spans, n) {
-    return crossing(spans, n, n)[0];
 }

@@ -30,8 +30,8 @@ export function colours() {
     const style = getComputedStyle(document.documentElement);
     /** @param {string} name */
     const read = (name) => style.getPropertyValue(`--${name}`).trim();
-    const found = /** @type {Colours} */ (Object.fromEntries(names.map((name) => [name, read(name)])));
-    found.brokers = Array.from({ length: brokers }, (_, i) => read(`b${i}`));
+    const found = /** @type {Colours} */ (/** @type {unknown} */ (Object.fromEntries(names.map((name) => [name, read(name)]))));
+    found.brokers = Array.from({ length: brokers }, (_, i) => read(`b${i}`)); // by their place
     found.sans = read("sans");
     found.mono = read("mono");
     cached = found;
@@ -68,8 +68,33 @@ export function mountTheme(app) {
         changed();
     });
     dark.addEventListener("change", changed);
-    window.addEventListener("beforeprint", changed); // print has colours of its own
-    window.addEventListener("afterprint", changed);
+    printLight(root, () => {
+        changed();
+        app.flush();
+    });
+}
+
+/**
+ * Paper is light, whatever the screen is.
+ *
+ * @param {HTMLElement} root
+ * @param {() => void} redraw at once
+ */
+function printLight(root, redraw) {
+    /** @type {string | undefined} */
+    let theme;
+    window.addEventListener("beforeprint", () => {
+        theme = root.dataset["theme"];
+        root.dataset["theme"] = "light";
+        redraw();
+    });
+    window.addEventListener("afterprint", () => {
+        if (theme === undefined)
+            delete root.dataset["theme"];
+        else
+            root.dataset["theme"] = theme;
+        redraw();
+    });
 }
 
 /** @returns {string | null} */
