@@ -235,6 +235,7 @@ static bool lacks_room(struct kb_turn *t)
     case KB_BROKER_IN_SHUTTING_DOWN:
     case KB_BROKER_IN_DIR_FAILED:
     case KB_BROKER_IN_TOPIC_CONFIG:
+    case KB_BROKER_IN_BROKER_CONFIG:
         return lacks_scratch(t, KB_SCRATCH_MIN + late_scratch(t->b));
     }
     return false;
@@ -472,7 +473,10 @@ static enum sm_err take(struct kb_turn *t)
     case KB_BROKER_IN_TOPIC_CONFIG:
         return give(t, (struct kb_input){.kind = KB_IN_TOPIC_CONFIG,
                                          .topic = t->in->topic,
-                                         .value = t->in->value});
+                                         .request = t->in->config});
+    case KB_BROKER_IN_BROKER_CONFIG:
+        kb_dynamic_changed(t, t->in->topic);
+        break;
     case KB_BROKER_IN_START:
         if (!kb_hosts(t))
             break;

@@ -107,7 +107,9 @@ enum kb_broker_input_kind {
     KB_BROKER_IN_SEND_FAILED,   /* broker_id: no answer to `correlation` will come */
     KB_BROKER_IN_SHUTTING_DOWN, /* the clean stop has begun */
     KB_BROKER_IN_DIR_FAILED,    /* value: log directory 0.. */
-    KB_BROKER_IN_TOPIC_CONFIG,  /* topic, value: its min.insync.replicas, 0: the broker's */
+    KB_BROKER_IN_TOPIC_CONFIG,  /* topic, config */
+    KB_BROKER_IN_BROKER_CONFIG, /* topic: the id of the broker whose settings were changed, or
+                                   "<default>": what is this one's is read again */
 };
 
 /* Pointers are borrowed for the call; unused fields zero. */
@@ -123,15 +125,16 @@ struct kb_broker_input {
     uint8_t unused[3];
     int32_t broker_id;
     uint32_t timer; /* TIMER: as it came in the output */
-    int32_t value;  /* DIR_FAILED, TOPIC_CONFIG */
+    int32_t value;  /* DIR_FAILED */
     uint64_t correlation;
     const void *message;     /* REQUEST: flat */
     size_t size;             /* of message */
     const char *listener;    /* REQUEST: the listener it came over; NULL: the node's first */
     const char *client_id;   /* REQUEST: as its header has it; NULL: none */
     const char *client_host; /* REQUEST: "/127.0.0.1"; NULL: not known */
-    const char *topic;       /* TOPIC_CONFIG */
-    int64_t wall_ms;         /* the node's clock, ms since 1970; 0: now_us is since 1970 */
+    const char *topic;       /* TOPIC_CONFIG, BROKER_CONFIG */
+    const struct kb_topic_config *config;
+    int64_t wall_ms; /* the node's clock, ms since 1970; 0: now_us is since 1970 */
     const struct wire_batch *batch;
     const struct wire_zk_reply *reply;
     const struct wire_call *call;

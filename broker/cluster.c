@@ -3,12 +3,12 @@
  *
  *   cluster id      /cluster/id read; where it is missing, made, as the first broker of a cluster
  *                   does; a race is lost by reading the winner's
- *   dynamic         /config/brokers/N and /config/brokers/<default>, at each new session (and by
- *   settings        DescribeConfigs before it answers)
+ *   dynamic         /config/brokers/N and /config/brokers/<default>, at each new session, when
+ *   settings        they were changed (and by DescribeConfigs before it answers)
  *   producer ids    blocks of 1000 from /latest_producer_id_block: read, then a write under the
  *                   version read; a conflict reads again
  *
- * Each has at most one request in flight.
+ * Each has at most one request in flight; of settings that changed meanwhile the later reply counts.
  *
  * Source: Kafka KafkaServer.getOrGenerateClusterId, DynamicBrokerConfig.initialize,
  * ProducerIdManager. Differs: Kafka claims its first block of ids as it starts, here when somebody
@@ -106,6 +106,14 @@ static void read_dynamic(struct kb_turn *t)
     t->b->dynamic_xid[0] = kb_zk_ask(t, &(struct kb_zk){.opcode = WIRE_ZK_GET_DATA, .path = path});
     t->b->dynamic_xid[1] = kb_zk_ask(
         t, &(struct kb_zk){.opcode = WIRE_ZK_GET_DATA, .path = "/config/brokers/<default>"});
+}
+
+void kb_dynamic_changed(struct kb_turn *t, const char *broker)
+{
+    char own[16];
+    snprintf(own, sizeof own, "%" PRId32, t->b->self.id);
+    if (strcmp(broker, own) == 0 || strcmp(broker, "<default>") == 0)
+        read_dynamic(t);
 }
 
 void kb_dynamic_take(struct kb_broker *b, int which, const struct kb_reply *r)

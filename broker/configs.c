@@ -45,7 +45,7 @@ static const char *value_in(const struct kb_broker *b, const char *name, int sou
     return kb_props_get(&bag, name);
 }
 
-static const char *value_of(const struct kb_broker *b, const char *name)
+const char *kb_setting_in_force(const struct kb_broker *b, const char *name)
 {
     for (int source = KB_SOURCE_DYNAMIC_BROKER; source <= KB_SOURCE_DEFAULT; source++) {
         const char *value = value_in(b, name, source);
@@ -66,7 +66,7 @@ static const char *value_behind(const struct kb_broker *b, const char *server, c
 {
     for (uint32_t n = 0;; n++) {
         const char *name = kb_broker_synonym(server, n);
-        const char *value = name == NULL ? NULL : value_of(b, name);
+        const char *value = name == NULL ? NULL : kb_setting_in_force(b, name);
         if (name == NULL)
             return NULL;
         if (value == NULL)
@@ -201,7 +201,7 @@ static void put_broker_entry(struct describe *d, struct wire_describe_configs_re
     const struct kb_setting *setting = kb_broker_setting(name);
     int32_t count = collect(d->t->b, name, only_default_bag, s, 0);
     const char *value =
-        only_default_bag ? (count > 0 ? s[0].value : NULL) : value_of(d->t->b, name);
+        only_default_bag ? (count > 0 ? s[0].value : NULL) : kb_setting_in_force(d->t->b, name);
     struct kb_entry e = {.name = name,
                          .source = count == 0 ? KB_SOURCE_DEFAULT : s[0].source,
                          .sensitive = setting == NULL || setting->type == KB_PASSWORD,

@@ -54,16 +54,20 @@ size_t kb_coordinator_batch(const struct kb_coordinator_append *a, uint8_t *byte
     return wire_record_batch_end(&w);
 }
 
-static struct kb_batch make_batch(struct kb_turn *t, const struct kb_coordinator_append *a)
+static struct kb_batch make_batch(struct kb_turn *t, const char *topic,
+                                  const struct kb_coordinator_append *a)
 {
     const struct kb_payloads *payloads = t->out->payloads;
     struct wire_record_batch made;
+    const uint8_t *stored;
     size_t room = batch_room(a);
     uint8_t *bytes = kb_turn_room(t, room);
     size_t size = kb_coordinator_batch(a, bytes, room);
-    if (size == 0 || wire_record_batch_read(bytes, size, &made) != SM_ERR_OK)
+    stored = bytes;
+    if (size == 0 || wire_record_batch_read(bytes, size, &made) != SM_ERR_OK ||
+        kb_records_recode(t, kb_compression_for(t, topic), &stored, &made) != 0)
         return (struct kb_batch){0};
-    return kb_batch_of(&made, payloads->keep(payloads->context, bytes, size));
+    return kb_batch_of(&made, payloads->keep(payloads->context, stored, made.size));
 }
 
 void kb_coordinator_append(struct kb_turn *t, enum kb_coordinator c,
@@ -77,7 +81,7 @@ void kb_coordinator_append(struct kb_turn *t, enum kb_coordinator c,
                          .append_id = a->append_id,
                          .timeout_us = a->timeout_us};
     size_t before = t->scratch_used;
-    e.batch = make_batch(t, a);
+    e.batch = make_batch(t, kb_coordinator_topic(c), a);
     t->scratch_used = before;
     if (e.batch.payload != 0) { /* the queue holds it until a log does */
         payloads->refer(payloads->context, e.batch.payload, 1);
@@ -100,25 +104,21 @@ static const struct kb_log_record *records_of(struct kb_turn *t, const struct kb
     struct wire_log_walk walk;
     struct wire_log_record record;
     size_t size = 0, used;
-    const uint8_t *bytes = payloads->bytes_of(payloads->context, batch->payload, &size), *packed;
+    const uint8_t *bytes = payloads->bytes_of(payloads->context, batch->payload, &size), *unpacked;
+    uint8_t *place = NULL;
     *count = 0;
     if (bytes == NULL || wire_record_batch_read(bytes, size, &head) != SM_ERR_OK)
         return NULL;
-    packed = head.records;
-    used = head.records_size;
-    if (head.codec != WIRE_CODEC_NONE) {
-        uint8_t *unpacked = kb_turn_scratch(t, UNPACK_ROOM);
-        packed = unpacked;
-        if (wire_decompress(head.codec, head.records, head.records_size, unpacked, UNPACK_ROOM,
-                            &used) != SM_ERR_OK)
-            return NULL;
-    }
+    if (head.codec != WIRE_CODEC_NONE)
+        place = kb_turn_room(t, UNPACK_ROOM);
+    if (wire_record_batch_records(&head, place, UNPACK_ROOM, &unpacked, &used) != SM_ERR_OK)
+        return NULL;
     size_t room =
         used / RECORD_LEAST < (size_t)head.count ? used / RECORD_LEAST : (size_t)head.count;
     if (room * sizeof(struct kb_log_record) > kb_turn_scratch_left(t) / 2)
         return NULL;
     struct kb_log_record *list = kb_turn_scratch(t, room * sizeof *list);
-    wire_log_walk_begin(&walk, &head, packed, used);
+    wire_log_walk_begin(&walk, &head, unpacked, used);
     while (*count < room && wire_log_record_next(&walk, &record) == SM_ERR_OK)
         if (record.key_size >= 0)
             list[(*count)++] = (struct kb_log_record){.key = record.key,

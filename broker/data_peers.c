@@ -139,8 +139,9 @@ static void read_fetched(struct kb_turn *t, const void *message, struct wire_str
                                    .hw = from->high_watermark,
                                    .last_stable = from->last_stable_offset,
                                    .log_start = from->log_start_offset};
+    const struct kb_records_from leader = {.is_client = false};
     int32_t error = kb_records_read(t, wire_data(message, from->record_set), from->record_set.size,
-                                    false, &to->batches, &to->batch_count);
+                                    &leader, &to->batches, &to->batch_count);
     if (error == 0)
         return;
     to->error = error;

@@ -17,7 +17,8 @@
 #include "broker/by_topic.h"
 
 static const size_t UNPACK_ROOM = 4 << 20; /* of scratch, for a compressed batch that is searched */
-static const size_t PER_RESULT = 512;      /* bytes of a result beside its records, at most */
+enum { ZSTD_FETCH_VERSION = 10 };
+static const size_t PER_RESULT = 512; /* bytes of a result beside its records, at most */
 
 bool kb_data_serves(int32_t api)
 {
@@ -57,7 +58,9 @@ static void read_produce(struct kb_turn *t, const void *message, struct wire_str
     to->unknown = kb_data_unknown(t, message, topic, from->index);
     if (to->unknown != 0)
         return;
-    to->unknown = kb_records_read(t, wire_data(message, from->records), from->records.size, true,
+    const struct kb_records_from client = {.is_client = true,
+                                           .wanted = kb_compression_for(t, to->topic)};
+    to->unknown = kb_records_read(t, wire_data(message, from->records), from->records.size, &client,
                                   &to->batches, &to->batch_count);
     if (to->unknown != 0)
         to->batch_count = 0;
@@ -135,11 +138,26 @@ static enum sm_err on_fetch(struct kb_turn *t)
         t, &(struct kb_input){.kind = KB_IN_FETCH, .replica_id = q->replica_id, .request = &fetch});
 }
 
+/* Who asks in a version before 10 may not know zstd, and where the topic is stored so everything
+   there is zstd. Source: KafkaApis.handleFetchRequest, maybeConvertFetchedData. */
+static bool is_beyond(const struct kb_turn *t, const struct kb_fetch_result *from)
+{
+    return t->response_version < ZSTD_FETCH_VERSION &&
+           kb_compression_for(t, from->topic) == KB_COMPRESSION_ZSTD;
+}
+
 static void write_fetch(struct kb_turn *t, struct wire_flat *f, void *to, const void *item)
 {
     const struct kb_fetch_result *from = item;
     struct wire_fetch_response_partition_response *out = to;
     out->partition = from->partition;
+    if (is_beyond(t, from)) {
+        out->error_code = WIRE_ERROR_UNSUPPORTED_COMPRESSION_TYPE;
+        out->high_watermark = out->last_stable_offset = out->log_start_offset = -1;
+        out->aborted_transactions = WIRE_NULL_ARRAY;
+        out->record_set = kb_records_write(t, f, NULL, 0, t->response_spare);
+        return;
+    }
     out->error_code = (int16_t)from->error;
     out->high_watermark = from->hw;
     out->last_stable_offset = from->last_stable;

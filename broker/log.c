@@ -81,7 +81,6 @@ void kb_log_append(const struct kb_step *s, struct kb_row *row, const struct kb_
     assert(batch->base_offset >= row->log_end);
     assert(batch->last_offset_delta >= 0);
     *added = *batch;
-    added->unused = 0;
     row->log_end = kb_batch_end(batch);
     kb_epochs_assign(r, row, batch->leader_epoch, batch->base_offset);
     kb_producers_note(r, row, batch);

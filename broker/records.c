@@ -2,12 +2,21 @@
  * Batches as logs know them, and their bytes: read when they come in, written when they go out.
  *
  *     bytes of a partition ──► head of each batch ──► struct kb_batch, handle of the bytes
+ *                                      └─ packed anew where the topic names another codec
  *     struct kb_batch ──► the kept bytes, with base offset and leader epoch of this very log
+ *
+ * Packing anew is the leader's alone, and is done before anything is judged by the replicas: what
+ * they see, size included, is what the log will hold. Followers take what they fetch as it is.
  *
  * A batch may begin before the offset that was asked for, and the last one on the wire may be cut:
  * readers pass over what is not whole, as Kafka's do.
  *
- * Source: Kafka ProduceRequest.validateRecords, LogValidator, MemoryRecords, DefaultRecordBatch.
+ * Differs: Kafka numbers records anew whose producer did not number them one after the other; here
+ * they are refused, where the batch has to be packed anew. What unpacks to more than scratch holds
+ * is too large.
+ *
+ * Source: Kafka ProduceRequest.validateRecords, LogValidator, MemoryRecords, DefaultRecordBatch,
+ * BrokerCompressionCodec.getTargetCompressionCodec.
  */
 #include <string.h>
 
@@ -42,6 +51,7 @@ struct kb_batch kb_batch_of(const struct wire_record_batch *head, uint64_t paylo
                          .size = (uint32_t)head->size,
                          .record_count = (uint32_t)head->count,
                          .producer_epoch = head->producer_epoch,
+                         .codec = (uint32_t)head->codec,
                          .flags = head->transactional ? KB_TRANSACTIONAL : 0};
     if (head->control)
         read_marker(head, &b);
@@ -71,32 +81,88 @@ static int32_t peer_error(const uint8_t *bytes, const struct wire_record_batch *
                : WIRE_ERROR_CORRUPT_MESSAGE;
 }
 
-int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size, bool is_client,
-                        const struct kb_batch **batches, uint32_t *count)
+/* ---- codecs ---- */
+
+enum kb_compression kb_compression_for(const struct kb_turn *t, const char *topic)
+{
+    int32_t own = kb_topic_config(t->out->replicas, topic).compression;
+    const char *value =
+        own == KB_COMPRESSION_UNSET ? kb_setting_in_force(t->b, "compression.type") : NULL;
+    return own == KB_COMPRESSION_UNSET ? kb_compression_of(value) : (enum kb_compression)own;
+}
+
+int32_t kb_records_recode(struct kb_turn *t, enum kb_compression wanted, const uint8_t **bytes,
+                          struct wire_record_batch *head)
+{
+    enum wire_codec codec = (enum wire_codec)((int)wanted - KB_COMPRESSION_NONE);
+    if (wanted < KB_COMPRESSION_NONE || head->codec == codec || head->control ||
+        head->size > (size_t)kb_replicas_config(t->out->replicas)->message_max_bytes)
+        return 0;
+    size_t half = kb_turn_scratch_left(t) / 2 & ~(size_t)7, used;
+    uint8_t *unpacked = (uint8_t *)t->out->scratch + t->scratch_used, *packed = unpacked + half;
+    switch (
+        wire_record_batch_recode(codec, *bytes, head->size, unpacked, half, packed, half, &used)) {
+    case SM_ERR_OK:
+        *bytes = packed;
+        return wire_record_batch_read(packed, used, head) == SM_ERR_OK
+                   ? 0
+                   : WIRE_ERROR_UNKNOWN_SERVER_ERROR;
+    case SM_ERR_LIMIT:
+        return WIRE_ERROR_MESSAGE_TOO_LARGE;
+    case SM_ERR_NO_ELEMENT:
+        return WIRE_ERROR_INVALID_RECORD;
+    case SM_ERR_SYNTAX:
+    case SM_ERR_RANGE:
+    case SM_ERR_CONTROLLER_MOVED:
+    case SM_ERR_SESSION_EXPIRED:
+    case SM_ERR_ILLEGAL_STATE:
+    case SM_ERR_ZOOKEEPER:
+        break;
+    }
+    return WIRE_ERROR_UNKNOWN_SERVER_ERROR;
+}
+
+/* ---- in ---- */
+
+/* Judges one batch and keeps it, as `wanted`. */
+static int32_t take_batch(struct kb_turn *t, const uint8_t *bytes, struct wire_record_batch *head,
+                          const struct kb_records_from *from, uint64_t *payload)
 {
     const struct kb_payloads *payloads = t->out->payloads;
+    int32_t error = from->is_client ? client_error(t, bytes, head) : peer_error(bytes, head);
+    if (error == 0 && from->is_client)
+        error = kb_records_recode(t, from->wanted, &bytes, head);
+    *payload = error == 0 ? payloads->keep(payloads->context, bytes, head->size) : 0;
+    return error == 0 && *payload == 0 ? WIRE_ERROR_KAFKA_STORAGE_ERROR : error;
+}
+
+int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size,
+                        const struct kb_records_from *from, const struct kb_batch **batches,
+                        uint32_t *count)
+{
     size_t left = size < 0 ? 0 : (size_t)size;
     uint32_t room = (uint32_t)(left / WIRE_RECORD_BATCH_HEAD);
     struct kb_batch *out = kb_turn_scratch(t, room * sizeof *out);
     struct wire_record_batch head;
+    uint64_t payload;
     *batches = out;
     *count = 0;
     while (left > 0) {
         enum sm_err err = wire_record_batch_read(bytes, left, &head);
-        if (err == SM_ERR_LIMIT && !is_client)
+        if (err == SM_ERR_LIMIT && !from->is_client)
             break;
         if (err != SM_ERR_OK)
             return err == SM_ERR_RANGE ? WIRE_ERROR_UNSUPPORTED_FOR_MESSAGE_FORMAT
                                        : WIRE_ERROR_CORRUPT_MESSAGE;
-        int32_t error = is_client ? client_error(t, bytes, &head) : peer_error(bytes, &head);
-        uint64_t payload = error == 0 ? payloads->keep(payloads->context, bytes, head.size) : 0;
-        if (payload == 0)
-            return error != 0 ? error : WIRE_ERROR_KAFKA_STORAGE_ERROR;
+        const size_t whole = head.size;
+        int32_t error = take_batch(t, bytes, &head, from, &payload);
+        if (error != 0)
+            return error;
         out[(*count)++] = kb_batch_of(&head, payload);
-        bytes += head.size;
-        left -= head.size;
+        bytes += whole;
+        left -= whole;
     }
-    return is_client && *count != 1 ? WIRE_ERROR_INVALID_RECORD : 0;
+    return from->is_client && *count != 1 ? WIRE_ERROR_INVALID_RECORD : 0;
 }
 
 struct wire_bytes kb_records_write(struct kb_turn *t, struct wire_flat *f,
@@ -130,22 +196,13 @@ bool kb_records_find(struct kb_turn *t, uint64_t payload, int64_t base_offset, i
     struct wire_record_batch head;
     struct wire_log_walk walk;
     struct wire_log_record record;
-    size_t size = 0, used, before = t->scratch_used;
+    size_t size = 0, used, room = kb_turn_scratch_left(t) / 2 & ~(size_t)7;
+    uint8_t *unpacked = (uint8_t *)t->out->scratch + t->scratch_used;
     const uint8_t *bytes = payloads->bytes_of(payloads->context, payload, &size), *records;
     bool is_found = false;
-    if (bytes == NULL || wire_record_batch_read(bytes, size, &head) != SM_ERR_OK)
+    if (bytes == NULL || wire_record_batch_read(bytes, size, &head) != SM_ERR_OK ||
+        wire_record_batch_records(&head, unpacked, room, &records, &used) != SM_ERR_OK)
         return false;
-    records = head.records;
-    used = head.records_size;
-    if (head.codec != WIRE_CODEC_NONE) {
-        size_t room = kb_turn_scratch_left(t) / 2 & ~(size_t)7;
-        uint8_t *unpacked = (uint8_t *)t->out->scratch + before;
-        t->scratch_used += room;
-        if (wire_decompress(head.codec, head.records, head.records_size, unpacked, room, &used) !=
-            SM_ERR_OK)
-            used = 0;
-        records = unpacked;
-    }
     wire_log_walk_begin(&walk, &head, records, used);
     while (!is_found && wire_log_record_next(&walk, &record) == SM_ERR_OK)
         if (record.timestamp >= timestamp) {
@@ -153,6 +210,5 @@ bool kb_records_find(struct kb_turn *t, uint64_t payload, int64_t base_offset, i
             *found = record.timestamp;
             is_found = true;
         }
-    t->scratch_used = before;
     return is_found;
 }

@@ -270,7 +270,7 @@ static void topic_release(struct kb_replicas *r, uint32_t topic)
     struct kb_topic *t = kb_topic(r, topic);
     uint32_t *link = topic_bucket(r, kb_topic_name(t));
 
-    if (t->users != 0 || t->min_insync != 0) {
+    if (t->users != 0 || t->config.min_insync != 0 || t->config.compression != 0) {
         return;
     }
     while (*link != topic + 1) {
@@ -298,12 +298,19 @@ void kb_topic_drop(struct kb_replicas *r, uint32_t topic)
     topic_release(r, topic);
 }
 
-void kb_topic_configure(struct kb_replicas *r, const char *name, int32_t min_insync)
+void kb_topic_configure(struct kb_replicas *r, const char *name, struct kb_topic_config config)
 {
     uint32_t topic = kb_topic_take(r, name);
 
-    kb_topic(r, topic)->min_insync = min_insync;
+    kb_topic(r, topic)->config = config;
     kb_topic_drop(r, topic);
+}
+
+struct kb_topic_config kb_topic_config(const struct kb_replicas *r, const char *name)
+{
+    uint32_t topic = kb_topic_find(r, name);
+
+    return topic == KB_NO_ROW ? (struct kb_topic_config){0} : kb_topic(r, topic)->config;
 }
 
 /* ---- rows ---- */

@@ -117,7 +117,7 @@ static bool in_maximal_isr(const struct kb_row *row, int32_t id)
 
 int32_t kb_min_insync(const struct kb_replicas *r, const struct kb_row *row)
 {
-    int32_t own = kb_topic(r, row->topic - 1)->min_insync;
+    int32_t own = kb_topic(r, row->topic - 1)->config.min_insync;
     return own != 0 ? own : r->config.min_insync_replicas;
 }
 

@@ -190,8 +190,9 @@ struct kb_remote {
 struct kb_topic {
     uint32_t next_hash;
     uint32_t users; /* rows and waits that name it */
-    int32_t min_insync;
+    struct kb_topic_config config;
     uint32_t used;
+    uint32_t unused;
     /* then the name */
 };
 
@@ -409,7 +410,7 @@ uint32_t kb_topic_find(const struct kb_replicas *r, const char *name);
 uint32_t kb_topic_take(struct kb_replicas *r,
                        const char *name); /* makes it where missing; one user more */
 void kb_topic_drop(struct kb_replicas *r, uint32_t topic); /* one user less */
-void kb_topic_configure(struct kb_replicas *r, const char *name, int32_t min_insync);
+void kb_topic_configure(struct kb_replicas *r, const char *name, struct kb_topic_config config);
 uint32_t kb_row_find(const struct kb_replicas *r, const char *topic, int32_t partition);
 uint32_t kb_row_get(struct kb_replicas *r, const char *topic, int32_t partition);
 /* Frees the row where it is neither hosted nor has a log. */

@@ -89,7 +89,7 @@ static void dispatch(const struct kb_step *s, const struct kb_input *in)
         kb_on_timer(s, in->timer);
         break;
     case KB_IN_TOPIC_CONFIG:
-        kb_topic_configure(s->r, in->topic, in->value);
+        kb_topic_configure(s->r, in->topic, *(const struct kb_topic_config *)in->request);
         break;
     case KB_IN_DIR_FAILED:
         kb_on_dir_failed(s, in->value);

@@ -121,7 +121,7 @@ struct kb_batch {
     uint32_t record_count;
     int16_t producer_epoch; /* -1 none */
     uint16_t flags;         /* enum kb_batch_flags */
-    uint32_t unused;
+    uint32_t codec;         /* enum wire_codec (wire/record_batch.h): how the records are packed */
 };
 
 /* One entry of a leader-epoch cache. */
@@ -259,6 +259,12 @@ struct kb_found_log {
     int64_t hw;                     /* checkpointed; at most the log's end counts */
 };
 
+/* What a topic's configuration says of its logs; where it says nothing, the broker's counts. */
+struct kb_topic_config {
+    int32_t min_insync;  /* min.insync.replicas; 0: nothing */
+    int32_t compression; /* enum kb_compression (broker/settings.h); UNSET: nothing */
+};
+
 /* ---- inputs ---- */
 
 enum kb_input_kind {
@@ -280,10 +286,10 @@ enum kb_input_kind {
     KB_IN_SEND_FAILED,     /* no answer to `correlation` will come */
     KB_IN_ZK_REPLY,        /* reply */
     KB_IN_TIMER,           /* timer */
-    KB_IN_TOPIC_CONFIG,  /* topic, value: its min.insync.replicas, 0: the broker's; nothing is put,
-                            also where a fetcher's turn has come meanwhile */
-    KB_IN_DIR_FAILED,    /* value: log directory 0.. */
-    KB_IN_SHUTTING_DOWN, /* the clean stop has begun: no fetcher is started any more */
+    KB_IN_TOPIC_CONFIG,    /* topic, request: struct kb_topic_config; nothing is put, also where a
+                              fetcher's turn has come meanwhile */
+    KB_IN_DIR_FAILED,      /* value: log directory 0.. */
+    KB_IN_SHUTTING_DOWN,   /* the clean stop has begun: no fetcher is started any more */
 };
 
 struct kb_input {
@@ -301,7 +307,7 @@ struct kb_input {
     int32_t committed;
     uint32_t timer;
     uint32_t count;
-    const void *request; /* struct kb_produce, kb_fetch */
+    const void *request; /* struct kb_produce, kb_fetch, kb_found_log, kb_topic_config */
     const void
         *items; /* of EPOCHS, OFFSETS, DELETE_RECORDS and of the answers: kb_…_item, _result */
     const char *topic;
@@ -465,6 +471,8 @@ bool kb_follower_forgotten(const struct kb_replicas *r, const char *topic, int32
 /* Returns whether a produce waits for a result that no partition here will ever give: only its
    deadline ends it. Linear in the operations that wait. */
 bool kb_waits_in_vain(const struct kb_replicas *r);
+/* Returns what a topic's configuration says; all zero for one that is not known. */
+struct kb_topic_config kb_topic_config(const struct kb_replicas *r, const char *topic);
 int32_t kb_controller_epoch(const struct kb_replicas *r);
 /* Returns the error with which a request of a controller as a whole is refused that is meant for
    this broker epoch (-1: not stated), 0 none. */

@@ -60,6 +60,21 @@ enum {
 bool kb_setting_parse(const struct kb_setting *s, const char *value, char *out, size_t capacity,
                       char *message);
 
+/* What compression.type asks of a leader. UNSET: nothing is said, what is behind it counts. */
+enum kb_compression {
+    KB_COMPRESSION_UNSET,
+    KB_COMPRESSION_PRODUCER, /* a batch stays as its producer made it */
+    KB_COMPRESSION_NONE,     /* from here on: enum wire_codec, in its order */
+    KB_COMPRESSION_GZIP,
+    KB_COMPRESSION_SNAPPY,
+    KB_COMPRESSION_LZ4,
+    KB_COMPRESSION_ZSTD,
+    KB_COMPRESSION_END,
+};
+/* Reads "producer", "uncompressed", "gzip", …; UNSET for NULL and for what is none. */
+enum kb_compression kb_compression_of(const char *value);
+const char *kb_compression_name(enum kb_compression c); /* NULL for UNSET; static */
+
 /* Turns a release ("2.6", "2.6.1") into the version it stands for ("2.6-IV0"), in place; `text` has
    64 bytes. Source: ApiVersion.apply. */
 void kb_version_in_full(char *text);

@@ -99,6 +99,29 @@ static const char *const checked[] = {
     "message.downconversion.enable",
 };
 
+static const char *const compressions[KB_COMPRESSION_END] = {
+    [KB_COMPRESSION_PRODUCER] = "producer", [KB_COMPRESSION_NONE] = "uncompressed",
+    [KB_COMPRESSION_GZIP] = "gzip",         [KB_COMPRESSION_SNAPPY] = "snappy",
+    [KB_COMPRESSION_LZ4] = "lz4",           [KB_COMPRESSION_ZSTD] = "zstd",
+};
+
+const char *kb_compression_name(enum kb_compression c)
+{
+    return compressions[c];
+}
+
+enum kb_compression kb_compression_of(const char *value)
+{
+    char parsed[64], message[KB_TEXT_MAX];
+    if (value == NULL || !kb_setting_parse(kb_topic_setting("compression.type"), value, parsed,
+                                           sizeof parsed, message))
+        return KB_COMPRESSION_UNSET;
+    for (int c = KB_COMPRESSION_PRODUCER; c < KB_COMPRESSION_END; c++)
+        if (strcmp(parsed, compressions[c]) == 0)
+            return (enum kb_compression)c;
+    return KB_COMPRESSION_UNSET;
+}
+
 const struct kb_setting *kb_topic_settings(uint32_t *count)
 {
     *count = sizeof rows / sizeof rows[0];

@@ -303,6 +303,9 @@ enum {
     KB_SOURCE_STATIC,
     KB_SOURCE_DEFAULT,
 };
+/* The broker's setting as it is in force now: dynamic, the node's own, or the default. NULL: null.
+ */
+const char *kb_setting_in_force(const struct kb_broker *b, const char *name);
 /* `parsed`: KB_VALUE_MAX bytes behind the value. */
 struct kb_entry kb_topic_entry(const struct kb_broker *b, const struct kb_setting *setting,
                                const struct kb_props *overrides, char *parsed);
@@ -340,12 +343,24 @@ int32_t kb_data_unknown(const struct kb_turn *t, const void *message, struct wir
 
 /* records.c: batches and their bytes. */
 
+struct wire_record_batch;
+struct kb_records_from {
+    bool is_client;             /* else a leader */
+    enum kb_compression wanted; /* a client's are stored so */
+};
 /* Reads the batches of a partition into scratch: a part of one at the end is passed over. Returns 0
    or a wire error; a client's must be one whole sound batch. */
-int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size, bool is_client,
-                        const struct kb_batch **batches, uint32_t *count);
+int32_t kb_records_read(struct kb_turn *t, const uint8_t *bytes, int32_t size,
+                        const struct kb_records_from *from, const struct kb_batch **batches,
+                        uint32_t *count);
+/* How a leader stores the records of a topic: what the topic says, else the broker. Source:
+   LogConfig.compressionType. */
+enum kb_compression kb_compression_for(const struct kb_turn *t, const char *topic);
+/* Makes of a batch one that is stored so: *bytes and *head are those of a new one behind what is
+   in use of scratch, or stay. Returns 0 or a wire error. Control batches stay as they are. */
+int32_t kb_records_recode(struct kb_turn *t, enum kb_compression wanted, const uint8_t **bytes,
+                          struct wire_record_batch *head);
 /* What a log knows of a batch, by its head. */
-struct wire_record_batch;
 struct kb_batch kb_batch_of(const struct wire_record_batch *head, uint64_t payload);
 /* Appends the bytes of as many batches as leave `spare` bytes in `f`. */
 struct wire_bytes kb_records_write(struct kb_turn *t, struct wire_flat *f,
@@ -360,6 +375,9 @@ bool kb_cluster_on_reply(struct kb_turn *t, const struct kb_reply *r, uint32_t x
 /* Gives an id; false where a block is being claimed first (KB_PHASE_PRODUCER_ID waits). */
 bool kb_producer_id(struct kb_turn *t, int64_t *id);
 bool kb_producer_ids_on_reply(struct kb_turn *t, const struct kb_reply *r, uint32_t xid);
+/* The settings of `broker` (an id, or "<default>") were changed: reads its own again. Source:
+   BrokerConfigHandler.processConfigChanges. */
+void kb_dynamic_changed(struct kb_turn *t, const char *broker);
 /* Takes over what /config/brokers/N (0) or the default (1) holds. */
 void kb_dynamic_take(struct kb_broker *b, int which, const struct kb_reply *r);
 /* Goes on with every slot in `phase`. */

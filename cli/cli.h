@@ -52,6 +52,9 @@ __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
 /* Stores the colour option of that name ("auto", "always", "never"); false where there is none. */
 bool cli_color_named(const char *name, enum sim_color *color);
 
+/* Stores the seed that `text` is, a whole number from 0; false where it is none. */
+bool cli_seed_parse(const char *text, uint64_t *seed);
+
 struct sim_trace;
 struct ui_page_options;
 /* Writes the page of a trace (ui/page.h) to `file`, "-": standard output. False after a message. */
@@ -66,7 +69,7 @@ bool cli_is_interrupted(void);
 extern const struct cli_command cli_run, cli_test, cli_coverage, cli_demo;
 extern const struct cli_command cli_campaign_command;
 extern const struct cli_command cli_why, cli_describe, cli_zk, cli_logs, cli_export, cli_diff;
-extern const struct cli_command cli_report;
+extern const struct cli_command cli_branch, cli_report;
 extern const struct cli_command cli_explain, cli_fidelity, cli_import, cli_controller;
 extern const struct cli_command cli_stream;
 

@@ -101,6 +101,10 @@ static const struct rule rules[] = {
      "no retention, compaction or quotas; behaviour: scripted leaves all of it out",
      "ReplicaManager, Partition"},
     {"brokers", "produce, fetch, list offsets, delete records", MODELLED, NULL, "KafkaApis"},
+    {"brokers", "compression.type of topics and brokers: leaders pack anew", MODELLED,
+     "records that are not numbered one after the other are refused then; no message formats 0 "
+     "and 1, to which nothing is converted",
+     "LogValidator, Log.append, KafkaApis.maybeConvertFetchedData"},
     {"brokers", "the group coordinator: membership, offsets, its log, its moves", MODELLED,
      "members in the order in which they came, where Kafka walks hash maps", "GroupCoordinator"},
     {"brokers", "how many partitions __consumer_offsets has", SIMPLIFIED,

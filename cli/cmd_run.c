@@ -211,22 +211,13 @@ static int run(const struct cli_command *command, int argc, char **argv)
     return (int)(a.watch ? run_again(&a) : run_to_output(&a));
 }
 
-static bool parse_seed(const char *text, uint64_t *seed)
-{
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    *seed = value;
-    return errno == 0 && end != text && *end == '\0' && text[0] >= '0' && text[0] <= '9';
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
     case 's':
         a->play.has_seed = true;
-        if (!parse_seed(arg, &a->play.seed))
+        if (!cli_seed_parse(arg, &a->play.seed))
             argp_error(state, "'%s' is no seed: a whole number from 0 is", arg);
         return 0;
     case 'u':

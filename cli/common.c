@@ -106,3 +106,12 @@ bool cli_is_interrupted(void)
 {
     return interrupted != 0;
 }
+
+bool cli_seed_parse(const char *text, uint64_t *seed)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    *seed = value;
+    return errno == 0 && end != text && *end == '\0' && text[0] >= '0' && text[0] <= '9';
+}

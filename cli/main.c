@@ -33,14 +33,27 @@ static const struct cli_command version = {
 };
 
 const struct cli_command *const cli_commands[] = {
-    &cli_run,      &cli_test,    &cli_demo,
+    &cli_run,
+    &cli_test,
+    &cli_demo,
     &cli_campaign_command,
-    &cli_coverage, &cli_why,     &cli_describe,
-    &cli_zk,       &cli_logs,    &cli_export,
-    &cli_report,   &cli_diff,    &cli_import,
+    &cli_coverage,
+    &cli_why,
+    &cli_describe,
+    &cli_zk,
+    &cli_logs,
+    &cli_export,
+    &cli_report,
+    &cli_diff,
+    &cli_branch,
+    &cli_import,
     &cli_controller,
-    &cli_stream,   &cli_explain, &cli_fidelity,
-    &help,         &version,     &(const struct cli_command){.name = NULL},
+    &cli_stream,
+    &cli_explain,
+    &cli_fidelity,
+    &help,
+    &version,
+    &(const struct cli_command){.name = NULL},
 };
 
 static const char first_screen[] =

@@ -99,9 +99,10 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static enum sim_ending play_until_end(struct cli_play *p, int64_t until_us, bool until_quiet,
-                                      uint64_t *seen)
+static enum sim_ending play_until_end(struct cli_play *p, const struct cli_play_options *o,
+                                      int64_t until_us, bool until_quiet, uint64_t *seen)
 {
+    bool reseeds = o->has_reseed;
     for (;;) {
         if (cli_is_interrupted())
             return SIM_ENDED_INTERRUPTED;
@@ -110,6 +111,10 @@ static enum sim_ending play_until_end(struct cli_play *p, int64_t until_us, bool
         int64_t now = sim_world_now(p->world);
         int64_t next = sim_world_next(p->world);
         int64_t stop = earlier(until_us, sim_expect_next(p->expectations, now));
+        if (reseeds && next > o->reseed_at_us) {
+            sim_world_reseed(p->world, o->reseed);
+            reseeds = false;
+        }
         if (next > stop) {
             /* Nothing happens until then: only time passes, and the moment is judged. */
             if (!sim_world_run(p->world, stop))
@@ -155,7 +160,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     int64_t until_us = o->has_until ? o->until_us : s->until_us;
     bool until_quiet = s->until_quiet && !o->has_until;
     judge(p, &seen);
-    enum sim_ending ending = play_until_end(p, until_us, until_quiet, &seen);
+    enum sim_ending ending = play_until_end(p, o, until_us, until_quiet, &seen);
     sim_world_checks_end(p->world);
     judge_records(p, &seen);
     struct sim_view view = sim_world_view(p->world);
@@ -179,7 +184,8 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
         .never_fired = sim_world_never_fired(p->world),
         .checked = sim_world_checked(p->world),
     };
-    sim_result_explain(&p->result);
+    if (!o->unexplained)
+        sim_result_explain(&p->result);
     record_known(p);
     p->result.digest =
         sim_trace_finish(p->trace, p->result.end_us, sim_verdict_name(sim_verdict(&p->result)));

@@ -27,6 +27,10 @@ struct cli_play_options {
     bool log_trace;   /* TRACE lines of the logs too */
     const char *swarm; /* "on", "off": in place of random.swarm of the scenario; NULL: that */
     bool wire; /* messages travel as bytes of the Kafka protocol */
+    bool unexplained; /* no search for the known defect behind a violation: it plays again and again */
+    bool has_reseed;  /* from `reseed_at_us` on chance goes by `reseed`: sim_world_reseed */
+    int64_t reseed_at_us;
+    uint64_t reseed;
 };
 
 struct cli_play {

@@ -79,18 +79,11 @@ static bool unpack(const struct reading *g, const struct wire_record_batch *b,
     size_t flags = ((size_t)(g->aborted_count > 0 ? g->aborted_count : 0) + 7) & ~(size_t)7;
     uint8_t *to = (uint8_t *)out->scratch + flags;
 
-    *records = b->records;
-    *size = b->records_size;
-    if (b->codec == WIRE_CODEC_NONE) {
-        return true;
-    }
-    if (wire_decompress(b->codec, b->records, b->records_size, to, out->scratch_size - flags,
-                        size) != SM_ERR_OK) {
+    if (wire_record_batch_records(b, to, out->scratch_size - flags, records, size) != SM_ERR_OK) {
         kl_error(g->t, KL_ERR_BAD_COMPRESSION, false, g->partition,
                  "a compressed batch cannot be unpacked");
         return false;
     }
-    *records = to;
     return true;
 }
 

@@ -13,9 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFIX  "config_change_"
-#define UNCLEAN "unclean.leader.election.enable"
-#define MIN_ISR "min.insync.replicas"
+#include "broker/settings.h"
+
+#define PREFIX      "config_change_"
+#define TOPICS      "topics/"
+#define BROKERS     "brokers/"
+#define UNCLEAN     "unclean.leader.election.enable"
+#define MIN_ISR     "min.insync.replicas"
+#define COMPRESSION "compression.type"
 
 void kn_config_watch_init(struct kn_config_watch *w)
 {
@@ -133,43 +138,55 @@ static struct kn_config_wish on_change(struct kn_config_watch *w, const struct w
         sm_znode_decode_config_change((const char *)v.data, v.result->data_size, w->entity,
                                       sizeof(w->entity)) != SM_ERR_OK)
         return done_with_change(w, buffer);
-    w->is_default = strcmp(w->entity, "brokers/<default>") == 0;
-    if (!w->is_default && strncmp(w->entity, "topics/", 7) != 0)
-        return done_with_change(w, buffer);
+    w->is_default = strcmp(w->entity, BROKERS "<default>") == 0;
+    if (!w->is_default && strncmp(w->entity, TOPICS, sizeof(TOPICS) - 1) != 0) {
+        struct kn_config_wish wish = done_with_change(w, buffer);
+        if (strncmp(w->entity, BROKERS, sizeof(BROKERS) - 1) == 0)
+            wish.broker = w->entity + sizeof(BROKERS) - 1;
+        return wish;
+    }
     sm_path_child(path, "/config", w->entity);
     return ask(w, KN_CONFIG_ENTITY, WIRE_ZK_GET_DATA, false, path, buffer);
 }
 
-int32_t kn_config_min_insync(const void *data, size_t size)
+/* Whether a configuration has the key; its value in `value`, 16 bytes. */
+static bool has_value(const void *data, size_t size, const char *key, char *value)
 {
-    char value[16] = "";
     bool found = false;
-    if (sm_znode_config_get(data, size, MIN_ISR, value, sizeof(value), &found) != SM_ERR_OK ||
-        !found)
-        return 0;
-    long number = strtol(value, NULL, 10);
-    return number < 1 || number > INT16_MAX ? 0 : (int32_t)number;
+    return sm_znode_config_get(data, size, key, value, 16, &found) == SM_ERR_OK && found;
+}
+
+struct kb_topic_config kn_topic_config(const void *data, size_t size)
+{
+    struct kb_topic_config config = {0};
+    char value[16] = "";
+    if (has_value(data, size, MIN_ISR, value)) {
+        long number = strtol(value, NULL, 10);
+        config.min_insync = number < 1 || number > INT16_MAX ? 0 : (int32_t)number;
+    }
+    if (has_value(data, size, COMPRESSION, value))
+        config.compression = (int32_t)kb_compression_of(value);
+    return config;
 }
 
 static struct kn_config_wish on_entity(struct kn_config_watch *w, const struct wire_zk_reply *reply,
                                        void *buffer)
 {
     struct wire_zk_result_view v = {0};
+    struct kb_topic_config config = {0};
     char value[16] = "";
-    bool found = false;
-    int32_t min_insync = 0;
+    bool enabled = false;
     if (reply->err == WIRE_ZK_OK && wire_zk_result_next(reply, &v)) {
-        if (sm_znode_config_get((const char *)v.data, v.result->data_size, UNCLEAN, value,
-                                sizeof(value), &found) != SM_ERR_OK)
-            found = false;
-        min_insync = kn_config_min_insync(v.data, v.result->data_size);
+        enabled =
+            has_value(v.data, v.result->data_size, UNCLEAN, value) && strcmp(value, "true") == 0;
+        config = kn_topic_config(v.data, v.result->data_size);
     }
-    bool enabled = found && strcmp(value, "true") == 0;
     struct kn_config_wish wish = done_with_change(w, buffer);
     wish.unclean_enabled = enabled;
-    wish.topic = w->is_default ? NULL : w->entity + 7;
+    wish.topic = w->is_default ? NULL : w->entity + sizeof(TOPICS) - 1;
+    wish.broker = w->is_default ? w->entity + sizeof(BROKERS) - 1 : NULL;
     wish.has_topic = !w->is_default;
-    wish.min_insync = min_insync;
+    wish.config = config;
     return wish;
 }
 

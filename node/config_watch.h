@@ -8,7 +8,8 @@
  * Each config_change_N is handled once, in order of N, by each process. Only one thing in it
  * concerns a controller: unclean.leader.election.enable = true on a topic, or on the cluster's
  * default. The process then tells its own controller, whether that is active or not. A broker with
- * data takes over a topic's min.insync.replicas.
+ * data takes over what concerns a topic's logs (struct kb_topic_config), and reads the brokers'
+ * settings again where they changed.
  *
  * Requests go over the session of the process, one at a time. Flat; part of struct kn_node.
  *
@@ -23,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/replicas.h"
 #include "statemachine/znode.h"
 #include "wire/coord.h"
 
@@ -57,9 +59,11 @@ void kn_config_watch_init(struct kn_config_watch *w);
 struct kn_config_wish {
     const struct wire_zk_request *request; /* in the caller's buffer, or NULL */
     const char *topic;                     /* aliases the watch until its next step */
-    int32_t min_insync;                    /* has_topic: its min.insync.replicas, 0: not its own */
+    struct kb_topic_config config;         /* has_topic: what it says of the topic's logs */
     bool has_topic;                        /* the configuration of `topic` was read */
-    bool unclean_enabled; /* tell the controller: topic, or all where it is NULL */
+    bool unclean_enabled;                  /* tell the controller: topic, or all where it is NULL */
+    const char *broker; /* settings of this broker ("2") or of all ("<default>") have changed;
+                           aliases the watch as `topic` does; else NULL */
 };
 
 /* A new session exists (the watches of an old one are gone). `buffer`: KN_CONFIG_REQUEST_MAX bytes,
@@ -71,9 +75,8 @@ struct kn_config_wish kn_config_watch_on_event(struct kn_config_watch *w, void *
 struct kn_config_wish kn_config_watch_on_reply(struct kn_config_watch *w,
                                                const struct wire_zk_reply *reply, void *buffer);
 
-/* Returns min.insync.replicas of a topic's configuration (the data of its znode), 0 where it has none
-   of its own. */
-int32_t kn_config_min_insync(const void *data, size_t size);
+/* Returns what a topic's configuration (the data of its znode) says of its logs. */
+struct kb_topic_config kn_topic_config(const void *data, size_t size);
 
 /* Returns whether no request is in flight. */
 bool kn_config_watch_is_idle(const struct kn_config_watch *w);

@@ -83,19 +83,23 @@ static uint64_t note_session(struct turn *t, enum kn_session_what what,
 
 static void session_step(struct turn *t, struct kn_session_input in);
 
-static void configure_topic(struct turn *t, const char *topic, int32_t min_insync)
+static void configure_topic(struct turn *t, const char *topic, const struct kb_topic_config *config)
 {
     if (t->node->replicas != NULL)
         broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_TOPIC_CONFIG,
                                                 .record = t->record,
                                                 .topic = topic,
-                                                .value = min_insync});
+                                                .config = config});
 }
 
 static void wish_for(struct turn *t, struct kn_config_wish wish)
 {
     if (wish.has_topic)
-        configure_topic(t, wish.topic, wish.min_insync);
+        configure_topic(t, wish.topic, &wish.config);
+    if (wish.broker != NULL && t->node->replicas != NULL)
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BROKER_CONFIG,
+                                                .record = t->record,
+                                                .topic = wish.broker});
     if (wish.request != NULL)
         session_step(t, (struct kn_session_input){.kind = KN_SESSION_IN_REQUEST,
                                                   .owner = OWNER_CONFIG,
@@ -713,7 +717,7 @@ static void take(struct turn *t, const struct kn_input *in)
                                                 .value = in->value});
         return;
     case KN_IN_TOPIC_CONFIG:
-        configure_topic(t, in->path, in->value);
+        configure_topic(t, in->path, in->config);
         return;
     case KN_IN_PEER_FAILED:
         broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_SEND_FAILED,

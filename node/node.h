@@ -113,9 +113,8 @@ enum kn_input_kind {
                             message, size */
     KN_IN_PEER_FAILED,   /* broker_id, correlation: no answer will come */
     KN_IN_DIR_FAILED,    /* value: number of the log directory that fails, 0.. */
-    KN_IN_TOPIC_CONFIG,  /* path: a topic; value: its min.insync.replicas, 0: the broker's. To be
-                            given before the first LeaderAndIsr for it: Kafka reads the topic's
-                            configuration when it makes the log */
+    KN_IN_TOPIC_CONFIG,  /* path: a topic; config. To be given before the first LeaderAndIsr for it:
+                            Kafka reads the topic's configuration when it makes the log */
 };
 
 /* Pointers are borrowed for the call; unused fields zero. */
@@ -137,6 +136,7 @@ struct kn_input {
     int32_t value;
     uint32_t unused;
     const char *path;
+    const struct kb_topic_config *config;
     const struct wire_zk_reply *reply;
     const struct wire_answer *answer;
     const struct wire_call *call;

@@ -14,6 +14,14 @@ static bool is_expected(const struct sim_scenario *s, enum sim_check check)
     return false;
 }
 
+bool sim_result_is_violated(const struct sim_result *r)
+{
+    for (int i = 0; r->checked != NULL && i < SIM_CHECK_END; i++)
+        if (r->checked->violations[i].count != 0 && !is_expected(r->scenario, (enum sim_check)i))
+            return true;
+    return false;
+}
+
 void sim_result_explain(struct sim_result *r)
 {
     for (int i = 0; r->checked != NULL && i < SIM_CHECK_END; i++) {

@@ -14,9 +14,9 @@
 #include <stdio.h>
 
 #include "sim/client_state.h"
+#include "sim/records.h"
 #include "sim/trace_client.h"
 #include "wire/errors.h"
-#include "wire/record_batch.h"
 
 /* ---- values ---- */
 
@@ -142,22 +142,19 @@ const struct kb_batch *sim_client_batch_at(const struct kb_partition_view *view,
 struct sim_value_name sim_client_value_in(const struct sim_world *w, const struct kb_batch *batch,
                                           int64_t offset)
 {
-    struct sim_value_name none = {.producer = -1};
-    struct wire_record_batch head;
+    struct sim_value_name value = {.producer = -1};
+    struct sim_records records;
     struct wire_log_record record;
-    struct wire_log_walk walk;
-    size_t size;
-    const uint8_t *bytes = w->payloads.bytes_of(w->payloads.context, batch->payload, &size);
-    if (bytes == NULL || wire_record_batch_read(bytes, size, &head) != SM_ERR_OK ||
-        head.codec != WIRE_CODEC_NONE || head.control)
-        return none;
-    wire_log_walk_begin(&walk, &head, head.records, head.records_size);
-    while (wire_log_record_next(&walk, &record) == SM_ERR_OK)
-        if (record.offset - head.base_offset == offset - batch->base_offset)
-            return record.value == NULL
-                       ? none
-                       : sim_value_read(w, record.value, (size_t)record.value_size);
-    return none;
+    if ((batch->flags & KB_CONTROL) != 0 || !sim_records_open(w, batch, &records))
+        return value;
+    while (wire_log_record_next(&records.walk, &record) == SM_ERR_OK)
+        if (record.offset - records.head.base_offset == offset - batch->base_offset) {
+            if (record.value != NULL)
+                value = sim_value_read(w, record.value, (size_t)record.value_size);
+            break;
+        }
+    sim_records_close(&records);
+    return value;
 }
 
 bool sim_client_view(const struct sim_world *w, int32_t broker_id, const char *topic,

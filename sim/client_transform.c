@@ -26,7 +26,7 @@
 
 #include "sim/client_report.h"
 #include "sim/client_state.h"
-#include "wire/record_batch.h"
+#include "sim/records.h"
 
 struct sim_client *sim_transform_other(const struct sim_world *w, const struct sim_client *c)
 {
@@ -164,25 +164,21 @@ typedef void visit(void *context, int64_t offset, struct sim_value_name value);
 static void visit_batch(const struct sim_world *w, const struct kb_batch *b, struct markers *m,
                         visit *each, void *context)
 {
-    size_t size;
-    struct wire_record_batch head;
+    struct sim_records records;
     struct wire_log_record record;
-    struct wire_log_walk walk;
     bool is_control = (b->flags & KB_CONTROL) != 0, counts = !is_control && is_committed(m, b);
-    const uint8_t *bytes = w->payloads.bytes_of(w->payloads.context, b->payload, &size);
-    if (bytes == NULL || wire_record_batch_read(bytes, size, &head) != SM_ERR_OK ||
-        head.codec != WIRE_CODEC_NONE)
+    if (!sim_records_open(w, b, &records))
         return;
-    wire_log_walk_begin(&walk, &head, head.records, head.records_size);
-    while (wire_log_record_next(&walk, &record) == SM_ERR_OK) {
+    while (wire_log_record_next(&records.walk, &record) == SM_ERR_OK) {
         bool commit;
         int32_t epoch;
         if (is_control && wire_log_record_is_marker(&record, &commit, &epoch))
             note_marker(m, b->producer_id, commit);
         else if (counts && record.value != NULL)
-            each(context, record.offset - head.base_offset + b->base_offset,
+            each(context, record.offset - records.head.base_offset + b->base_offset,
                  sim_value_read(w, record.value, (size_t)record.value_size));
     }
+    sim_records_close(&records);
 }
 
 static void visit_log(const struct sim_world *w, const struct kb_partition_view *view, visit *each,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "broker/replicas.h"
+#include "broker/settings.h"
 #include "controller/controller.h"
 
 /* name, type, field, least, most */
@@ -35,6 +36,7 @@
     X("num.replica.fetchers", INT, replica_fetchers, 1, 32)                                        \
     X("log.flush.interval.messages", INT, flush_messages, 1, 2147483647)                           \
     X("log.dirs", NAMES, log_dirs, 1, KB_DIRS_MAX)                                                 \
+    X("compression.type", CODEC, compression, 0, 0)                                                \
     X("num.partitions", INT, num_partitions, 1, 100000)                                            \
     X("default.replication.factor", INT, default_replication_factor, 1, 32)                        \
     X("min.insync.replicas", INT, min_insync_replicas, 1, 32)                                      \
@@ -180,7 +182,6 @@
     X("offsets.retention.check.interval.ms")                                                       \
     X("offsets.commit.timeout.ms")                                                                 \
     X("offsets.commit.required.acks")                                                              \
-    X("compression.type")                                                                          \
     X("transactional.id.expiration.ms")                                                            \
     X("transaction.state.log.load.buffer.size")                                                    \
     X("transaction.state.log.segment.bytes")                                                       \
@@ -261,10 +262,11 @@
     X("leader.replication.throttled.rate")                                                         \
     X("replica.alter.log.dirs.io.max.bytes.per.second")
 
-/* Topic configuration: the first two are the controller's and the ISR's business. */
+/* Topic configuration: the controller's, the ISR's and the log's business. */
 #define TOPIC_MODELLED(X)                                                                          \
     X("unclean.leader.election.enable", BOOL, 0, 1)                                                \
-    X("min.insync.replicas", INT, 1, 32)
+    X("min.insync.replicas", INT, 1, 32)                                                           \
+    X("compression.type", CODEC, 0, 0)
 
 #define TOPIC_REAL(X)                                                                              \
     X("segment.bytes")                                                                             \
@@ -283,7 +285,6 @@
     X("file.delete.delay.ms")                                                                      \
     X("min.cleanable.dirty.ratio")                                                                 \
     X("cleanup.policy")                                                                            \
-    X("compression.type")                                                                          \
     X("preallocate")                                                                               \
     X("message.format.version")                                                                    \
     X("message.timestamp.type")                                                                    \
@@ -384,6 +385,12 @@ static bool read_value(const struct sim_property_row *row, const char *value,
         }
         return true;
     }
+    if (row->type == SIM_P_CODEC) {
+        *out = kb_compression_of(value);
+        return *out != KB_COMPRESSION_UNSET ||
+               sim_error(d, place, "%s is one of %s, not '%s'", row->name,
+                         kb_topic_setting(row->name)->valid, value);
+    }
     if (row->type == SIM_P_NAMES) {
         *out = count_names(value);
         return (*out >= row->least && *out <= row->most) ||
@@ -432,6 +439,7 @@ bool sim_settings_set(struct sim_settings *settings, const char *name, struct si
         *(bool *)field = number != 0;
         break;
     case SIM_P_NAMES:
+    case SIM_P_CODEC:
     case SIM_P_INT:
         *(int32_t *)(void *)field = (int32_t)number;
         break;

@@ -23,6 +23,7 @@ enum sim_property_type {
     SIM_P_MS,
     SIM_P_SECONDS,
     SIM_P_NAMES, /* between commas; their number is the value */
+    SIM_P_CODEC, /* a compression.type; enum kb_compression is the value */
 };
 
 struct sim_property_row {

@@ -69,14 +69,15 @@ struct sim_settings {
     int32_t replica_fetchers;             /* num.replica.fetchers */
     int32_t flush_messages;               /* log.flush.interval.messages; 0: never */
     int32_t log_dirs;                     /* how many log.dirs names */
+    int32_t compression;                  /* compression.type: enum kb_compression */
     int32_t zk_in_flight;                 /* zookeeper.max.in.flight.requests */
     int32_t zk_write_group;               /* kcsim.zookeeper.write.group */
     int32_t zk_read_group;                /* kcsim.zookeeper.read.group */
     struct sim_coordinator_settings coordinators;
-    bool unclean_leader_election;         /* unclean.leader.election.enable */
-    bool delete_topic;                    /* delete.topic.enable */
-    bool auto_leader_rebalance;           /* auto.leader.rebalance.enable */
-    bool controlled_shutdown;             /* controlled.shutdown.enable */
+    bool unclean_leader_election; /* unclean.leader.election.enable */
+    bool delete_topic;            /* delete.topic.enable */
+    bool auto_leader_rebalance;   /* auto.leader.rebalance.enable */
+    bool controlled_shutdown;     /* controlled.shutdown.enable */
 };
 
 /* Returns Kafka's defaults for `version`. */
@@ -137,9 +138,9 @@ struct sim_given {
     int32_t partition;
     int32_t leader; /* SM_NO_LEADER for none */
     struct sm_list isr;
-    int32_t leader_epoch;     /* 0 where absent */
-    int32_t zk_version;       /* 0 where absent */
-    int32_t controller_epoch; /* 1 where absent; /controller_epoch is made at least the largest */
+    int32_t leader_epoch;       /* 0 where absent */
+    int32_t zk_version;         /* 0 where absent */
+    int32_t controller_epoch;   /* 1 where absent; /controller_epoch is made at least the largest */
     struct sim_given_log *logs; /* of some of its replicas; the others are empty */
     uint32_t log_count;
     int64_t hw; /* that every replica has checkpointed, as far as its log reaches */
@@ -170,8 +171,8 @@ struct sim_client_spec {
     bool assign_all;             /* consume: all partitions of its topics, no group */
     struct sim_partition_arg *assign; /* consume: these */
     uint32_t assign_count;
-    bool transforms;   /* half of a transform: a consumer, and a producer of its outputs */
-    uint32_t other;    /* index of the other half */
+    bool transforms;         /* half of a transform: a consumer, and a producer of its outputs */
+    uint32_t other;          /* index of the other half */
     struct kl_config config; /* texts live with the scenario */
     struct sim_place place;
 };
@@ -181,8 +182,8 @@ struct sim_client_spec {
 enum sim_side {
     SIM_SIDE_AFTER,              /* the step acts right behind the record (default) */
     SIM_SIDE_BEFORE,             /* the step acts before what the record tells takes effect */
-    SIM_SIDE_APPLIED_REPLY_LOST, /* of a request (zreq, send): it is applied, its answer lost with the
-                                    connection, and then the step acts */
+    SIM_SIDE_APPLIED_REPLY_LOST, /* of a request (zreq, send): it is applied, its answer lost with
+                                    the connection, and then the step acts */
 };
 
 enum sim_op { SIM_OP_EQ, SIM_OP_NE, SIM_OP_LT, SIM_OP_LE, SIM_OP_GT, SIM_OP_GE };
@@ -225,11 +226,11 @@ enum sim_target_kind {
     SIM_TARGET_CONTROLLER, /* the node that /controller names */
     SIM_TARGET_LEADER,     /* of topic-partition, by its state znode */
     SIM_TARGET_ISR,
-    SIM_TARGET_FOLLOWERS, /* members of the ISR but the leader */
+    SIM_TARGET_FOLLOWERS,               /* members of the ISR but the leader */
     SIM_TARGET_GROUP_COORDINATOR,       /* leader of the partition in which group `key` lies */
     SIM_TARGET_TRANSACTION_COORDINATOR, /* likewise, of transactional id `key` */
-    SIM_TARGET_LABEL,     /* whom step `step` hit (nobody before it fired) */
-    SIM_TARGET_ZOOKEEPER, /* the ensemble; in partition groups and channels only */
+    SIM_TARGET_LABEL,                   /* whom step `step` hit (nobody before it fired) */
+    SIM_TARGET_ZOOKEEPER,               /* the ensemble; in partition groups and channels only */
 };
 
 struct sim_target {
@@ -349,11 +350,11 @@ struct sim_step {
     int64_t offset_us; /* CLOCK_SKEW: of the date, may be negative */
     int32_t rate_ppm;  /* CLOCK_SKEW: 1,000,000 is right */
 
-    bool stale_epoch;  /* SHUTDOWN: the request carries the epoch of an earlier life */
-    bool request_only;   /* SHUTDOWN: asks, and does not leave */
-    bool lose_unflushed; /* KILL: the machine is lost, not the process alone */
+    bool stale_epoch;      /* SHUTDOWN: the request carries the epoch of an earlier life */
+    bool request_only;     /* SHUTDOWN: asks, and does not leave */
+    bool lose_unflushed;   /* KILL: the machine is lost, not the process alone */
     bool leave_ephemerals; /* EXPIRE: they outlive the session */
-    bool applied;      /* FAIL: applied, and only the reply lost (else not applied) */
+    bool applied;          /* FAIL: applied, and only the reply lost (else not applied) */
 
     char **topics; /* CREATE_TOPIC (1), ADD_PARTITIONS (1), DELETE_TOPIC, ALTER_CONFIG (1) */
     uint32_t topic_count;
@@ -504,7 +505,7 @@ struct sim_scenario {
     struct sim_heal heal;
     struct sim_expect *expect;
     uint32_t expect_count;
-    void *memory;          /* the scenario's own */
+    void *memory; /* the scenario's own */
 };
 
 /* Loads the file, or a text under the name `file`. Returns an owned scenario, or NULL with at least

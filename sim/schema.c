@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/settings.h"
 #include "sim/client_properties.h"
 #include "sim/grammar.h"
 #include "sim/pattern.h"
@@ -75,6 +76,15 @@ static json_t *words(const char *const *list)
     return json_pack("{s:o}", "enum", values);
 }
 
+static json_t *codecs(void)
+{
+    json_t *values = json_array();
+    for (int c = KB_COMPRESSION_PRODUCER; c < KB_COMPRESSION_END; c++) {
+        json_array_append_new(values, json_string(kb_compression_name((enum kb_compression)c)));
+    }
+    return json_pack("{s:o}", "enum", values);
+}
+
 static json_t *named(const struct sim_property_row *rows)
 {
     json_t *properties = json_object();
@@ -84,6 +94,7 @@ static json_t *named(const struct sim_property_row *rows)
                                 ? json_pack("{s:s}", "description", "not modelled: has no effect")
                             : rows->type == SIM_P_BOOL  ? typed("boolean")
                             : rows->type == SIM_P_NAMES ? typed("string")
+                            : rows->type == SIM_P_CODEC ? codecs()
                                                         : typed("integer"));
     }
     return json_pack("{s:s,s:o,s:b}", "type", "object", "properties", properties,

@@ -85,7 +85,7 @@ enum sim_kind {
 #define X(name, text, what) SIM_K_##name,
     SIM_KIND_MAP(X)
 #undef X
-    SIM_K_END
+        SIM_K_END
 };
 
 /* Names of fields, of records and of the objects inside them. name in the file, meaning */
@@ -186,7 +186,7 @@ enum sim_kind {
     X(LEVEL, "level", "TRACE, DEBUG, INFO, WARN, ERROR")                                           \
     X(STREAM, "stream", "controller or state-change")                                              \
     X(DEFECT, "defect", "known defect that explains it")                                           \
-    X(COUNTS, "counts", "[[kind, records]…]")                                                         \
+    X(COUNTS, "counts", "[[kind, records]…]")                                                      \
     X(DATA, "data", "of a znode; null is a null payload")                                          \
     X(CZXID, "czxid", "of a znode")                                                                \
     X(MZXID, "mzxid", "of a znode")                                                                \
@@ -205,19 +205,21 @@ enum sim_kind {
     X(COUNT, "count", "how many")                                                                  \
     X(WALL, "wall", "of a live run: ms since 1970 at time 0")                                      \
     X(OFFSET, "offset",                                                                            \
-      "of the first record; of a log: where it ends now; what is asked for, what must be committed")\
+      "of the first record; of a log: where it ends now; what is asked for, what must be "         \
+      "committed")                                                                                 \
     X(BASE, "base", "offset of the first of these records")                                        \
     X(BATCHES, "batches", "handles of record batches; equal handles are equal records")            \
     X(LOST, "lost", "handles of the batches that are gone")                                        \
     X(HW, "hw", "high watermark")                                                                  \
-    X(LSO, "lso", "last stable offset, where it is not the high watermark")
+    X(LSO, "lso", "last stable offset, where it is not the high watermark")                        \
+    X(CODEC, "codec", "of the last of these batches, where it is packed: gzip, …")
 
 enum sim_field {
     SIM_F_NONE,
 #define X(name, text, what) SIM_F_##name,
     SIM_FIELD_MAP(X)
 #undef X
-    SIM_F_END
+        SIM_F_END
 };
 
 /* Static strings; the reverse give SIM_K_NONE, SIM_F_NONE where there is none. */
@@ -234,12 +236,12 @@ bool sim_kind_has(enum sim_kind kind, enum sim_field field);
 
 /* zk, c2 (controller of node 2), b2 (broker of node 2), o (operator), w (world); clients p1, u1 */
 typedef uint64_t sim_lane;
-#define SIM_LANE(letter, id) ((uint64_t)(uint8_t)(letter) << 56 | (uint32_t)(id))
-#define SIM_LANE_ZK SIM_LANE('z', 0)
-#define SIM_LANE_WORLD SIM_LANE('w', 0)
-#define SIM_LANE_OPERATOR SIM_LANE('o', 0)
+#define SIM_LANE(letter, id)    ((uint64_t)(uint8_t)(letter) << 56 | (uint32_t)(id))
+#define SIM_LANE_ZK             SIM_LANE('z', 0)
+#define SIM_LANE_WORLD          SIM_LANE('w', 0)
+#define SIM_LANE_OPERATOR       SIM_LANE('o', 0)
 #define SIM_LANE_CONTROLLER(id) SIM_LANE('c', id)
-#define SIM_LANE_BROKER(id) SIM_LANE('b', id)
+#define SIM_LANE_BROKER(id)     SIM_LANE('b', id)
 static inline char sim_lane_letter(sim_lane lane)
 {
     return (char)(lane >> 56);
@@ -287,9 +289,9 @@ enum sim_trace_mode {
 
 struct sim_trace_options {
     enum sim_trace_mode mode;
-    uint64_t without;        /* bit per enum sim_kind that is left out; its cause passes through */
-    bool without_metadata;   /* no facts b.N.md.TP: they are partitions × brokers */
-    bool without_bodies;     /* no bodies of batches */
+    uint64_t without;      /* bit per enum sim_kind that is left out; its cause passes through */
+    bool without_metadata; /* no facts b.N.md.TP: they are partitions × brokers */
+    bool without_bodies;   /* no bodies of batches */
 };
 
 /* Returns an owned, empty trace (abort()s where memory is short, as everywhere in sim/). */
@@ -300,14 +302,15 @@ void sim_trace_free(struct sim_trace *trace);
    write. Nested records are told after the record that they were nested in. */
 struct sim_record;
 void sim_trace_listen(struct sim_trace *trace,
-                      void (*function)(void *context, const struct sim_record *record), void *context);
+                      void (*function)(void *context, const struct sim_record *record),
+                      void *context);
 
 /* ---- recording: begin, fields and facts in any order, end ---- */
 
 /* Begins a record and returns true; false where the trace is off or the kind is left out: then no
    field, no set and no end. by and mute: 0 or a smaller number (asserted). */
-bool sim_trace_begin(struct sim_trace *trace, enum sim_kind kind, int64_t t, sim_lane at, uint64_t by,
-                     uint64_t mute);
+bool sim_trace_begin(struct sim_trace *trace, enum sim_kind kind, int64_t t, sim_lane at,
+                     uint64_t by, uint64_t mute);
 /* Ends the record that began last; returns its number. */
 uint64_t sim_trace_end(struct sim_trace *trace);
 /* Returns the number that the record begun last has. */
@@ -345,7 +348,8 @@ const char *sim_trace_key(struct sim_trace *trace, const char *format, ...)
 
 /* Returns the record that set `key` last (also to null), 0 where none did. */
 uint64_t sim_trace_last_setter(const struct sim_trace *trace, const char *key);
-/* refs: adds last setters (0 is ignored) between refs_begin and refs_end; double ones are left out. */
+/* refs: adds last setters (0 is ignored) between refs_begin and refs_end; double ones are left out.
+ */
 void sim_trace_refs_begin(struct sim_trace *trace);
 void sim_trace_ref(struct sim_trace *trace, uint64_t n);
 void sim_trace_refs_end(struct sim_trace *trace);
@@ -353,7 +357,8 @@ void sim_trace_refs_end(struct sim_trace *trace);
 /* ---- recording: what the parts of the world say. Each returns the number of its record, or `by`
         where nothing is recorded ---- */
 
-/* meta: begins it with schema, version of the tool, seed and profile (NULL: none); add fields, end. */
+/* meta: begins it with schema, version of the tool, seed and profile (NULL: none); add fields, end.
+ */
 bool sim_trace_meta_begin(struct sim_trace *trace, uint64_t seed, const char *profile);
 
 /* fault: a step of the scenario acts. hit: ids that the target meant (NULL for none). Left open for
@@ -369,7 +374,8 @@ bool sim_trace_fault_begin(struct sim_trace *trace, int64_t t, uint64_t by,
                            const struct sim_fault_note *note);
 /* The fact node.N: state "up", "down", "paused", "blocked". "down" also sets to null what the
    process had in memory (ctx., role., bel., ps., rs., b.N. keys of that node). */
-void sim_trace_set_node(struct sim_trace *trace, int32_t node, const char *state, int32_t incarnation);
+void sim_trace_set_node(struct sim_trace *trace, int32_t node, const char *state,
+                        int32_t incarnation);
 
 /* The fact node.p1 of a client, likewise. */
 void sim_trace_set_client(struct sim_trace *trace, sim_lane client, const char *state,
@@ -387,10 +393,10 @@ uint64_t sim_trace_controller(struct sim_trace *trace, int64_t t, int32_t node,
        kz_server_step(…)  with put: n = sim_zk_step_output(trace, &z, output)
        sim_zk_step_end(trace, &z);
 
-   A request gives one `zap` with all znodes that it changed; an expiry or a close one `session` with
-   the ephemerals it took along; each event one `watch`. `output` returns the number of the record
-   that what is delivered stands for: `watch` for EVENT, `zap` for REPLY, `session` for CONNECTED,
-   CLOSED; the open record's for the notes. */
+   A request gives one `zap` with all znodes that it changed; an expiry or a close one `session`
+   with the ephemerals it took along; each event one `watch`. `output` returns the number of the
+   record that what is delivered stands for: `watch` for EVENT, `zap` for REPLY, `session` for
+   CONNECTED, CLOSED; the open record's for the notes. */
 struct sim_zk_step {
     /* given by the caller */
     uint64_t by;   /* zreq for a request, fault for an expiry, … */
@@ -398,7 +404,7 @@ struct sim_zk_step {
     uint64_t m;    /* message number of the request: its zreq */
     sim_lane from; /* who asks; 0 none */
     /* Tells the node of a session, and for an expiry by time its cause; NULL: none, by and mute. */
-    int32_t (*node_of)(void *context, int64_t session);                     /* -1 unknown */
+    int32_t (*node_of)(void *context, int64_t session); /* -1 unknown */
     void (*cause_of)(void *context, int64_t session, uint64_t *by, uint64_t *mute);
     void *context;
     /* internal, zero */
@@ -422,8 +428,8 @@ uint64_t sim_trace_zreq(struct sim_trace *trace, int64_t t, sim_lane at, uint64_
 uint64_t sim_trace_zrep(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by, uint64_t mute,
                         uint64_t m, const struct wire_zk_reply *reply, int32_t code);
 /* notify: the event reaches the client; by: its watch. */
-uint64_t sim_trace_notify(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by, uint32_t type,
-                          const char *path);
+uint64_t sim_trace_notify(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by,
+                          uint32_t type, const char *path);
 /* session as the client sees it: what is "created", "connected", "disconnected", "expired",
    "closed". Sets sess.N.client. */
 uint64_t sim_trace_session_client(struct sim_trace *trace, int64_t t, int32_t node, uint64_t by,
@@ -432,8 +438,9 @@ uint64_t sim_trace_session_client(struct sim_trace *trace, int64_t t, int32_t no
 
 /* recv: broker `broker_id` handles the request of `api` out of `batch` that was message m (its
    send), answering `answer`. Sets b.N.ce, b.N.be, b.N.TP.{leader,epoch,isr}, b.N.md.TP. accepted:
-   false where the broker refuses the whole (stale epoch): then nothing is set. answer NULL: a broker
-   that hosts logs will decide; what becomes of its replicas it tells itself (sim_trace_replica). */
+   false where the broker refuses the whole (stale epoch): then nothing is set. answer NULL: a
+   broker that hosts logs will decide; what becomes of its replicas it tells itself
+   (sim_trace_replica). */
 uint64_t sim_trace_recv_request(struct sim_trace *trace, int64_t t, int32_t broker_id, uint64_t by,
                                 uint64_t m, sim_lane from, enum wire_api api,
                                 const struct wire_batch *batch, const struct wire_answer *answer,
@@ -468,15 +475,18 @@ bool sim_message_says(enum wire_api api, bool is_response, const void *message);
 uint64_t sim_trace_replica(struct sim_trace *trace, int64_t t, int32_t broker, uint64_t by,
                            uint64_t mute, const struct kb_output *note,
                            const struct kb_partition_view *view);
-/* send / recv of a call to the controller (kind SIM_K_SEND or SIM_K_RECV); `peer` is the other side. */
+/* send / recv of a call to the controller (kind SIM_K_SEND or SIM_K_RECV); `peer` is the other
+ * side. */
 uint64_t sim_trace_call(struct sim_trace *trace, enum sim_kind kind, int64_t t, sim_lane at,
                         uint64_t by, uint64_t m, sim_lane peer, const struct wire_call *call);
-/* drop: message m is lost; mute: the fault that did it. why: "link", "closed", "dropped", "dead", … */
+/* drop: message m is lost; mute: the fault that did it. why: "link", "closed", "dropped", "dead", …
+ */
 uint64_t sim_trace_drop(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by, uint64_t mute,
                         uint64_t m, const char *why);
 /* timer fires (what "fire"), is armed or cancelled outside a controller. */
-uint64_t sim_trace_timer(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by, uint64_t mute,
-                         const char *what, const char *name, uint64_t id, int64_t due_us);
+uint64_t sim_trace_timer(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by,
+                         uint64_t mute, const char *what, const char *name, uint64_t id,
+                         int64_t due_us);
 uint64_t sim_trace_mark(struct sim_trace *trace, int64_t t, uint64_t by, const char *label,
                         const char *text);
 uint64_t sim_trace_check(struct sim_trace *trace, int64_t t, uint64_t by, const char *name, bool ok,
@@ -494,10 +504,10 @@ enum sim_value_type { SIM_V_NULL, SIM_V_INT, SIM_V_TEXT, SIM_V_LIST, SIM_V_OBJEC
 
 /* A value; aliases the trace until the next record is written. */
 struct sim_value {
-    uint32_t type;     /* enum sim_value_type */
-    uint32_t size;     /* TEXT: bytes without the NUL that follows; LIST, OBJECT: bytes of `items` */
-    int64_t number;    /* INT */
-    const char *text;  /* TEXT, NUL-terminated */
+    uint32_t type;    /* enum sim_value_type */
+    uint32_t size;    /* TEXT: bytes without the NUL that follows; LIST, OBJECT: bytes of `items` */
+    int64_t number;   /* INT */
+    const char *text; /* TEXT, NUL-terminated */
     const uint8_t *items;
 };
 
@@ -524,8 +534,8 @@ bool sim_record_get(const struct sim_record *record, enum sim_field field, struc
 int64_t sim_record_int(const struct sim_record *record, enum sim_field field, int64_t otherwise);
 /* NULL where the field is absent or no text. */
 const char *sim_record_text(const struct sim_record *record, enum sim_field field);
-/* The broker or node that the record is about: its field node or replica, the broker that a send goes
-   to, else the node of its lane; -1 none. What a pattern calls `broker`. */
+/* The broker or node that the record is about: its field node or replica, the broker that a send
+   goes to, else the node of its lane; -1 none. What a pattern calls `broker`. */
 int32_t sim_record_broker(const struct sim_record *record);
 
 /* Walks the fields of a record: start with {0}; false at the end. */
@@ -562,11 +572,12 @@ struct sim_trace_error {
     char text[240];
 };
 /* Reads NDJSON of schema kcsim.trace/1. Returns an owned trace, or NULL and *error. Any bytes are
-   answered with one of the two. *cut: true where `finish` is missing (the run was cut off) or a last
-   line is incomplete (left out); false: complete, and the digest is right (else an error). */
+   answered with one of the two. *cut: true where `finish` is missing (the run was cut off) or a
+   last line is incomplete (left out); false: complete, and the digest is right (else an error). */
 struct sim_trace *sim_trace_read(const char *bytes, size_t size, bool *cut,
                                  struct sim_trace_error *error);
-/* The same from a file ("-": standard input), whole. `error->line` 0: the file could not be read. */
+/* The same from a file ("-": standard input), whole. `error->line` 0: the file could not be read.
+ */
 struct sim_trace *sim_trace_open(const char *file, bool *cut, struct sim_trace_error *error);
 
 #endif

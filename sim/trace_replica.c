@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "sim/trace_store.h"
+#include "wire/record_batch.h"
 
 struct note {
     struct sim_trace *trace;
@@ -73,8 +74,8 @@ static void set_part(const struct note *n, bool leads)
 
 static void unset_all(const struct note *n, bool with_log)
 {
-    static const char *const facts[] = {"leader", "epoch", "isr",   "pending", "zkv",
-                                        "fetch",  "leo",   "hw",    "lso",     "start"};
+    static const char *const facts[] = {"leader", "epoch", "isr", "pending", "zkv",
+                                        "fetch",  "leo",   "hw",  "lso",     "start"};
     for (size_t i = 0; i < (with_log ? sizeof(facts) / sizeof(facts[0]) : 6); i++)
         unset(n, facts[i]);
 }
@@ -162,6 +163,9 @@ static void tell_append(const struct note *n)
     sim_trace_int(n->trace, SIM_F_EPOCH, batches[n->o->count - 1].leader_epoch);
     sim_trace_int(n->trace, SIM_F_OFFSET, n->o->offset);
     add_handles(n, SIM_F_BATCHES);
+    const enum wire_codec codec = (enum wire_codec)batches[n->o->count - 1].codec;
+    if (codec != WIRE_CODEC_NONE)
+        sim_trace_text(n->trace, SIM_F_CODEC, wire_codec_name(codec));
     set(n, "leo", n->o->offset);
 }
 

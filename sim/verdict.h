@@ -66,6 +66,10 @@ struct sim_result {
    violated is neither. */
 void sim_result_explain(struct sim_result *result);
 
+/* Returns whether a check was violated that the scenario does not expect to be; a known defect may
+   explain it. */
+bool sim_result_is_violated(const struct sim_result *result);
+
 /* Returns the exit code: interrupted, violated, failed, undecided, met, in this order. */
 enum sim_exit sim_verdict(const struct sim_result *result);
 /* "met", "failed", "undecided", "violated", "interrupted"; static. */

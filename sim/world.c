@@ -329,6 +329,12 @@ bool sim_world_step(struct sim_world *w)
     return w->error[0] == '\0';
 }
 
+void sim_world_reseed(struct sim_world *w, uint64_t seed)
+{
+    sim_random_seed(&w->random, seed);
+    w->options.delays.drawn = true;
+}
+
 int64_t sim_world_now(const struct sim_world *w)
 {
     return w->now_us;

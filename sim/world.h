@@ -111,6 +111,10 @@ bool sim_world_step(struct sim_world *w);
 /* Does all events up to and at `until_us`, and sets the time to it; false where the world failed.
  */
 bool sim_world_run(struct sim_world *w, int64_t until_us);
+/* From now on chance goes by another seed, and delays of messages are drawn even where the scenario
+   leaves them fixed: what has happened stays, what is planned (faults that were drawn, too) is done,
+   with other timings. */
+void sim_world_reseed(struct sim_world *w, uint64_t seed);
 /* Nothing is under way: no message, no queued event, no running flow, no session that has to
    expire, no timer but periodic ones and retries against dead brokers. */
 bool sim_world_is_quiet(const struct sim_world *w);

@@ -55,6 +55,9 @@ static void add_properties(struct kb_props *to, const struct sim_settings *setti
         snprintf(text, sizeof(text), "%" PRId32, value);
         kb_props_set(to, row->name, text);
     }
+    if (settings->compression != KB_COMPRESSION_UNSET)
+        kb_props_set(to, "compression.type",
+                     kb_compression_name((enum kb_compression)settings->compression));
 }
 
 void sim_full_disks(struct sim_world *w, struct sim_process *p)
@@ -178,7 +181,7 @@ static uint64_t note_request(struct sim_world *w, const struct sim_process *p, e
                                   refused.error == 0 ? NULL : &refused, refused.error == 0);
 }
 
-static int32_t min_insync_of(const struct sim_world *w, const char *topic)
+static struct kb_topic_config topic_config_of(const struct sim_world *w, const char *topic)
 {
     char path[SM_PATH_MAX];
     struct wire_zk_stat stat;
@@ -187,8 +190,8 @@ static int32_t min_insync_of(const struct sim_world *w, const char *topic)
     bool has_data;
     sm_path_config_topic(path, topic);
     if (!kz_server_get(w->zk, path, &stat, &data, &size, &has_data) || !has_data)
-        return 0;
-    return kn_config_min_insync(data, size);
+        return (struct kb_topic_config){0};
+    return kn_topic_config(data, size);
 }
 
 /* Before a log is made its topic's configuration is read. Differs: Kafka's handler asks ZooKeeper
@@ -205,7 +208,8 @@ static void configure_topics(struct sim_world *w, struct sim_process *p, enum wi
         if (strcmp(last, v.topic) == 0)
             continue;
         snprintf(last, sizeof(last), "%s", v.topic);
-        in.value = min_insync_of(w, v.topic);
+        const struct kb_topic_config config = topic_config_of(w, v.topic);
+        in.request = &config;
         sim_touch(p->replicas);
         while (kb_replicas_step(p->replicas, sim_clock_now(w, p), &in, &out) == SM_ERR_LIMIT)
             sim_full_grow(w, &p->node, KN_BLOCK_REPLICAS, out.short_of, 0);

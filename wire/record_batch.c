@@ -377,6 +377,39 @@ void wire_record_batch_stamp(uint8_t *bytes, size_t size, int64_t timestamp)
     seal(bytes, size);
 }
 
+/* ---- compression ---- */
+
+enum sm_err wire_record_batch_records(const struct wire_record_batch *b, uint8_t *room,
+                                      size_t capacity, const uint8_t **records, size_t *size)
+{
+    *records = b->records;
+    *size = b->records_size;
+    if (b->codec == WIRE_CODEC_NONE)
+        return SM_ERR_OK;
+    *records = room;
+    return wire_decompress(b->codec, b->records, b->records_size, room, capacity, size);
+}
+
+/* Packs records behind the head of their batch, which is then the head of what was packed. */
+static enum sm_err put_packed(enum wire_codec codec, struct wire_record_batch head,
+                              const uint8_t *records, size_t size, uint8_t *out, size_t capacity,
+                              size_t *used)
+{
+    size_t packed;
+    if (capacity < WIRE_RECORD_BATCH_HEAD)
+        return SM_ERR_LIMIT;
+    enum sm_err err = wire_compress(codec, records, size, out + WIRE_RECORD_BATCH_HEAD,
+                                    capacity - WIRE_RECORD_BATCH_HEAD, &packed);
+    if (err != SM_ERR_OK)
+        return err;
+    *used = WIRE_RECORD_BATCH_HEAD + packed;
+    struct wire_writer w = {.bytes = out, .capacity = WIRE_RECORD_BATCH_HEAD};
+    head.codec = codec;
+    put_head(&w, &head, *used, head.max_timestamp);
+    seal(out, *used);
+    return SM_ERR_OK;
+}
+
 enum sm_err wire_record_batch_compress(enum wire_codec codec, const uint8_t *bytes, size_t size,
                                        uint8_t *out, size_t capacity, size_t *used)
 {
@@ -385,17 +418,37 @@ enum sm_err wire_record_batch_compress(enum wire_codec codec, const uint8_t *byt
     if (wire_record_batch_read(bytes, size, &b) != SM_ERR_OK || b.codec != WIRE_CODEC_NONE ||
         (unsigned)codec >= WIRE_CODEC_END)
         return SM_ERR_RANGE;
-    if (capacity < WIRE_RECORD_BATCH_HEAD)
-        return SM_ERR_LIMIT;
-    size_t packed;
-    enum sm_err err = wire_compress(codec, b.records, b.records_size, out + WIRE_RECORD_BATCH_HEAD,
-                                    capacity - WIRE_RECORD_BATCH_HEAD, &packed);
+    return put_packed(codec, b, b.records, b.records_size, out, capacity, used);
+}
+
+/* Whether the records are all there, and numbered from the base offset on. */
+static bool are_in_order(const struct wire_record_batch *b, const uint8_t *records, size_t size)
+{
+    struct wire_log_walk walk;
+    struct wire_log_record record;
+    enum sm_err err;
+    uint64_t next = (uint64_t)b->base_offset;
+    wire_log_walk_begin(&walk, b, records, size);
+    while ((err = wire_log_record_next(&walk, &record)) == SM_ERR_OK)
+        if ((uint64_t)record.offset != next++)
+            return false;
+    return err == SM_ERR_NO_ELEMENT;
+}
+
+enum sm_err wire_record_batch_recode(enum wire_codec codec, const uint8_t *bytes, size_t size,
+                                     uint8_t *room, size_t room_size, uint8_t *out, size_t capacity,
+                                     size_t *used)
+{
+    struct wire_record_batch b;
+    const uint8_t *records;
+    size_t records_size;
+    *used = 0;
+    if (wire_record_batch_read(bytes, size, &b) != SM_ERR_OK || (unsigned)codec >= WIRE_CODEC_END)
+        return SM_ERR_RANGE;
+    enum sm_err err = wire_record_batch_records(&b, room, room_size, &records, &records_size);
     if (err != SM_ERR_OK)
         return err;
-    *used = WIRE_RECORD_BATCH_HEAD + packed;
-    struct wire_writer w = {.bytes = out, .capacity = WIRE_RECORD_BATCH_HEAD};
-    b.codec = codec;
-    put_head(&w, &b, *used, b.max_timestamp);
-    seal(out, *used);
-    return SM_ERR_OK;
+    if (!are_in_order(&b, records, records_size))
+        return SM_ERR_NO_ELEMENT;
+    return put_packed(codec, b, records, records_size, out, capacity, used);
 }

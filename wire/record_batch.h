@@ -14,8 +14,8 @@
  *     61 records, compressed as one where a codec is named
  *
  * Reading is total and in place; writing appends to a buffer that the caller brings. Compression is
- * the libraries' (wire_decompress and wire_compress are the only functions here that let one use
- * memory of its own); all else allocates nothing.
+ * the libraries' (what is under it below lets one use memory of its own); all else allocates
+ * nothing.
  *
  * Source: Kafka DefaultRecordBatch, DefaultRecord, MemoryRecordsBuilder, EndTransactionMarker,
  * CompressionType; KIP-98.
@@ -159,10 +159,25 @@ enum sm_err wire_decompress(enum wire_codec codec, const uint8_t *bytes, size_t 
 enum sm_err wire_compress(enum wire_codec codec, const uint8_t *bytes, size_t size, uint8_t *out,
                           size_t capacity, size_t *used);
 
+/* Gives the records of a batch as wire_log_walk_begin wants them: where they lie, if no codec is
+   named, else unpacked into `room`. OK; LIMIT: they do not fit there; SYNTAX: not of this codec.
+   *records aliases the batch or `room`. */
+enum sm_err wire_record_batch_records(const struct wire_record_batch *b, uint8_t *room,
+                                      size_t capacity, const uint8_t **records, size_t *size);
+
 /* Makes of an uncompressed batch of `size` bytes one of `codec`, as a producer sends it. OK, *used
    bytes; LIMIT: does not fit in `capacity`; RANGE: not an uncompressed batch, or no such codec. */
 enum sm_err wire_record_batch_compress(enum wire_codec codec, const uint8_t *bytes, size_t size,
                                        uint8_t *out, size_t capacity, size_t *used);
+
+/* Makes of a batch, whatever its codec, the same with `codec`, as a leader does whose topic wants
+   that: head and records stay as they are. `room`, with `room_size` bytes, is for the records
+   unpacked. OK, *used bytes; LIMIT: `room` or `capacity` does not do; SYNTAX: its records cannot be
+   unpacked; NO_ELEMENT: they do not hold together, or are not numbered one after the other; RANGE:
+   no batch, or no such codec. Source: LogValidator.validateMessagesAndAssignOffsetsCompressed. */
+enum sm_err wire_record_batch_recode(enum wire_codec codec, const uint8_t *bytes, size_t size,
+                                     uint8_t *room, size_t room_size, uint8_t *out, size_t capacity,
+                                     size_t *used);
 
 /* CRC-32C, as iSCSI has it. */
 uint32_t wire_crc32c(const uint8_t *bytes, size_t size);

@@ -99,7 +99,8 @@ static const struct wire_produce_response_partition_response *produced(struct de
     return WIRE_ITEMS(r, t->partition_responses, struct wire_produce_response_partition_response);
 }
 
-static uint64_t fetch(struct desk *d, int node, int64_t offset, int32_t max_wait_ms)
+static uint64_t fetch_at(struct desk *d, int node, int64_t offset, int32_t max_wait_ms,
+                         int16_t version)
 {
     struct wire_flat w;
     struct wire_fetch_request *q = desk_begin(d, &w, WIRE_API_FETCH);
@@ -117,7 +118,12 @@ static uint64_t fetch(struct desk *d, int node, int64_t offset, int32_t max_wait
     p->fetch_offset = offset;
     p->log_start_offset = -1;
     p->partition_max_bytes = 1 << 20;
-    return desk_send(d, node, &w, WIRE_API_FETCH, 11);
+    return desk_send(d, node, &w, WIRE_API_FETCH, version);
+}
+
+static uint64_t fetch(struct desk *d, int node, int64_t offset, int32_t max_wait_ms)
+{
+    return fetch_at(d, node, offset, max_wait_ms, 11);
 }
 
 /* "hw 3 | a@0 b@1 c@2" or "error 6". Static. */
@@ -140,10 +146,15 @@ static const char *fetched(struct desk *d, uint64_t call)
     size_t left = (size_t)p->record_set.size;
     struct wire_record_batch batch;
     while (left > 0 && wire_record_batch_read(at, left, &batch) == SM_ERR_OK) {
+        uint8_t room[1024];
+        const uint8_t *records;
+        size_t size;
         struct wire_log_walk walk;
         struct wire_log_record record;
         ck_assert(wire_record_batch_is_intact(at, &batch));
-        wire_log_walk_begin(&walk, &batch, batch.records, batch.records_size);
+        ck_assert_int_eq(wire_record_batch_records(&batch, room, sizeof room, &records, &size),
+                         SM_ERR_OK);
+        wire_log_walk_begin(&walk, &batch, records, size);
         while (wire_log_record_next(&walk, &record) == SM_ERR_OK)
             n += snprintf(text + n, sizeof text - (size_t)n, " %c@%d/%d", record.value[0],
                           (int)record.offset, batch.leader_epoch);
@@ -413,6 +424,140 @@ START_TEST(a_packed_batch_is_taken_as_it_is)
 }
 END_TEST
 
+/* ---- compression.type ---- */
+
+/* kafka-configs.sh --alter: of topic t, or of all brokers. Returns the error. */
+static int16_t alter_config(struct desk *d, bool is_topic, const char *value)
+{
+    struct wire_flat w;
+    struct wire_incremental_alter_configs_request *q =
+        desk_begin(d, &w, WIRE_API_INCREMENTAL_ALTER_CONFIGS);
+    q->resources =
+        wire_flat_array(&w, 1, sizeof(struct wire_incremental_alter_configs_request_resource));
+    struct wire_incremental_alter_configs_request_resource *r = wire_flat_at(&w, q->resources.at);
+    r->resource_type = is_topic ? 2 : 4;
+    r->resource_name = wire_flat_string(&w, is_topic ? "t" : "");
+    r->configs =
+        wire_flat_array(&w, 1, sizeof(struct wire_incremental_alter_configs_request_config));
+    struct wire_incremental_alter_configs_request_config *c = wire_flat_at(&w, r->configs.at);
+    c->name = wire_flat_string(&w, "compression.type");
+    c->value = wire_flat_string(&w, value);
+    uint64_t call = desk_send(d, 1, &w, WIRE_API_INCREMENTAL_ALTER_CONFIGS, 0);
+    desk_run(d, SECOND);
+    const struct wire_incremental_alter_configs_response *a = desk_response(d, call);
+    ck_assert_ptr_nonnull(a);
+    return WIRE_ITEMS(a, a->responses, struct wire_incremental_alter_configs_response_response)
+        ->error_code;
+}
+
+/* How the last batch of a log is packed, in the words of Kafka. */
+static const char *packed_on(struct desk *d, int node)
+{
+    struct kb_partition_view v;
+    ck_assert(kb_partition(desk_node(d, node)->replicas, "t", 0, &v));
+    ck_assert_uint_gt(v.batch_count, 0);
+    return wire_codec_name((enum wire_codec)v.batches[v.batch_count - 1].codec);
+}
+
+/* Log.append, LogValidator: the leader packs as the topic wants it, and who fetches gets the same
+ * records, under the same offsets, epochs and times. */
+START_TEST(a_topic_names_how_its_log_is_packed)
+{
+    const enum kb_compression wanted = (enum kb_compression)_i;
+    const char *name = kb_compression_name(wanted);
+    const char *is = wanted == KB_COMPRESSION_PRODUCER ? "snappy"
+                     : wanted == KB_COMPRESSION_NONE   ? "none"
+                                                       : name;
+    uint8_t bytes[1024], packed[2048];
+    size_t used, size = batch_of(bytes, sizeof bytes, 'a', 3);
+    struct desk *d = three_with_topic();
+    ck_assert_int_eq(alter_config(d, true, name), 0);
+    ck_assert_int_eq(
+        wire_record_batch_compress(WIRE_CODEC_SNAPPY, bytes, size, packed, sizeof packed, &used),
+        SM_ERR_OK);
+    uint64_t call = produce_bytes(d, 1, "t", packed, used, -1);
+    desk_run(d, SECOND);
+    ck_assert_int_eq(produced(d, call)->error_code, 0);
+    for (int node = 1; node <= 3; node++)
+        ck_assert_str_eq(packed_on(d, node), is);
+    call = produce(d, 1, 'd', 1, -1);
+    desk_run(d, SECOND);
+    ck_assert_int_eq(produced(d, call)->base_offset, 3);
+    ck_assert_str_eq(packed_on(d, 2), wanted == KB_COMPRESSION_PRODUCER ? "none" : is);
+    ck_assert_str_eq(fetched(d, fetch(d, 1, 0, 0)), "hw 4 | a@0/0 b@1/0 c@2/0 d@3/0");
+    ck_assert_int_eq(list_offset(d, 1, 2000), 1); /* a time inside of what is packed */
+    desk_free(d);
+}
+END_TEST
+
+/* KafkaApis.handleFetchRequest: who fetches before version 10 may not know zstd. */
+START_TEST(a_topic_packed_by_zstd_is_not_for_old_consumers)
+{
+    struct desk *d = three_with_topic();
+    uint64_t call = produce(d, 1, 'a', 1, -1);
+    desk_run(d, SECOND);
+    ck_assert_str_eq(fetched(d, fetch_at(d, 1, 0, 0, 9)), "hw 1 | a@0/0");
+    ck_assert_int_eq(alter_config(d, true, "zstd"), 0);
+    ck_assert_str_eq(fetched(d, fetch_at(d, 1, 0, 0, 9)), "error 76");
+    ck_assert_str_eq(fetched(d, fetch_at(d, 1, 0, 0, 10)), "hw 1 | a@0/0");
+    ck_assert_int_eq(produced(d, call)->error_code, 0);
+    desk_free(d);
+}
+END_TEST
+
+/* LogConfig: the topic's own counts, then what brokers are told while they run, then their file;
+ * what is none of the words changes nothing. */
+START_TEST(what_a_topic_does_not_say_its_brokers_say)
+{
+    static const char *const settings[] = {"compression.type", "gzip", NULL};
+    struct desk *d = desk_new_with(3, settings);
+    desk_run(d, SECOND);
+    create_topic(d, 1, on_three, 3);
+    desk_run(d, SECOND);
+    produce(d, 1, 'a', 1, -1);
+    desk_run(d, SECOND);
+    ck_assert_str_eq(packed_on(d, 3), "gzip");
+    ck_assert_int_eq(alter_config(d, false, "lz4"), 0);
+    produce(d, 1, 'b', 1, -1);
+    desk_run(d, SECOND);
+    ck_assert_str_eq(packed_on(d, 3), "lz4");
+    ck_assert_int_eq(alter_config(d, true, "zip"), WIRE_ERROR_INVALID_REQUEST);
+    ck_assert_int_eq(alter_config(d, true, "uncompressed"), 0);
+    produce(d, 1, 'c', 1, -1);
+    desk_run(d, SECOND);
+    ck_assert_str_eq(packed_on(d, 3), "none");
+    ck_assert_str_eq(fetched(d, fetch(d, 1, 0, 0)), "hw 3 | a@0/0 b@1/0 c@2/0");
+    desk_free(d);
+}
+END_TEST
+
+/* What cannot be unpacked is no reason to lose it: nothing is appended, and it is told. */
+START_TEST(what_cannot_be_packed_anew_is_refused)
+{
+    uint8_t bytes[1024], packed[2048];
+    size_t used, size = batch_of(bytes, sizeof bytes, 'a', 3);
+    struct desk *d = three_with_topic();
+    ck_assert_int_eq(alter_config(d, true, "lz4"), 0);
+    bytes[60] = 4; /* one more record than there is */
+    bytes[26] = 3;
+    wire_record_batch_stamp(bytes, size, 5000);
+    uint64_t call = produce_bytes(d, 1, "t", bytes, size, -1);
+    desk_run(d, SECOND);
+    ck_assert_int_eq(produced(d, call)->error_code, WIRE_ERROR_INVALID_RECORD);
+    size = batch_of(bytes, sizeof bytes, 'a', 3);
+    ck_assert_int_eq(
+        wire_record_batch_compress(WIRE_CODEC_GZIP, bytes, size, packed, sizeof packed, &used),
+        SM_ERR_OK);
+    packed[used - 10] ^= 0xff;
+    wire_record_batch_stamp(packed, used, 5000); /* whose checksum is right nevertheless */
+    call = produce_bytes(d, 1, "t", packed, used, -1);
+    desk_run(d, SECOND);
+    ck_assert_int_eq(produced(d, call)->error_code, WIRE_ERROR_UNKNOWN_SERVER_ERROR);
+    ck_assert_int_eq(log_end(d, 1), 0);
+    desk_free(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cluster");
@@ -425,6 +570,11 @@ int main(void)
     tcase_add_test(c, what_cannot_be_taken_is_told_by_its_partition);
     tcase_add_test(c, a_partition_that_is_named_twice_is_written_once);
     tcase_add_loop_test(c, a_packed_batch_is_taken_as_it_is, WIRE_CODEC_NONE, WIRE_CODEC_END);
+    tcase_add_loop_test(c, a_topic_names_how_its_log_is_packed, KB_COMPRESSION_PRODUCER,
+                        KB_COMPRESSION_END);
+    tcase_add_test(c, a_topic_packed_by_zstd_is_not_for_old_consumers);
+    tcase_add_test(c, what_a_topic_does_not_say_its_brokers_say);
+    tcase_add_test(c, what_cannot_be_packed_anew_is_refused);
     tcase_set_timeout(c, 60);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

@@ -282,6 +282,94 @@ START_TEST(what_is_packed_is_unpacked)
 }
 END_TEST
 
+/* What a leader does whose topic names another codec: there and back, each batch is as Kafka wrote
+ * it uncompressed. */
+static void is_recoded(const struct wire_record_batch *b, const uint8_t *bytes, uint8_t *room)
+{
+    uint8_t *out = malloc(ROOM), *plain = malloc(ROOM), *back = malloc(ROOM);
+    struct wire_record_batch packed;
+    size_t size, used, again;
+    ck_assert_int_eq(
+        wire_record_batch_recode(WIRE_CODEC_NONE, bytes, b->size, room, ROOM, plain, ROOM, &size),
+        SM_ERR_OK);
+    for (int codec = WIRE_CODEC_NONE; codec < WIRE_CODEC_END; codec++) {
+        ck_assert_int_eq(wire_record_batch_recode((enum wire_codec)codec, bytes, b->size, room,
+                                                  ROOM, out, ROOM, &used),
+                         SM_ERR_OK);
+        ck_assert_int_eq(wire_record_batch_read(out, used, &packed), SM_ERR_OK);
+        ck_assert(wire_record_batch_is_intact(out, &packed));
+        ck_assert_int_eq(packed.codec, codec);
+        ck_assert_int_eq(packed.producer_id, b->producer_id);
+        ck_assert_int_eq(packed.base_sequence, b->base_sequence);
+        ck_assert_int_eq(packed.max_timestamp, b->max_timestamp);
+        ck_assert_int_eq(
+            wire_record_batch_recode(WIRE_CODEC_NONE, out, used, room, ROOM, back, ROOM, &again),
+            SM_ERR_OK);
+        ck_assert_uint_eq(again, size);
+        ck_assert_mem_eq(back, plain, size);
+    }
+    if (b->codec == WIRE_CODEC_NONE)
+        ck_assert_mem_eq(plain, bytes, b->size);
+    free(back);
+    free(plain);
+    free(out);
+}
+
+/* Batches of compacted logs, whose records are not numbered one after the other, no leader gets. */
+START_TEST(a_batch_is_packed_anew)
+{
+    struct recording r = open_recording();
+    struct batch_of_kafka k;
+    uint8_t *room = malloc(ROOM);
+    int recoded = 0;
+    while (next_batch(&r, &k)) {
+        struct wire_record_batch b;
+        wire_record_batch_read(k.bytes, k.size, &b);
+        if (!b.control && b.last_offset_delta == b.count - 1) {
+            is_recoded(&b, k.bytes, room);
+            recoded++;
+        }
+        forget(&k);
+    }
+    close_recording(&r);
+    free(room);
+    ck_assert_int_gt(recoded, 10);
+}
+END_TEST
+
+START_TEST(what_cannot_be_packed_anew_is_told_apart)
+{
+    uint8_t bytes[256], packed[256], out[256], room[256];
+    size_t used, size;
+    struct wire_record_batch_writer w;
+    struct wire_log_record record = {
+        .value = (const uint8_t *)"v", .value_size = 1, .key_size = -1};
+    wire_record_batch_begin(&w, bytes, sizeof bytes,
+                            &(struct wire_record_batch){.producer_id = -1});
+    wire_record_batch_add(&w, &record, NULL);
+    record.offset = 2; /* 1 is left out */
+    wire_record_batch_add(&w, &record, NULL);
+    size = wire_record_batch_end(&w);
+    ck_assert_int_eq(wire_record_batch_recode(WIRE_CODEC_LZ4, bytes, size, room, sizeof room, out,
+                                              sizeof out, &used),
+                     SM_ERR_NO_ELEMENT);
+    ck_assert_int_eq(
+        wire_record_batch_compress(WIRE_CODEC_GZIP, bytes, size, packed, sizeof packed, &used),
+        SM_ERR_OK);
+    size = used;
+    ck_assert_int_eq(
+        wire_record_batch_recode(WIRE_CODEC_LZ4, packed, size, room, 3, out, sizeof out, &used),
+        SM_ERR_LIMIT);
+    packed[size - 12] ^= 0xff;
+    ck_assert_int_eq(wire_record_batch_recode(WIRE_CODEC_LZ4, packed, size, room, sizeof room, out,
+                                              sizeof out, &used),
+                     SM_ERR_SYNTAX);
+    ck_assert_int_eq(wire_record_batch_recode(WIRE_CODEC_END, bytes, size, room, sizeof room, out,
+                                              sizeof out, &used),
+                     SM_ERR_RANGE);
+}
+END_TEST
+
 /* librdkafka sends snappy without a frame. */
 START_TEST(snappy_is_read_with_a_frame_and_without)
 {
@@ -433,6 +521,8 @@ int main(void)
     tcase_add_test(t, batches_that_kafka_wrote_are_read_and_written_alike);
     tcase_add_test(t, markers_are_those_of_kafka);
     tcase_add_test(t, what_is_packed_is_unpacked);
+    tcase_add_test(t, a_batch_is_packed_anew);
+    tcase_add_test(t, what_cannot_be_packed_anew_is_told_apart);
     tcase_add_test(t, snappy_is_read_with_a_frame_and_without);
     tcase_add_test(t, what_unpacks_to_much_ends_at_the_capacity);
     tcase_add_test(t, a_leader_assigns_offsets_and_may_stamp);
