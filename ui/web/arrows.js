@@ -15,8 +15,7 @@ export function paintArrows(ink, scene) {
     const rows = scene.app.rows();
     const crowded = scene.app.rowHeight < 8;
     for (const n of scene.lines.crossing(scene.first, scene.last)) {
-        if (n > scene.app.last())
-            continue;
+        if (n > scene.app.last()) continue;
         const ends = endsOf(scene, n);
         if (ends.x1 === ends.x0 || (ends.y0 < 0 && ends.y1 < 0) || (ends.y0 > scene.height && ends.y1 > scene.height))
             continue;
@@ -31,8 +30,7 @@ export function paintArrows(ink, scene) {
         ink.moveTo(ends.x0, ends.y0);
         ink.lineTo(ends.x1, ends.y1);
         ink.stroke();
-        if (style.head && !crowded)
-            paintHead(ink, ends);
+        if (style.head && !crowded) paintHead(ink, ends);
     }
     ink.globalAlpha = 1;
     ink.setLineDash([]);
@@ -81,8 +79,7 @@ function paintHead(ink, { x0, y0, x1, y1 }) {
 /** @param {Ink} ink @param {Scene} scene */
 export function paintChain(ink, scene) {
     const { app, lanes } = scene;
-    if (app.why === null)
-        return;
+    if (app.why === null) return;
     ink.strokeStyle = colours().chain;
     ink.lineWidth = 2.4;
     ink.lineJoin = "round";
@@ -91,14 +88,11 @@ export function paintChain(ink, scene) {
     ink.beginPath();
     let begun = false;
     for (const link of app.why.links) {
-        if (link.fold || link.n > app.last())
-            continue;
+        if (link.fold || link.n > app.last()) continue;
         const x = lanes.x(app.trace.at(link.n));
         const y = Math.max(-4000, Math.min(scene.height + 4000, scene.y(link.n)));
-        if (begun)
-            ink.lineTo(x, y);
-        else
-            ink.moveTo(x, y);
+        if (begun) ink.lineTo(x, y);
+        else ink.moveTo(x, y);
         begun = true;
     }
     ink.stroke();

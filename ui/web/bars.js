@@ -32,10 +32,8 @@ export function paintBars(ink, scene) {
     const places = partitionPlaces(scene);
     for (const node of scene.lanes.nodes) {
         paintQueue(ink, scene, node);
-        if (places === null)
-            paintManyLeads(ink, scene, node);
-        else
-            paintLeads(ink, scene, node, places);
+        if (places === null) paintManyLeads(ink, scene, node);
+        else paintLeads(ink, scene, node, places);
     }
     paintSessions(ink, scene);
 }
@@ -73,8 +71,7 @@ function paintState(ink, scene, node) {
         }
         ink.fillStyle = hatch(ink, colours().down);
         ink.fillRect(node.left, top, width, height);
-        if (height < 30)
-            continue;
+        if (height < 30) continue;
         const word = String(span.value);
         const y = Math.min(Math.max(top, 0) + 22, bottom - 10);
         ink.font = `700 12px ${colours().sans}`;
@@ -115,8 +112,7 @@ function paintQueue(ink, scene, node) {
         ink.strokeStyle = colours().control;
         ink.strokeRect(node.controller - box / 2, top, box, height);
     }
-    if (unit < 24)
-        return;
+    if (unit < 24) return;
     ink.globalAlpha = 0.55;
     ink.fillStyle = colours().control;
     for (const span of crossing(spans.waiting.get(node.id), scene.from, scene.to)) {
@@ -147,8 +143,7 @@ function paintLeads(ink, scene, node, places) {
     const first = node.broker - (step * places.size) / 2;
     for (const [tp, list] of scene.app.spans.leads.get(node.id) ?? []) {
         const place = places.get(tp);
-        if (place === undefined)
-            continue;
+        if (place === undefined) continue;
         for (const span of crossing(list, scene.from, scene.to)) {
             const { top, height } = extent(scene, span);
             const x = first + place * step;
@@ -191,13 +186,11 @@ function paintManyLeads(ink, scene, node) {
     const widest = scene.lanes.unit - 4;
     for (const span of crossing(counts, scene.from, scene.to)) {
         const count = Number(span.value);
-        if (count === 0)
-            continue;
+        if (count === 0) continue;
         const { top, height } = extent(scene, span);
         const width = Math.max(3, Math.min(1, count / fair) * widest);
         paintLeadBar(ink, node.broker - width / 2, top, width, height, brokerColour(scene.app, node.id));
-        if (height > 40 && width > 14)
-            paintNumber(ink, node.broker, Math.max(top, 0) + 9, String(count));
+        if (height > 40 && width > 14) paintNumber(ink, node.broker, Math.max(top, 0) + 9, String(count));
     }
 }
 
@@ -208,13 +201,13 @@ function paintSessions(ink, scene) {
     ink.lineWidth = scene.lanes.zookeeper.sessions.size > 5 ? 1.2 : 1.8;
     for (const [id, x] of scene.lanes.zookeeper.sessions) {
         for (const session of crossing(spans.session.get(id), scene.from, scene.to)) {
-            if (session.value !== "live")
-                continue;
-            const silent = crossing(spans.state.get(id), session.from, session.to).filter((span) => span.value !== "blocked");
+            if (session.value !== "live") continue;
+            const silent = crossing(spans.state.get(id), session.from, session.to).filter(
+                (span) => span.value !== "blocked",
+            );
             for (const piece of pieces(session, silent)) {
                 const { top, bottom } = extent(scene, piece);
-                if (bottom < 0 || top > scene.height)
-                    continue;
+                if (bottom < 0 || top > scene.height) continue;
                 ink.setLineDash(piece.value === "silent" ? [1.5, 4] : []);
                 ink.beginPath();
                 ink.moveTo(x, top);
@@ -240,13 +233,10 @@ function pieces(session, silent) {
     for (const quiet of silent) {
         const start = Math.max(from, quiet.from);
         const end = Math.min(session.to, quiet.to);
-        if (start > from)
-            found.push({ from, to: start, value: "live" });
-        if (end > start)
-            found.push({ from: start, to: end, value: "silent" });
+        if (start > from) found.push({ from, to: start, value: "live" });
+        if (end > start) found.push({ from: start, to: end, value: "silent" });
         from = Math.max(from, end);
     }
-    if (from < session.to)
-        found.push({ from, to: session.to, value: "live" });
+    if (from < session.to) found.push({ from, to: session.to, value: "live" });
     return found;
 }

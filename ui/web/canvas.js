@@ -20,8 +20,7 @@ export function prepare(canvas, width, height) {
         canvas.height = pixels.height;
     }
     const ink = canvas.getContext("2d");
-    if (ink === null)
-        throw new Error("this browser has no canvas");
+    if (ink === null) throw new Error("this browser has no canvas");
     ink.setTransform(ratio, 0, 0, ratio, 0, 0);
     ink.clearRect(0, 0, width, height);
     return ink;
@@ -36,16 +35,13 @@ export function prepare(canvas, width, height) {
  */
 export function fit(ink, text, width) {
     const long = text.length > 400 ? text.slice(0, 400) : text; // no window is wider
-    if (long === text && ink.measureText(text).width <= width)
-        return text;
+    if (long === text && ink.measureText(text).width <= width) return text;
     let low = 0;
     let high = long.length;
     while (low < high) {
         const middle = (low + high + 1) >>> 1;
-        if (ink.measureText(`${long.slice(0, middle)}…`).width <= width)
-            low = middle;
-        else
-            high = middle - 1;
+        if (ink.measureText(`${long.slice(0, middle)}…`).width <= width) low = middle;
+        else high = middle - 1;
     }
     return low === 0 ? "" : `${long.slice(0, low).trimEnd()}…`;
 }
@@ -64,8 +60,7 @@ export function hatch(ink, line) {
     const ratio = window.devicePixelRatio || 1;
     const key = `${line} ${ratio}`;
     const known = patterns.get(key);
-    if (known)
-        return known;
+    if (known) return known;
     const size = 7;
     const tile = document.createElement("canvas");
     const tileInk = prepare(tile, size, size);

@@ -90,8 +90,7 @@ class Diagram {
     /** Arrows of the rows that are shown. */
     lines() {
         const rows = this.app.rows();
-        if (this.made === null || this.made.rows !== rows)
-            this.made = { rows, lines: new Lines(this.app.trace, rows) };
+        if (this.made === null || this.made.rows !== rows) this.made = { rows, lines: new Lines(this.app.trace, rows) };
         return this.made.lines;
     }
 
@@ -100,8 +99,7 @@ class Diagram {
         const { app, view } = this;
         const y = app.rows().middle(app.n) * app.rowHeight - this.top;
         const room = view.clientHeight;
-        if (app.follow && (y < calm.top * room || y > calm.bottom * room))
-            this.center();
+        if (app.follow && (y < calm.top * room || y > calm.bottom * room)) this.center();
         this.draw();
     }
 
@@ -114,8 +112,7 @@ class Diagram {
         const { app, view } = this;
         const width = view.clientWidth;
         const height = view.clientHeight;
-        if (app.table || width === 0 || height === 0)
-            return;
+        if (app.table || width === 0 || height === 0) return;
         this.lanes ??= layoutLanes(app, width);
         this.canvas.style.height = `${height}px`;
         const ink = prepare(this.canvas, width, height);
@@ -148,8 +145,7 @@ function mountPointer(app, diagram) {
     canvas.addEventListener("dblclick", (event) => app.ask(diagram.recordAt(event)));
     canvas.addEventListener("mousemove", (event) => {
         const n = diagram.recordAt(event);
-        if (n === over)
-            return;
+        if (n === over) return;
         over = n;
         canvas.title = sentence(app.trace, n); // the words of a row may be cut
     });

@@ -19,21 +19,19 @@ export function drawLaneHeads(app, lanes) {
     const heads = [
         ...zookeeperHead(lanes),
         ...lanes.nodes.flatMap((node) => nodeHead(app, lanes, node, active.has(node.id))),
-        ...lanes.clients.map((client) => label(client.x, lanes.unit + 8, "sub", lanes.unit > 42 ? longName(client) : client.name)),
+        ...lanes.clients.map((client) =>
+            label(client.x, lanes.unit + 8, "sub", lanes.unit > 42 ? longName(client) : client.name),
+        ),
     ];
-    if (lanes.others !== null)
-        heads.push(label(lanes.others, 24, "sub", "…"));
-    if (lanes.gutter > 0)
-        heads.push(left(6, "sub left", "time ↓"));
-    if (!lanes.narrow)
-        heads.push(left(lanes.words, "sub left", "what happens"));
+    if (lanes.others !== null) heads.push(label(lanes.others, 24, "sub", "…"));
+    if (lanes.gutter > 0) heads.push(left(6, "sub left", "time ↓"));
+    if (!lanes.narrow) heads.push(left(lanes.words, "sub left", "what happens"));
     fill(place, ...heads, lanesButton(app, lanes));
 }
 
 /** @param {{id: string, name: string}} client */
 function longName(client) {
-    if (client.name !== client.id)
-        return client.name;
+    if (client.name !== client.id) return client.name;
     return `${client.id[0] === "p" ? "producer" : "consumer"} ${client.id.slice(1)}`;
 }
 
@@ -44,8 +42,7 @@ function zookeeperHead(lanes) {
     const heads = [label(zookeeper.x, width + 16, "node plain", width > 54 ? "ZooKeeper" : "ZK")];
     const ids = [...zookeeper.sessions];
     if (ids.length <= 4) {
-        for (const [id, x] of ids)
-            heads.push(label(x, 14, "sub", String(id)));
+        for (const [id, x] of ids) heads.push(label(x, 14, "sub", String(id)));
     }
     return heads;
 }
@@ -99,11 +96,14 @@ function left(x, kind, text) {
  * @param {Lanes} lanes
  */
 function lanesButton(app, lanes) {
-    if (lanes.hidden === 0 && app.picked === null && lanes.nodes.length + lanes.clients.length < 8)
-        return null;
+    if (lanes.hidden === 0 && app.picked === null && lanes.nodes.length + lanes.clients.length < 8) return null;
     const total = app.model.brokers.length;
     const text = lanes.hidden > 0 ? `lanes: ${lanes.nodes.length} of ${total} nodes` : "lanes";
-    const button = h("button", { type: "button", id: "lanes-button", tabindex: "-1", onClick: () => openPicker(app) }, text);
+    const button = h(
+        "button",
+        { type: "button", id: "lanes-button", tabindex: "-1", onClick: () => openPicker(app) },
+        text,
+    );
     button.style.left = `${lanes.words + (lanes.narrow ? 0 : 100)}px`;
     return button;
 }

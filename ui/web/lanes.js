@@ -53,8 +53,14 @@ export function layoutLanes(app, width) {
     const narrow = width < 620;
     const gutter = narrow ? 0 : 62;
     const room = narrow ? width * 0.52 : Math.max(width - gutter - 400, width * 0.45 - gutter);
-    const pickedNodes = chosen(app, app.model.brokers.map((id) => `n${id}`));
-    const pickedClients = chosen(app, clientLanes(app).map((lane) => lane.id));
+    const pickedNodes = chosen(
+        app,
+        app.model.brokers.map((id) => `n${id}`),
+    );
+    const pickedClients = chosen(
+        app,
+        clientLanes(app).map((lane) => lane.id),
+    );
     const { nodes, clients } = fit(app, pickedNodes, pickedClients, room);
     const all = app.model.brokers.length + clientLanes(app).length;
     const hidden = all - nodes.length - clients.length;
@@ -101,10 +107,8 @@ function fit(app, nodes, clients, room) {
         return names.filter((name) => kept.has(name));
     };
     let [n, c] = [nodes.length, clients.length];
-    while (c > 2 && need(narrowest, n, c) > room)
-        c--;
-    while (n > 1 && need(narrowest, n, c) > room)
-        n--;
+    while (c > 2 && need(narrowest, n, c) > room) c--;
+    while (n > 1 && need(narrowest, n, c) > room) n--;
     return { nodes: most(nodes, n), clients: most(clients, c) };
 }
 
@@ -116,13 +120,17 @@ function fit(app, nodes, clients, room) {
  */
 function place(app, { width, narrow, gutter, room, nodes, clients, hidden }) {
     let unit = widest;
-    while (unit > narrowest && need(unit, nodes.length, clients.length) > room)
-        unit--;
+    while (unit > narrowest && need(unit, nodes.length, clients.length) > room) unit--;
     const gap = gapOf(unit);
     const left = gutter + (narrow ? 8 : 4);
     const zkWidth = zookeeperWidth(unit, nodes.length);
     const ids = nodes.map((name) => Number(name.slice(1)));
-    const zookeeper = { left, right: left + zkWidth, x: left + zkWidth / 2, sessions: sessionLines(left, zkWidth, ids) };
+    const zookeeper = {
+        left,
+        right: left + zkWidth,
+        x: left + zkWidth / 2,
+        sessions: sessionLines(left, zkWidth, ids),
+    };
     let x = zookeeper.right + gap;
     const placedNodes = ids.map((id) => {
         const node = { id, left: x, right: x + 2 * unit, controller: x + unit / 2, broker: x + unit * 1.5 };
@@ -136,7 +144,20 @@ function place(app, { width, narrow, gutter, room, nodes, clients, hidden }) {
     });
     const others = hidden > 0 ? x + othersWidth / 2 : null;
     const right = others === null ? x : x + othersWidth;
-    const lanes = { width, narrow, gutter, unit, left, zookeeper, nodes: placedNodes, clients: placedClients, others, right, words: right + 10, hidden };
+    const lanes = {
+        width,
+        narrow,
+        gutter,
+        unit,
+        left,
+        zookeeper,
+        nodes: placedNodes,
+        clients: placedClients,
+        others,
+        right,
+        words: right + 10,
+        hidden,
+    };
     return { ...lanes, x: findX(lanes) };
 }
 
@@ -162,8 +183,7 @@ function findX(lanes) {
         at.set(`c${node.id}`, node.controller);
         at.set(`b${node.id}`, node.broker);
     }
-    for (const client of lanes.clients)
-        at.set(client.id, client.x);
+    for (const client of lanes.clients) at.set(client.id, client.x);
     at.set("o", lanes.zookeeper.left - 1); // the operator and the scenario stand at the edge
     at.set("w", lanes.zookeeper.left - 1);
     const elsewhere = lanes.others ?? lanes.right;

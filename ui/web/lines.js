@@ -30,19 +30,15 @@ export class Lines {
                 this.long.push(n);
                 return;
             }
-            for (let b = first; b <= last; b++)
-                counts[b + 1]++;
+            for (let b = first; b <= last; b++) counts[b + 1]++;
         });
-        for (let b = 0; b < blocks; b++)
-            counts[b + 1] += counts[b];
+        for (let b = 0; b < blocks; b++) counts[b + 1] += counts[b];
         this.starts = counts;
         this.records = new Uint32Array(counts[blocks]);
         const next = counts.slice();
         eachLine(trace, rows, (n, first, last) => {
-            if (last - first > longBlocks)
-                return;
-            for (let b = first; b <= last; b++)
-                this.records[next[b]++] = n;
+            if (last - first > longBlocks) return;
+            for (let b = first; b <= last; b++) this.records[next[b]++] = n;
         });
     }
 
@@ -58,8 +54,7 @@ export class Lines {
         const blocks = this.starts.length - 2;
         const to = Math.min(blocks, Math.floor(last / blockRows));
         for (let b = Math.max(0, Math.floor(first / blockRows)); b <= to; b++) {
-            for (let i = this.starts[b]; i < this.starts[b + 1]; i++)
-                found.add(this.records[i]);
+            for (let i = this.starts[b]; i < this.starts[b + 1]; i++) found.add(this.records[i]);
         }
         return found;
     }
@@ -73,16 +68,13 @@ export class Lines {
 function eachLine(trace, rows, call) {
     let row = -1; // of the last row at or before n
     for (let n = 1; n <= trace.count; n++) {
-        if (row + 1 < rows.count && rows.shown[row + 1] === n)
-            row++;
+        if (row + 1 < rows.count && rows.shown[row + 1] === n) row++;
         const by = trace.by(n);
-        if (by === 0 || !kinds.has(trace.kind(n)))
-            continue;
+        if (by === 0 || !kinds.has(trace.kind(n))) continue;
         const cause = rows.at(by);
         const shown = row >= 0 && rows.shown[row] === n;
         const causeShown = cause >= 0 && rows.shown[cause] === by;
-        if (!shown && !causeShown)
-            continue;
+        if (!shown && !causeShown) continue;
         call(n, Math.floor(Math.max(0, cause) / blockRows), Math.floor(Math.max(0, row) / blockRows));
     }
 }

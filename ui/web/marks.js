@@ -202,8 +202,7 @@ const kinds = {
 
 /** The plane that a lane belongs to. @param {string} lane */
 export function planeOf(lane) {
-    if (lane === "zk")
-        return "zookeeper";
+    if (lane === "zk") return "zookeeper";
     return lane[0] === "c" ? "control" : lane[0] === "p" || lane[0] === "u" ? "client" : "data";
 }
 
@@ -221,8 +220,7 @@ export function drawMark(ink, trace, n, { x, y, r, refused, benign, colours }) {
         const lost = kind === "drop";
         paint(ink, benign ? colours.muted : colours.bad, lost ? 2 : 1.6);
         ink.fillStyle = colours.page;
-        if (!lost)
-            ink.fillRect(x - r, y - r, 2 * r, 2 * r);
+        if (!lost) ink.fillRect(x - r, y - r, 2 * r, 2 * r);
         (lost ? cross : crossedSquare)(ink, x, y, lost ? r * 0.8 : r);
         return;
     }
@@ -233,8 +231,7 @@ export function drawMark(ink, trace, n, { x, y, r, refused, benign, colours }) {
         return;
     }
     const sign = kinds[kind];
-    if (sign === undefined)
-        return;
+    if (sign === undefined) return;
     const plane = sign.plane === "lane" ? planeOf(trace.at(n)) : sign.plane;
     paint(ink, colours[plane], 1.6);
     if (sign.shape === hollowDiamond) {
@@ -256,5 +253,3 @@ function paint(ink, colour, width) {
     ink.lineWidth = width;
     ink.setLineDash([]);
 }
-
-

@@ -45,8 +45,7 @@ export function paintWindow(ink, view) {
     paintArrows(ink, scene);
     paintChain(ink, scene);
     paintMarks(ink, scene);
-    if (scene.app.rowHeight >= leastForWords)
-        paintWords(ink, scene);
+    if (scene.app.rowHeight >= leastForWords) paintWords(ink, scene);
     paintTimes(ink, scene);
 }
 
@@ -77,15 +76,11 @@ function paintLanes(ink, scene) {
     const { lanes, height } = scene;
     ink.fillStyle = colours().lane;
     ink.fillRect(lanes.zookeeper.left, 0, lanes.zookeeper.right - lanes.zookeeper.left, height);
-    for (const node of lanes.nodes)
-        ink.fillRect(node.left, 0, node.right - node.left, height);
+    for (const node of lanes.nodes) ink.fillRect(node.left, 0, node.right - node.left, height);
     ink.fillStyle = colours().rule;
-    for (const node of lanes.nodes)
-        ink.fillRect(Math.round(node.broker), 0, 1, height);
-    for (const client of lanes.clients)
-        ink.fillRect(Math.round(client.x), 0, 1, height);
-    if (lanes.others !== null)
-        ink.fillRect(Math.round(lanes.others), 0, 1, height);
+    for (const node of lanes.nodes) ink.fillRect(Math.round(node.broker), 0, 1, height);
+    for (const client of lanes.clients) ink.fillRect(Math.round(client.x), 0, 1, height);
+    if (lanes.others !== null) ink.fillRect(Math.round(lanes.others), 0, 1, height);
 }
 
 /** The moment, faults, violations: bands over the whole width. @param {Ink} ink @param {Scene} scene */
@@ -95,14 +90,12 @@ function paintRowBands(ink, scene) {
     const unit = app.rowHeight;
     for (let row = first; row <= last; row++) {
         const n = rows.shown[row];
-        if (!app.model.isFault(n) && !app.model.isViolation(n))
-            continue;
+        if (!app.model.isFault(n) && !app.model.isViolation(n)) continue;
         ink.fillStyle = colours()["bad-page"];
         ink.fillRect(lanes.left, rows.top(row) * unit - scene.top, lanes.width - lanes.left, unit);
     }
     const row = rows.at(app.n);
-    if (row < 0)
-        return;
+    if (row < 0) return;
     const y = rows.top(row) * unit - scene.top;
     ink.fillStyle = colours().moment;
     ink.fillRect(0, y, lanes.width, Math.max(2, unit));
@@ -116,16 +109,14 @@ function paintGaps(ink, scene) {
     const rows = app.rows();
     const unit = app.rowHeight;
     for (let row = Math.max(1, first); row <= last; row++) {
-        if (!rows.gapBefore(row))
-            continue;
+        if (!rows.gapBefore(row)) continue;
         const bottom = rows.top(row) * unit - top;
         const height = gapHeight * unit;
         const middle = bottom - height / 2;
         ink.fillStyle = colours().page;
         ink.fillRect(lanes.left - 2, middle - height * 0.24, lanes.right - lanes.left + 4, height * 0.48);
         paintZigzag(ink, lanes.left - 2, lanes.right + 2, middle);
-        if (unit < leastForWords)
-            continue;
+        if (unit < leastForWords) continue;
         const us = app.trace.t(rows.shown[row]) - app.trace.t(rows.shown[row - 1]);
         ink.font = `italic ${lanes.narrow ? 11 : 12}px ${colours().sans}`;
         ink.fillStyle = colours().muted;
@@ -142,8 +133,7 @@ function paintZigzag(ink, left, right, y) {
     ink.setLineDash([]);
     ink.beginPath();
     ink.moveTo(left, y);
-    for (let x = left, up = true; x < right; x += 4, up = !up)
-        ink.lineTo(x, y + (up ? -2 : 2));
+    for (let x = left, up = true; x < right; x += 4, up = !up) ink.lineTo(x, y + (up ? -2 : 2));
     ink.stroke();
 }
 
@@ -163,8 +153,7 @@ function paintMarks(ink, scene) {
             benign: app.model.benign(n),
             colours: colours(),
         });
-        if (app.trace.kind(n) === "session" && app.trace.at(n) === "zk")
-            paintSessionMark(ink, scene, n, r);
+        if (app.trace.kind(n) === "session" && app.trace.at(n) === "zk") paintSessionMark(ink, scene, n, r);
     }
 }
 
@@ -178,10 +167,8 @@ function paintMarks(ink, scene) {
 function markPlace(scene, n) {
     const { app, lanes } = scene;
     const { trace } = app;
-    if (trace.kind(n) === "drop")
-        return lanes.x(String(trace.field(trace.by(n), "to") ?? trace.at(n)));
-    if (trace.kind(n) !== "fault")
-        return lanes.x(trace.at(n));
+    if (trace.kind(n) === "drop") return lanes.x(String(trace.field(trace.by(n), "to") ?? trace.at(n)));
+    if (trace.kind(n) !== "fault") return lanes.x(trace.at(n));
     const hit = trace.field(n, "hit");
     const node = Array.isArray(hit) ? lanes.nodes.find((one) => one.id === hit[0]) : undefined;
     return node === undefined ? lanes.x(trace.at(n)) : (node.controller + node.broker) / 2;
@@ -240,27 +227,21 @@ function paintWords(ink, scene) {
 function wordStyle(scene, n) {
     const { app } = scene;
     const colour = colours();
-    if (app.model.isFault(n))
-        return { colour: colour.bad, bold: true, sign: "" };
-    if (app.model.isViolation(n))
-        return { colour: colour.bad, bold: true, sign: "✗ " };
+    if (app.model.isFault(n)) return { colour: colour.bad, bold: true, sign: "" };
+    if (app.model.isViolation(n)) return { colour: colour.bad, bold: true, sign: "✗ " };
     const refused = app.model.refused(n);
     const bad = refused && !app.model.benign(n);
     const sign = refused ? "✕ " : "";
-    if (scene.chain.has(n))
-        return { colour: colour.chain, bold: true, sign };
-    if (bad)
-        return { colour: colour.bad, bold: true, sign };
-    if (app.trace.kind(n) === "drop")
-        return { colour: colour.bad, bold: false, sign: "" };
+    if (scene.chain.has(n)) return { colour: colour.chain, bold: true, sign };
+    if (bad) return { colour: colour.bad, bold: true, sign };
+    if (app.trace.kind(n) === "drop") return { colour: colour.bad, bold: false, sign: "" };
     return { colour: refused || app.model.level(n) === 2 ? colour.muted : colour.text, bold: false, sign };
 }
 
 /** Times, in full where the second changes. @param {Ink} ink @param {Scene} scene */
 function paintTimes(ink, scene) {
     const { app, lanes, first, last } = scene;
-    if (lanes.gutter === 0)
-        return;
+    if (lanes.gutter === 0) return;
     const rows = app.rows();
     const every = Math.max(1, Math.ceil(13 / app.rowHeight));
     ink.textAlign = "right";
@@ -270,8 +251,7 @@ function paintTimes(ink, scene) {
         const t = app.trace.t(rows.shown[row]);
         const before = row > 0 ? app.trace.t(rows.shown[row - 1]) : -1;
         const full = Math.floor(t / 1e6) !== Math.floor(before / 1e6) || row === first + 1;
-        if (row % every !== 0 && !full)
-            continue;
+        if (row % every !== 0 && !full) continue;
         ink.fillStyle = full ? colours().text : colours().muted;
         const text = (t / 1e6).toFixed(4);
         ink.fillText(full ? text : text.slice(text.indexOf(".")), lanes.gutter - 6, scene.y(rows.shown[row]) + 0.5);

@@ -20,16 +20,23 @@ export function openPicker(app) {
         app.pick(new Set(boxes.filter((one) => one.box.checked).map((one) => one.lane)));
     }
     function all() {
-        for (const one of boxes)
-            one.box.checked = true;
+        for (const one of boxes) one.box.checked = true;
         app.pick(null);
     }
     fill(
         dialog,
         h("form", { method: "dialog" }, h("button", { class: "close", "aria-label": "Close" }, "✕")),
         h("h2", { id: "picker-title" }, "Lanes of the diagram"),
-        h("p", { class: "muted" }, "Where there is no room for all that are picked, those that do most are shown; what the others do is in the lane “…”."),
-        h("div", { class: "choices", onChange: change }, boxes.map((one) => h("label", null, one.box, " ", one.text))),
+        h(
+            "p",
+            { class: "muted" },
+            "Where there is no room for all that are picked, those that do most are shown; what the others do is in the lane “…”.",
+        ),
+        h(
+            "div",
+            { class: "choices", onChange: change },
+            boxes.map((one) => h("label", null, one.box, " ", one.text)),
+        ),
         h("button", { type: "button", onClick: all }, "all"),
     );
     dialog.showModal();

@@ -35,9 +35,18 @@ export class Spans {
         /** @type {Map<number, Map<string, Span[]>>} by node, by partition */
         this.leads = new Map();
         for (const id of model.brokers) {
-            this.state.set(id, this.#history(`node.${id}`, stateOf, (value) => value !== "up"));
-            this.active.set(id, this.#history(`role.${id}`, String, (value) => value === "active"));
-            this.session.set(id, this.#history(`sess.${id}`, stateOf, () => true));
+            this.state.set(
+                id,
+                this.#history(`node.${id}`, stateOf, (value) => value !== "up"),
+            );
+            this.active.set(
+                id,
+                this.#history(`role.${id}`, String, (value) => value === "active"),
+            );
+            this.session.set(
+                id,
+                this.#history(`sess.${id}`, stateOf, () => true),
+            );
             this.leads.set(id, this.#leadsOf(id));
         }
     }
@@ -64,14 +73,11 @@ export class Spans {
         for (let i = 0; i < history.count; i++) {
             const raw = history.value(i);
             const value = raw === null ? "" : read(raw);
-            if (value === "" || !keep(value))
-                continue;
+            if (value === "" || !keep(value)) continue;
             const to = i + 1 < history.count ? history.n(i + 1) : this.trace.count + 1;
             const last = spans[spans.length - 1];
-            if (last !== undefined && last.to === history.n(i) && last.value === value)
-                last.to = to;
-            else
-                spans.push({ from: history.n(i), to, value });
+            if (last !== undefined && last.to === history.n(i) && last.value === value) last.to = to;
+            else spans.push({ from: history.n(i), to, value });
         }
         return spans;
     }
@@ -82,11 +88,9 @@ export class Spans {
         const found = new Map();
         const prefix = `b.${id}.`;
         for (const key of this.facts.keys(prefix)) {
-            if (!key.endsWith(".leader") || key.startsWith(`${prefix}md.`))
-                continue;
+            if (!key.endsWith(".leader") || key.startsWith(`${prefix}md.`)) continue;
             const spans = this.#history(key, String, (value) => value === String(id));
-            if (spans.length > 0)
-                found.set(key.slice(prefix.length, -".leader".length), spans);
+            if (spans.length > 0) found.set(key.slice(prefix.length, -".leader".length), spans);
         }
         return found;
     }
@@ -104,8 +108,7 @@ export class Spans {
     }
 
     #readQueues() {
-        if (this.#work !== null)
-            return;
+        if (this.#work !== null) return;
         const work = (this.#work = new Map());
         const waiting = (this.#waiting = new Map());
         const end = this.trace.count + 1;
@@ -115,14 +118,11 @@ export class Spans {
             const events = list(work, id);
             const depths = list(waiting, id);
             const open = events[events.length - 1];
-            if (record["what"] === "start")
-                events.push({ from: n, to: end, value: String(record["name"]) });
-            else if (record["what"] === "done" && open !== undefined && open.to === end)
-                open.to = n;
+            if (record["what"] === "start") events.push({ from: n, to: end, value: String(record["name"]) });
+            else if (record["what"] === "done" && open !== undefined && open.to === end) open.to = n;
             const depth = Number(record["depth"] ?? 0);
             const before = depths[depths.length - 1];
-            if (before !== undefined)
-                before.to = n;
+            if (before !== undefined) before.to = n;
             depths.push({ from: n, to: end, value: depth });
         }
         this.#cutAtDeath(work);
@@ -139,16 +139,14 @@ export class Spans {
             const deaths = (this.state.get(id) ?? []).filter((span) => span.value === "down");
             for (const span of spans) {
                 const death = deaths.find((one) => one.from > span.from && one.from < span.to);
-                if (death !== undefined)
-                    span.to = death.from;
+                if (death !== undefined) span.to = death.from;
             }
         }
     }
 
     /** How many partitions a broker thinks it leads, by node; value: the number. */
     get leadCounts() {
-        if (this.#counts !== null)
-            return this.#counts;
+        if (this.#counts !== null) return this.#counts;
         const counts = (this.#counts = new Map());
         for (const [id, partitions] of this.leads)
             counts.set(id, countOver([...partitions.values()].flat(), this.trace.count + 1));
@@ -157,8 +155,7 @@ export class Spans {
 
     /** How much a node ("n3") or a client ("p1") does that is worth seeing: who must be left out does least. */
     get busiest() {
-        if (this.#busy !== null)
-            return this.#busy;
+        if (this.#busy !== null) return this.#busy;
         const busy = (this.#busy = new Map());
         for (const [id, spans] of this.state)
             busy.set(`n${id}`, 1e9 * Math.min(spans.length, 1) + 1e8 * (this.active.get(id) ?? []).length);
@@ -191,10 +188,8 @@ function countOver(spans, end) {
     for (const [n, step] of [...steps].sort((a, b) => a[0] - b[0])) {
         count += step;
         const before = counts[counts.length - 1];
-        if (before !== undefined)
-            before.to = n;
-        if (n < end)
-            counts.push({ from: n, to: end, value: count });
+        if (before !== undefined) before.to = n;
+        if (n < end) counts.push({ from: n, to: end, value: count });
     }
     return counts;
 }
@@ -223,19 +218,15 @@ function list(lists, id) {
  * @returns {Span[]}
  */
 export function crossing(spans, from, to) {
-    if (spans === undefined)
-        return [];
+    if (spans === undefined) return [];
     let low = 0;
     let high = spans.length;
     while (low < high) {
         const middle = (low + high) >>> 1;
-        if (spans[middle].to <= from)
-            low = middle + 1;
-        else
-            high = middle;
+        if (spans[middle].to <= from) low = middle + 1;
+        else high = middle;
     }
     let end = low;
-    while (end < spans.length && spans[end].from <= to)
-        end++;
+    while (end < spans.length && spans[end].from <= to) end++;
     return spans.slice(low, end);
 }

@@ -50,8 +50,7 @@ export function mountStrip(app) {
         drawMoment();
     }
     function drawMoment() {
-        if (layout === null)
-            return;
+        if (layout === null) return;
         const ink = prepare(canvas, layout.width, layout.height);
         ink.drawImage(still, 0, 0, layout.width, layout.height);
         drawHandle(ink, app, layout);
@@ -60,8 +59,7 @@ export function mountStrip(app) {
     const redraw = once(drawStill);
     onResize(canvas, redraw);
     app.on("moment", drawMoment);
-    for (const event of /** @type {const} */ (["theme", "level", "trace", "limit"]))
-        app.on(event, drawStill);
+    for (const event of /** @type {const} */ (["theme", "level", "trace", "limit"])) app.on(event, drawStill);
     mountAxisButton(() => {
         steps = !steps;
         redraw();
@@ -104,8 +102,7 @@ class Pages {
     draw(shown, redraw) {
         const place = byId("strip-pages");
         const all = this.order.length;
-        if (all <= shown)
-            return fill(place);
+        if (all <= shown) return fill(place);
         const first = this.page * this.size + 1;
         /** @param {number} by */
         const turn = (by) => () => {
@@ -115,7 +112,11 @@ class Pages {
         fill(
             place,
             h("button", { type: "button", "aria-label": "Partitions before", onClick: turn(-1) }, "‹"),
-            h("span", { title: "those whose leadership changes most come first" }, ` ${first}–${first + shown - 1} of ${all} `),
+            h(
+                "span",
+                { title: "those whose leadership changes most come first" },
+                ` ${first}–${first + shown - 1} of ${all} `,
+            ),
             h("button", { type: "button", "aria-label": "More partitions", onClick: turn(1) }, "›"),
         );
     }
@@ -140,16 +141,14 @@ function mountScrubbing(app, canvas, layout) {
     /** @param {PointerEvent} event */
     function scrub(event) {
         const now = layout();
-        if (now !== null)
-            app.go(recordAt(app, now, event.clientX - canvas.getBoundingClientRect().left));
+        if (now !== null) app.go(recordAt(app, now, event.clientX - canvas.getBoundingClientRect().left));
     }
     canvas.addEventListener("pointerdown", (event) => {
         canvas.setPointerCapture(event.pointerId);
         scrub(event);
     });
     canvas.addEventListener("pointermove", (event) => {
-        if (canvas.hasPointerCapture(event.pointerId))
-            scrub(event);
+        if (canvas.hasPointerCapture(event.pointerId)) scrub(event);
     });
 }
 
@@ -202,8 +201,7 @@ function endOf(app) {
 function recordAt(app, layout, x) {
     const share = Math.min(1, Math.max(0, (x - layout.left) / (layout.right - layout.left)));
     const rows = app.rows();
-    if (rows.count === 0)
-        return 1;
+    if (rows.count === 0) return 1;
     const row = layout.steps ? Math.round(share * rows.count) - 1 : rows.at(app.trace.atTime(share * endOf(app)));
     return rows.shown[Math.max(0, Math.min(row, rows.count - 1))];
 }
@@ -229,8 +227,7 @@ function drawBands(ink, app, layout) {
     }
     drawFaults(ink, app, layout);
     drawFoot(ink, app, layout, y + layout.row);
-    if (app.limit < app.trace.count)
-        hideFuture(ink, app, layout);
+    if (app.limit < app.trace.count) hideFuture(ink, app, layout);
 }
 
 /** @param {Ink} ink @param {Layout} layout @param {string} name @param {number} y */
@@ -240,8 +237,7 @@ function drawRowName(ink, layout, name, y) {
     ink.textAlign = "right";
     ink.textBaseline = "middle";
     let text = name;
-    while (text.length > 3 && ink.measureText(text).width > layout.left - 8)
-        text = `…${text.slice(2)}`; // the number of a partition is at its end
+    while (text.length > 3 && ink.measureText(text).width > layout.left - 8) text = `…${text.slice(2)}`; // the number of a partition is at its end
     ink.fillText(text, layout.left - 6, y + layout.row / 2);
 }
 
@@ -264,15 +260,13 @@ function drawBand(ink, app, layout, band) {
     }
     ink.fillStyle = brokerColour(app, band.who);
     ink.fillRect(x, top, Math.max(0.5, width - (width > 3 ? 1 : 0)), height);
-    if (width < 12 || height < 8)
-        return;
+    if (width < 12 || height < 8) return;
     ink.font = height < 12 ? `700 10px ${colours().sans}` : band.bold;
     ink.fillStyle = colours()["on-band"];
     ink.textAlign = "left";
     ink.textBaseline = "middle";
     const text = [band.long, String(band.who)].find((one) => ink.measureText(one).width < width - 8);
-    if (text !== undefined)
-        ink.fillText(text, x + 4, top + height / 2 + 0.5);
+    if (text !== undefined) ink.fillText(text, x + 4, top + height / 2 + 0.5);
 }
 
 /**
@@ -290,8 +284,7 @@ function drawDeposed(ink, app, layout, y) {
             for (const other of controllers) {
                 const from = Math.max(band.from, other.from);
                 const to = Math.min(band.to, other.to);
-                if (other.id === Number(id) || from >= to)
-                    continue;
+                if (other.id === Number(id) || from >= to) continue;
                 const x = xOf(app, layout, from);
                 const width = Math.max(1.5, xOf(app, layout, to) - x);
                 ink.fillStyle = colours().page;
@@ -316,8 +309,7 @@ function drawFaults(ink, app, layout) {
         const width = ink.measureText(text).width;
         const left = Math.min(x - 4, layout.right - width);
         ink.fillRect(x - 0.5, faultsHeight - 4, 1, 4);
-        if (left < free)
-            continue;
+        if (left < free) continue;
         ink.fillText(text, left, faultsHeight / 2 - 1);
         free = left + width + 8;
     }
@@ -326,8 +318,7 @@ function drawFaults(ink, app, layout) {
 /** @param {Ink} ink @param {App} app @param {Layout} layout @param {number} y */
 function drawFoot(ink, app, layout, y) {
     drawActivity(ink, app, layout, y);
-    if (layout.steps)
-        return;
+    if (layout.steps) return;
     ink.font = `11px ${colours().sans}`;
     ink.textAlign = "left";
     ink.textBaseline = "alphabetic";
@@ -351,8 +342,7 @@ function drawFoot(ink, app, layout, y) {
 function tickStep(end, most) {
     for (let step = 1000; ; step *= 10) {
         for (const times of [1, 2, 5]) {
-            if (end / (step * times) <= most)
-                return step * times;
+            if (end / (step * times) <= most) return step * times;
         }
     }
 }
@@ -367,13 +357,11 @@ function drawActivity(ink, app, layout, y) {
     for (const n of shown) {
         const i = Math.floor((xOf(app, layout, n) - layout.left) / cell);
         counts[i]++;
-        if (app.model.isViolation(n) || (app.model.refused(n) && !app.model.benign(n)))
-            bad[i] = 1;
+        if (app.model.isViolation(n) || (app.model.refused(n) && !app.model.benign(n))) bad[i] = 1;
     }
     const most = Math.log1p(counts.reduce((a, b) => Math.max(a, b), 1));
     for (let i = 0; i < cells; i++) {
-        if (counts[i] === 0)
-            continue;
+        if (counts[i] === 0) continue;
         const height = Math.max(2, (8 * Math.log1p(counts[i])) / most);
         ink.fillStyle = bad[i] ? colours().bad : colours().muted;
         ink.fillRect(layout.left + i * cell, y + 10 - height, cell - 0.5, height);

@@ -21,8 +21,7 @@ export function mountTable(app) {
     function draw(again) {
         place.hidden = !app.table;
         diagram.hidden = app.table;
-        if (!app.table)
-            return;
+        if (!app.table) return;
         const rows = app.rows();
         const row = rows.at(app.n);
         if (again || first < 0 || row < first + 10 || row >= first + windowRows - 10) {
@@ -32,8 +31,7 @@ export function mountTable(app) {
         mark(place, app, rows.shown[Math.max(0, row)]);
     }
     app.on("moment", () => draw(false));
-    for (const event of /** @type {const} */ (["table", "level", "trace", "limit"]))
-        app.on(event, () => draw(true));
+    for (const event of /** @type {const} */ (["table", "level", "trace", "limit"])) app.on(event, () => draw(true));
     draw(true);
 }
 
@@ -49,14 +47,30 @@ function makeTable(app, first) {
     return h(
         "table",
         { class: "records", "aria-rowcount": rows.count + 1, "aria-label": "Records" },
-        h("colgroup", null, ["record", "time", "where", "what", "set", "cause"].map((name) => h("col", { class: name }))),
-        h("thead", null, h("tr", { "aria-rowindex": 1 }, ["record", "time", "where", "what happens", "changed", "caused by"].map((name) => h("th", { scope: "col" }, name)))),
+        h(
+            "colgroup",
+            null,
+            ["record", "time", "where", "what", "set", "cause"].map((name) => h("col", { class: name })),
+        ),
+        h(
+            "thead",
+            null,
+            h(
+                "tr",
+                { "aria-rowindex": 1 },
+                ["record", "time", "where", "what happens", "changed", "caused by"].map((name) =>
+                    h("th", { scope: "col" }, name),
+                ),
+            ),
+        ),
         h(
             "tbody",
             null,
             before > 0 && more(app, before, `${first} earlier`),
             shown.map((n, i) => makeRow(app, n, first + i + 2)),
-            after !== undefined && after <= app.last() && more(app, after, `${rows.count - first - shown.length} later`),
+            after !== undefined &&
+                after <= app.last() &&
+                more(app, after, `${rows.count - first - shown.length} later`),
         ),
     );
 }
@@ -67,7 +81,11 @@ function makeTable(app, first) {
  * @param {string} text
  */
 function more(app, n, text) {
-    return h("tr", { class: "more" }, h("td", { colspan: 6 }, h("button", { type: "button", onClick: () => app.go(n) }, text)));
+    return h(
+        "tr",
+        { class: "more" },
+        h("td", { colspan: 6 }, h("button", { type: "button", onClick: () => app.go(n) }, text)),
+    );
 }
 
 /**
@@ -82,7 +100,15 @@ function makeRow(app, n, index) {
     return h(
         "tr",
         { "aria-rowindex": index, "data-n": n },
-        h("td", null, h("button", { type: "button", class: "v", "data-record": n, onClick: () => app.go(n, { scroll: false }) }, n)),
+        h(
+            "td",
+            null,
+            h(
+                "button",
+                { type: "button", class: "v", "data-record": n, onClick: () => app.go(n, { scroll: false }) },
+                n,
+            ),
+        ),
         h("td", null, seconds(app.trace.t(n))),
         h("td", null, who),
         h("td", { class: refused && !app.model.benign(n) ? "bad" : null }, refused && "✕ ", what),
@@ -97,9 +123,15 @@ function makeRow(app, n, index) {
  */
 function makeChanges(app, n) {
     const changes = app.facts.changes(n);
-    const list = changes.slice(0, mostChanges).map(({ key, value, old }) =>
-        h("div", null, valueButton(app, key, `${key} = ${short(value)}`, { was: old === undefined ? null : short(old) })),
-    );
+    const list = changes
+        .slice(0, mostChanges)
+        .map(({ key, value, old }) =>
+            h(
+                "div",
+                null,
+                valueButton(app, key, `${key} = ${short(value)}`, { was: old === undefined ? null : short(old) }),
+            ),
+        );
     if (changes.length > mostChanges)
         list.push(h("div", { class: "muted" }, `and ${changes.length - mostChanges} more`));
     return list;
@@ -107,7 +139,12 @@ function makeChanges(app, n) {
 
 /** @param {unknown} value */
 function short(value) {
-    const text = value === undefined || value === null ? "gone" : typeof value === "string" ? value : json(/** @type {any} */ (value));
+    const text =
+        value === undefined || value === null
+            ? "gone"
+            : typeof value === "string"
+              ? value
+              : json(/** @type {any} */ (value));
     return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
@@ -117,15 +154,11 @@ function short(value) {
  * @param {number} n
  */
 function mark(place, app, n) {
-    for (const row of place.querySelectorAll("[aria-current]"))
-        row.removeAttribute("aria-current");
+    for (const row of place.querySelectorAll("[aria-current]")) row.removeAttribute("aria-current");
     const row = place.querySelector(`[data-n="${n}"]`);
-    if (!(row instanceof HTMLElement))
-        return;
+    if (!(row instanceof HTMLElement)) return;
     row.setAttribute("aria-current", "true");
-    if (!app.follow)
-        return;
+    if (!app.follow) return;
     const top = row.offsetTop - place.scrollTop;
-    if (top < 60 || top > place.clientHeight - 80)
-        place.scrollTop = row.offsetTop - place.clientHeight * 0.4;
+    if (top < 60 || top > place.clientHeight - 80) place.scrollTop = row.offsetTop - place.clientHeight * 0.4;
 }

@@ -15,8 +15,7 @@ import { laneInWords, sentence } from "./narrate.js";
 export function split(trace, n) {
     const who = laneInWords(trace.at(n));
     const whole = sentence(trace, n);
-    if (whole.slice(0, who.length).toLowerCase() !== who.toLowerCase())
-        return { who, what: whole };
+    if (whole.slice(0, who.length).toLowerCase() !== who.toLowerCase()) return { who, what: whole };
     return { who, what: whole.slice(who.length).replace(/^[:\s]+/, "") };
 }
 
