@@ -580,14 +580,16 @@ uint64_t sim_trace_digest(const struct sim_trace *trace)
     return XXH3_64bits_digest(trace->store->digest);
 }
 
-uint64_t sim_trace_finish(struct sim_trace *trace, int64_t t, const char *verdict)
+bool sim_trace_finish_begin(struct sim_trace *trace, int64_t t, const char *verdict,
+                            uint64_t *digest)
 {
+    *digest = 0;
     if (!trace->on)
-        return 0;
+        return false;
     struct sim_trace_store *s = trace->store;
-    uint64_t digest = sim_trace_digest(trace);
+    *digest = sim_trace_digest(trace);
     if (!sim_trace_begin(trace, SIM_K_FINISH, t, SIM_LANE_WORLD, 0, 0))
-        return digest;
+        return false;
     sim_trace_text(trace, SIM_F_VERDICT, verdict);
     sim_trace_int(trace, SIM_F_RECORDS, (int64_t)s->count + 1);
     sim_trace_list_begin(trace, SIM_F_COUNTS);
@@ -601,8 +603,15 @@ uint64_t sim_trace_finish(struct sim_trace *trace, int64_t t, const char *verdic
     }
     sim_trace_list_end(trace);
     char text[17];
-    snprintf(text, sizeof(text), "%016" PRIx64, digest);
+    snprintf(text, sizeof(text), "%016" PRIx64, *digest);
     sim_trace_text(trace, SIM_F_DIGEST, text);
-    sim_trace_end(trace);
+    return true;
+}
+
+uint64_t sim_trace_finish(struct sim_trace *trace, int64_t t, const char *verdict)
+{
+    uint64_t digest;
+    if (sim_trace_finish_begin(trace, t, verdict, &digest))
+        sim_trace_end(trace);
     return digest;
 }

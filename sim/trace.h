@@ -108,7 +108,7 @@ enum sim_kind {
     X(PROPS, "props", "properties of the cluster")                                                 \
     X(LANES, "lanes", "[{id, node, role}…]")                                                       \
     X(TOPICS, "topics", "topics at the start")                                                     \
-    X(EXPECT, "expect", "expectations")                                                            \
+    X(EXPECT, "expect", "expectations; at the end what became of each")                                                            \
     X(LESSON, "lesson", "stops and questions")                                                     \
     X(CHOICES, "choices", "choice log")                                                            \
     X(DIGEST, "digest", "XXH3-64, 16 hexadecimal digits")                                          \
@@ -212,7 +212,16 @@ enum sim_kind {
     X(LOST, "lost", "handles of the batches that are gone")                                        \
     X(HW, "hw", "high watermark")                                                                  \
     X(LSO, "lso", "last stable offset, where it is not the high watermark")                        \
-    X(CODEC, "codec", "of the last of these batches, where it is packed: gzip, …")
+    X(CODEC, "codec", "of the last of these batches, where it is packed: gzip, …")                 \
+    X(SAY, "say", "of a lesson: what a stop tells, what a choice says")                            \
+    X(WORDS, "words", "of a lesson: [{name, text}…], what words mean")                             \
+    X(ASK, "ask", "of a lesson: the question")                                                     \
+    X(ANSWER, "answer", "of a lesson: {value, record, key, field, id}: the right one")             \
+    X(BECAUSE, "because", "of a lesson: why it is so")                                             \
+    X(WRONG, "wrong", "of a choice: why it is wrong")                                              \
+    X(SHOW, "show", "of a lesson: [{text, key, record}…], what to look at")                        \
+    X(FIELD, "field", "of a fact: the part of it that is meant")                                   \
+    X(RECORD, "record", "number of a record")
 
 enum sim_field {
     SIM_F_NONE,
@@ -494,6 +503,10 @@ uint64_t sim_trace_check(struct sim_trace *trace, int64_t t, uint64_t by, const 
 /* finish: the last record; carries counts per kind and the digest over all before it. Returns the
    digest. */
 uint64_t sim_trace_finish(struct sim_trace *trace, int64_t t, const char *verdict);
+/* The same, left open for fields (what became of expectations): call sim_trace_end; false where
+   nothing is recorded. */
+bool sim_trace_finish_begin(struct sim_trace *trace, int64_t t, const char *verdict,
+                            uint64_t *digest);
 
 /* Returns the digest over all records so far. */
 uint64_t sim_trace_digest(const struct sim_trace *trace);

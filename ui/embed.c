@@ -7,10 +7,8 @@
 /* The assembler takes the file in; name and name_end are the addresses of its first byte and of the
    one behind its last. */
 #define EMBED(name, file)                                                                          \
-    __asm__(".pushsection .rodata\n"                                                               \
-            #name ":\n"                                                                            \
-            ".incbin \"" UI_BUILT "/" file "\"\n"                                                  \
-            #name "_end:\n"                                                                        \
+    __asm__(".pushsection .rodata\n" #name ":\n"                                                   \
+            ".incbin \"" UI_BUILT "/" file "\"\n" #name "_end:\n"                                  \
             ".byte 0\n"                                                                            \
             ".popsection\n");                                                                      \
     extern const char name[] __attribute__((visibility("hidden")));                                \

@@ -258,8 +258,7 @@ static void put_blocks(struct packer *p)
 
 static void print_text(FILE *out, const char *text)
 {
-    struct sim_value value = {
-        .type = SIM_V_TEXT, .text = text, .size = (uint32_t)strlen(text)};
+    struct sim_value value = {.type = SIM_V_TEXT, .text = text, .size = (uint32_t)strlen(text)};
     sim_value_print(out, &value);
 }
 

@@ -12,19 +12,19 @@
  *           | a record after the other: fields, facts
  *   fields  = (field u8, value)*
  *   facts   = (key: string, size, value)*
- *   value   = varint (x << 3 | type):  0 null | 1 integer, x zigzag | 2 string x | 3 list of x values
- *           | 4 object of x (field u8, value) | 5 x bytes, no text | 6 integer, 8 bytes follow
- *           | 7 x bytes, text
+ *   value   = varint (x << 3 | type):  0 null | 1 integer, x zigzag | 2 string x | 3 list of x
+ * values | 4 object of x (field u8, value) | 5 x bytes, no text | 6 integer, 8 bytes follow | 7 x
+ * bytes, text
  *
  * Numbers are little endian. Names of kinds, fields and lanes stand in the header, in the order of
  * their numbers, so that a page reads what another version wrote as far as it goes. The header also
  * has what the page must not repeat: the sentences of narrate.c.
  *
- * A block is deflated by itself and says which strings are new in it, so whatever begins the file up to
- * the end of a block can be read, and a block is either whole or refused. Blocks are of 4,096 records:
- * that is what a torn file loses at most.
- * Why columns: alike stands beside alike, which compresses to half of what rows do.
- * Thread: any, one at a time for one trace. Memory: the caller owns what is returned.
+ * A block is deflated by itself and says which strings are new in it, so whatever begins the file
+ * up to the end of a block can be read, and a block is either whole or refused. Blocks are of 4,096
+ * records: that is what a torn file loses at most. Why columns: alike stands beside alike, which
+ * compresses to half of what rows do. Thread: any, one at a time for one trace. Memory: the caller
+ * owns what is returned.
  */
 #ifndef UI_PACKED_H
 #define UI_PACKED_H

@@ -3,8 +3,8 @@
  *
  *     records ──► ui_packed_write ──► base64 ──► the data block, last in the file
  *
- * The data block is last so that a page whose end was torn off still has its script, which then says
- * what is missing.
+ * The data block is last so that a page whose end was torn off still has its script, which then
+ * says what is missing.
  */
 #include "ui/page.h"
 
@@ -56,7 +56,8 @@ static void put_part(const struct writer *w, struct ui_part part)
 static void put_title(const struct writer *w)
 {
     struct sim_record meta;
-    const char *title = sim_trace_get(w->trace, 1, &meta) ? sim_record_text(&meta, SIM_F_TITLE) : NULL;
+    const char *title =
+        sim_trace_get(w->trace, 1, &meta) ? sim_record_text(&meta, SIM_F_TITLE) : NULL;
     if (title == NULL)
         title = w->options->name;
     fputs("<title>", w->out);
@@ -96,8 +97,8 @@ static void put_summary(const struct writer *w)
     fputs("</noscript>", w->out);
 }
 
-/* What stands in web/page.html, and what takes its place; each once, in this order. A test holds the
-   template to it. */
+/* What stands in web/page.html, and what takes its place; each once, in this order. A test holds
+   the template to it. */
 static const struct mark {
     const char *text;
     void (*put)(const struct writer *writer);

@@ -3,9 +3,9 @@
  *
  *     page.html ──► title, policy, style, script, words for readers without script, trace
  *
- * The policy (Content-Security-Policy) names the hashes of the one style and the one script; nothing
- * else runs, and nothing is loaded. Text that comes from a scenario, a log or ZooKeeper stands in the
- * file escaped, or packed in base64 (packed.h), never as it is.
+ * The policy (Content-Security-Policy) names the hashes of the one style and the one script;
+ * nothing else runs, and nothing is loaded. Text that comes from a scenario, a log or ZooKeeper
+ * stands in the file escaped, or packed in base64 (packed.h), never as it is.
  */
 #ifndef UI_PAGE_H
 #define UI_PAGE_H

@@ -15,18 +15,18 @@ const PIECE = 1 << 18; // characters of base64 that are decoded at once; a multi
  * @returns {Uint8Array} what it says up to its first wrong character
  */
 function decode(text) {
-  const whole = text.trim();
-  const good = /^[A-Za-z0-9+/]*/.exec(whole);
-  const size = good ? good[0].length : 0;
-  const bytes = new Uint8Array(Math.floor((size * 3) / 4));
-  let end = 0;
-  for (let at = 0; at < size; at += PIECE) {
-    let piece = whole.slice(at, Math.min(at + PIECE, size));
-    if (piece.length % 4 === 1) piece = piece.slice(0, -1);
-    const binary = atob(piece);
-    for (let i = 0; i < binary.length; i++) bytes[end++] = binary.charCodeAt(i);
-  }
-  return bytes.subarray(0, end);
+    const whole = text.trim();
+    const good = /^[A-Za-z0-9+/]*/.exec(whole);
+    const size = good ? good[0].length : 0;
+    const bytes = new Uint8Array(Math.floor((size * 3) / 4));
+    let end = 0;
+    for (let at = 0; at < size; at += PIECE) {
+        let piece = whole.slice(at, Math.min(at + PIECE, size));
+        if (piece.length % 4 === 1) piece = piece.slice(0, -1);
+        const binary = atob(piece);
+        for (let i = 0; i < binary.length; i++) bytes[end++] = binary.charCodeAt(i);
+    }
+    return bytes.subarray(0, end);
 }
 
 /**
@@ -35,29 +35,29 @@ function decode(text) {
  * @returns {Promise<Uint8Array | null>} null: it is damaged
  */
 async function inflate(deflated, size) {
-  const stream = new DecompressionStream("deflate");
-  const writer = stream.writable.getWriter();
-  const reader = stream.readable.getReader();
-  const feed = writer.write(deflated).then(() => writer.close());
-  feed.catch(() => {}); // the reader fails as well, and that is looked at
-  const bytes = new Uint8Array(size);
-  let end = 0;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (end + value.length > size) {
-        await reader.cancel();
+    const stream = new DecompressionStream("deflate");
+    const writer = stream.writable.getWriter();
+    const reader = stream.readable.getReader();
+    const feed = writer.write(deflated).then(() => writer.close());
+    feed.catch(() => {}); // the reader fails as well, and that is looked at
+    const bytes = new Uint8Array(size);
+    let end = 0;
+    try {
+        for (;;) {
+            const { done, value } = await reader.read();
+            if (done) break;
+            if (end + value.length > size) {
+                await reader.cancel();
+                return null;
+            }
+            bytes.set(value, end);
+            end += value.length;
+        }
+        await feed;
+    } catch {
         return null;
-      }
-      bytes.set(value, end);
-      end += value.length;
     }
-    await feed;
-  } catch {
-    return null;
-  }
-  return end === size ? bytes : null;
+    return end === size ? bytes : null;
 }
 
 /**
@@ -65,12 +65,15 @@ async function inflate(deflated, size) {
  * @returns {number} where the first frame stands
  */
 function checkSchema(bytes) {
-  const newline = bytes.indexOf(10);
-  const first = String.fromCharCode(...bytes.subarray(0, newline < 0 || newline > 40 ? 0 : newline));
-  if (first === SCHEMA) return newline + 1;
-  if (first.startsWith("kcsim.report/"))
-    throw new TraceProblem(`This page reads traces of the form ${SCHEMA}, but the one in it is ${first}: another version of kcsim wrote it.`, "the first line of the data block");
-  throw new TraceProblem("What stands in this page is not a trace of kcsim.", "the first line of the data block");
+    const newline = bytes.indexOf(10);
+    const first = String.fromCharCode(...bytes.subarray(0, newline < 0 || newline > 40 ? 0 : newline));
+    if (first === SCHEMA) return newline + 1;
+    if (first.startsWith("kcsim.report/"))
+        throw new TraceProblem(
+            `This page reads traces of the form ${SCHEMA}, but the one in it is ${first}: another version of kcsim wrote it.`,
+            "the first line of the data block",
+        );
+    throw new TraceProblem("What stands in this page is not a trace of kcsim.", "the first line of the data block");
 }
 
 /**
@@ -79,27 +82,27 @@ function checkSchema(bytes) {
  * @returns {Promise<{frames: Uint8Array[], whole: boolean}>}
  */
 async function readFrames(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  /** @type {Promise<Uint8Array | null>[]} */
-  const coming = [];
-  let at = checkSchema(bytes);
-  let whole = false;
-  while (at + 4 <= bytes.length) {
-    const packed = view.getUint32(at, true);
-    if (packed === 0) {
-      whole = at + 4 === bytes.length;
-      break;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    /** @type {Promise<Uint8Array | null>[]} */
+    const coming = [];
+    let at = checkSchema(bytes);
+    let whole = false;
+    while (at + 4 <= bytes.length) {
+        const packed = view.getUint32(at, true);
+        if (packed === 0) {
+            whole = at + 4 === bytes.length;
+            break;
+        }
+        if (at + 8 + packed > bytes.length) break;
+        const size = view.getUint32(at + 4, true);
+        if (size > packed * 1100 + 64) break; // more than deflate can give: damaged
+        coming.push(inflate(bytes.subarray(at + 8, at + 8 + packed), size));
+        at += 8 + packed;
     }
-    if (at + 8 + packed > bytes.length) break;
-    const size = view.getUint32(at + 4, true);
-    if (size > packed * 1100 + 64) break; // more than deflate can give: damaged
-    coming.push(inflate(bytes.subarray(at + 8, at + 8 + packed), size));
-    at += 8 + packed;
-  }
-  const all = await Promise.all(coming);
-  const bad = all.indexOf(null);
-  const frames = /** @type {Uint8Array[]} */ (bad < 0 ? all : all.slice(0, bad));
-  return { frames, whole: whole && bad < 0 };
+    const all = await Promise.all(coming);
+    const bad = all.indexOf(null);
+    const frames = /** @type {Uint8Array[]} */ (bad < 0 ? all : all.slice(0, bad));
+    return { frames, whole: whole && bad < 0 };
 }
 
 /**
@@ -107,7 +110,8 @@ async function readFrames(bytes) {
  * @returns {Promise<Trace>} throws a TraceProblem where there is nothing to show
  */
 export async function load(text) {
-  if (text.trim() === "") throw new TraceProblem("There is no trace in this page: its end is missing.", "the data block is empty");
-  const { frames, whole } = await readFrames(decode(text));
-  return Trace.open(frames, whole);
+    if (text.trim() === "")
+        throw new TraceProblem("There is no trace in this page: its end is missing.", "the data block is empty");
+    const { frames, whole } = await readFrames(decode(text));
+    return Trace.open(frames, whole);
 }

@@ -14,13 +14,13 @@
 
 const LANE = /^(?:(zk|w|o)|([cbpu])(0|[1-9][0-9]*))$/;
 const WORDS = /** @type {{[letter: string]: string}} */ ({
-  zk: "ZooKeeper",
-  w: "the scenario",
-  o: "the operator",
-  c: "controller",
-  b: "broker",
-  p: "producer",
-  u: "consumer",
+    zk: "ZooKeeper",
+    w: "the scenario",
+    o: "the operator",
+    c: "controller",
+    b: "broker",
+    p: "producer",
+    u: "consumer",
 });
 
 /**
@@ -28,9 +28,9 @@ const WORDS = /** @type {{[letter: string]: string}} */ ({
  * @returns {string} "controller 2"
  */
 export function laneInWords(lane) {
-  const match = LANE.exec(lane);
-  if (match === null) return lane;
-  return match[1] !== undefined ? WORDS[match[1]] : `${WORDS[match[2]]} ${match[3]}`;
+    const match = LANE.exec(lane);
+    if (match === null) return lane;
+    return match[1] !== undefined ? WORDS[match[1]] : `${WORDS[match[2]]} ${match[3]}`;
 }
 
 /**
@@ -38,38 +38,38 @@ export function laneInWords(lane) {
  * @returns {string}
  */
 export function valueInWords(value) {
-  if (value === null) return "nothing";
-  if (Array.isArray(value)) return value.map(valueInWords).join(",");
-  if (typeof value === "object") return "{…}";
-  return `${value}`;
+    if (value === null) return "nothing";
+    if (Array.isArray(value)) return value.map(valueInWords).join(",");
+    if (typeof value === "object") return "{…}";
+    return `${value}`;
 }
 
 /** @param {TraceRecord} record @param {[string, string]} condition @returns {boolean} */
 function holds(record, [field, text]) {
-  const value = record[field];
-  if (text === "*") return value !== undefined;
-  if (text === "-") return value === undefined;
-  return (typeof value === "string" || typeof value === "number" || typeof value === "bigint") && `${value}` === text;
+    const value = record[field];
+    if (text === "*") return value !== undefined;
+    if (text === "-") return value === undefined;
+    return (typeof value === "string" || typeof value === "number" || typeof value === "bigint") && `${value}` === text;
 }
 
 /** @param {TraceRecord} record @param {string} field @returns {string | undefined} */
 function fieldInWords(record, field) {
-  if (field === "at") return laneInWords(record.at);
-  const value = record[field];
-  if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined;
-  const mayBeLane = field === "frm" || (field === "to" && record.k !== "move");
-  return mayBeLane && typeof value === "string" ? laneInWords(value) : valueInWords(value);
+    if (field === "at") return laneInWords(record.at);
+    const value = record[field];
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) return undefined;
+    const mayBeLane = field === "frm" || (field === "to" && record.k !== "move");
+    return mayBeLane && typeof value === "string" ? laneInWords(value) : valueInWords(value);
 }
 
 /** @param {TraceRecord} record @param {string} template @param {string} absent @returns {string | undefined} */
 function fill(record, template, absent) {
-  let complete = true;
-  const text = template.replace(/\{(\w+)\}/g, (_, field) => {
-    const words = fieldInWords(record, field);
-    complete &&= words !== undefined;
-    return words ?? absent;
-  });
-  return complete || absent !== "" ? text : undefined;
+    let complete = true;
+    const text = template.replace(/\{(\w+)\}/g, (_, field) => {
+        const words = fieldInWords(record, field);
+        complete &&= words !== undefined;
+        return words ?? absent;
+    });
+    return complete || absent !== "" ? text : undefined;
 }
 
 /**
@@ -78,13 +78,13 @@ function fill(record, template, absent) {
  * @returns {string}
  */
 export function narrate(record, table) {
-  const row = table.find((row) => row.k === record.k && row.if.every((condition) => holds(record, condition)));
-  if (row === undefined) return `${record.k} at ${record.at}`; // a kind that this table does not know
-  const text = row.say
-    .split(/(\[[^\]]*\])/)
-    .map((part) => (part.startsWith("[") ? (fill(record, part.slice(1, -1), "") ?? "") : fill(record, part, "-")))
-    .join("");
-  return text.charAt(0).replace(/[a-z]/, (letter) => letter.toUpperCase()) + text.slice(1);
+    const row = table.find((row) => row.k === record.k && row.if.every((condition) => holds(record, condition)));
+    if (row === undefined) return `${record.k} at ${record.at}`; // a kind that this table does not know
+    const text = row.say
+        .split(/(\[[^\]]*\])/)
+        .map((part) => (part.startsWith("[") ? (fill(record, part.slice(1, -1), "") ?? "") : fill(record, part, "-")))
+        .join("");
+    return text.charAt(0).replace(/[a-z]/, (letter) => letter.toUpperCase()) + text.slice(1);
 }
 
 /**
@@ -93,5 +93,5 @@ export function narrate(record, table) {
  * @returns {string}
  */
 export function sentence(trace, n) {
-  return narrate(trace.record(n), trace.tables.narrate);
+    return narrate(trace.record(n), trace.tables.narrate);
 }
