@@ -147,6 +147,7 @@ function lines(app, branch, depth) {
     const old = app.facts.setter(key, app.n) > since ? app.facts.value(key, since) : znode;
     if (znode === undefined && old === undefined && branch.path !== "/")
         return [];
+    /** @type {Child[]} */
     const list = [line(app, branch, znode, depth, old === znode ? "" : znode === undefined ? "gone" : old === undefined ? "new" : "changed")];
     if (znode === undefined || !isOpen(app, branch))
         return list;
