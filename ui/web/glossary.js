@@ -3,16 +3,15 @@
  * it; Escape, or a click elsewhere, closes it. The pane "words" has them all.
  */
 import { h, fill } from "./dom.js";
-import { words } from "./words.js";
+import { words } from "./terms.js";
 
 /** @typedef {import("./app.js").App} App */
-/** @typedef {import("./words.js").Word} Word */
+/** @typedef {import("./terms.js").Word} Word */
 
 /** @type {Map<string, Word>} */
 const known = new Map();
 for (const word of words) {
-    for (const form of [word.word, ...(word.also ?? [])])
-        known.set(form.toLowerCase(), word);
+    for (const form of [word.word, ...(word.also ?? [])]) known.set(form.toLowerCase(), word);
 }
 
 /**
@@ -34,9 +33,12 @@ export function find(form) {
  */
 export function term(app, form, text = form) {
     const word = find(form);
-    if (word === undefined)
-        return text;
-    const button = h("button", { type: "button", class: "term", "data-key": `term ${form}`, "aria-haspopup": "dialog" }, text);
+    if (word === undefined) return text;
+    const button = h(
+        "button",
+        { type: "button", class: "term", "data-key": `term ${form}`, "aria-haspopup": "dialog" },
+        text,
+    );
     button.addEventListener("click", () => showGloss(app, word, button));
     return button;
 }
@@ -44,8 +46,7 @@ export function term(app, form, text = form) {
 /** The box that shows a gloss; one for the page. */
 function box() {
     const there = document.getElementById("gloss");
-    if (there !== null)
-        return there;
+    if (there !== null) return there;
     const made = h("div", { id: "gloss", role: "dialog", popover: "auto", tabindex: "-1" });
     document.body.append(made);
     return made;
@@ -64,7 +65,12 @@ function showGloss(app, word, beside) {
         gloss.hidePopover();
         app.show("words");
     });
-    fill(gloss, h("p", null, h("b", null, word.word), " ", h("span", { class: "muted" }, word.home)), h("p", null, word.gloss), all);
+    fill(
+        gloss,
+        h("p", null, h("b", null, word.word), " ", h("span", { class: "muted" }, word.home)),
+        h("p", null, word.gloss),
+        all,
+    );
     gloss.showPopover();
     const at = beside.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - gloss.offsetWidth - 8));

@@ -40,9 +40,14 @@ function whoControls(app) {
     const { facts } = app;
     return {
         name: term(app, "controller"),
-        truth: factButton(app, "zn:/controller", () => (id < 0 ? "nobody" : `${id}`), { ask: "zn:/controller", class: id < 0 ? "bad" : "" }),
+        truth: factButton(app, "zn:/controller", () => (id < 0 ? "nobody" : `${id}`), {
+            ask: "zn:/controller",
+            class: id < 0 ? "bad" : "",
+        }),
         text: id < 0 ? "nobody" : `${id}`,
-        node: (node) => [{ tag: "ctl", key: `bel.${node}.ctl`, words: (value) => (value === -1 ? "nobody" : plain(value)) }],
+        node: (node) => [
+            { tag: "ctl", key: `bel.${node}.ctl`, words: (value) => (value === -1 ? "nobody" : plain(value)) },
+        ],
         client: () => [],
         mark: (node, text) => (facts.value(`role.${node}`, app.n) === "active" ? `${text} (I am)` : text),
     };
@@ -57,7 +62,9 @@ function controllerEpoch(app) {
         truth: text === null ? "" : factButton(app, "zn:/controller_epoch", (value) => plain(value?.data)),
         text,
         node: (node) => [
-            ...(app.facts.value(`role.${node}`, app.n) === "active" ? [{ tag: "ctl", key: `ctx.${node}.epoch`, words: plain }] : []),
+            ...(app.facts.value(`role.${node}`, app.n) === "active"
+                ? [{ tag: "ctl", key: `ctx.${node}.epoch`, words: plain }]
+                : []),
             { tag: "own", key: `b.${node}.ce`, words: plain },
         ],
         client: () => [],
@@ -74,7 +81,13 @@ function liveBrokers(app) {
         name: term(app, "live brokers"),
         truth: key === undefined ? text : factButton(app, `zn:/brokers/ids/${key}`, () => text),
         text,
-        node: (node) => [{ tag: "ctl", key: `ctx.${node}.live`, words: (value) => (Array.isArray(value) ? idsInWords([...value].sort((a, b) => a - b)) : "·") }],
+        node: (node) => [
+            {
+                tag: "ctl",
+                key: `ctx.${node}.live`,
+                words: (value) => (Array.isArray(value) ? idsInWords([...value].sort((a, b) => a - b)) : "·"),
+            },
+        ],
         client: () => [],
     };
 }
@@ -93,7 +106,8 @@ const ofPartition = [
             { tag: "cache", key: `b.${id}.md.${place.tp}`, words: (value) => leaderInWords(value?.leader) },
         ],
         client: (id) => [{ tag: "", key: `${id[0]}.${id.slice(1)}.md.${place.tp}`, words: leaderInWords }],
-        mark: (id, text) => (text === `${id}` && app.facts.value(`b.${id}.${place.tp}.leader`, app.n) === id ? `${text} (I am)` : text),
+        mark: (id, text) =>
+            text === `${id}` && app.facts.value(`b.${id}.${place.tp}.leader`, app.n) === id ? `${text} (I am)` : text,
     }),
     (app, place) => ({
         ...partitionTruth(app, place, `epoch of ${place.tp}`, (state) => plain(state?.leader_epoch)),
@@ -122,7 +136,8 @@ const ofPartition = [
             { tag: "end", key: `b.${id}.${place.tp}.leo`, words: plain },
             { tag: "hw", key: `b.${id}.${place.tp}.hw`, words: plain },
         ],
-        client: (id) => (id.startsWith("u") ? [{ tag: "at", key: `u.${id.slice(1)}.pos.${place.tp}`, words: plain }] : []),
+        client: (id) =>
+            id.startsWith("u") ? [{ tag: "at", key: `u.${id.slice(1)}.pos.${place.tp}`, words: plain }] : [],
     }),
 ];
 
@@ -138,7 +153,10 @@ function partitionTruth(app, place, name, words) {
     const text = words(state);
     return {
         name,
-        truth: state === null ? h("span", { class: "muted" }, "·") : factButton(app, place.key, (value) => words(jsonOf(value)), { ask }),
+        truth:
+            state === null
+                ? h("span", { class: "muted" }, "·")
+                : factButton(app, place.key, (value) => words(jsonOf(value)), { ask }),
         text: state === null ? null : text,
     };
 }
@@ -164,12 +182,11 @@ function cell(app, question, sources, mark) {
     const there = sources
         .map((source) => ({ ...source, value: app.facts.value(source.key, app.n) }))
         .filter((source) => source.value !== undefined);
-    if (there.length === 0)
-        return h("span", { class: "muted", title: "it holds nothing about this" }, "·");
+    if (there.length === 0) return h("span", { class: "muted", title: "it holds nothing about this" }, "·");
     const texts = there.map((source) => source.words(source.value));
     const agree = question.text !== null && texts.every((text) => text === texts[0]) && !remembered(app).each;
     // A dead broker's log stays on its disk; it answers for itself no more.
-    const shown = agree ? [{ ...there.find((s) => s.tag === "own") ?? there[0], tag: "" }] : there;
+    const shown = agree ? [{ ...(there.find((s) => s.tag === "own") ?? there[0]), tag: "" }] : there;
     return h(
         "span",
         { class: "answers" },
@@ -180,7 +197,9 @@ function cell(app, question, sources, mark) {
                 "span",
                 null,
                 source.tag !== "" && (shown.length > 1 || question.text === null) && h("small", null, source.tag),
-                factButton(app, source.key, (value) => (differs ? "≠ " : "") + mark(source.words(value)), { class: differs ? "differs" : "" }),
+                factButton(app, source.key, (value) => (differs ? "≠ " : "") + mark(source.words(value)), {
+                    class: differs ? "differs" : "",
+                }),
             );
         }),
     );
@@ -192,7 +211,13 @@ function cell(app, question, sources, mark) {
  */
 function nodeHead(app, id) {
     const state = app.model.node(id, app.n);
-    return h("span", { class: state === "up" ? "" : "bad" }, `node ${id}`, state !== "up" && h("br", null), state !== "up" && `(${state})`);
+    return h(
+        "span",
+        { class: state === "up" ? "" : "bad" },
+        `node ${id}`,
+        state !== "up" && h("br", null),
+        state !== "up" && `(${state})`,
+    );
 }
 
 /** @param {App} app */
@@ -242,22 +267,35 @@ function render(element, app) {
     const turnClients = pager(app, state.clients, clients.length, clientsAtOnce, "clients");
     const nodes = all.slice(state.nodes.page * nodesAtOnce, (state.nodes.page + 1) * nodesAtOnce);
     const someClients = clients.slice(state.clients.page * clientsAtOnce, (state.clients.page + 1) * clientsAtOnce);
-    const questions = [whoControls(app), controllerEpoch(app), liveBrokers(app), ...shownPartitions(app).map((place) => ofPartition[state.aspect](app, place))];
+    const questions = [
+        whoControls(app),
+        controllerEpoch(app),
+        liveBrokers(app),
+        ...shownPartitions(app).map((place) => ofPartition[state.aspect](app, place)),
+    ];
     fill(
         element,
-        h("div", { class: "title" }, h("h2", null, "Who believes what", h("small", null, "≠ differs from ZooKeeper")), choices(app)),
+        h(
+            "div",
+            { class: "title" },
+            h("h2", null, "Who believes what", h("small", null, "≠ differs from ZooKeeper")),
+            choices(app),
+        ),
         grid(
             "Who believes what",
             ["", term(app, "ZooKeeper"), ...nodes.map((id) => nodeHead(app, id)), ...someClients],
             questions.map((question) => [
                 question.name,
                 question.truth,
-                ...nodes.map((id) => cell(app, question, question.node(id), (text) => question.mark?.(id, text) ?? text)),
+                ...nodes.map((id) =>
+                    cell(app, question, question.node(id), (text) => question.mark?.(id, text) ?? text),
+                ),
                 ...someClients.map((id) => cell(app, question, question.client(id), (text) => text)),
             ]),
             { class: "beliefs" },
         ),
-        (turnNodes !== null || turnClients !== null) && h("p", { class: "turns" }, turnNodes && "nodes ", turnNodes, turnClients && " clients ", turnClients),
+        (turnNodes !== null || turnClients !== null) &&
+            h("p", { class: "turns" }, turnNodes && "nodes ", turnNodes, turnClients && " clients ", turnClients),
     );
 }
 

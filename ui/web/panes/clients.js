@@ -16,14 +16,17 @@ const remembered = memory(() => ({ producers: { page: 0 }, consumers: { page: 0 
 /** Ids of clients, and the keys of what each has. */
 const clients = index((app) => {
     const names = app.trace.lanes.map((lane) => lane.id);
-    const ids = (/** @type {string} */ letter) => names.filter((id) => id[0] === letter && /^.\d+$/.test(id)).map((id) => Number(id.slice(1)));
+    const ids = (/** @type {string} */ letter) =>
+        names.filter((id) => id[0] === letter && /^.\d+$/.test(id)).map((id) => Number(id.slice(1)));
     const keys = new Map(ids("u").map((id) => [id, app.facts.keys(`u.${id}.pos.`)]));
     return { producers: ids("p"), consumers: ids("u"), positions: keys };
 });
 
 /** @param {any} value of node.pN */
 function state(value) {
-    return value === undefined ? "not started" : `${value.state}${value.incarnation > 1 ? `, life ${value.incarnation}` : ""}`;
+    return value === undefined
+        ? "not started"
+        : `${value.state}${value.incarnation > 1 ? `, life ${value.incarnation}` : ""}`;
 }
 
 /**
@@ -54,7 +57,19 @@ function consumerRow(app, id) {
         `u${id}`,
         factButton(app, `node.u${id}`, state),
         factButton(app, `group.u${id}`, plain),
-        h("span", { class: "positions" }, ...there.slice(0, 8).flatMap((key) => [h("span", { class: "muted" }, key.slice(prefix.length)), factButton(app, key, plain), " "]), there.length > 8 && `and ${there.length - 8} more`, there.length === 0 && "·"),
+        h(
+            "span",
+            { class: "positions" },
+            ...there
+                .slice(0, 8)
+                .flatMap((key) => [
+                    h("span", { class: "muted" }, key.slice(prefix.length)),
+                    factButton(app, key, plain),
+                    " ",
+                ]),
+            there.length > 8 && `and ${there.length - 8} more`,
+            there.length === 0 && "·",
+        ),
     ];
 }
 
@@ -67,8 +82,7 @@ function losses(app) {
     for (let i = last; i >= 0 && list.length < truncationsShown; i--) {
         const have = Number(app.trace.field(records[i], "have") ?? 0);
         const offset = Number(app.trace.field(records[i], "offset") ?? 0);
-        if (have > offset)
-            list.unshift(records[i]);
+        if (have > offset) list.unshift(records[i]);
     }
     return list;
 }
@@ -105,11 +119,32 @@ function render(element, app) {
         element,
         producers.length + consumers.length === 0 && h("p", { class: "muted" }, "This run has no clients."),
         producers.length > 0 && h("h3", null, "Producers", turnP),
-        producers.length > 0 && grid("Producers", ["", "state", "records", term(app, "acks", "acknowledged"), "failed", "transaction"], part(producers, memo.producers).map((id) => producerRow(app, id))),
+        producers.length > 0 &&
+            grid(
+                "Producers",
+                ["", "state", "records", term(app, "acks", "acknowledged"), "failed", "transaction"],
+                part(producers, memo.producers).map((id) => producerRow(app, id)),
+            ),
         consumers.length > 0 && h("h3", null, "Consumers", turnC),
-        consumers.length > 0 && grid("Consumers", ["", "state", term(app, "rebalance", "group"), "reads next"], part(consumers, memo.consumers).map((id) => consumerRow(app, id))),
-        h("h3", null, term(app, "truncation", "Cut from logs"), h("small", null, "up to the moment; lost where nobody else has it")),
-        lost.length === 0 ? h("p", { class: "muted" }, "No log has been cut.") : grid("Cut from logs", ["partition", "where", "offsets", "when"], lost.map((n) => lossRow(app, n))),
+        consumers.length > 0 &&
+            grid(
+                "Consumers",
+                ["", "state", term(app, "rebalance", "group"), "reads next"],
+                part(consumers, memo.consumers).map((id) => consumerRow(app, id)),
+            ),
+        h(
+            "h3",
+            null,
+            term(app, "truncation", "Cut from logs"),
+            h("small", null, "up to the moment; lost where nobody else has it"),
+        ),
+        lost.length === 0
+            ? h("p", { class: "muted" }, "No log has been cut.")
+            : grid(
+                  "Cut from logs",
+                  ["partition", "where", "offsets", "when"],
+                  lost.map((n) => lossRow(app, n)),
+              ),
     );
 }
 

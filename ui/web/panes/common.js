@@ -22,8 +22,7 @@ import { h, valueButton } from "../dom.js";
 export function before(app) {
     const rows = app.rows();
     const row = rows.at(app.n);
-    if (row < 0)
-        return 0;
+    if (row < 0) return 0;
     return rows.shown[row] < app.n ? rows.shown[row] : row > 0 ? rows.shown[row - 1] : 0;
 }
 
@@ -40,7 +39,11 @@ export function factButton(app, key, words, more = {}) {
     const now = words(app.facts.value(key, app.n));
     const setter = app.facts.setter(key, app.n);
     const old = setter > since ? words(app.facts.value(key, since)) : now;
-    return valueButton(app, more.ask ?? key, now, { class: more.class, title: more.title, ...(old === now ? {} : { was: old }) });
+    return valueButton(app, more.ask ?? key, now, {
+        class: more.class,
+        title: more.title,
+        ...(old === now ? {} : { was: old }),
+    });
 }
 
 /**
@@ -54,7 +57,13 @@ export function idsInWords(ids) {
 
 /** @param {unknown} leader */
 export function leaderInWords(leader) {
-    return leader === undefined || leader === null ? "·" : leader === -1 ? "none" : leader === -2 ? "being deleted" : `${leader}`;
+    return leader === undefined || leader === null
+        ? "·"
+        : leader === -1
+          ? "none"
+          : leader === -2
+            ? "being deleted"
+            : `${leader}`;
 }
 
 /** @param {unknown} value */
@@ -74,8 +83,7 @@ export function memory(make) {
     const kept = new WeakMap();
     return (app) => {
         let state = kept.get(app);
-        if (state === undefined)
-            kept.set(app, (state = make()));
+        if (state === undefined) kept.set(app, (state = make()));
         return state;
     };
 }
@@ -116,8 +124,7 @@ export function redraw(app) {
 export function pager(app, state, count, size, what) {
     const pages = Math.max(1, Math.ceil(count / size));
     state.page = Math.max(0, Math.min(state.page, pages - 1));
-    if (pages === 1)
-        return null;
+    if (pages === 1) return null;
     const from = state.page * size;
     /** @param {number} by @param {string} name @param {string} sign */
     function turn(by, name, sign) {
@@ -192,8 +199,7 @@ export function fold(app, open, name, ...children) {
             "aria-expanded": String(open.has(name)),
             "data-key": `fold ${name}`,
             onClick: () => {
-                if (!open.delete(name))
-                    open.add(name);
+                if (!open.delete(name)) open.add(name);
                 redraw(app);
             },
         },
@@ -212,10 +218,8 @@ export function lastAtMost(list, n) {
     let high = list.length;
     while (low < high) {
         const middle = (low + high) >>> 1;
-        if (list[middle] <= n)
-            low = middle + 1;
-        else
-            high = middle;
+        if (list[middle] <= n) low = middle + 1;
+        else high = middle;
     }
     return low - 1;
 }

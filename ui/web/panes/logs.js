@@ -22,10 +22,8 @@ function lines(app) {
     const last = lastAtMost(records, app.n);
     for (let i = last; i >= Math.max(0, last - linesLooked) && list.length < linesShown; i--) {
         const n = records[i];
-        if (node !== "" && trace.at(n).slice(1) !== node)
-            continue;
-        if (stream !== "" && trace.field(n, "stream") !== stream)
-            continue;
+        if (node !== "" && trace.at(n).slice(1) !== node) continue;
+        if (stream !== "" && trace.field(n, "stream") !== stream) continue;
         list.unshift(n);
     }
     return list;
@@ -86,16 +84,21 @@ function render(element, app) {
         h(
             "p",
             { class: "choose" },
-            choice(app, "stream", "Log", [["", "both logs"], ["controller", "controller.log"], ["state-change", "state-change.log"]]),
+            choice(app, "stream", "Log", [
+                ["", "both logs"],
+                ["controller", "controller.log"],
+                ["state-change", "state-change.log"],
+            ]),
             " ",
             choice(app, "node", "Node", [["", "all nodes"], ...nodes]),
             h("small", null, "newest below; this step's lines are boxed"),
         ),
-        list.length === 0 ? h("p", { class: "muted" }, "Nothing has been logged by now.") : h("ul", { class: "log" }, ...list.map((n) => line(app, n, since))),
+        list.length === 0
+            ? h("p", { class: "muted" }, "Nothing has been logged by now.")
+            : h("ul", { class: "log" }, ...list.map((n) => line(app, n, since))),
     );
     const end = element.querySelector(".log li:last-child");
-    if (end !== null && list.length > 0)
-        requestAnimationFrame(() => element.scrollTo({ top: element.scrollHeight }));
+    if (end !== null && list.length > 0) requestAnimationFrame(() => element.scrollTo({ top: element.scrollHeight }));
 }
 
 export default { id: "logs", title: "Logs", key: "8", render };

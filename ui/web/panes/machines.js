@@ -30,7 +30,10 @@ const tokensListed = 200;
 const movesLooked = 2000;
 const lane = 6; // px beside each other where both directions are legal
 
-const remembered = memory(() => ({ chosen: /** @type {number | null} */ (null), open: /** @type {Set<string>} */ (new Set()) }));
+const remembered = memory(() => ({
+    chosen: /** @type {number | null} */ (null),
+    open: /** @type {Set<string>} */ (new Set()),
+}));
 
 /** Keys of states, by controller: "partition 2" ──► ["ps.2.orders-0", …]. */
 const stateKeys = index((app) => {
@@ -67,10 +70,15 @@ function tokens(app, what, id) {
     const list = [];
     for (const key of keys) {
         const state = app.facts.value(key, app.n);
-        if (typeof state !== "string")
-            continue;
+        if (typeof state !== "string") continue;
         const name = key.slice(key.indexOf(".", 3) + 1);
-        list.push({ key, label: label(name, what, oneTopic), title: `${what} ${name}`, state, moved: app.facts.setter(key, app.n) > since });
+        list.push({
+            key,
+            label: label(name, what, oneTopic),
+            title: `${what} ${name}`,
+            state,
+            moved: app.facts.setter(key, app.n) > since,
+        });
     }
     return list;
 }
@@ -102,11 +110,14 @@ function movesOfStep(app, what, id) {
     const moves = [];
     const { trace, n } = app;
     for (let i = n; i > Math.max(before(app), n - movesLooked); i--) {
-        if (trace.kind(i) !== "move" || trace.at(i) !== `c${id}` || trace.field(i, "machine") !== what)
-            continue;
-        if (trace.field(i, "direct") !== undefined)
-            continue;
-        moves.push({ n: i, from: `${trace.field(i, "from")}`, to: `${trace.field(i, "to")}`, refused: trace.field(i, "ok") === 0 });
+        if (trace.kind(i) !== "move" || trace.at(i) !== `c${id}` || trace.field(i, "machine") !== what) continue;
+        if (trace.field(i, "direct") !== undefined) continue;
+        moves.push({
+            n: i,
+            from: `${trace.field(i, "from")}`,
+            to: `${trace.field(i, "to")}`,
+            refused: trace.field(i, "ok") === 0,
+        });
     }
     return moves;
 }
@@ -118,7 +129,12 @@ function movesOfStep(app, what, id) {
  */
 function boxOf(state, width) {
     const each = (width - (columns - 1) * columnGap) / columns;
-    return { x: state.column * (each + columnGap), y: margin + state.row * (boxHeight + rowGap), width: each, height: boxHeight };
+    return {
+        x: state.column * (each + columnGap),
+        y: margin + state.row * (boxHeight + rowGap),
+        width: each,
+        height: boxHeight,
+    };
 }
 
 /**
@@ -164,7 +180,8 @@ function arrow(a, b, beside, className, title) {
         s("title", null, title),
         s("path", { class: "line", d: `M${begin.x} ${begin.y}L${tip.x - dx * 6} ${tip.y - dy * 6}` }),
         s("path", { class: "tip", d: head }),
-        className.includes("refused") && s("path", { class: "cross", d: `M${middle.x - 5} ${middle.y - 5}l10 10m0 -10l-10 10` }),
+        className.includes("refused") &&
+            s("path", { class: "cross", d: `M${middle.x - 5} ${middle.y - 5}l10 10m0 -10l-10 10` }),
     );
 }
 
@@ -179,7 +196,14 @@ function loop(box, className, title) {
     const x = box.x + box.width - 26;
     const d = `M${x} ${box.y}c0 -14 18 -14 18 -2`;
     const head = `M${x + 18} ${box.y - 1}l-4 -7l8 0z`;
-    return s("g", { class: className }, s("title", null, title), s("path", { class: "line", d }), s("path", { class: "tip", d: head }), className.includes("refused") && s("path", { class: "cross", d: `M${x + 4} ${box.y - 16}l10 10m0 -10l-10 10` }));
+    return s(
+        "g",
+        { class: className },
+        s("title", null, title),
+        s("path", { class: "line", d }),
+        s("path", { class: "tip", d: head }),
+        className.includes("refused") && s("path", { class: "cross", d: `M${x + 4} ${box.y - 16}l10 10m0 -10l-10 10` }),
+    );
 }
 
 /**
@@ -196,7 +220,9 @@ function arrows(machine, moves, width) {
     /** @param {number} from @param {number} to @param {string} className */
     function draw(from, to, className) {
         const title = `${machine.states[from].name} → ${machine.states[to].name}`;
-        return from === to ? loop(boxes[from], className, title) : arrow(boxes[from], boxes[to], legal.has(`${to} ${from}`), className, title);
+        return from === to
+            ? loop(boxes[from], className, title)
+            : arrow(boxes[from], boxes[to], legal.has(`${to} ${from}`), className, title);
     }
     const list = machine.moves.map(([from, to]) => draw(from, to, "legal"));
     const seen = new Set();
@@ -204,8 +230,7 @@ function arrows(machine, moves, width) {
         const from = places.get(move.from);
         const to = places.get(move.to);
         const name = `${from} ${to} ${move.refused}`;
-        if (from === undefined || to === undefined || seen.has(name))
-            continue;
+        if (from === undefined || to === undefined || seen.has(name)) continue;
         seen.add(name);
         list.push(draw(from, to, move.refused ? "refused" : "taken"));
     }
@@ -217,7 +242,10 @@ function arrows(machine, moves, width) {
  * @param {Token} token
  */
 function tokenButton(app, token) {
-    return valueButton(app, token.key, token.label, { class: token.moved ? "token moved" : "token", title: `why is ${token.title} in ${token.state}?` });
+    return valueButton(app, token.key, token.label, {
+        class: token.moved ? "token moved" : "token",
+        title: `why is ${token.title} in ${token.state}?`,
+    });
 }
 
 /**
@@ -233,16 +261,22 @@ function stateBox(app, state, inIt, width) {
     const box = boxOf(state, width);
     const first = [...inIt.filter((token) => token.moved), ...inIt.filter((token) => !token.moved)];
     const fits = inIt.length <= tokensInBox && inIt.every((token) => token.label.length <= 4);
-    const shown = fits ? first : first.slice(0, first.length > 0 && first[0].moved && first[0].label.length <= 14 ? 1 : 0);
+    const shown = fits
+        ? first
+        : first.slice(0, first.length > 0 && first[0].moved && first[0].label.length <= 14 ? 1 : 0);
     const element = h(
         "div",
-        { class: `state ${state.tone}${inIt.some((token) => token.moved) ? " changed" : ""}${inIt.length > 0 ? "" : " empty"}`, title: `${state.name}: ${state.text}` },
+        {
+            class: `state ${state.tone}${inIt.some((token) => token.moved) ? " changed" : ""}${inIt.length > 0 ? "" : " empty"}`,
+            title: `${state.name}: ${state.text}`,
+        },
         h("span", { class: "name" }, shortName(state.name)),
         h(
             "span",
             { class: "tokens" },
             ...shown.map((token) => tokenButton(app, token)),
-            shown.length < inIt.length && fold(app, open, state.name, shown.length > 0 ? `+${inIt.length - shown.length}` : `${inIt.length}×`),
+            shown.length < inIt.length &&
+                fold(app, open, state.name, shown.length > 0 ? `+${inIt.length - shown.length}` : `${inIt.length}×`),
         ),
     );
     element.style.left = `${box.x}px`;
@@ -265,28 +299,65 @@ function shortName(name) {
  */
 function chart(app, what, id, width) {
     const machine = /** @type {Machine | undefined} */ (/** @type {any} */ (app.trace).tables?.machines?.[what]);
-    if (machine === undefined)
-        return h("p", { class: "muted" }, "This trace does not say which moves are legal.");
+    if (machine === undefined) return h("p", { class: "muted" }, "This trace does not say which moves are legal.");
     const all = tokens(app, what, id);
     const moves = movesOfStep(app, what, id);
     const rows = 1 + Math.max(...machine.states.map((state) => state.row));
     const height = margin + rows * boxHeight + (rows - 1) * rowGap + 4;
     const { open } = remembered(app);
-    const lists = machine.states.filter((state) => open.has(state.name) && all.some((token) => token.state === state.name));
+    const lists = machine.states.filter(
+        (state) => open.has(state.name) && all.some((token) => token.state === state.name),
+    );
     const picture = h(
         "div",
         { class: "chart", role: "group", "aria-label": machine.name },
-        s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...arrows(machine, moves, width)),
-        ...machine.states.map((state) => stateBox(app, state, all.filter((token) => token.state === state.name), width)),
+        s(
+            "svg",
+            { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
+            ...arrows(machine, moves, width),
+        ),
+        ...machine.states.map((state) =>
+            stateBox(
+                app,
+                state,
+                all.filter((token) => token.state === state.name),
+                width,
+            ),
+        ),
     );
     picture.style.height = `${height}px`;
     return h(
         "section",
         null,
-        h("h3", null, term(app, what === "partition" ? "partition state machine" : "replica state machine", machine.name), h("small", null, what === "partition" ? "a token a partition" : "a token a replica: partition·broker")),
+        h(
+            "h3",
+            null,
+            term(app, what === "partition" ? "partition state machine" : "replica state machine", machine.name),
+            h("small", null, what === "partition" ? "a token a partition" : "a token a replica: partition·broker"),
+        ),
         picture,
-        ...lists.map((state) => listOf(app, state, all.filter((token) => token.state === state.name))),
-        h("ul", { class: "moves-of-step" }, ...moves.slice(0, 8).map((move) => h("li", { class: move.refused ? "bad" : "" }, recordButton(app, move.n), ` ${move.refused ? "✕ " : ""}${sentence(app.trace, move.n)}`)), moves.length > 8 && h("li", null, `and ${moves.length - 8} more moves in this step`)),
+        ...lists.map((state) =>
+            listOf(
+                app,
+                state,
+                all.filter((token) => token.state === state.name),
+            ),
+        ),
+        h(
+            "ul",
+            { class: "moves-of-step" },
+            ...moves
+                .slice(0, 8)
+                .map((move) =>
+                    h(
+                        "li",
+                        { class: move.refused ? "bad" : "" },
+                        recordButton(app, move.n),
+                        ` ${move.refused ? "✕ " : ""}${sentence(app.trace, move.n)}`,
+                    ),
+                ),
+            moves.length > 8 && h("li", null, `and ${moves.length - 8} more moves in this step`),
+        ),
     );
 }
 
@@ -296,7 +367,14 @@ function chart(app, what, id, width) {
  * @param {Token[]} inIt
  */
 function listOf(app, state, inIt) {
-    return h("p", { class: "token-list" }, h("b", null, state.name), " ", ...inIt.slice(0, tokensListed).flatMap((token) => [tokenButton(app, token), " "]), inIt.length > tokensListed && `and ${inIt.length - tokensListed} more`);
+    return h(
+        "p",
+        { class: "token-list" },
+        h("b", null, state.name),
+        " ",
+        ...inIt.slice(0, tokensListed).flatMap((token) => [tokenButton(app, token), " "]),
+        inIt.length > tokensListed && `and ${inIt.length - tokensListed} more`,
+    );
 }
 
 /**
@@ -325,7 +403,17 @@ function render(element, app) {
     const controllers = app.model.nodes.filter((node) => node.controller !== null);
     fill(
         element,
-        h("p", { class: "choose" }, "as controller ", ...(controllers.length <= 12 ? controllers : controllers.filter((node) => active.includes(node.id) || node.id === id)).map((node) => choose(node.id)), " sees them", h("small", null, "★ believes that it is in office")),
+        h(
+            "p",
+            { class: "choose" },
+            "as controller ",
+            ...(controllers.length <= 12
+                ? controllers
+                : controllers.filter((node) => active.includes(node.id) || node.id === id)
+            ).map((node) => choose(node.id)),
+            " sees them",
+            h("small", null, "★ believes that it is in office"),
+        ),
         chart(app, "partition", id, width),
         chart(app, "replica", id, width),
     );

@@ -89,7 +89,14 @@ function row(app, place) {
         place.tp,
         now.epoch < 0
             ? h("span", { class: "muted" }, "new")
-            : field(app, `leader of ${place.tp}`, now, old, (p) => leaderInWords(p.leader), now.leader === -1 ? "bad" : ""),
+            : field(
+                  app,
+                  `leader of ${place.tp}`,
+                  now,
+                  old,
+                  (p) => leaderInWords(p.leader),
+                  now.leader === -1 ? "bad" : "",
+              ),
         field(app, key, now, old, (p) => (p.epoch < 0 ? "–" : `${p.epoch}`)),
         field(app, `isr of ${place.tp}`, now, old, (p) => idsInWords(p.isr)),
         h(
@@ -133,14 +140,31 @@ function render(element, app) {
     const rows = shownPartitions(app).map((place) => row(app, place));
     fill(
         element,
-        h("div", { class: "title" }, h("h2", null, "Partitions", h("small", null, "as written in ZooKeeper")), many && filterField(app), turn),
+        h(
+            "div",
+            { class: "title" },
+            h("h2", null, "Partitions", h("small", null, "as written in ZooKeeper")),
+            many && filterField(app),
+            turn,
+        ),
         rows.length > 0 &&
             grid(
                 "Partitions as written in ZooKeeper",
-                ["partition", term(app, "leader"), term(app, "leader epoch", "epoch"), term(app, "ISR"), term(app, "replicas", "replicas (adding, removing)")],
+                [
+                    "partition",
+                    term(app, "leader"),
+                    term(app, "leader epoch", "epoch"),
+                    term(app, "ISR"),
+                    term(app, "replicas", "replicas (adding, removing)"),
+                ],
                 rows,
             ),
-        rows.length === 0 && h("p", { class: "muted" }, ordered(app).length > 0 ? "No partition has this in its name." : "No partition in this run."),
+        rows.length === 0 &&
+            h(
+                "p",
+                { class: "muted" },
+                ordered(app).length > 0 ? "No partition has this in its name." : "No partition in this run.",
+            ),
     );
 }
 

@@ -51,14 +51,11 @@ export function queueAt(app, lane) {
         const n = records[i];
         const what = trace.field(n, "what");
         const id = trace.field(n, "id");
-        if (what === "clear")
-            break;
+        if (what === "clear") break;
         if (what === "start") {
-            if (work === null && !idle)
-                work = { n, name: `${trace.field(n, "name")}` };
+            if (work === null && !idle) work = { n, name: `${trace.field(n, "name")}` };
             started.add(id);
-        } else if (what === "done" && work === null)
-            idle = true;
+        } else if (what === "done" && work === null) idle = true;
         else if (what === "put" && !started.has(id) && waiting.length < depth)
             waiting.unshift({ n, name: `${trace.field(n, "name")}` });
     }
@@ -77,8 +74,7 @@ const waits = index((app) => {
         for (const n of trace.ofKind("send")) {
             const re = trace.field(n, "re");
             const place = re === undefined ? undefined : byMessage.get(`${trace.at(n)} ${re}`);
-            if (place !== undefined)
-                answered[place] = n;
+            if (place !== undefined) answered[place] = n;
         }
     }
     return { numbers, answered };
@@ -100,7 +96,11 @@ export function waitingRequests(app) {
     for (let i = last; i >= Math.max(0, last - waitsLooked); i--) {
         const wait = numbers[i];
         const until = Number(trace.field(wait, "until") ?? Infinity);
-        if ((answered[i] === 0 || answered[i] > n) && until > now && app.facts.value(`node.${trace.at(wait).slice(1)}`, n) !== undefined)
+        if (
+            (answered[i] === 0 || answered[i] > n) &&
+            until > now &&
+            app.facts.value(`node.${trace.at(wait).slice(1)}`, n) !== undefined
+        )
             list.unshift(wait);
     }
     return list.filter((wait) => !diedSince(app, wait));
@@ -114,7 +114,10 @@ export function waitingRequests(app) {
  */
 function diedSince(app, wait) {
     const key = `node.${app.trace.at(wait).slice(1)}`;
-    const [then, now] = [/** @type {any} */ (app.facts.value(key, wait)), /** @type {any} */ (app.facts.value(key, app.n))];
+    const [then, now] = [
+        /** @type {any} */ (app.facts.value(key, wait)),
+        /** @type {any} */ (app.facts.value(key, app.n)),
+    ];
     return now?.state === "down" || then?.incarnation !== now?.incarnation;
 }
 
@@ -129,13 +132,26 @@ function queueRow(app, id, lane) {
     const role = app.facts.value(`role.${id}`, app.n);
     return [
         `${id}${role === "active" ? " ★" : ""}`,
-        down ? h("span", { class: "bad" }, "down") : work === null ? h("span", { class: "muted" }, "idle") : recordButton(app, work.n, work.name),
+        down
+            ? h("span", { class: "bad" }, "down")
+            : work === null
+              ? h("span", { class: "muted" }, "idle")
+              : recordButton(app, work.n, work.name),
         down || depth === 0
             ? h("span", { class: "muted" }, "–")
             : h(
                   "ol",
                   { class: "events" },
-                  ...waiting.slice(0, eventsShown).map((event) => h("li", null, recordButton(app, event.n, event.name), h("span", { class: "muted" }, ` ${span(app.trace.t(app.n) - app.trace.t(event.n))}`))),
+                  ...waiting
+                      .slice(0, eventsShown)
+                      .map((event) =>
+                          h(
+                              "li",
+                              null,
+                              recordButton(app, event.n, event.name),
+                              h("span", { class: "muted" }, ` ${span(app.trace.t(app.n) - app.trace.t(event.n))}`),
+                          ),
+                      ),
                   depth > eventsShown && h("li", { class: "muted" }, `${depth - eventsShown} more`),
               ),
     ];
@@ -165,16 +181,30 @@ function render(element, app) {
     const waiting = waitingRequests(app);
     fill(
         element,
-        h("h3", null, term(app, "controller event queue", "Queue of each controller"), h("small", null, "one thread works off one event at a time; oldest first")),
+        h(
+            "h3",
+            null,
+            term(app, "controller event queue", "Queue of each controller"),
+            h("small", null, "one thread works off one event at a time; oldest first"),
+        ),
         grid(
             "Queues of the controllers",
             ["controller", "in work", "waiting, since"],
             controllers.slice(0, 40).map((node) => queueRow(app, node.id, node.controller ?? "")),
         ),
-        h("h3", null, term(app, "purgatory", "Purgatory of each broker"), h("small", null, "requests that cannot be answered yet")),
+        h(
+            "h3",
+            null,
+            term(app, "purgatory", "Purgatory of each broker"),
+            h("small", null, "requests that cannot be answered yet"),
+        ),
         waiting.length === 0
             ? h("p", { class: "muted" }, "No request waits.")
-            : grid("Requests in purgatory", ["where", "request", "waits", "gives up"], waiting.slice(0, requestsShown).map((n) => waitRow(app, n))),
+            : grid(
+                  "Requests in purgatory",
+                  ["where", "request", "waits", "gives up"],
+                  waiting.slice(0, requestsShown).map((n) => waitRow(app, n)),
+              ),
         waiting.length > requestsShown && h("p", { class: "muted" }, `and ${waiting.length - requestsShown} more`),
     );
 }

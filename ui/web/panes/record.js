@@ -35,8 +35,7 @@ function linkRows(app, record) {
     const rows = [];
     for (const [field, words] of Object.entries(links)) {
         const n = record[field];
-        if (typeof n !== "number" || n === 0 || n === record.n || n > app.trace.count)
-            continue;
+        if (typeof n !== "number" || n === 0 || n === record.n || n > app.trace.count) continue;
         rows.push([words, h("span", null, recordButton(app, n), ` ${sentence(app.trace, n)}`)]);
     }
     for (const n of Array.isArray(record.refs) ? record.refs : [])
@@ -53,28 +52,40 @@ function linkRows(app, record) {
  */
 function fieldValue(value) {
     const text = typeof value === "string" ? value : json(value);
-    return text.length > 60 || text.includes("\n") ? h("pre", null, typeof value === "string" ? value : pretty(value)) : h("code", null, text);
+    return text.length > 60 || text.includes("\n")
+        ? h("pre", null, typeof value === "string" ? value : pretty(value))
+        : h("code", null, text);
 }
 
 /** @param {any} value lists of objects one a line */
 function pretty(value) {
-    return Array.isArray(value) && value.some((item) => item !== null && typeof item === "object") ? value.map(json).join("\n") : json(value);
+    return Array.isArray(value) && value.some((item) => item !== null && typeof item === "object")
+        ? value.map(json).join("\n")
+        : json(value);
 }
 
 /** @param {any} value of a fact */
 function factValue(value) {
-    if (value === undefined)
-        return "gone";
-    const data = value !== null && typeof value === "object" && typeof value.data === "string" ? `${value.data} v${value.version}` : null;
+    if (value === undefined) return "gone";
+    const data =
+        value !== null && typeof value === "object" && typeof value.data === "string"
+            ? `${value.data} v${value.version}`
+            : null;
     return data ?? (typeof value === "string" ? value : json(value));
 }
 
 /** @param {App} app */
 function setRows(app) {
-    return app.facts.changes(app.n).slice(0, setShown).map(({ key, value, old }) => {
-        const [now, was] = [factValue(value), factValue(old)];
-        return [h("code", null, key), valueButton(app, key, now, { class: "long", ...(old === undefined || now === was ? {} : { was }) })];
-    });
+    return app.facts
+        .changes(app.n)
+        .slice(0, setShown)
+        .map(({ key, value, old }) => {
+            const [now, was] = [factValue(value), factValue(old)];
+            return [
+                h("code", null, key),
+                valueButton(app, key, now, { class: "long", ...(old === undefined || now === was ? {} : { was }) }),
+            ];
+        });
 }
 
 /** @param {App} app */
@@ -84,8 +95,7 @@ function caused(app) {
     const list = [];
     const end = Math.min(app.last(), n + causedLooked);
     for (let i = n + 1; i <= end && list.length <= causedShown; i++) {
-        if (trace.by(i) === n || trace.mute(i) === n)
-            list.push(i);
+        if (trace.by(i) === n || trace.mute(i) === n) list.push(i);
     }
     return list;
 }
@@ -101,16 +111,36 @@ function render(element, app) {
     const changes = setRows(app);
     fill(
         element,
-        h("h2", null, `Record ${record.n}`, h("small", null, `${record.k} · ${laneInWords(record.at)} · ${seconds(record.t)}`)),
+        h(
+            "h2",
+            null,
+            `Record ${record.n}`,
+            h("small", null, `${record.k} · ${laneInWords(record.at)} · ${seconds(record.t)}`),
+        ),
         h("p", null, sentence(app.trace, record.n)),
         grid("Links of the record", ["", ""], linkRows(app, record), { class: "pairs" }),
-        fields.length > 0 && h("h3", null, "Fields", h("small", null, "as in the trace, ", term(app, "record", "what is a record?"))),
-        fields.length > 0 && grid("Fields of the record", ["", ""], fields.map(([name, value]) => [name, fieldValue(value)]), { class: "pairs" }),
+        fields.length > 0 &&
+            h("h3", null, "Fields", h("small", null, "as in the trace, ", term(app, "record", "what is a record?"))),
+        fields.length > 0 &&
+            grid(
+                "Fields of the record",
+                ["", ""],
+                fields.map(([name, value]) => [name, fieldValue(value)]),
+                { class: "pairs" },
+            ),
         changes.length > 0 && h("h3", null, "It set"),
         changes.length > 0 && grid("Facts that it set", ["", ""], changes, { class: "pairs" }),
-        (record.set?.length ?? 0) > setShown && h("p", { class: "muted" }, `and ${record.set.length - setShown} more facts`),
+        (record.set?.length ?? 0) > setShown &&
+            h("p", { class: "muted" }, `and ${record.set.length - setShown} more facts`),
         effects.length > 0 && h("h3", null, "It caused"),
-        h("ul", { class: "refs" }, ...effects.slice(0, causedShown).map((n) => h("li", null, recordButton(app, n), ` ${sentence(app.trace, n)}`)), effects.length > causedShown && h("li", { class: "muted" }, "and more")),
+        h(
+            "ul",
+            { class: "refs" },
+            ...effects
+                .slice(0, causedShown)
+                .map((n) => h("li", null, recordButton(app, n), ` ${sentence(app.trace, n)}`)),
+            effects.length > causedShown && h("li", { class: "muted" }, "and more"),
+        ),
     );
 }
 

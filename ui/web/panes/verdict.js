@@ -19,7 +19,8 @@ function expectations(app) {
             h("b", null, one.met === undefined ? "? " : one.met ? "✓ " : "✕ "),
             h("code", null, one.text),
             one.say !== "" && h("p", { class: "detail" }, one.say),
-            one.n > 0 && h("p", { class: "detail" }, "decided by ", recordButton(app, one.n), ` ${sentence(app.trace, one.n)}`),
+            one.n > 0 &&
+                h("p", { class: "detail" }, "decided by ", recordButton(app, one.n), ` ${sentence(app.trace, one.n)}`),
         ),
     );
 }
@@ -57,14 +58,27 @@ function render(element, app) {
     }
     const found = violations(app);
     const list = expectations(app);
-    const words = verdict === "met" ? "All that was expected came." : verdict === "unfinished" ? "The run has no end in this trace." : `The run's verdict: ${verdict}.`;
+    const words =
+        verdict === "met"
+            ? "All that was expected came."
+            : verdict === "unfinished"
+              ? "The run has no end in this trace."
+              : `The run's verdict: ${verdict}.`;
     fill(
         element,
         h("h2", { class: verdict === "met" ? "good" : "bad" }, words),
         list.length > 0 && h("h3", null, "Expected"),
-        list.length === 0 ? h("p", { class: "muted" }, "The scenario expects nothing in particular.") : h("ul", { class: "expectations" }, ...list),
+        list.length === 0
+            ? h("p", { class: "muted" }, "The scenario expects nothing in particular.")
+            : h("ul", { class: "expectations" }, ...list),
         h("h3", null, "Checks", h("small", null, "what must hold in every run")),
-        found.length === 0 ? h("p", { class: "muted" }, "None was violated.") : grid("Checks violated", ["check", "partition", "explained by", "when"], found.slice(0, checksShown).map((n) => violationRow(app, n))),
+        found.length === 0
+            ? h("p", { class: "muted" }, "None was violated.")
+            : grid(
+                  "Checks violated",
+                  ["check", "partition", "explained by", "when"],
+                  found.slice(0, checksShown).map((n) => violationRow(app, n)),
+              ),
         found.length > checksShown && h("p", { class: "muted" }, `and ${found.length - checksShown} more`),
     );
 }

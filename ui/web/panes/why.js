@@ -26,8 +26,7 @@ const remembered = memory(() => ({ of: 0, open: /** @type {Set<string>} */ (new 
  * @param {any} record
  */
 function candidates(app, record) {
-    if (!Array.isArray(record.candidates) || record.candidates.length === 0)
-        return null;
+    if (!Array.isArray(record.candidates) || record.candidates.length === 0) return null;
     return grid(
         "Candidates in the order of the election",
         ["broker", "alive", term(app, "ISR", "in ISR"), "judged"],
@@ -48,16 +47,18 @@ function candidates(app, record) {
  * @param {any} record
  */
 function readings(app, record) {
-    if (!Array.isArray(record.refs) || record.refs.length === 0)
-        return null;
+    if (!Array.isArray(record.refs) || record.refs.length === 0) return null;
     const { open } = remembered(app);
     const name = `refs ${record.n}`;
     const some = open.has(name) ? record.refs : record.refs.slice(0, refsShown);
     return h(
         "ul",
         { class: "refs", "aria-label": "What it read" },
-        ...some.map((/** @type {number} */ n) => h("li", null, "read ", recordButton(app, n), ` ${sentence(app.trace, n)}`)),
-        record.refs.length > refsShown && h("li", null, fold(app, open, name, open.has(name) ? "fewer" : `${record.refs.length - refsShown} more`)),
+        ...some.map((/** @type {number} */ n) =>
+            h("li", null, "read ", recordButton(app, n), ` ${sentence(app.trace, n)}`),
+        ),
+        record.refs.length > refsShown &&
+            h("li", null, fold(app, open, name, open.has(name) ? "fewer" : `${record.refs.length - refsShown} more`)),
     );
 }
 
@@ -68,9 +69,13 @@ function readings(app, record) {
  * @param {any} record
  */
 function refusal(app, record) {
-    if (record.ok !== 0 || record.have === undefined)
-        return null;
-    return h("p", { class: "detail" }, `there was ${record.have}, expected was ${record.want ?? "something else"}`, record.rule !== undefined && `: ${record.rule}`);
+    if (record.ok !== 0 || record.have === undefined) return null;
+    return h(
+        "p",
+        { class: "detail" },
+        `there was ${record.have}, expected was ${record.want ?? "something else"}`,
+        record.rule !== undefined && `: ${record.rule}`,
+    );
 }
 
 /**
@@ -89,7 +94,12 @@ function item(app, link, last) {
         "li",
         { class: [fault && "fault", last && "root", n === app.n && "here"].filter(Boolean).join(" ") },
         h("span", { class: "when" }, `${because}${seconds(trace.t(n))} · ${laneInWords(trace.at(n))} · record ${n}`),
-        h("button", { type: "button", class: "step", "data-key": `step ${n}`, "data-record": n, onClick: () => app.reveal(n) }, model.refused(n) && "✕ ", sentence(trace, n)),
+        h(
+            "button",
+            { type: "button", class: "step", "data-key": `step ${n}`, "data-record": n, onClick: () => app.reveal(n) },
+            model.refused(n) && "✕ ",
+            sentence(trace, n),
+        ),
         how === "mute" && h("p", { class: "detail" }, "This kept away what was waited for: the absence is the cause."),
         waited && h("p", { class: "detail" }, "It had waited since ", recordButton(app, trace.by(n)), "."),
         refusal(app, record),
@@ -112,20 +122,23 @@ function items(app, links) {
     const shown = open.has("all") ? links.length : Math.min(links.length, linksShown);
     for (let i = 0; i < shown; i++) {
         let end = i;
-        while (end < links.length && links[end].fold)
-            end++;
+        while (end < links.length && links[end].fold) end++;
         const name = `hops ${links[i].n}`;
         if (end > i) {
             const steps = end - i === 1 ? "1 step that carried it" : `${end - i} steps that carried it`;
             list.push(h("li", { class: "hops" }, fold(app, open, name, open.has(name) ? `▾ ${steps}` : `▸ ${steps}`)));
-            if (open.has(name))
-                list.push(...links.slice(i, end).map((link) => item(app, link, false)));
+            if (open.has(name)) list.push(...links.slice(i, end).map((link) => item(app, link, false)));
             i = end - 1;
-        } else
-            list.push(item(app, links[i], i === links.length - 1));
+        } else list.push(item(app, links[i], i === links.length - 1));
     }
     if (shown < links.length)
-        list.push(h("li", { class: "hops" }, fold(app, open, "all", `▸ ${links.length - shown} more, down to where it began`)));
+        list.push(
+            h(
+                "li",
+                { class: "hops" },
+                fold(app, open, "all", `▸ ${links.length - shown} more, down to where it began`),
+            ),
+        );
     return list;
 }
 
@@ -149,7 +162,18 @@ function render(element, app) {
             "div",
             { class: "title" },
             h("h2", null, question),
-            why !== null && h("button", { type: "button", class: "close", "data-key": "close chain", "aria-label": "Close this chain", onClick: () => app.stopAsking() }, "×"),
+            why !== null &&
+                h(
+                    "button",
+                    {
+                        type: "button",
+                        class: "close",
+                        "data-key": "close chain",
+                        "aria-label": "Close this chain",
+                        onClick: () => app.stopAsking(),
+                    },
+                    "×",
+                ),
         ),
         why !== null && why.n > n && h("p", { class: "detail" }, `This is later than the moment shown (record ${n}).`),
         h("ol", { class: "chain" }, ...items(app, why === null ? chain(app.trace, n) : why.links)),

@@ -2,7 +2,7 @@
  * All of the glossary: Kafka's words with their gloss and where in Kafka they are at home.
  */
 import { fill, h } from "../dom.js";
-import { words } from "../words.js";
+import { words } from "../terms.js";
 import { memory, redraw } from "./common.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -31,7 +31,9 @@ function field(app) {
  */
 function render(element, app) {
     const filter = remembered(app).filter.trim().toLowerCase();
-    const found = words.filter((one) => `${one.word} ${(one.also ?? []).join(" ")} ${one.gloss}`.toLowerCase().includes(filter));
+    const found = words.filter((one) =>
+        `${one.word} ${(one.also ?? []).join(" ")} ${one.gloss}`.toLowerCase().includes(filter),
+    );
     fill(
         element,
         h("p", { class: "choose" }, field(app), h("small", null, "Kafka's words, as this page uses them")),
@@ -41,7 +43,12 @@ function render(element, app) {
                   "dl",
                   { class: "words" },
                   ...found.flatMap((one) => [
-                      h("dt", null, one.word, (one.also ?? []).length > 0 && h("span", { class: "muted" }, ` ${one.also?.join(", ")}`)),
+                      h(
+                          "dt",
+                          null,
+                          one.word,
+                          (one.also ?? []).length > 0 && h("span", { class: "muted" }, ` ${one.also?.join(", ")}`),
+                      ),
                       h("dd", null, one.gloss, " ", h("span", { class: "muted" }, one.home)),
                   ]),
               ),

@@ -31,26 +31,22 @@ function makeTree(app) {
     /** @param {string} path @returns {Branch} */
     function at(path) {
         const known = byPath.get(path);
-        if (known !== undefined)
-            return known;
+        if (known !== undefined) return known;
         const slash = path.lastIndexOf("/");
         const made = { path, name: path.slice(slash + 1), children: [] };
         byPath.set(path, made);
         at(slash === 0 ? "/" : path.slice(0, slash)).children.push(made);
         return made;
     }
-    for (const key of app.facts.keys("zn:/"))
-        at(key.slice("zn:".length));
-    for (const branch of byPath.values())
-        branch.children.sort(byName);
+    for (const key of app.facts.keys("zn:/")) at(key.slice("zn:".length));
+    for (const branch of byPath.values()) branch.children.sort(byName);
     return root;
 }
 
 /** @param {Branch} a @param {Branch} b numbers by their size */
 function byName(a, b) {
     const [x, y] = [Number(a.name), Number(b.name)];
-    if (Number.isInteger(x) && Number.isInteger(y))
-        return x - y;
+    if (Number.isInteger(x) && Number.isInteger(y)) return x - y;
     return a.name < b.name ? -1 : 1;
 }
 
@@ -62,8 +58,7 @@ const watchKeys = index((app) => {
     const byPath = new Map();
     for (const key of app.facts.keys("watch.")) {
         const match = /^watch\.[^.]+\.(.*)\.(data|child|exists)$/.exec(key);
-        if (match === null)
-            continue;
+        if (match === null) continue;
         const keys = byPath.get(match[1]) ?? [];
         keys.push(key);
         byPath.set(match[1], keys);
@@ -77,10 +72,8 @@ const watchKeys = index((app) => {
  * @param {any} data
  */
 function inWords(data) {
-    if (data === null || data === undefined)
-        return "";
-    if (typeof data !== "string")
-        return `0x${data.hex ?? ""}`;
+    if (data === null || data === undefined) return "";
+    if (typeof data !== "string") return `0x${data.hex ?? ""}`;
     try {
         return short(JSON.parse(data));
     } catch {
@@ -90,11 +83,12 @@ function inWords(data) {
 
 /** @param {any} value @returns {string} */
 function short(value) {
-    if (Array.isArray(value))
-        return `[${value.map(short).join(",")}]`;
-    if (value === null || typeof value !== "object")
-        return `${value}`;
-    const parts = Object.entries(value).map(([name, item]) => `${name} ${item !== null && typeof item === "object" && !Array.isArray(item) ? `{${short(item)}}` : short(item)}`);
+    if (Array.isArray(value)) return `[${value.map(short).join(",")}]`;
+    if (value === null || typeof value !== "object") return `${value}`;
+    const parts = Object.entries(value).map(
+        ([name, item]) =>
+            `${name} ${item !== null && typeof item === "object" && !Array.isArray(item) ? `{${short(item)}}` : short(item)}`,
+    );
     return parts.join(", ");
 }
 
@@ -107,8 +101,7 @@ function short(value) {
 function ownerInWords(app, owner) {
     for (const { id } of app.model.nodes) {
         const session = /** @type {any} */ (app.facts.value(`sess.${id}`, app.n));
-        if (session !== undefined && `${session.id}` === `${owner}`)
-            return `broker ${id}`;
+        if (session !== undefined && `${session.id}` === `${owner}`) return `broker ${id}`;
     }
     return "a session";
 }
@@ -145,18 +138,23 @@ function lines(app, branch, depth) {
     const key = `zn:${branch.path}`;
     const znode = /** @type {any} */ (app.facts.value(key, app.n));
     const old = app.facts.setter(key, app.n) > since ? app.facts.value(key, since) : znode;
-    if (znode === undefined && old === undefined && branch.path !== "/")
-        return [];
+    if (znode === undefined && old === undefined && branch.path !== "/") return [];
     /** @type {Child[]} */
-    const list = [line(app, branch, znode, depth, old === znode ? "" : znode === undefined ? "gone" : old === undefined ? "new" : "changed")];
-    if (znode === undefined || !isOpen(app, branch))
-        return list;
+    const list = [
+        line(
+            app,
+            branch,
+            znode,
+            depth,
+            old === znode ? "" : znode === undefined ? "gone" : old === undefined ? "new" : "changed",
+        ),
+    ];
+    if (znode === undefined || !isOpen(app, branch)) return list;
     const limit = remembered(app).shown.get(branch.path) ?? childrenAtOnce;
     let count = 0;
     for (const child of branch.children) {
         const below = lines(app, child, depth + 1);
-        if (below.length === 0)
-            continue;
+        if (below.length === 0) continue;
         if (count++ === limit) {
             list.push(moreLine(app, branch, depth + 1, limit));
             break;
@@ -180,7 +178,12 @@ function line(app, branch, znode, depth, change) {
     const data = inWords(znode?.data);
     const element = h(
         "li",
-        { class: [change, state.chosen === branch.path && "chosen"].filter(Boolean).join(" "), role: "treeitem", "aria-level": depth + 1, "aria-expanded": hasChildren ? String(isOpen(app, branch)) : null },
+        {
+            class: [change, state.chosen === branch.path && "chosen"].filter(Boolean).join(" "),
+            role: "treeitem",
+            "aria-level": depth + 1,
+            "aria-expanded": hasChildren ? String(isOpen(app, branch)) : null,
+        },
         hasChildren ? turner(app, branch) : h("span", { class: "leaf" }),
         h(
             "button",
@@ -196,11 +199,20 @@ function line(app, branch, znode, depth, change) {
             },
             branch.name,
         ),
-        znode !== undefined && data !== "" && valueButton(app, `zn:${branch.path}`, data.length > 90 ? `${data.slice(0, 88)}…` : data, { class: "data" }),
+        znode !== undefined &&
+            data !== "" &&
+            valueButton(app, `zn:${branch.path}`, data.length > 90 ? `${data.slice(0, 88)}…` : data, { class: "data" }),
         change === "gone" && h("span", { class: "bad" }, " deleted"),
         znode?.version > 0 && h("span", { class: "muted" }, ` v${znode.version}`),
-        znode !== undefined && `${znode.owner}` !== "0" && h("span", { class: "ephemeral" }, ` ephemeral, ${ownerInWords(app, znode.owner)}`),
-        watching.length > 0 && h("span", { class: "muted", title: "sessions that watch it" }, ` ◉ ${[...new Set(watching.map((key) => key.split(".")[1]))].join(" ")}`),
+        znode !== undefined &&
+            `${znode.owner}` !== "0" &&
+            h("span", { class: "ephemeral" }, ` ephemeral, ${ownerInWords(app, znode.owner)}`),
+        watching.length > 0 &&
+            h(
+                "span",
+                { class: "muted", title: "sessions that watch it" },
+                ` ◉ ${[...new Set(watching.map((key) => key.split(".")[1]))].join(" ")}`,
+            ),
     );
     element.style.paddingLeft = `${depth * 13}px`;
     return element;
@@ -222,8 +234,7 @@ function turner(app, branch) {
             "aria-expanded": String(open),
             "data-key": `turn ${branch.path}`,
             onClick: () => {
-                if (!turned.delete(branch.path))
-                    turned.add(branch.path);
+                if (!turned.delete(branch.path)) turned.add(branch.path);
                 redraw(app);
             },
         },
@@ -264,11 +275,15 @@ function moreLine(app, branch, depth, limit) {
 function details(app) {
     const path = remembered(app).chosen;
     const znode = /** @type {any} */ (path === "" ? undefined : app.facts.value(`zn:${path}`, app.n));
-    if (znode === undefined)
-        return null;
+    if (znode === undefined) return null;
     let data = znode.data;
     try {
-        data = typeof data === "string" ? JSON.stringify(JSON.parse(data), null, 1) : data === null ? "no data" : `0x${data.hex}`;
+        data =
+            typeof data === "string"
+                ? JSON.stringify(JSON.parse(data), null, 1)
+                : data === null
+                  ? "no data"
+                  : `0x${data.hex}`;
     } catch {
         // no JSON: as it is
     }
@@ -278,8 +293,23 @@ function details(app) {
         { class: "znode", "aria-label": path },
         h("h3", null, path, " ", valueButton(app, `zn:${path}`, "why?")),
         h("pre", null, data),
-        h("p", { class: "stat" }, ...numbers.filter((name) => znode[name] !== undefined).flatMap((name) => [h("span", { class: "muted" }, `${name} `), `${znode[name]}  `])),
-        watchers(app, path).length > 0 && h("p", null, term(app, "watch", "watched by "), ...watchers(app, path).flatMap((key) => [valueButton(app, key, `${key.split(".")[1]} (${key.slice(key.lastIndexOf(".") + 1)})`), " "])),
+        h(
+            "p",
+            { class: "stat" },
+            ...numbers
+                .filter((name) => znode[name] !== undefined)
+                .flatMap((name) => [h("span", { class: "muted" }, `${name} `), `${znode[name]}  `]),
+        ),
+        watchers(app, path).length > 0 &&
+            h(
+                "p",
+                null,
+                term(app, "watch", "watched by "),
+                ...watchers(app, path).flatMap((key) => [
+                    valueButton(app, key, `${key.split(".")[1]} (${key.slice(key.lastIndexOf(".") + 1)})`),
+                    " ",
+                ]),
+            ),
     );
 }
 
@@ -291,7 +321,15 @@ function render(element, app) {
     const list = lines(app, tree(app), 0);
     fill(
         element,
-        h("p", { class: "detail" }, term(app, "version of a znode", "v: version"), " · ", term(app, "ephemeral znode", "ephemeral"), ": goes with its session · ◉ ", term(app, "watch", "watched by")),
+        h(
+            "p",
+            { class: "detail" },
+            term(app, "version of a znode", "v: version"),
+            " · ",
+            term(app, "ephemeral znode", "ephemeral"),
+            ": goes with its session · ◉ ",
+            term(app, "watch", "watched by"),
+        ),
         details(app),
         h("ul", { class: "tree", role: "tree", "aria-label": "ZooKeeper's tree" }, ...list),
     );
