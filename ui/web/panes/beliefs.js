@@ -18,6 +18,7 @@ import { shownPartitions } from "./partitions.js";
 /** @typedef {import("../dom.js").Child} Child */
 /** @typedef {import("../model.js").Model["places"][number]} Place */
 /** @typedef {{tag: string, key: string, words: (value: any) => string}} Source tag: whose answer within the node */
+/** @typedef {Source & {value: any}} Answer */
 /** @typedef {{name: Child, truth: Child, text: string | null, node: (id: number) => Source[], client: (id: string) => Source[],
  *   mark?: (id: number, text: string) => string}} Question text: ZooKeeper's answer, null where it has none */
 
@@ -183,25 +184,48 @@ function cell(app, question, sources, mark) {
         .map((source) => ({ ...source, value: app.facts.value(source.key, app.n) }))
         .filter((source) => source.value !== undefined);
     if (there.length === 0) return h("span", { class: "muted", title: "it holds nothing about this" }, "·");
-    const texts = there.map((source) => source.words(source.value));
-    const agree = question.text !== null && texts.every((text) => text === texts[0]) && !remembered(app).each;
-    // A dead broker's log stays on its disk; it answers for itself no more.
-    const shown = agree ? [{ ...(there.find((s) => s.tag === "own") ?? there[0]), tag: "" }] : there;
+    const { each } = remembered(app);
+    const shown = each ? there : grouped(there);
+    // A node of one mind needs no names of sources; what a broker says of itself is what is asked about.
+    if (question.text !== null && shown.length === 1)
+        shown[0] = { ...(there.find((source) => source.tag === "own") ?? there[0]), tag: "" };
+    return h("span", { class: "answers" }, ...shown.map((one) => answer(app, question, one, mark)));
+}
+
+/**
+ * Sources that say the same are told together.
+ *
+ * @param {Answer[]} answers
+ * @returns {Answer[]}
+ */
+function grouped(answers) {
+    /** @type {Map<string, Answer>} */
+    const byText = new Map();
+    for (const one of answers) {
+        const text = one.words(one.value);
+        const known = byText.get(text);
+        byText.set(text, known === undefined ? one : { ...known, tag: `${known.tag} ${one.tag}` });
+    }
+    return [...byText.values()];
+}
+
+/**
+ * @param {App} app
+ * @param {Question} question
+ * @param {Answer} source
+ * @param {(text: string) => string} mark
+ */
+function answer(app, question, source, mark) {
+    const text = source.words(source.value);
+    const differs = question.text !== null && text !== "·" && text !== question.text;
+    /** @param {any} value */
+    const words = (value) => mark(source.words(value));
     return h(
         "span",
-        { class: "answers" },
-        ...shown.map((source) => {
-            const text = source.words(source.value);
-            const differs = question.text !== null && text !== "·" && text !== question.text;
-            return h(
-                "span",
-                null,
-                source.tag !== "" && (shown.length > 1 || question.text === null) && h("small", null, source.tag),
-                factButton(app, source.key, (value) => (differs ? "≠ " : "") + mark(source.words(value)), {
-                    class: differs ? "differs" : "",
-                }),
-            );
-        }),
+        null,
+        source.tag !== "" && h("small", null, source.tag),
+        differs && h("span", { class: "bad", title: "differs from ZooKeeper" }, "≠"),
+        factButton(app, source.key, words, { class: differs ? "differs" : "" }),
     );
 }
 

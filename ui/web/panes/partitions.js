@@ -11,7 +11,7 @@ import { before, grid, idsInWords, index, leaderInWords, memory, pager, redraw }
 /** @typedef {import("../model.js").Partition} Partition */
 /** @typedef {import("../model.js").Model["places"][number]} Place */
 
-const pageSize = 5;
+const pageSize = 4;
 
 const remembered = memory(() => ({ page: 0, filter: "", input: /** @type {HTMLInputElement | null} */ (null) }));
 
