@@ -25,7 +25,9 @@ const boxHeight = 74;
 const rowGap = 30;
 const columnGap = 30;
 const margin = 14; // room for loops
-const tokensInBox = 6;
+const tokenRows = 2;
+const letterWidth = 6.6; // of a token, px
+const tokenEdge = 16;
 const tokensListed = 200;
 const movesLooked = 2000;
 const lane = 6; // px beside each other where both directions are legal
@@ -249,6 +251,27 @@ function tokenButton(app, token) {
 }
 
 /**
+ * How many rows the tokens would take, about.
+ *
+ * @param {Token[]} list
+ * @param {number} width
+ */
+function rowsOf(list, width) {
+    let rows = 1;
+    let used = 0;
+    for (const token of list) {
+        const wide = token.label.length * letterWidth + tokenEdge;
+        if (used > 0 && used + wide > width) {
+            rows++;
+            used = 0;
+        }
+        used += wide;
+        if (rows > tokenRows) break;
+    }
+    return rows;
+}
+
+/**
  * The box of a state, with its tokens.
  *
  * @param {App} app
@@ -260,7 +283,7 @@ function stateBox(app, state, inIt, width) {
     const { open } = remembered(app);
     const box = boxOf(state, width);
     const first = [...inIt.filter((token) => token.moved), ...inIt.filter((token) => !token.moved)];
-    const fits = inIt.length <= tokensInBox && inIt.every((token) => token.label.length <= 4);
+    const fits = rowsOf(inIt, box.width - 14) <= tokenRows;
     const shown = fits
         ? first
         : first.slice(0, first.length > 0 && first[0].moved && first[0].label.length <= 14 ? 1 : 0);

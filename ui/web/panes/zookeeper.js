@@ -199,9 +199,6 @@ function line(app, branch, znode, depth, change) {
             },
             branch.name,
         ),
-        znode !== undefined &&
-            data !== "" &&
-            valueButton(app, `zn:${branch.path}`, data.length > 90 ? `${data.slice(0, 88)}…` : data, { class: "data" }),
         change === "gone" && h("span", { class: "bad" }, " deleted"),
         znode?.version > 0 && h("span", { class: "muted" }, ` v${znode.version}`),
         znode !== undefined &&
@@ -213,6 +210,9 @@ function line(app, branch, znode, depth, change) {
                 { class: "muted", title: "sessions that watch it" },
                 ` ◉ ${[...new Set(watching.map((key) => key.split(".")[1]))].join(" ")}`,
             ),
+        znode !== undefined &&
+            data !== "" &&
+            valueButton(app, `zn:${branch.path}`, data.slice(0, 160), { class: "data" }),
     );
     element.style.paddingLeft = `${depth * 13}px`;
     return element;
