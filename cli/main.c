@@ -51,6 +51,7 @@ const struct cli_command *const cli_commands[] = {
     &cli_stream,
     &cli_explain,
     &cli_fidelity,
+    &cli_lesson_command,
     &help,
     &version,
     &(const struct cli_command){.name = NULL},

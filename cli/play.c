@@ -4,6 +4,9 @@
  * The loop stops the world at three kinds of times: when the run ends, when an expectation names a
  * time, and between any two events when somebody pressed ^C. Records are shown to the expectations
  * in order and once; a moment is judged after all records of its event.
+ *
+ * A lesson is played twice: the first run answers its questions, the second has them in its first
+ * record. Both have the same records otherwise, so the numbers that the lesson names are right.
  */
 #include "cli/play.h"
 
@@ -55,8 +58,8 @@ static void write_expectations(struct sim_trace *trace, const struct sim_scenari
     sim_trace_list_end(trace);
 }
 
-void cli_play_meta(struct sim_trace *trace, const char *file, const struct sim_scenario *s,
-                   uint64_t seed)
+static void write_meta(struct sim_trace *trace, const char *file, const struct sim_scenario *s,
+                       const struct sim_lesson *lesson, uint64_t seed)
 {
     if (!sim_trace_meta_begin(trace, seed, s != NULL ? sm_version_name(s->version) : "2.8"))
         return;
@@ -73,7 +76,15 @@ void cli_play_meta(struct sim_trace *trace, const char *file, const struct sim_s
         write_lanes(trace, s);
         write_expectations(trace, s);
     }
+    if (lesson != NULL)
+        sim_lesson_meta(trace, lesson);
     sim_trace_end(trace);
+}
+
+void cli_play_meta(struct sim_trace *trace, const char *file, const struct sim_scenario *s,
+                   uint64_t seed)
+{
+    write_meta(trace, file, s, NULL, seed);
 }
 
 /* Shows the expectations what has been recorded since `*seen`. */
@@ -181,7 +192,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
     options.checks = SIM_CHECKS_ON;
     options.wire = o->wire;
     p->world = sim_world_new(&options);
-    cli_play_meta(p->trace, s->file, s, options.seed);
+    write_meta(p->trace, s->file, s, p->lesson, options.seed);
     sim_world_load(p->world, s);
     p->expectations = sim_expect_new(s);
 
@@ -234,22 +245,48 @@ bool cli_play_file(struct cli_play *p, const char *file, const struct cli_play_o
     return true;
 }
 
+static void free_run(struct cli_play *p)
+{
+    sim_client_report_free(p->clients);
+    sim_expect_free(p->expectations);
+    sim_world_free(p->world);
+    sim_trace_free(p->trace);
+}
+
+/* Answers the questions of a lesson by a run of its own. */
+static void answer_lesson(struct cli_play *p, const struct cli_play_options *options)
+{
+    struct sim_diagnostics diagnostics;
+    sim_diagnostics_init(&diagnostics);
+    p->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
+    run_world(p, options);
+    const bool whole = p->result.ending != SIM_ENDED_INTERRUPTED;
+    struct sim_lesson *lesson =
+        whole ? sim_lesson_new(p->scenario, p->trace, &diagnostics) : NULL;
+    fflush(stdout);
+    sim_diagnostics_print(&diagnostics, stderr, sim_color_wanted(SIM_COLOR_AUTO, stderr));
+    sim_diagnostics_free(&diagnostics);
+    free_run(p);
+    *p = (struct cli_play){
+        .scenario = p->scenario, .lesson = lesson, .unanswered = whole && lesson == NULL};
+}
+
 void cli_play_scenario(struct cli_play *p, struct sim_scenario *scenario,
                        const struct cli_play_options *options)
 {
     *p = (struct cli_play){.scenario = scenario};
     if (options->swarm != NULL)
         scenario->random.swarm = strcmp(options->swarm, "on") == 0;
+    if (scenario->lesson != NULL && !cli_is_interrupted())
+        answer_lesson(p, options);
     p->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
     run_world(p, options);
 }
 
 void cli_play_free(struct cli_play *p)
 {
-    sim_client_report_free(p->clients);
-    sim_expect_free(p->expectations);
-    sim_world_free(p->world);
-    sim_trace_free(p->trace);
+    free_run(p);
+    sim_lesson_free(p->lesson);
     if (p->owns_scenario)
         sim_scenario_free(p->scenario);
     *p = (struct cli_play){0};
@@ -257,7 +294,10 @@ void cli_play_free(struct cli_play *p)
 
 enum sim_exit cli_play_exit(const struct cli_play *p)
 {
-    return p->failed ? SIM_EXIT_SOFTWARE : sim_verdict(&p->result);
+    if (p->failed)
+        return SIM_EXIT_SOFTWARE;
+    return p->unanswered ? cli_worse(sim_verdict(&p->result), SIM_EXIT_DATA)
+                         : sim_verdict(&p->result);
 }
 
 enum sim_exit cli_worse(enum sim_exit a, enum sim_exit b)

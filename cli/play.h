@@ -15,6 +15,7 @@
 
 #include "sim/diagnostics.h"
 #include "sim/expect.h"
+#include "sim/lesson.h"
 #include "sim/scenario.h"
 #include "sim/trace.h"
 #include "sim/verdict.h"
@@ -40,8 +41,10 @@ struct cli_play {
     struct sim_world *world;
     struct sim_expectations *expectations;
     struct sim_client_report *clients; /* NULL: the scenario has none */
+    struct sim_lesson *lesson; /* with its answers; NULL: the scenario is none */
     struct sim_result result; /* points to the others */
     bool failed;              /* the world gave up: our bug or a limit; said on stderr */
+    bool unanswered; /* it is a lesson, and this run does not answer it; said on stderr */
 };
 
 /* Loads and plays `file`. Returns false, with errors in `diagnostics`, where the file is bad; then

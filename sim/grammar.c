@@ -19,6 +19,7 @@ static const char *const acts[] = {"set", "create", "delete", NULL};
 static const char *const sides[] = {"after", "before", "applied-reply-lost", NULL};
 static const char *const acks[] = {"0", "1", "all", NULL};
 static const char *const outputs[] = {"failure-free", NULL};
+static const char *const sinces[] = {"stop", "start", NULL};
 static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">=", NULL};
 
 #define ROW(s, n, f, ...)                                                                          \
@@ -45,8 +46,7 @@ const struct sim_key sim_keys[] = {
     ROW(FILE, "steps", LIST, .of = SIM_SHAPE_STEP, .text = "what is done to the cluster, and when"),
     ROW(FILE, "random", OBJECT, .of = SIM_SHAPE_RANDOM, .text = "faults that the seed draws"),
     ROW(FILE, "expect", LIST, .of = SIM_SHAPE_EXPECT, .text = "what must come of it"),
-    ROW(FILE, "lesson", LIST, .of = SIM_SHAPE_LESSON, .text = "stops and questions for learners",
-        .later = true),
+    ROW(FILE, "lesson", LIST, .of = SIM_SHAPE_LESSON, .text = "stops and questions for learners"),
     ROW(FILE, "jobs", LIST, .of = SIM_SHAPE_JOB, .text = "stream jobs", .later = true),
     ROW(FILE, "heal", OBJECT, .of = SIM_SHAPE_HEAL,
         .text = "when faults stop; then liveness is checked (kcsim explain checks)"),
@@ -344,12 +344,50 @@ const struct sim_key sim_keys[] = {
     ROW(IS_ZNODE, "children", VALUE, .text = "how many"),
 
     ROW(LESSON, "at", TIME, .text = "stops at this time"),
-    ROW(LESSON, "when", OBJECT, .of = SIM_SHAPE_PATTERN, .text = "stops at this record"),
-    ROW(LESSON, "say", TEXT, .text = "tells"),
+    ROW(LESSON, "when", OBJECT, .of = SIM_SHAPE_PATTERN,
+        .text = "stops at the first such record behind the stop before"),
+    ROW(LESSON, "after", AFTER, .text = "stops when the step of that label has acted, or T later"),
+    ROW(LESSON, "end", TRUE, .text = "stops when the run ends"),
+    ROW(LESSON, "say", TEXT, .text = "tells; {leader of T-P} is its value then"),
+    ROW(LESSON, "words", TEXTS, .text = "words that are used here first: what each means"),
     ROW(LESSON, "ask", TEXT, .text = "asks"),
-    ROW(LESSON, "choices", NAMES, .text = "answers to choose from"),
-    ROW(LESSON, "answer", VALUE, .text = "the right one: a target or a literal"),
-    ROW(LESSON, "because", TEXT, .text = "why"),
+    ROW(LESSON, "choices", CHOICES, .of = SIM_SHAPE_CHOICE,
+        .text = "answers to choose from; brokers: all ids, and none; left out: any text is taken"),
+    ROW(LESSON, "answer", OBJECT, .of = SIM_SHAPE_READING,
+        .text = "how the right one is read from the trace; left out where choices have an if"),
+    ROW(LESSON, "let", READINGS, .of = SIM_SHAPE_READING,
+        .text = "names for values that the texts of this stop use in braces"),
+    ROW(LESSON, "because", TEXT, .text = "why it is so; {…} as it is where the answer was read"),
+    ROW(LESSON, "show", NAMES, .text = "what to look at then: leader of T-P, or the key of a fact"),
+
+    ROW(CHOICE, "say", TEXT, .text = "what stands there; its value, where left out"),
+    ROW(CHOICE, "is", VALUE, .text = "its value"),
+    ROW(CHOICE, "value", OBJECT, .of = SIM_SHAPE_READING, .text = "its value, read from the trace"),
+    ROW(CHOICE, "if", OBJECT, .of = SIM_SHAPE_READING, .text = "it is right where this holds"),
+    ROW(CHOICE, "wrong", TEXT, .text = "what is said to whoever chooses it wrongly"),
+
+    ROW(READING, "read", TEXT,
+        .text = "leader of T-P, isr of T-P, epoch of T-P, state of T-P, state of replica B of T-P, "
+                "controller, controller epoch, or the key of a fact"),
+    ROW(READING, "field", TEXT,
+        .text = "read: path inside the fact (data.leader); first: field of the record (t: its time)"),
+    ROW(READING, "count", OBJECT, .of = SIM_SHAPE_PATTERN,
+        .text = "how many such records there are from the stop to the moment"),
+    ROW(READING, "first", OBJECT, .of = SIM_SHAPE_PATTERN,
+        .text = "the first such record behind the stop; with field"),
+    ROW(READING, "seconds", OBJECT, .of = SIM_SHAPE_PATTERN,
+        .text = "seconds from the stop to the first such record; the nearest choice is right"),
+    ROW(READING, "records", TEXT,
+        .text = "lost of T-P, acknowledged of T-P, kept of T-P: of producers, by name"),
+    ROW(READING, "since", ENUM, .words = sinces,
+        .text = "count, first: from where on; the stop (default), or the start of the run"),
+    ROW(READING, "at", TIME, .text = "as it is at this time; else as it is at the next stop"),
+    ROW(READING, "when", OBJECT, .of = SIM_SHAPE_PATTERN,
+        .text = "as it is at the first such record behind the stop"),
+    ROW(READING, "after", AFTER, .text = "as it is when that step has acted, or T later"),
+    ROW(READING, "now", TRUE, .text = "as it is at the stop"),
+    ROW(READING, "end", TRUE, .text = "as it is when the run ends"),
+    ROW(READING, "is", VALUE, .text = "as a condition: it must be so; of a count: > 0"),
 
     ROW(JOB, "name", TEXT, .text = "for steps and expectations"),
 

@@ -40,6 +40,8 @@
     X(IS_CLIENT, "is-client", "what is said of a client")                                          \
     X(IS_ZNODE, "is-znode", "what is said of a znode")                                             \
     X(LESSON, "lesson", "a stop of a lesson")                                                      \
+    X(CHOICE, "choice", "a choice")                                                                \
+    X(READING, "reading", "what is read from the trace")                                           \
     X(JOB, "job", "a stream job")                                                                  \
     X(EXPLORE, "explore", "a search of all interleavings")
 
@@ -86,6 +88,9 @@ enum sim_form {
     SIM_FORM_LIST,              /* list of `shape` */
     SIM_FORM_JSON_VALUE,        /* text, or a mapping compared with JSON */
     SIM_FORM_IS,                /* a mapping of the subject's shape, or absent */
+    SIM_FORM_TEXTS,             /* mapping of texts */
+    SIM_FORM_READINGS,          /* mapping of readings */
+    SIM_FORM_CHOICES,           /* brokers, or a list of texts and choices */
 };
 
 #define SIM_VERB_BIT(verb) (UINT64_C(1) << (verb))

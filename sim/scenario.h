@@ -30,6 +30,7 @@
 
 struct sim_diagnostics;
 struct sim_dump;
+struct sim_lesson_spec;
 
 /* Where something stands in the file: 1-based, columns count code points; line 0: nowhere (a
    default). */
@@ -505,7 +506,8 @@ struct sim_scenario {
     struct sim_heal heal;
     struct sim_expect *expect;
     uint32_t expect_count;
-    void *memory; /* the scenario's own */
+    const struct sim_lesson_spec *lesson; /* sim/lesson_spec.h; NULL: it is no lesson */
+    void *memory;          /* the scenario's own */
 };
 
 /* Loads the file, or a text under the name `file`. Returns an owned scenario, or NULL with at least

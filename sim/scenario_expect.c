@@ -1,5 +1,5 @@
 /*
- * Expectations and lessons of a scenario.
+ * Expectations of a scenario.
  *
  *     {never: PATTERN, after: PATTERN}          {always | never | sometimes | end: STATEMENT}
  *     {by: T, STATEMENT…}   {at: T, STATEMENT…}   the statement's keys stand beside the time
@@ -596,43 +596,5 @@ void sim_read_expect(struct sim_reader *r, const struct sim_yaml *node)
     r->s->expect_count = node->count;
     for (uint32_t i = 0; i < node->count; i++) {
         read_one(r, node->items[i], &r->s->expect[i]);
-    }
-}
-
-/* ---- lessons: refused for now, but what is wrong in one is told ---- */
-
-void sim_read_lesson(struct sim_reader *r, const struct sim_yaml *node)
-{
-    if (node == NULL) {
-        return;
-    }
-    if (node->kind != SIM_YAML_LIST) {
-        sim_error(r->d, node->place, "a lesson is a list of stops: - {at: 5s, ask: …, answer: …}");
-        return;
-    }
-    for (uint32_t i = 0; i < node->count; i++) {
-        const struct sim_yaml *stop = node->items[i];
-        struct sim_pattern pattern;
-        int64_t time_us;
-        if (!sim_read_keys(r, stop, SIM_SHAPE_LESSON, SIM_SHAPE_END)) {
-            continue;
-        }
-        const struct sim_yaml *at = sim_yaml_get(stop, "at"), *when = sim_yaml_get(stop, "when");
-        const bool says = sim_yaml_get(stop, "say") != NULL,
-                   asks = sim_yaml_get(stop, "ask") != NULL;
-        if (at != NULL) {
-            sim_read_time(r, at, "at", &time_us);
-        }
-        if (when != NULL) {
-            sim_read_pattern(r, when, SIM_SHAPE_END, &pattern);
-        }
-        if ((at == NULL) == (when == NULL)) {
-            sim_error(r->d, stop->place, "a stop has either at or when");
-        }
-        if (says == asks) {
-            sim_error(r->d, stop->place, "a stop either says or asks");
-        } else if (asks && sim_yaml_get(stop, "answer") == NULL) {
-            sim_error(r->d, stop->place, "a question has an answer");
-        }
     }
 }

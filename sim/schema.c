@@ -239,6 +239,13 @@ static json_t *value_schema(const struct sim_key *key)
         return any_of(scalar(), typed("object"), NULL);
     case SIM_FORM_IS:
         return is_schema();
+    case SIM_FORM_TEXTS:
+        return map_of(typed("string"));
+    case SIM_FORM_READINGS:
+        return map_of(reference(key->of));
+    case SIM_FORM_CHOICES:
+        return any_of(json_pack("{s:[s]}", "enum", "brokers"),
+                      list_of(any_of(scalar(), reference(key->of), NULL)), NULL);
     }
     assert(false);
     return json_object();

@@ -212,7 +212,16 @@ enum sim_kind {
     X(LOST, "lost", "handles of the batches that are gone")                                        \
     X(HW, "hw", "high watermark")                                                                  \
     X(LSO, "lso", "last stable offset, where it is not the high watermark")                        \
-    X(CODEC, "codec", "of the last of these batches, where it is packed: gzip, …")
+    X(CODEC, "codec", "of the last of these batches, where it is packed: gzip, …")                 \
+    X(SAY, "say", "of a lesson: what a stop tells, what a choice says")                            \
+    X(WORDS, "words", "of a lesson: [{name, text}…], what words mean")                             \
+    X(ASK, "ask", "of a lesson: the question")                                                     \
+    X(ANSWER, "answer", "of a lesson: {value, record, key, field, id}: the right one")             \
+    X(BECAUSE, "because", "of a lesson: why it is so")                                             \
+    X(WRONG, "wrong", "of a choice: why it is wrong")                                              \
+    X(SHOW, "show", "of a lesson: [{text, key, record}…], what to look at")                        \
+    X(FIELD, "field", "of a fact: the part of it that is meant")                                   \
+    X(RECORD, "record", "number of a record")
 
 enum sim_field {
     SIM_F_NONE,

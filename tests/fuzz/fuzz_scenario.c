@@ -63,7 +63,11 @@ const char *const fuzz_samples[] = {
     "  - {always: {metric: OfflinePartitionsCount, value: 0}}\n  - {end: {znode: /controller, is: "
     "{data: {brokerid: 2}}}}\n"
     "random: {faults: {kill: 2, restart: 1, expire: 1, pause: 1, drop: 1}, from: 1s, until: 60s}\n"
-    "lesson:\n  - {at: 5s, ask: Who leads?, choices: [1, 2], answer: 2, because: it is in the "
-    "ISR}\n",
+    "steps: [{at: 1s, as: death, kill: 1}]\n"
+    "lesson:\n  - {at: 5s, ask: Who leads?, choices: [1, {value: {read: isr of t-0, at: 6s}, wrong: "
+    "'{answer}'}], answer: {read: leader of t-0, end: true}, because: 'ISR {isr of t-0 @ 5s}'}\n"
+    "  - {after: death +1s, say: x, words: {ISR: y}, ask: z, choices: [{say: a, if: {count: {event: "
+    "move}, since: start, is: '> 2'}}, {say: b, if: {records: lost of t-0, is: none}}], because: c, "
+    "let: {d: {first: {event: election}, field: t}}, show: [controller]}\n",
     NULL,
 };
