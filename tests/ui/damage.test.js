@@ -46,7 +46,7 @@ async function open(text) {
     if (trace.count < lines.length)
         assert.match(trace.problem, /The file is damaged or ends early: \d+ of \d+ records/);
     for (let i = 0; i < 20; i++) {
-        const n = 1 + Math.floor((i / 19) * (trace.count - 1));
+        const /** @type {number} */ n = 1 + Math.floor((i / 19) * (trace.count - 1));
         assert.equal(json(trace.record(n)), lines[n - 1]);
     }
     return trace.count;
