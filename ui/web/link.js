@@ -21,22 +21,16 @@ const restMs = 300; // browsers refuse to have the address changed all the time
 export function applyLink(app, hash) {
     const at = new URLSearchParams(hash.replace(/^#/, ""));
     const level = Number(at.get("lv") ?? Number.NaN);
-    if (Number.isInteger(level))
-        app.setLevel(level);
-    if (at.get("table") !== null)
-        app.setTable(at.get("table") === "1");
+    if (Number.isInteger(level)) app.setLevel(level);
+    if (at.get("table") !== null) app.setTable(at.get("table") === "1");
     const record = Number(at.get("e") ?? Number.NaN);
     const time = microseconds(at.get("t") ?? "");
-    if (Number.isInteger(record) && record >= 1)
-        app.reveal(Math.min(record, app.last()));
-    else if (time !== null)
-        app.go(Math.max(1, app.trace.atTime(time)));
+    if (Number.isInteger(record) && record >= 1) app.reveal(Math.min(record, app.last()));
+    else if (time !== null) app.go(Math.max(1, app.trace.atTime(time)));
     const why = at.get("why");
-    if (why !== null)
-        app.ask(/^\d+$/.test(why) ? Math.min(Number(why), app.last()) : why);
+    if (why !== null) app.ask(/^\d+$/.test(why) ? Math.min(Number(why), app.last()) : why);
     const pane = at.get("pane");
-    if (pane !== null)
-        app.show(pane);
+    if (pane !== null) app.show(pane);
 }
 
 /**
@@ -48,14 +42,10 @@ export function currentLink(app) {
     const at = new URLSearchParams();
     at.set("t", `${app.trace.t(app.n) / 1e6}s`);
     at.set("e", String(app.n));
-    if (app.why !== null)
-        at.set("why", app.why.key ?? String(app.why.n));
-    if (app.pane !== "why")
-        at.set("pane", app.pane);
-    if (app.level !== 0)
-        at.set("lv", String(app.level));
-    if (app.table)
-        at.set("table", "1");
+    if (app.why !== null) at.set("why", app.why.key ?? String(app.why.n));
+    if (app.pane !== "why") at.set("pane", app.pane);
+    if (app.level !== 0) at.set("lv", String(app.level));
+    if (app.table) at.set("table", "1");
     return `#${at.toString().replace(/%2F/g, "/").replace(/%3A/g, ":")}`;
 }
 
@@ -67,8 +57,7 @@ export function currentLink(app) {
  */
 export function microseconds(text) {
     const match = /^(\d+(?:\.\d+)?)(s|ms|us|m)?$/.exec(text.trim());
-    if (match === null)
-        return null;
+    if (match === null) return null;
     const unit = { s: 1e6, ms: 1e3, us: 1, m: 60e6 }[match[2] ?? "s"] ?? 1e6;
     return Math.round(Number(match[1]) * unit);
 }
@@ -83,8 +72,7 @@ export function mountLink(app) {
     let rest = 0;
     function write() {
         const link = currentLink(app);
-        if (link === written)
-            return;
+        if (link === written) return;
         written = link;
         try {
             history.replaceState(null, "", link);
@@ -94,8 +82,7 @@ export function mountLink(app) {
     }
     applyLink(app, location.hash);
     window.addEventListener("hashchange", () => {
-        if (location.hash !== written)
-            applyLink(app, location.hash);
+        if (location.hash !== written) applyLink(app, location.hash);
     });
     for (const event of /** @type {const} */ (["moment", "why", "pane", "level", "table"])) {
         app.on(event, () => {

@@ -58,8 +58,7 @@ export function mount(trace) {
 async function open() {
     try {
         const trace = await load(byId("trace").textContent ?? "");
-        if (trace.problem !== "")
-            problem(trace.problem);
+        if (trace.problem !== "") problem(trace.problem);
         Object.assign(window, { app: mount(trace) }); // for the console, and for tests
         document.documentElement.dataset["ready"] = "1";
     } catch (error) {

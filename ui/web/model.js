@@ -354,7 +354,14 @@ function flagsOf(trace) {
 }
 
 /** Requests whose loss is part of the story. */
-const IMPORTANT = new Set(["LeaderAndIsr", "StopReplica", "UpdateMetadata", "ControlledShutdown", "AlterIsr", "Produce"]);
+const IMPORTANT = new Set([
+    "LeaderAndIsr",
+    "StopReplica",
+    "UpdateMetadata",
+    "ControlledShutdown",
+    "AlterIsr",
+    "Produce",
+]);
 
 /** One record, as far as its flags need it; strings are compared by their numbers. */
 class Sight {

@@ -8,14 +8,14 @@
  * bytes. A block that does not fit ends the trace there, and `problem` says so.
  */
 
-import { lanesOf } from "./lanes.js";
+import { lanesOf } from "./roles.js";
 import { Reader, TraceProblem, decode, glance, textOf, utf8 } from "./values.js";
 
 export { TraceProblem, json } from "./values.js";
 
 /**
  * @typedef {{n: number, t: number, at: string, k: string, by: number, mute?: number, [field: string]: any}} TraceRecord
- * @typedef {import("./lanes.js").Lane} Lane
+ * @typedef {import("./roles.js").Lane} Lane
  * @typedef {import("./values.js").Value} Value
  * @typedef {{version: string, records: number, finished: number, remark: string, kinds: string[], fields: string[], lanes: string[], tables: {narrate: any[]}}} Header
  */
