@@ -71,14 +71,23 @@ export function readReport(file) {
 
 /**
  * Runs a scenario in a folder of its own, which goes when `use` is done.
- * @param {string[]} scenario its file, and options of `kcsim run`
+ * @param {string} scenario its file, and options of `kcsim run` behind it
  * @param {(made: {trace: Trace, ndjson: string, html: string, lines: string[]}) => void | Promise<void>} use
  */
 export async function withRun(scenario, use) {
     const folder = temporary();
     const [ndjson, html] = [join(folder.path, "t.ndjson"), join(folder.path, "t.html")];
     try {
-        kcsim("run", ...scenario, "--trace", ndjson, "--report", html, "--output", join(folder.path, "story"));
+        kcsim(
+            "run",
+            ...scenario.split(" "),
+            "--trace",
+            ndjson,
+            "--report",
+            html,
+            "--output",
+            join(folder.path, "story"),
+        );
         const lines = readFileSync(ndjson, "utf8").trimEnd().split("\n");
         await use({ trace: await readReport(html), ndjson, html, lines });
     } finally {

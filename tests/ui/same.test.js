@@ -112,7 +112,7 @@ function comparePartitions(model, ndjson, n) {
 
 for (const scenario of scenarios())
     test(scenario, () =>
-        withRun(scenario.split(" "), ({ trace, ndjson, lines }) => {
+        withRun(scenario, ({ trace, ndjson, lines }) => {
             assert.equal(trace.problem, "");
             compareRecords(trace, lines);
             compareSentences(trace, ndjson);

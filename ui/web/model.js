@@ -521,7 +521,7 @@ class Sight {
 
     messageLevel() {
         const api = this.text(this.api);
-        if (api === "Fetch" || api === "Heartbeat" || api === "Metadata") return ALL;
+        if (api === "Fetch" || api === "Heartbeat" || api === "Metadata" || api === "ApiVersions") return ALL;
         const failed = this.has(this.error) && this.fields[this.error] !== 0;
         if (failed) return STORY;
         if (this.has(this.re)) return api === "UpdateMetadata" ? ALL : PROTOCOL;
