@@ -182,13 +182,18 @@ function layOut(app, canvas, pages, steps) {
 /** Where a record is on the axis. @param {App} app @param {Layout} layout @param {number} n */
 function xOf(app, layout, n) {
     const span = layout.right - layout.left;
-    const share = layout.steps ? (app.rows().at(n) + 1) / Math.max(1, app.rows().count) : app.trace.t(n) / endOf(app);
+    const time = n > app.trace.count ? endOf(app) : app.trace.t(n);
+    const share = layout.steps ? (app.rows().at(n) + 1) / Math.max(1, app.rows().count) : time / endOf(app);
     return layout.left + span * Math.min(1, Math.max(0, share));
 }
 
-/** @param {App} app */
+/**
+ * Where the axis ends, in µs: a little behind the end of the run, so that what the run ended with has a width, too.
+ *
+ * @param {App} app
+ */
 function endOf(app) {
-    return Math.max(1, app.trace.t(app.trace.count));
+    return Math.max(1, app.trace.t(app.trace.count)) * 1.05;
 }
 
 /**
@@ -227,7 +232,23 @@ function drawBands(ink, app, layout) {
     }
     drawFaults(ink, app, layout);
     drawFoot(ink, app, layout, y + layout.row);
+    if (!layout.steps) drawEnd(ink, app, layout);
     if (app.limit < app.trace.count) hideFuture(ink, app, layout);
+}
+
+/**
+ * The run ends before the axis does: what follows is paler.
+ *
+ * @param {Ink} ink
+ * @param {App} app
+ * @param {Layout} layout
+ */
+function drawEnd(ink, app, layout) {
+    const x = xOf(app, layout, app.trace.count) + 1;
+    ink.globalAlpha = 0.45;
+    ink.fillStyle = colours().page;
+    ink.fillRect(x, faultsHeight, layout.width - x, layout.height - faultsHeight - footHeight);
+    ink.globalAlpha = 1;
 }
 
 /** @param {Ink} ink @param {Layout} layout @param {string} name @param {number} y */
