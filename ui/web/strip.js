@@ -237,18 +237,26 @@ function drawBands(ink, app, layout) {
 }
 
 /**
- * The run ends before the axis does: what follows is paler.
+ * The run ends before the axis does.
  *
  * @param {Ink} ink
  * @param {App} app
  * @param {Layout} layout
  */
 function drawEnd(ink, app, layout) {
-    const x = xOf(app, layout, app.trace.count) + 1;
-    ink.globalAlpha = 0.45;
-    ink.fillStyle = colours().page;
-    ink.fillRect(x, faultsHeight, layout.width - x, layout.height - faultsHeight - footHeight);
-    ink.globalAlpha = 1;
+    const x = Math.round(xOf(app, layout, app.trace.count)) + 0.5;
+    ink.strokeStyle = colours().text;
+    ink.lineWidth = 1;
+    ink.setLineDash([2, 3]);
+    ink.beginPath();
+    ink.moveTo(x, faultsHeight);
+    ink.lineTo(x, layout.height - 4);
+    ink.stroke();
+    ink.setLineDash([]);
+    ink.font = `11px ${colours().sans}`;
+    ink.textAlign = "left";
+    ink.fillStyle = colours().muted;
+    ink.fillText("end", x + 4, layout.height - 4);
 }
 
 /** @param {Ink} ink @param {Layout} layout @param {string} name @param {number} y */
@@ -349,7 +357,7 @@ function drawFoot(ink, app, layout, y) {
         ink.fillStyle = colours().rule;
         ink.fillRect(x, y + 12, 1, footHeight - 12);
         ink.fillStyle = colours().muted;
-        if (x < layout.right - 28)
+        if (x < xOf(app, layout, app.trace.count) - 28)
             ink.fillText(endOf(app) >= 2e6 ? `${t / 1e6} s` : `${t / 1e3} ms`, x + 3, y + footHeight - 4);
     }
 }
