@@ -19,7 +19,7 @@ import { sentence } from "./narrate.js";
 /** @typedef {import("./model.js").Model} Model */
 /** @typedef {"moment" | "level" | "why" | "pane" | "theme" | "table" | "trace" | "limit" | "lanes" | "play" | "zoom" | "say"} Happening */
 /** @typedef {{n: number, how: string, fold: boolean}} Link */
-/** @typedef {{key: string | null, value: unknown, n: number, text: string, links: Link[]}} Why */
+/** @typedef {{key: string | null, value: unknown, n: number, text: string, links: Link[], shown: Set<number>}} Why shown: without what is folded */
 
 const usualRow = 19;
 const rowHeights = [2, 3, 5, 8, 12, 15, usualRow, 24, 30];
@@ -209,7 +209,7 @@ export class App {
      * @returns {Why}
      */
     #askRecord(n) {
-        return { key: null, value: undefined, n, text: sentence(this.trace, n), links: chain(this.trace, n) };
+        return { key: null, value: undefined, n, text: sentence(this.trace, n), ...this.#chainOf(n) };
     }
 
     /**
@@ -219,8 +219,13 @@ export class App {
     #askFact(text) {
         const found = target(this.trace, this.facts, text, this.n);
         if (found === null || found.setter === 0) return null;
-        const links = chain(this.trace, found.setter);
-        return { key: found.key, value: found.value, n: found.setter, text, links };
+        return { key: found.key, value: found.value, n: found.setter, text, ...this.#chainOf(found.setter) };
+    }
+
+    /** @param {number} n */
+    #chainOf(n) {
+        const links = chain(this.trace, n);
+        return { links, shown: new Set(links.filter((link) => !link.fold).map((link) => link.n)) };
     }
 
     /** Shows no chain any more. */

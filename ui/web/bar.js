@@ -86,7 +86,7 @@ function drawClock(app) {
     const rows = app.rows();
     const [time, step] = byId("clock").children;
     fill(time, seconds(app.trace.t(app.n)));
-    fill(step, `step ${rows.at(app.n) + 1} of ${rows.count}`);
+    fill(step, `step ${rows.at(app.n) + 1} of ${rows.at(app.last()) + 1}`);
 }
 
 /** @param {App} app */

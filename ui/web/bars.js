@@ -45,9 +45,10 @@ export function paintBars(ink, scene) {
  * @param {Span} span
  */
 function extent(scene, span) {
-    const last = Math.min(span.to, scene.app.last());
+    const last = scene.app.last();
     const top = Math.max(-20, scene.y(span.from));
-    const bottom = span.to > scene.app.trace.count ? scene.height + 20 : Math.min(scene.height + 20, scene.y(last));
+    const open = span.to > scene.app.trace.count && last === scene.app.trace.count; // the future may be hidden
+    const bottom = Math.min(scene.height + 20, open ? Infinity : scene.y(Math.min(span.to, last)));
     return { top, bottom, height: Math.max(1, bottom - top) };
 }
 
@@ -117,6 +118,7 @@ function paintQueue(ink, scene, node) {
     ink.fillStyle = colours().control;
     for (const span of crossing(spans.waiting.get(node.id), scene.from, scene.to)) {
         const { top, height } = extent(scene, span);
+        if (height < 2) continue;
         for (let i = 0; i < Math.min(Number(span.value), mostWaiting); i++)
             ink.fillRect(node.controller + box / 2 + 3 + i * 3.5, top, 2, height);
     }

@@ -69,7 +69,8 @@ class Diagram {
 
     /** Height of all rows in px, with room below the last. */
     get height() {
-        return (this.app.rows().height() + 2) * this.app.rowHeight;
+        const rows = this.app.rows();
+        return (rows.top(rows.at(this.app.last()) + 1) + 2) * this.app.rowHeight;
     }
 
     /** How many px of rows one px of scrolling is. */

@@ -19,9 +19,7 @@ export function drawLaneHeads(app, lanes) {
     const heads = [
         ...zookeeperHead(lanes),
         ...lanes.nodes.flatMap((node) => nodeHead(app, lanes, node, active.has(node.id))),
-        ...lanes.clients.map((client) =>
-            label(client.x, lanes.unit + 8, "sub", lanes.unit > 42 ? longName(client) : client.name),
-        ),
+        ...lanes.clients.flatMap((client) => clientHead(lanes, client)),
     ];
     if (lanes.others !== null) heads.push(label(lanes.others, 24, "sub", "…"));
     if (lanes.gutter > 0) heads.push(left(6, "sub left", "time ↓"));
@@ -29,10 +27,14 @@ export function drawLaneHeads(app, lanes) {
     fill(place, ...heads, lanesButton(app, lanes));
 }
 
-/** @param {{id: string, name: string}} client */
-function longName(client) {
-    if (client.name !== client.id) return client.name;
-    return `${client.id[0] === "p" ? "producer" : "consumer"} ${client.id.slice(1)}`;
+/**
+ * @param {Lanes} lanes
+ * @param {{id: string, name: string, x: number}} client
+ */
+function clientHead(lanes, client) {
+    const name = label(client.x, lanes.unit + 4, "sub", client.name);
+    if (lanes.unit < 40) return [name];
+    return [label(client.x, lanes.unit + 10, "role", client.id[0] === "p" ? "producer" : "consumer"), name];
 }
 
 /** @param {Lanes} lanes */

@@ -26,11 +26,32 @@ export function applyLink(app, hash) {
     const record = Number(at.get("e") ?? Number.NaN);
     const time = microseconds(at.get("t") ?? "");
     if (Number.isInteger(record) && record >= 1) app.reveal(Math.min(record, app.last()));
-    else if (time !== null) app.go(Math.max(1, app.trace.atTime(time)));
+    else if (time !== null) app.go(rowBefore(app, app.trace.atTime(time)));
     const why = at.get("why");
     if (why !== null) app.ask(/^\d+$/.test(why) ? Math.min(Number(why), app.last()) : why);
     const pane = at.get("pane");
     if (pane !== null) app.show(pane);
+}
+
+/**
+ * The record of the last row at or before a record.
+ *
+ * @param {App} app
+ * @param {number} n
+ */
+function rowBefore(app, n) {
+    const rows = app.rows();
+    return rows.count === 0 ? 1 : rows.shown[Math.max(0, rows.at(n))];
+}
+
+/**
+ * Where a page without a link opens: right before the first fault, when the cluster is at work.
+ *
+ * @param {App} app
+ */
+function opening(app) {
+    const first = app.trace.ofKind("fault").find((n) => app.trace.t(n) > 0);
+    return first === undefined ? 1 : rowBefore(app, first - 1);
 }
 
 /**
@@ -80,6 +101,7 @@ export function mountLink(app) {
             // an embedded page may not; the link is then only what [l] copies
         }
     }
+    app.go(opening(app));
     applyLink(app, location.hash);
     window.addEventListener("hashchange", () => {
         if (location.hash !== written) applyLink(app, location.hash);

@@ -12,6 +12,7 @@ import { mountHead } from "./head.js";
 import { mountHelp } from "./help.js";
 import { mountKeys } from "./keys.js";
 import { mountLegend } from "./legend.js";
+import { mountLesson } from "./lesson_panel.js";
 import { mountLink } from "./link.js";
 import { load } from "./load.js";
 import { Model } from "./model.js";
@@ -51,6 +52,7 @@ export function mount(trace) {
     mountHelp(panes);
     mountKeys(app, panes);
     mountPrint(app);
+    mountLesson(app);
     mountLink(app);
     return app;
 }

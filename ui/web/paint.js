@@ -10,7 +10,7 @@ import { paintBars, paintStates } from "./bars.js";
 import { paintArrows, paintChain } from "./arrows.js";
 import { gapHeight } from "./rows.js";
 import { colours } from "./theme.js";
-import { split } from "./words.js";
+import { rowWords } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */
 /** @typedef {import("./lanes.js").Lanes} Lanes */
@@ -66,7 +66,7 @@ function makeScene(view) {
         last,
         from: rows.count > 0 ? rows.shown[first] : 1,
         to: rows.count > 0 ? rows.shown[Math.max(0, last)] : 1,
-        chain: new Set(app.why === null ? [] : app.why.links.filter((link) => !link.fold).map((link) => link.n)),
+        chain: app.why?.shown ?? new Set(),
         y: (n) => rows.middle(n) * unit - top,
     };
 }
@@ -210,7 +210,7 @@ function paintWords(ink, scene) {
     for (let row = first; row <= last; row++) {
         const n = rows.shown[row];
         const y = scene.y(n) + 0.5;
-        const { who, what } = split(app.trace, n);
+        const { who, what } = rowWords(app.trace, n);
         if (wide) {
             ink.font = `${size - 1}px ${colours().sans}`;
             ink.fillStyle = colours().muted;

@@ -86,4 +86,5 @@ export function mountSearch(app) {
     });
     app.on("moment", show);
     app.on("trace", start);
+    app.on("limit", start);
 }

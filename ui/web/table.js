@@ -46,7 +46,7 @@ function makeTable(app, first) {
     const after = rows.shown[first + shown.length];
     return h(
         "table",
-        { class: "records", "aria-rowcount": rows.count + 1, "aria-label": "Records" },
+        { class: "records", "aria-rowcount": rows.at(app.last()) + 2, "aria-label": "Records" },
         h(
             "colgroup",
             null,
