@@ -480,7 +480,9 @@ bool sim_client_work_next(struct sim_world *w, struct sim_client *c, struct sim_
     }
     if (c->command == 0)
         return false;
-    out->in = (struct kl_input){.kind = c->command, .tag = (uint64_t)c->command << 48};
+    out->in = (struct kl_input){.kind = c->command,
+                                .tag = (uint64_t)c->command << 48,
+                                .timeout_ms = c->spec->call_timeout_ms};
     if (c->command == KL_IN_SUBSCRIBE) {
         out->in.topics = (const char *const *)c->spec->topics;
         out->in.topic_count = c->spec->topic_count;

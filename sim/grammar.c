@@ -108,6 +108,10 @@ const struct sim_key sim_keys[] = {
     ROW(CLIENT, "transactional-id", TEXT, .text = "the producer works in transactions"),
     ROW(CLIENT, "commit-every", TIME, .text = "with transactional-id: how long one lasts; 100ms"),
     ROW(CLIENT, "abort-every", INT, .text = "with transactional-id: every n-th is aborted; none"),
+    ROW(CLIENT, "timeout", TIME,
+        .text =
+            "with transactional-id: of init, offsets, commit and abort, which then end as timed "
+            "out and are called again; none"),
     ROW(CLIENT, "group", TEXT, .text = "member of this group; without one: all partitions"),
     ROW(CLIENT, "members", INT, .text = "so many such processes; 1"),
     ROW(CLIENT, "assign", NAMES, .text = "partitions without a group: all, or a list of T-P"),
@@ -212,6 +216,8 @@ const struct sim_key sim_keys[] = {
         .text = "preferred (the default) or unclean"),
     ROW(STEP, "via", ENUM, .words = ways, .verbs = V(ELECT_LEADERS) | V(REASSIGN),
         .text = "by writing the znode, or by request to the controller"),
+    ROW(STEP, "timeout", TIME, .verbs = V(ELECT_LEADERS) | V(REASSIGN) | V(CANCEL_REASSIGNMENT),
+        .text = "how long the tool waits for its answer in all; 60s"),
     ROW(STEP, "stale-epoch", BOOL, .verbs = V(SHUTDOWN),
         .text = "asks with the epoch of an earlier life"),
     ROW(STEP, "lose", ENUM, .words = losses, .verbs = V(KILL),

@@ -224,6 +224,7 @@ static const struct row rows[] = {
      {IF(WHAT, "coordinator")},
      "{at} hears that broker {leader} coordinates its {type}"},
     {SIM_K_CLIENT, {IF(WHAT, "truncated")}, "{at} finds {partition} truncated to offset {offset}"},
+    {SIM_K_CLIENT, {IF(WHAT, "timed-out")}, "{at} waits no longer for the answer to its {api}"},
     {SIM_K_CLIENT, {{0}}, "{at}: {what}[, {partition}][: {code}][, {text}]"},
 
     {SIM_K_TIMER, {IF(WHAT, "arm")}, "{at} arms a timer[ {name}] for {due} µs"},

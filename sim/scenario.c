@@ -797,6 +797,14 @@ static void read_file(struct sim_reader *r, const struct sim_yaml *root)
     }
 }
 
+bool sim_step_is_by_znode(const struct sim_scenario *s, const struct sim_step *step)
+{
+    if (step->via != SIM_VIA_DEFAULT) {
+        return step->via == SIM_VIA_ZNODE;
+    }
+    return s->version == SM_VERSION_0_9 || s->version == SM_VERSION_0_8_2;
+}
+
 struct sim_scenario *sim_scenario_parse(const char *file, const char *text, size_t size,
                                         struct sim_diagnostics *d)
 {

@@ -168,6 +168,7 @@ struct sim_client_spec {
     int32_t keys;                /* number of distinct keys, 0: records without a key */
     int32_t size;                /* bytes of a value at least */
     int64_t commit_us;           /* transactional: a transaction is ended so long after its begin */
+    int32_t call_timeout_ms;     /* transactional: of init, offsets, commit, abort; 0: no end */
     int32_t abort_every;         /* every n-th transaction is aborted; 0: none */
     bool assign_all;             /* consume: all partitions of its topics, no group */
     struct sim_partition_arg *assign; /* consume: these */
@@ -371,6 +372,8 @@ struct sim_step {
     bool all_partitions; /* ELECT_LEADERS: no partitions named, all */
     enum sim_via via;    /* ELECT_LEADERS, REASSIGN: DEFAULT is what 2.8's tools do (request), for
                             0.9 and before the znode */
+    int64_t timeout_us;  /* ELECT_LEADERS, REASSIGN, CANCEL_REASSIGNMENT by request: how long the
+                            tool  waits in all; 0: as it does by default */
     bool notify;         /* SET_ISR: an /isr_change_notification follows (default true) */
 
     enum sim_znode_act act; /* ZNODE */
@@ -520,7 +523,9 @@ struct sim_scenario *sim_scenario_parse(const char *file, const char *text, size
    lives as long as it. */
 struct sim_scenario *sim_scenario_new(const char *file);
 char *sim_scenario_text(struct sim_scenario *scenario, const char *text); /* copies */
-void sim_scenario_free(struct sim_scenario *scenario);                    /* NULL is fine */
+/* Whether an elect-leaders or reassign step asks by znode. */
+bool sim_step_is_by_znode(const struct sim_scenario *scenario, const struct sim_step *step);
+void sim_scenario_free(struct sim_scenario *scenario); /* NULL is fine */
 
 /* Returns the node, or NULL. */
 const struct sim_node *sim_scenario_node(const struct sim_scenario *scenario, int32_t id);

@@ -260,9 +260,24 @@ static bool read_word_key(struct sim_reader *r, const struct sim_yaml *node, con
     return true;
 }
 
+static bool read_call_timeout(struct sim_reader *r, const struct sim_yaml *node,
+                              struct sim_client_spec *out)
+{
+    int64_t us = 0;
+    if (!sim_read_time(r, node, "timeout", &us)) {
+        return false;
+    }
+    out->call_timeout_ms = (int32_t)(us / 1000);
+    return (us >= 1000 && us / 1000 <= INT32_MAX) ||
+           sim_error(r->d, node->place, "a timeout is at least 1ms, at most %ds", INT32_MAX / 1000);
+}
+
 static bool read_time_key(struct sim_reader *r, const struct sim_yaml *node, const char *name,
                           struct sim_client_spec *out)
 {
+    if (strcmp(name, "timeout") == 0) {
+        return read_call_timeout(r, node, out);
+    }
     int64_t *field = strcmp(name, "from") == 0    ? &out->from_us
                      : strcmp(name, "until") == 0 ? &out->until_us
                                                   : &out->commit_us;
@@ -356,10 +371,19 @@ static bool read_key(struct sim_reader *r, const struct sim_key *key, const stru
 static bool is_for(const char *key, const struct sim_client_spec *c)
 {
     enum sim_client_kind kind = c->kind;
-    static const char *const producers[] = {"produce",      "rate",        "count",
-                                            "keys",         "size",        "partition",
-                                            "acks",         "idempotent",  "transactional-id",
-                                            "commit-every", "abort-every", NULL};
+    static const char *const producers[] = {"produce",
+                                            "rate",
+                                            "count",
+                                            "keys",
+                                            "size",
+                                            "partition",
+                                            "acks",
+                                            "idempotent",
+                                            "transactional-id",
+                                            "commit-every",
+                                            "abort-every",
+                                            "timeout",
+                                            NULL};
     static const char *const consumers[] = {"consume", "group",     "members", "assign", "assignor",
                                             "static",  "isolation", "reset",   NULL};
     static const char *const not_transforms[] = {
@@ -380,13 +404,14 @@ static bool is_for(const char *key, const struct sim_client_spec *c)
 static bool check_producer(struct sim_reader *r, const struct sim_yaml *row,
                            struct sim_client_spec *c)
 {
-    const struct sim_yaml *commit = sim_yaml_get(row, "commit-every"),
-                          *abort = sim_yaml_get(row, "abort-every");
-    if (c->config.transactional_id != NULL) {
-        c->config.enable_idempotence = true;
-    } else if (commit != NULL || abort != NULL) {
-        return sim_error(r->d, (commit != NULL ? commit : abort)->place,
-                         "only a producer with a transactional-id works in transactions");
+    static const char *const of_transactions[] = {"commit-every", "abort-every", "timeout"};
+    c->config.enable_idempotence |= c->config.transactional_id != NULL;
+    for (uint32_t i = 0; c->config.transactional_id == NULL && i < 3; i++) {
+        const struct sim_yaml *key = sim_yaml_get(row, of_transactions[i]);
+        if (key != NULL) {
+            return sim_error(r->d, key->place,
+                             "only a producer with a transactional-id works in transactions");
+        }
     }
     if (c->config.enable_idempotence && c->config.acks != -1) {
         const struct sim_yaml *acks = sim_yaml_get(row, "acks");

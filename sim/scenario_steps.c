@@ -661,6 +661,12 @@ static bool read_data(struct sim_reader *r, const struct sim_yaml *node, struct 
     return true;
 }
 
+static bool read_timeout(struct sim_reader *r, const struct sim_yaml *node, struct sim_step *out)
+{
+    return sim_read_time(r, node, "timeout", &out->timeout_us) &&
+           (out->timeout_us > 0 || sim_error(r->d, node->place, "a timeout is more than 0s"));
+}
+
 static bool read_argument(struct sim_reader *r, const char *key, const struct sim_yaml *node,
                           struct sim_step *out)
 {
@@ -734,6 +740,8 @@ static bool read_argument(struct sim_reader *r, const char *key, const struct si
         out->unclean = word == 1;
         return good;
     }
+    if (IS("timeout"))
+        return read_timeout(r, node, out);
     if (IS("via")) {
         const bool good = sim_read_word(r, node, "way", ways, &word);
         out->via = word == 0 ? SIM_VIA_ZNODE : SIM_VIA_REQUEST;
@@ -804,6 +812,12 @@ static bool check_complete(struct sim_reader *r, struct sim_step *s)
     case SIM_VERB_CREATE_TOPIC:
     case SIM_VERB_ADD_PARTITIONS:
         return check_topic_args(r, s);
+    case SIM_VERB_ELECT_LEADERS:
+    case SIM_VERB_REASSIGN:
+        return s->timeout_us == 0 || !sim_step_is_by_znode(r->s, s) ||
+               sim_error(
+                   r->d, s->verb_place,
+                   "timeout: is of a request, and this is asked by znode (write via: request)");
     case SIM_VERB_NONE:
     case SIM_VERB_KILL:
     case SIM_VERB_RESTART:
@@ -824,8 +838,6 @@ static bool check_complete(struct sim_reader *r, struct sim_step *s)
     case SIM_VERB_BLOCK:
     case SIM_VERB_UNBLOCK:
     case SIM_VERB_DELETE_TOPIC:
-    case SIM_VERB_ELECT_LEADERS:
-    case SIM_VERB_REASSIGN:
     case SIM_VERB_CANCEL_REASSIGNMENT:
     case SIM_VERB_MOVE_CONTROLLER:
     case SIM_VERB_SET_ISR:

@@ -489,6 +489,9 @@ uint64_t sim_trace_replica(struct sim_trace *trace, int64_t t, int32_t broker, u
  * side. */
 uint64_t sim_trace_call(struct sim_trace *trace, enum sim_kind kind, int64_t t, sim_lane at,
                         uint64_t by, uint64_t m, sim_lane peer, const struct wire_call *call);
+/* client, timed-out: whoever made a call waits no longer for its answer. */
+uint64_t sim_trace_call_ends(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by,
+                             enum wire_api api);
 /* drop: message m is lost; mute: the fault that did it. why: "link", "closed", "dropped", "dead", …
  */
 uint64_t sim_trace_drop(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by, uint64_t mute,

@@ -271,6 +271,16 @@ static void add_call_item(struct sim_trace *trace, const struct wire_call_view *
     sim_trace_object_end(trace);
 }
 
+uint64_t sim_trace_call_ends(struct sim_trace *trace, int64_t t, sim_lane at, uint64_t by,
+                             enum wire_api api)
+{
+    if (!sim_trace_begin(trace, SIM_K_CLIENT, t, at, by, 0))
+        return by;
+    sim_trace_text(trace, SIM_F_WHAT, "timed-out");
+    sim_trace_text(trace, SIM_F_API, wire_api_name(api));
+    return sim_trace_end(trace);
+}
+
 uint64_t sim_trace_call(struct sim_trace *trace, enum sim_kind kind, int64_t t, sim_lane at,
                         uint64_t by, uint64_t m, sim_lane peer, const struct wire_call *call)
 {

@@ -357,7 +357,7 @@ bool sim_world_run(struct sim_world *w, int64_t until_us)
 
 bool sim_world_is_quiet(const struct sim_world *w)
 {
-    if (w->in_flight > 0 || w->ghosts > 0 || w->calls != NULL || w->quorum_lost)
+    if (w->in_flight > 0 || w->ghosts > 0 || sim_calls_wait(w) || w->quorum_lost)
         return false;
     for (uint32_t i = 0; i < w->process_count; i++)
         if (!sim_process_is_quiet(w, w->processes[i]))

@@ -4,7 +4,8 @@
  *
  * Znodes change at once, by a session that is opened for it: whoever stands outside has its own
  * clock. A call travels, and is asked again for as long as there is no controller, the connection
- * breaks, or the answer is NOT_CONTROLLER, as Kafka's AdminClient does.
+ * breaks, or the answer is NOT_CONTROLLER, as Kafka's AdminClient does, until its time is over.
+ * What was asked for may be done all the same, and be answered to nobody.
  *
  * Source: kafka.zk.AdminZkClient, kafka.admin.PreferredReplicaLeaderElectionCommand,
  * ReassignPartitionsCommand; Partition.shrinkIsr, ReplicaManager.maybePropagateIsrChanges.
@@ -467,7 +468,7 @@ uint64_t sim_world_call(struct sim_world *w, int32_t id, const struct wire_call 
     c->id = ++w->call_number;
     c->to = id;
     c->record = by;
-    c->since_us = w->now_us;
+    c->until_us = w->now_us + CALL_GIVE_UP_US;
     c->call = sim_copy(call, call->size);
     c->next = w->calls;
     w->calls = c;
@@ -483,16 +484,36 @@ static struct sim_call **call_place(struct sim_world *w, uint64_t id)
     return NULL;
 }
 
+bool sim_calls_wait(const struct sim_world *w)
+{
+    for (const struct sim_call *c = w->calls; c != NULL; c = c->next)
+        if (!c->is_given_up)
+            return true;
+    return false;
+}
+
+static void tell_asker(struct sim_world *w, const struct sim_call *c,
+                       const struct wire_call *answer)
+{
+    sim_shutdown_answered(w, c->id, answer);
+    if (w->options.hooks.answer != NULL)
+        w->options.hooks.answer(w->options.hooks.context, c->id, answer);
+}
+
 static void finish_call(struct sim_world *w, struct sim_call **place,
                         const struct wire_call *answer)
 {
     struct sim_call *c = *place;
     *place = c->next;
-    sim_shutdown_answered(w, c->id, answer);
-    if (w->options.hooks.answer != NULL)
-        w->options.hooks.answer(w->options.hooks.context, c->id, answer);
+    if (!c->is_given_up)
+        tell_asker(w, c, answer);
     sim_free(c->call);
     sim_free(c);
+}
+
+void sim_call_limit(struct sim_world *w, uint64_t id, int64_t timeout_us)
+{
+    (*call_place(w, id))->until_us = w->now_us + timeout_us;
 }
 
 void sim_call_asked_by(struct sim_world *w, uint64_t id, struct sim_process *asker)
@@ -510,15 +531,33 @@ static bool asker_is_gone(const struct sim_call *c)
            (c->asker->life == SIM_DOWN || c->asker->incarnation != c->asker_incarnation);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void give_up(struct sim_world *w, struct sim_call **place)
+{
+    struct sim_call *c = *place;
+    sim_trace_call_ends(w->trace, w->now_us, SIM_LANE_OPERATOR, c->sent != 0 ? c->sent : c->record,
+                        (enum wire_api)c->call->api);
+    tell_asker(w, c, NULL);
+    c->is_given_up = true;
+    if (c->tries == 0)
+        finish_call(w, place, NULL);
+}
+
 static void ask_again(struct sim_world *w, struct sim_call **place)
 {
     struct sim_call *c = *place;
     c->process = NULL;
-    if (c->to >= 0 || w->now_us - c->since_us >= CALL_GIVE_UP_US || asker_is_gone(c)) {
+    if (c->to >= 0 || asker_is_gone(c))
         finish_call(w, place, NULL);
-        return;
-    }
-    sim_push(w, w->now_us + CALL_AGAIN_US, (struct sim_event){.kind = SIM_E_CALL, .a = c->id});
+    else if (w->now_us >= c->until_us)
+        give_up(w, place);
+    else
+        sim_push(w, earlier(w->now_us + CALL_AGAIN_US, c->until_us),
+                 (struct sim_event){.kind = SIM_E_CALL, .a = c->id});
 }
 
 /* Whoever resigns while it handles a call never answers it (KafkaController.process catches
@@ -526,18 +565,23 @@ static void ask_again(struct sim_world *w, struct sim_call **place)
 void sim_call_timeout(struct sim_world *w, uint64_t id, uint64_t try)
 {
     struct sim_call **place = call_place(w, id);
-    if (place != NULL && (*place)->process != NULL && (*place)->tries == try)
+    if (place != NULL && !(*place)->is_given_up && (*place)->process != NULL &&
+        (*place)->tries == try)
         ask_again(w, place);
 }
 
 void sim_call_deliver(struct sim_world *w, uint64_t id)
 {
     struct sim_call **place = call_place(w, id);
-    if (place == NULL)
+    if (place == NULL || (*place)->is_given_up)
         return;
     struct sim_call *c = *place;
     if (asker_is_gone(c)) {
         finish_call(w, place, NULL);
+        return;
+    }
+    if (w->now_us >= c->until_us) {
+        give_up(w, place);
         return;
     }
     int32_t to = c->to >= 0 ? c->to : sim_world_named_controller(w);
@@ -555,7 +599,7 @@ void sim_call_deliver(struct sim_world *w, uint64_t id)
     m->m = m->by = c->sent = sim_trace_call(w->trace, SIM_K_SEND, w->now_us, SIM_LANE_OPERATOR,
                                             c->record, 0, sim_process_lane(p), c->call);
     c->tries++;
-    sim_push(w, w->now_us + CALL_TIMEOUT_US,
+    sim_push(w, earlier(w->now_us + CALL_TIMEOUT_US, c->until_us),
              (struct sim_event){.kind = SIM_E_CALL, .a = id, .b = c->tries});
     sim_outbox_fire(w, SIM_SIDE_BEFORE);
     sim_outbox_message(w, NULL, m);
@@ -584,7 +628,9 @@ void sim_call_answered(struct sim_world *w, struct sim_message *m)
 {
     struct sim_call **place = call_place(w, m->call_id);
     const struct wire_call *answer = m->bytes;
-    if (place != NULL) {
+    if (place != NULL && (*place)->is_given_up) {
+        finish_call(w, place, answer);
+    } else if (place != NULL) {
         sim_trace_call(w->trace, SIM_K_RECV, w->now_us, SIM_LANE_OPERATOR, m->by, m->m,
                        sim_process_lane(m->process), answer);
         if (answer->error == WIRE_ERROR_NOT_CONTROLLER && (*place)->to < 0)
@@ -602,7 +648,7 @@ void sim_calls_lost(struct sim_world *w, const struct sim_process *p)
 {
     for (struct sim_call **place = &w->calls; *place != NULL;) {
         struct sim_call *c = *place;
-        if (c->process == p)
+        if (c->process == p && !c->is_given_up)
             ask_again(w, place);
         if (*place == c)
             place = &c->next;

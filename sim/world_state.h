@@ -251,14 +251,15 @@ struct sim_call {
     uint64_t id;
     int32_t to; /* -1: the controller */
     uint64_t record;
-    uint64_t sent; /* record of the last send */
-    int64_t since_us;
+    uint64_t sent;    /* record of the last send */
+    int64_t until_us; /* whoever asked waits until then: default.api.timeout.ms */
     uint64_t tries;
     struct sim_process *process; /* asked now, NULL: waits for another try */
     uint32_t incarnation;
     struct sim_process *asker; /* a broker that asks for its own shutdown, NULL: an operator */
     uint32_t asker_incarnation;
     uint32_t lost_step; /* sim_message.lost_step of the call that was taken up */
+    bool is_given_up;   /* nobody waits; it is kept, for what was asked may still be done */
     struct wire_call *call;
 };
 
@@ -663,7 +664,8 @@ void sim_clients_replica(struct sim_world *w, int32_t broker_id, const struct kb
 bool sim_followers_are_back(struct sim_world *w);
 
 /* ---- world_reply.c ---- */
-/* Marks the request that `record` sends, where the step waits for the loss of its answer; else false. */
+/* Marks the request that `record` sends, where the step waits for the loss of its answer; else
+ * false. */
 bool sim_reply_mark(struct sim_world *w, uint32_t step, uint64_t record);
 void sim_reply_takes_over(struct sim_message *answer, const struct sim_message *request);
 /* Whether the message was an answer to be lost; then it has taken it, and the step has acted. */
@@ -685,9 +687,12 @@ void sim_call_timeout(struct sim_world *w, uint64_t id, uint64_t try); /* if una
 /* What the answer takes over: that, and the record of the call. */
 void sim_call_taken_up(struct sim_world *w, const struct sim_message *m);
 void sim_call_marks(struct sim_world *w, struct sim_message *answer);
-void sim_call_answered(struct sim_world *w, struct sim_message *m);    /* takes it */
+void sim_call_answered(struct sim_world *w, struct sim_message *m); /* takes it */
 void sim_calls_lost(struct sim_world *w, const struct sim_process *p);
 /* Call `id` is `asker`'s own, of the life that it has now: nobody repeats it in another. */
+bool sim_calls_wait(const struct sim_world *w); /* whether anybody waits for an answer */
+/* Its asker waits so long only, from now on. */
+void sim_call_limit(struct sim_world *w, uint64_t id, int64_t timeout_us);
 void sim_call_asked_by(struct sim_world *w, uint64_t id, struct sim_process *asker);
 void *sim_builder(struct sim_world *w, size_t size);
 /* Returns an owned topic znode of these partitions, in the order given, and its size. */

@@ -277,20 +277,15 @@ static void call_with_partitions(struct sim_world *w, const struct sim_step *s,
         wire_call_add(&b, s->partitions[i].topic, s->partitions[i].partition, 0, cancel,
                       head.api == WIRE_API_ALTER_PARTITION_REASSIGNMENTS && !cancel ? &a : NULL);
     }
-    sim_world_call(w, -1, wire_call_end(&b), record);
+    uint64_t id = sim_world_call(w, -1, wire_call_end(&b), record);
+    if (s->timeout_us > 0)
+        sim_call_limit(w, id, s->timeout_us);
     sim_free(bytes);
-}
-
-static bool by_znode(const struct sim_world *w, const struct sim_step *s)
-{
-    if (s->via != SIM_VIA_DEFAULT)
-        return s->via == SIM_VIA_ZNODE;
-    return w->scenario->version == SM_VERSION_0_9 || w->scenario->version == SM_VERSION_0_8_2;
 }
 
 static void elect(struct sim_world *w, const struct sim_step *s, uint64_t record)
 {
-    if (by_znode(w, s)) {
+    if (sim_step_is_by_znode(w->scenario, s)) {
         sim_world_elect_by_znode(w, s->partitions, s->partition_arg_count, record);
         return;
     }
@@ -304,7 +299,7 @@ static void elect(struct sim_world *w, const struct sim_step *s, uint64_t record
 static void reassign(struct sim_world *w, const struct sim_step *s, uint64_t record)
 {
     bool cancels = s->verb == SIM_VERB_CANCEL_REASSIGNMENT;
-    if (!cancels && by_znode(w, s)) {
+    if (!cancels && sim_step_is_by_znode(w->scenario, s)) {
         sim_world_reassign_by_znode(w, s->partitions, s->partition_arg_count, record);
         return;
     }

@@ -6,6 +6,7 @@
  */
 import { byId, fill, h, seconds } from "./dom.js";
 import { sentence } from "./narrate.js";
+import { rowWords } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */
 
@@ -68,8 +69,7 @@ export function mountBar(app) {
     byId("why-button").addEventListener("click", () => app.ask(app.n));
     const play = bar.querySelector("[data-do=play]");
     app.on("play", () => {
-        if (play !== null)
-            fill(play, app.playing ? "❚❚ Pause" : "▶ Play");
+        if (play !== null) fill(play, app.playing ? "❚❚ Pause" : "▶ Play");
     });
     let rest = 0;
     function draw() {
@@ -78,8 +78,7 @@ export function mountBar(app) {
         clearTimeout(rest);
         rest = setTimeout(() => fill(byId("narration"), sentence(app.trace, app.n)), restMs);
     }
-    for (const event of /** @type {const} */ (["moment", "level", "trace", "limit"]))
-        app.on(event, draw);
+    for (const event of /** @type {const} */ (["moment", "level", "trace", "limit"])) app.on(event, draw);
     draw();
 }
 
@@ -88,7 +87,19 @@ function drawClock(app) {
     const rows = app.rows();
     const [time, step] = byId("clock").children;
     fill(time, seconds(app.trace.t(app.n)));
-    fill(step, `step ${rows.at(app.n) + 1} of ${rows.count}`);
+    fill(step, `step ${rows.at(app.n) + 1} of ${rows.at(app.last()) + 1}`);
+}
+
+/**
+ * Sentences say what was done; what a message or a write carries is added here.
+ *
+ * @param {App} app
+ * @param {number} n
+ */
+function hasPayload(app, n) {
+    const kind = app.trace.kind(n);
+    const write = kind === "zap" && app.trace.field(n, "zxid") !== undefined;
+    return !app.model.refused(n) && (write || (kind === "send" && app.trace.field(n, "re") === undefined));
 }
 
 /** @param {App} app */
@@ -104,5 +115,6 @@ function drawSentence(app) {
         refused && " ",
         model.isFault(n) && h("b", { class: "bad" }, "⚡ "),
         text,
+        hasPayload(app, n) && h("span", { class: "muted payload" }, " ", rowWords(trace, n).what),
     );
 }
