@@ -150,8 +150,10 @@ static bool is_met_with(void *context, uint64_t defects, uint64_t *record)
     struct sim_scenario scenario = *r->scenario;
     struct cli_play play;
     struct sim_played o = {0};
+    struct cli_play_options options = *r->options;
+    options.unnamed = true;
     scenario.profile.defects = defects;
-    cli_play_scenario(&play, &scenario, r->options);
+    cli_play_scenario(&play, &scenario, &options);
     judge(&play, &o);
     cli_play_free(&play);
     *record = 0;

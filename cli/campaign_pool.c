@@ -6,6 +6,9 @@
  * come. When a worker dies, that seed gets the outcome, and the rest of the block goes to the next
  * worker. A worker writes its complaints (an assertion, a sanitizer's report) to a file in memory
  * that the parent holds as well, so that the reason survives it.
+ *
+ * A run that hangs may do so inside one step, where nobody looks at a flag: a worker over its limit
+ * is killed by its own timer, SIGPROF, which nothing else sends.
  */
 #include "cli/campaign_pool.h"
 
@@ -19,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,6 +71,14 @@ static bool write_all(int fd, const void *bytes, size_t size)
     return true;
 }
 
+/* Ends this process with SIGPROF when it has used that much more processor time, 0: never. */
+static void arm(int64_t limit_us)
+{
+    const struct itimerval timer = {
+        .it_value = {.tv_sec = limit_us / 1000000, .tv_usec = limit_us % 1000000}};
+    setitimer(ITIMER_PROF, &timer, NULL);
+}
+
 static void work(const struct cli_pool *pool, int down, int up)
 {
     struct cli_block block;
@@ -76,7 +88,9 @@ static void work(const struct cli_pool *pool, int down, int up)
             lseek(STDERR_FILENO, 0, SEEK_SET);
             if (ftruncate(STDERR_FILENO, 0) != 0)
                 _exit(0);
+            arm(pool->limit_us);
             pool->play(pool->context, &outcome);
+            arm(0);
             if (!write_all(up, &outcome, sizeof(outcome)))
                 _exit(0);
         }
@@ -86,6 +100,11 @@ static void work(const struct cli_pool *pool, int down, int up)
 /* The pipes of the others must be closed here, or nobody would ever see their end. */
 static void become_worker(const struct run *r, int down, int up, int complaints)
 {
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGPROF);
+    sigprocmask(SIG_UNBLOCK, &alarm, NULL);
+    signal(SIGPROF, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGINT, SIG_IGN);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* a thousand crashes are one class */
@@ -166,7 +185,16 @@ static void find_reason(const char *text, char *out, size_t capacity)
             *c = '?';
 }
 
-static void describe_end(struct worker *w, int status, struct sim_played *o)
+/* Nothing of it depends on how far the run came, which is the machine's doing. */
+static void describe_stop(int64_t limit_us, struct sim_played *o)
+{
+    o->exit = SIM_EXIT_UNDECIDED;
+    snprintf(o->what, sizeof(o->what), "stopped: more processor time than --run-limit");
+    snprintf(o->detail, sizeof(o->detail), "given up after %g s of processor time",
+             (double)limit_us / 1e6);
+}
+
+static void describe_crash(struct worker *w, int status, struct sim_played *o)
 {
     char text[COMPLAINT_MAX + 1], reason[SIM_OUTCOME_TEXT - 40];
     ssize_t size = pread(w->complaints, text, COMPLAINT_MAX, 0);
@@ -195,7 +223,10 @@ static void worker_ended(struct run *r, struct worker *w)
     bury(w, &status);
     if (w->done < w->block.count) {
         struct sim_played o = {.file = w->block.file, .seed = w->block.seeds[w->done]};
-        describe_end(w, status, &o);
+        if (r->pool->limit_us > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)
+            describe_stop(r->pool->limit_us, &o);
+        else
+            describe_crash(w, status, &o);
         r->pool->done(r->pool->context, &o);
         struct cli_block rest = {.file = w->block.file};
         for (uint32_t i = w->done + 1; i < w->block.count; i++)

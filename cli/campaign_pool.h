@@ -3,11 +3,15 @@
  *
  *     parent ──(blocks of seeds)──► worker ──(outcomes)──► parent
  *                                     │ dies (assert, signal)
- *                                     └── the seed that it played is an outcome with exit 70;
- *                                         another worker goes on behind it
+ *                                     ├── the seed that it played is an outcome with exit 70;
+ *                                     │   another worker goes on behind it
+ *                                     │ needs more processor time for a seed than the limit
+ *                                     └── the same, but the seed was stopped (exit 2)
  *
  * Workers are forked, so that they have the scenarios without reading them again, and so that what
- * one world does to memory ends with its process. They die with their parent.
+ * one world does to memory ends with its process. They die with their parent. The limit is one of
+ * processor time, not of time that passes: a machine that is busy with something else stops no run,
+ * and a worker waits for nobody but its parent.
  * Thread: one; SIGINT is the parent's alone.
  */
 #ifndef CLI_CAMPAIGN_POOL_H
@@ -28,7 +32,8 @@ struct cli_block {
 
 struct cli_pool {
     void *context;
-    uint32_t jobs; /* workers at most, >= 1 */
+    uint32_t jobs;    /* workers at most, >= 1 */
+    int64_t limit_us; /* of processor time for one seed, replays included; 0: none */
     /* In a worker: plays one seed; `outcome` is zero but for file and seed. */
     void (*play)(void *context, struct sim_played *outcome);
     /* In the parent: the next block; false: there is none, or no more is wanted. */

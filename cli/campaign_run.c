@@ -168,7 +168,8 @@ static bool has_a_line(const char *path)
     return byte == '\n';
 }
 
-/* Takes what the file has; *whole is where to go on. */
+/* Takes what the file has; *whole is where to go on. A run that was stopped is played again: this
+   time it may be given more. */
 static enum sim_exit take_results(struct cli_campaign *c, const char *path, size_t *whole)
 {
     struct sim_results r = {0};
@@ -181,7 +182,8 @@ static enum sim_exit take_results(struct cli_campaign *c, const char *path, size
     else if (differs != NULL)
         cli_error("%s cannot be gone on with: %s", path, differs);
     for (size_t i = 0; good && differs == NULL && i < r.count; i++)
-        count_outcome(c, &r.outcomes[i], &is_new_class);
+        if (!sim_played_is_stopped(&r.outcomes[i]))
+            count_outcome(c, &r.outcomes[i], &is_new_class);
     sim_results_free(&r);
     return good && differs == NULL ? SIM_EXIT_MET : SIM_EXIT_DATA;
 }
@@ -364,6 +366,7 @@ bool cli_campaign_run(struct cli_campaign *c)
 {
     struct cli_pool pool = {.context = c,
                             .jobs = c->options.jobs,
+                            .limit_us = c->options.run_limit_us,
                             .play = play,
                             .next = next,
                             .done = done,

@@ -20,6 +20,7 @@ struct cli_campaign_options {
     bool resume;           /* goes on with what lies in `folder` */
     uint64_t stop_after;   /* failures, 0: never */
     int64_t time_limit_us; /* of wall time, -1: none */
+    int64_t run_limit_us;  /* of processor time for one seed, 0: none */
     struct cli_play_options play;
     enum sim_color color;
 };

@@ -14,7 +14,16 @@
 #include "cli/campaign_run.h"
 #include "sim/moment.h"
 
-enum { KEY_STOP_AFTER = 256, KEY_TIME, KEY_SWARM, KEY_VACUOUS, KEY_WIRE, SEEDS_MAX = 1000000000 };
+enum {
+    KEY_STOP_AFTER = 256,
+    KEY_TIME,
+    KEY_RUN_LIMIT,
+    KEY_SWARM,
+    KEY_VACUOUS,
+    KEY_WIRE,
+    SEEDS_MAX = 1000000000,
+    RUN_LIMIT_US = 120 * 1000000 /* a hundred times what most runs need with their replays */
+};
 
 struct arguments {
     struct cli_campaign_options run;
@@ -182,7 +191,11 @@ static int run(const struct cli_command *command, int argc, char **argv)
 {
     struct arguments a = {
         .format = SIM_FORMAT_HUMAN,
-        .run = {.first_seed = 1, .last_seed = 1000, .time_limit_us = -1, .jobs = usable_cores()}};
+        .run = {.first_seed = 1,
+                .last_seed = 1000,
+                .time_limit_us = -1,
+                .run_limit_us = RUN_LIMIT_US,
+                .jobs = usable_cores()}};
     cli_parse(command, argc, argv, &a);
     return strcmp(a.run.files[0], "merge") == 0 ? merge(&a) : run_campaign(&a);
 }
@@ -232,6 +245,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_TIME:
         if (!sim_time_parse(arg, &a->run.time_limit_us))
             argp_error(state, "'%s' is no time: 90s, 10m are", arg);
+        return 0;
+    case KEY_RUN_LIMIT:
+        if (!sim_time_parse(arg, &a->run.run_limit_us))
+            argp_error(state, "'%s' is no time: 90s, 10m are; 0s: no limit", arg);
         return 0;
     case KEY_SWARM:
         a->run.play.swarm = arg;
@@ -283,6 +300,10 @@ static const struct argp_option options[] = {
      .arg = "N",
      .doc = "begin no seed after N failures"},
     {.name = "time", .key = KEY_TIME, .arg = "LIMIT", .doc = "begin no seed after this time: 10m"},
+    {.name = "run-limit",
+     .key = KEY_RUN_LIMIT,
+     .arg = "LIMIT",
+     .doc = "give up a seed that needs more processor time; 2m, 0s: never"},
     {.name = "swarm",
      .key = KEY_SWARM,
      .arg = "on|off",

@@ -225,7 +225,7 @@ static void run_world(struct cli_play *p, const struct cli_play_options *o)
         .checked = sim_world_checked(p->world),
     };
     if (!o->unexplained)
-        sim_result_explain(&p->result);
+        sim_result_explain(&p->result, !o->unnamed);
     record_known(p);
     record_end(p);
     p->result.records = sim_trace_count(p->trace);

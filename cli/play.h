@@ -23,12 +23,15 @@
 
 struct cli_play_options {
     bool has_seed, has_until;
-    uint64_t seed;    /* in place of the scenario's */
-    int64_t until_us; /* in place of the scenario's, µs */
-    bool log_trace;   /* TRACE lines of the logs too */
+    uint64_t seed;     /* in place of the scenario's */
+    int64_t until_us;  /* in place of the scenario's, µs */
+    bool log_trace;    /* TRACE lines of the logs too */
     const char *swarm; /* "on", "off": in place of random.swarm of the scenario; NULL: that */
-    bool wire; /* messages travel as bytes of the Kafka protocol */
-    bool unexplained; /* no search for the known defect behind a violation: it plays again and again */
+    bool wire;         /* messages travel as bytes of the Kafka protocol */
+    bool unnamed;      /* only whether known defects explain a violation, not which; the digest is
+                          another */
+    bool unexplained; /* no search for the known defect behind a violation: it plays again and again
+                       */
     bool has_reseed;  /* from `reseed_at_us` on chance goes by `reseed`: sim_world_reseed */
     int64_t reseed_at_us;
     uint64_t reseed;
@@ -66,9 +69,9 @@ enum sim_exit cli_play_exit(const struct cli_play *play);
 /* Returns the worse of two exit codes: what a command over several files returns. */
 enum sim_exit cli_worse(enum sim_exit a, enum sim_exit b);
 
-/* The scenario files in `names` (NULL-ended, at least one): a file is itself, a folder all .yaml below it whose
-   name does not begin with a dot, in byte order of their paths. Returns an owned, NULL-ended list, or
-   NULL after a message. */
+/* The scenario files in `names` (NULL-ended, at least one): a file is itself, a folder all .yaml
+   below it whose name does not begin with a dot, in byte order of their paths. Returns an owned,
+   NULL-ended list, or NULL after a message. */
 char **cli_scenario_files(char *const *names);
 void cli_scenario_files_free(char **files);
 

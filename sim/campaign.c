@@ -142,6 +142,11 @@ bool sim_played_is_failure(const struct sim_played *o)
     return o->exit == SIM_EXIT_FAILED || (o->exit != SIM_EXIT_MET && o->defect[0] == '\0');
 }
 
+bool sim_played_is_stopped(const struct sim_played *o)
+{
+    return o->exit == SIM_EXIT_UNDECIDED && o->records == 0;
+}
+
 const char *sim_played_reproduce(char *out, size_t capacity, const struct sim_campaign *c,
                                  const struct sim_played *o)
 {

@@ -10,7 +10,7 @@
  * own bytes. Lines are only ever appended, so that a process that is killed at any byte leaves a
  * file of which at most the last line is torn; reading takes the whole lines, and a campaign goes
  * on with the seeds that are missing. Nothing in a line depends on the machine, on time, or on
- * which shard played it; merging sorts.
+ * which shard played it, but for that of a run that was stopped; merging sorts.
  *
  * Everything here is plain data and files; processes are the business of cli/campaign_pool.h.
  * Memory: from the heap, abort()s without. Thread: one.
@@ -88,6 +88,10 @@ struct sim_played {
 /* Returns whether it counts as a failure: an expectation that failed, whatever explains it; or not
    met else, and no known defect explains it. */
 bool sim_played_is_failure(const struct sim_played *o);
+/* Returns whether the run was given up for its limit of processor time. That is known by its having
+   no record, which a run that ends always has. Its seed decides no more of it than that it is long:
+   it gives way to any other result of the same seed. */
+bool sim_played_is_stopped(const struct sim_played *o);
 /* Writes "kcsim run FILE --seed N …", which plays the very same bytes; returns `out`. */
 const char *sim_played_reproduce(char *out, size_t capacity, const struct sim_campaign *c,
                                  const struct sim_played *o);
@@ -114,8 +118,8 @@ void sim_results_free(struct sim_results *r);
    end of the last whole line: a writer that goes on cuts there. */
 bool sim_results_read(struct sim_results *r, const char *name, size_t *whole, char *why,
                       size_t why_size);
-/* Orders by scenario and seed, and passes over duplicates; false with a sentence where two outcomes
-   of one seed differ. */
+/* Orders by scenario and seed, and passes over duplicates, and over stopped runs of which there is
+   another result; false with a sentence where two outcomes of one seed differ else. */
 bool sim_results_settle(struct sim_results *r, char *why, size_t why_size);
 
 /* ---- tally ---- */

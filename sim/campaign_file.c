@@ -354,12 +354,22 @@ bool sim_results_read(struct sim_results *r, const char *name, size_t *whole, ch
     return good;
 }
 
+static bool same_run(const struct sim_played *a, const struct sim_played *b)
+{
+    return a->file == b->file && a->seed == b->seed;
+}
+
+/* Of one seed, results that say more come first: what ended before what was stopped. */
 static int by_seed(const void *x, const void *y)
 {
     const struct sim_played *a = x, *b = y;
     if (a->file != b->file)
         return a->file < b->file ? -1 : 1;
-    return a->seed < b->seed ? -1 : a->seed > b->seed;
+    if (a->seed != b->seed)
+        return a->seed < b->seed ? -1 : 1;
+    if (sim_played_is_stopped(a) != sim_played_is_stopped(b))
+        return sim_played_is_stopped(a) ? 1 : -1;
+    return strcmp(a->detail, b->detail);
 }
 
 bool sim_results_settle(struct sim_results *r, char *why, size_t why_size)
@@ -369,11 +379,12 @@ bool sim_results_settle(struct sim_results *r, char *why, size_t why_size)
         qsort(r->outcomes, r->count, sizeof(*r->outcomes), by_seed);
     for (size_t i = 0; i < r->count; i++) {
         const struct sim_played *o = &r->outcomes[i];
-        if (kept == 0 || by_seed(&r->outcomes[kept - 1], o) != 0) {
+        if (kept == 0 || !same_run(&r->outcomes[kept - 1], o)) {
             r->outcomes[kept++] = *o;
             continue;
         }
-        if (memcmp(&r->outcomes[kept - 1], o, sizeof(*o)) != 0)
+        if (!sim_played_is_stopped(o) &&
+            memcmp(&r->outcomes[kept - 1], o, sizeof(*o)) != 0)
             return explain(why, why_size,
                            "seed %" PRIu64 " of %s has two different results: the files are not of "
                            "one campaign, or a run is not determined by its seed",

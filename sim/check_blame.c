@@ -5,8 +5,10 @@
 #include "sim/check_blame.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "sim/allocate.h"
 #include "sim/trace.h"
 #include "sim/world.h"
 
@@ -16,19 +18,46 @@ struct replay {
     struct sim_world *world;
 };
 
-static void play(struct replay *r, const struct sim_scenario *scenario, uint64_t seed,
-                 int64_t end_us, uint64_t defects)
+/* With just `defects` on. What was found out of a run that ended early is that it is ill. */
+struct finding {
+    uint64_t defects;
+    uint64_t violated; /* a bit each of the checks that were, as far as it went */
+    uint64_t record;   /* first difference, 0 none; only of a whole run */
+    bool whole, failed;
+};
+
+struct sim_inquest {
+    const struct sim_scenario *scenario;
+    uint64_t seed;
+    int64_t end_us;
+    struct replay with_all; /* the run itself, once it was needed */
+    bool has_with_all;
+    struct finding *findings; /* [count] in order of play */
+    size_t count, capacity;
+};
+
+static bool is_violated(const struct replay *r, enum sim_check check)
+{
+    return sim_world_checked(r->world)->violations[check].count != 0;
+}
+
+/* Up to the end, or to a violation of `until` (SIM_CHECK_END: of none): it is not taken back. */
+static void play(struct replay *r, const struct sim_inquest *q, uint64_t defects,
+                 enum sim_check until)
 {
     struct sim_world_options options = sim_world_options_default();
-    r->scenario = *scenario;
+    r->scenario = *q->scenario;
     r->scenario.profile.defects = defects;
     r->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
-    options.seed = seed;
+    options.seed = q->seed;
     options.trace = r->trace;
     options.checks = SIM_CHECKS_ON;
     r->world = sim_world_new(&options);
     sim_world_load(r->world, &r->scenario);
-    sim_world_run(r->world, end_us);
+    while (until != SIM_CHECK_END && sim_world_next(r->world) <= q->end_us)
+        if (!sim_world_step(r->world) || is_violated(r, until))
+            return;
+    sim_world_run(r->world, q->end_us);
     sim_world_checks_end(r->world);
 }
 
@@ -57,26 +86,65 @@ static uint64_t first_difference(const struct sim_trace *a, const struct sim_tra
     }
 }
 
+/* ---- what is known of replays ---- */
+
+_Static_assert(SIM_CHECK_END <= 64, "a bit each");
+
+static void find_out(struct sim_inquest *q, struct finding *f, enum sim_check check)
+{
+    struct replay r;
+    play(&r, q, f->defects, check);
+    f->violated = 0;
+    for (int i = 0; i < SIM_CHECK_END; i++)
+        f->violated |= (uint64_t)is_violated(&r, (enum sim_check)i) << i;
+    f->failed = sim_world_error(r.world) != NULL;
+    f->whole = f->failed || (f->violated >> check & 1) == 0;
+    if (f->whole && !f->failed) {
+        if (!q->has_with_all)
+            play(&q->with_all, q, q->scenario->profile.defects, SIM_CHECK_END);
+        q->has_with_all = true;
+        f->record = first_difference(q->with_all.trace, r.trace);
+    }
+    leave(&r);
+}
+
+/* Returns what is known of that run, enough to tell whether `check` holds in it. */
+static const struct finding *finding_of(struct sim_inquest *q, uint64_t defects,
+                                        enum sim_check check)
+{
+    struct finding *f = NULL;
+    for (size_t i = 0; i < q->count && f == NULL; i++)
+        if (q->findings[i].defects == defects)
+            f = &q->findings[i];
+    if (f != NULL && (f->whole || (f->violated >> check & 1) != 0))
+        return f;
+    if (f == NULL) {
+        if (q->count == q->capacity) {
+            q->capacity = q->capacity * 2 + 32;
+            q->findings = sim_realloc(q->findings, q->capacity * sizeof(*q->findings));
+        }
+        f = &q->findings[q->count++];
+        *f = (struct finding){.defects = defects};
+    }
+    find_out(q, f, check);
+    return f;
+}
+
 struct question {
-    const struct sim_scenario *scenario;
-    uint64_t seed;
-    int64_t end_us;
+    struct sim_inquest *inquest;
     enum sim_check check;
-    struct replay whole; /* with all its defects */
 };
 
 /* Whether the check holds with `defects` on. A run that never differs shows nothing. */
 static bool check_heals(void *context, uint64_t defects, uint64_t *record)
 {
     const struct question *q = context;
-    struct replay r;
-    play(&r, q->scenario, q->seed, q->end_us, defects);
-    bool healed = sim_world_error(r.world) == NULL &&
-                  sim_world_checked(r.world)->violations[q->check].count == 0;
-    *record = first_difference(q->whole.trace, r.trace);
-    leave(&r);
-    return healed && *record != 0;
+    const struct finding *f = finding_of(q->inquest, defects, q->check);
+    *record = f->record;
+    return !f->failed && (f->violated >> q->check & 1) == 0 && f->record != 0;
 }
+
+/* ---- the search ---- */
 
 struct search {
     uint64_t on;
@@ -144,17 +212,62 @@ struct sim_blame sim_blame_search(uint64_t on, uint64_t suspects, sim_heals *hea
     return blame;
 }
 
+/* ---- of one run ---- */
+
+struct sim_inquest *sim_inquest_new(const struct sim_scenario *scenario, uint64_t seed,
+                                    int64_t end_us)
+{
+    struct sim_inquest *q = sim_alloc(sizeof(*q));
+    *q = (struct sim_inquest){.scenario = scenario, .seed = seed, .end_us = end_us};
+    return q;
+}
+
+void sim_inquest_free(struct sim_inquest *q)
+{
+    if (q->has_with_all)
+        leave(&q->with_all);
+    free(q->findings);
+    free(q);
+}
+
+/* What explains nine of ten violations of 2.8.2 in campaigns is asked first, always in this order: two
+   defects, and both where neither does alone. */
+static struct sim_blame usual_blame(struct question *question, uint64_t on)
+{
+    static const uint64_t usual[] = {UINT64_C(1) << SM_DEFECT_ISR_OUTSIDE_REPLICAS,
+                                     UINT64_C(1) << SM_DEFECT_OFFLINE_REPLICA_JOINS,
+                                     UINT64_C(1) << SM_DEFECT_ISR_OUTSIDE_REPLICAS |
+                                         UINT64_C(1) << SM_DEFECT_OFFLINE_REPLICA_JOINS};
+    uint64_t record;
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+        if ((usual[i] & ~on) == 0 && check_heals(question, on & ~usual[i], &record))
+            return (struct sim_blame){.defects = usual[i], .record = record};
+    return (struct sim_blame){0};
+}
+
+struct sim_blame sim_inquest_blame(struct sim_inquest *q, enum sim_check check)
+{
+    struct question question = {.inquest = q, .check = check};
+    uint64_t on = q->scenario->profile.defects;
+    struct sim_blame blame = usual_blame(&question, on);
+    if (on != 0 && blame.defects == 0)
+        blame = sim_blame_search(on, 0, check_heals, &question);
+    return blame;
+}
+
+bool sim_inquest_is_known(struct sim_inquest *q, enum sim_check check)
+{
+    uint64_t record;
+    return q->scenario->profile.defects != 0 &&
+           check_heals(&(struct question){.inquest = q, .check = check}, 0, &record);
+}
+
 struct sim_blame sim_check_blame(const struct sim_scenario *scenario, uint64_t seed, int64_t end_us,
                                  enum sim_check check)
 {
-    uint64_t on = scenario->profile.defects;
-    struct question q = {.scenario = scenario, .seed = seed, .end_us = end_us, .check = check};
-    struct sim_blame blame = {0};
-    if (on == 0)
-        return blame;
-    play(&q.whole, scenario, seed, end_us, on);
-    blame = sim_blame_search(on, 0, check_heals, &q);
-    leave(&q.whole);
+    struct sim_inquest *q = sim_inquest_new(scenario, seed, end_us);
+    struct sim_blame blame = sim_inquest_blame(q, check);
+    sim_inquest_free(q);
     return blame;
 }
 

@@ -7,9 +7,14 @@
  *
  * Both runs have the same records up to the first step in which the defect acts, for nothing else
  * differs between them; where they never differ the defect did nothing and explains nothing. The
- * search begins with all defects off and halves what is off for as long as the check stays healed;
- * where neither half alone heals it, they are switched on again one by one: what is left off are
- * the defects that only together explain it.
+ * search begins with the two that explain most of what campaigns of 2.8.2 find. Then all defects are
+ * off, and what is off is halved for as long as the check stays healed; where neither half alone
+ * heals it, they are switched on again one by one: what is left off are the defects that only
+ * together explain it.
+ *
+ * The answer depends on nothing but the run. What makes it cheap does not change it: a replay ends as
+ * soon as it is known to be ill, and the searches for the checks of one run, which begin with the same
+ * halves, share their replays (struct sim_inquest).
  */
 #ifndef SIM_CHECK_BLAME_H
 #define SIM_CHECK_BLAME_H
@@ -33,8 +38,19 @@ typedef bool sim_heals(void *context, uint64_t defects, uint64_t *record);
    there are none), then for one defect, then for several that only together explain it. */
 struct sim_blame sim_blame_search(uint64_t on, uint64_t suspects, sim_heals *heals, void *context);
 
-/* Plays `scenario` with `seed` to `end_us` (the time at which the violated run ended), with fewer
-   defects: a dozen times, twice as often as it has defects at worst. */
+/* The searches of one run: of `scenario` with `seed`, which ended at `end_us`. Borrows `scenario`;
+   owned by the caller; one thread. Nothing is played before it is asked for. */
+struct sim_inquest; /* opaque */
+struct sim_inquest *sim_inquest_new(const struct sim_scenario *scenario, uint64_t seed,
+                                    int64_t end_us);
+void sim_inquest_free(struct sim_inquest *inquest);
+/* Returns what explains that `check` was violated. Plays with fewer defects what no earlier question
+   has played: a dozen times, twice as often as it has defects at worst. */
+struct sim_blame sim_inquest_blame(struct sim_inquest *inquest, enum sim_check check);
+/* Returns whether anything does, which one replay tells. */
+bool sim_inquest_is_known(struct sim_inquest *inquest, enum sim_check check);
+
+/* The same for one check alone. */
 struct sim_blame sim_check_blame(const struct sim_scenario *scenario, uint64_t seed, int64_t end_us,
                                  enum sim_check check);
 

@@ -57,14 +57,15 @@ struct sim_result {
     } known[SIM_CHECK_END]; /* violated checks, and the known defects that explain them */
     uint32_t known_count;
     const struct sim_client_report *clients; /* what came of them, NULL: there are none */
-    const char *golden;   /* what differs from the golden trace, lines; NULL */
-    double wall_seconds;  /* for people only */
+    const char *golden;                      /* what differs from the golden trace, lines; NULL */
+    double wall_seconds;                     /* for people only */
 };
 
 /* Finds out what explains each violation in result->checked (as sim_check_blame does, so this plays
    the scenario again), and fills in `violated` and `known`. A check that the scenario expects to be
-   violated is neither. */
-void sim_result_explain(struct sim_result *result);
+   violated is neither. names: which defects explain it; else only whether any does (`known` has all
+   of them then), which costs a tenth. */
+void sim_result_explain(struct sim_result *result, bool names);
 
 /* Returns whether a check was violated that the scenario does not expect to be; a known defect may
    explain it. */
@@ -80,7 +81,8 @@ const char *sim_outcome_name(enum sim_outcome outcome); /* "met", "failed", "und
 /* Writes "reproduce: kcsim run FILE --seed N --until T" without a newline; returns `out`. */
 const char *sim_reproduce(char *out, size_t capacity, const struct sim_result *result);
 
-/* Returns why a verdict is undecided though no expectation is, written to `out`; NULL: it is not so. */
+/* Returns why a verdict is undecided though no expectation is, written to `out`; NULL: it is not
+ * so. */
 const char *sim_open_reason(const struct sim_result *result, char *out, size_t capacity);
 
 /* Print text inside XML, or inside a GitHub annotation (property: before its "::"). */

@@ -360,10 +360,13 @@ static void flush_entry(struct sim_world *w, struct sim_outbox_entry e)
 {
     if (e.kind == SIM_OUT_FIRE)
         sim_outbox_act(w, e.step, e.record);
-    else if (e.sender != NULL && e.incarnation <= e.sender->killed)
-        sim_message_drop(w, e.message, e.sender->life_record, "dead");
-    else
+    else if (e.sender == NULL || e.incarnation > e.sender->killed)
         sim_message_send(w, e.message);
+    else {
+        if (e.message->kind == SIM_M_PEER_RESPONSE) /* its asker sees the connection end */
+            sim_full_lost(w, e.message);
+        sim_message_drop(w, e.message, e.sender->life_record, "dead");
+    }
 }
 
 /* Faults that act in it may add to it; they are worked off in the same loop. */

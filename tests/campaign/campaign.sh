@@ -146,6 +146,32 @@ grep -q 'failed (known defect kcsim-gone-unnoticed): line 12' out ||
 sed 's/^kafka: .*/&\ndefects: {kcsim-gone-unnoticed: off}/' known.yaml >mended.yaml
 want 0 campaign mended.yaml --seeds 2 --allow-vacuous
 
+# A run that never ends is given up; the others are not held up by it, and it is played again.
+cat >endless.yaml <<'YAML'
+title: A run that nobody ends in time
+cluster: {nodes: [1], behaviour: full}
+topics: {t: {partitions: 1, replication-factor: 1}}
+clients: [{produce: t, rate: 1000/s}]
+until: 80000h
+YAML
+cat >short.yaml <<'YAML'
+title: A run that ends
+cluster: {nodes: [1]}
+until: 5s
+YAML
+want 2 campaign endless.yaml short.yaml --seeds 3 --run-limit 500ms --allow-vacuous --output stopped
+grep -q '3 x undecided: stopped: more processor time than --run-limit in endless.yaml' out ||
+    complain "a run that was stopped is not told"
+grep -q 'reproduce: kcsim run endless.yaml --seed 1$' out || complain "a stopped run: no reproduce line"
+grep -q '(6 runs: 3 met, 3 failed' out || complain "a stopped run holds up the others"
+want 2 campaign endless.yaml short.yaml --seeds 3 --run-limit 600ms --allow-vacuous \
+    --resume stopped --format junit
+grep -q '<failure message="undecided: stopped' out || complain "JUnit: nothing of the stopped run"
+[ "$(grep -c '"seed"' stopped/results.ndjson)" = 9 ] || complain "a stopped run is not played again"
+want 2 campaign merge stopped/results.ndjson --allow-vacuous --format json
+grep -q '"runs":6,"met":3,"failed":3' out || complain "stopped twice counts twice"
+want 64 campaign short.yaml --run-limit soon
+
 # What should be seen and never is.
 cat >vacuous.yaml <<'YAML'
 title: Nothing happens

@@ -9,12 +9,12 @@
 
 #include "cli/campaign_pool.h"
 
-enum { SEEDS = 500 };
+enum { SEEDS = 500, LIMIT_US = 300000 };
 
 struct bench {
     uint64_t next_seed, stop_at;
     uint32_t came[SEEDS + 1];
-    uint32_t crashed;
+    uint32_t crashed, stopped;
     struct sim_played last_crash;
     uint32_t done;
 };
@@ -39,6 +39,9 @@ static void done(void *context, const struct sim_played *p)
     if (p->exit == SIM_EXIT_SOFTWARE) {
         b->crashed++;
         b->last_crash = *p;
+    } else if (sim_played_is_stopped(p)) {
+        b->stopped++;
+        ck_assert_str_eq(p->detail, "given up after 0.3 s of processor time");
     } else {
         ck_assert_uint_eq(p->digest, p->seed * 3);
     }
@@ -54,6 +57,7 @@ static void play_well(void *context, struct sim_played *p)
 {
     (void)context;
     p->digest = p->seed * 3;
+    p->records = 1;
 }
 
 /* 100 asserts, 200 is killed, 300 leaves, 301 (of the same block) does too. */
@@ -72,11 +76,21 @@ static void play_badly(void *context, struct sim_played *p)
         _exit(9);
 }
 
+/* 100 never ends, and neither does 101, of the same block. */
+static void play_for_ever(void *context, struct sim_played *p)
+{
+    play_well(context, p);
+    volatile bool goes_on = p->seed == 100 || p->seed == 101;
+    while (goes_on)
+        ;
+}
+
 static struct bench run(uint32_t jobs, void (*play)(void *, struct sim_played *), uint64_t stop_at)
 {
     struct bench b = {.next_seed = 1, .stop_at = stop_at};
     struct cli_pool pool = {.context = &b,
                             .jobs = jobs,
+                            .limit_us = LIMIT_US,
                             .play = play,
                             .next = next_block,
                             .done = done,
@@ -122,6 +136,18 @@ START_TEST(what_a_worker_said_last_is_kept)
 }
 END_TEST
 
+START_TEST(a_seed_that_never_ends_is_stopped_alone)
+{
+    for (uint32_t jobs = 1; jobs <= 3; jobs++) {
+        struct bench b = run(jobs, play_for_ever, 0);
+        for (uint64_t seed = 1; seed <= SEEDS; seed++)
+            ck_assert_uint_eq(b.came[seed], 1);
+        ck_assert_uint_eq(b.crashed, 0);
+        ck_assert_uint_eq(b.stopped, 2);
+    }
+}
+END_TEST
+
 START_TEST(a_stop_gives_up_what_is_left)
 {
     struct bench b = run(2, play_well, 50);
@@ -138,6 +164,7 @@ int main(void)
     tcase_add_test(tc, every_seed_is_played_once);
     tcase_add_test(tc, a_crash_is_the_outcome_of_its_seed_alone);
     tcase_add_test(tc, what_a_worker_said_last_is_kept);
+    tcase_add_test(tc, a_seed_that_never_ends_is_stopped_alone);
     tcase_add_test(tc, a_stop_gives_up_what_is_left);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -268,6 +268,42 @@ START_TEST(two_results_of_one_run_are_an_error)
 }
 END_TEST
 
+/* How far a run came before it was stopped is the machine's doing: what ended counts, in any order
+   of the files; of two that were stopped either, but always the same. */
+START_TEST(a_stopped_run_gives_way_to_one_that_ended)
+{
+    static const char *const names[] = {"whole", "short", "long"};
+    struct sim_played expected = outcome(0, 3);
+    for (int order = 0; order < 6; order++)
+        for (int count = 2; count <= 3; count++) {
+            struct sim_results r = {0};
+            write_shard("whole", 1, 1);
+            for (int i = 1; i <= 2; i++) {
+                struct sim_played p = {.seed = 3, .exit = SIM_EXIT_UNDECIDED};
+                snprintf(p.what, sizeof(p.what), "stopped");
+                snprintf(p.detail, sizeof(p.detail), "after %d s", i);
+                ck_assert(sim_played_is_stopped(&p));
+                FILE *out = open_new(names[i]);
+                sim_campaign_write_header(&campaign, out);
+                sim_campaign_write_outcome(&campaign, &p, out);
+                fclose(out);
+            }
+            const int first = order % 3, second = (first + 1 + order / 3) % 3;
+            const int among[] = {first, second, 3 - first - second};
+            for (int i = 0; i < 3; i++)
+                if (count == 3 || among[i] != 0)
+                    read_one(&r, names[among[i]]);
+            ck_assert_msg(sim_results_settle(&r, why, sizeof(why)), "%s", why);
+            if (count == 3)
+                ck_assert_mem_eq(&r.outcomes[2], &expected, sizeof(expected));
+            else
+                ck_assert_str_eq(r.outcomes[0].detail, "after 1 s");
+            ck_assert_uint_eq(r.duplicates, count == 3 ? 2 : 1);
+            sim_results_free(&r);
+        }
+}
+END_TEST
+
 START_TEST(seeds_and_shards_are_read_or_refused)
 {
     static const char *const bad_seeds[] = {"",   "0",    "-1",    "1..",  "..9", "9..1",
@@ -327,6 +363,7 @@ int main(void)
     tcase_add_test(tc, a_changed_byte_is_found);
     tcase_add_test(tc, results_of_another_campaign_are_refused);
     tcase_add_test(tc, two_results_of_one_run_are_an_error);
+    tcase_add_test(tc, a_stopped_run_gives_way_to_one_that_ended);
     tcase_add_test(tc, seeds_and_shards_are_read_or_refused);
     tcase_add_test(tc, a_tally_does_not_depend_on_order);
     suite_add_tcase(suite, tc);

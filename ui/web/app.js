@@ -10,6 +10,7 @@
  * Invariant: 1 ≤ n ≤ last() ≤ trace.count. `limit` hides the future (a lesson sets it); nothing moves beyond it.
  */
 import { Rows } from "./rows.js";
+import { Spans } from "./spans.js";
 import { chain, target } from "./why.js";
 import { sentence } from "./narrate.js";
 
@@ -18,7 +19,7 @@ import { sentence } from "./narrate.js";
 /** @typedef {import("./model.js").Model} Model */
 /** @typedef {"moment" | "level" | "why" | "pane" | "theme" | "table" | "trace" | "limit" | "lanes" | "play" | "zoom" | "say"} Happening */
 /** @typedef {{n: number, how: string, fold: boolean}} Link */
-/** @typedef {{key: string | null, value: unknown, n: number, text: string, links: Link[]}} Why */
+/** @typedef {{key: string | null, value: unknown, n: number, text: string, links: Link[], shown: Set<number>}} Why shown: without what is folded */
 
 const usualRow = 19;
 const rowHeights = [2, 3, 5, 8, 12, 15, usualRow, 24, 30];
@@ -54,20 +55,20 @@ export class App {
         this.playing = false;
         /** Height of a row of the diagram in px. */
         this.rowHeight = usualRow;
+        /** @type {Set<string> | null} lanes that the user picked: "n3", "p1"; null: as many as there is room for */
+        this.picked = null;
         /** What was last said to the user in passing. */
         this.saying = "";
-
-        /** @type {Map<Happening, (() => void)[]>} */
-        this.#calls = new Map();
-        /** @type {Set<Happening>} */
-        this.#told = new Set();
-        /** @type {(Rows | undefined)[]} */
-        this.#rows = [];
     }
 
-    #calls;
-    #told;
-    #rows;
+    /** @type {Map<Happening, (() => void)[]>} */
+    #calls = new Map();
+    /** @type {Set<Happening>} what happened since the last frame */
+    #told = new Set();
+    /** @type {(Rows | undefined)[]} by level */
+    #rows = [];
+    /** @type {Spans | null} */
+    #spans = null;
     #timer = 0;
 
     /**
@@ -86,22 +87,20 @@ export class App {
      * @param {Happening} event
      */
     tell(event) {
-        if (this.#told.size === 0)
-            requestAnimationFrame(() => this.#flush());
+        if (this.#told.size === 0) requestAnimationFrame(() => this.flush());
         this.#told.add(event);
     }
 
-    #flush() {
+    /** Calls who waits for the next frame now: before printing. */
+    flush() {
         const told = [...this.#told];
         this.#told.clear();
         /** @type {Set<() => void>} */
         const calls = new Set(); // who listens to two things that happened is called once
         for (const event of told) {
-            for (const call of this.#calls.get(event) ?? [])
-                calls.add(call);
+            for (const call of this.#calls.get(event) ?? []) calls.add(call);
         }
-        for (const call of calls)
-            call();
+        for (const call of calls) call();
     }
 
     /** The last record that may be seen. */
@@ -118,8 +117,7 @@ export class App {
     go(n, how = {}) {
         const to = Math.max(1, Math.min(Math.round(n), this.last()));
         this.follow = how.scroll !== false;
-        if (to === this.n && !this.follow)
-            return;
+        if (to === this.n && !this.follow) return;
         this.n = to;
         this.tell("moment");
     }
@@ -131,14 +129,24 @@ export class App {
      */
     reveal(n) {
         const level = this.model.level(n);
-        if (level > this.level)
-            this.setLevel(level);
+        if (level > this.level) this.setLevel(level);
         this.go(n);
     }
 
     /** The rows of the level that is shown. */
     rows() {
         return (this.#rows[this.level] ??= new Rows(this.trace, this.model, this.level));
+    }
+
+    /** What lasts, for the lanes; made when first asked for. */
+    get spans() {
+        return (this.#spans ??= new Spans(this.trace, this.facts, this.model));
+    }
+
+    /** @param {Set<string> | null} lanes that are shown: "n3", "p1"; null: as many as there is room for */
+    pick(lanes) {
+        this.picked = lanes;
+        this.tell("lanes");
     }
 
     /**
@@ -148,8 +156,7 @@ export class App {
      */
     step(count) {
         const rows = this.rows();
-        if (rows.count === 0)
-            return;
+        if (rows.count === 0) return;
         const row = rows.at(this.n);
         const between = row < 0 || rows.shown[row] !== this.n; // the first step back goes to the row before
         const to = row + count + (between && count < 0 ? 1 : 0);
@@ -176,8 +183,7 @@ export class App {
     /** @param {number} level 0 story, 1 protocol, 2 everything */
     setLevel(level) {
         const to = Math.max(0, Math.min(2, level));
-        if (to === this.level)
-            return;
+        if (to === this.level) return;
         this.level = to;
         this.follow = true;
         this.tell("level");
@@ -191,8 +197,7 @@ export class App {
      */
     ask(what) {
         const found = typeof what === "number" ? this.#askRecord(what) : this.#askFact(what);
-        if (found === null)
-            return false;
+        if (found === null) return false;
         this.why = found;
         this.tell("why");
         this.show("why");
@@ -204,7 +209,7 @@ export class App {
      * @returns {Why}
      */
     #askRecord(n) {
-        return { key: null, value: undefined, n, text: sentence(this.trace, n), links: chain(this.trace, n) };
+        return { key: null, value: undefined, n, text: sentence(this.trace, n), ...this.#chainOf(n) };
     }
 
     /**
@@ -213,10 +218,14 @@ export class App {
      */
     #askFact(text) {
         const found = target(this.trace, this.facts, text, this.n);
-        if (found === null || found.setter === 0)
-            return null;
-        const links = chain(this.trace, found.setter);
-        return { key: found.key, value: found.value, n: found.setter, text, links };
+        if (found === null || found.setter === 0) return null;
+        return { key: found.key, value: found.value, n: found.setter, text, ...this.#chainOf(found.setter) };
+    }
+
+    /** @param {number} n */
+    #chainOf(n) {
+        const links = chain(this.trace, n);
+        return { links, shown: new Set(links.filter((link) => !link.fold).map((link) => link.n)) };
     }
 
     /** Shows no chain any more. */
@@ -227,8 +236,7 @@ export class App {
 
     /** @param {string} id of a pane */
     show(id) {
-        if (id === this.pane)
-            return;
+        if (id === this.pane) return;
         this.pane = id;
         this.tell("pane");
     }
@@ -244,8 +252,7 @@ export class App {
         clearInterval(this.#timer);
         this.playing = on;
         if (on) {
-            if (this.rows().at(this.n) >= this.rows().at(this.last()))
-                this.go(1);
+            if (this.rows().at(this.n) >= this.rows().at(this.last())) this.go(1);
             this.#timer = setInterval(() => this.#playStep(), playMs);
         }
         this.tell("play");
@@ -253,8 +260,7 @@ export class App {
 
     #playStep() {
         this.step(1);
-        if (this.rows().at(this.n) >= this.rows().at(this.last()))
-            this.play(false);
+        if (this.rows().at(this.n) >= this.rows().at(this.last())) this.play(false);
     }
 
     /** @param {number} by 1 taller rows, -1 flatter ones, 0 as at first */
@@ -281,6 +287,7 @@ export class App {
     /** The trace has grown: rows are counted anew, everybody draws. */
     grew() {
         this.#rows = [];
+        this.#spans = null;
         this.tell("trace");
         this.tell("moment");
     }

@@ -68,8 +68,7 @@ export function mountBar(app) {
     byId("why-button").addEventListener("click", () => app.ask(app.n));
     const play = bar.querySelector("[data-do=play]");
     app.on("play", () => {
-        if (play !== null)
-            fill(play, app.playing ? "❚❚ Pause" : "▶ Play");
+        if (play !== null) fill(play, app.playing ? "❚❚ Pause" : "▶ Play");
     });
     let rest = 0;
     function draw() {
@@ -78,8 +77,7 @@ export function mountBar(app) {
         clearTimeout(rest);
         rest = setTimeout(() => fill(byId("narration"), sentence(app.trace, app.n)), restMs);
     }
-    for (const event of /** @type {const} */ (["moment", "level", "trace", "limit"]))
-        app.on(event, draw);
+    for (const event of /** @type {const} */ (["moment", "level", "trace", "limit"])) app.on(event, draw);
     draw();
 }
 
@@ -88,7 +86,7 @@ function drawClock(app) {
     const rows = app.rows();
     const [time, step] = byId("clock").children;
     fill(time, seconds(app.trace.t(app.n)));
-    fill(step, `step ${rows.at(app.n) + 1} of ${rows.count}`);
+    fill(step, `step ${rows.at(app.n) + 1} of ${rows.at(app.last()) + 1}`);
 }
 
 /** @param {App} app */

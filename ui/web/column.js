@@ -25,7 +25,9 @@ export function mountColumn(app, panes) {
     const column = byId("column");
     const fixed = panes.filter((pane) => pane.always);
     const tabbed = panes.filter((pane) => !pane.always);
-    const sections = fixed.map((pane) => h("section", { id: `pane-${pane.id}`, class: "pane", "aria-label": pane.title }));
+    const sections = fixed.map((pane) =>
+        h("section", { id: `pane-${pane.id}`, class: "pane", "aria-label": pane.title }),
+    );
     const list = h("div", { role: "tablist", class: "tabs", "aria-label": "Panes" });
     const body = h("div", { id: "pane", class: "pane", role: "tabpanel", tabindex: "0" });
     const tabs = tabbed.map((pane) => makeTab(app, pane, tabbed));
@@ -35,8 +37,7 @@ export function mountColumn(app, panes) {
     function draw() {
         fixed.forEach((pane, i) => renderKeeping(sections[i], pane, app));
         const current = tabbed.find((pane) => pane.id === app.pane) ?? tabbed[0];
-        if (current === undefined)
-            return;
+        if (current === undefined) return;
         tabbed.forEach((pane, i) => {
             tabs[i].setAttribute("aria-selected", String(pane === current));
             tabs[i].tabIndex = pane === current ? 0 : -1;
@@ -59,8 +60,7 @@ function makeTab(app, pane, all) {
     /** @param {KeyboardEvent} event */
     function turn(event) {
         const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-        if (step === 0)
-            return;
+        if (step === 0) return;
         event.preventDefault();
         event.stopPropagation();
         const next = all[(all.indexOf(pane) + step + all.length) % all.length];
@@ -97,8 +97,7 @@ function renderKeeping(element, pane, app) {
     const place = focused === null ? -1 : focusable(element).indexOf(/** @type {HTMLElement} */ (focused));
     pane.render(element, app);
     element.scrollTop = top;
-    if (place < 0)
-        return;
+    if (place < 0) return;
     const all = focusable(element);
     const again = all.find((e) => (key !== null ? e.getAttribute("data-key") === key : id !== "" && e.id === id));
     (again ?? all[Math.min(place, all.length - 1)])?.focus({ preventScroll: true });
@@ -109,5 +108,7 @@ function renderKeeping(element, pane, app) {
  * @returns {HTMLElement[]}
  */
 function focusable(element) {
-    return [...element.querySelectorAll("button, select, input, summary, [tabindex]")].map((e) => /** @type {HTMLElement} */ (e));
+    return [...element.querySelectorAll("button, select, input, summary, [tabindex]")].map(
+        (e) => /** @type {HTMLElement} */ (e),
+    );
 }

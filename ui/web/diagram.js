@@ -1,6 +1,153 @@
+/**
+ * The space-time diagram: a window onto the rows. One row is one record, order goes down; lanes are side by side,
+ * words at the right (lanes.js has the picture).
+ *
+ *     #rows        scrolls; as high as all rows, or as high as a browser can, and then scrolling is scaled
+ *     #rows-canvas sticks to its top and shows what is in the window; drawn when something changed, never otherwise
+ *
+ * Scrolling does not move the moment; a click on a row does. Only what is in the window is drawn: rows by binary search,
+ * arrows by blocks, bars by binary search, so a drawing costs the same in a trace of a million records.
+ */
+import { onResize, prepare } from "./canvas.js";
+import { byId, once } from "./dom.js";
+import { drawLaneHeads } from "./heads.js";
+import { layoutLanes } from "./lanes.js";
+import { Lines } from "./lines.js";
+import { sentence } from "./narrate.js";
+import { paintWindow } from "./paint.js";
+
 /** @typedef {import("./app.js").App} App */
+/** @typedef {import("./lanes.js").Lanes} Lanes */
+/** @typedef {import("./rows.js").Rows} Rows */
+
+const tallest = 6e6; // px; browsers stop somewhere above
+const calm = { top: 0.14, bottom: 0.78, to: 0.42 }; // where the moment may be without scrolling
 
 /** @param {App} app */
 export function mountDiagram(app) {
-    void app;
+    const diagram = new Diagram(app);
+    const draw = once(() => diagram.draw());
+    onResize(diagram.view, () => {
+        diagram.lanes = null;
+        draw();
+    });
+    diagram.view.addEventListener("scroll", draw, { passive: true });
+    app.on("moment", () => diagram.showMoment());
+    for (const event of /** @type {const} */ (["level", "trace", "zoom", "limit", "table"])) {
+        app.on(event, () => {
+            diagram.resize();
+            diagram.showMoment();
+        });
+    }
+    app.on("why", draw);
+    app.on("theme", draw);
+    app.on("lanes", () => {
+        diagram.lanes = null;
+        draw();
+    });
+    mountPointer(app, diagram);
+    byId("back").addEventListener("click", () => {
+        app.follow = true;
+        diagram.center();
+    });
+    diagram.resize();
+    diagram.showMoment();
+}
+
+class Diagram {
+    /** @param {App} app */
+    constructor(app) {
+        this.app = app;
+        this.view = byId("rows");
+        this.size = byId("rows-size");
+        this.canvas = /** @type {HTMLCanvasElement} */ (byId("rows-canvas"));
+        /** @type {Lanes | null} null: to be laid out anew */
+        this.lanes = null;
+        /** @type {{rows: Rows, lines: Lines} | null} */
+        this.made = null;
+    }
+
+    /** Height of all rows in px, with room below the last. */
+    get height() {
+        const rows = this.app.rows();
+        return (rows.top(rows.at(this.app.last()) + 1) + 2) * this.app.rowHeight;
+    }
+
+    /** How many px of rows one px of scrolling is. */
+    get scale() {
+        const room = this.view.clientHeight;
+        return Math.max(1, (this.height - room) / Math.max(1, Math.min(this.height, tallest) - room));
+    }
+
+    /** What is at the upper edge, in px from the first row. */
+    get top() {
+        return this.view.scrollTop * this.scale;
+    }
+
+    resize() {
+        this.size.style.height = `${Math.min(this.height, tallest)}px`;
+    }
+
+    /** Arrows of the rows that are shown. */
+    lines() {
+        const rows = this.app.rows();
+        if (this.made === null || this.made.rows !== rows) this.made = { rows, lines: new Lines(this.app.trace, rows) };
+        return this.made.lines;
+    }
+
+    /** Scrolls to the moment if it is not in the calm part of the window, and draws. */
+    showMoment() {
+        const { app, view } = this;
+        const y = app.rows().middle(app.n) * app.rowHeight - this.top;
+        const room = view.clientHeight;
+        if (app.follow && (y < calm.top * room || y > calm.bottom * room)) this.center();
+        this.draw();
+    }
+
+    center() {
+        const y = this.app.rows().middle(this.app.n) * this.app.rowHeight;
+        this.view.scrollTop = Math.max(0, (y - calm.to * this.view.clientHeight) / this.scale);
+    }
+
+    draw() {
+        const { app, view } = this;
+        const width = view.clientWidth;
+        const height = view.clientHeight;
+        if (app.table || width === 0 || height === 0) return;
+        this.lanes ??= layoutLanes(app, width);
+        this.canvas.style.height = `${height}px`;
+        const ink = prepare(this.canvas, width, height);
+        paintWindow(ink, { app, lanes: this.lanes, lines: this.lines(), top: this.top, height });
+        drawLaneHeads(app, this.lanes);
+        const y = app.rows().middle(app.n) * app.rowHeight - this.top;
+        byId("back").hidden = y > -app.rowHeight && y < height + app.rowHeight;
+    }
+
+    /**
+     * The record whose row is at a place of the window.
+     *
+     * @param {MouseEvent} event
+     */
+    recordAt(event) {
+        const y = event.clientY - this.canvas.getBoundingClientRect().top + this.top;
+        const rows = this.app.rows();
+        return rows.count === 0 ? 1 : rows.shown[rows.rowAt(y / this.app.rowHeight)];
+    }
+}
+
+/**
+ * @param {App} app
+ * @param {Diagram} diagram
+ */
+function mountPointer(app, diagram) {
+    const { canvas } = diagram;
+    let over = 0;
+    canvas.addEventListener("click", (event) => app.go(diagram.recordAt(event), { scroll: false }));
+    canvas.addEventListener("dblclick", (event) => app.ask(diagram.recordAt(event)));
+    canvas.addEventListener("mousemove", (event) => {
+        const n = diagram.recordAt(event);
+        if (n === over) return;
+        over = n;
+        canvas.title = sentence(app.trace, n); // the words of a row may be cut
+    });
 }

@@ -22,8 +22,7 @@
  */
 export function h(tag, properties, ...children) {
     const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(properties ?? {}))
-        setProperty(element, name, value);
+    for (const [name, value] of Object.entries(properties ?? {})) setProperty(element, name, value);
     append(element, children);
     return element;
 }
@@ -38,8 +37,7 @@ export function h(tag, properties, ...children) {
  */
 export function s(tag, properties, ...children) {
     const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(properties ?? {}))
-        setProperty(element, name, value);
+    for (const [name, value] of Object.entries(properties ?? {})) setProperty(element, name, value);
     append(element, children);
     return element;
 }
@@ -50,12 +48,10 @@ export function s(tag, properties, ...children) {
  * @param {unknown} value
  */
 function setProperty(element, name, value) {
-    if (value === false || value === null || value === undefined)
-        return;
+    if (value === false || value === null || value === undefined) return;
     if (typeof value === "function")
         element.addEventListener(name.slice(2).toLowerCase(), /** @type {EventListener} */ (value));
-    else
-        element.setAttribute(name, value === true ? "" : String(value));
+    else element.setAttribute(name, value === true ? "" : String(value));
 }
 
 /**
@@ -64,8 +60,7 @@ function setProperty(element, name, value) {
  */
 function append(element, children) {
     for (const child of children.flat()) {
-        if (child === null || child === undefined || child === false)
-            continue;
+        if (child === null || child === undefined || child === false) continue;
         element.append(child instanceof Node ? child : String(child));
     }
 }
@@ -89,8 +84,7 @@ export function fill(element, ...children) {
  */
 export function byId(id) {
     const element = document.getElementById(id);
-    if (element === null)
-        throw new Error(`page.html has no element ${id}`);
+    if (element === null) throw new Error(`page.html has no element ${id}`);
     return element;
 }
 
@@ -150,12 +144,9 @@ export function seconds(us) {
  * @param {number} us
  */
 export function span(us) {
-    if (us >= 60e6)
-        return `${(us / 60e6).toFixed(1)} min`;
-    if (us >= 1e6)
-        return `${(us / 1e6).toFixed(1)} s`;
-    if (us >= 1e3)
-        return `${(us / 1e3).toFixed(us >= 1e4 ? 0 : 1)} ms`;
+    if (us >= 60e6) return `${(us / 60e6).toFixed(1)} min`;
+    if (us >= 1e6) return `${(us / 1e6).toFixed(1)} s`;
+    if (us >= 1e3) return `${(us / 1e3).toFixed(us >= 1e4 ? 0 : 1)} ms`;
     return `${us} µs`;
 }
 
@@ -167,8 +158,7 @@ export function span(us) {
 export function once(call) {
     let asked = false;
     return () => {
-        if (asked)
-            return;
+        if (asked) return;
         asked = true;
         requestAnimationFrame(() => {
             asked = false;
@@ -184,8 +174,6 @@ export function once(call) {
  */
 export function toggleDialog(id) {
     const dialog = /** @type {HTMLDialogElement} */ (byId(id));
-    if (dialog.open)
-        dialog.close();
-    else
-        dialog.showModal();
+    if (dialog.open) dialog.close();
+    else dialog.showModal();
 }

@@ -11,7 +11,8 @@ const toastMs = 2600;
 /** @param {App} app */
 export function mountHead(app) {
     const meta = app.trace.meta;
-    const title = typeof meta["title"] === "string" && meta["title"] !== "" ? meta["title"] : String(meta["file"] ?? "kcsim");
+    const title =
+        typeof meta["title"] === "string" && meta["title"] !== "" ? meta["title"] : String(meta["file"] ?? "kcsim");
     fill(byId("title"), title);
     fill(byId("question"), typeof meta["question"] === "string" ? meta["question"] : "");
     document.title = `${title} – kcsim`;
@@ -62,16 +63,26 @@ function drawVerdict(app) {
     const failed = expectations.filter((one) => one.met === false).length;
     const met = expectations.filter((one) => one.met === true).length;
     const bad = verdict !== "met";
-    const count = expectations.length === 0 ? "" : bad && failed > 0 ? `: ${failed} of ${expectations.length}` : `: ${met} of ${expectations.length}`;
+    const known = bad ? failed : met;
+    const count = known === 0 ? "" : `: ${known} of ${expectations.length}`;
     details.classList.toggle("failed", bad);
     const [summary, sheet] = details.children;
     fill(summary, h("span", { "aria-hidden": "true" }, bad ? "✗ " : "✓ "), verdict + count);
     fill(
         sheet,
         h("h2", null, expectations.length === 0 ? "Nothing was expected of this run" : "What was expected"),
-        h("ul", null, expectations.map((one) => expectation(app, one))),
+        h(
+            "ul",
+            null,
+            expectations.map((one) => expectation(app, one)),
+        ),
         violations.length > 0 && h("h2", null, "Checks that fired"),
-        violations.length > 0 && h("ul", null, violations.map((n) => violation(app, n))),
+        violations.length > 0 &&
+            h(
+                "ul",
+                null,
+                violations.map((n) => violation(app, n)),
+            ),
     );
 }
 
@@ -120,8 +131,7 @@ function findViolations(app) {
     for (const n of app.trace.ofKind("check")) {
         const record = app.trace.record(n);
         const name = String(record["name"]);
-        if (record["ok"] === 0 && (!first.has(name) || record["defect"] !== undefined))
-            first.set(name, n);
+        if (record["ok"] === 0 && (!first.has(name) || record["defect"] !== undefined)) first.set(name, n);
     }
     return [...first.values()];
 }

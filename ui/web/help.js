@@ -19,7 +19,9 @@ export function mountHelp(panes) {
     const dialog = /** @type {HTMLDialogElement} */ (byId("help"));
     const rows = [
         ...keys.map((key) => ({ shown: key.shown, says: key.says })),
-        ...panes.filter((pane) => pane.key && !pane.always).map((pane) => ({ shown: pane.key ?? "", says: pane.title })),
+        ...panes
+            .filter((pane) => pane.key && !pane.always)
+            .map((pane) => ({ shown: pane.key ?? "", says: pane.title })),
     ];
     fill(
         dialog,
@@ -29,11 +31,14 @@ export function mountHelp(panes) {
         h("h3", null, "Signs"),
         h("div", { class: "signs" }, signs()),
         h("h3", null, "Keys"),
-        h("dl", { class: "keys" }, rows.map((row) => h("div", null, h("dt", null, h("kbd", null, row.shown)), h("dd", null, row.says)))),
+        h(
+            "dl",
+            { class: "keys" },
+            rows.map((row) => h("div", null, h("dt", null, h("kbd", null, row.shown)), h("dd", null, row.says))),
+        ),
     );
     dialog.addEventListener("click", (event) => {
-        if (event.target === dialog)
-            dialog.close();
+        if (event.target === dialog) dialog.close();
     });
     dialog.addEventListener("keydown", (event) => {
         if (event.key === "?") {

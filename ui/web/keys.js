@@ -15,8 +15,18 @@ import { levels } from "./app.js";
 /** @type {Key[]} */
 export const keys = [
     { keys: [" "], shown: "space", says: "play, pause", act: (app) => move(app, "play") },
-    { keys: ["ArrowRight", "ArrowDown"], shown: "→ ↓", says: "one step on; with shift ten", act: (app, e) => app.step(e.shiftKey ? 10 : 1) },
-    { keys: ["ArrowLeft", "ArrowUp"], shown: "← ↑", says: "one step back; with shift ten", act: (app, e) => app.step(e.shiftKey ? -10 : -1) },
+    {
+        keys: ["ArrowRight", "ArrowDown"],
+        shown: "→ ↓",
+        says: "one step on; with shift ten",
+        act: (app, e) => app.step(e.shiftKey ? 10 : 1),
+    },
+    {
+        keys: ["ArrowLeft", "ArrowUp"],
+        shown: "← ↑",
+        says: "one step back; with shift ten",
+        act: (app, e) => app.step(e.shiftKey ? -10 : -1),
+    },
     { keys: ["PageDown"], shown: "PgDn", says: "25 steps on", act: (app) => app.step(25) },
     { keys: ["PageUp"], shown: "PgUp", says: "25 steps back", act: (app) => app.step(-25) },
     { keys: ["Home"], shown: "Home", says: "start of the run", act: (app) => move(app, "first") },
@@ -28,7 +38,12 @@ export const keys = [
     { keys: ["x"], shown: "x", says: "next refusal or violation", act: (app) => move(app, "refusal") },
     { keys: ["X"], shown: "X", says: "refusal or violation before", act: (app) => move(app, "refusal", -1) },
     { keys: ["w"], shown: "w", says: "why did this happen?", act: (app) => app.ask(app.n) },
-    { keys: ["d"], shown: "d", says: `detail: ${levels.join(", ")}`, act: (app) => app.setLevel((app.level + 1) % levels.length) },
+    {
+        keys: ["d"],
+        shown: "d",
+        says: `detail: ${levels.join(", ")}`,
+        act: (app) => app.setLevel((app.level + 1) % levels.length),
+    },
     { keys: ["t"], shown: "t", says: "table, diagram", act: (app) => app.setTable(!app.table) },
     { keys: ["+", "="], shown: "+", says: "taller rows", act: (app) => app.zoom(1) },
     { keys: ["-"], shown: "-", says: "flatter rows", act: (app) => app.zoom(-1) },
@@ -44,17 +59,13 @@ export const keys = [
  */
 export function mountKeys(app, panes) {
     document.addEventListener("keydown", (event) => {
-        if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || usesKey(event))
-            return;
+        if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || usesKey(event)) return;
         const pane = panes.find((one) => one.key === event.key && !one.always);
         const key = keys.find((one) => one.keys.includes(event.key));
-        if (pane === undefined && key === undefined)
-            return;
+        if (pane === undefined && key === undefined) return;
         event.preventDefault();
-        if (key !== undefined)
-            key.act(app, event);
-        else if (pane !== undefined)
-            app.show(pane.id);
+        if (key !== undefined) key.act(app, event);
+        else if (pane !== undefined) app.show(pane.id);
     });
 }
 
@@ -65,12 +76,12 @@ export function mountKeys(app, panes) {
  */
 function usesKey(event) {
     const at = event.target;
-    if (!(at instanceof HTMLElement))
-        return false;
-    if (at.closest("dialog[open]") !== null)
-        return true;
+    if (!(at instanceof HTMLElement)) return false;
+    if (at.closest("dialog[open]") !== null) return true;
     if (at instanceof HTMLInputElement || at instanceof HTMLTextAreaElement)
-        return !(at instanceof HTMLInputElement && (at.type === "checkbox" || at.type === "radio")) || event.key === " ";
+        return (
+            !(at instanceof HTMLInputElement && (at.type === "checkbox" || at.type === "radio")) || event.key === " "
+        );
     if (at instanceof HTMLSelectElement)
         return event.key.startsWith("Arrow") || event.key === " " || event.key.length === 1;
     return at.closest("button, summary, a") !== null && event.key === " ";

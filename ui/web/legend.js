@@ -18,7 +18,15 @@ const all = [
 /** The signs with their words, for a list. */
 export function signs() {
     return all.map(([, draw, text]) =>
-        h("span", null, /** @type {any} */ (s("svg", { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, draw())), " ", text),
+        h(
+            "span",
+            null,
+            /** @type {any} */ (
+                s("svg", { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true" }, draw())
+            ),
+            " ",
+            text,
+        ),
     );
 }
 

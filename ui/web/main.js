@@ -12,6 +12,7 @@ import { mountHead } from "./head.js";
 import { mountHelp } from "./help.js";
 import { mountKeys } from "./keys.js";
 import { mountLegend } from "./legend.js";
+import { mountLesson } from "./lesson_panel.js";
 import { mountLink } from "./link.js";
 import { load } from "./load.js";
 import { Model } from "./model.js";
@@ -51,6 +52,7 @@ export function mount(trace) {
     mountHelp(panes);
     mountKeys(app, panes);
     mountPrint(app);
+    mountLesson(app);
     mountLink(app);
     return app;
 }
@@ -58,8 +60,7 @@ export function mount(trace) {
 async function open() {
     try {
         const trace = await load(byId("trace").textContent ?? "");
-        if (trace.problem !== "")
-            problem(trace.problem);
+        if (trace.problem !== "") problem(trace.problem);
         Object.assign(window, { app: mount(trace) }); // for the console, and for tests
         document.documentElement.dataset["ready"] = "1";
     } catch (error) {

@@ -354,7 +354,14 @@ function flagsOf(trace) {
 }
 
 /** Requests whose loss is part of the story. */
-const IMPORTANT = new Set(["LeaderAndIsr", "StopReplica", "UpdateMetadata", "ControlledShutdown", "AlterIsr", "Produce"]);
+const IMPORTANT = new Set([
+    "LeaderAndIsr",
+    "StopReplica",
+    "UpdateMetadata",
+    "ControlledShutdown",
+    "AlterIsr",
+    "Produce",
+]);
 
 /** One record, as far as its flags need it; strings are compared by their numbers. */
 class Sight {
@@ -514,7 +521,7 @@ class Sight {
 
     messageLevel() {
         const api = this.text(this.api);
-        if (api === "Fetch" || api === "Heartbeat" || api === "Metadata") return ALL;
+        if (api === "Fetch" || api === "Heartbeat" || api === "Metadata" || api === "ApiVersions") return ALL;
         const failed = this.has(this.error) && this.fields[this.error] !== 0;
         if (failed) return STORY;
         if (this.has(this.re)) return api === "UpdateMetadata" ? ALL : PROTOCOL;

@@ -17,7 +17,23 @@ export function mountPrint(app) {
         fill(
             place,
             h("h2", null, "What happened"),
-            h("table", null, h("tbody", null, shown.map((n) => h("tr", null, h("td", null, n), h("td", null, seconds(app.trace.t(n))), h("td", null, sentence(app.trace, n)))))),
+            h(
+                "table",
+                null,
+                h(
+                    "tbody",
+                    null,
+                    shown.map((n) =>
+                        h(
+                            "tr",
+                            null,
+                            h("td", null, n),
+                            h("td", null, seconds(app.trace.t(n))),
+                            h("td", null, sentence(app.trace, n)),
+                        ),
+                    ),
+                ),
+            ),
             rows.count > mostRows && h("p", null, `${rows.count - mostRows} more steps are on the page.`),
         );
     });

@@ -30,8 +30,7 @@ export class Rows {
         const shown = new Uint32Array(trace.count);
         let count = 0;
         for (let n = 1; n <= trace.count; n++) {
-            if (model.level(n) <= level)
-                shown[count++] = n;
+            if (model.level(n) <= level) shown[count++] = n;
         }
         /** Record of each row. */
         this.shown = shown.subarray(0, count);
@@ -50,13 +49,11 @@ export class Rows {
         for (const silence of steps) {
             let gaps = 0;
             for (let r = 0; r < this.count; r++) {
-                if (r > 0 && trace.t(this.shown[r]) - trace.t(this.shown[r - 1]) >= silence)
-                    gaps++;
+                if (r > 0 && trace.t(this.shown[r]) - trace.t(this.shown[r - 1]) >= silence) gaps++;
                 this.gaps[r] = gaps;
             }
             this.gaps[this.count] = gaps;
-            if (gaps * 5 <= this.count || silence === steps[steps.length - 1])
-                return silence;
+            if (gaps * 5 <= this.count || silence === steps[steps.length - 1]) return silence;
         }
         return 0;
     }
@@ -71,10 +68,8 @@ export class Rows {
         let high = this.count;
         while (low < high) {
             const middle = (low + high) >>> 1;
-            if (this.shown[middle] <= n)
-                low = middle + 1;
-            else
-                high = middle;
+            if (this.shown[middle] <= n) low = middle + 1;
+            else high = middle;
         }
         return low - 1;
     }
@@ -112,10 +107,8 @@ export class Rows {
         let high = this.count;
         while (low < high) {
             const middle = (low + high) >>> 1;
-            if (this.top(middle) <= y)
-                low = middle + 1;
-            else
-                high = middle;
+            if (this.top(middle) <= y) low = middle + 1;
+            else high = middle;
         }
         return Math.max(0, low - 1);
     }
@@ -128,8 +121,7 @@ export class Rows {
      */
     middle(n) {
         const row = this.at(n);
-        if (row < 0)
-            return 0;
+        if (row < 0) return 0;
         return this.top(row) + (this.shown[row] === n ? 0.5 : 1);
     }
 

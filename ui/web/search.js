@@ -21,8 +21,7 @@ function* find(app, text, hits) {
     const wanted = text.toLowerCase();
     let start = performance.now();
     for (let n = 1; n <= app.last(); n++) {
-        if (sentence(app.trace, n).toLowerCase().includes(wanted))
-            hits.push(n);
+        if (sentence(app.trace, n).toLowerCase().includes(wanted)) hits.push(n);
         if (n % 64 === 0 && performance.now() - start > sliceMs) {
             yield n;
             start = performance.now();
@@ -40,8 +39,7 @@ export function mountSearch(app) {
     let done = true;
 
     function show() {
-        if (input.value.trim() === "")
-            return fill(found);
+        if (input.value.trim() === "") return fill(found);
         const place = hits.findIndex((n) => n === app.n) + 1;
         const total = done ? String(hits.length) : `${hits.length} …`;
         fill(found, hits.length === 0 && done ? "none" : place > 0 ? `${place} of ${total}` : total);
@@ -54,16 +52,13 @@ export function mountSearch(app) {
         const text = input.value.trim();
         done = text === "";
         show();
-        if (done)
-            return;
+        if (done) return;
         const search = find(app, text, hits);
         function more() {
-            if (mine !== running)
-                return;
+            if (mine !== running) return;
             done = search.next().done === true;
             show();
-            if (!done)
-                setTimeout(more, 0);
+            if (!done) setTimeout(more, 0);
         }
         more();
     }
@@ -74,8 +69,7 @@ export function mountSearch(app) {
         const around = back ? hits[hits.length - 1] : hits[0];
         if (hit === undefined && around === undefined)
             return app.say(done ? `nothing says "${input.value.trim()}"` : "still searching");
-        if (hit === undefined)
-            app.say(back ? "from the end again" : "from the start again");
+        if (hit === undefined) app.say(back ? "from the end again" : "from the start again");
         app.reveal(hit ?? around);
     }
 
@@ -92,4 +86,5 @@ export function mountSearch(app) {
     });
     app.on("moment", show);
     app.on("trace", start);
+    app.on("limit", start);
 }

@@ -9,8 +9,25 @@ import { byId } from "./dom.js";
 /** @typedef {import("./app.js").App} App */
 
 const names = /** @type {const} */ ([
-    "page", "text", "muted", "rule", "card", "moment", "moment-edge", "control", "zookeeper", "data", "client", "bad",
-    "bad-page", "chain", "down", "active", "lane", "good", "on-band",
+    "page",
+    "text",
+    "muted",
+    "rule",
+    "card",
+    "moment",
+    "moment-edge",
+    "control",
+    "zookeeper",
+    "data",
+    "client",
+    "bad",
+    "bad-page",
+    "chain",
+    "down",
+    "active",
+    "lane",
+    "good",
+    "on-band",
 ]);
 const brokers = 10;
 
@@ -25,13 +42,14 @@ let cached = null;
  * @returns {Colours}
  */
 export function colours() {
-    if (cached !== null)
-        return cached;
+    if (cached !== null) return cached;
     const style = getComputedStyle(document.documentElement);
     /** @param {string} name */
     const read = (name) => style.getPropertyValue(`--${name}`).trim();
-    const found = /** @type {Colours} */ (Object.fromEntries(names.map((name) => [name, read(name)])));
-    found.brokers = Array.from({ length: brokers }, (_, i) => read(`b${i}`));
+    const found = /** @type {Colours} */ (
+        /** @type {unknown} */ (Object.fromEntries(names.map((name) => [name, read(name)])))
+    );
+    found.brokers = Array.from({ length: brokers }, (_, i) => read(`b${i}`)); // by their place
     found.sans = read("sans");
     found.mono = read("mono");
     cached = found;
@@ -54,8 +72,7 @@ export function mountTheme(app) {
     const root = document.documentElement;
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const kept = remembered();
-    if (kept !== null)
-        root.dataset["theme"] = kept;
+    if (kept !== null) root.dataset["theme"] = kept;
 
     function changed() {
         cached = null;
@@ -68,8 +85,31 @@ export function mountTheme(app) {
         changed();
     });
     dark.addEventListener("change", changed);
-    window.addEventListener("beforeprint", changed); // print has colours of its own
-    window.addEventListener("afterprint", changed);
+    printLight(root, () => {
+        changed();
+        app.flush();
+    });
+}
+
+/**
+ * Paper is light, whatever the screen is.
+ *
+ * @param {HTMLElement} root
+ * @param {() => void} redraw at once
+ */
+function printLight(root, redraw) {
+    /** @type {string | undefined} */
+    let theme;
+    window.addEventListener("beforeprint", () => {
+        theme = root.dataset["theme"];
+        root.dataset["theme"] = "light";
+        redraw();
+    });
+    window.addEventListener("afterprint", () => {
+        if (theme === undefined) delete root.dataset["theme"];
+        else root.dataset["theme"] = theme;
+        redraw();
+    });
 }
 
 /** @returns {string | null} */

@@ -1,0 +1,111 @@
+/**
+ * The heads of the lanes, above the rows: they tell the moment, too. "node 1 down" while it is; ★ for whoever believes to
+ * be the controller: two stars at once are a zombie.
+ */
+import { byId, fill, h } from "./dom.js";
+import { openPicker } from "./picker.js";
+
+/** @typedef {import("./app.js").App} App */
+/** @typedef {import("./lanes.js").Lanes} Lanes */
+/** @typedef {import("./lanes.js").NodeLanes} NodeLanes */
+
+/**
+ * @param {App} app
+ * @param {Lanes} lanes
+ */
+export function drawLaneHeads(app, lanes) {
+    const place = byId("lanes");
+    const active = new Set(app.model.active(app.n));
+    const heads = [
+        ...zookeeperHead(lanes),
+        ...lanes.nodes.flatMap((node) => nodeHead(app, lanes, node, active.has(node.id))),
+        ...lanes.clients.flatMap((client) => clientHead(lanes, client)),
+    ];
+    if (lanes.others !== null) heads.push(label(lanes.others, 24, "sub", "…"));
+    if (lanes.gutter > 0) heads.push(left(6, "sub left", "time ↓"));
+    if (!lanes.narrow) heads.push(left(lanes.words, "sub left", "what happens"));
+    fill(place, ...heads, lanesButton(app, lanes));
+}
+
+/**
+ * @param {Lanes} lanes
+ * @param {{id: string, name: string, x: number}} client
+ */
+function clientHead(lanes, client) {
+    const name = label(client.x, lanes.unit + 4, "sub", client.name);
+    if (lanes.unit < 40) return [name];
+    return [label(client.x, lanes.unit + 10, "role", client.id[0] === "p" ? "producer" : "consumer"), name];
+}
+
+/** @param {Lanes} lanes */
+function zookeeperHead(lanes) {
+    const { zookeeper } = lanes;
+    const width = zookeeper.right - zookeeper.left;
+    const heads = [label(zookeeper.x, width + 16, "node plain", width > 54 ? "ZooKeeper" : "ZK")];
+    const ids = [...zookeeper.sessions];
+    if (ids.length <= 4) {
+        for (const [id, x] of ids) heads.push(label(x, 14, "sub", String(id)));
+    }
+    return heads;
+}
+
+/**
+ * @param {App} app
+ * @param {Lanes} lanes
+ * @param {NodeLanes} node
+ * @param {boolean} active
+ */
+function nodeHead(app, lanes, node, active) {
+    const state = app.model.node(node.id, app.n);
+    const width = node.right - node.left;
+    const star = active ? " ★" : "";
+    const long = state === "up" ? `node ${node.id}${star}` : `node ${node.id} ${state}${star}`;
+    const text = width > 84 ? long : `${node.id}${active ? "★" : ""}`;
+    const heads = [label(node.left + width / 2, width, state === "up" ? "node" : "node down", text)];
+    const [controller, broker] = lanes.unit > 40 ? ["ctrl", "broker"] : ["c", "b"];
+    heads.push(label(node.controller, lanes.unit, "sub", controller), label(node.broker, lanes.unit, "sub", broker));
+    return heads;
+}
+
+/**
+ * @param {number} x middle
+ * @param {number} width
+ * @param {string} kind
+ * @param {string} text
+ */
+function label(x, width, kind, text) {
+    const head = h("span", { class: kind }, text);
+    head.style.left = `${x - width / 2}px`;
+    head.style.width = `${width}px`;
+    return head;
+}
+
+/**
+ * @param {number} x
+ * @param {string} kind
+ * @param {string} text
+ */
+function left(x, kind, text) {
+    const head = h("span", { class: kind }, text);
+    head.style.left = `${x}px`;
+    return head;
+}
+
+/**
+ * Only where there is something to pick.
+ *
+ * @param {App} app
+ * @param {Lanes} lanes
+ */
+function lanesButton(app, lanes) {
+    if (lanes.hidden === 0 && app.picked === null && lanes.nodes.length + lanes.clients.length < 8) return null;
+    const total = app.model.brokers.length;
+    const text = lanes.hidden > 0 ? `lanes: ${lanes.nodes.length} of ${total} nodes` : "lanes";
+    const button = h(
+        "button",
+        { type: "button", id: "lanes-button", tabindex: "-1", onClick: () => openPicker(app) },
+        text,
+    );
+    button.style.left = `${lanes.words + (lanes.narrow ? 0 : 100)}px`;
+    return button;
+}

@@ -1,0 +1,212 @@
+/**
+ * The words beside a row of the diagram, and other short forms. They are shorter than the sentence of narrate.js, which the
+ * bar and the table have: a row has one line.
+ *
+ * What a message carries is said once, where it is sent; its arrival only says that it arrives, the rows behind it say
+ * what it did. A write to ZooKeeper says what it changed, not the operation.
+ */
+import { span } from "./dom.js";
+import { laneInWords, sentence } from "./narrate.js";
+import { dataOf } from "./why.js";
+
+/** @typedef {import("./trace.js").Trace} Trace */
+/** @typedef {import("./trace.js").TraceRecord} TraceRecord */
+/** @typedef {{who: string, what: string}} Words */
+
+const mostParts = 3; // partitions that are named
+
+/**
+ * The sentence of a record in two parts: who, and what. Where the sentence does not begin with who, it is whole.
+ *
+ * @param {Trace} trace
+ * @param {number} n
+ * @returns {Words}
+ */
+export function split(trace, n) {
+    const who = laneInWords(trace.at(n));
+    const whole = sentence(trace, n);
+    if (whole.slice(0, who.length).toLowerCase() !== who.toLowerCase()) return { who, what: whole };
+    return { who, what: whole.slice(who.length).replace(/^[:\s]+/, "") };
+}
+
+/**
+ * The words of a row.
+ *
+ * @param {Trace} trace
+ * @param {number} n
+ * @returns {Words}
+ */
+export function rowWords(trace, n) {
+    const shorter = short[trace.kind(n)];
+    const what = shorter === undefined ? null : shorter(trace, trace.record(n));
+    return what === null ? split(trace, n) : { who: laneInWords(trace.at(n)), what };
+}
+
+/** @type {Record<string, (trace: Trace, record: TraceRecord) => string | null>} null: the sentence will do */
+const short = {
+    send: sendWords,
+    recv: (_, record) => {
+        if (record["ok"] === 0) return `refuses ${record["api"]}: ${record["code"] ?? errorWords(record)}`;
+        return record["re"] === undefined
+            ? `${record["api"]} arrives`
+            : `${record["api"]} answer arrives${errorWords(record)}`;
+    },
+    fault: (trace, record) => faultWords(trace, record.n),
+    drop: (trace, record) => {
+        const sent = trace.record(record.by);
+        return `${sent["api"] ?? "message"} of ${laneInWords(sent.at)} is lost: ${record["why"]}`;
+    },
+    zap: zapWords,
+    zreq: (_, record) => `→ ZooKeeper  ${record["op"]} ${shortPath(record["path"])}`,
+    zrep: (_, record) => `hears: ${record["op"]} ${record["ok"] === 0 ? record["code"] : "done"}`,
+    watch: (_, record) => `watch on ${shortPath(record["path"])} fires for ${laneInWords(String(record["to"]))}`,
+    notify: (_, record) => `hears: ${shortPath(record["path"])} ${eventWords(record["event"])}`,
+    queue: (_, record) => {
+        if (record["what"] !== "start") return null;
+        const waited = Number(record["waited"] ?? 0);
+        return `begins ${record["name"]}${waited > 0 ? ` after ${span(waited)} in the queue` : ""}`;
+    },
+    decide: (_, record) => {
+        if (!(Number(record["chosen"]) >= 0)) return null;
+        const unclean = record["unclean"] === 1 ? ", not in sync," : "";
+        return `elects ${record["chosen"]}${unclean} for ${record["partition"]}, ISR ${listWords(record["isr"])}`;
+    },
+    move: (_, record) => {
+        const what =
+            record["machine"] === "replica"
+                ? `replica ${record["replica"]} of ${record["partition"]}`
+                : record["partition"];
+        const to = stateWords(record["to"]);
+        if (record["ok"] === 0) return `may not move ${what} from ${stateWords(record["from"])} to ${to}`;
+        return record["direct"] === 1 ? `${what} starts as ${to}` : `${what}: ${stateWords(record["from"])} → ${to}`;
+    },
+};
+
+/**
+ * @param {Trace} trace
+ * @param {TraceRecord} record
+ */
+function sendWords(trace, record) {
+    const to = `→ ${laneInWords(String(record["to"]))}  ${record["api"]}`;
+    if (record["re"] !== undefined) return `${to} answer${errorWords(record)}`;
+    const parts = partitionsOf(trace, record);
+    return parts.length === 0 ? to : `${to}: ${someOf(parts)}`;
+}
+
+/**
+ * The partitions that a request carries, in words.
+ *
+ * @param {Trace} trace
+ * @param {TraceRecord} record of a send
+ * @returns {string[]}
+ */
+function partitionsOf(trace, record) {
+    if (typeof record["batch"] === "number") {
+        const broker = Number(String(record["to"]).slice(1));
+        const part = trace.record(record["batch"])[String(record["api"]).toLowerCase()];
+        const body = /** @type {any[]} */ (Array.isArray(part?.body) ? part.body : []);
+        return body.filter((one) => !Array.isArray(one.to) || one.to.includes(broker)).map(stateOf);
+    }
+    const body = /** @type {any[]} */ (Array.isArray(record["body"]) ? record["body"] : []);
+    return body.map(
+        (one) =>
+            `${one.partition}${one.value === undefined ? "" : ` ${one.value}`}${one.offset === undefined ? "" : ` from ${one.offset}`}`,
+    );
+}
+
+/** @param {any} one partition of a batch */
+function stateOf(one) {
+    if (one.leader === undefined) return String(one.partition);
+    return `${one.partition} leader ${leaderWords(one.leader)} e${one.epoch} ${listWords(one.isr)}`;
+}
+
+/**
+ * @param {Trace} trace
+ * @param {TraceRecord} record
+ */
+function zapWords(trace, record) {
+    const path = shortPath(record["path"]);
+    const from = laneInWords(String(record["frm"]));
+    if (record["ok"] === 0) return `refuses ${from}: ${record["op"]} ${path}: ${record["code"]}`;
+    if (record["zxid"] === undefined) return `${record["op"]} ${path} for ${from}`;
+    const changes = trace.sets(record.n).filter(([key]) => key.startsWith("zn:"));
+    if (changes.length === 0) return `${record["op"]} ${path} for ${from}`;
+    return someOf(changes.map(([key, value]) => znodeWords(key.slice(3), value)));
+}
+
+/**
+ * What became of a znode.
+ *
+ * @param {string} path
+ * @param {any} value
+ */
+function znodeWords(path, value) {
+    const name = shortPath(path);
+    if (value === null) return `deletes ${name}`;
+    const data = dataOf(value);
+    if (path === "/controller" && data !== null) return `/controller is ${data["brokerid"]}`;
+    if (path.endsWith("/state") && data !== null && Array.isArray(data["isr"]))
+        return `${name}: leader ${leaderWords(data["leader"])} e${data["leader_epoch"]} isr ${listWords(data["isr"])}`;
+    if (path === "/controller_epoch") return `/controller_epoch is ${value.data}`;
+    return `${value.version === 0 ? "creates" : "sets"} ${name}`;
+}
+
+/**
+ * A path in short: the state znode of a partition is called by the partition.
+ *
+ * @param {unknown} path
+ */
+export function shortPath(path) {
+    const match = /^\/brokers\/topics\/([^/]+)\/partitions\/(\d+)\/state$/.exec(String(path));
+    return match === null ? String(path) : `state of ${match[1]}-${match[2]}`;
+}
+
+/** @param {unknown} event of a watch */
+function eventWords(event) {
+    const words = /** @type {Record<string, string>} */ ({
+        NodeCreated: "was created",
+        NodeDeleted: "was deleted",
+        NodeDataChanged: "was set",
+        NodeChildrenChanged: "has other children",
+    });
+    return words[String(event)] ?? String(event);
+}
+
+/** OnlinePartition is Online beside a partition. @param {unknown} state */
+function stateWords(state) {
+    return String(state).replace(/(Partition|Replica)$/, "");
+}
+
+/** @param {unknown} leader */
+function leaderWords(leader) {
+    return leader === -1 ? "none" : leader === -2 ? "being deleted" : String(leader);
+}
+
+/** @param {unknown} list */
+function listWords(list) {
+    return Array.isArray(list) ? `[${list.join(",")}]` : "[]";
+}
+
+/** @param {TraceRecord} record */
+function errorWords(record) {
+    const error = record["error"];
+    return error === undefined || error === 0 ? "" : `, error ${error}`;
+}
+
+/** @param {string[]} parts */
+function someOf(parts) {
+    const named = parts.slice(0, mostParts).join("; ");
+    return parts.length > mostParts ? `${named}; ${parts.length - mostParts} more` : named;
+}
+
+/**
+ * A fault in few words: "kill 1".
+ *
+ * @param {Trace} trace
+ * @param {number} n
+ */
+export function faultWords(trace, n) {
+    const record = trace.record(n);
+    const hit = Array.isArray(record["hit"]) && record["hit"].length > 0 ? record["hit"].join(", ") : record["target"];
+    return `${record["verb"] ?? "fault"}${hit === undefined ? "" : ` ${hit}`}`;
+}
