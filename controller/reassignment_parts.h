@@ -49,6 +49,7 @@ enum kc_slot_next kc_reassign_judge_isr(struct kc_controller *c, struct kc_frame
 
 /* ---- reassignment_finish.c: rows of the flow, in this order ---- */
 
+/* Each is the `run` of a row: B1 (New, then Online), B2, B3, B4 and B5, B7 (twice), B8 (twice). */
 enum kc_next kc_reassign_add_new(struct kc_controller *c, struct kc_frame *f);
 enum kc_next kc_reassign_add_online(struct kc_controller *c, struct kc_frame *f);
 enum kc_next kc_reassign_only_target(struct kc_controller *c, struct kc_frame *f);
@@ -62,6 +63,7 @@ extern const struct kc_bulk kc_reassign_write_target;
 
 /* ---- reassignment.c ---- */
 
+/* The line of a written assignment. */
 void kc_reassign_log_updated(struct kc_controller *c, uint32_t row, const struct sm_assignment *a);
 
 #endif

@@ -117,6 +117,7 @@ const struct sim_scn_verb *sim_scn_verb_named(const char *name);
 
 /* ---- acts: scn_cluster.c ---- */
 
+/* Each is the act of a verb. */
 bool sim_scn_act_start(struct sim_scn_run *r);
 bool sim_scn_act_kill(struct sim_scn_run *r);
 bool sim_scn_act_bounce(struct sim_scn_run *r);
@@ -125,6 +126,7 @@ bool sim_scn_act_controller(struct sim_scn_run *r);
 
 /* ---- scn_tools.c ---- */
 
+/* Each is the act of a verb. */
 bool sim_scn_act_topic(struct sim_scn_run *r);
 bool sim_scn_act_add_partitions(struct sim_scn_run *r);
 bool sim_scn_act_config(struct sim_scn_run *r);
