@@ -40,7 +40,7 @@ export function mountDiagram(app) {
         });
     }
     app.on("why", draw);
-    app.on("theme", draw);
+    app.on("theme", () => diagram.draw()); // at once: it may be for paper
     app.on("lanes", () => {
         diagram.lanes = null;
         draw();
