@@ -261,6 +261,52 @@ void sm_explain_markdown(enum sm_machine machine, const struct sm_profile *profi
     put_differences(m, sink);
 }
 
+/* ---- JSON ---- */
+
+/* Names and texts of states are ours: letters, blanks, commas, semicolons; nothing needs an escape. */
+static void put_state_json(const struct machine *m, int state, const struct sm_sink *sink)
+{
+    const struct spot *spot = &m->spots[state];
+    put(sink, state > 1 ? ",{\"name\":\"" : "{\"name\":\"");
+    put(sink, m->state_name(state));
+    put(sink, "\",\"text\":\"");
+    put(sink, m->state_text(state));
+    put(sink, "\",\"tone\":\"");
+    put(sink, tone_names[spot->tone]);
+    put(sink, "\",\"column\":");
+    put_int(sink, spot->column);
+    put(sink, ",\"row\":");
+    put_int(sink, spot->row);
+    put(sink, "}");
+}
+
+void sm_explain_json(enum sm_machine machine, const struct sm_profile *profile,
+                     const struct sm_sink *sink)
+{
+    const struct machine *m = machine_of(machine);
+    put(sink, "{\"name\":\"");
+    put(sink, m->name);
+    put(sink, "\",\"states\":[");
+    for (int state = 1; state < m->end; state++)
+        put_state_json(m, state, sink);
+    put(sink, "],\"moves\":[");
+    const char *comma = "";
+    for (int from = 1; from < m->end; from++) {
+        for (int to = 1; to < m->end; to++) {
+            if (!m->may_move(profile, from, to))
+                continue;
+            put(sink, comma);
+            put(sink, "[");
+            put_int(sink, from - 1);
+            put(sink, ",");
+            put_int(sink, to - 1);
+            put(sink, "]");
+            comma = ",";
+        }
+    }
+    put(sink, "]}");
+}
+
 /* ---- SVG ---- */
 
 enum {

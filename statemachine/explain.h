@@ -1,6 +1,6 @@
 /*
  * The two machines, printed from their tables: as Markdown for the documents, as an SVG statechart
- * for the eye. There is no second copy of the truth: an arrow is drawn because the table allows it.
+ * for the eye, as JSON for the report. There is no second copy of the truth: an arrow is drawn because the table allows it.
  *
  *     kcsim explain ReplicaStateMachine --format markdown|svg
  *
@@ -36,5 +36,10 @@ void sm_explain_markdown(enum sm_machine machine, const struct sm_profile *profi
    scheme. The text is a whole SVG 1.1 document. */
 void sm_explain_svg(enum sm_machine machine, const struct sm_profile *profile,
                     const struct sm_sink *sink);
+
+/* Prints the machine for a program that draws: {"name", "states": [{"name", "text", "tone", "column",
+   "row"}…], "moves": [[from, to]…]}; from and to are places in "states". */
+void sm_explain_json(enum sm_machine machine, const struct sm_profile *profile,
+                     const struct sm_sink *sink);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "sim/keys.h"
 #include "sim/narrate.h"
+#include "statemachine/explain.h"
 
 enum { BLOCK_RECORDS = 4096, COLUMNS = 7, LANES_MAX = 65535 };
 
@@ -291,6 +292,24 @@ static void print_lanes(FILE *out, struct packer *p)
     fputc(']', out);
 }
 
+static void print_bytes(void *out, const char *bytes, size_t size)
+{
+    fwrite(bytes, 1, size, out);
+}
+
+/* The legal moves, for the charts of both machines: those of the run's Kafka, else of 2.8. */
+static void print_machines(FILE *out, const char *profile)
+{
+    enum sm_version version = profile != NULL ? sm_version_named(profile) : SM_VERSION_NONE;
+    struct sm_profile rules = sm_profile_of(version != SM_VERSION_NONE ? version : SM_VERSION_2_8);
+    struct sm_sink sink = {.put = print_bytes, .ctx = out};
+    fputs(",\"machines\":{\"partition\":", out);
+    sm_explain_json(SM_MACHINE_PARTITION, &rules, &sink);
+    fputs(",\"replica\":", out);
+    sm_explain_json(SM_MACHINE_REPLICA, &rules, &sink);
+    fputs("}", out);
+}
+
 static void put_header(struct packer *p, const char *remark)
 {
     char *text = NULL;
@@ -312,6 +331,7 @@ static void put_header(struct packer *p, const char *remark)
     print_lanes(out, p);
     fputs(",\"tables\":{\"narrate\":", out);
     sim_narrate_print_table(out);
+    print_machines(out, sim_trace_count(p->trace) > 0 ? sim_record_text(&meta, SIM_F_PROFILE) : NULL);
     fputs("}}", out);
     if (fclose(out) != 0)
         abort();

@@ -23,8 +23,14 @@ function program(name) {
  * @returns {string} what the program printed; a failed verdict is no failure here
  */
 export function kcsim(...args) {
+    const path = program("KCSIM");
     try {
-        return execFileSync(program("KCSIM"), args, { encoding: "utf8", cwd: root, stdio: ["ignore", "pipe", "pipe"], maxBuffer: 1 << 30 });
+        return execFileSync(path, args, {
+            encoding: "utf8",
+            cwd: root,
+            stdio: ["ignore", "pipe", "pipe"],
+            maxBuffer: 1 << 30,
+        });
     } catch (failure) {
         const { status, stdout, stderr } = /** @type {any} */ (failure);
         if (status >= 0 && status <= 3) return stdout;
@@ -38,7 +44,10 @@ export function kcsim(...args) {
  */
 export function oracle(...args) {
     const text = execFileSync(program("KC_ORACLE"), args, { encoding: "utf8", maxBuffer: 1 << 30 });
-    return text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+    return text
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line));
 }
 
 /**
@@ -62,19 +71,34 @@ export function readReport(file) {
 
 /**
  * Runs a scenario in a folder of its own, which goes when `use` is done.
- * @param {string} scenario
+ * @param {string} scenario its file, and options of `kcsim run` behind it
  * @param {(made: {trace: Trace, ndjson: string, html: string, lines: string[]}) => void | Promise<void>} use
  */
 export async function withRun(scenario, use) {
-    const folder = mkdtempSync(join(tmpdir(), "kcsim-ui-"));
-    const [ndjson, html] = [join(folder, "t.ndjson"), join(folder, "t.html")];
+    const folder = temporary();
+    const [ndjson, html] = [join(folder.path, "t.ndjson"), join(folder.path, "t.html")];
     try {
-        kcsim("run", scenario, "--trace", ndjson, "--report", html, "--output", join(folder, "story"));
+        kcsim(
+            "run",
+            ...scenario.split(" "),
+            "--trace",
+            ndjson,
+            "--report",
+            html,
+            "--output",
+            join(folder.path, "story"),
+        );
         const lines = readFileSync(ndjson, "utf8").trimEnd().split("\n");
         await use({ trace: await readReport(html), ndjson, html, lines });
     } finally {
-        rmSync(folder, { recursive: true });
+        folder.remove();
     }
+}
+
+/** @returns {{path: string, remove: () => void}} a folder of its own */
+export function temporary() {
+    const path = mkdtempSync(join(tmpdir(), "kcsim-ui-"));
+    return { path, remove: () => rmSync(path, { recursive: true }) };
 }
 
 /** @param {number} seed @returns {() => number} fractions, the same for the same seed */

@@ -19,7 +19,7 @@ const SAMPLE = [
     "scenarios/basics/g05-a-leader-dies.yaml",
     "scenarios/basics/g13-a-partition-is-reassigned.yaml",
     "scenarios/clients/an-unclean-election-loses-exactly-these.yaml",
-    "scenarios/clients/a-producer-dies-in-its-transaction.yaml",
+    "scenarios/clients/a-producer-dies-in-its-transaction.yaml --until 5s",
     "scenarios/defects/KAFKA-6082-on.yaml",
     "scenarios/real/controller-fails-with-a-broker-down.yaml",
 ];
@@ -57,8 +57,16 @@ function compareChains(trace, ndjson) {
     const step = Math.max(1, Math.floor(trace.count / 40));
     for (const [n, shown, all] of oracle("chains", ndjson, `${step}`)) {
         const links = chain(trace, n);
-        assert.deepEqual(links.map((link) => link.n), numbersIn(all), `all of the chain of ${n}`);
-        assert.deepEqual(links.filter((link) => !link.fold).map((link) => link.n), numbersIn(shown), `the chain of ${n}`);
+        assert.deepEqual(
+            links.map((link) => link.n),
+            numbersIn(all),
+            `all of the chain of ${n}`,
+        );
+        assert.deepEqual(
+            links.filter((link) => !link.fold).map((link) => link.n),
+            numbersIn(shown),
+            `the chain of ${n}`,
+        );
     }
 }
 
@@ -83,12 +91,20 @@ function compareFacts(trace, facts, ndjson, n) {
 
 /** @param {Model} model @param {string} ndjson @param {number} n */
 function comparePartitions(model, ndjson, n) {
-    const told = [...kcsim("describe", ndjson, "--record", `${n}`).matchAll(/\tTopic: (\S+)\tPartition: (\d+)\tLeader: (\S+)\tReplicas: (\S*)\tIsr: (\S*)/g)];
+    const told = [
+        ...kcsim("describe", ndjson, "--record", `${n}`).matchAll(
+            /\tTopic: (\S+)\tPartition: (\d+)\tLeader: (\S+)\tReplicas: (\S*)\tIsr: (\S*)/g,
+        ),
+    ];
     const known = new Map(model.partitions(n).map((partition) => [partition.tp, partition]));
     for (const [, topic, number, leader, replicas, isr] of told) {
         const partition = known.get(`${topic}-${number}`);
         assert.ok(partition, `${topic}-${number} at ${n}`);
-        assert.equal(partition.leader < 0 ? "none" : `${partition.leader}`, leader, `leader of ${partition.tp} at ${n}`);
+        assert.equal(
+            partition.leader < 0 ? "none" : `${partition.leader}`,
+            leader,
+            `leader of ${partition.tp} at ${n}`,
+        );
         assert.equal(partition.replicas.join(","), replicas, `replicas of ${partition.tp} at ${n}`);
         assert.equal(partition.isr.join(","), isr, `isr of ${partition.tp} at ${n}`);
     }

@@ -6,6 +6,7 @@
  */
 import { byId, fill, h, seconds } from "./dom.js";
 import { sentence } from "./narrate.js";
+import { rowWords } from "./words.js";
 
 /** @typedef {import("./app.js").App} App */
 
@@ -89,6 +90,18 @@ function drawClock(app) {
     fill(step, `step ${rows.at(app.n) + 1} of ${rows.at(app.last()) + 1}`);
 }
 
+/**
+ * Sentences say what was done; what a message or a write carries is added here.
+ *
+ * @param {App} app
+ * @param {number} n
+ */
+function hasPayload(app, n) {
+    const kind = app.trace.kind(n);
+    const write = kind === "zap" && app.trace.field(n, "zxid") !== undefined;
+    return !app.model.refused(n) && (write || (kind === "send" && app.trace.field(n, "re") === undefined));
+}
+
 /** @param {App} app */
 function drawSentence(app) {
     const { n, model, trace } = app;
@@ -102,5 +115,6 @@ function drawSentence(app) {
         refused && " ",
         model.isFault(n) && h("b", { class: "bad" }, "⚡ "),
         text,
+        hasPayload(app, n) && h("span", { class: "muted payload" }, " ", rowWords(trace, n).what),
     );
 }

@@ -182,13 +182,18 @@ function layOut(app, canvas, pages, steps) {
 /** Where a record is on the axis. @param {App} app @param {Layout} layout @param {number} n */
 function xOf(app, layout, n) {
     const span = layout.right - layout.left;
-    const share = layout.steps ? (app.rows().at(n) + 1) / Math.max(1, app.rows().count) : app.trace.t(n) / endOf(app);
+    const time = n > app.trace.count ? endOf(app) : app.trace.t(n);
+    const share = layout.steps ? (app.rows().at(n) + 1) / Math.max(1, app.rows().count) : time / endOf(app);
     return layout.left + span * Math.min(1, Math.max(0, share));
 }
 
-/** @param {App} app */
+/**
+ * Where the axis ends, in µs: a little behind the end of the run, so that what the run ended with has a width, too.
+ *
+ * @param {App} app
+ */
 function endOf(app) {
-    return Math.max(1, app.trace.t(app.trace.count));
+    return Math.max(1, app.trace.t(app.trace.count)) * 1.05;
 }
 
 /**
@@ -227,7 +232,31 @@ function drawBands(ink, app, layout) {
     }
     drawFaults(ink, app, layout);
     drawFoot(ink, app, layout, y + layout.row);
+    if (!layout.steps) drawEnd(ink, app, layout);
     if (app.limit < app.trace.count) hideFuture(ink, app, layout);
+}
+
+/**
+ * The run ends before the axis does.
+ *
+ * @param {Ink} ink
+ * @param {App} app
+ * @param {Layout} layout
+ */
+function drawEnd(ink, app, layout) {
+    const x = Math.round(xOf(app, layout, app.trace.count)) + 0.5;
+    ink.strokeStyle = colours().text;
+    ink.lineWidth = 1;
+    ink.setLineDash([2, 3]);
+    ink.beginPath();
+    ink.moveTo(x, faultsHeight);
+    ink.lineTo(x, layout.height - 4);
+    ink.stroke();
+    ink.setLineDash([]);
+    ink.font = `11px ${colours().sans}`;
+    ink.textAlign = "left";
+    ink.fillStyle = colours().muted;
+    ink.fillText("end", x + 4, layout.height - 4);
 }
 
 /** @param {Ink} ink @param {Layout} layout @param {string} name @param {number} y */
@@ -328,7 +357,7 @@ function drawFoot(ink, app, layout, y) {
         ink.fillStyle = colours().rule;
         ink.fillRect(x, y + 12, 1, footHeight - 12);
         ink.fillStyle = colours().muted;
-        if (x < layout.right - 28)
+        if (x < xOf(app, layout, app.trace.count) - 28)
             ink.fillText(endOf(app) >= 2e6 ? `${t / 1e6} s` : `${t / 1e3} ms`, x + 3, y + footHeight - 4);
     }
 }

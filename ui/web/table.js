@@ -2,7 +2,7 @@
  * The table: the rows of the diagram as text, for screen readers and for who prefers to read. 200 rows round the moment; the rest
  * is counted (aria-rowcount, aria-rowindex) and reached by the buttons at both ends, by keys and jumps.
  */
-import { byId, fill, h, seconds, valueButton } from "./dom.js";
+import { byId, fill, h, seconds } from "./dom.js";
 import { json } from "./trace.js";
 import { split } from "./words.js";
 
@@ -10,6 +10,7 @@ import { split } from "./words.js";
 
 const windowRows = 200;
 const mostChanges = 6;
+const longest = 110; // characters of a value
 
 /** @param {App} app */
 export function mountTable(app) {
@@ -118,34 +119,50 @@ function makeRow(app, n, index) {
 }
 
 /**
+ * What a record changed: what merely was set again is left out.
+ *
  * @param {App} app
  * @param {number} n
  */
 function makeChanges(app, n) {
-    const changes = app.facts.changes(n);
+    const changes = app.facts
+        .changes(n)
+        .map(({ key, value, old }) => ({ key, now: short(value), was: old === undefined ? null : short(old) }))
+        .filter(({ now, was }) => now !== was);
     const list = changes
         .slice(0, mostChanges)
-        .map(({ key, value, old }) =>
-            h(
-                "div",
-                null,
-                valueButton(app, key, `${key} = ${short(value)}`, { was: old === undefined ? null : short(old) }),
-            ),
-        );
+        .map(({ key, now, was }) => h("div", null, change(app, n, key, now, was)));
     if (changes.length > mostChanges)
         list.push(h("div", { class: "muted" }, `and ${changes.length - mostChanges} more`));
     return list;
 }
 
-/** @param {unknown} value */
+/**
+ * @param {App} app
+ * @param {number} n
+ * @param {string} key
+ * @param {string} now
+ * @param {string | null} was
+ */
+function change(app, n, key, now, was) {
+    function ask() {
+        app.go(n, { scroll: false });
+        app.ask(key);
+    }
+    const button = { type: "button", class: "v", title: `why ${key}?`, "data-key": key, onClick: ask };
+    return h("button", button, `${key}: `, was !== null && h("s", null, was), was !== null && " ", now);
+}
+
+/**
+ * A value in few words; of a znode, its data.
+ *
+ * @param {any} value
+ */
 function short(value) {
-    const text =
-        value === undefined || value === null
-            ? "gone"
-            : typeof value === "string"
-              ? value
-              : json(/** @type {any} */ (value));
-    return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+    if (value === undefined || value === null) return "gone";
+    const shown = typeof value === "object" && "mzxid" in value ? value.data : value;
+    const text = shown === null ? "(no data)" : typeof shown === "string" ? shown : json(shown);
+    return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
 
 /**

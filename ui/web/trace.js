@@ -8,79 +8,17 @@
  * bytes. A block that does not fit ends the trace there, and `problem` says so.
  */
 
-/** What is wrong with a trace, in words. */
-export class TraceProblem extends Error {
-    /**
-     * @param {string} what
-     * @param {string} where
-     */
-    constructor(what, where) {
-        super(what);
-        this.name = "TraceProblem";
-        this.what = what;
-        this.where = where;
-    }
-}
+import { lanesOf } from "./roles.js";
+import { Reader, TraceProblem, decode, glance, textOf, utf8 } from "./values.js";
 
-/**
- * A value of a record: as JSON has it; integers beyond 2^53 are bigint.
- * @typedef {null | number | bigint | string | any[] | {[field: string]: any}} Value
- */
+export { TraceProblem, json } from "./values.js";
 
 /**
  * @typedef {{n: number, t: number, at: string, k: string, by: number, mute?: number, [field: string]: any}} TraceRecord
- * @typedef {{id: string, node: number | null, role: string, name: string}} Lane
+ * @typedef {import("./roles.js").Lane} Lane
+ * @typedef {import("./values.js").Value} Value
  * @typedef {{version: string, records: number, finished: number, remark: string, kinds: string[], fields: string[], lanes: string[], tables: {narrate: any[]}}} Header
  */
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Reads varints and values from the bytes of one block; a read behind the end throws. */
-class Reader {
-    /**
-     * @param {Uint8Array} bytes
-     * @param {number} at
-     * @param {number} end
-     */
-    constructor(bytes, at, end) {
-        this.bytes = bytes;
-        this.at = at;
-        this.end = end;
-    }
-
-    /** @returns {number} */
-    byte() {
-        if (this.at >= this.end) throw new TraceProblem("A record is shorter than it says.", `byte ${this.at}`);
-        return this.bytes[this.at++];
-    }
-
-    /** @returns {number} up to 2^53 */
-    varint() {
-        let byte = this.byte();
-        if (byte < 0x80) return byte;
-        let value = byte & 0x7f;
-        let scale = 0x80;
-        do {
-            byte = this.byte();
-            value += (byte & 0x7f) * scale;
-            scale *= 0x80;
-        } while (byte >= 0x80);
-        if (!(value <= Number.MAX_SAFE_INTEGER))
-            throw new TraceProblem("A number is longer than it can be.", `byte ${this.at}`);
-        return value;
-    }
-
-    /**
-     * @param {number} size
-     * @returns {number} where the bytes begin; they are passed over
-     */
-    skip(size) {
-        const at = this.at;
-        if (size > this.end - at) throw new TraceProblem("A record is shorter than it says.", `byte ${at}`);
-        this.at = at + size;
-        return at;
-    }
-}
 
 /**
  * One block: its bytes, and where in them each of its records stands.
@@ -90,25 +28,6 @@ class Reader {
 
 const BLOCK = 4096;
 
-/**
- * Text of bytes: most are short and ASCII, for which a TextDecoder costs more than it gives.
- * @param {Uint8Array} bytes
- * @param {number} at
- * @param {number} size
- * @returns {string}
- */
-function textOf(bytes, at, size) {
-    if (size < 64) {
-        let text = "";
-        for (let i = at; i < at + size; i++) {
-            if (bytes[i] >= 0x80) return utf8.decode(bytes.subarray(at, at + size));
-            text += String.fromCharCode(bytes[i]);
-        }
-        return text;
-    }
-    return utf8.decode(bytes.subarray(at, at + size));
-}
-
 export class Trace {
     /**
      * @param {Header} header
@@ -117,6 +36,7 @@ export class Trace {
         this.header = header;
         /** What is missing or inferred, in sentences; "": nothing. */
         this.problem = "";
+        this.fields = header.fields;
         this.tables = header.tables;
         this.count = 0;
         /** @type {Block[]} */
@@ -324,8 +244,8 @@ export class Trace {
         const { block, i } = this.place(n);
         const reader = new Reader(block.bytes, block.fieldsAt[i], block.factsAt[i]);
         while (reader.at < reader.end) {
-            const field = this.header.fields[reader.byte()];
-            record[field] = this.value(reader);
+            const field = this.fields[reader.byte()];
+            record[field] = decode(reader, this);
         }
         if (block.factsAt[i] < block.endAt[i]) record.set = this.sets(n);
         return record;
@@ -342,8 +262,8 @@ export class Trace {
         const { block, i } = this.place(n);
         const reader = new Reader(block.bytes, block.fieldsAt[i], block.factsAt[i]);
         while (reader.at < reader.end) {
-            if (reader.byte() === wanted) return this.value(reader);
-            this.pass(reader);
+            if (reader.byte() === wanted) return decode(reader, this);
+            glance(reader);
         }
         return undefined;
     }
@@ -360,17 +280,7 @@ export class Trace {
         const reader = new Reader(block.bytes, block.fieldsAt[i], block.factsAt[i]);
         while (reader.at < reader.end) {
             const field = reader.byte();
-            const begin = reader.at;
-            const tag = reader.varint();
-            const type = tag % 8;
-            const x = Math.floor(tag / 8);
-            if (type === 1) into[field] = x % 2 === 0 ? x / 2 : -(x + 1) / 2;
-            else if (type === 2) into[field] = x;
-            else {
-                into[field] = Infinity;
-                reader.at = begin;
-                this.pass(reader);
-            }
+            into[field] = glance(reader);
             seen.push(field);
         }
     }
@@ -393,7 +303,7 @@ export class Trace {
         while (reader.at < reader.end) {
             const key = this.string(reader.varint());
             reader.varint();
-            sets.push([key, this.value(reader)]);
+            sets.push([key, decode(reader, this)]);
         }
         return sets;
     }
@@ -421,7 +331,7 @@ export class Trace {
     /** @param {number} block @param {number} at @returns {Value} */
     valueAt(block, at) {
         const { bytes } = this.blocks[block];
-        return this.value(new Reader(bytes, at, bytes.length));
+        return decode(new Reader(bytes, at, bytes.length), this);
     }
 
     /** @param {number} n @returns {{block: Block, i: number}} */
@@ -431,7 +341,7 @@ export class Trace {
         return { block, i: n - block.first };
     }
 
-    // ---- values ----
+    // ---- strings ----
 
     /**
      * @param {number} id
@@ -457,95 +367,6 @@ export class Trace {
         this.strings[id] = text;
         return text;
     }
-
-    /**
-     * @param {Reader} reader
-     * @returns {Value}
-     */
-    value(reader) {
-        const tag = reader.varint();
-        const x = Math.floor(tag / 8);
-        switch (tag % 8) {
-            case 0:
-                return null;
-            case 1:
-                return x % 2 === 0 ? x / 2 : -(x + 1) / 2;
-            case 2:
-                return this.string(x);
-            case 3:
-                return this.listOf(reader, x);
-            case 4:
-                return this.objectOf(reader, x);
-            case 5:
-                return { hex: hexOf(reader.bytes, reader.skip(x), x) };
-            case 6:
-                return longOf(reader);
-            default:
-                return textOf(reader.bytes, reader.skip(x), x);
-        }
-    }
-
-    /** @param {Reader} reader @param {number} count @returns {Value[]} */
-    listOf(reader, count) {
-        const list = [];
-        for (let i = 0; i < count; i++) list.push(this.value(reader));
-        return list;
-    }
-
-    /** @param {Reader} reader @param {number} count @returns {{[field: string]: Value}} */
-    objectOf(reader, count) {
-        /** @type {{[field: string]: Value}} */
-        const object = {};
-        for (let i = 0; i < count; i++) {
-            const field = this.header.fields[reader.byte()];
-            object[field] = this.value(reader);
-        }
-        return object;
-    }
-
-    /**
-     * Passes over a value.
-     * @param {Reader} reader
-     */
-    pass(reader) {
-        const tag = reader.varint();
-        const x = Math.floor(tag / 8);
-        switch (tag % 8) {
-            case 3:
-                for (let i = 0; i < x; i++) this.pass(reader);
-                break;
-            case 4:
-                for (let i = 0; i < x; i++) {
-                    reader.byte();
-                    this.pass(reader);
-                }
-                break;
-            case 5:
-            case 7:
-                reader.skip(x);
-                break;
-            case 6:
-                reader.skip(8);
-                break;
-            default:
-                break;
-        }
-    }
-}
-
-/** @param {Reader} reader @returns {number | bigint} */
-function longOf(reader) {
-    const at = reader.skip(8);
-    const view = new DataView(reader.bytes.buffer, reader.bytes.byteOffset + at, 8);
-    const long = view.getBigInt64(0, true);
-    return Number.isSafeInteger(Number(long)) ? Number(long) : long;
-}
-
-/** @param {Uint8Array} bytes @param {number} at @param {number} size @returns {string} */
-function hexOf(bytes, at, size) {
-    let text = "";
-    for (let i = at; i < at + size; i++) text += bytes[i].toString(16).padStart(2, "0");
-    return text;
 }
 
 /** @param {number} value @param {number} end @returns {number} */
@@ -579,79 +400,4 @@ function readHeader(frame) {
         // said below
     }
     throw new TraceProblem("The trace in this page has a header that cannot be read.", "the header");
-}
-
-const ROLES = /** @type {{[letter: string]: string}} */ ({
-    z: "zookeeper",
-    c: "controller",
-    b: "broker",
-    p: "producer",
-    u: "consumer",
-    o: "operator",
-    w: "scenario",
-});
-const ORDER = "zcbpuow";
-
-/**
- * The lanes in the order of the diagram: ZooKeeper, controller and broker of each node side by side,
- * producers, consumers, the operator, the scenario.
- * @param {string[]} used
- * @param {TraceRecord} meta
- * @returns {Lane[]}
- */
-function lanesOf(used, meta) {
-    const ids = new Set(["zk", ...used]);
-    /** @type {Map<string, string>} */
-    const names = new Map();
-    for (const lane of Array.isArray(meta.lanes) ? meta.lanes : []) {
-        if (typeof lane.id === "string") {
-            ids.add(lane.id);
-            if (typeof lane.name === "string") names.set(lane.id, lane.name);
-        } else if (typeof lane.node === "number") {
-            const role = String(lane.role);
-            if (role.includes("controller")) ids.add(`c${lane.node}`);
-            if (role.includes("broker")) ids.add(`b${lane.node}`);
-        }
-    }
-    const lanes = [...ids].map((id) => ({
-        id,
-        node: "cb".includes(id[0]) ? Number(id.slice(1)) : null,
-        role: ROLES[id[0]] ?? id,
-        name: names.get(id) ?? "",
-    }));
-    const place = (/** @type {Lane} */ lane) => {
-        const letter = lane.id[0] === "b" ? "c" : lane.id[0];
-        return [ORDER.indexOf(letter), Number(lane.id.slice(1)) || 0, ORDER.indexOf(lane.id[0])];
-    };
-    return lanes.sort((a, b) => {
-        const [x, y] = [place(a), place(b)];
-        return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];
-    });
-}
-
-/**
- * A value as the NDJSON of a trace has it.
- * @param {Value | undefined} value
- * @returns {string}
- */
-export function json(value) {
-    if (value === null || value === undefined) return "null";
-    if (typeof value === "bigint" || typeof value === "number") return `${value}`;
-    if (typeof value === "string") return JSON.stringify(value).replace(/\\(.)|\u007f/g, longEscape);
-    if (Array.isArray(value)) return `[${value.map(json).join(",")}]`;
-    return `{${Object.entries(value)
-        .map(([name, item]) => `"${name}":${json(item)}`)
-        .join(",")}}`;
-}
-
-/**
- * The tools write \\n and \\t short, other control characters as four digits.
- * @param {string} text
- * @param {string | undefined} letter
- * @returns {string}
- */
-function longEscape(text, letter) {
-    const codes = /** @type {{[letter: string]: string}} */ ({ b: "0008", f: "000c", r: "000d" });
-    if (letter === undefined) return "\\u007f";
-    return letter in codes ? `\\u${codes[letter]}` : text;
 }

@@ -52,6 +52,10 @@ const short = {
             : `${record["api"]} answer arrives${errorWords(record)}`;
     },
     fault: (trace, record) => faultWords(trace, record.n),
+    session: (_, record) => {
+        if (record["seen"] !== "server" || record["what"] !== "expired") return null;
+        return `session of node ${record["node"]} expires, its znodes go`;
+    },
     drop: (trace, record) => {
         const sent = trace.record(record.by);
         return `${sent["api"] ?? "message"} of ${laneInWords(sent.at)} is lost: ${record["why"]}`;
