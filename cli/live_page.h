@@ -6,19 +6,21 @@
  *     GET  /trace           all records so far, packed (ui/packed.h)
  *     GET  /trace.ndjson    the same, as `kcsim run --trace` writes them
  *     GET  /scenario.yaml   the scenario with what was done
- *     POST /do              {"do": "play" | "pause" | "step" | "undo"}, {"do": "speed", "value": 10},
- *                           {"do": "act", "step": "kill: 3"}: answers with the state, or 400 and
- *                           {"error": …}
+ *     POST /do              {"do": "play" | "pause" | "step" | "undo"}, {"do": "speed", "value":
+ * 10},
+ *                           {"do": "act", "step": "kill: 3"}: answers with the state, or with
+ *                           {"error": …} where it cannot be done
  *
  * The state is {records, version, now, playing, speed, over, stuck, seed, acts}: `version` counts
  * the times that the records became others (an act, an undo).
  *
- * Only loopback is listened on, and only requests for it are answered: the Host header must name it,
- * an Origin header, where there is one, too; so no page of somebody else's, and no name that was bent
- * to 127.0.0.1, gets at it. Connections, the size of a request and of an answer are limited.
+ * Only loopback is listened on, and only requests for it are answered: the Host header must name
+ * it, an Origin header, where there is one, too; so no page of somebody else's, and no name that
+ * was bent to 127.0.0.1, gets at it. Connections, the size of a request and of an answer are
+ * limited.
  *
- * Threads: the server's own, one a connection, and the caller's, which passes the time; a lock keeps
- * them apart.
+ * Threads: the server's own, one a connection, and the caller's, which passes the time; a lock
+ * keeps them apart.
  */
 #ifndef CLI_LIVE_PAGE_H
 #define CLI_LIVE_PAGE_H

@@ -13,8 +13,8 @@
 
 /* One text, and what was done to come to it from the one below. */
 struct layer {
-    char *text, *act;     /* act: NULL for the file's */
-    int64_t before_us;    /* the moment in which it was done */
+    char *text, *act;  /* act: NULL for the file's */
+    int64_t before_us; /* the moment in which it was done */
 };
 
 struct cli_live_run {

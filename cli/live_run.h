@@ -1,15 +1,15 @@
 /*
- * A run that somebody plays with: it stands at a moment, goes on as far as it is asked to, and takes
- * steps that were in no file.
+ * A run that somebody plays with: it stands at a moment, goes on as far as it is asked to, and
+ * takes steps that were in no file.
  *
  *     scenario ──► run ──► moment ──► act "kill: 3" ──► the scenario, and that step at that moment
  *                                          │
  *                                          └─ played again up to there, and on
  *
- * The run is always that of a scenario's text: acting adds a step to the text, just behind the moment,
- * and plays it again from the beginning, which is the same up to the moment because everything in
- * it follows from text and seed. So what was done can be saved as a file that gives the same records
- * to the byte, and undone by leaving the step out again.
+ * The run is always that of a scenario's text: acting adds a step to the text, just behind the
+ * moment, and plays it again from the beginning, which is the same up to the moment because
+ * everything in it follows from text and seed. So what was done can be saved as a file that gives
+ * the same records to the byte, and undone by leaving the step out again.
  *
  * Thread: one at a time.
  */
@@ -36,7 +36,8 @@ struct cli_live_run *cli_live_run_new(const char *file, bool has_seed, uint64_t 
                                       struct sim_diagnostics *d);
 void cli_live_run_free(struct cli_live_run *run); /* NULL is fine */
 
-/* Goes on to `until_us`. Where nothing is left to happen it stops there, and cli_live_run_is_over. */
+/* Goes on to `until_us`. Where nothing is left to happen it stops there, and cli_live_run_is_over.
+ */
 void cli_live_run_advance(struct cli_live_run *run, int64_t until_us);
 /* Goes on to the next event that leaves a record. */
 void cli_live_run_step(struct cli_live_run *run);
@@ -44,8 +45,8 @@ void cli_live_run_step(struct cli_live_run *run);
 /* Adds a step, without its trigger, right behind this moment, and does it. False with `error`
    where it is no step; then nothing has changed. */
 bool cli_live_run_act(struct cli_live_run *run, const char *step, char error[CLI_LIVE_ERROR]);
-/* Leaves out the step that was added last: the run stands where it stood before it. False where there
-   is none. */
+/* Leaves out the step that was added last: the run stands where it stood before it. False where
+   there is none. */
 bool cli_live_run_undo(struct cli_live_run *run);
 
 /* The moment, µs of virtual time. */
