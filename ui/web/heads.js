@@ -67,7 +67,9 @@ function nodeHead(app, lanes, node, active) {
     const star = active ? " ★" : "";
     const long = state === "up" ? `node ${node.id}${star}` : `node ${node.id} ${state}${star}`;
     const text = width > 84 ? long : `${node.id}${active ? "★" : ""}`;
-    const heads = [label(node.left + width / 2, width, state === "up" ? "node" : "node down", text)];
+    const name = label(node.left + width / 2, width, state === "up" ? "node" : "node down", text);
+    name.dataset["node"] = String(node.id);
+    const heads = [name];
     const [controller, broker] = lanes.unit > 40 ? ["ctrl", "broker"] : ["c", "b"];
     heads.push(label(node.controller, lanes.unit, "sub", controller), label(node.broker, lanes.unit, "sub", broker));
     return heads;
