@@ -62,12 +62,20 @@ static void add_brokers(const struct sim_lesson_reader *r, struct sim_lesson_sto
     add_choice(s, "none", "none", NULL);
 }
 
-/* Texts of a choice are filled as of the moment of the answer. */
+/* Texts behind a question are filled as of the moment of its answer: a fact's own, else not before
+   the next stop, for a record that tells something comes before what it leads to. */
+static uint64_t moment_of_texts(const struct sim_lesson_reader *r, uint32_t stop,
+                                const struct sim_lesson_stop *s)
+{
+    const uint64_t next = r->stops[stop + 1];
+    return s->key != NULL || s->answer_record > next ? s->answer_record : next;
+}
+
 static bool fill_choice(const struct sim_lesson_reader *r, const struct sim_stop_spec *spec,
                         uint32_t stop, const struct sim_choice_spec *c, struct sim_lesson_stop *s)
 {
     struct sim_lesson_value value = {.text = c->value};
-    const uint64_t n = s->answer_record;
+    const uint64_t n = moment_of_texts(r, stop, s);
     const char *say = NULL, *wrong = NULL;
     bool holds = false;
     if (c->reads != NULL && !sim_lesson_read(r, c->reads, stop, &value))
@@ -231,10 +239,8 @@ static bool fill_words(const struct sim_lesson_reader *r, const struct sim_stop_
 static bool fill_stop(const struct sim_lesson_reader *r, const struct sim_stop_spec *spec,
                       uint32_t stop, struct sim_lesson_stop *s)
 {
-    struct sim_record record = {0};
     s->record = r->stops[stop];
-    sim_trace_get(r->trace, s->record, &record);
-    s->t_us = spec->moment.when == SIM_LESSON_AT ? spec->moment.at_us : record.t;
+    s->t_us = r->times[stop];
     s->answer_record = s->record;
     bool good = fill_words(r, spec, s);
     if (spec->say != NULL)
@@ -246,19 +252,19 @@ static bool fill_stop(const struct sim_lesson_reader *r, const struct sim_stop_s
     good = s->ask != NULL && answer_question(r, spec, stop, s) && good;
     if (s->answer == NULL)
         return false;
-    s->because = sim_lesson_fill(r, spec, stop, spec->because, spec->because_place,
-                                 s->answer_record, s->answer);
-    return s->because != NULL && fill_shows(r, spec, s->answer_record, s) && good;
+    const uint64_t n = moment_of_texts(r, stop, s);
+    s->because = sim_lesson_fill(r, spec, stop, spec->because, spec->because_place, n, s->answer);
+    return s->because != NULL && fill_shows(r, spec, n, s) && good;
 }
 
 /* Where all stops are; false after an error. */
 static bool find_stops(const struct sim_lesson_reader *r, const struct sim_lesson_spec *spec,
-                       uint64_t *stops)
+                       uint64_t *stops, int64_t *times)
 {
     uint64_t last = 0;
     for (uint32_t i = 0; i < spec->stop_count; i++) {
         const struct sim_lesson_moment *m = &spec->stops[i].moment;
-        if (!sim_lesson_moment(r, m, last, last, &stops[i]))
+        if (!sim_lesson_moment(r, m, last, last, &stops[i], &times[i]))
             return false;
         if (stops[i] < last)
             return sim_error(r->d, m->place, "in this run this comes before the stop above it");
@@ -277,17 +283,19 @@ struct sim_lesson *sim_lesson_new(const struct sim_scenario *scenario,
     if (lesson == NULL)
         abort();
     uint64_t *stops = sim_memory_take(&lesson->memory, (spec->stop_count + 1) * sizeof(*stops));
+    int64_t *times = sim_memory_take(&lesson->memory, spec->stop_count * sizeof(*times));
     struct sim_lesson_reader r = {.scenario = scenario,
                                   .trace = trace,
                                   .facts = sim_facts_new(trace),
                                   .memory = &lesson->memory,
                                   .d = d,
-                                  .stops = stops};
+                                  .stops = stops,
+                                  .times = times};
     sim_diagnostics_source(d, scenario->file, scenario->text, scenario->text_size);
     lesson->title = sim_memory_copy(&lesson->memory, scenario->title, strlen(scenario->title));
     lesson->stops = sim_memory_take(&lesson->memory, spec->stop_count * sizeof(*lesson->stops));
     lesson->stop_count = spec->stop_count;
-    bool good = find_stops(&r, spec, stops);
+    bool good = find_stops(&r, spec, stops, times);
     for (uint32_t i = 0; i < spec->stop_count && stops[spec->stop_count] != 0; i++) {
         good = fill_stop(&r, &spec->stops[i], i, &lesson->stops[i]) && good;
         lesson->question_count += lesson->stops[i].ask != NULL;
@@ -338,7 +346,8 @@ enum sim_lesson_mark sim_lesson_judge(const struct sim_lesson_stop *s, const cha
                    ? SIM_LESSON_RIGHT
                    : SIM_LESSON_WRONG;
     for (uint32_t i = 0; i < s->choice_count && found == SIM_LESSON_NONE; i++)
-        if (alike(text, s->choices[i].value) || alike(text, s->choices[i].say))
+        if (alike(text, s->choices[i].value) || alike(text, s->choices[i].say) ||
+            sim_lesson_records_equal(text, s->choices[i].value))
             found = i;
     if (found == SIM_LESSON_NONE && text[0] != '\0' && text[1] == '\0' && letter >= 'a' &&
         (uint32_t)(letter - 'a') < s->choice_count)

@@ -6,6 +6,8 @@
  *     epoch of T-P        data.leader_epoch of the partition's state znode
  *     controller epoch    data of /controller_epoch
  *
+ * A quiet end stands for all time to come: a moment behind it is the end.
+ *
  * What never happened has a value, too: "none", "never", 0. So a question may have that as its
  * right answer.
  */
@@ -58,53 +60,61 @@ static uint64_t find_label(const struct sim_lesson_reader *r, const char *label)
 }
 
 static bool at_time(const struct sim_lesson_reader *r, const struct sim_lesson_moment *m,
-                    int64_t t_us, uint64_t *record)
+                    int64_t t_us, uint64_t *record, int64_t *nominal)
 {
     struct sim_record last = {0};
     char time[SIM_TIME_TEXT];
     sim_trace_get(r->trace, sim_trace_count(r->trace), &last);
-    if (t_us > last.t)
+    if (t_us > last.t && !r->scenario->until_quiet)
         return sim_error(r->d, m->place, "the run is over before that, at %s",
                          sim_time_text(time, last.t));
     *record = sim_trace_at_time(r->trace, t_us);
+    *nominal = t_us;
     return *record != 0;
 }
 
 static bool after_label(const struct sim_lesson_reader *r, const struct sim_lesson_moment *m,
-                        uint64_t *record)
+                        uint64_t *record, int64_t *t_us)
 {
     struct sim_record fault;
     *record = find_label(r, m->label);
     if (!sim_trace_get(r->trace, *record, &fault))
         return sim_error(r->d, m->place, "the step '%s' never acted in this run", m->label);
-    return m->at_us == 0 || at_time(r, m, fault.t + m->at_us, record);
+    *t_us = fault.t;
+    return m->at_us == 0 || at_time(r, m, fault.t + m->at_us, record, t_us);
+}
+
+static bool told_time(const struct sim_lesson_reader *r, uint64_t n, int64_t *t_us)
+{
+    struct sim_record record = {0};
+    const bool good = sim_trace_get(r->trace, n, &record);
+    *t_us = record.t;
+    return good;
 }
 
 bool sim_lesson_moment(const struct sim_lesson_reader *r, const struct sim_lesson_moment *m,
-                       uint64_t from, uint64_t there, uint64_t *record)
+                       uint64_t from, uint64_t there, uint64_t *record, int64_t *t_us)
 {
     switch (m->when) {
+    case SIM_LESSON_AT:
+        return at_time(r, m, m->at_us, record, t_us);
+    case SIM_LESSON_AFTER:
+        return after_label(r, m, record, t_us);
     case SIM_LESSON_THERE:
         *record = there;
-        return true;
+        break;
     case SIM_LESSON_NOW:
         *record = from;
-        return true;
+        break;
     case SIM_LESSON_END:
         *record = sim_trace_count(r->trace);
-        return true;
-    case SIM_LESSON_AT:
-        return at_time(r, m, m->at_us, record);
-    case SIM_LESSON_AFTER:
-        return after_label(r, m, record);
+        break;
     case SIM_LESSON_WHEN:
         *record = find(r, &m->pattern, from);
-        return *record != 0 ||
-               sim_error(r->d, m->place,
-                         "behind the stop before it this never happens in this run");
+        break;
     }
-    assert(false);
-    return false;
+    return told_time(r, *record, t_us) || m->when != SIM_LESSON_WHEN ||
+           sim_error(r->d, m->place, "behind the stop before it this never happens in this run");
 }
 
 /* ---- parts of values ---- */
@@ -148,7 +158,8 @@ static bool json_path(const char *text, const char *path, char *out, size_t capa
             break;
         memcpy(name, p, size);
         name[size] = '\0';
-        at = json_object_get(at, name);
+        at = json_is_array(at) ? json_array_get(at, (size_t)strtoul(name, NULL, 10))
+                               : json_object_get(at, name);
         p += size + (p[size] == '.');
     }
     char *dump = at != NULL ? json_dumps(at, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
@@ -310,15 +321,15 @@ static void read_first(const struct sim_lesson_reader *r, const struct sim_readi
 }
 
 static void read_seconds(const struct sim_lesson_reader *r, const struct sim_reading *reading,
-                         uint64_t stop, uint64_t to, struct sim_lesson_value *out)
+                         uint32_t stop, uint64_t to, struct sim_lesson_value *out)
 {
-    struct sim_record record, begin;
-    const uint64_t n = find(r, &reading->pattern, stop);
+    struct sim_record record;
+    const uint64_t n = find(r, &reading->pattern, r->stops[stop]);
     out->record = to;
     out->text = "never";
-    if (n == 0 || !sim_trace_get(r->trace, n, &record) || !sim_trace_get(r->trace, stop, &begin))
+    if (n == 0 || !sim_trace_get(r->trace, n, &record))
         return;
-    const int64_t ms = (record.t - begin.t + 500) / 1000;
+    const int64_t ms = (record.t - r->times[stop] + 500) / 1000;
     out->text = ms % 1000 == 0
                     ? sim_memory_format(r->memory, "%" PRId64, ms / 1000)
                     : sim_memory_format(r->memory, "%" PRId64 ".%03" PRId64, ms / 1000, ms % 1000);
@@ -330,8 +341,9 @@ bool sim_lesson_read(const struct sim_lesson_reader *r, const struct sim_reading
 {
     const uint64_t here = r->stops[stop], from = reading->from_start ? 0 : here;
     uint64_t n;
+    int64_t t_us;
     *out = (struct sim_lesson_value){0};
-    if (!sim_lesson_moment(r, &reading->moment, here, r->stops[stop + 1], &n))
+    if (!sim_lesson_moment(r, &reading->moment, here, r->stops[stop + 1], &n, &t_us))
         return false;
     switch (reading->kind) {
     case SIM_READ_FACT:
@@ -343,7 +355,7 @@ bool sim_lesson_read(const struct sim_lesson_reader *r, const struct sim_reading
         read_first(r, reading, from, n, out);
         return true;
     case SIM_READ_SECONDS:
-        read_seconds(r, reading, here, n, out);
+        read_seconds(r, reading, stop, n, out);
         return true;
     case SIM_READ_RECORDS:
         out->text = sim_lesson_records(r, reading->target, n);

@@ -16,7 +16,8 @@ struct sim_lesson_reader {
     struct sim_facts *facts;
     struct sim_memory *memory;
     struct sim_diagnostics *d;
-    const uint64_t *stops; /* records of the stops so far; behind the last one the end */
+    const uint64_t *stops; /* records of the stops; behind the last one the end */
+    const int64_t *times;  /* of the stops, µs: a stop at a time may be later than its record */
 };
 
 struct sim_lesson_value {
@@ -25,10 +26,10 @@ struct sim_lesson_value {
     const char *key, *field; /* NULL: it is no fact */
 };
 
-/* The record that a moment means; `from`: patterns count behind it; `there`: where the next stop
- * is. */
+/* The record that a moment means, and its time (µs); `from`: patterns count behind it; `there`: where
+   the next stop is. */
 bool sim_lesson_moment(const struct sim_lesson_reader *r, const struct sim_lesson_moment *moment,
-                       uint64_t from, uint64_t there, uint64_t *record);
+                       uint64_t from, uint64_t there, uint64_t *record, int64_t *t_us);
 
 /* Reads for stop `stop` (an index into r->stops). */
 bool sim_lesson_read(const struct sim_lesson_reader *r, const struct sim_reading *reading,

@@ -7,7 +7,7 @@
  *
  *     3  faults, sessions that end, operators, a new controller
  *     2  elections, leaders and ISRs as written, refusals, logs that are cut
- *     1  who begins to lead or to follow, moves of the two state machines, failed acknowledgements
+ *     1  who begins to lead or to follow, how far a deletion is, failed acknowledgements
  *     0  all else
  */
 #define _POSIX_C_SOURCE 200809L
@@ -69,7 +69,7 @@ void sim_lesson_print_text(FILE *out, const char *text, unsigned indent)
             fprintf(out, "%*s", (int)deeper, "");
         print_words(out, line, deeper, deeper);
         free(line);
-        text += size + (text[size] == '\n');
+        text += size + strspn(text + size, "\n");
         if (*text != '\0') /* the next paragraph */
             fputc('\n', out);
     }
@@ -158,7 +158,10 @@ static unsigned rank(const struct sim_record *r)
         return 2;
     if (r->kind == SIM_K_REPLICA)
         return rank_of_replica(r);
-    return r->kind == SIM_K_MOVE || (r->kind == SIM_K_ACK && refused);
+    const char *to = r->kind == SIM_K_MOVE ? sim_record_text(r, SIM_F_TO) : NULL;
+    const bool deletes = to != NULL && strncmp(to, "ReplicaDeletion", 15) == 0 &&
+                         sim_record_int(r, SIM_F_DIRECT, 0) == 0;
+    return deletes || (r->kind == SIM_K_ACK && refused);
 }
 
 static unsigned print_line(FILE *out, const struct sim_record *r, const char *sentence,

@@ -51,6 +51,19 @@ for file in scenarios/lessons/*.yaml; do
 done
 [ "$count" = "$("$program" lesson | grep -c '^[ ✓] *[0-9]')" ] || complain "the list is not whole"
 
+# Answers follow the run: where the defect is on, the zombie's write is applied.
+with=$(answers 5 --defect KAFKA-6082=on)
+[ "$with" != "$(answers 5)" ] || complain "lesson 5: the defect changes no answer"
+play 5 --defect KAFKA-6082=on
+expect 1 "$with" 5
+
+# Records are named exactly, and judged so however they are written.
+case $("$program" lesson 3 --show) in
+*'✓ c) p1#11..32'*) ;;
+*) complain "lesson 3 does not name the lost records" ;;
+esac
+"$program" lesson 3 --answers 'a,a,b,d,p1#11-p1#32,b' >/dev/null || complain "p1#11-p1#32 is not taken"
+
 # By pipe, the same; and what is done is remembered.
 answers 1 | tr ',' '\n' | "$program" lesson 1 >/dev/null || complain "lesson 1 by pipe"
 "$program" lesson | grep -q '^✓  1 ' || complain "lesson 1 is not remembered as done"
