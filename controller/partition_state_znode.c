@@ -39,6 +39,14 @@ void kc_ask_state_read(struct kc_controller *c, uint32_t row, struct kc_ask *ask
     sm_path_partition_state(ask->path, kc_row_topic(c, row), kc_row_at(c, row)->partition);
 }
 
+bool kc_ask_slot_state(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                       struct kc_ask *ask)
+{
+    (void)f;
+    kc_ask_state_read(c, s->row, ask);
+    return true;
+}
+
 void kc_ask_state_write(struct kc_controller *c, struct kc_slot *s, struct kc_ask *ask)
 {
     ask->opcode = WIRE_ZK_SET_DATA;

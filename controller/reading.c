@@ -332,14 +332,6 @@ static bool select_listed(struct kc_controller *c, struct kc_frame *f, struct kc
     return s->row != KC_NO_ROW;
 }
 
-static bool ask_leadership(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                           struct kc_ask *ask)
-{
-    (void)f;
-    kc_ask_state_read(c, s->row, ask);
-    return true;
-}
-
 static enum kc_slot_next answer_leadership(struct kc_controller *c, struct kc_frame *f,
                                            struct kc_slot *s, int32_t err,
                                            const struct wire_zk_result_view *r)
@@ -359,7 +351,7 @@ static enum kc_slot_next answer_leadership(struct kc_controller *c, struct kc_fr
 }
 
 const struct kc_bulk kc_read_leadership = {.select = select_listed,
-                                           .ask = ask_leadership,
+                                           .ask = kc_ask_slot_state,
                                            .answer = answer_leadership,
                                            .needs = kc_needs_state_znode};
 

@@ -18,8 +18,9 @@
  * which does no harm. The leader is told of the target (B3) before the removed replicas are stopped
  * (B4), for from then on it cannot take them back into the ISR (KAFKA-1097).
  *
- * This file has the flow, and the ISR change that makes it go on; who asks for it is in
- * reassignment_znode.c (/admin/reassign_partitions) and reassignment_calls.c (AdminClient).
+ * This file has the table of the flow, U and A; B is in reassignment_finish.c; the question between
+ * them, and the ISR change that puts it again, in reassignment_isr.c. Who asks for a reassignment
+ * is in reassignment_znode.c (/admin/reassign_partitions) and reassignment_calls.c (AdminClient).
  *
  * Source: Kafka KafkaController.onPartitionReassignment and what it calls (KIP-455).
  */
@@ -33,7 +34,7 @@ void kc_reassign_call(struct kc_controller *c, uint32_t row, const struct sm_ass
 
 /* ---- lines ---- */
 
-static void log_updated(struct kc_controller *c, uint32_t row, const struct sm_assignment *a)
+void kc_reassign_log_updated(struct kc_controller *c, uint32_t row, const struct sm_assignment *a)
 {
     char text[SM_REPLICAS_MAX * 40];
 
@@ -58,13 +59,11 @@ static void log_updating(struct kc_controller *c, uint32_t row, const struct sm_
 
 /* ---- U ---- */
 
-enum { CHANGED = 1, COMPLETE = 2, UNLED = 4, STOPPED_LEADER = 8 }; /* frame.flags */
-
 static enum kc_next halt_deletion(struct kc_controller *c, struct kc_frame *f)
 {
     kc_mark_ineligible(c, kc_row_at(c, f->arg)->topic - 1, "topic reassignment in progress");
     struct sm_assignment a = kc_row_assignment(c, f->arg);
-    f->flags = sm_assignment_equal(&a, &c->goal) ? 0 : CHANGED;
+    f->flags = sm_assignment_equal(&a, &c->goal) ? 0 : KC_REASSIGN_CHANGED;
     if (f->flags != 0) {
         log_updating(c, f->arg, &a);
     }
@@ -74,7 +73,7 @@ static enum kc_next halt_deletion(struct kc_controller *c, struct kc_frame *f)
 static bool select_goal(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
 {
     s->row = f->arg;
-    return (f->flags & CHANGED) != 0 && kc_select_once(c, f, s);
+    return (f->flags & KC_REASSIGN_CHANGED) != 0 && kc_select_once(c, f, s);
 }
 
 static bool ask_goal(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
@@ -89,7 +88,7 @@ static enum kc_slot_next answer_goal(struct kc_controller *c, struct kc_frame *f
 {
     (void)f, (void)r;
     if (err == WIRE_ZK_OK) {
-        log_updated(c, s->row, &c->goal);
+        kc_reassign_log_updated(c, s->row, &c->goal);
     }
     return kc_answer_topic_write(c, s->row, err);
 }
@@ -110,7 +109,7 @@ static void put_and_stop(struct kc_controller *c, uint32_t row, const struct sm_
 
 static enum kc_next adopt_goal(struct kc_controller *c, struct kc_frame *f)
 {
-    if ((f->flags & CHANGED) != 0) {
+    if ((f->flags & KC_REASSIGN_CHANGED) != 0) {
         put_and_stop(c, f->arg, &c->goal);
     }
     return KC_NEXT;
@@ -124,16 +123,9 @@ static bool select_copies(struct kc_controller *c, struct kc_frame *f, struct kc
     struct sm_list before = kc_row_replicas(c, f->arg);
 
     s->row = f->arg;
-    return (f->flags & CHANGED) != 0 && !kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) &&
+    return (f->flags & KC_REASSIGN_CHANGED) != 0 &&
+           !kc_defect(c, SM_DEFECT_CANCEL_DELETES_ONLY_COPY) &&
            !sm_list_subset(&before, &c->goal.replicas) && kc_select_once(c, f, s);
-}
-
-static bool ask_copies(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                       struct kc_ask *ask)
-{
-    (void)f;
-    kc_ask_state_read(c, s->row, ask);
-    return true;
 }
 
 static enum kc_slot_next answer_copies(struct kc_controller *c, struct kc_frame *f,
@@ -160,7 +152,7 @@ static enum kc_slot_next answer_copies(struct kc_controller *c, struct kc_frame 
 }
 
 static const struct kc_bulk check_copies = {.select = select_copies,
-                                            .ask = ask_copies,
+                                            .ask = kc_ask_slot_state,
                                             .answer = answer_copies,
                                             .needs = kc_needs_state_znode};
 
@@ -174,7 +166,7 @@ static enum kc_next stop_unneeded_first(struct kc_controller *c, struct kc_frame
     struct sm_list added = sm_list_minus(&c->goal.replicas, &before);
     struct sm_assignment kept = c->goal;
 
-    if ((f->flags & CHANGED) == 0 || kc_defect(c, SM_DEFECT_CANCEL_HALF_DONE) ||
+    if ((f->flags & KC_REASSIGN_CHANGED) == 0 || kc_defect(c, SM_DEFECT_CANCEL_HALF_DONE) ||
         sm_list_subset(&before, &c->goal.replicas)) {
         return KC_NEXT;
     }
@@ -191,11 +183,11 @@ static enum kc_next stopped_leader(struct kc_controller *c, struct kc_frame *f)
 {
     const struct kc_partition *p = kc_row_at(c, f->arg);
 
-    if ((f->flags & CHANGED) == 0 || kc_defect(c, SM_DEFECT_STOPPED_UNLED) ||
+    if ((f->flags & KC_REASSIGN_CHANGED) == 0 || kc_defect(c, SM_DEFECT_STOPPED_UNLED) ||
         !kc_has_leadership(c, f->arg) || p->leader >= 0 || p->state != SM_PARTITION_ONLINE) {
         return KC_NEXT;
     }
-    f->flags |= STOPPED_LEADER;
+    f->flags |= KC_REASSIGN_STOPPED_LEADER;
     kc_set_clear(c, KC_SET_WORK);
     kc_set_add(c, KC_SET_WORK, f->arg);
     kc_partitions_call(c, SM_PARTITION_OFFLINE, SM_STRATEGY_NONE, false);
@@ -204,7 +196,7 @@ static enum kc_next stopped_leader(struct kc_controller *c, struct kc_frame *f)
 
 static enum kc_next lead_again(struct kc_controller *c, struct kc_frame *f)
 {
-    if ((f->flags & STOPPED_LEADER) != 0) {
+    if ((f->flags & KC_REASSIGN_STOPPED_LEADER) != 0) {
         kc_call(c, KC_FLOW_TRIGGER_ONLINE, kc_row_at(c, f->arg)->topic);
     }
     return KC_NEXT;
@@ -216,90 +208,29 @@ static enum kc_next watch_isr(struct kc_controller *c, struct kc_frame *f)
         kc_row_at(c, f->arg)->flags |= KC_PARTITION_STATE_WATCH;
     }
     kc_set_add(c, KC_SET_REASSIGNING, f->arg);
-    f->flags |= sm_assignment_is_being_reassigned(&c->goal) ? 0 : COMPLETE;
+    f->flags |= sm_assignment_is_being_reassigned(&c->goal) ? 0 : KC_REASSIGN_COMPLETE;
     return KC_NEXT;
 }
 
 static bool select_state(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
 {
     s->row = f->arg;
-    return (f->flags & COMPLETE) == 0 && kc_select_once(c, f, s);
-}
-
-enum { STATE_READ, STATE_AWAIT }; /* slot.stage */
-
-static bool ask_state(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                      struct kc_ask *ask)
-{
-    (void)f;
-    kc_ask_state_read(c, s->row, ask);
-    if (s->stage == STATE_AWAIT) {
-        ask->opcode = WIRE_ZK_EXISTS;
-    }
-    return true;
-}
-
-/* A partition that nobody has led yet has no state to be watched: Kafka is then never told of its
-   first ISR, and the reassignment waits for ever. Without the defect its creation is watched. */
-static enum kc_slot_next await_state(struct kc_controller *c, struct kc_slot *s, int32_t err)
-{
-    if (kc_defect(c, SM_DEFECT_UNLED_UNWATCHED) || s->stage == STATE_AWAIT) {
-        s->stage = STATE_READ;
-        return err == WIRE_ZK_OK ? KC_SLOT_ASK : KC_SLOT_DONE;
-    }
-    s->stage = STATE_AWAIT;
-    return KC_SLOT_ASK;
-}
-
-/* Kafka completes a reassignment though all of its target is shutting down: nobody is elected, and
-   the leader is stopped. Without the defect it waits until one of them starts. */
-static bool may_lead(struct kc_controller *c, uint32_t row, const struct sm_list *target)
-{
-    bool any = kc_defect(c, SM_DEFECT_COMPLETED_UNLED);
-
-    for (int32_t i = 0; i < target->count; i++) {
-        any = any || kc_is_online_id(c, row, target->id[i]);
-    }
-    return any;
-}
-
-/* Sets COMPLETE where all of the target is in the ISR. */
-static enum kc_slot_next judge_isr(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                                   int32_t err, const struct wire_zk_result_view *r,
-                                   const struct sm_assignment *a)
-{
-    struct sm_list target = sm_assignment_target(a);
-
-    if (s->stage == STATE_AWAIT) {
-        return await_state(c, s, err);
-    }
-    switch (kc_read_state(c, s, err, r)) {
-    case KC_STATE_READ:
-    case KC_STATE_NEWER_CONTROLLER:
-        f->flags |=
-            sm_list_subset(&target, &s->plan.isr) && may_lead(c, s->row, &target) ? COMPLETE : 0;
-        return KC_SLOT_DONE;
-    case KC_STATE_MISSING:
-        return await_state(c, s, err);
-    case KC_STATE_FAILED:
-        break;
-    }
-    return kc_slot_throw(c, err);
+    return (f->flags & KC_REASSIGN_COMPLETE) == 0 && kc_select_once(c, f, s);
 }
 
 static enum kc_slot_next answer_state(struct kc_controller *c, struct kc_frame *f,
                                       struct kc_slot *s, int32_t err,
                                       const struct wire_zk_result_view *r)
 {
-    bool awaited = s->stage == STATE_AWAIT;
-    enum kc_slot_next next = judge_isr(c, f, s, err, r, &c->goal);
+    bool awaited = s->stage == KC_REASSIGN_AWAIT;
+    enum kc_slot_next next = kc_reassign_judge_isr(c, f, s, err, r, &c->goal);
 
-    f->flags |= awaited && next == KC_SLOT_DONE ? UNLED : 0;
+    f->flags |= awaited && next == KC_SLOT_DONE ? KC_REASSIGN_UNLED : 0;
     return next;
 }
 
 static const struct kc_bulk check_isr = {.select = select_state,
-                                         .ask = ask_state,
+                                         .ask = kc_reassign_ask_isr,
                                          .answer = answer_state,
                                          .needs = kc_needs_state_znode};
 
@@ -332,11 +263,12 @@ enum {
 
 static enum kc_next raise_epoch(struct kc_controller *c, struct kc_frame *f)
 {
-    if ((f->flags & COMPLETE) != 0) {
+    if ((f->flags & KC_REASSIGN_COMPLETE) != 0) {
         f->row = ROW_B1_NEW;
         return KC_STAY;
     }
-    if ((f->flags & UNLED) == 0) { /* else Kafka fails here, and no adding replica becomes New */
+    if ((f->flags & KC_REASSIGN_UNLED) ==
+        0) { /* else Kafka fails here, and no adding replica becomes New */
         kc_call(c, KC_FLOW_BUMP_EPOCH, f->arg);
     }
     return KC_NEXT;
@@ -346,8 +278,8 @@ static enum kc_next start_adding(struct kc_controller *c, struct kc_frame *f)
 {
     struct sm_assignment a = kc_row_assignment(c, f->arg);
 
-    if (f->cursor >= (uint32_t)a.adding.count && (f->flags & UNLED) != 0) {
-        f->flags &= ~UNLED; /* one of them may be the first that lives, and lead */
+    if (f->cursor >= (uint32_t)a.adding.count && (f->flags & KC_REASSIGN_UNLED) != 0) {
+        f->flags &= ~KC_REASSIGN_UNLED; /* one of them may be the first that lives, and lead */
         kc_call(c, KC_FLOW_TRIGGER_ONLINE, kc_row_at(c, f->arg)->topic);
         return KC_STAY;
     }
@@ -358,166 +290,6 @@ static enum kc_next start_adding(struct kc_controller *c, struct kc_frame *f)
     kc_replicas_of(c, f->arg, &one);
     kc_replicas_call(c, SM_REPLICA_NEW);
     return KC_STAY;
-}
-
-/* ---- B ---- */
-
-/* A replica may be in sync before it has been started: stopping those of an earlier goal tells the
-   leader of the new one. Kafka then refuses to move it Online, and knows nothing of it. */
-static enum kc_next adding_new(struct kc_controller *c, struct kc_frame *f)
-{
-    struct sm_assignment a = kc_row_assignment(c, f->arg);
-    struct sm_list unstarted = {0};
-
-    for (int32_t i = 0; i < a.adding.count; i++) {
-        uint32_t broker = kc_broker_find(c, a.adding.id[i]);
-        enum sm_replica_state state = kc_row_replica_state(c, f->arg, broker);
-        if (state == SM_REPLICA_NONE || state == SM_REPLICA_NONEXISTENT) {
-            sm_list_append(&unstarted, a.adding.id[i]);
-        }
-    }
-    if (unstarted.count > 0 && !kc_defect(c, SM_DEFECT_JOINED_UNSTARTED)) {
-        kc_replicas_of(c, f->arg, &unstarted);
-        kc_replicas_call(c, SM_REPLICA_NEW);
-    }
-    return KC_NEXT;
-}
-
-static enum kc_next adding_online(struct kc_controller *c, struct kc_frame *f)
-{
-    struct sm_assignment a = kc_row_assignment(c, f->arg);
-
-    c->stopping = a.removing;
-    if (a.adding.count > 0) {
-        kc_replicas_of(c, f->arg, &a.adding);
-        kc_replicas_call(c, SM_REPLICA_ONLINE);
-    }
-    return KC_NEXT;
-}
-
-static enum kc_next only_target(struct kc_controller *c, struct kc_frame *f)
-{
-    struct sm_list target = sm_assignment_target(&c->goal);
-    struct sm_assignment a = sm_assignment_of(&target);
-
-    kc_put_assignment(c, f->arg, &a);
-    return KC_NEXT;
-}
-
-static enum kc_next lead_from_target(struct kc_controller *c, struct kc_frame *f)
-{
-    char text[SM_REPLICAS_MAX * 13];
-
-    if (!kc_has_leadership(c, f->arg)) {
-        return kc_throw(c, SM_ERR_NO_ELEMENT, "java.util.NoSuchElementException: None.get");
-    }
-    struct sm_list replicas = kc_row_replicas(c, f->arg);
-    int32_t leader = kc_row_at(c, f->arg)->leader;
-    bool inside = sm_list_has(&replicas, leader);
-    bool alive = leader >= 0 && kc_is_online_id(c, f->arg, leader);
-    kc_log(
-        c, KC_INFO,
-        "[Controller id=%d] Leader %d for partition %s-%d being reassigned, is %s the new list of "
-        "replicas %s%s",
-        c->config.broker.id, leader, kc_row_topic(c, f->arg), kc_row_at(c, f->arg)->partition,
-        inside ? "already in" : "not in", kc_text_list(text, sizeof text, &replicas, ","),
-        !inside ? ". Re-electing leader"
-        : alive ? " and is alive"
-                : " but is dead");
-    if (inside && alive) {
-        kc_call(c, KC_FLOW_BUMP_EPOCH, f->arg);
-        return KC_NEXT;
-    }
-    kc_set_clear(c, KC_SET_WORK);
-    kc_set_add(c, KC_SET_WORK, f->arg);
-    kc_partitions_call(c, SM_PARTITION_ONLINE, SM_STRATEGY_REASSIGN, false);
-    return KC_NEXT;
-}
-
-static enum kc_next stop_removing(struct kc_controller *c, struct kc_frame *f)
-{
-    if (c->stopping.count > 0) {
-        kc_call(c, KC_FLOW_STOP_REMOVED, f->arg);
-    }
-    return KC_NEXT;
-}
-
-static bool select_target(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
-{
-    s->row = f->arg;
-    return kc_select_once(c, f, s);
-}
-
-static struct sm_assignment completed(struct kc_controller *c)
-{
-    struct sm_list target = sm_assignment_target(&c->goal);
-
-    return sm_assignment_of(&target);
-}
-
-static bool ask_target(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                       struct kc_ask *ask)
-{
-    struct sm_assignment a = completed(c);
-
-    (void)f;
-    return kc_ask_topic_write(c, s->row, &a, ask);
-}
-
-static enum kc_slot_next answer_target(struct kc_controller *c, struct kc_frame *f,
-                                       struct kc_slot *s, int32_t err,
-                                       const struct wire_zk_result_view *r)
-{
-    struct sm_assignment a = completed(c);
-
-    (void)f, (void)r;
-    if (err == WIRE_ZK_OK) {
-        log_updated(c, s->row, &a);
-    }
-    return kc_answer_topic_write(c, s->row, err);
-}
-
-static const struct kc_bulk write_target = {
-    .select = select_target, .ask = ask_target, .answer = answer_target};
-
-static enum kc_next remove_from_znode(struct kc_controller *c, struct kc_frame *f)
-{
-    if (!kc_set_has(c, KC_SET_REASSIGNING, f->arg)) {
-        return kc_throw(c, SM_ERR_ILLEGAL_STATE,
-                        "java.lang.IllegalStateException: Cannot remove a reassigning partition "
-                        "because it is not present in memory");
-    }
-    kc_row_at(c, f->arg)->flags &= (uint8_t)~KC_PARTITION_STATE_WATCH;
-    kc_call(c, KC_FLOW_REASSIGN_REMOVE, f->arg)->arg2 = REMOVE_COMPLETED;
-    return KC_NEXT;
-}
-
-static enum kc_next remove_from_memory(struct kc_controller *c, struct kc_frame *f)
-{
-    kc_set_remove(c, KC_SET_REASSIGNING, f->arg);
-    return KC_NEXT;
-}
-
-static enum kc_next tell_all(struct kc_controller *c, struct kc_frame *f)
-{
-    kc_batch_begin(c, KC_OWNER_CONTROLLER);
-    kc_batch_update_metadata(c, f->arg);
-    kc_batch_send(c);
-    return KC_NEXT;
-}
-
-static enum kc_next resume_deletion(struct kc_controller *c, struct kc_frame *f)
-{
-    uint32_t topic = kc_row_at(c, f->arg)->topic - 1;
-
-    /* Kafka goes on although another partition still moves (delete while reassigning) */
-    bool halted =
-        !kc_defect(c, SM_DEFECT_DELETE_WHILE_REASSIGNING) && kc_topic_has_reassignment(c, topic);
-    if ((kc_topic(c, topic)->flags & KC_TOPIC_QUEUED) != 0 && !halted) {
-        kc_mark_topic(c, topic, KC_TOPIC_INELIGIBLE | KC_TOPIC_HELD, false);
-        kc_call(c, KC_FLOW_RESUME_DELETIONS, 0);
-    }
-    return KC_NEXT;
 }
 
 static const struct kc_row reassign_rows[] = {
@@ -532,101 +304,17 @@ static const struct kc_row reassign_rows[] = {
     [ROW_CHECK] = {.name = "is the target in the ISR?", .bulk = &check_isr},
     [ROW_A1] = {.name = "A1 raise the leader epoch", .run = raise_epoch},
     [ROW_A2] = {.name = "A2 start adding replicas", .run = start_adding},
-    [ROW_B1_NEW] = {.name = "B1 start adding replicas", .run = adding_new},
-    [ROW_B1] = {.name = "B1 adding replicas go Online", .run = adding_online},
-    [ROW_B2] = {.name = "B2 only the target", .run = only_target},
-    [ROW_B3] = {.name = "B3 lead from the target", .run = lead_from_target},
-    [ROW_B4] = {.name = "B4 B5 stop the removed", .run = stop_removing},
-    [ROW_B6] = {.name = "B6 write the target", .bulk = &write_target},
-    [ROW_B7] = {.name = "B7 remove from the znode", .run = remove_from_znode},
-    [ROW_B7_MEMORY] = {.name = "B7 remove from memory", .run = remove_from_memory},
-    [ROW_B8] = {.name = "B8 tell all", .run = tell_all},
-    [ROW_B8_RESUME] = {.name = "B8 resume deletion", .run = resume_deletion},
+    [ROW_B1_NEW] = {.name = "B1 start adding replicas", .run = kc_reassign_add_new},
+    [ROW_B1] = {.name = "B1 adding replicas go Online", .run = kc_reassign_add_online},
+    [ROW_B2] = {.name = "B2 only the target", .run = kc_reassign_only_target},
+    [ROW_B3] = {.name = "B3 lead from the target", .run = kc_reassign_lead},
+    [ROW_B4] = {.name = "B4 B5 stop the removed", .run = kc_reassign_stop},
+    [ROW_B6] = {.name = "B6 write the target", .bulk = &kc_reassign_write_target},
+    [ROW_B7] = {.name = "B7 remove from the znode", .run = kc_reassign_leave_znode},
+    [ROW_B7_MEMORY] = {.name = "B7 remove from memory", .run = kc_reassign_leave_memory},
+    [ROW_B8] = {.name = "B8 tell all", .run = kc_reassign_tell},
+    [ROW_B8_RESUME] = {.name = "B8 resume deletion", .run = kc_reassign_resume_deletion},
     [ROW_END] = {0},
 };
 const struct kc_flow_def kc_flow_REASSIGN = {.name = "onPartitionReassignment",
                                              .rows = reassign_rows};
-
-/* ---- stopRemovedReplicasOfReassignedPartition: c->stopping of partition arg ---- */
-
-static enum kc_next stop_to(struct kc_controller *c, struct kc_frame *f)
-{
-    static const enum sm_replica_state path[] = {SM_REPLICA_OFFLINE, SM_REPLICA_DELETION_STARTED,
-                                                 SM_REPLICA_DELETION_SUCCESSFUL,
-                                                 SM_REPLICA_NONEXISTENT};
-
-    if (f->cursor == sizeof path / sizeof path[0]) {
-        return KC_NEXT;
-    }
-    kc_replicas_of(c, f->arg, &c->stopping);
-    kc_replicas_call(c, path[f->cursor++]);
-    return KC_STAY;
-}
-
-static const struct kc_row stop_rows[] = {{.name = "stop", .run = stop_to}, {0}};
-const struct kc_flow_def kc_flow_STOP_REMOVED = {.name = "stopRemovedReplicasOfReassignedPartition",
-                                                 .rows = stop_rows};
-
-/* ---- PartitionReassignmentIsrChange, maybeCompleteReassignment: arg row + 1, or 0 ---- */
-
-static enum kc_next find_partition(struct kc_controller *c, struct kc_frame *f)
-{
-    if (f->arg == 0) {
-        uint32_t row = kc_row_named(c, kc_event_bytes(c, &c->event), c->event.partition);
-        if (!kc_is_active(c) || row == KC_NO_ROW || !kc_set_has(c, KC_SET_REASSIGNING, row)) {
-            return KC_RETURN;
-        }
-        f->arg = row + 1;
-    }
-    struct sm_assignment a = kc_row_assignment(c, f->arg - 1);
-    f->flags = sm_assignment_is_being_reassigned(&a) ? 0 : COMPLETE;
-    return KC_NEXT;
-}
-
-static bool select_changed(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s)
-{
-    s->row = f->arg - 1;
-    return (f->flags & COMPLETE) == 0 && kc_select_once(c, f, s);
-}
-
-static enum kc_slot_next answer_changed(struct kc_controller *c, struct kc_frame *f,
-                                        struct kc_slot *s, int32_t err,
-                                        const struct wire_zk_result_view *r)
-{
-    struct sm_assignment a = kc_row_assignment(c, s->row);
-
-    return judge_isr(c, f, s, err, r, &a);
-}
-
-static const struct kc_bulk read_changed = {.select = select_changed,
-                                            .ask = ask_state,
-                                            .answer = answer_changed,
-                                            .needs = kc_needs_state_znode};
-
-static enum kc_next complete(struct kc_controller *c, struct kc_frame *f)
-{
-    char text[SM_REPLICAS_MAX * 13];
-
-    if ((f->flags & COMPLETE) == 0) {
-        return KC_NEXT;
-    }
-    struct sm_assignment a = kc_row_assignment(c, f->arg - 1);
-    struct sm_list target = sm_assignment_target(&a);
-    kc_log(
-        c, KC_INFO,
-        "[Controller id=%d] Target replicas ArrayBuffer(%s) have all caught up with the leader for "
-        "reassigning partition %s-%d",
-        c->config.broker.id, kc_text_list(text, sizeof text, &target, ", "),
-        kc_row_topic(c, f->arg - 1), kc_row_at(c, f->arg - 1)->partition);
-    kc_reassign_call(c, f->arg - 1, &a);
-    return KC_NEXT;
-}
-
-static const struct kc_row isr_change_rows[] = {
-    {.name = "which partition", .run = find_partition},
-    {.name = "is the target in the ISR?", .bulk = &read_changed},
-    {.name = "complete", .run = complete},
-    {0},
-};
-const struct kc_flow_def kc_flow_REASSIGN_ISR_CHANGE = {.name = "maybeCompleteReassignment",
-                                                        .rows = isr_change_rows};

@@ -287,14 +287,6 @@ static bool select_new(struct kc_controller *c, struct kc_frame *f, struct kc_sl
     return false;
 }
 
-static bool ask_leadership(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
-                           struct kc_ask *ask)
-{
-    (void)f;
-    kc_ask_state_read(c, s->row, ask);
-    return true;
-}
-
 static enum kc_slot_next answer_new(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
                                     int32_t err, const struct wire_zk_result_view *r)
 {
@@ -323,7 +315,7 @@ static enum kc_slot_next answer_new(struct kc_controller *c, struct kc_frame *f,
 }
 
 static const struct kc_bulk read_for_new = {.select = select_new,
-                                            .ask = ask_leadership,
+                                            .ask = kc_ask_slot_state,
                                             .answer = answer_new,
                                             .needs = kc_needs_state_znode};
 

@@ -716,6 +716,9 @@ enum kc_state_read { KC_STATE_READ, KC_STATE_MISSING, KC_STATE_FAILED, KC_STATE_
 enum kc_state_read kc_read_state(struct kc_controller *c, struct kc_slot *s, int32_t err,
                                  const struct wire_zk_result_view *r);
 void kc_ask_state_read(struct kc_controller *c, uint32_t row, struct kc_ask *ask);
+/* The same as the `ask` of a row, for s->row. */
+bool kc_ask_slot_state(struct kc_controller *c, struct kc_frame *f, struct kc_slot *s,
+                       struct kc_ask *ask);
 void kc_ask_state_write(struct kc_controller *c, struct kc_slot *s, struct kc_ask *ask);
 
 /* ---- others that flows share ---- */

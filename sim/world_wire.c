@@ -176,7 +176,7 @@ static void replace_bytes(struct sim_message *m, const void *bytes, size_t size)
     sim_message_carry(m, bytes, size);
 }
 
-static void carry_message(const struct carried *c)
+static void carry_message(struct carried *c)
 {
     size_t used;
     if (c->m->bytes != NULL && pass(c, c->m->bytes, &used))
@@ -333,7 +333,7 @@ static bool order(struct sim_wire *s, const struct wire_batch_request *q, size_t
     return same && to == read->records + read->record_bytes;
 }
 
-static void carry_request(const struct carried *c)
+static void carry_request(struct carried *c)
 {
     struct sim_wire *s = c->w->wire;
     struct sim_message *m = c->m;
@@ -400,7 +400,7 @@ static void fold(struct wire_answer *a, struct wire_answer_item *items, int32_t 
     a->partition_error = of_all;
 }
 
-static void carry_answer(const struct carried *c)
+static void carry_answer(struct carried *c)
 {
     struct sim_wire *s = c->w->wire;
     struct sim_message *m = c->m;
@@ -433,48 +433,32 @@ static void carry_answer(const struct carried *c)
 
 /* ---- which is which ---- */
 
+/* What travels as bytes of Kafka's protocol; messages of ZooKeeper, and news of broken connections,
+   do not. */
+static const struct {
+    void (*carry)(struct carried *c);
+    enum wire_direction direction;
+    bool is_at_2_6; /* a controller's: in the version that 2.6 speaks */
+} carriers[] = {
+    [SIM_M_REQUEST] = {carry_request, WIRE_REQUEST, true},
+    [SIM_M_ANSWER] = {carry_answer, WIRE_RESPONSE, true},
+    [SIM_M_CALL] = {carry_call, WIRE_REQUEST, false},
+    [SIM_M_CALL_ANSWER] = {carry_call, WIRE_RESPONSE, false},
+    [SIM_M_PEER_REQUEST] = {carry_message, WIRE_REQUEST, false},
+    [SIM_M_PEER_RESPONSE] = {carry_message, WIRE_RESPONSE, false},
+    [SIM_M_CLIENT_REQUEST] = {carry_message, WIRE_REQUEST, false},
+    [SIM_M_CLIENT_RESPONSE] = {carry_message, WIRE_RESPONSE, false},
+    [SIM_M_CLIENT_BROKEN] = {NULL, WIRE_REQUEST, false},
+};
+
 void sim_wire_carry(struct sim_world *w, struct sim_message *m)
 {
     struct carried c = {.w = w, .m = m, .api = m->api, .version = (int16_t)m->version};
-    switch ((enum sim_message_kind)m->kind) {
-    case SIM_M_REQUEST:
+    assert(m->kind < sizeof carriers / sizeof carriers[0]);
+    if (carriers[m->kind].carry == NULL)
+        return;
+    c.direction = carriers[m->kind].direction;
+    if (carriers[m->kind].is_at_2_6)
         c.version = version_at_2_6(m->api);
-        carry_request(&c);
-        return;
-    case SIM_M_ANSWER:
-        c.direction = WIRE_RESPONSE;
-        c.version = version_at_2_6(m->api);
-        carry_answer(&c);
-        return;
-    case SIM_M_CALL_ANSWER:
-        c.direction = WIRE_RESPONSE;
-        carry_call(&c);
-        return;
-    case SIM_M_CALL:
-        carry_call(&c);
-        return;
-    case SIM_M_PEER_RESPONSE:
-    case SIM_M_CLIENT_RESPONSE:
-        c.direction = WIRE_RESPONSE;
-        carry_message(&c);
-        return;
-    case SIM_M_PEER_REQUEST:
-    case SIM_M_CLIENT_REQUEST:
-        carry_message(&c);
-        return;
-    case SIM_M_ZK_CONNECT:
-    case SIM_M_ZK_REQUEST:
-    case SIM_M_ZK_PING:
-    case SIM_M_ZK_CLOSE:
-    case SIM_M_ZK_HANG_UP:
-    case SIM_M_ZK_CONNECTED:
-    case SIM_M_ZK_REPLY:
-    case SIM_M_ZK_EVENT:
-    case SIM_M_ZK_PONG:
-    case SIM_M_ZK_CLOSED:
-    case SIM_M_BROKEN:
-    case SIM_M_PEER_BROKEN:
-    case SIM_M_CLIENT_BROKEN:
-        return;
-    }
+    carriers[m->kind].carry(&c);
 }
