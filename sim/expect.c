@@ -7,7 +7,6 @@
  * evaluated to one of three answers: it holds, it does not, or it cannot be said (no active
  * controller to ask); see expect.h for what each modality makes of these.
  */
-#define _POSIX_C_SOURCE 200809L
 #include "sim/expect_parts.h"
 
 #include <assert.h>
