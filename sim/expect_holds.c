@@ -113,7 +113,7 @@ static enum sim_answer single(const struct sim_expect *x, const struct sim_view 
     }
     if (x->property_count == 0 && x->subject != SIM_SUBJECT_CONTROLLER) {
         const bool there = exists(&l);
-        sim_expect_append(actual, capacity, there ? "present" : "absent");
+        sim_text_append(actual, capacity, there ? "present" : "absent");
         return there != x->absent ? SIM_YES : SIM_NO;
     }
     return all_hold(&l, actual, capacity);
@@ -126,9 +126,9 @@ static enum sim_answer controller_is(const struct sim_expect *x, const struct si
     const bool right = x->node == -2 ? active >= 0 : active == x->node;
     if (!right) {
         if (active < 0) {
-            sim_expect_append(actual, capacity, "no controller is active");
+            sim_text_append(actual, capacity, "no controller is active");
         } else {
-            sim_expect_append(actual, capacity, "%d is the controller", active);
+            sim_text_append(actual, capacity, "%d is the controller", active);
         }
         return SIM_NO;
     }
@@ -140,12 +140,12 @@ static enum sim_answer metric_is(const struct sim_expect *x, const struct sim_vi
 {
     const struct kc_controller *c = sim_expect_controller(view);
     if (c == NULL) {
-        sim_expect_append(actual, capacity, "unknown (no active controller)");
+        sim_text_append(actual, capacity, "unknown (no active controller)");
         return SIM_UNKNOWN;
     }
     const struct kc_metrics metrics = kc_controller_metrics(c);
     const int64_t value = sim_metric(&metrics, x->metric);
-    sim_expect_append(actual, capacity, "%" PRId64, value);
+    sim_text_append(actual, capacity, "%" PRId64, value);
     return sim_compare_numbers(x->op, value, x->number) ? SIM_YES : SIM_NO;
 }
 
@@ -161,7 +161,7 @@ struct tally {
 static void count_one(struct tally *t, const char *what, enum sim_answer answer, const char *text)
 {
     if (answer == SIM_NO && t->no == 0) {
-        sim_expect_append(t->actual, t->capacity, "%s: %s", what, text);
+        sim_text_append(t->actual, t->capacity, "%s: %s", what, text);
     }
     t->yes += answer == SIM_YES;
     t->no += answer == SIM_NO;
@@ -262,19 +262,19 @@ static enum sim_answer each(const struct sim_expect *x, const struct sim_view *v
         count_all_topics(&t);
     }
     if (t.unknown > 0) {
-        sim_expect_append(actual, capacity, "unknown (no active controller)");
+        sim_text_append(actual, capacity, "unknown (no active controller)");
         return SIM_UNKNOWN;
     }
     switch (x->quantifier) {
     case SIM_ALL:
-        sim_expect_append(actual, capacity, t.no > 1 ? "%s, and %" PRId64 " more" : "%s", first,
-                          t.no - 1);
+        sim_text_append(actual, capacity, t.no > 1 ? "%s, and %" PRId64 " more" : "%s", first,
+                        t.no - 1);
         return t.no == 0 ? SIM_YES : SIM_NO;
     case SIM_ANY:
-        sim_expect_append(actual, capacity, "none of %" PRId64, t.yes + t.no);
+        sim_text_append(actual, capacity, "none of %" PRId64, t.yes + t.no);
         return t.yes > 0 ? SIM_YES : SIM_NO;
     case SIM_COUNT:
-        sim_expect_append(actual, capacity, "%" PRId64, t.yes);
+        sim_text_append(actual, capacity, "%" PRId64, t.yes);
         return sim_compare_numbers(x->op, t.yes, x->number) ? SIM_YES : SIM_NO;
     }
     assert(false);
@@ -285,7 +285,7 @@ static enum sim_answer check_is(const struct sim_expect *x, const struct sim_vie
                                 char *actual, size_t capacity)
 {
     if (view->checked == NULL) {
-        sim_expect_append(actual, capacity, "nothing is checked in this run");
+        sim_text_append(actual, capacity, "nothing is checked in this run");
         return SIM_UNKNOWN;
     }
     return sim_check_answer(view->checked, x->check, actual, capacity) ? SIM_YES : SIM_NO;
@@ -329,20 +329,20 @@ void sim_expect_write(const struct sim_expect *x, char *out, size_t capacity)
     out[0] = '\0';
     if (x->subject == SIM_SUBJECT_METRIC ||
         (x->subject == SIM_SUBJECT_EACH && x->quantifier == SIM_COUNT)) {
-        sim_expect_append(out, capacity, "%s%" PRId64, sim_expect_op_text(x->op), x->number);
+        sim_text_append(out, capacity, "%s%" PRId64, sim_expect_op_text(x->op), x->number);
         return;
     }
     if (x->subject == SIM_SUBJECT_CONTROLLER && x->node == -1) {
-        sim_expect_append(out, capacity, "no controller is active");
+        sim_text_append(out, capacity, "no controller is active");
     } else if (x->subject == SIM_SUBJECT_CONTROLLER && x->node == -2) {
-        sim_expect_append(out, capacity, "a controller is active");
+        sim_text_append(out, capacity, "a controller is active");
     } else if (x->subject == SIM_SUBJECT_CONTROLLER) {
-        sim_expect_append(out, capacity, "%d is the controller", x->node);
+        sim_text_append(out, capacity, "%d is the controller", x->node);
     } else if (x->subject == SIM_SUBJECT_CHECK) {
-        sim_expect_append(out, capacity,
-                          x->check < SIM_CHECK_END ? "it holds" : "seen at least once");
+        sim_text_append(out, capacity,
+                        x->check < SIM_CHECK_END ? "it holds" : "seen at least once");
     } else if (x->property_count == 0 && x->subject != SIM_SUBJECT_PATTERN) {
-        sim_expect_append(out, capacity, x->absent ? "absent" : "present");
+        sim_text_append(out, capacity, x->absent ? "absent" : "present");
     }
     for (uint32_t i = 0; i < x->property_count; i++) {
         sim_expect_describe_wanted(&x->properties[i], out, capacity);

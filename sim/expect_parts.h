@@ -11,6 +11,7 @@
 #define SIM_EXPECT_PARTS_H
 
 #include "sim/expect.h"
+#include "sim/text.h"
 #include "statemachine/znode.h"
 
 enum { SIM_EXPECT_TEXT = 240 }; /* as in struct sim_judgement */
@@ -38,9 +39,6 @@ struct sim_expect_partition {
 
 /* ---- expect_values.c ---- */
 
-/* Appends to a line; what does not fit is cut. */
-void sim_expect_append(char *out, size_t capacity, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 const char *sim_expect_op_text(enum sim_op op); /* "!= ", "" for equality; static */
 /* Whether it is as wanted. */
 enum sim_answer sim_expect_compare(const struct sim_property *want,

@@ -14,7 +14,6 @@
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,23 +30,13 @@ const char *sim_expect_op_text(enum sim_op op)
     return texts[op];
 }
 
-/* Appends to a line; what does not fit is cut. */
-void sim_expect_append(char *out, size_t capacity, const char *format, ...)
-{
-    const size_t size = strlen(out);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out + size, capacity - size, format, args);
-    va_end(args);
-}
-
 static void append_list(char *out, size_t capacity, const struct sm_list *list)
 {
-    sim_expect_append(out, capacity, "[");
+    sim_text_append(out, capacity, "[");
     for (int32_t i = 0; i < list->count; i++) {
-        sim_expect_append(out, capacity, "%s%d", i == 0 ? "" : ", ", list->id[i]);
+        sim_text_append(out, capacity, "%s%d", i == 0 ? "" : ", ", list->id[i]);
     }
-    sim_expect_append(out, capacity, "]");
+    sim_text_append(out, capacity, "]");
 }
 
 /* ---- comparing ---- */
@@ -111,38 +100,38 @@ enum sim_answer sim_expect_compare(const struct sim_property *want,
 void sim_expect_describe(const struct sim_property *want, const struct sim_expect_have *have,
                          char *out, size_t capacity)
 {
-    sim_expect_append(out, capacity, "%s%s ", out[0] == '\0' ? "" : ", ", want->name);
+    sim_text_append(out, capacity, "%s%s ", out[0] == '\0' ? "" : ", ", want->name);
     switch (have->kind) {
     case SIM_HAVE_UNKNOWN:
-        sim_expect_append(out, capacity, "unknown (no active controller)");
+        sim_text_append(out, capacity, "unknown (no active controller)");
         break;
     case SIM_HAVE_NUMBER:
         if (strcmp(want->name, "leader") == 0 && have->number == SM_NO_LEADER) {
-            sim_expect_append(out, capacity, "none");
+            sim_text_append(out, capacity, "none");
         } else {
-            sim_expect_append(out, capacity, "%" PRId64, have->number);
+            sim_text_append(out, capacity, "%" PRId64, have->number);
         }
         break;
     case SIM_HAVE_TEXT:
-        sim_expect_append(out, capacity, "%s", have->text);
+        sim_text_append(out, capacity, "%s", have->text);
         break;
     case SIM_HAVE_LIST:
         append_list(out, capacity, &have->list);
         break;
     case SIM_HAVE_NOTHING:
-        sim_expect_append(out, capacity, "absent");
+        sim_text_append(out, capacity, "absent");
         break;
     }
 }
 
 void sim_expect_describe_wanted(const struct sim_property *want, char *out, size_t capacity)
 {
-    sim_expect_append(out, capacity, "%s%s %s", out[0] == '\0' ? "" : ", ", want->name,
-                      sim_expect_op_text(want->op));
+    sim_text_append(out, capacity, "%s%s %s", out[0] == '\0' ? "" : ", ", want->name,
+                    sim_expect_op_text(want->op));
     if (want->is_list) {
         append_list(out, capacity, &want->list);
     } else {
-        sim_expect_append(out, capacity, "%s", want->text);
+        sim_text_append(out, capacity, "%s", want->text);
     }
 }
 
