@@ -67,7 +67,7 @@ bool cli_is_interrupted(void);
 
 /* The commands that have a file of their own. */
 extern const struct cli_command cli_run, cli_test, cli_coverage, cli_demo;
-extern const struct cli_command cli_campaign_command, cli_lesson_command;
+extern const struct cli_command cli_play_command, cli_campaign_command, cli_lesson_command;
 extern const struct cli_command cli_why, cli_describe, cli_zk, cli_logs, cli_export, cli_diff;
 extern const struct cli_command cli_branch, cli_report;
 extern const struct cli_command cli_explain, cli_fidelity, cli_import, cli_controller;

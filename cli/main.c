@@ -34,6 +34,7 @@ static const struct cli_command version = {
 
 const struct cli_command *const cli_commands[] = {
     &cli_run,
+    &cli_play_command,
     &cli_test,
     &cli_demo,
     &cli_campaign_command,

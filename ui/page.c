@@ -73,7 +73,9 @@ static void put_policy(const struct writer *w)
     put_part(w, ui_part_style_hash());
     fputs("'; script-src 'sha256-", w->out);
     put_part(w, ui_part_script_hash());
-    fputs("'\">", w->out);
+    fputs(w->options->live ? "'; connect-src 'self'\"><meta name=\"kcsim-live\" content=\"1\">"
+                           : "'\">",
+          w->out);
 }
 
 static void put_style(const struct writer *w)

@@ -17,6 +17,7 @@
 
 struct ui_page_options {
     const char *name;   /* of the trace, for the title where it has none; may be NULL */
+    bool live;          /* of a run that goes on (kcsim play): the page may ask its own server */
     const char *remark; /* what is missing or inferred, in one sentence; NULL: none */
 };
 

@@ -5,7 +5,7 @@
 
 _kcsim() {
     local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]-}
-    local commands='run test campaign demo lesson coverage why describe zk logs export report diff branch import controller stream explain fidelity help version'
+    local commands='run play test campaign demo lesson coverage why describe zk logs export report diff branch import controller stream explain fidelity help version'
     local topics='ReplicaStateMachine PartitionStateMachine versions defects scenario schema faults targets events
         clients client-properties expectations checks times exit-codes'
     if [[ $COMP_CWORD == 1 ]]; then

@@ -284,6 +284,22 @@ export class App {
         this.tell("moment");
     }
 
+    /**
+     * Shows another trace: the same run, further on, or with something else done in it.
+     *
+     * @param {Trace} trace
+     * @param {Facts} facts
+     * @param {Model} model
+     */
+    replace(trace, facts, model) {
+        this.trace = trace;
+        this.facts = facts;
+        this.model = model;
+        this.n = Math.min(this.n, this.last());
+        if (this.why !== null && this.why.n > trace.count) this.stopAsking();
+        this.grew();
+    }
+
     /** The trace has grown: rows are counted anew, everybody draws. */
     grew() {
         this.#rows = [];

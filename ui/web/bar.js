@@ -115,6 +115,6 @@ function drawSentence(app) {
         refused && " ",
         model.isFault(n) && h("b", { class: "bad" }, "⚡ "),
         text,
-        hasPayload(app, n) && h("span", { class: "muted payload" }, " ", rowWords(trace, n).what),
+        hasPayload(app, n) && h("span", { class: "muted payload" }, rowWords(trace, n).what),
     );
 }

@@ -113,13 +113,13 @@ function paintQueue(ink, scene, node) {
         ink.strokeStyle = colours().control;
         ink.strokeRect(node.controller - box / 2, top, box, height);
     }
-    if (unit < 24) return;
+    const most = Math.min(mostWaiting, Math.floor((unit / 2 - box / 2 - 2) / 3.5));
     ink.globalAlpha = 0.55;
     ink.fillStyle = colours().control;
     for (const span of crossing(spans.waiting.get(node.id), scene.from, scene.to)) {
         const { top, height } = extent(scene, span);
         if (height < 2) continue;
-        for (let i = 0; i < Math.min(Number(span.value), mostWaiting); i++)
+        for (let i = 0; i < Math.min(Number(span.value), most); i++)
             ink.fillRect(node.controller + box / 2 + 3 + i * 3.5, top, 2, height);
     }
     ink.globalAlpha = 1;

@@ -18,6 +18,13 @@ import { byId, fill, h } from "./dom.js";
  */
 
 /**
+ * How far an element is scrolled; asking the element would have the page laid out anew.
+ *
+ * @type {WeakMap<Element, number>}
+ */
+const scrolled = new WeakMap();
+
+/**
  * @param {App} app
  * @param {Pane[]} panes in the order in which they are shown
  */
@@ -30,6 +37,8 @@ export function mountColumn(app, panes) {
     );
     const list = h("div", { role: "tablist", class: "tabs", "aria-label": "Panes" });
     const body = h("div", { id: "pane", class: "pane", role: "tabpanel", tabindex: "0" });
+    for (const element of [...sections, body])
+        element.addEventListener("scroll", () => scrolled.set(element, element.scrollTop), { passive: true });
     const tabs = tabbed.map((pane) => makeTab(app, pane, tabbed));
     fill(list, ...tabs);
     column.append(...sections, ...(tabbed.length > 0 ? [list, body] : []));
@@ -90,13 +99,13 @@ function makeTab(app, pane, all) {
  * @param {App} app
  */
 function renderKeeping(element, pane, app) {
-    const top = element.scrollTop;
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
     const key = focused?.getAttribute("data-key") ?? null;
     const id = focused?.id ?? "";
     const place = focused === null ? -1 : focusable(element).indexOf(/** @type {HTMLElement} */ (focused));
     pane.render(element, app);
-    element.scrollTop = top;
+    const top = scrolled.get(element) ?? 0;
+    if (top > 0) element.scrollTop = top;
     if (place < 0) return;
     const all = focusable(element);
     const again = all.find((e) => (key !== null ? e.getAttribute("data-key") === key : id !== "" && e.id === id));

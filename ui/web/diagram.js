@@ -15,6 +15,7 @@ import { layoutLanes } from "./lanes.js";
 import { Lines } from "./lines.js";
 import { sentence } from "./narrate.js";
 import { paintWindow } from "./paint.js";
+import { openPicker } from "./picker.js";
 
 /** @typedef {import("./app.js").App} App */
 /** @typedef {import("./lanes.js").Lanes} Lanes */
@@ -28,10 +29,10 @@ export function mountDiagram(app) {
     const diagram = new Diagram(app);
     const draw = once(() => diagram.draw());
     onResize(diagram.view, () => {
-        diagram.lanes = null;
+        diagram.measure();
         draw();
     });
-    diagram.view.addEventListener("scroll", draw, { passive: true });
+    diagram.view.addEventListener("scroll", () => diagram.scrolled() && draw(), { passive: true });
     app.on("moment", () => diagram.showMoment());
     for (const event of /** @type {const} */ (["level", "trace", "zoom", "limit", "table"])) {
         app.on(event, () => {
@@ -40,20 +41,27 @@ export function mountDiagram(app) {
         });
     }
     app.on("why", draw);
-    app.on("theme", draw);
+    app.on("theme", () => diagram.draw()); // at once: it may be for paper
     app.on("lanes", () => {
         diagram.lanes = null;
         draw();
     });
     mountPointer(app, diagram);
+    byId("lanes-button").addEventListener("click", () => openPicker(app));
     byId("back").addEventListener("click", () => {
         app.follow = true;
         diagram.center();
+        diagram.draw();
     });
+    diagram.measure();
     diagram.resize();
     diagram.showMoment();
 }
 
+/**
+ * Sizes and the position of scrolling are kept here: to ask the page for them while others change it would have
+ * it laid out anew each time.
+ */
 class Diagram {
     /** @param {App} app */
     constructor(app) {
@@ -65,6 +73,23 @@ class Diagram {
         this.lanes = null;
         /** @type {{rows: Rows, lines: Lines} | null} */
         this.made = null;
+        this.width = 0;
+        this.room = 0; // height of the window
+        this.scroll = 0;
+    }
+
+    measure() {
+        this.width = this.view.clientWidth;
+        this.room = this.view.clientHeight;
+        this.scroll = this.view.scrollTop;
+        this.lanes = null;
+    }
+
+    /** Notes where it was scrolled to; false: that was known. */
+    scrolled() {
+        const known = this.scroll;
+        this.scroll = this.view.scrollTop;
+        return this.scroll !== known;
     }
 
     /** Height of all rows in px, with room below the last. */
@@ -75,13 +100,13 @@ class Diagram {
 
     /** How many px of rows one px of scrolling is. */
     get scale() {
-        const room = this.view.clientHeight;
+        const { room } = this;
         return Math.max(1, (this.height - room) / Math.max(1, Math.min(this.height, tallest) - room));
     }
 
     /** What is at the upper edge, in px from the first row. */
     get top() {
-        return this.view.scrollTop * this.scale;
+        return this.scroll * this.scale;
     }
 
     resize() {
@@ -97,22 +122,21 @@ class Diagram {
 
     /** Scrolls to the moment if it is not in the calm part of the window, and draws. */
     showMoment() {
-        const { app, view } = this;
+        const { app, room } = this;
         const y = app.rows().middle(app.n) * app.rowHeight - this.top;
-        const room = view.clientHeight;
         if (app.follow && (y < calm.top * room || y > calm.bottom * room)) this.center();
         this.draw();
     }
 
     center() {
         const y = this.app.rows().middle(this.app.n) * this.app.rowHeight;
-        this.view.scrollTop = Math.max(0, (y - calm.to * this.view.clientHeight) / this.scale);
+        const most = Math.min(this.height, tallest) - this.room;
+        this.scroll = Math.max(0, Math.min(most, Math.round((y - calm.to * this.room) / this.scale)));
+        this.view.scrollTop = this.scroll;
     }
 
     draw() {
-        const { app, view } = this;
-        const width = view.clientWidth;
-        const height = view.clientHeight;
+        const { app, width, room: height } = this;
         if (app.table || width === 0 || height === 0) return;
         this.lanes ??= layoutLanes(app, width);
         this.canvas.style.height = `${height}px`;

@@ -3,11 +3,13 @@
  * be the controller: two stars at once are a zombie.
  */
 import { byId, fill, h } from "./dom.js";
-import { openPicker } from "./picker.js";
 
 /** @typedef {import("./app.js").App} App */
 /** @typedef {import("./lanes.js").Lanes} Lanes */
 /** @typedef {import("./lanes.js").NodeLanes} NodeLanes */
+
+/** @type {{lanes: Lanes, states: string} | null} what the heads show; most moments change nothing */
+let drawn = null;
 
 /**
  * @param {App} app
@@ -16,6 +18,9 @@ import { openPicker } from "./picker.js";
 export function drawLaneHeads(app, lanes) {
     const place = byId("lanes");
     const active = new Set(app.model.active(app.n));
+    const states = lanes.nodes.map((node) => `${app.model.node(node.id, app.n)}${active.has(node.id)}`);
+    if (drawn !== null && drawn.lanes === lanes && drawn.states === states.join()) return;
+    drawn = { lanes, states: states.join() };
     const heads = [
         ...zookeeperHead(lanes),
         ...lanes.nodes.flatMap((node) => nodeHead(app, lanes, node, active.has(node.id))),
@@ -24,7 +29,8 @@ export function drawLaneHeads(app, lanes) {
     if (lanes.others !== null) heads.push(label(lanes.others, 24, "sub", "…"));
     if (lanes.gutter > 0) heads.push(left(6, "sub left", "time ↓"));
     if (!lanes.narrow) heads.push(left(lanes.words, "sub left", "what happens"));
-    fill(place, ...heads, lanesButton(app, lanes));
+    fill(place, ...heads);
+    showPicker(app, lanes);
 }
 
 /**
@@ -61,7 +67,9 @@ function nodeHead(app, lanes, node, active) {
     const star = active ? " ★" : "";
     const long = state === "up" ? `node ${node.id}${star}` : `node ${node.id} ${state}${star}`;
     const text = width > 84 ? long : `${node.id}${active ? "★" : ""}`;
-    const heads = [label(node.left + width / 2, width, state === "up" ? "node" : "node down", text)];
+    const name = label(node.left + width / 2, width, state === "up" ? "node" : "node down", text);
+    name.dataset["node"] = String(node.id);
+    const heads = [name];
     const [controller, broker] = lanes.unit > 40 ? ["ctrl", "broker"] : ["c", "b"];
     heads.push(label(node.controller, lanes.unit, "sub", controller), label(node.broker, lanes.unit, "sub", broker));
     return heads;
@@ -92,20 +100,15 @@ function left(x, kind, text) {
 }
 
 /**
- * Only where there is something to pick.
+ * The button is there only where there is something to pick.
  *
  * @param {App} app
  * @param {Lanes} lanes
  */
-function lanesButton(app, lanes) {
-    if (lanes.hidden === 0 && app.picked === null && lanes.nodes.length + lanes.clients.length < 8) return null;
-    const total = app.model.brokers.length;
-    const text = lanes.hidden > 0 ? `lanes: ${lanes.nodes.length} of ${total} nodes` : "lanes";
-    const button = h(
-        "button",
-        { type: "button", id: "lanes-button", tabindex: "-1", onClick: () => openPicker(app) },
-        text,
-    );
-    button.style.left = `${lanes.words + (lanes.narrow ? 0 : 100)}px`;
-    return button;
+function showPicker(app, lanes) {
+    const button = byId("lanes-button");
+    const few = lanes.nodes.length + lanes.clients.length < 8;
+    button.hidden = lanes.hidden === 0 && app.picked === null && few;
+    const all = app.model.brokers.length;
+    fill(button, lanes.hidden > 0 ? `lanes: ${lanes.nodes.length} of ${all} nodes` : "lanes");
 }

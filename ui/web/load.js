@@ -112,6 +112,14 @@ async function readFrames(bytes) {
 export async function load(text) {
     if (text.trim() === "")
         throw new TraceProblem("There is no trace in this page: its end is missing.", "the data block is empty");
-    const { frames, whole } = await readFrames(decode(text));
+    return openTrace(decode(text));
+}
+
+/**
+ * @param {Uint8Array} bytes a packed trace, as the server of a live run sends it
+ * @returns {Promise<Trace>} throws a TraceProblem where there is nothing to show
+ */
+export async function openTrace(bytes) {
+    const { frames, whole } = await readFrames(bytes);
     return Trace.open(frames, whole);
 }

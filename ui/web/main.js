@@ -13,6 +13,7 @@ import { mountHelp } from "./help.js";
 import { mountKeys } from "./keys.js";
 import { mountLegend } from "./legend.js";
 import { mountLesson } from "./lesson_panel.js";
+import { isLive, mountLive } from "./live.js";
 import { mountLink } from "./link.js";
 import { load } from "./load.js";
 import { Model } from "./model.js";
@@ -54,13 +55,17 @@ export function mount(trace) {
     mountPrint(app);
     mountLesson(app);
     mountLink(app);
+    if (isLive()) {
+        document.documentElement.classList.add("is-live");
+        mountLive(app);
+    }
     return app;
 }
 
 async function open() {
     try {
         const trace = await load(byId("trace").textContent ?? "");
-        if (trace.problem !== "") problem(trace.problem);
+        if (trace.problem !== "" && !isLive()) problem(trace.problem);
         Object.assign(window, { app: mount(trace) }); // for the console, and for tests
         document.documentElement.dataset["ready"] = "1";
     } catch (error) {

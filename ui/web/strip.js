@@ -256,7 +256,7 @@ function drawEnd(ink, app, layout) {
     ink.font = `11px ${colours().sans}`;
     ink.textAlign = "left";
     ink.fillStyle = colours().muted;
-    ink.fillText("end", x + 4, layout.height - 4);
+    if (layout.right - x > 24) ink.fillText("end", x + 4, layout.height - 4);
 }
 
 /** @param {Ink} ink @param {Layout} layout @param {string} name @param {number} y */

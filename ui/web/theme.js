@@ -103,6 +103,8 @@ function printLight(root, redraw) {
     window.addEventListener("beforeprint", () => {
         theme = root.dataset["theme"];
         root.dataset["theme"] = "light";
+        root.style.setProperty("--screen", `${window.innerWidth}px`); // canvases are not laid out for paper
+        root.style.setProperty("--diagram", `${byId("rows").clientWidth}px`);
         redraw();
     });
     window.addEventListener("afterprint", () => {
