@@ -100,7 +100,7 @@ export function byId(id) {
  */
 export function valueButton(app, key, text, more = {}) {
     const changed = more.was !== undefined;
-    const classes = ["v", more.class, changed && "changed", app.why?.key === key && "asked"];
+    const classes = ["v", more.class, changed && "changed", app.why?.key != null && app.why.text === key && "asked"];
     return h(
         "button",
         {

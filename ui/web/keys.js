@@ -77,7 +77,7 @@ export function mountKeys(app, panes) {
 function usesKey(event) {
     const at = event.target;
     if (!(at instanceof HTMLElement)) return false;
-    if (at.closest("dialog[open]") !== null) return true;
+    if (at.closest("dialog[open], [popover]") !== null) return true;
     if (at instanceof HTMLInputElement || at instanceof HTMLTextAreaElement)
         return (
             !(at instanceof HTMLInputElement && (at.type === "checkbox" || at.type === "radio")) || event.key === " "

@@ -63,7 +63,7 @@ export function currentLink(app) {
     const at = new URLSearchParams();
     at.set("t", `${app.trace.t(app.n) / 1e6}s`);
     at.set("e", String(app.n));
-    if (app.why !== null) at.set("why", app.why.key ?? String(app.why.n));
+    if (app.why !== null) at.set("why", app.why.key !== null ? app.why.text : String(app.why.n));
     if (app.pane !== "why") at.set("pane", app.pane);
     if (app.level !== 0) at.set("lv", String(app.level));
     if (app.table) at.set("table", "1");
