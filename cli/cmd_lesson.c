@@ -18,11 +18,12 @@
 #include "cli/lesson_ask.h"
 #include "cli/look.h"
 #include "cli/play.h"
+#include "ui/page.h"
 
 enum { KEY_SHOW = 256, KEY_TERMINAL, KEY_DEFECT };
 
 struct arguments {
-    const char *which, *answers;
+    const char *which, *answers, *report;
     bool has_seed, show, json;
     uint64_t seed, defects_on, defects_off;
     enum sim_color color;
@@ -143,7 +144,11 @@ static int list_lessons(void)
             continue;
         }
         const bool done = is_done(stem_of(*file, stem, sizeof stem), &right, &asked);
-        printf("%s %2" PRIu32 "  %s", done ? "✓" : " ", number_of(*file), s->title);
+        printf("%s %2" PRIu32 "  %s",
+               !done            ? " "
+               : right == asked ? "✓"
+                                : "·",
+               number_of(*file), s->title);
         if (done)
             printf(" (%" PRIu32 " of %" PRIu32 ")", right, asked);
         putchar('\n');
@@ -235,6 +240,17 @@ static int show(const struct arguments *a, struct cli_lesson *l)
     return SIM_EXIT_MET;
 }
 
+/* The page asks the same: its stops are in the trace. */
+static int report(const struct arguments *a, const char *file, const struct cli_play *play)
+{
+    const struct ui_page_options page = {.name = file};
+    if (!cli_report_write(a->report, play->trace, &page))
+        return SIM_EXIT_SOFTWARE;
+    if (strcmp(a->report, "-") != 0)
+        printf("%s: open it in a browser\n", a->report);
+    return SIM_EXIT_MET;
+}
+
 /* The run must be what the lesson's author expects, or its texts may tell what is not so. */
 static int teach(const struct arguments *a, const char *file, struct cli_play *play)
 {
@@ -249,7 +265,11 @@ static int teach(const struct arguments *a, const char *file, struct cli_play *p
     l.results = calloc(play->lesson->question_count + 1, sizeof *l.results);
     if (l.results == NULL)
         abort();
-    const int code = a->show ? show(a, &l) : ask(a, &l);
+    int code = SIM_EXIT_MET;
+    if (a->report != NULL)
+        code = report(a, file, play);
+    else
+        code = a->show ? show(a, &l) : ask(a, &l);
     free(l.results);
     return code;
 }
@@ -331,6 +351,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!cli_color_named(arg, &a->color))
             argp_error(state, "--color is auto, always or never, not '%s'", arg);
         return 0;
+    case 'r':
+        a->report = arg;
+        return 0;
     case KEY_SHOW:
         a->show = true;
         return 0;
@@ -343,6 +366,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (state->arg_num > 0)
             return ARGP_ERR_UNKNOWN;
         a->which = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->which == NULL && (a->report != NULL || a->show || a->answers != NULL || a->json))
+            argp_error(state, "which lesson? kcsim lesson lists them");
+        if (a->report != NULL && (a->show || a->answers != NULL || a->json))
+            argp_error(state, "--report asks nothing here: leave --show, --answers, --format out");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -359,6 +388,10 @@ static const struct argp_option options[] = {
     {.name = "show",
      .key = KEY_SHOW,
      .doc = "for teachers: moments, questions, right answers, reasons"},
+    {.name = "report",
+     .key = 'r',
+     .arg = "FILE",
+     .doc = "write the lesson as a page for the browser (- is standard output), ask nothing here"},
     {.name = "seed", .key = 's', .arg = "N", .doc = "in place of the scenario's"},
     {.name = "defect",
      .key = KEY_DEFECT,
@@ -375,6 +408,7 @@ const struct cli_command cli_lesson_command = {
     .arguments = "[N|FILE]",
     .examples = "kcsim lesson\n"
                 "kcsim lesson 1 --terminal\n"
+                "kcsim lesson 1 --report lesson.html\n"
                 "kcsim lesson 3 --answers b,a,c,a --format json\n"
                 "kcsim lesson 5 --defect KAFKA-6082=off\n"
                 "kcsim lesson my-own.yaml --show\n",

@@ -74,10 +74,12 @@ static uint64_t moment_of_texts(const struct sim_lesson_reader *r, uint32_t stop
 static bool fill_choice(const struct sim_lesson_reader *r, const struct sim_stop_spec *spec,
                         uint32_t stop, const struct sim_choice_spec *c, struct sim_lesson_stop *s)
 {
-    struct sim_lesson_value value = {.text = c->value};
+    struct sim_lesson_value value = {0};
     const uint64_t n = moment_of_texts(r, stop, s);
     const char *say = NULL, *wrong = NULL;
     bool holds = false;
+    if (c->value != NULL)
+        value.text = sim_memory_copy(r->memory, c->value, strlen(c->value));
     if (c->reads != NULL && !sim_lesson_read(r, c->reads, stop, &value))
         return false;
     if (c->right != NULL && !sim_lesson_holds(r, c->right, stop, &holds))

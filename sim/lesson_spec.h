@@ -16,6 +16,7 @@
 enum {
     SIM_LESSON_STOPS_MAX = 50,
     SIM_LESSON_CHOICES_MAX = 26, /* a letter each */
+    SIM_LESSON_TEXT_MAX = 2000,  /* bytes of one text */
     SIM_LESSON_ITEMS_MAX = 20,   /* words, readings with a name, things to look at: of one stop */
 };
 

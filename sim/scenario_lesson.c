@@ -16,6 +16,17 @@
 
 static const char stop_example[] = "a lesson is a list of stops: - {at: 5s, say: …}";
 
+/* Texts of a learner's screen: as long as one, and no longer. */
+static bool read_words_of(struct sim_reader *r, const struct sim_yaml *node, const char *what,
+                          char **out)
+{
+    if (!sim_read_text(r, node, what, out))
+        return false;
+    return strlen(*out) <= SIM_LESSON_TEXT_MAX ||
+           sim_error(r->d, node->place, "%s is longer than %d bytes: make two stops of it", what,
+                     SIM_LESSON_TEXT_MAX);
+}
+
 /* ---- moments ---- */
 
 /* LABEL, or LABEL +T. */
@@ -237,11 +248,11 @@ static void read_choice_map(struct sim_reader *r, const struct sim_yaml *node,
         sim_error(r->d, node->place, "a choice has one of: is, value, if");
     if (right != NULL && say == NULL)
         sim_error(r->d, node->place, "a choice with a condition says something: say: …");
-    if (say != NULL && sim_read_text(r, say, "say", &text))
+    if (say != NULL && read_words_of(r, say, "say", &text))
         out->say = text;
-    if (wrong != NULL && sim_read_text(r, wrong, "wrong", &text))
+    if (wrong != NULL && read_words_of(r, wrong, "wrong", &text))
         out->wrong = text;
-    if (is != NULL && sim_read_text(r, is, "is", &text))
+    if (is != NULL && read_words_of(r, is, "is", &text))
         out->value = text;
     if (value != NULL)
         out->reads = read_reading(r, value, false);
@@ -296,7 +307,7 @@ static void read_words(struct sim_reader *r, const struct sim_yaml *node, struct
     out->words = sim_memory_take(r->memory, node->count * sizeof(*out->words));
     for (uint32_t i = 0; i < node->count; i++) {
         char *text = NULL;
-        if (sim_read_text(r, node->items[i], "what a word means", &text))
+        if (read_words_of(r, node->items[i], "what a word means", &text))
             out->words[out->word_count++] = (struct sim_named_text){
                 .name = node->keys[i]->text, .text = text, .place = node->items[i]->place};
     }
@@ -333,7 +344,7 @@ static void read_shows(struct sim_reader *r, const struct sim_yaml *node, struct
     for (uint32_t i = 0; i < count; i++) {
         const struct sim_yaml *item = one ? node : node->items[i];
         char *text = NULL;
-        if (sim_read_text(r, item, "what to show", &text))
+        if (read_words_of(r, item, "what to show", &text))
             out->shows[out->show_count++] =
                 (struct sim_named_text){.name = text, .text = text, .place = item->place};
     }
@@ -344,7 +355,7 @@ static void read_long_text(struct sim_reader *r, const struct sim_yaml *stop, co
 {
     const struct sim_yaml *node = sim_yaml_get(stop, key);
     char *text = NULL;
-    if (node != NULL && sim_read_text(r, node, key, &text)) {
+    if (node != NULL && read_words_of(r, node, key, &text)) {
         *out = text;
         *place = node->place;
     }

@@ -75,6 +75,30 @@ is=$?
 grep -q '"exit": 1' "$XDG_STATE_HOME/out.json" || complain "JSON: no exit code"
 grep -q '"answer": "zebra"' "$XDG_STATE_HOME/out.json" || complain "JSON: no answer"
 
+# The page is written, and asks nothing here.
+"$program" lesson 2 --report "$XDG_STATE_HOME/page.html" </dev/null >/dev/null || complain "no page"
+grep -q '<section id="lesson"' "$XDG_STATE_HOME/page.html" || complain "the page has no lesson"
+
+# What is wrong is said, with the exit code of usage or of bad input.
+refuse() {
+    code=$1
+    shift
+    "$program" lesson "$@" </dev/null >"$XDG_STATE_HOME/said" 2>&1
+    is=$?
+    [ "$is" = "$code" ] || complain "lesson $*: exit $is, not $code"
+    [ -s "$XDG_STATE_HOME/said" ] || complain "lesson $*: nothing is said"
+}
+refuse 64 99
+refuse 64 0
+refuse 64 1 --answers /none/such
+refuse 64 --show
+refuse 64 1 --report x.html --show
+refuse 64 5 --defect KAFKA-6082
+refuse 64 5 --defect KAFKA-1=off
+refuse 65 none-such.yaml
+refuse 65 scenarios/basics/g04-a-follower-dies.yaml
+refuse 2 1 # nobody answers
+
 # The first record of a trace has the stops.
 "$program" run scenarios/lessons/01-*.yaml --trace "$XDG_STATE_HOME/out.ndjson" >/dev/null
 head -1 "$XDG_STATE_HOME/out.ndjson" | grep -q '"lesson":\[{"record":' || complain "meta has no lesson"

@@ -67,6 +67,8 @@ test("a fact is what it was last set to, and gone when that is null", async () =
     assert.equal(facts.value("nothing", 5), undefined);
     assert.deepEqual(facts.changes(5), [{ key: "role.1", value: undefined, old: "active" }]);
     assert.deepEqual(facts.changes(4), []);
+    assert.deepEqual(facts.changes(3), [{ key: "b", value: 3, old: 1 }]); // a record is one step
+    assert.deepEqual([facts.history("b").count, facts.history("b").value(1)], [2, 3]);
     assert.deepEqual(facts.keys(""), ["b", "role.1"]);
     assert.deepEqual(facts.keys("ro"), ["role.1"]);
     assert.deepEqual(facts.keys("rp"), []);
@@ -202,4 +204,22 @@ test("the model has nodes, bands and expectations", async () => {
     );
     assert.ok(model.isFault(4) && model.isViolation(8) && !model.refused(8));
     assert.equal(model.verdict, "unfinished");
+});
+
+test("a partition that its topic names is there before it has a state", async () => {
+    const { trace } = await made(
+        `{"t":1,"at":"zk","k":"znode","by":0,"set":[["zn:/brokers/topics/a-b",{"data":"{\\"partitions\\":{\\"10\\":[1,2],\\"9\\":[2]},\\"adding_replicas\\":{\\"9\\":[1]}}"}]]}`,
+        `{"t":2,"at":"zk","k":"znode","by":0,"set":[["zn:/brokers/topics/a-b/partitions/9/state",{"data":"{\\"leader\\":2,\\"isr\\":[2],\\"leader_epoch\\":4}"}]]}`,
+    );
+    const model = new Model(trace, new Facts(trace));
+    assert.deepEqual(model.partitions(1), []);
+    assert.deepEqual(
+        model.partitions(2).map(({ tp, leader, replicas, adding }) => ({ tp, leader, replicas, adding })),
+        [
+            { tp: "a-b-9", leader: -1, replicas: [2], adding: [1] },
+            { tp: "a-b-10", leader: -1, replicas: [1, 2], adding: [] },
+        ],
+    );
+    assert.deepEqual(model.partitions(3)[0].changed, { leader: -1, epoch: -1, isr: [] });
+    assert.equal(model.partitions(3)[1].changed, null);
 });

@@ -15,7 +15,8 @@ skip() {
 install() {
     cmp -s "$here/package-lock.json" "$folder/installed.json" && return 0
     cp "$here/package.json" "$here/package-lock.json" "$folder/" || exit 70
-    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) >"$folder/npm.log" 2>&1 || {
+    (cd "$folder" && timeout 300 npm ci --ignore-scripts --no-audit --no-fund \
+        --fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000) >"$folder/npm.log" 2>&1 || {
         tail -n 3 "$folder/npm.log" >&2
         return 1
     }

@@ -21,6 +21,8 @@ const SAMPLE = [
     "scenarios/clients/an-unclean-election-loses-exactly-these.yaml",
     "scenarios/clients/a-producer-dies-in-its-transaction.yaml --until 5s",
     "scenarios/defects/KAFKA-6082-on.yaml",
+    "scenarios/defects/KAFKA-6612-on.yaml", // partitions that never get a state
+    "scenarios/defects/kcsim-told-too-early-on.yaml", // a record that sets a fact twice
     "scenarios/real/controller-fails-with-a-broker-down.yaml",
 ];
 

@@ -25,18 +25,23 @@ export class Facts {
         const numbers = new Uint32Array(total);
         const blocks = new Uint32Array(total);
         const places = new Uint32Array(total);
+        const last = new Uint32Array(trace.stringCount); // slot -> its newest entry
         let count = 0;
         trace.eachFact((n, key, block, at) => {
             if (count === total) return; // a block that counts its facts wrongly
             if (slots[key] < 0) {
                 slots[key] = keyOf.length;
                 keyOf.push(key);
+                last[slots[key]] = total; // none: reads as undefined
             }
-            slotOf[count] = slots[key];
-            numbers[count] = n;
-            blocks[count] = block;
-            places[count] = at;
-            count++;
+            const slot = slots[key];
+            // A record is one step: of a key that it sets twice, only what it leaves counts.
+            const i = numbers[last[slot]] === n ? last[slot] : count++;
+            last[slot] = i;
+            slotOf[i] = slot;
+            numbers[i] = n;
+            blocks[i] = block;
+            places[i] = at;
         });
         this.start = new Uint32Array(keyOf.length + 1); // slot -> its first entry
         this.n = new Uint32Array(count);
@@ -122,7 +127,7 @@ export class Facts {
      * @returns {{key: string, value: Value | undefined, old: Value | undefined}[]} what record n set
      */
     changes(n) {
-        return this.trace.sets(n).map(([key, value]) => ({
+        return [...new Map(this.trace.sets(n))].map(([key, value]) => ({
             key,
             value: value === null ? undefined : value,
             old: this.value(key, n - 1),

@@ -1,13 +1,10 @@
 /**
- * What the parts of the page ask of a trace beyond single facts: partitions and nodes at a moment, bands of
- * time for the strip, and for each record how much detail it belongs to and whether it is a fault, a change, a
- * refusal, a violation.
+ * What the parts of the page ask of a trace beyond single facts: partitions and nodes at a moment, bands of time for the
+ * strip, and for each record its level of detail and its marks (levels.js).
  *
- *     flags[n]   bits: level (0 story, 1 protocol, 2 everything) | refused | benign | fault | change | violation
- *
- * Flags are made in one pass when the model is made. Values at a moment are asked of facts.js each time; what
- * was parsed of a znode is kept by the record that set it.
+ * Values at a moment are asked of facts.js each time; what was parsed of a znode is kept by the record that set it.
  */
+import { BENIGN, CHANGE, FAULT, LEVEL, REFUSED, VIOLATION, flagsOf } from "./levels.js";
 import { dataOf } from "./why.js";
 
 /** @typedef {import("./trace.js").Trace} Trace */
@@ -26,17 +23,7 @@ import { dataOf } from "./why.js";
  *   met: undefined where it was not decided; n: the record that decided it, 0: none; say: what was instead of `want`
  */
 
-const LEVEL = 3;
-const REFUSED = 4;
-const BENIGN = 8;
-const FAULT = 16;
-const CHANGE = 32;
-const VIOLATION = 64;
-
-const STORY = 0;
-const PROTOCOL = 1;
-const ALL = 2;
-
+const TOPIC_KEY = /^zn:\/brokers\/topics\/([^/]+)$/;
 const STATE_KEY = /^zn:\/brokers\/topics\/([^/]+)\/partitions\/([0-9]+)\/state$/;
 
 export class Model {
@@ -51,7 +38,7 @@ export class Model {
         this.markChanges();
         this.nodes = nodesOf(trace);
         this.brokers = this.nodes.filter((node) => node.broker !== null).map((node) => node.id);
-        /** @type {{tp: string, topic: string, partition: number, key: string, topicKey: string}[]} */
+        /** @type {Place[]} */
         this.places = placesOf(facts);
         /** @type {Map<string, Map<number, any>>} */
         this.parsed = new Map();
@@ -137,7 +124,7 @@ export class Model {
     }
 
     /**
-     * @param {{tp: string, topic: string, partition: number, key: string, topicKey: string}} place
+     * @param {Place} place
      * @param {number} n
      * @returns {Partition | null}
      */
@@ -324,222 +311,33 @@ function nodesOf(trace) {
     return [...nodes.values()].sort((a, b) => a.id - b.id);
 }
 
-/** @param {Facts} facts */
+/** @typedef {{tp: string, topic: string, partition: number, key: string, topicKey: string}} Place */
+
+/**
+ * Every partition that ever was: one that has a state, and one that its topic names and that never got a state.
+ *
+ * @param {Facts} facts
+ * @returns {Place[]} by topic and number
+ */
 function placesOf(facts) {
-    const places = [];
+    /** @type {Map<string, Place>} */
+    const places = new Map();
+    const add = (/** @type {string} */ topic, /** @type {number} */ partition) => {
+        const topicKey = `zn:/brokers/topics/${topic}`;
+        const key = `${topicKey}/partitions/${partition}/state`;
+        if (!places.has(key)) places.set(key, { tp: `${topic}-${partition}`, topic, partition, key, topicKey });
+    };
     for (const key of facts.keys("zn:/brokers/topics/")) {
-        const match = STATE_KEY.exec(key);
-        if (match === null) continue;
-        const [, topic, number] = match;
-        places.push({
-            tp: `${topic}-${number}`,
-            topic,
-            partition: Number(number),
-            key,
-            topicKey: `zn:/brokers/topics/${topic}`,
-        });
+        const state = STATE_KEY.exec(key);
+        if (state !== null) add(state[1], Number(state[2]));
+        const topic = TOPIC_KEY.exec(key);
+        if (topic === null) continue;
+        const history = facts.history(key);
+        for (let i = 0; i < history.count; i++)
+            for (const number of Object.keys(dataOf(history.value(i))?.partitions ?? {}))
+                if (/^[0-9]+$/.test(number)) add(topic[1], Number(number));
     }
-    return places.sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition));
-}
-
-/** @param {Trace} trace @returns {Uint8Array} */
-function flagsOf(trace) {
-    const flags = new Uint8Array(trace.count + 1);
-    const see = new Sight(trace);
-    for (let n = 1; n <= trace.count; n++) {
-        see.look(n);
-        flags[n] = see.flags(n);
-    }
-    return flags;
-}
-
-/** Requests whose loss is part of the story. */
-const IMPORTANT = new Set([
-    "LeaderAndIsr",
-    "StopReplica",
-    "UpdateMetadata",
-    "ControlledShutdown",
-    "AlterIsr",
-    "Produce",
-]);
-
-/** One record, as far as its flags need it; strings are compared by their numbers. */
-class Sight {
-    /** @param {Trace} trace */
-    constructor(trace) {
-        this.trace = trace;
-        this.kind = "";
-        this.fields = new Float64Array(256).fill(NaN);
-        /** @type {number[]} */
-        this.seen = [];
-        const of = (/** @type {string} */ field) => trace.fieldNumbers.get(field) ?? 255;
-        this.ok = of("ok");
-        this.re = of("re");
-        this.zxid = of("zxid");
-        this.error = of("error");
-        this.direct = of("direct");
-        this.benign = of("benign");
-        this.code = of("code");
-        this.what = of("what");
-        this.op = of("op");
-        this.api = of("api");
-        this.machine = of("machine");
-        this.seenBy = of("seen");
-        this.m = of("m");
-        this.name = of("name");
-    }
-
-    /** @param {number} n */
-    look(n) {
-        for (const field of this.seen) this.fields[field] = NaN;
-        this.seen.length = 0;
-        this.kind = this.trace.kind(n);
-        this.trace.glance(n, this.fields, this.seen);
-    }
-
-    /** @param {number} field @returns {boolean} */
-    has(field) {
-        return !Number.isNaN(this.fields[field]);
-    }
-
-    /** @param {number} field @returns {string} of a string */
-    text(field) {
-        const id = this.fields[field];
-        return Number.isFinite(id) ? this.trace.string(id) : "";
-    }
-
-    /** @param {number} n @returns {number} */
-    flags(n) {
-        const refused = this.fields[this.ok] === 0 && this.kind !== "check";
-        const benign = refused && this.isBenign(n);
-        let flags = refused ? REFUSED : 0;
-        if (benign) flags |= BENIGN;
-        if (this.kind === "fault") flags |= FAULT;
-        if (this.kind === "check" && this.fields[this.ok] === 0) flags |= VIOLATION;
-        if (refused && !benign && this.kind !== "zrep") return flags | STORY; // a zrep repeats its zap
-        return flags | (this.kind === "drop" ? this.dropLevel(n) : this.level());
-    }
-
-    /**
-     * A look for what is not there, a name that is taken already, the deletion of what is gone: nothing is wrong.
-     *
-     * @param {number} n
-     * @returns {boolean}
-     */
-    isBenign(n) {
-        if (this.fields[this.benign] === 1) return true;
-        const code = this.text(this.code);
-        const op = this.text(this.op);
-        if (code === "NODEEXISTS") return op === "create";
-        if (code !== "NONODE") return false;
-        return op === "multi" ? this.refusedOp(n) === "delete" : op !== "setData";
-    }
-
-    /**
-     * @param {number} n the zap or zrep of a multi
-     * @returns {string} the operation in it that was refused
-     */
-    refusedOp(n) {
-        const results = this.trace.field(n, "results");
-        const asked = this.trace.field(n, "m");
-        const ops = typeof asked === "number" && asked > 0 && asked < n ? this.trace.field(asked, "ops") : undefined;
-        if (!Array.isArray(results) || !Array.isArray(ops)) return "";
-        const place = results.findIndex((result) => result !== "OK" && result !== "RUNTIMEINCONSISTENCY");
-        return String(ops[place]?.op ?? "");
-    }
-
-    /**
-     * A lost message matters as much as what it asked for.
-     *
-     * @param {number} n
-     * @returns {number}
-     */
-    dropLevel(n) {
-        const sent = this.fields[this.m];
-        const api = sent > 0 && sent < n ? this.trace.field(sent, "api") : undefined;
-        if (api === undefined) return PROTOCOL;
-        return IMPORTANT.has(String(api)) ? STORY : ALL;
-    }
-
-    /** @returns {number} */
-    level() {
-        switch (this.kind) {
-            case "meta":
-            case "given":
-            case "fault":
-            case "mark":
-            case "finish":
-            case "znode":
-            case "decide":
-            case "notify":
-            case "truncate":
-            case "txn":
-                return STORY;
-            case "check":
-                return this.fields[this.ok] === 0 ? STORY : ALL;
-            case "session":
-                return this.text(this.seenBy) === "server" || this.text(this.what) === "expired" ? STORY : PROTOCOL;
-            case "queue":
-                return this.queueLevel();
-            case "move":
-                return this.has(this.direct) ? ALL : this.text(this.machine) === "partition" ? STORY : PROTOCOL;
-            case "zap":
-                return this.has(this.zxid) ? STORY : ALL;
-            case "zreq":
-            case "zrep":
-                return this.isWrite() ? PROTOCOL : ALL;
-            case "send":
-            case "recv":
-                return this.messageLevel();
-            case "replica":
-                return this.replicaLevel();
-            case "ack":
-                return this.fields[this.ok] === 0 ? STORY : PROTOCOL;
-            case "client":
-                return this.text(this.what) === "start" || this.text(this.what) === "fatal" ? STORY : PROTOCOL;
-            case "timer":
-                return this.text(this.what) === "fire" ? PROTOCOL : ALL;
-            case "learn":
-            case "log":
-                return ALL;
-            default:
-                return PROTOCOL;
-        }
-    }
-
-    /** The events that the controller works on; answers that come in are many and alike. */
-    queueLevel() {
-        const what = this.text(this.what);
-        if (what === "start") return this.text(this.name).endsWith("ResponseReceived") ? PROTOCOL : STORY;
-        return what === "done" ? ALL : PROTOCOL;
-    }
-
-    isWrite() {
-        const op = this.text(this.op);
-        return op !== "getData" && op !== "getChildren" && op !== "exists";
-    }
-
-    messageLevel() {
-        const api = this.text(this.api);
-        if (api === "Fetch" || api === "Heartbeat" || api === "Metadata" || api === "ApiVersions") return ALL;
-        const failed = this.has(this.error) && this.fields[this.error] !== 0;
-        if (failed) return STORY;
-        if (this.has(this.re)) return api === "UpdateMetadata" ? ALL : PROTOCOL;
-        return api === "UpdateMetadata" || api === "Produce" ? PROTOCOL : STORY;
-    }
-
-    replicaLevel() {
-        switch (this.text(this.what)) {
-            case "leader":
-            case "follower":
-            case "no-leader":
-            case "isr":
-            case "offline":
-            case "deleted":
-            case "dir-failed":
-                return STORY;
-            default:
-                return PROTOCOL;
-        }
-    }
+    return [...places.values()].sort((a, b) =>
+        a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition,
+    );
 }
