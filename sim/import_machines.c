@@ -40,7 +40,7 @@ static struct sm_list list_of(const struct sim_ids *ids)
 
 static uint64_t cause_of(struct sim_story *s, const struct sim_entry *e)
 {
-    return sim_story_node(s, e->node)->cause;
+    return sim_import_node(s, e->node)->cause;
 }
 
 /* ---- events ---- */
@@ -73,10 +73,10 @@ static bool goes_on(const struct sim_told *node, const char *event)
 static void begin_event(struct sim_story *s, const struct sim_entry *e, const char *event,
                         const char *rule, uint64_t by)
 {
-    struct sim_told *node = sim_story_node(s, e->node);
+    struct sim_told *node = sim_import_node(s, e->node);
     if (goes_on(node, event))
         return;
-    if (!sim_story_tell(s, SIM_K_QUEUE, lane_of(e), by))
+    if (!sim_import_tell(s, SIM_K_QUEUE, lane_of(e), by))
         return;
     sim_trace_text(s->trace, SIM_F_WHAT, "start");
     sim_trace_text(s->trace, SIM_F_NAME, event);
@@ -141,10 +141,10 @@ static uint64_t infer_election(struct sim_story *s, const struct sim_entry *e,
                                const struct sim_tp *tp, const struct sm_leader_and_isr *next,
                                const char *rule)
 {
-    struct sim_told *node = sim_story_node(s, e->node);
-    const struct sim_partition_told *p = sim_story_partition(s, e->node, tp);
+    struct sim_told *node = sim_import_node(s, e->node);
+    const struct sim_partition_told *p = sim_import_partition(s, e->node, tp);
     bool passed = false, unclean = p->has_li && !sm_list_has(&p->li.isr, next->leader);
-    if (!sim_story_infer(s, SIM_K_DECIDE, lane_of(e), node->cause, 0))
+    if (!sim_import_infer(s, SIM_K_DECIDE, lane_of(e), node->cause, 0))
         return node->cause;
     sim_trace_text(s->trace, SIM_F_RULE, rule);
     sim_trace_partition(s->trace, SIM_F_PARTITION, tp->topic, tp->partition);
@@ -180,8 +180,8 @@ static uint64_t infer_election(struct sim_story *s, const struct sim_entry *e,
 static bool new_li(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
                    const struct sim_state_text *text, struct sm_leader_and_isr *li)
 {
-    const struct sim_partition_told *p = sim_story_partition(s, e->node, tp);
-    int32_t ce = sim_story_node(s, e->node)->ce;
+    const struct sim_partition_told *p = sim_import_partition(s, e->node, tp);
+    int32_t ce = sim_import_node(s, e->node)->ce;
     if (!p->has_li && (text->leader == INT32_MIN || !text->has_isr))
         return false;
     *li = p->li;
@@ -208,11 +208,11 @@ static void infer_state_znode(struct sim_story *s, const struct sim_entry *e,
     char path[SM_PATH_MAX], json[SM_STATE_BYTES_MAX], key[320];
     snprintf(key, sizeof(key), "s %s-%" PRId32 " %" PRId32 " %" PRId32, tp->topic, tp->partition,
              li->leader_epoch, li->leader);
-    if (sim_story_need(s, key))
+    if (sim_import_need(s, key))
         return;
     sm_path_partition_state(path, tp->topic, tp->partition);
     size_t size = sm_znode_encode_state(json, li);
-    sim_story_znode(s, path, json, size, li->zk_version, lane_of(e), by);
+    sim_import_znode(s, path, json, size, li->zk_version, lane_of(e), by);
 }
 
 /* Takes the state in: znode, then what the controller believes. Facts go on the record that is
@@ -220,7 +220,7 @@ static void infer_state_znode(struct sim_story *s, const struct sim_entry *e,
 static void learn_li(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
                      const struct sm_leader_and_isr *li)
 {
-    struct sim_partition_told *p = sim_story_partition(s, e->node, tp);
+    struct sim_partition_told *p = sim_import_partition(s, e->node, tp);
     p->li = *li;
     p->has_li = true;
     set_li(s, e->node, tp, li);
@@ -245,24 +245,24 @@ static void tell_li(struct sim_story *s, const struct sim_entry *e, const struct
     if (!new_li(s, e, &tp, &text, &li))
         return;
     infer_state_znode(s, e, &tp, &li, cause_of(s, e));
-    if (sim_story_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e))) {
+    if (sim_import_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e))) {
         learn_li(s, e, &tp, &li);
         sim_trace_end(s->trace);
     }
 }
 
-void sim_story_sent_state(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
-                          struct sim_span state)
+void sim_import_sent_state(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
+                           struct sim_span state)
 {
     struct sim_state_text text;
     struct sm_leader_and_isr li;
-    const struct sim_partition_told *p = sim_story_partition(s, e->node, tp);
+    const struct sim_partition_told *p = sim_import_partition(s, e->node, tp);
     sim_span_state(state, &text);
     if (text.leader_epoch == INT32_MIN || !text.has_isr ||
         (p->has_li && p->li.leader_epoch >= text.leader_epoch) || !new_li(s, e, tp, &text, &li))
         return;
     infer_state_znode(s, e, tp, &li, cause_of(s, e));
-    if (sim_story_infer(s, SIM_K_LEARN, lane_of(e), cause_of(s, e), 0)) {
+    if (sim_import_infer(s, SIM_K_LEARN, lane_of(e), cause_of(s, e), 0)) {
         learn_li(s, e, tp, &li);
         sim_trace_end(s->trace);
     }
@@ -302,7 +302,7 @@ static struct sim_topic_part *part_of(struct sim_topic_told *t, int32_t partitio
     return &t->parts[low];
 }
 
-void sim_story_flush_topic(struct sim_story *s)
+void sim_import_flush_topic(struct sim_story *s)
 {
     if (s->dirty_topic == 0)
         return;
@@ -322,8 +322,8 @@ void sim_story_flush_topic(struct sim_story *s)
     size_t size = sm_topic_writer_end(&w, NULL);
     sm_path_topic(path, t->name);
     if (size > 0)
-        sim_story_znode(s, path, json, size, -1, SIM_LANE_CONTROLLER(s->dirty_node),
-                        sim_story_node(s, s->dirty_node)->cause);
+        sim_import_znode(s, path, json, size, -1, SIM_LANE_CONTROLLER(s->dirty_node),
+                         sim_import_node(s, s->dirty_node)->cause);
     free(json);
 }
 
@@ -332,11 +332,11 @@ void sim_story_flush_topic(struct sim_story *s)
 static void take_ra(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
                     const struct sm_assignment *ra)
 {
-    struct sim_partition_told *p = sim_story_partition(s, e->node, tp);
+    struct sim_partition_told *p = sim_import_partition(s, e->node, tp);
     p->ra = *ra;
     p->has_ra = true;
     set_ra(s, e->node, tp, ra);
-    if (sim_story_has_txns(s))
+    if (sim_import_has_txns(s))
         return;
     struct sim_topic_told *t = topic_of(s, tp->topic);
     struct sim_topic_part *part = part_of(t, tp->partition);
@@ -372,8 +372,8 @@ static void tell_assigned(struct sim_story *s, const struct sim_entry *e, const 
         return;
     assignment_of(text, &ra);
     if (s->dirty_topic != 0 && strcmp(s->topics[s->dirty_topic - 1].name, tp.topic) != 0)
-        sim_story_flush_topic(s);
-    if (!sim_story_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e)))
+        sim_import_flush_topic(s);
+    if (!sim_import_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e)))
         return;
     take_ra(s, e, &tp, &ra);
     sim_trace_end(s->trace);
@@ -399,9 +399,9 @@ static void each_topic(struct sim_span s, struct sim_story *story, const struct 
             snprintf(key, sizeof(key), "t %s", topic);
             sm_path_topic(path, topic);
             if (gone)
-                sim_story_znode(story, path, NULL, 0, -1, 0, 0);
+                sim_import_znode(story, path, NULL, 0, -1, 0, 0);
             else
-                sim_story_need(story, key);
+                sim_import_need(story, key);
         }
         at += size;
         while (at < end && (*at == ',' || *at == ' '))
@@ -425,34 +425,34 @@ static void tell_topics(struct sim_story *s, const struct sim_entry *e, const st
             if (open)
                 sim_trace_end(s->trace);
             open = false;
-            sim_story_flush_topic(s);
+            sim_import_flush_topic(s);
         }
         if (!open)
-            open = sim_story_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e));
+            open = sim_import_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e));
         assignment_of(value, &ra);
         if (open)
             take_ra(s, e, &tp, &ra);
     }
     if (open)
         sim_trace_end(s->trace);
-    sim_story_flush_topic(s);
+    sim_import_flush_topic(s);
 }
 
 static void tell_topic_gone(struct sim_story *s, const struct sim_holes *h)
 {
     char topic[SM_TOPIC_NAME_MAX + 1], path[SM_PATH_MAX];
     struct sim_span name = SIM_HOLE(h, 'x');
-    if (!sm_topic_name_is_legal(name.at, name.size) || sim_story_has_txns(s))
+    if (!sm_topic_name_is_legal(name.at, name.size) || sim_import_has_txns(s))
         return;
     copy_word(topic, sizeof(topic), name);
     struct sim_topic_told *t = topic_of(s, topic);
     for (size_t i = 0; i < t->count; i++) {
         sm_path_partition_state(path, topic, t->parts[i].partition);
-        sim_story_znode(s, path, NULL, 0, -1, 0, s->deletions_changed);
+        sim_import_znode(s, path, NULL, 0, -1, 0, s->deletions_changed);
     }
     t->count = 0;
     sm_path_topic(path, topic);
-    sim_story_znode(s, path, NULL, 0, -1, 0, s->deletions_changed);
+    sim_import_znode(s, path, NULL, 0, -1, 0, s->deletions_changed);
 }
 
 /* ---- moves ---- */
@@ -493,14 +493,14 @@ static bool is_nonexistent(const char *name)
 static uint8_t *state_of(struct sim_story *s, int32_t node, const struct moving *m)
 {
     return m->replica >= 0 ? replica_of(s, node, &m->tp, m->replica)
-                           : &sim_story_partition(s, node, &m->tp)->state;
+                           : &sim_import_partition(s, node, &m->tp)->state;
 }
 
 static void record_move(struct sim_story *s, const struct sim_entry *e, const struct moving *m,
                         uint64_t by)
 {
-    if (!(m->inferred ? sim_story_infer(s, SIM_K_MOVE, lane_of(e), by, 0)
-                      : sim_story_tell(s, SIM_K_MOVE, lane_of(e), by)))
+    if (!(m->inferred ? sim_import_infer(s, SIM_K_MOVE, lane_of(e), by, 0)
+                      : sim_import_tell(s, SIM_K_MOVE, lane_of(e), by)))
         return;
     sim_trace_text(s->trace, SIM_F_MACHINE, m->replica >= 0 ? "replica" : "partition");
     sim_trace_partition(s->trace, SIM_F_PARTITION, m->tp.topic, m->tp.partition);
@@ -566,7 +566,7 @@ static bool tell_no_leader(struct sim_story *s, const struct sim_entry *e, const
 {
     static const char under[] = " under strategy ";
     char rule[80] = "OfflinePartitionLeaderElectionStrategy";
-    const char *named = strstr(why, under), *known = sim_story_node(s, e->node)->rule;
+    const char *named = strstr(why, under), *known = sim_import_node(s, e->node)->rule;
     if (e->word != WORD_PARTITION_REFUSED || strcmp(m->to, "OnlinePartition") != 0 ||
         is_nonexistent(m->from))
         return false;
@@ -577,7 +577,7 @@ static bool tell_no_leader(struct sim_story *s, const struct sim_entry *e, const
                  named + sizeof(under) - 1);
     else if (known != NULL)
         snprintf(rule, sizeof(rule), "%s", known);
-    if (!sim_story_tell(s, SIM_K_DECIDE, lane_of(e), cause_of(s, e)))
+    if (!sim_import_tell(s, SIM_K_DECIDE, lane_of(e), cause_of(s, e)))
         return true;
     sim_trace_text(s->trace, SIM_F_RULE, rule);
     sim_trace_partition(s->trace, SIM_F_PARTITION, m->tp.topic, m->tp.partition);
@@ -614,7 +614,7 @@ static void tell_move(struct sim_story *s, const struct sim_entry *e, const stru
             return;
     }
     if (e->word == WORD_PARTITION_ONLINE) {
-        const char *rule = sim_story_node(s, e->node)->rule;
+        const char *rule = sim_import_node(s, e->node)->rule;
         sim_span_state(SIM_HOLE(h, 's'), &text);
         if (SIM_HOLE(h, 'l').size > 0)
             text.leader = (int32_t)sim_span_number(SIM_HOLE(h, 'l'), INT32_MIN);
@@ -638,7 +638,7 @@ static void tell_new(struct sim_story *s, const struct sim_entry *e, const struc
     if (!sim_span_partition(SIM_HOLE(h, 'p'), &tp))
         return;
     assignment_of(SIM_HOLE(h, 'i'), &ra);
-    const struct sim_partition_told *p = sim_story_partition(s, e->node, &tp);
+    const struct sim_partition_told *p = sim_import_partition(s, e->node, &tp);
     if (p->has_ra && sm_list_equal(&p->ra.replicas, &ra.replicas))
         return;
     tell_assigned(s, e, h);
@@ -669,8 +669,8 @@ static void set_live(struct sim_story *s, const struct sim_entry *e, const char 
     struct sim_ids ids;
     sim_span_ids(text, &ids);
     if (strcmp(what, "live") == 0)
-        sim_story_node(s, e->node)->live = ids;
-    if (!sim_story_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e)))
+        sim_import_node(s, e->node)->live = ids;
+    if (!sim_import_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e)))
         return;
     sim_trace_set_ids(s->trace, sim_trace_key(s->trace, "ctx.%" PRId32 ".%s", e->node, what),
                       ids.id, ids.count);
@@ -682,21 +682,21 @@ static void infer_gone(struct sim_story *s, int32_t id)
 {
     char path[SM_PATH_MAX], key[32];
     snprintf(key, sizeof(key), "x %" PRId32, id);
-    if (sim_story_need(s, key) || sim_story_has_txns(s))
+    if (sim_import_need(s, key) || sim_import_has_txns(s))
         return;
-    const struct sim_told *node = sim_story_node(s, id);
+    const struct sim_told *node = sim_import_node(s, id);
     uint64_t down = node->down, by = 0;
-    if (sim_story_infer(s, SIM_K_SESSION, SIM_LANE_ZK, by, down)) {
+    if (sim_import_infer(s, SIM_K_SESSION, SIM_LANE_ZK, by, down)) {
         sim_trace_text(s->trace, SIM_F_WHAT, down != 0 ? "expired" : "closed");
         sim_trace_int(s->trace, SIM_F_NODE, id);
         sim_trace_text(s->trace, SIM_F_SEEN, "server");
         by = sim_trace_end(s->trace);
     }
     sm_path_broker(path, id);
-    sim_story_znode(s, path, NULL, 0, -1, 0, by);
+    sim_import_znode(s, path, NULL, 0, -1, 0, by);
     if (s->controller == id) {
         s->controller = -1;
-        sim_story_znode(s, SM_PATH_CONTROLLER, NULL, 0, -1, 0, by);
+        sim_import_znode(s, SM_PATH_CONTROLLER, NULL, 0, -1, 0, by);
     }
     s->brokers_changed = by;
 }
@@ -705,7 +705,7 @@ static void infer_registered(struct sim_story *s, int32_t id)
 {
     char path[SM_PATH_MAX], key[32], json[200];
     snprintf(key, sizeof(key), "b %" PRId32, id);
-    if (sim_story_need(s, key) || sim_story_has_txns(s))
+    if (sim_import_need(s, key) || sim_import_has_txns(s))
         return;
     sm_path_broker(path, id);
     int size = snprintf(json, sizeof(json),
@@ -713,8 +713,8 @@ static void infer_registered(struct sim_story *s, int32_t id)
                         "\",\"port\":9092,\"jmx_port\":-1,\"timestamp\":\"%" PRId64
                         "\",\"endpoints\":[\"PLAINTEXT://broker-%" PRId32 ":9092\"]}",
                         id, s->t / 1000, id);
-    sim_story_znode(s, path, json, (size_t)size, 0, SIM_LANE_BROKER(id),
-                    sim_trace_last_setter(s->trace, sim_trace_key(s->trace, "node.%" PRId32, id)));
+    sim_import_znode(s, path, json, (size_t)size, 0, SIM_LANE_BROKER(id),
+                     sim_trace_last_setter(s->trace, sim_trace_key(s->trace, "node.%" PRId32, id)));
 }
 
 static void tell_brokers(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h)
@@ -765,36 +765,36 @@ static void tell_elected(struct sim_story *s, const struct sim_entry *e, const s
     int32_t ce = (int32_t)sim_span_number(SIM_HOLE(h, 'e'), -1);
     int32_t version = (int32_t)sim_span_number(SIM_HOLE(h, 'v'), -1);
     snprintf(key, sizeof(key), "e %" PRId32, ce);
-    bool stated = ce >= 0 && sim_story_need(s, key);
-    struct sim_told *node = sim_story_node(s, e->node);
-    if (!stated && !sim_story_has_txns(s)) {
+    bool stated = ce >= 0 && sim_import_need(s, key);
+    struct sim_told *node = sim_import_node(s, e->node);
+    if (!stated && !sim_import_has_txns(s)) {
         int size =
             snprintf(json, sizeof(json),
                      "{\"version\":1,\"brokerid\":%" PRId32 ",\"timestamp\":\"%" PRId64 "\"}",
                      e->node, s->t / 1000);
         if (s->controller >= 0 && s->controller != e->node &&
-            sim_story_node(s, s->controller)->down != 0)
+            sim_import_node(s, s->controller)->down != 0)
             infer_gone(s, s->controller);
         else if (s->controller != e->node)
-            sim_story_znode(s, SM_PATH_CONTROLLER, NULL, 0, -1, 0, 0);
-        node = sim_story_node(s, e->node);
-        sim_story_znode(s, SM_PATH_CONTROLLER, json, (size_t)size, 0, SIM_LANE_BROKER(e->node),
-                        s->controller_changed != 0 ? s->controller_changed : node->cause);
+            sim_import_znode(s, SM_PATH_CONTROLLER, NULL, 0, -1, 0, 0);
+        node = sim_import_node(s, e->node);
+        sim_import_znode(s, SM_PATH_CONTROLLER, json, (size_t)size, 0, SIM_LANE_BROKER(e->node),
+                         s->controller_changed != 0 ? s->controller_changed : node->cause);
         s->controller = e->node;
         if (ce >= 0) {
             size = snprintf(epoch, sizeof(epoch), "%" PRId32, ce);
-            sim_story_znode(s, SM_PATH_CONTROLLER_EPOCH, epoch, (size_t)size, version,
-                            SIM_LANE_BROKER(e->node), node->cause);
+            sim_import_znode(s, SM_PATH_CONTROLLER_EPOCH, epoch, (size_t)size, version,
+                             SIM_LANE_BROKER(e->node), node->cause);
         }
     }
     if (sim_import_event(e) != NULL)
         begin_event(s, e, sim_import_event(e), "OfflinePartitionLeaderElectionStrategy",
                     s->controller_changed);
-    node = sim_story_node(s, e->node);
+    node = sim_import_node(s, e->node);
     if (ce >= 0)
         node->ce = ce;
     forget_machines(s, e->node);
-    if (!sim_story_tell(s, SIM_K_LEARN, lane_of(e), node->cause))
+    if (!sim_import_tell(s, SIM_K_LEARN, lane_of(e), node->cause))
         return;
     if (ce >= 0)
         sim_trace_set_int(s->trace, sim_trace_key(s->trace, "ctx.%" PRId32 ".epoch", e->node), ce);
@@ -808,7 +808,7 @@ static void tell_elected(struct sim_story *s, const struct sim_entry *e, const s
 
 static void tell_standby(struct sim_story *s, const struct sim_entry *e, int64_t controller)
 {
-    if (!sim_story_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e)))
+    if (!sim_import_tell(s, SIM_K_LEARN, lane_of(e), cause_of(s, e)))
         return;
     sim_trace_set_text(s->trace, sim_trace_key(s->trace, "role.%" PRId32, e->node), "standby");
     if (controller >= 0)
@@ -821,8 +821,8 @@ static void tell_standby(struct sim_story *s, const struct sim_entry *e, int64_t
 static uint64_t tell_asked(struct sim_story *s, const char *verb, int32_t node, bool inferred)
 {
     char target[16];
-    if (!(inferred ? sim_story_infer(s, SIM_K_FAULT, SIM_LANE_WORLD, 0, 0)
-                   : sim_story_tell(s, SIM_K_FAULT, SIM_LANE_WORLD, 0)))
+    if (!(inferred ? sim_import_infer(s, SIM_K_FAULT, SIM_LANE_WORLD, 0, 0)
+                   : sim_import_tell(s, SIM_K_FAULT, SIM_LANE_WORLD, 0)))
         return 0;
     sim_trace_text(s->trace, SIM_F_VERB, verb);
     if (node >= 0) {
@@ -842,7 +842,7 @@ static void tell_election(struct sim_story *s, const struct sim_entry *e, const 
         rule = "PreferredReplicaPartitionLeaderElectionStrategy";
     if (sim_span_is(SIM_HOLE(h, 'w'), "UNCLEAN"))
         rule = "OfflinePartitionLeaderElectionStrategy";
-    struct sim_told *node = sim_story_node(s, e->node);
+    struct sim_told *node = sim_import_node(s, e->node);
     uint64_t by = s->preferred_changed;
     if (sim_span_begins(SIM_HOLE(h, 'x'), "AutoTriggered"))
         by = node->cause;
@@ -864,7 +864,7 @@ static void tell_shutdown(struct sim_story *s, const struct sim_entry *e, const 
  * finds. */
 static void tell_reassignment(struct sim_story *s, const struct sim_entry *e)
 {
-    const struct sim_told *node = sim_story_node(s, e->node);
+    const struct sim_told *node = sim_import_node(s, e->node);
     uint64_t by = s->reassign_changed;
     if (goes_on(node, sim_import_event(e)))
         return;
@@ -876,10 +876,11 @@ static void tell_reassignment(struct sim_story *s, const struct sim_entry *e)
     begin_event(s, e, sim_import_event(e), sim_import_rule(e), by);
 }
 
-void sim_story_controller(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h)
+void sim_import_controller(struct sim_story *s, const struct sim_entry *e,
+                           const struct sim_holes *h)
 {
     if (s->dirty_topic != 0 && e->word != WORD_ASSIGNED && e->word != WORD_PARTITION_NEW)
-        sim_story_flush_topic(s);
+        sim_import_flush_topic(s);
     switch ((enum sim_word)e->word) {
     case WORD_PARTITION_NEW:
         tell_new(s, e, h);

@@ -99,7 +99,7 @@ static void send_one(struct sim_story *s, struct sim_told *node, enum sim_api ap
                      int64_t corr, int64_t count)
 {
     const struct sim_group *g = &node->group;
-    if (!sim_story_tell(s, SIM_K_SEND, SIM_LANE_CONTROLLER(node->id), node->cause))
+    if (!sim_import_tell(s, SIM_K_SEND, SIM_LANE_CONTROLLER(node->id), node->cause))
         return;
     sim_trace_int(s->trace, SIM_F_M, (int64_t)sim_trace_open_number(s->trace));
     sim_trace_lane(s->trace, SIM_F_TO, SIM_LANE_BROKER(broker));
@@ -121,7 +121,7 @@ static void send_one(struct sim_story *s, struct sim_told *node, enum sim_api ap
         .api = api, .broker = broker, .ce = node->ce, .corr = corr, .count = count, .record = n};
 }
 
-void sim_story_end_group(struct sim_story *s, struct sim_told *node)
+void sim_import_end_group(struct sim_story *s, struct sim_told *node)
 {
     struct sim_group *g = &node->group;
     for (size_t i = 0; g->open && i < g->to.count; i++)
@@ -139,7 +139,7 @@ static bool same_ids(const struct sim_ids *a, const struct sim_ids *b)
 static void gather(struct sim_story *s, const struct sim_entry *e, enum sim_api api,
                    const struct sim_holes *h)
 {
-    struct sim_told *node = sim_story_node(s, e->node);
+    struct sim_told *node = sim_import_node(s, e->node);
     struct sim_group *g = &node->group;
     struct sim_ids to = {0};
     struct sim_group_part part = {.state = SIM_HOLE(h, 's')};
@@ -148,9 +148,9 @@ static void gather(struct sim_story *s, const struct sim_entry *e, enum sim_api 
         return;
     sim_span_ids(SIM_HOLE(h, 'b').size > 0 ? SIM_HOLE(h, 'b') : SIM_HOLE(h, 'i'), &to);
     if (g->open && (g->api != api || g->corr != corr || !same_ids(&g->to, &to)))
-        sim_story_end_group(s, node);
+        sim_import_end_group(s, node);
     if (api == SIM_API_LEADER_AND_ISR)
-        sim_story_sent_state(s, e, &part.tp, part.state);
+        sim_import_sent_state(s, e, &part.tp, part.state);
     g->open = true;
     g->api = api;
     g->corr = corr;
@@ -165,7 +165,7 @@ static void send_all(struct sim_story *s, struct sim_told *node, enum sim_api ap
 {
     struct sim_group *g = &node->group;
     if (g->open && g->api != api)
-        sim_story_end_group(s, node);
+        sim_import_end_group(s, node);
     for (size_t i = 0; i < to->count; i++)
         send_one(s, node, api, to->id[i], -1, count);
     g->open = false;
@@ -255,7 +255,7 @@ static void set_told(struct sim_story *s, const struct sim_entry *e, const struc
 static void receive(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h,
                     enum sim_api api, int64_t count)
 {
-    struct sim_told *node = sim_story_node(s, e->node);
+    struct sim_told *node = sim_import_node(s, e->node);
     int32_t controller = (int32_t)sim_span_number(SIM_HOLE(h, 'c'), -1);
     int64_t corr = sim_span_number(SIM_HOLE(h, 'k'), -1),
             ce = sim_span_number(SIM_HOLE(h, 'e'), -1);
@@ -263,16 +263,16 @@ static void receive(struct sim_story *s, const struct sim_entry *e, const struct
                e->word == WORD_RECV_METADATA_GONE || e->word == WORD_RECV_STOP_ONE;
     if (node->at.record != 0 && node->at.api == api && node->at.controller == controller &&
         node->at.corr == corr) { /* more of the same request */
-        if (one && sim_story_tell(s, SIM_K_LEARN, SIM_LANE_BROKER(e->node), node->at.record)) {
+        if (one && sim_import_tell(s, SIM_K_LEARN, SIM_LANE_BROKER(e->node), node->at.record)) {
             set_told(s, e, h);
             sim_trace_end(s->trace);
         }
         return;
     }
-    struct sim_told *from = sim_story_node(s, controller);
-    sim_story_end_group(s, from);
+    struct sim_told *from = sim_import_node(s, controller);
+    sim_import_end_group(s, from);
     struct sim_request *r = find_recv(from, api, e->node, corr, one ? -1 : count);
-    if (!sim_story_tell(s, SIM_K_RECV, SIM_LANE_BROKER(e->node), r != NULL ? r->record : 0))
+    if (!sim_import_tell(s, SIM_K_RECV, SIM_LANE_BROKER(e->node), r != NULL ? r->record : 0))
         return;
     if (r != NULL)
         sim_trace_int(s->trace, SIM_F_M, (int64_t)r->record);
@@ -291,7 +291,7 @@ static void receive(struct sim_story *s, const struct sim_entry *e, const struct
         r->recv = n;
         r->corr = corr;
     }
-    node = sim_story_node(s, e->node);
+    node = sim_import_node(s, e->node);
     node->at.api = api;
     node->at.controller = controller;
     node->at.corr = corr;
@@ -303,7 +303,7 @@ static void refuse(struct sim_story *s, const struct sim_entry *e, const struct 
     int32_t controller = (int32_t)sim_span_number(SIM_HOLE(h, 'c'), -1);
     int64_t ce = sim_span_number(SIM_HOLE(h, 'e'), -1),
             corr = sim_span_number(SIM_HOLE(h, 'k'), -1);
-    const struct sim_told *node = sim_story_node(s, e->node);
+    const struct sim_told *node = sim_import_node(s, e->node);
     enum sim_api api = sim_span_begins(SIM_HOLE(h, 'w'), "StopReplica") ? SIM_API_STOP_REPLICA
                        : sim_span_begins(SIM_HOLE(h, 'w'), "UpdateMetadata")
                            ? SIM_API_UPDATE_METADATA
@@ -311,7 +311,7 @@ static void refuse(struct sim_story *s, const struct sim_entry *e, const struct 
     struct sim_ids latest;
     uint64_t by = node->at.record != 0 && node->at.corr == corr ? node->at.record : 0;
     sim_span_ids(SIM_HOLE(h, 'x'), &latest);
-    if (!sim_story_tell(s, SIM_K_RECV, SIM_LANE_BROKER(e->node), by))
+    if (!sim_import_tell(s, SIM_K_RECV, SIM_LANE_BROKER(e->node), by))
         return;
     if (controller >= 0)
         sim_trace_lane(s->trace, SIM_F_FRM, SIM_LANE_CONTROLLER(controller));
@@ -336,8 +336,8 @@ static void becomes(struct sim_story *s, const struct sim_entry *e, const struct
     int64_t epoch = sim_span_number(SIM_HOLE(h, 'g'), -1);
     int64_t leader = leads ? e->node : sim_span_number(SIM_HOLE(h, 'l'), INT32_MIN);
     if (!sim_span_partition(SIM_HOLE(h, 'p'), &tp) ||
-        !sim_story_tell(s, SIM_K_REPLICA, SIM_LANE_BROKER(e->node),
-                        sim_story_node(s, e->node)->at.record))
+        !sim_import_tell(s, SIM_K_REPLICA, SIM_LANE_BROKER(e->node),
+                         sim_import_node(s, e->node)->at.record))
         return;
     sim_span_ids(SIM_HOLE(h, 'i'), &isr);
     sim_trace_text(s->trace, SIM_F_WHAT, leads ? "leader" : "follower");
@@ -362,8 +362,8 @@ static void stops(struct sim_story *s, const struct sim_entry *e, const struct s
     bool deletes = sim_span_is(SIM_HOLE(h, 'w'), "true") ||
                    sim_span_find(SIM_HOLE(h, 's'), "deletePartition=true") != NULL;
     if (!sim_span_partition(SIM_HOLE(h, 'p'), &tp) ||
-        !sim_story_tell(s, SIM_K_REPLICA, SIM_LANE_BROKER(e->node),
-                        sim_story_node(s, e->node)->at.record))
+        !sim_import_tell(s, SIM_K_REPLICA, SIM_LANE_BROKER(e->node),
+                         sim_import_node(s, e->node)->at.record))
         return;
     sim_trace_text(s->trace, SIM_F_WHAT, deletes ? "deleted" : "stopped");
     sim_trace_partition(s->trace, SIM_F_PARTITION, tp.topic, tp.partition);
@@ -377,7 +377,7 @@ static void isr_updated(struct sim_story *s, const struct sim_entry *e, const st
     struct sim_ids isr;
     int64_t version = sim_span_number(SIM_HOLE(h, 'v'), -1);
     if (!sim_span_partition(SIM_HOLE(h, 'p'), &tp) ||
-        !sim_story_tell(s, SIM_K_REPLICA, SIM_LANE_BROKER(e->node), 0))
+        !sim_import_tell(s, SIM_K_REPLICA, SIM_LANE_BROKER(e->node), 0))
         return;
     sim_span_ids(SIM_HOLE(h, 'i'), &isr);
     sim_trace_text(s->trace, SIM_F_WHAT, "isr");
@@ -389,8 +389,8 @@ static void isr_updated(struct sim_story *s, const struct sim_entry *e, const st
     if (version >= 0)
         set_part(s, e->node, &tp, "zkv", version);
     uint64_t n = sim_trace_end(s->trace);
-    for (size_t i = 0; i < s->node_count && !sim_story_has_txns(s); i++) {
-        struct sim_partition_told *p = sim_story_partition(s, s->nodes[i].id, &tp);
+    for (size_t i = 0; i < s->node_count && !sim_import_has_txns(s); i++) {
+        struct sim_partition_told *p = sim_import_partition(s, s->nodes[i].id, &tp);
         if (!p->has_li || p->li.leader != e->node || version <= p->li.zk_version)
             continue;
         char path[SM_PATH_MAX], json[SM_STATE_BYTES_MAX];
@@ -401,7 +401,7 @@ static void isr_updated(struct sim_story *s, const struct sim_entry *e, const st
         p->li = li;
         size_t size = sm_znode_encode_state(json, &li);
         sm_path_partition_state(path, tp.topic, tp.partition);
-        sim_story_znode(s, path, json, size, (int32_t)version, SIM_LANE_BROKER(e->node), n);
+        sim_import_znode(s, path, json, size, (int32_t)version, SIM_LANE_BROKER(e->node), n);
     }
 }
 
@@ -410,12 +410,12 @@ static void isr_updated(struct sim_story *s, const struct sim_entry *e, const st
 static void answered(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h)
 {
     int32_t controller = (int32_t)sim_span_number(SIM_HOLE(h, 'c'), -1);
-    struct sim_told *from = sim_story_node(s, controller);
+    struct sim_told *from = sim_import_node(s, controller);
     struct sim_request *r =
         find_answer(from, SIM_API_LEADER_AND_ISR, e->node, sim_span_number(SIM_HOLE(h, 'k'), -1));
     if (r == NULL || r->recv == 0 || r->answer != 0)
         return;
-    if (!sim_story_tell(s, SIM_K_SEND, SIM_LANE_BROKER(e->node), r->recv))
+    if (!sim_import_tell(s, SIM_K_SEND, SIM_LANE_BROKER(e->node), r->recv))
         return;
     sim_trace_int(s->trace, SIM_F_M, (int64_t)sim_trace_open_number(s->trace));
     sim_trace_lane(s->trace, SIM_F_TO, SIM_LANE_CONTROLLER(controller));
@@ -488,11 +488,11 @@ static void response(struct sim_story *s, const struct sim_entry *e, const struc
         corr = ids.count > 0 && SIM_HOLE(h, 'w').size == 0 ? ids.id[0] : -1;
         error = ids.count > 1 ? ids.id[ids.count - 1] : error;
     }
-    struct sim_told *node = sim_story_node(s, e->node);
-    sim_story_end_group(s, node);
+    struct sim_told *node = sim_import_node(s, e->node);
+    sim_import_end_group(s, node);
     struct sim_request *r = find_answer(node, api, broker, corr);
     uint64_t by = r == NULL ? 0 : r->answer != 0 ? r->answer : r->recv != 0 ? r->recv : r->record;
-    if (!sim_story_tell(s, SIM_K_RECV, SIM_LANE_CONTROLLER(e->node), by))
+    if (!sim_import_tell(s, SIM_K_RECV, SIM_LANE_CONTROLLER(e->node), by))
         return;
     if (r != NULL && r->answer != 0)
         sim_trace_int(s->trace, SIM_F_M, (int64_t)r->answer);
@@ -509,9 +509,9 @@ static void response(struct sim_story *s, const struct sim_entry *e, const struc
 
 /* ---- which line is what ---- */
 
-void sim_story_message(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h)
+void sim_import_message(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h)
 {
-    struct sim_told *node = sim_story_node(s, e->node);
+    struct sim_told *node = sim_import_node(s, e->node);
     struct sim_ids to = {0};
     int64_t n = sim_span_number(SIM_HOLE(h, 'n'), 0), m = sim_span_number(SIM_HOLE(h, 'm'), 0);
     switch ((enum sim_word)e->word) {
@@ -611,7 +611,7 @@ void sim_story_message(struct sim_story *s, const struct sim_entry *e, const str
     case WORD_STALE_ONE:
     case WORD_END:
         if (e->is_controller && sim_span_is(e->logger, "state.change.logger"))
-            sim_story_end_group(s, node);
+            sim_import_end_group(s, node);
         return;
     }
 }

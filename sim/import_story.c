@@ -21,12 +21,12 @@ enum { LOG_TEXT_MAX = 16384 };
 #define SAME_START_US INT64_C(90000000) /* what a broker takes to start, at most */
 #define BOOT_US       INT64_C(2000000)
 
-int64_t sim_story_now(const struct sim_story *s)
+int64_t sim_import_now(const struct sim_story *s)
 {
     return s->t - s->first;
 }
 
-struct sim_told *sim_story_node(struct sim_story *s, int32_t id)
+struct sim_told *sim_import_node(struct sim_story *s, int32_t id)
 {
     for (size_t i = 0; i < s->node_count; i++)
         if (s->nodes[i].id == id)
@@ -36,23 +36,23 @@ struct sim_told *sim_story_node(struct sim_story *s, int32_t id)
     return &s->nodes[s->node_count++];
 }
 
-bool sim_story_tell(struct sim_story *s, enum sim_kind kind, sim_lane at, uint64_t by)
+bool sim_import_tell(struct sim_story *s, enum sim_kind kind, sim_lane at, uint64_t by)
 {
-    return sim_trace_begin(s->trace, kind, sim_story_now(s), at, by, 0);
+    return sim_trace_begin(s->trace, kind, sim_import_now(s), at, by, 0);
 }
 
-bool sim_story_infer(struct sim_story *s, enum sim_kind kind, sim_lane at, uint64_t by,
-                     uint64_t mute)
+bool sim_import_infer(struct sim_story *s, enum sim_kind kind, sim_lane at, uint64_t by,
+                      uint64_t mute)
 {
-    if (!sim_trace_begin(s->trace, kind, sim_story_now(s), at, by, mute))
+    if (!sim_trace_begin(s->trace, kind, sim_import_now(s), at, by, mute))
         return false;
     sim_trace_int(s->trace, SIM_F_INFERRED, 1);
     s->im->report->inferred++;
     return true;
 }
 
-struct sim_partition_told *sim_story_partition(struct sim_story *s, int32_t node,
-                                               const struct sim_tp *tp)
+struct sim_partition_told *sim_import_partition(struct sim_story *s, int32_t node,
+                                                const struct sim_tp *tp)
 {
     char key[320];
     int size =
@@ -159,7 +159,7 @@ static void find_deaths(struct sim_story *s)
     rewind_sources(s->im);
     while ((e = next_entry(s->im)) != NULL)
         if (e->node >= 0)
-            sim_story_node(s, e->node)->seen = true;
+            sim_import_node(s, e->node)->seen = true;
     struct life *lives = NULL;
     size_t capacity = 0;
     lives = sim_grow(lives, &capacity, s->node_count + 1, sizeof(*lives));
@@ -169,7 +169,7 @@ static void find_deaths(struct sim_story *s)
         find_silent(s, e, lives);
         if (e->node < 0 || e->word == WORD_UNKNOWN)
             continue;
-        struct sim_told *node = sim_story_node(s, e->node);
+        struct sim_told *node = sim_import_node(s, e->node);
         live_on(node, &lives[node - s->nodes], e);
     }
     for (size_t i = 0; i < s->node_count; i++)
@@ -184,8 +184,8 @@ static uint64_t tell_fault(struct sim_story *s, struct sim_told *node, const cha
                            const char *state, bool inferred, uint64_t by)
 {
     sim_lane at = SIM_LANE_WORLD;
-    if (!(inferred ? sim_story_infer(s, SIM_K_FAULT, at, by, 0)
-                   : sim_story_tell(s, SIM_K_FAULT, at, by)))
+    if (!(inferred ? sim_import_infer(s, SIM_K_FAULT, at, by, 0)
+                   : sim_import_tell(s, SIM_K_FAULT, at, by)))
         return 0;
     sim_trace_text(s->trace, SIM_F_VERB, verb);
     sim_trace_ids(s->trace, SIM_F_HIT, &node->id, 1);
@@ -250,7 +250,7 @@ static void tell_session(struct sim_story *s, const struct sim_entry *e, const s
         session = session << 4 | (uint64_t)digit;
     }
     bool expired = e->word == WORD_SESSION_EXPIRED;
-    sim_trace_session_client(s->trace, sim_story_now(s), e->node, 0, 0,
+    sim_trace_session_client(s->trace, sim_import_now(s), e->node, 0, 0,
                              expired ? "expired" : "connected", (int64_t)session,
                              expired ? 0 : sim_span_number(SIM_HOLE(h, 'n'), 0) * 1000);
 }
@@ -276,7 +276,7 @@ static void tell_log(struct sim_story *s, const struct sim_entry *e, uint64_t by
                   : e->is_controller ? SIM_LANE_CONTROLLER(e->node)
                                      : SIM_LANE_BROKER(e->node);
     char level[8];
-    if (!sim_story_tell(s, SIM_K_LOG, at, by))
+    if (!sim_import_tell(s, SIM_K_LOG, at, by))
         return;
     snprintf(level, sizeof(level), "%.*s", (int)(e->level.size < 7 ? e->level.size : 7),
              e->level.size > 0 ? e->level.at : "INFO");
@@ -314,21 +314,21 @@ static void tell_entry(struct sim_story *s, struct sim_entry *e)
     struct sim_holes h;
     sim_import_holes(e, &h);
     if (e->node >= 0) {
-        struct sim_told *node = sim_story_node(s, e->node);
+        struct sim_told *node = sim_import_node(s, e->node);
         if (is_start(e))
             tell_start(s, node);
         if (e->is_controller && sim_span_is(e->logger, "state.change.logger") == false)
-            sim_story_end_group(s, node);
+            sim_import_end_group(s, node);
     }
     if (e->node >= 0 && e->word != WORD_UNKNOWN && e->word != WORD_OTHER) {
-        sim_story_message(s, e, &h);
-        sim_story_controller(s, e, &h);
+        sim_import_message(s, e, &h);
+        sim_import_controller(s, e, &h);
         if (e->word == WORD_SESSION || e->word == WORD_SESSION_EXPIRED)
             tell_session(s, e, &h);
         if (e->word == WORD_STOPPED)
-            tell_stop(s, sim_story_node(s, e->node));
+            tell_stop(s, sim_import_node(s, e->node));
     }
-    tell_log(s, e, e->node >= 0 && e->is_controller ? sim_story_node(s, e->node)->cause : 0);
+    tell_log(s, e, e->node >= 0 && e->is_controller ? sim_import_node(s, e->node)->cause : 0);
 }
 
 /* ---- the whole ---- */
@@ -387,23 +387,23 @@ struct sim_trace *sim_import_story(struct sim_importer *im)
     struct sim_trace_options options = {.mode = SIM_TRACE_KEEP};
     struct sim_story s = {.im = im, .trace = sim_trace_new(&options), .controller = -1};
     struct sim_entry *e;
-    sim_story_open_txns(&s);
+    sim_import_open_txns(&s);
     s.first = s.t = first_time(&s);
     im->report->wall_ms = s.first / 1000;
     begin_trace(&s);
     find_deaths(&s);
     while ((e = next_entry(im)) != NULL) {
         int64_t t = e->t > s.t ? e->t : s.t;
-        sim_story_txns_until(&s, t);
+        sim_import_txns_until(&s, t);
         s.t = t > s.t ? t : s.t;
         tell_deaths(&s, s.t);
         tell_entry(&s, e);
     }
     for (size_t i = 0; i < s.node_count; i++)
-        sim_story_end_group(&s, &s.nodes[i]);
+        sim_import_end_group(&s, &s.nodes[i]);
     tell_deaths(&s, INT64_MAX);
-    sim_story_txns_until(&s, INT64_MAX);
-    sim_trace_finish(s.trace, sim_story_now(&s), "imported");
+    sim_import_txns_until(&s, INT64_MAX);
+    sim_trace_finish(s.trace, sim_import_now(&s), "imported");
     im->report->records = sim_trace_count(s.trace);
     clear(&s);
     return s.trace;

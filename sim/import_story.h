@@ -143,47 +143,47 @@ struct sim_story {
 };
 
 /* µs of the trace for now. */
-int64_t sim_story_now(const struct sim_story *s);
+int64_t sim_import_now(const struct sim_story *s);
 /* The node of that id, made where it is new; aliases the story until the next is made. */
-struct sim_told *sim_story_node(struct sim_story *s, int32_t id);
+struct sim_told *sim_import_node(struct sim_story *s, int32_t id);
 /* Begins a record that no line states. */
-bool sim_story_infer(struct sim_story *s, enum sim_kind kind, sim_lane at, uint64_t by,
-                     uint64_t mute);
+bool sim_import_infer(struct sim_story *s, enum sim_kind kind, sim_lane at, uint64_t by,
+                      uint64_t mute);
 /* Begins one that a line states. */
-bool sim_story_tell(struct sim_story *s, enum sim_kind kind, sim_lane at, uint64_t by);
+bool sim_import_tell(struct sim_story *s, enum sim_kind kind, sim_lane at, uint64_t by);
 const char *sim_api_text(enum sim_api api);
-struct sim_partition_told *sim_story_partition(struct sim_story *s, int32_t node,
-                                               const struct sim_tp *tp);
+struct sim_partition_told *sim_import_partition(struct sim_story *s, int32_t node,
+                                                const struct sim_tp *tp);
 
 /* ---- import_machines.c: what controllers say of partitions, topics, themselves ---- */
-void sim_story_controller(struct sim_story *s, const struct sim_entry *e,
-                          const struct sim_holes *h);
+void sim_import_controller(struct sim_story *s, const struct sim_entry *e,
+                           const struct sim_holes *h);
 
 /* A state that the controller sends to a broker: where it is newer than what is known, it was
  * written. */
-void sim_story_sent_state(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
-                          struct sim_span state);
+void sim_import_sent_state(struct sim_story *s, const struct sim_entry *e, const struct sim_tp *tp,
+                           struct sim_span state);
 /* Writes the topic's znode, whose assignment lines have changed. */
-void sim_story_flush_topic(struct sim_story *s);
+void sim_import_flush_topic(struct sim_story *s);
 
 /* ---- import_messages.c: requests and what brokers make of them ---- */
-void sim_story_message(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h);
+void sim_import_message(struct sim_story *s, const struct sim_entry *e, const struct sim_holes *h);
 /* A line of controller `node` that is not about the open group ends it. */
-void sim_story_end_group(struct sim_story *s, struct sim_told *node);
+void sim_import_end_group(struct sim_story *s, struct sim_told *node);
 
 /* ---- import_znodes.c ---- */
 /* Sorts the transactions of all sources, decodes them once for what lines may ask for. */
-void sim_story_open_txns(struct sim_story *s);
+void sim_import_open_txns(struct sim_story *s);
 /* Tells the transactions whose time is over by `t`. */
-void sim_story_txns_until(struct sim_story *s, int64_t t);
+void sim_import_txns_until(struct sim_story *s, int64_t t);
 /* Tells all up to the one that made what `key` says ("e 3": controller epoch 3, "s orders-0 5 2":
    leader epoch 5, leader 2, "b 3": broker 3 registered, "x 3": its session ended, "t orders": the
    topic came). Returns whether there was one. */
-bool sim_story_need(struct sim_story *s, const char *key);
+bool sim_import_need(struct sim_story *s, const char *key);
 /* A znode that a line makes likely: told as an inferred zap, unless a transaction told of it.
    version -1: one more than before. data NULL: it is gone. Returns the record, 0 none. */
-uint64_t sim_story_znode(struct sim_story *s, const char *path, const char *data, size_t size,
-                         int32_t version, sim_lane from, uint64_t by);
-bool sim_story_has_txns(const struct sim_story *s);
+uint64_t sim_import_znode(struct sim_story *s, const char *path, const char *data, size_t size,
+                          int32_t version, sim_lane from, uint64_t by);
+bool sim_import_has_txns(const struct sim_story *s);
 
 #endif

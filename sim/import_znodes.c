@@ -132,7 +132,7 @@ static void session_fields(struct sim_story *s, const struct sim_session_told *s
 static void tell_opened(struct sim_story *s, const struct sim_txn *txn)
 {
     struct sim_session_told *session = session_of(s, txn->session);
-    if (!sim_story_tell(s, SIM_K_SESSION, SIM_LANE_ZK, 0))
+    if (!sim_import_tell(s, SIM_K_SESSION, SIM_LANE_ZK, 0))
         return;
     session->live = true;
     session_fields(s, session, "created");
@@ -147,10 +147,10 @@ static void tell_opened(struct sim_story *s, const struct sim_txn *txn)
 static void tell_closed(struct sim_story *s, const struct sim_txn *txn)
 {
     struct sim_session_told *session = session_of(s, txn->session);
-    uint64_t down = session->node >= 0 ? sim_story_node(s, session->node)->down : 0;
+    uint64_t down = session->node >= 0 ? sim_import_node(s, session->node)->down : 0;
     session = session_of(s, txn->session);
     bool expired = down != 0;
-    if (!sim_trace_begin(s->trace, SIM_K_SESSION, sim_story_now(s), SIM_LANE_ZK, session->record,
+    if (!sim_trace_begin(s->trace, SIM_K_SESSION, sim_import_now(s), SIM_LANE_ZK, session->record,
                          down))
         return;
     session->live = false;
@@ -172,7 +172,7 @@ static void tell_closed(struct sim_story *s, const struct sim_txn *txn)
     sim_keys_clear(&session->paths);
     sim_trace_end(s->trace);
     if (session->node >= 0)
-        sim_story_node(s, session->node)->expired = n;
+        sim_import_node(s, session->node)->expired = n;
 }
 
 /* ---- operations ---- */
@@ -242,7 +242,7 @@ static sim_lane asker(struct sim_story *s, const struct sim_txn *txn, const char
     *by = 0;
     if (node < 0)
         return 0;
-    struct sim_told *told = sim_story_node(s, node);
+    struct sim_told *told = sim_import_node(s, node);
     const char *ignored = NULL, *path = main_path(txn, &ignored);
     bool fenced = check != NULL && strcmp(check, SM_PATH_CONTROLLER_EPOCH) == 0;
     bool contends = path != NULL &&
@@ -265,10 +265,10 @@ static void tell_ops(struct sim_story *s, const struct sim_txn *txn, int64_t ms)
         if (node_of_op(&txn->ops[i]) >= 0) {
             int32_t node = node_of_op(&txn->ops[i]);
             session_of(s, txn->session)->node = node;
-            sim_story_node(s, node)->seen = true;
+            sim_import_node(s, node)->seen = true;
         }
     sim_lane from = asker(s, txn, check, &by);
-    if (!sim_story_tell(s, SIM_K_ZAP, SIM_LANE_ZK, by))
+    if (!sim_import_tell(s, SIM_K_ZAP, SIM_LANE_ZK, by))
         return;
     if (from != 0)
         sim_trace_lane(s->trace, SIM_F_FRM, from);
@@ -290,7 +290,7 @@ static void tell_ops(struct sim_story *s, const struct sim_txn *txn, int64_t ms)
 static void tell_unreadable(struct sim_story *s, const struct sim_zk_entry *z)
 {
     sim_import_unknown(s->im, z->e->input, z->e->line);
-    if (!sim_story_tell(s, SIM_K_LOG, SIM_LANE_ZK, 0))
+    if (!sim_import_tell(s, SIM_K_LOG, SIM_LANE_ZK, 0))
         return;
     sim_trace_text(s->trace, SIM_F_LEVEL, "INFO");
     sim_trace_text(s->trace, SIM_F_STREAM, "zookeeper");
@@ -443,7 +443,7 @@ static void unite(struct sim_story *s)
     s->txn_count = kept;
 }
 
-void sim_story_open_txns(struct sim_story *s)
+void sim_import_open_txns(struct sim_story *s)
 {
     collect(s);
     if (s->txn_count == 0)
@@ -459,7 +459,7 @@ void sim_story_open_txns(struct sim_story *s)
         s->demand_at[s->demand[i - 1].key] = i - 1;
 }
 
-void sim_story_txns_until(struct sim_story *s, int64_t t)
+void sim_import_txns_until(struct sim_story *s, int64_t t)
 {
     while (s->txn_next < s->txn_count && s->txns[s->txn_next].e->latest < t) {
         const struct sim_zk_entry *z = &s->txns[s->txn_next++];
@@ -469,7 +469,7 @@ void sim_story_txns_until(struct sim_story *s, int64_t t)
     }
 }
 
-bool sim_story_need(struct sim_story *s, const char *key)
+bool sim_import_need(struct sim_story *s, const char *key)
 {
     uint32_t id = sim_keys_find(&s->demands, key, strlen(key));
     if (id == SIM_NO_KEY)
@@ -486,15 +486,15 @@ bool sim_story_need(struct sim_story *s, const char *key)
     return true;
 }
 
-bool sim_story_has_txns(const struct sim_story *s)
+bool sim_import_has_txns(const struct sim_story *s)
 {
     return s->txn_count > 0;
 }
 
 /* ---- znodes that lines make likely ---- */
 
-uint64_t sim_story_znode(struct sim_story *s, const char *path, const char *data, size_t size,
-                         int32_t version, sim_lane from, uint64_t by)
+uint64_t sim_import_znode(struct sim_story *s, const char *path, const char *data, size_t size,
+                          int32_t version, sim_lane from, uint64_t by)
 {
     struct sim_znode_told *z = znode_of(s, path);
     bool known = data == NULL ? !z->exists : z->exists && version >= 0 && z->version >= version;
@@ -507,7 +507,7 @@ uint64_t sim_story_znode(struct sim_story *s, const char *path, const char *data
     z->version = version >= 0 ? version : create ? 0 : z->version + 1;
     z->ctime = create ? ms : z->ctime;
     z->mtime = ms;
-    if (!sim_story_infer(s, SIM_K_ZAP, SIM_LANE_ZK, by, 0))
+    if (!sim_import_infer(s, SIM_K_ZAP, SIM_LANE_ZK, by, 0))
         return 0;
     if (from != 0)
         sim_trace_lane(s->trace, SIM_F_FRM, from);
