@@ -71,70 +71,86 @@ static void tell(struct cli_live_page *p)
 
 /* ---- answers ---- */
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-                              char *text, size_t size)
+/* An answer: made under the lock, sent without it (the library has locks of its own, under which it
+   asks for events). */
+struct reply {
+    unsigned status;
+    const char *type;
+    char *text; /* owned */
+    size_t size;
+};
+
+static enum MHD_Result answer(struct MHD_Connection *connection, struct reply reply)
 {
-    struct MHD_Response *r = MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(reply.size, reply.text, MHD_RESPMEM_MUST_FREE);
     if (r == NULL) {
-        free(text);
+        free(reply.text);
         return MHD_NO;
     }
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, reply.type);
     MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    enum MHD_Result queued = MHD_queue_response(connection, status, r);
+    enum MHD_Result queued = MHD_queue_response(connection, reply.status, r);
     MHD_destroy_response(r);
     return queued;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why)
+static struct reply text_reply(const char *type, char *text)
 {
-    json_t *error = json_pack("{ss}", "error", why);
-    char *text = json_dumps(error, JSON_COMPACT);
-    json_decref(error);
     if (text == NULL)
         abort();
-    return answer(connection, status, "application/json", text, strlen(text));
+    return (struct reply){.status = MHD_HTTP_OK, .type = type, .text = text, .size = strlen(text)};
 }
 
-static enum MHD_Result give_page(struct cli_live_page *p, struct MHD_Connection *connection)
+static struct reply refusal(unsigned status, const char *why)
 {
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    json_t *error = json_pack("{ss}", "error", why);
+    struct reply r = text_reply("application/json", json_dumps(error, JSON_COMPACT));
+    json_decref(error);
+    r.status = status;
+    return r;
+}
+
+static FILE *write_to(struct reply *r)
+{
+    FILE *out = open_memstream(&r->text, &r->size);
     if (out == NULL)
-        return MHD_NO;
+        abort();
+    return out;
+}
+
+static struct reply page_reply(const struct cli_live_page *p)
+{
+    struct reply r = {.status = MHD_HTTP_OK, .type = "text/html; charset=utf-8"};
+    FILE *out = write_to(&r);
     ui_page_write(out, cli_live_run_trace(p->run), &(struct ui_page_options){.live = true});
     fclose(out);
-    return answer(connection, MHD_HTTP_OK, "text/html; charset=utf-8", text, size);
+    return r;
 }
 
-static enum MHD_Result give_trace(struct cli_live_page *p, struct MHD_Connection *connection)
+static struct reply trace_reply(const struct cli_live_page *p)
 {
     struct ui_bytes packed = {0};
     ui_packed_write(cli_live_run_trace(p->run), NULL, &packed);
-    return answer(connection, MHD_HTTP_OK, "application/octet-stream", (char *)packed.at,
-                  packed.size);
+    return (struct reply){.status = MHD_HTTP_OK,
+                          .type = "application/octet-stream",
+                          .text = (char *)packed.at,
+                          .size = packed.size};
 }
 
-static enum MHD_Result give_ndjson(struct cli_live_page *p, struct MHD_Connection *connection)
+static struct reply ndjson_reply(const struct cli_live_page *p)
 {
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL)
-        return MHD_NO;
+    struct reply r = {.status = MHD_HTTP_OK, .type = "application/x-ndjson"};
+    FILE *out = write_to(&r);
     sim_trace_write(cli_live_run_trace(p->run), out);
     fclose(out);
-    return answer(connection, MHD_HTTP_OK, "application/x-ndjson", text, size);
+    return r;
 }
 
-static enum MHD_Result give_scenario(struct cli_live_page *p, struct MHD_Connection *connection)
+static struct reply scenario_reply(const struct cli_live_page *p)
 {
-    char *text = strdup(cli_live_run_scenario(p->run));
-    if (text == NULL)
-        abort();
-    return answer(connection, MHD_HTTP_OK, "application/yaml; charset=utf-8", text, strlen(text));
+    return text_reply("application/yaml; charset=utf-8", strdup(cli_live_run_scenario(p->run)));
 }
 
 /* ---- events ---- */
@@ -257,23 +273,21 @@ static const char *act(struct cli_live_page *p, const json_t *asked, char error[
     return NULL;
 }
 
-static enum MHD_Result do_what_is_asked(struct cli_live_page *p, struct MHD_Connection *connection,
-                                        const char *body, size_t size)
+static struct reply do_what_is_asked(struct cli_live_page *p, const char *body, size_t size)
 {
     char error[CLI_LIVE_ERROR];
     json_error_t where;
     json_t *asked = json_loadb(body, size, JSON_REJECT_DUPLICATES, &where);
     if (!json_is_object(asked)) {
         json_decref(asked);
-        return refuse(connection, MHD_HTTP_BAD_REQUEST, "what is asked must be a JSON object");
+        return refusal(MHD_HTTP_BAD_REQUEST, "what is asked must be a JSON object");
     }
     const char *wrong = act(p, asked, error);
-    json_decref(asked);
     tell(p);
-    if (wrong != NULL)
-        return refuse(connection, MHD_HTTP_OK, wrong);
-    char *text = state_text(p);
-    return answer(connection, MHD_HTTP_OK, "application/json", text, strlen(text));
+    struct reply r =
+        wrong != NULL ? refusal(MHD_HTTP_OK, wrong) : text_reply("application/json", state_text(p));
+    json_decref(asked);
+    return r;
 }
 
 /* ---- requests ---- */
@@ -309,26 +323,19 @@ static bool is_ours(const struct cli_live_page *p, struct MHD_Connection *connec
                               names_us(p, origin + sizeof(scheme) - 1));
 }
 
-static enum MHD_Result give(struct cli_live_page *p, struct MHD_Connection *connection,
-                            const char *url)
+static struct reply get(const struct cli_live_page *p, const char *url)
 {
     static const struct {
         const char *url;
-        enum MHD_Result (*give)(struct cli_live_page *, struct MHD_Connection *);
-    } things[] = {{"/", give_page},
-                  {"/events", give_events},
-                  {"/trace", give_trace},
-                  {"/trace.ndjson", give_ndjson},
-                  {"/scenario.yaml", give_scenario}};
-    for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++) {
-        if (strcmp(url, things[i].url) != 0)
-            continue;
-        pthread_mutex_lock(&p->lock);
-        enum MHD_Result result = things[i].give(p, connection);
-        pthread_mutex_unlock(&p->lock);
-        return result;
-    }
-    return refuse(connection, MHD_HTTP_NOT_FOUND, "there is no such page");
+        struct reply (*reply)(const struct cli_live_page *);
+    } things[] = {{"/", page_reply},
+                  {"/trace", trace_reply},
+                  {"/trace.ndjson", ndjson_reply},
+                  {"/scenario.yaml", scenario_reply}};
+    for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++)
+        if (strcmp(url, things[i].url) == 0)
+            return things[i].reply(p);
+    return refusal(MHD_HTTP_NOT_FOUND, "there is no such page");
 }
 
 static enum MHD_Result take_body(struct request *r, const char *data, size_t *size)
@@ -346,18 +353,13 @@ static enum MHD_Result take_body(struct request *r, const char *data, size_t *si
     return MHD_YES;
 }
 
-static enum MHD_Result on_post(struct cli_live_page *p, struct MHD_Connection *connection,
-                               const struct request *r, const char *url)
+static struct reply post(struct cli_live_page *p, const struct request *r, const char *url)
 {
     if (strcmp(url, "/do") != 0)
-        return refuse(connection, MHD_HTTP_NOT_FOUND, "there is no such page");
+        return refusal(MHD_HTTP_NOT_FOUND, "there is no such page");
     if (r->too_long)
-        return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE, "more than 64 KiB are asked for");
-    pthread_mutex_lock(&p->lock);
-    enum MHD_Result result =
-        do_what_is_asked(p, connection, r->body != NULL ? r->body : "", r->size);
-    pthread_mutex_unlock(&p->lock);
-    return result;
+        return refusal(MHD_HTTP_CONTENT_TOO_LARGE, "more than 64 KiB are asked for");
+    return do_what_is_asked(p, r->body != NULL ? r->body : "", r->size);
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
@@ -373,13 +375,21 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (*data_size > 0)
         return take_body(r, data, data_size);
+    struct reply reply;
+    bool is_get = strcmp(method, "GET") == 0, wants_events = false;
+    pthread_mutex_lock(&p->lock);
     if (!is_ours(p, connection))
-        return refuse(connection, MHD_HTTP_FORBIDDEN, "this server is for its own page only");
-    if (strcmp(method, "GET") == 0)
-        return give(p, connection, url);
-    if (strcmp(method, "POST") == 0)
-        return on_post(p, connection, r, url);
-    return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and POST are what there is");
+        reply = refusal(MHD_HTTP_FORBIDDEN, "this server is for its own page only");
+    else if (is_get && strcmp(url, "/events") == 0)
+        wants_events = true;
+    else if (is_get)
+        reply = get(p, url);
+    else if (strcmp(method, "POST") == 0)
+        reply = post(p, r, url);
+    else
+        reply = refusal(MHD_HTTP_METHOD_NOT_ALLOWED, "GET and POST are what there is");
+    pthread_mutex_unlock(&p->lock);
+    return wants_events ? give_events(p, connection) : answer(connection, reply);
 }
 
 static void on_end(void *context, struct MHD_Connection *connection, void **state,

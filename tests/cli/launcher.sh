@@ -33,7 +33,8 @@ calls=$box/calls
 : >"$calls"
 # What is installed: the words of the file $box/installed.
 echo cc-one >"$box/installed"
-fake dpkg-query "for name; do :; done; grep -qx \"\$name\" $box/installed && printf installed"
+: >"$box/provided" # status and Provides of what is installed
+fake dpkg-query "for name; do :; done; case \$name in -f=*) cat $box/provided; exit ;; esac; grep -qx \"\$name\" $box/installed && printf installed"
 fake apt-get "echo \"apt-get \$*\" >>$calls; [ \"\$2\" = -q ] && [ \"\$1\" = install ] || :"
 fake id 'echo 0'
 fake cmake "echo \"cmake \$*\" | sed 's, /[^ ]*,,g' >>$calls
@@ -81,6 +82,18 @@ start version
 expect "what is missing is installed" "$(called 'apt-get install .*cc-one')" 1
 expect "lists are fetched first" "$(head -n 1 "$calls")" "apt-get update -q"
 expect "only what the command needs" "$(called tester)" 0
+
+echo "installed other, cc-one, more" >"$box/provided"
+sleep 0.05
+touch "$box/project/cli/new.c"
+start --no-install version
+expect "what another package provides is there" "$code:$output" "0:program version"
+echo "installed not-cc-one, cc-one-not" >"$box/provided"
+sleep 0.05
+touch "$box/project/cli/newer.c"
+start --no-install version
+expect "and what it does not is not" "$code" 69
+: >"$box/provided"
 
 printf 'cc-one\ntester\n' >"$box/installed"
 start test

@@ -74,7 +74,9 @@ function paintState(ink, scene, node) {
         ink.fillRect(node.left, top, width, height);
         if (height < 30) continue;
         const word = String(span.value);
-        const y = Math.min(Math.max(top, 0) + 22, bottom - 10);
+        const rows = scene.app.rows();
+        const second = rows.at(Math.max(span.from, scene.from)) + 2; // the first may be at a fold
+        const y = Math.min((rows.top(second) + 0.5) * scene.app.rowHeight - scene.top, bottom - 10);
         ink.font = `700 12px ${colours().sans}`;
         if (width < ink.measureText(word).width + 4) {
             paintUpright(ink, word, node.left + width / 2, y + 10);

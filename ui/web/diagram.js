@@ -33,6 +33,9 @@ export function mountDiagram(app) {
         draw();
     });
     diagram.view.addEventListener("scroll", () => diagram.scrolled() && draw(), { passive: true });
+    app.on("trace", () => {
+        diagram.lanes = null; // a client may have come
+    });
     app.on("moment", () => diagram.showMoment());
     for (const event of /** @type {const} */ (["level", "trace", "zoom", "limit", "table"])) {
         app.on(event, () => {

@@ -8,6 +8,8 @@ import { byId, fill, h } from "./dom.js";
 /** @typedef {import("./lanes.js").Lanes} Lanes */
 /** @typedef {import("./lanes.js").NodeLanes} NodeLanes */
 
+const letterWidth = 7.2; // px, of a head: about
+
 /** @type {{lanes: Lanes, states: string} | null} what the heads show; most moments change nothing */
 let drawn = null;
 
@@ -64,15 +66,28 @@ function zookeeperHead(lanes) {
 function nodeHead(app, lanes, node, active) {
     const state = app.model.node(node.id, app.n);
     const width = node.right - node.left;
-    const star = active ? " ★" : "";
-    const long = state === "up" ? `node ${node.id}${star}` : `node ${node.id} ${state}${star}`;
-    const text = width > 84 ? long : `${node.id}${active ? "★" : ""}`;
+    const text = nodeWords(node.id, state, active, width + 6);
     const name = label(node.left + width / 2, width, state === "up" ? "node" : "node down", text);
     name.dataset["node"] = String(node.id);
     const heads = [name];
     const [controller, broker] = lanes.unit > 40 ? ["ctrl", "broker"] : ["c", "b"];
     heads.push(label(node.controller, lanes.unit, "sub", controller), label(node.broker, lanes.unit, "sub", broker));
     return heads;
+}
+
+/**
+ * The longest of these that fits; that a node does not run is never said by colour alone.
+ *
+ * @param {number} id
+ * @param {string} state
+ * @param {boolean} active
+ * @param {number} width in px
+ */
+function nodeWords(id, state, active, width) {
+    const star = active ? "★" : "";
+    const words = state === "up" ? [`node ${id} ${star}`] : [`node ${id} ${state} ${star}`, `${id} ${state}${star}`];
+    const fitting = words.find((text) => text.trim().length * letterWidth <= width);
+    return fitting ?? (state === "up" ? `${id}${star}` : `${id}✕${star}`);
 }
 
 /**

@@ -69,6 +69,9 @@ class Sight {
         this.m = of("m");
         this.to = of("to");
         this.frm = of("frm");
+        this.clientLanes = trace.header.lanes.map((lane) => CLIENT.test(lane));
+        /** @type {Map<number, boolean>} */
+        this.clients = new Map();
         this.name = of("name");
     }
 
@@ -215,8 +218,16 @@ class Sight {
 
     /** @param {number} n @returns {boolean} a message from or to a client */
     isClients(n) {
-        const peer = this.text(this.to) || this.text(this.frm);
-        return CLIENT.test(this.trace.at(n)) || CLIENT.test(peer);
+        const to = this.fields[this.to];
+        return this.clientLanes[this.trace.laneOf[n]] || this.isClient(Number.isNaN(to) ? this.fields[this.frm] : to);
+    }
+
+    /** @param {number} name of a lane, by the number of its string @returns {boolean} */
+    isClient(name) {
+        if (!Number.isFinite(name)) return false;
+        let known = this.clients.get(name);
+        if (known === undefined) this.clients.set(name, (known = CLIENT.test(this.trace.string(name))));
+        return known;
     }
 
     replicaLevel() {

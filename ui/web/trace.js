@@ -57,6 +57,7 @@ export class Trace {
         this.fieldNumbers = new Map(header.fields.map((name, i) => [name, i]));
         /** @type {Map<string, Uint32Array>} */
         this.byKind = new Map();
+        this.glancer = new Reader(new Uint8Array(), 0, 0); // one for all glances
         /** @type {TraceRecord} */
         this.meta = { n: 1, t: 0, at: "w", k: "meta", by: 0 };
         /** @type {Lane[]} */
@@ -276,8 +277,11 @@ export class Trace {
      * @param {number[]} seen the fields that were written are put here
      */
     glance(n, into, seen) {
-        const { block, i } = this.place(n);
-        const reader = new Reader(block.bytes, block.fieldsAt[i], block.factsAt[i]);
+        const block = this.blocks[Math.floor((n - 1) / BLOCK)];
+        const reader = this.glancer;
+        reader.bytes = block.bytes;
+        reader.at = block.fieldsAt[n - block.first];
+        reader.end = block.factsAt[n - block.first];
         while (reader.at < reader.end) {
             const field = reader.byte();
             into[field] = glance(reader);

@@ -91,7 +91,8 @@ const short = {
  * @param {TraceRecord} record
  */
 function sendWords(trace, record) {
-    const to = `→ ${laneInWords(String(record["to"]))}  ${record["api"]}`;
+    const whom = record["to"] === undefined ? "" : `${laneInWords(String(record["to"]))}  `; // an operator has no lane
+    const to = `→ ${whom}${record["api"]}`;
     if (record["re"] !== undefined) return `${to} answer${errorWords(record)}`;
     const parts = partitionsOf(trace, record);
     return parts.length === 0 ? to : `${to}: ${someOf(parts)}`;
