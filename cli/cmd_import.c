@@ -1,7 +1,8 @@
 /*
- * kcsim import: a scenario that starts where a real cluster is.
+ * kcsim import: a real cluster, brought in. What the files are decides what comes of them.
  *
  *     dump, transcript of zookeeper-shell, running ZooKeeper ──► NAME.yaml + NAME.znodes.jsonl
+ *     Kafka's logs, ZooKeeper's transactions ──► a trace, a page (import_logs.c)
  *
  * The znodes go into a file beside the scenario, so that the scenario stays short enough to edit
  * and both can be kept together. Nothing that exists is written over unless --force is given.
@@ -13,14 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/import_logs.h"
 #include "live/import.h"
 #include "sim/dump.h"
 #include "sim/moment.h"
 
 struct arguments {
-    const char *dump, *zookeeper, *output;
+    const char *zookeeper, *output;
     int64_t timeout_us;
     bool force;
+    struct cli_import_logs logs; /* files: the dump, too */
 };
 
 enum { NAME_MAX_BYTES = 4000 };
@@ -82,23 +85,47 @@ static enum sim_exit write_files(const struct arguments *a, const struct sim_dum
     return SIM_EXIT_MET;
 }
 
+static enum sim_exit usage(const char *text)
+{
+    cli_error("%s", text);
+    return SIM_EXIT_USAGE;
+}
+
+/* What is given belongs to the one or to the other. */
+static enum sim_exit import_logs(const struct arguments *a)
+{
+    if (a->zookeeper != NULL)
+        return usage("logs and --zookeeper HOST:PORT are two imports");
+    if (a->output != NULL)
+        return usage(
+            "logs become a trace (--trace FILE) or a page (--report FILE); --output is for dumps");
+    if (a->logs.trace == NULL && a->logs.report == NULL && !a->logs.unknown)
+        return usage("where to? --trace FILE, --report FILE, or --unknown");
+    for (const char *name = a->logs.trace; name != NULL && strcmp(name, "-") != 0; name = NULL)
+        if (!may_write(a, name))
+            return SIM_EXIT_USAGE;
+    if (a->logs.report != NULL && strcmp(a->logs.report, "-") != 0 && !may_write(a, a->logs.report))
+        return SIM_EXIT_USAGE;
+    return cli_import_logs(&a->logs);
+}
+
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     struct arguments a = {.timeout_us = 10000000};
     cli_parse(command, argc, argv, &a);
-    if ((a.dump == NULL) == (a.zookeeper == NULL)) {
-        cli_error("import takes a dump file, or --zookeeper HOST:PORT");
-        return SIM_EXIT_USAGE;
-    }
-    if (a.output == NULL || strlen(a.output) > NAME_MAX_BYTES) {
-        cli_error("where to? --output NAME.yaml");
-        return SIM_EXIT_USAGE;
-    }
+    const char *file = a.logs.count > 0 ? a.logs.files[0] : NULL;
+    if (file != NULL && (a.logs.count > 1 || a.logs.trace != NULL || a.logs.report != NULL ||
+                         a.logs.unknown || cli_import_is_log(file)))
+        return (int)import_logs(&a);
+    if ((file == NULL) == (a.zookeeper == NULL))
+        return usage("import takes logs, a dump file, or --zookeeper HOST:PORT");
+    if (a.output == NULL || strlen(a.output) > NAME_MAX_BYTES)
+        return usage("where to? --output NAME.yaml");
     struct sim_diagnostics diagnostics;
     sim_diagnostics_init(&diagnostics);
     struct sim_dump *dump =
-        a.dump != NULL ? sim_dump_load(a.dump, &diagnostics)
-                       : live_import(a.zookeeper, (int)(a.timeout_us / 1000), &diagnostics);
+        file != NULL ? sim_dump_load(file, &diagnostics)
+                     : live_import(a.zookeeper, (int)(a.timeout_us / 1000), &diagnostics);
     sim_diagnostics_print(&diagnostics, stderr, sim_color_wanted(SIM_COLOR_AUTO, stderr));
     sim_diagnostics_free(&diagnostics);
     if (dump == NULL)
@@ -126,10 +153,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             a->timeout_us > INT64_C(3600000000))
             argp_error(state, "'%s' is no time from 1ms to 1h", arg);
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->dump != NULL)
-            argp_error(state, "one dump at a time");
-        a->dump = arg;
+    case 'T':
+        a->logs.trace = arg;
+        return 0;
+    case 'R':
+        a->logs.report = arg;
+        return 0;
+    case 'u':
+        a->logs.unknown = true;
+        return 0;
+    case 'Z':
+        a->logs.options.has_zone = true;
+        if (!cli_zone_parse(arg, &a->logs.options.zone_s))
+            argp_error(state, "'%s' is no time zone: UTC, +02:00, -05:30 are", arg);
+        return 0;
+    case ARGP_KEY_ARGS:
+        a->logs.files = state->argv + state->next;
+        a->logs.count = (size_t)(state->argc - state->next);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -139,6 +179,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
     {.name = "zookeeper", .key = 'z', .arg = "HOST:PORT", .doc = "read a running ZooKeeper"},
     {.name = "output", .key = 'o', .arg = "FILE", .doc = "the scenario; its znodes go beside it"},
+    {.name = "trace", .key = 'T', .arg = "FILE", .doc = "of logs: the trace goes there"},
+    {.name = "report", .key = 'R', .arg = "FILE", .doc = "of logs: a page to open in a browser"},
+    {.name = "unknown", .key = 'u', .doc = "of logs: list the lines that were not understood"},
+    {.name = "zone",
+     .key = 'Z',
+     .arg = "ZONE",
+     .doc = "of times that name no zone; UTC where not given"},
     {.name = "timeout", .key = 't', .arg = "TIME", .doc = "to connect; 10s where not given"},
     {.name = "force", .key = 'F', .doc = "write over files that exist"},
     {0},
@@ -147,12 +194,24 @@ static const struct argp_option options[] = {
 const struct cli_command cli_import = {
     .name = "import",
     .group = "Bring in",
-    .line = "make a scenario of a ZooKeeper, live or dumped",
-    .arguments = "[DUMP]",
-    .examples = "kcsim import --zookeeper localhost:2181 --output mine.yaml\n"
-                "kcsim import shell-transcript.txt --output mine.yaml\n"
-                "kcsim import znodes.jsonl --output mine.yaml\n",
+    .line = "logs of an incident, or a ZooKeeper, live or dumped",
+    .arguments =
+        "LOG… (--trace | --report) FILE\nDUMP --output FILE\n--zookeeper HOST:PORT --output FILE",
+    .examples =
+        "kcsim import state-change.log controller.log zookeeper.log --report incident.html\n"
+        "kcsim import broker-*/*.log* --trace out.ndjson\n"
+        "kcsim import --zookeeper localhost:2181 --output mine.yaml\n"
+        "kcsim import shell-transcript.txt --output mine.yaml\n"
+        "kcsim import znodes.jsonl --output mine.yaml\n",
     .about =
+        "Logs are state-change.log, controller.log and server.log of Kafka 0.8.2 to 3.x, of any "
+        "number\n"
+        "of brokers, rolled and packed ones too, and ZooKeeper's transactions: its log.* files, or "
+        "what\n"
+        "zkTxnLogToolkit.sh or LogFormatter prints of them. They are merged by time, and clocks "
+        "that\n"
+        "lines prove to be off are moved: docs/import.md.\n"
+        "\n"
         "A transcript is what zookeeper-shell.sh prints for `ls -R /` and then `get -s PATH` of\n"
         "each path. From a live ZooKeeper nothing is changed, and data of users and delegation\n"
         "tokens stays behind.\n",

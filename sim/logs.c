@@ -48,6 +48,9 @@ const char *sim_log_logger_of(const char *stream, const char *text)
 
 const char *sim_log_logger(const struct sim_record *record)
 {
+    const char *named = sim_record_text(record, SIM_F_NAME); /* of an imported line */
+    if (named != NULL)
+        return named;
     return sim_log_logger_of(sim_record_text(record, SIM_F_STREAM),
                              sim_record_text(record, SIM_F_TEXT));
 }
@@ -71,7 +74,9 @@ static bool is_wanted(const struct sim_record *r, const struct sim_log_options *
     const char *stream = sim_record_text(r, SIM_F_STREAM), *level = sim_record_text(r, SIM_F_LEVEL);
     if (stream == NULL || level == NULL || sim_record_text(r, SIM_F_TEXT) == NULL)
         return false;
-    unsigned bit = strcmp(stream, "state-change") == 0 ? SIM_LOG_STATE_CHANGE : SIM_LOG_CONTROLLER;
+    unsigned bit = strcmp(stream, "state-change") == 0 ? SIM_LOG_STATE_CHANGE
+                   : strcmp(stream, "controller") == 0 ? SIM_LOG_CONTROLLER
+                                                       : 0;
     if ((o->streams & bit) == 0 || (o->node >= 0 && sim_lane_id(r->at) != o->node))
         return false;
     return o->level == NULL || rank_of(level) >= rank_of(o->level);
@@ -97,9 +102,11 @@ uint64_t sim_logs_print(FILE *out, const struct sim_trace *trace, const struct s
     for (uint64_t n = o->from > 0 ? o->from : 1; n <= until && sim_trace_get(trace, n, &r); n++) {
         if (r.kind != SIM_K_LOG || !is_wanted(&r, o))
             continue;
-        fprintf(out, "[%s] %s %s (%s)\n", sim_log_date_text(date, epoch + r.t / 1000),
-                sim_record_text(&r, SIM_F_LEVEL), sim_record_text(&r, SIM_F_TEXT),
-                sim_log_logger(&r));
+        const char *text = sim_record_text(&r, SIM_F_TEXT);
+        size_t first = strcspn(text, "\n"); /* what follows is a stack trace */
+        fprintf(out, "[%s] %s %.*s (%s)%s\n", sim_log_date_text(date, epoch + r.t / 1000),
+                sim_record_text(&r, SIM_F_LEVEL), (int)first, text, sim_log_logger(&r),
+                text + first);
         lines++;
     }
     return lines;

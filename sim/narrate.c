@@ -54,6 +54,11 @@ static const struct row rows[] = {
     ASKED("set-isr"),
     ASKED("znode"),
     {SIM_K_FAULT, {IF(VERB, "exit")}, "The process of node {hit} ends by itself"},
+    {SIM_K_FAULT, {IF(VERB, "start")}, "The process of node {hit} starts"},
+    {SIM_K_FAULT, {IF(VERB, "silent")}, "Nothing more is heard of node {hit}"},
+    {SIM_K_FAULT,
+     {IF(VERB, "kill"), IF(INFERRED, "*")},
+     "The process of node {hit} ends: its log breaks off"},
     {SIM_K_FAULT, {IF(TARGET, "*")}, "Fault: {verb} {target}[ (that is {hit})][, called {label}]"},
     {SIM_K_FAULT, {{0}}, "Fault: {verb}[ {hit}][, called {label}]"},
 
@@ -430,6 +435,8 @@ size_t sim_narrate(const struct sim_record *record, char *out, size_t capacity)
     assert(capacity > 8);
     out[0] = '\0';
     fill(&s, record, find_row(record)->say);
+    if (record->kind != SIM_K_META && sim_record_int(record, SIM_F_INFERRED, 0) != 0)
+        add(&s, " (inferred)", 11);
     if (s.size == capacity - 1) {
         size_t cut = capacity - 4;
         while (cut > 0 && ((uint8_t)out[cut] & 0xc0) == 0x80)

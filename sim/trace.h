@@ -221,7 +221,8 @@ enum sim_kind {
     X(WRONG, "wrong", "of a choice: why it is wrong")                                              \
     X(SHOW, "show", "of a lesson: [{text, key, record}…], what to look at")                        \
     X(FIELD, "field", "of a fact: the part of it that is meant")                                   \
-    X(RECORD, "record", "number of a record")
+    X(RECORD, "record", "number of a record")                                                      \
+    X(INFERRED, "inferred", "1: of an import: no line states this record, it follows from others")
 
 enum sim_field {
     SIM_F_NONE,

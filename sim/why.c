@@ -343,11 +343,19 @@ static bool is_live(const struct sim_trace *trace)
     return sim_trace_get(trace, 1, &meta) && sim_record_get(&meta, SIM_F_WALL, &wall);
 }
 
+static bool is_imported(const struct sim_trace *trace)
+{
+    struct sim_record meta;
+    return sim_trace_get(trace, 1, &meta) && sim_record_int(&meta, SIM_F_INFERRED, 0) != 0;
+}
+
 static void print_end(FILE *out, const struct sim_trace *trace, const struct sim_record *last)
 {
     if (last->kind == SIM_K_GIVEN)
         fputs("It was so from the start.\n", out);
-    else if (is_live(trace))
+    else if (last->kind != SIM_K_FAULT && is_imported(trace))
+        fputs("The logs tell of no cause before that.\n", out);
+    else if (is_live(trace) && !is_imported(trace))
         fputs("It came from outside; the trace of a live process knows no more.\n", out);
     else if (last->kind != SIM_K_FAULT)
         fputs("Nothing before it: the scenario itself.\n", out);

@@ -5,7 +5,7 @@
 #
 # Only blocks that begin with ```console count. In them a line "$ COMMAND" is run by sh; the lines
 # behind it are its output, both streams, then "[CODE]" where the exit code is not 0. Commands run in
-# an empty folder that has PROGRAM as ./kcsim (and as kcsim in the PATH), scenarios/ and cases/; what
+# an empty folder that has PROGRAM as ./kcsim (and as kcsim in the PATH), scenarios/, cases/, logs/; what
 # one command writes, the next ones of the file find. --update writes what was seen into the files;
 # read the difference before you keep it.
 set -u
@@ -49,6 +49,7 @@ for file in "$@"; do
     ln -s "$program" "$sandbox/kcsim"
     ln -s "$root/scenarios" "$sandbox/scenarios"
     ln -s "$root/tests/cli/cases" "$sandbox/cases"
+    ln -s "$root/tests/import/corpus" "$sandbox/logs"
     replay "$file" >"$sandbox.actual"
     if ! cmp -s "$file" "$sandbox.actual"; then
         if [ "$update" = 1 ]; then

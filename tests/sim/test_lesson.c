@@ -78,6 +78,10 @@ static const struct answered {
      "p1#1..6", "x", SIM_LESSON_NONE},
     {"{end: true, ask: which?, answer: {records: lost of orders-0}, because: x}", "none", "x",
      SIM_LESSON_NONE},
+    {"{at: 3s, ask: what?, answer: {first: {event: ack, nth: 2}, field: value}, because: x}",
+     "p1#8", "x", SIM_LESSON_NONE},
+    {"{at: 3s, ask: what?, answer: {first: {event: ack}, field: value, since: start}, because: x}",
+     "p1#1", "x", SIM_LESSON_NONE},
     {"{at: 4s, ask: what?, answer: {read: zn:/controller, field: data.brokerid}, because: x}", "1",
      "x", SIM_LESSON_NONE},
 };
