@@ -442,4 +442,4 @@ function render(element, app) {
     );
 }
 
-export default { id: "machines", title: "State machines", key: "2", render };
+export default { id: "machines", title: "States", key: "2", render };
