@@ -3,6 +3,8 @@ import { after } from "node:test";
 import { end } from "./browser.js";
 import "./page.test.js";
 import "./panes.test.js";
+import "./lesson.test.js";
+import "./live.test.js";
 import "./axe.test.js";
 import "./huge.test.js";
 import "./firefox.test.js";

@@ -5,7 +5,8 @@
  * and every request but for the file itself. `calm(page)` fails if there was any of it.
  */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -77,7 +78,38 @@ export function scratch(name) {
  * @returns {Promise<Page>}
  */
 export async function open(from, hash = "", look = {}) {
-    const file = await from;
+    const address = `file://${await from}`;
+    return openAt(address, hash, look, (url) => url.split("#")[0] === address);
+}
+
+/**
+ * Runs `kcsim play`, and opens its page.
+ *
+ * @param {string} scenario below scenarios/
+ * @param {Look} [look]
+ * @returns {Promise<{page: Page, url: string, end: () => Promise<number | null>}>} end: stops the server, gives its exit code
+ */
+export async function play(scenario, look = {}) {
+    const server = spawn(kcsim, ["play", join(root, "scenarios", scenario)], { stdio: ["ignore", "pipe", "ignore"] });
+    const ended = new Promise((done) => server.on("exit", done));
+    const [line] = await once(server.stdout, "data");
+    const url = String(line).trim();
+    const page = await openAt(url, "", look, (asked) => asked.startsWith(url));
+    async function end() {
+        server.kill("SIGINT");
+        return /** @type {Promise<number | null>} */ (ended);
+    }
+    return { page, url, end };
+}
+
+/**
+ * @param {string} address
+ * @param {string} hash
+ * @param {Look} look
+ * @param {(url: string) => boolean} mayAsk for what the page may send requests
+ * @returns {Promise<Page>}
+ */
+export async function openAt(address, hash, look, mayAsk) {
     const context = await browser.newContext({
         viewport: { width: look.width ?? 1440, height: look.height ?? 900 },
         colorScheme: look.dark ? "dark" : "light",
@@ -92,14 +124,14 @@ export async function open(from, hash = "", look = {}) {
     page.on("pageerror", (/** @type {Error} */ error) => heard.push(`thrown: ${error.message}`));
     page.on("request", (/** @type {any} */ request) => {
         const url = request.url();
-        if (url.split("#")[0] !== `file://${file}`) heard.push(`request: ${url}`);
+        if (!mayAsk(url)) heard.push(`request: ${url}`);
     });
     await page.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) =>
             console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
         );
     });
-    await page.goto(`file://${file}${hash}`);
+    await page.goto(`${address}${hash}`);
     await until(page, "document.documentElement.dataset.ready !== undefined");
     return page;
 }
