@@ -101,6 +101,28 @@ export function temporary() {
     return { path, remove: () => rmSync(path, { recursive: true }) };
 }
 
+/**
+ * Imports Kafka's logs, as withRun.
+ * @param {string[]} logs
+ * @param {(made: {trace: Trace, ndjson: string, html: string, lines: string[]}) => void | Promise<void>} use
+ */
+export async function withImport(logs, use) {
+    const folder = mkdtempSync(join(tmpdir(), "kcsim-ui-"));
+    const [ndjson, html] = [join(folder, "t.ndjson"), join(folder, "t.html")];
+    try {
+        kcsim("import", ...logs, "--trace", ndjson);
+        kcsim("import", ...logs, "--report", html);
+        await use({
+            trace: await readReport(html),
+            ndjson,
+            html,
+            lines: readFileSync(ndjson, "utf8").trimEnd().split("\n"),
+        });
+    } finally {
+        rmSync(folder, { recursive: true });
+    }
+}
+
 /** @param {number} seed @returns {() => number} fractions, the same for the same seed */
 export function chance(seed) {
     let state = seed;

@@ -11,7 +11,7 @@ import { Model } from "../../ui/web/model.js";
 import { sentence } from "../../ui/web/narrate.js";
 import { json } from "../../ui/web/trace.js";
 import { chain, target } from "../../ui/web/why.js";
-import { chance, kcsim, oracle, root, withRun } from "./read.js";
+import { chance, kcsim, oracle, root, withImport, withRun } from "./read.js";
 
 /** @typedef {import("../../ui/web/trace.js").Trace} Trace */
 
@@ -112,20 +112,37 @@ function comparePartitions(model, ndjson, n) {
     }
 }
 
+/** @param {{trace: Trace, ndjson: string, lines: string[]}} made */
+function compareAll({ trace, ndjson, lines }) {
+    compareRecords(trace, lines);
+    compareSentences(trace, ndjson);
+    compareChains(trace, ndjson);
+    const facts = new Facts(trace);
+    const model = new Model(trace, facts);
+    const next = chance(trace.count);
+    for (let i = 0; i < 4; i++) {
+        const n = i === 0 ? trace.count : 1 + Math.floor(next() * trace.count);
+        compareFacts(trace, facts, ndjson, n);
+        comparePartitions(model, ndjson, n);
+    }
+}
+
 for (const scenario of scenarios())
     test(scenario, () =>
-        withRun(scenario, ({ trace, ndjson, lines }) => {
-            assert.equal(trace.problem, "");
-            compareRecords(trace, lines);
-            compareSentences(trace, ndjson);
-            compareChains(trace, ndjson);
-            const facts = new Facts(trace);
-            const model = new Model(trace, facts);
-            const next = chance(trace.count);
-            for (let i = 0; i < 4; i++) {
-                const n = i === 0 ? trace.count : 1 + Math.floor(next() * trace.count);
-                compareFacts(trace, facts, ndjson, n);
-                comparePartitions(model, ndjson, n);
-            }
+        withRun(scenario, (made) => {
+            assert.equal(made.trace.problem, "");
+            compareAll(made);
         }),
     );
+
+test("logs of a real cluster", () => {
+    const corpus = "tests/import/corpus/2.8.2";
+    const logs = ["broker-1", "broker-2", "broker-3"].flatMap((broker) =>
+        readdirSync(join(root, corpus, broker)).map((file) => join(corpus, broker, file)),
+    );
+    return withImport([...logs, `${corpus}/log.1`], (made) => {
+        const said = made.trace.ofKind("fault").length + made.trace.ofKind("session").length;
+        assert.ok(said > 0);
+        compareAll(made);
+    });
+});

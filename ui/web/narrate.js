@@ -44,6 +44,16 @@ export function valueInWords(value) {
     return `${value}`;
 }
 
+/**
+ * What no line of a log says, but follows from what lines say (kcsim import), is marked.
+ *
+ * @param {TraceRecord} record
+ * @returns {string}
+ */
+export function doubt(record) {
+    return record.k !== "meta" && record["inferred"] ? " (inferred)" : "";
+}
+
 /** @param {TraceRecord} record @param {[string, string]} condition @returns {boolean} */
 function holds(record, [field, text]) {
     const value = record[field];
@@ -84,7 +94,7 @@ export function narrate(record, table) {
         .split(/(\[[^\]]*\])/)
         .map((part) => (part.startsWith("[") ? (fill(record, part.slice(1, -1), "") ?? "") : fill(record, part, "-")))
         .join("");
-    return text.charAt(0).replace(/[a-z]/, (letter) => letter.toUpperCase()) + text.slice(1);
+    return text.charAt(0).replace(/[a-z]/, (letter) => letter.toUpperCase()) + text.slice(1) + doubt(record);
 }
 
 /**

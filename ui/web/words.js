@@ -6,7 +6,7 @@
  * what it did. A write to ZooKeeper says what it changed, not the operation.
  */
 import { span } from "./dom.js";
-import { laneInWords, sentence } from "./narrate.js";
+import { doubt, laneInWords, sentence } from "./narrate.js";
 import { dataOf } from "./why.js";
 
 /** @typedef {import("./trace.js").Trace} Trace */
@@ -38,8 +38,9 @@ export function split(trace, n) {
  */
 export function rowWords(trace, n) {
     const shorter = short[trace.kind(n)];
-    const what = shorter === undefined ? null : shorter(trace, trace.record(n));
-    return what === null ? split(trace, n) : { who: laneInWords(trace.at(n)), what };
+    const record = trace.record(n);
+    const what = shorter === undefined ? null : shorter(trace, record);
+    return what === null ? split(trace, n) : { who: laneInWords(trace.at(n)), what: what + doubt(record) };
 }
 
 /** @type {Record<string, (trace: Trace, record: TraceRecord) => string | null>} null: the sentence will do */
