@@ -84,11 +84,11 @@ static const struct row rows[] = {
     {SIM_K_ZREQ, {IF(WANT, "*")}, "{at} asks ZooKeeper: {op} {path}, if its version is {want}"},
     {SIM_K_ZREQ, {{0}}, "{at} asks ZooKeeper: {op} {path}"},
 
-    {SIM_K_ZAP, {IF(OK, "0")}, "ZooKeeper refuses {op} {path}[ of {frm}]: {code}"},
+    {SIM_K_ZAP, {IF(OK, "0")}, "ZooKeeper refuses {op}[ {path}][ of {frm}]: {code}"},
     {SIM_K_ZAP,
      {IF(SET, "*"), IF(ZXID, "*")},
      "ZooKeeper applies {op} {path}[ of {frm}], zxid {zxid}"},
-    {SIM_K_ZAP, {{0}}, "ZooKeeper answers {op} {path}[ of {frm}][, {arm} watch armed]"},
+    {SIM_K_ZAP, {{0}}, "ZooKeeper answers {op}[ {path}][ of {frm}][, {arm} watch armed]"},
 
     {SIM_K_ZREP, {IF(OK, "0")}, "{at} learns that {op}[ {path}] was refused: {code}"},
     {SIM_K_ZREP, {IF(COUNT, "*")}, "{at} has the reply to {op}: {count} names"},

@@ -62,12 +62,12 @@ function drawVerdict(app) {
     details.hidden = app.limit < app.trace.count;
     const failed = expectations.filter((one) => one.met === false).length;
     const met = expectations.filter((one) => one.met === true).length;
-    const bad = verdict !== "met";
+    const bad = verdict !== "met" && verdict !== "imported";
     const known = bad ? failed : met;
     const count = known === 0 ? "" : `: ${known} of ${expectations.length}`;
     details.classList.toggle("failed", bad);
     const [summary, sheet] = details.children;
-    fill(summary, h("span", { "aria-hidden": "true" }, bad ? "✗ " : "✓ "), verdict + count);
+    fill(summary, h("span", { "aria-hidden": "true" }, bad ? "✗ " : verdict === "met" ? "✓ " : ""), verdict + count);
     fill(
         sheet,
         h("h2", null, expectations.length === 0 ? "Nothing was expected of this run" : "What was expected"),

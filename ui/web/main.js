@@ -66,6 +66,7 @@ async function open() {
     try {
         const trace = await load(byId("trace").textContent ?? "");
         if (trace.problem !== "" && !isLive()) problem(trace.problem);
+        byId("problem").classList.toggle("remark", trace.problem === trace.header.remark);
         Object.assign(window, { app: mount(trace) }); // for the console, and for tests
         document.documentElement.dataset["ready"] = "1";
     } catch (error) {

@@ -131,12 +131,14 @@ function stateOf(one) {
  * @param {TraceRecord} record
  */
 function zapWords(trace, record) {
-    const path = shortPath(record["path"]);
-    const from = laneInWords(String(record["frm"]));
-    if (record["ok"] === 0) return `refuses ${from}: ${record["op"]} ${path}: ${record["code"]}`;
-    if (record["zxid"] === undefined) return `${record["op"]} ${path} for ${from}`;
+    const { frm, path, op, code } = record; // Kafka's logs do not always say whose, or where
+    const what = path === undefined ? String(op) : `${op} ${shortPath(path)}`;
+    const from = frm === undefined ? "" : laneInWords(String(frm));
+    if (record["ok"] === 0) return `refuses ${from === "" ? "" : `${from}: `}${what}: ${code}`;
+    const asked = from === "" ? what : `${what} for ${from}`;
+    if (record["zxid"] === undefined) return asked;
     const changes = trace.sets(record.n).filter(([key]) => key.startsWith("zn:"));
-    if (changes.length === 0) return `${record["op"]} ${path} for ${from}`;
+    if (changes.length === 0) return asked;
     return someOf(changes.map(([key, value]) => znodeWords(key.slice(3), value)));
 }
 
