@@ -122,6 +122,13 @@ def same_again(play, folder):
 
 def main():
     play = Play()
+    try:
+        all_of_it(play)
+    finally:
+        play.process.kill()  # nothing where it has ended
+
+
+def all_of_it(play):
     with tempfile.TemporaryDirectory() as folder:
         check(b'name="kcsim-live"' in play.get("")[1], "the page is not a live one")
         refusals(play)
