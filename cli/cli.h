@@ -52,14 +52,22 @@ __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
 /* Stores the colour option of that name ("auto", "always", "never"); false where there is none. */
 bool cli_color_named(const char *name, enum sim_color *color);
 
-/* Stores the seed that `text` is, a whole number from 0; false where it is none. */
-bool cli_seed_parse(const char *text, uint64_t *seed);
+/* Stores the seed that `arg` is, a whole number from 0; calls argp_error where it is none. */
+void cli_seed_parse(const char *arg, bool *has_seed, uint64_t *seed, struct argp_state *state);
+/* Stores a time ("500ms", 30s), likewise. */
+void cli_time_parse(const char *arg, bool *has_time, int64_t *us, struct argp_state *state);
 
 struct sim_trace;
 struct ui_page_options;
 /* Writes the page of a trace (ui/page.h) to `file`, "-": standard output. False after a message. */
 bool cli_report_write(const char *file, const struct sim_trace *trace,
                       const struct ui_page_options *options);
+
+/* Opens a file to be written, "-": standard output. NULL after a message. */
+FILE *cli_create(const char *file);
+/* Closes what cli_create opened (not standard output); false after a message where `good`, what the
+   writer says, or the closing is not. */
+bool cli_created(FILE *out, const char *file, bool good);
 
 /* Catches SIGINT from now on: the first sets the flag, a second ends the program. */
 void cli_catch_interrupt(void);

@@ -8,8 +8,8 @@
  */
 #include "cli/cli.h"
 
-#include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,24 +182,8 @@ static char *edited(const struct arguments *a, const struct origin *o, int64_t a
 
 static bool write_file(const char *file, const char *text)
 {
-    FILE *out = fopen(file, "w");
-    bool good = out != NULL && fputs(text, out) >= 0;
-    if (out != NULL)
-        good = fclose(out) == 0 && good;
-    if (!good)
-        cli_error("cannot write %s: %s", file, strerror(errno));
-    return good;
-}
-
-static bool write_trace(const char *file, const struct sim_trace *trace)
-{
-    FILE *out = fopen(file, "w");
-    bool good = out != NULL && sim_trace_write(trace, out);
-    if (out != NULL)
-        good = fclose(out) == 0 && good;
-    if (!good)
-        cli_error("cannot write %s: %s", file, strerror(errno));
-    return good;
+    FILE *out = cli_create(file);
+    return out != NULL && cli_created(out, file, fputs(text, out) >= 0);
 }
 
 static const char *verdict_of(const struct sim_trace *trace)
@@ -260,35 +244,22 @@ static void print_unmet(const struct cli_play *branch)
     }
 }
 
-static void print_json_text(const char *name, const char *value)
-{
-    printf(",\"%s\":\"", name);
-    for (; *value != '\0'; value++) {
-        if ((unsigned char)*value < 0x20)
-            printf("\\u%04x", (unsigned)*value);
-        else
-            printf(*value == '"' || *value == '\\' ? "\\%c" : "%c", *value);
-    }
-    putchar('"');
-}
-
 static void print_json(const struct sim_branch_rows *rows, uint64_t parted, const char *before,
                        const char *after)
 {
-    printf("{\"parted\":%" PRIu64, parted);
-    print_json_text("before", before);
-    print_json_text("after", after);
-    fputs(",\"rows\":[", stdout);
+    json_t *list = json_array();
     for (size_t i = 0; i < rows->count; i++) {
         const struct sim_branch_row *row = &rows->rows[i];
-        printf("%s{\"t\":%" PRId64 ",\"n\":%" PRIu64 ",\"in\":\"%s\"", i > 0 ? "," : "", row->t_us,
-               row->record, row->in_branch ? "branch" : "run");
-        print_json_text("what", row->what);
-        print_json_text("before", row->before);
-        print_json_text("after", row->after);
-        putchar('}');
+        json_array_append_new(list, json_pack("{sI sI ss ss ss ss}", "t", (json_int_t)row->t_us,
+                                              "n", (json_int_t)row->record, "in",
+                                              row->in_branch ? "branch" : "run", "what", row->what,
+                                              "before", row->before, "after", row->after));
     }
-    printf("],\"passing\":%zu}\n", rows->passing);
+    json_t *all = json_pack("{sI ss ss so sI}", "parted", (json_int_t)parted, "before", before,
+                            "after", after, "rows", list, "passing", (json_int_t)rows->passing);
+    json_dumpf(all, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(all);
 }
 
 /* That a process is down needs no asking: it was changed so. */
@@ -366,7 +337,7 @@ static int branch(const struct arguments *a, const struct origin *o)
         uint64_t parted = sim_branch_parted(before, play.trace);
         if (is_the_same_run(a, before, play.trace, parted, first_us)) {
             code = (int)cli_play_exit(&play);
-            if (a->trace != NULL && !write_trace(a->trace, play.trace))
+            if (a->trace != NULL && !cli_trace_write(a->trace, play.trace))
                 code = SIM_EXIT_SOFTWARE;
             tell(a, before, &play, parted);
         }
@@ -478,14 +449,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         cli_moment_record(&a->moment, arg, state);
         return 0;
     case 's':
-        a->play.has_seed = true;
-        if (!cli_seed_parse(arg, &a->play.seed))
-            argp_error(state, "'%s' is no seed: a whole number from 0 is", arg);
+        cli_seed_parse(arg, &a->play.has_seed, &a->play.seed, state);
         return 0;
     case 'u':
-        a->play.has_until = true;
-        if (!sim_time_parse(arg, &a->play.until_us))
-            argp_error(state, "'%s' is no time: 500ms, 30s, 2m are", arg);
+        cli_time_parse(arg, &a->play.has_until, &a->play.until_us, state);
         return 0;
     case 't':
         a->trace = arg;

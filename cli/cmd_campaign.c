@@ -262,9 +262,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->allow_vacuous = true;
         return 0;
     case 'u':
-        a->run.play.has_until = true;
-        if (!sim_time_parse(arg, &a->run.play.until_us))
-            argp_error(state, "'%s' is no time: 500ms, 30s, 2m are", arg);
+        cli_time_parse(arg, &a->run.play.has_until, &a->run.play.until_us, state);
         return 0;
     case 'f':
         if (!sim_format_named(arg, &a->format))

@@ -330,14 +330,9 @@ static void switch_defect(struct arguments *a, const char *arg, const struct arg
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    char *end;
     switch (key) {
     case 's':
-        errno = 0;
-        a->seed = strtoull(arg, &end, 10);
-        a->has_seed = true;
-        if (errno != 0 || *end != '\0' || *arg < '0' || *arg > '9')
-            argp_error(state, "'%s' is no seed: a whole number from 0 is", arg);
+        cli_seed_parse(arg, &a->has_seed, &a->seed, state);
         return 0;
     case 'a':
         a->answers = arg;

@@ -85,9 +85,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct arguments *a = state->input;
     switch (key) {
     case 's':
-        a->has_seed = true;
-        if (!cli_seed_parse(arg, &a->seed))
-            argp_error(state, "'%s' is no seed: a whole number from 0 is", arg);
+        cli_seed_parse(arg, &a->has_seed, &a->seed, state);
         return 0;
     case 'p':
         parse_port(arg, &a->port, state);

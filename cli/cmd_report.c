@@ -3,10 +3,6 @@
  */
 #include "cli/cli.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <string.h>
-
 #include "cli/look.h"
 #include "ui/page.h"
 
@@ -17,14 +13,8 @@ struct arguments {
 bool cli_report_write(const char *file, const struct sim_trace *trace,
                       const struct ui_page_options *options)
 {
-    bool standard = strcmp(file, "-") == 0;
-    FILE *out = standard ? stdout : fopen(file, "w");
-    bool good = out != NULL && ui_page_write(out, trace, options);
-    if (out != NULL && !standard)
-        good = fclose(out) == 0 && good;
-    if (!good)
-        cli_error("cannot write %s: %s", file, strerror(errno));
-    return good;
+    FILE *out = cli_create(file);
+    return out != NULL && cli_created(out, file, ui_page_write(out, trace, options));
 }
 
 static int run(const struct cli_command *command, int argc, char **argv)

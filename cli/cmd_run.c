@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/look.h"
 #include "cli/play.h"
 #include "cli/watch.h"
 #include "sim/moment.h"
@@ -40,22 +41,11 @@ static bool is_scn(const char *file)
     return size > 4 && strcmp(file + size - 4, ".scn") == 0;
 }
 
-static bool write_trace(const struct sim_trace *trace, const char *file)
-{
-    FILE *out = strcmp(file, "-") == 0 ? stdout : fopen(file, "w");
-    bool good = out != NULL && sim_trace_write(trace, out);
-    if (out != NULL && out != stdout)
-        good = fclose(out) == 0 && good;
-    if (!good)
-        cli_error("cannot write %s: %s", file, strerror(errno));
-    return good;
-}
-
 /* What --trace and --report ask for; the page is written whatever the verdict is. */
 static bool write_files(const struct arguments *a, const struct sim_trace *trace, const char *file)
 {
     const struct ui_page_options options = {.name = file};
-    bool good = a->trace == NULL || write_trace(trace, a->trace);
+    bool good = a->trace == NULL || cli_trace_write(a->trace, trace);
     return (a->report == NULL || cli_report_write(a->report, trace, &options)) && good;
 }
 
@@ -216,14 +206,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct arguments *a = state->input;
     switch (key) {
     case 's':
-        a->play.has_seed = true;
-        if (!cli_seed_parse(arg, &a->play.seed))
-            argp_error(state, "'%s' is no seed: a whole number from 0 is", arg);
+        cli_seed_parse(arg, &a->play.has_seed, &a->play.seed, state);
         return 0;
     case 'u':
-        a->play.has_until = true;
-        if (!sim_time_parse(arg, &a->play.until_us))
-            argp_error(state, "'%s' is no time: 500ms, 30s, 2m are", arg);
+        cli_time_parse(arg, &a->play.has_until, &a->play.until_us, state);
         return 0;
     case 't':
         a->trace = arg;

@@ -3,10 +3,13 @@
  */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "sim/moment.h"
 
 void cli_error(const char *format, ...)
 {
@@ -107,11 +110,36 @@ bool cli_is_interrupted(void)
     return interrupted != 0;
 }
 
-bool cli_seed_parse(const char *text, uint64_t *seed)
+void cli_seed_parse(const char *arg, bool *has_seed, uint64_t *seed, struct argp_state *state)
 {
     char *end;
     errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    *seed = value;
-    return errno == 0 && end != text && *end == '\0' && text[0] >= '0' && text[0] <= '9';
+    *has_seed = true;
+    *seed = strtoull(arg, &end, 10);
+    if (errno != 0 || *end != '\0' || arg[0] < '0' || arg[0] > '9')
+        argp_error(state, "'%s' is no seed: a whole number from 0 is", arg);
+}
+
+void cli_time_parse(const char *arg, bool *has_time, int64_t *us, struct argp_state *state)
+{
+    *has_time = true;
+    if (!sim_time_parse(arg, us))
+        argp_error(state, "'%s' is no time: 500ms, 30s, 2m are", arg);
+}
+
+FILE *cli_create(const char *file)
+{
+    FILE *out = strcmp(file, "-") == 0 ? stdout : fopen(file, "w");
+    if (out == NULL)
+        cli_error("cannot write %s: %s", file, strerror(errno));
+    return out;
+}
+
+bool cli_created(FILE *out, const char *file, bool good)
+{
+    if (out != stdout)
+        good = fclose(out) == 0 && good;
+    if (!good)
+        cli_error("cannot write %s: %s", file, strerror(errno));
+    return good;
 }

@@ -15,6 +15,7 @@
 #include "sim/logs.h"
 #include "sim/moment.h"
 #include "sim/zkshell.h"
+#include "cli/look.h"
 #include "ui/page.h"
 
 /* Of all files together, unpacked: entries take about as much again. */
@@ -203,16 +204,7 @@ static bool write_outputs(const struct cli_import_logs *a, const struct sim_trac
                           const struct sim_import_report *r)
 {
     char remark[200];
-    bool good = true;
-    if (a->trace != NULL) {
-        bool standard = strcmp(a->trace, "-") == 0;
-        FILE *out = standard ? stdout : fopen(a->trace, "w");
-        good = out != NULL && sim_trace_write(trace, out);
-        if (out != NULL && !standard)
-            good = fclose(out) == 0 && good;
-        if (!good)
-            cli_error("cannot write %s: %s", a->trace, strerror(errno));
-    }
+    bool good = a->trace == NULL || cli_trace_write(a->trace, trace);
     snprintf(remark, sizeof(remark),
              "Imported from logs: %" PRIu64 " of %" PRIu64 " records are inferred, %" PRIu64
              " lines were not understood.",

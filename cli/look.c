@@ -67,3 +67,9 @@ int cli_written(int code)
     cli_error("cannot write standard output: %s", strerror(errno));
     return SIM_EXIT_SOFTWARE;
 }
+
+bool cli_trace_write(const char *file, const struct sim_trace *trace)
+{
+    FILE *out = cli_create(file);
+    return out != NULL && cli_created(out, file, sim_trace_write(trace, out));
+}

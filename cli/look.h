@@ -26,6 +26,9 @@ void cli_moment_record(struct cli_moment *moment, const char *arg, struct argp_s
    a note on stderr. */
 struct sim_trace *cli_trace_open(const char *file);
 
+/* Writes `trace` to `file`, "-": standard output. False after a message. */
+bool cli_trace_write(const char *file, const struct sim_trace *trace);
+
 /* Returns the record whose state is meant, 0 after a message (the trace has no such record). */
 uint64_t cli_moment_find(const struct cli_moment *moment, const struct sim_trace *trace);
 

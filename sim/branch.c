@@ -4,12 +4,14 @@
  */
 #include "sim/branch.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/diff.h"
 #include "sim/why.h"
+#include "statemachine/znode.h"
 
 /* ---- where they part ---- */
 
@@ -172,23 +174,6 @@ static void compare_one(struct comparison *c, const char *what)
     free(b.values);
 }
 
-/* /brokers/topics/T/partitions/P/state ──► "T-P" */
-static bool partition_of(const char *key, char *out, size_t capacity)
-{
-    static const char before[] = "zn:/brokers/topics/", between[] = "/partitions/";
-    if (strncmp(key, before, sizeof(before) - 1) != 0)
-        return false;
-    const char *topic = key + sizeof(before) - 1, *behind = strstr(topic, between);
-    if (behind == NULL)
-        return false;
-    const char *number = behind + sizeof(between) - 1, *slash = strchr(number, '/');
-    if (slash == NULL || strcmp(slash, "/state") != 0)
-        return false;
-    int size = snprintf(out, capacity, "%.*s-%.*s", (int)(behind - topic), topic,
-                        (int)(slash - number), number);
-    return size > 0 && (size_t)size < capacity;
-}
-
 static bool ends_with(const char *text, const char *end)
 {
     size_t size = strlen(text), more = strlen(end);
@@ -198,11 +183,12 @@ static bool ends_with(const char *text, const char *end)
 /* Compares what a key of either run stands for. */
 static void compare_key(struct comparison *c, const char *key)
 {
-    char partition[300], what[400];
-    if (partition_of(key, partition, sizeof(partition))) {
-        snprintf(what, sizeof(what), "leader of %s", partition);
+    char topic[SM_TOPIC_NAME_MAX + 1], what[400];
+    int32_t partition;
+    if (strncmp(key, "zn:", 3) == 0 && sm_path_is_partition_state(key + 3, topic, &partition)) {
+        snprintf(what, sizeof(what), "leader of %s-%" PRId32, topic, partition);
         compare_one(c, what);
-        snprintf(what, sizeof(what), "isr of %s", partition);
+        snprintf(what, sizeof(what), "isr of %s-%" PRId32, topic, partition);
         compare_one(c, what);
     } else if (strcmp(key, "zn:/controller") == 0) {
         compare_one(c, "controller");

@@ -54,6 +54,17 @@ const char *sim_time_text(char *out, int64_t us)
     return out;
 }
 
+const char *sim_time_exact(char out[SIM_TIME_TEXT], int64_t us)
+{
+    if (us % 1000000 == 0)
+        snprintf(out, SIM_TIME_TEXT, "%" PRId64 "s", us / 1000000);
+    else if (us % 1000 == 0)
+        snprintf(out, SIM_TIME_TEXT, "%" PRId64 "ms", us / 1000);
+    else
+        snprintf(out, SIM_TIME_TEXT, "%" PRId64 "us", us);
+    return out;
+}
+
 uint64_t sim_moment(const struct sim_trace *trace, int64_t at_us, uint64_t record)
 {
     if (record != 0)

@@ -19,6 +19,7 @@
 
 #include "sim/diagnostics.h"
 #include "sim/memory.h"
+#include "sim/moment.h"
 #include "sim/yaml.h"
 
 struct edit {
@@ -164,18 +165,6 @@ static const char *without_braces(struct edit *e, const char *step)
     return sim_memory_copy(&e->memory, step, size);
 }
 
-/* The shortest text of a time: 6s, 6400ms, 6400123us. */
-static const char *time_text(char out[32], int64_t us)
-{
-    if (us % 1000000 == 0)
-        snprintf(out, 32, "%" PRId64 "s", us / 1000000);
-    else if (us % 1000 == 0)
-        snprintf(out, 32, "%" PRId64 "ms", us / 1000);
-    else
-        snprintf(out, 32, "%" PRId64 "us", us);
-    return out;
-}
-
 static bool is_called(const struct sim_yaml *step, const char *label)
 {
     const struct sim_yaml *as = sim_yaml_get(step, "as");
@@ -249,8 +238,8 @@ char *sim_scenario_add_step(const char *text, size_t size, const char *step, int
     struct edit e;
     if (!edit_begin(&e, text, size, error))
         return edit_end(&e, NULL);
-    char at[32];
-    const char *item = sim_memory_format(&e.memory, "{at: %s, %s}", time_text(at, at_us),
+    char at[SIM_TIME_TEXT];
+    const char *item = sim_memory_format(&e.memory, "{at: %s, %s}", sim_time_exact(at, at_us),
                                          without_braces(&e, step));
     return edit_end(&e, add_item(&e, "steps", item));
 }
@@ -288,7 +277,7 @@ char *sim_scenario_move_step(const char *text, size_t size, const char *which, i
     if (!edit_begin(&e, text, size, error))
         return edit_end(&e, NULL);
     const struct sim_yaml *steps = find_step(&e, which, &i);
-    char *result = NULL, time[32], with[48];
+    char *result = NULL, time[SIM_TIME_TEXT], with[48];
     if (steps != NULL)
         give_up(&e, "the step has no trigger of its own that could become a time");
     for (size_t t = 0; steps != NULL && t < sizeof(triggers) / sizeof(triggers[0]); t++) {
@@ -297,7 +286,7 @@ char *sim_scenario_move_step(const char *text, size_t size, const char *which, i
             if (strcmp(step->keys[m]->text, triggers[t]) != 0)
                 continue;
             size_t begin = step->keys[m]->begin, end = end_of(&e, step->items[m]);
-            snprintf(with, sizeof(with), "at: %s", time_text(time, at_us));
+            snprintf(with, sizeof(with), "at: %s", sim_time_exact(time, at_us));
             result = replaced(&e, begin, end - begin, with);
         }
     }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/moment.h"
+
 enum { REPRODUCE = 600 };
 
 /* ---- the verdict ---- */
@@ -61,28 +63,15 @@ const char *sim_verdict_name(enum sim_exit verdict)
     return "internal error";
 }
 
-/* A time in the largest unit that says it exactly, as scenarios write it. */
-static const char *write_time(char out[32], int64_t us)
-{
-    if (us % 1000000 == 0) {
-        snprintf(out, 32, "%" PRId64 "s", us / 1000000);
-    } else if (us % 1000 == 0) {
-        snprintf(out, 32, "%" PRId64 "ms", us / 1000);
-    } else {
-        snprintf(out, 32, "%" PRId64 "us", us);
-    }
-    return out;
-}
-
 const char *sim_reproduce(char *out, size_t capacity, const struct sim_result *result)
 {
-    char until[32] = "";
+    char until[SIM_TIME_TEXT] = "";
     char option[48] = "";
     const char *swarm = result->swarm == NULL              ? ""
                         : strcmp(result->swarm, "on") == 0 ? " --swarm on"
                                                            : " --swarm off";
     if (result->until_given) {
-        snprintf(option, sizeof(option), " --until %s", write_time(until, result->end_us));
+        snprintf(option, sizeof(option), " --until %s", sim_time_exact(until, result->end_us));
     }
     snprintf(out, capacity, "reproduce: kcsim run %s --seed %" PRIu64 "%s%s%s",
              result->scenario->file, result->seed, swarm, result->wire ? " --wire" : "", option);
@@ -104,8 +93,8 @@ const char *sim_open_reason(const struct sim_result *result, char *out, size_t c
         return out;
     }
     if (result->ending == SIM_ENDED_AT_HORIZON) {
-        char time[32];
-        snprintf(out, capacity, "not quiet after %s", write_time(time, result->end_us));
+        char time[SIM_TIME_TEXT];
+        snprintf(out, capacity, "not quiet after %s", sim_time_exact(time, result->end_us));
         return out;
     }
     return NULL;
