@@ -11,7 +11,6 @@
  * a batch of the same offset and epoch must have the same one. An unclean election voids what the
  * new leader has not: from then on its log is what is committed.
  */
-
 #include "sim/check_state.h"
 
 /* ---- the same offset and epoch: the same records ---- */
