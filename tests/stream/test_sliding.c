@@ -109,8 +109,8 @@ static void model(const st_windows *w)
     for (uint32_t e = 0; e < EVENTS; e++) {
         const event *in = &events[e];
         bool skipped = true;
-        for (int64_t start = start_of(in->time, w->offset_ms, slide);
-             start > in->time - w->size_ms; start -= slide) {
+        for (int64_t start = start_of(in->time, w->offset_ms, slide); start > in->time - w->size_ms;
+             start -= slide) {
             int64_t last = start + w->size_ms - 1;
             if (last + w->lateness_ms <= watermark) {
                 continue;
