@@ -133,17 +133,24 @@ static enum step step_with_second(struct task *task)
     return step == STEP_NOTHING && !task->second_first ? STEP_WORKED : step;
 }
 
+static void show_state(struct task *task, enum task_state state)
+{
+    atomic_store_explicit(&task->state, (int)state, memory_order_relaxed);
+}
+
 /* Some steps of one task. Returns whether it did something. */
 static bool run_steps_of(struct task *task)
 {
     enum step step = STEP_WORKED;
     bool worked = false;
     uint32_t steps = task->channel_count == 0 ? 1 : STEPS_IN_TURN;
+    show_state(task, TASK_BUSY);
     for (; step == STEP_WORKED && steps > 0; steps--) {
         step = task->second_first ? step_with_second(task) : task_step(task);
         worked |= step == STEP_WORKED || step == STEP_DONE;
     }
     task->full = step == STEP_FULL;
+    show_state(task, task->full ? TASK_FULL : TASK_IDLE);
     if (step == STEP_FAILED) {
         job_cancel(task->job);
     } else if (step == STEP_DONE) {
@@ -184,6 +191,7 @@ void task_await_room(struct task *task, struct ring *ring)
     }
     slot->waiting = task;
     slot->awaited = ring;
+    show_state(task, TASK_FULL);
     while (atomic_load(&task->job->cancelled) == 0 && (!ring_drain(ring) || ring_is_full(ring))) {
         if (!slot_turn(slot)) {
             slot_flush(slot);
@@ -192,6 +200,7 @@ void task_await_room(struct task *task, struct ring *ring)
     }
     slot->waiting = NULL;
     slot->awaited = NULL;
+    show_state(task, TASK_BUSY);
     if (atomic_load(&task->job->cancelled) != 0) {
         longjmp(task->failure, 1);
     }

@@ -540,6 +540,7 @@ bool task_open(struct task *task)
         }
     }
     task->watermark = task->ops[0]->watermark;
+    metrics_show(task);
     return true;
 }
 

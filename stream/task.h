@@ -132,6 +132,9 @@ struct arena {
     char *at, *end;
 };
 
+/* What a task does, for those who look from outside (monitor.h): a plain store by its thread. */
+enum task_state { TASK_IDLE = 0, TASK_BUSY, TASK_FULL /* waits for room in a ring */ };
+
 enum step { STEP_WORKED = 1, STEP_NOTHING, STEP_FULL, STEP_DONE, STEP_FAILED };
 
 struct task {
@@ -154,6 +157,7 @@ struct task {
     bool ended;            /* has put out all, part of which may still be spilled */
     bool done;             /* ended, and all of it has gone */
     bool full;             /* its last step found no room */
+    _Atomic int state;     /* enum task_state */
     /* Threads: until when only the second input is read, at the latest and when it is silent. */
     int64_t second_until_ms, second_quiet_ms;
     struct slot *slot;
