@@ -34,7 +34,7 @@ void status_write_progress(const struct status *s, FILE *to);
 void status_write_text(const struct status *s, FILE *to);
 /* One object, on several lines. */
 void status_write_json(const struct status *s, FILE *to);
-/* A string of JSON, with its quotes. */
+/* A string of JSON, with its quotes; of DOT too, but for control characters. */
 void status_write_quoted(const char *text, FILE *to);
 
 #endif
