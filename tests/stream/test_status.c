@@ -155,7 +155,7 @@ START_TEST(a_job_that_is_held_up_says_where)
     pthread_create(&thread, NULL, execute, env);
 
     json_t *root = status();
-    while (ratio(root, 0, "ratio") < 0.9) {
+    while (ratio(root, 0, "ratio") < 0.9 || ratio(root, 1, "busyRatio") < 0.8) {
         json_decref(root);
         usleep(50000);
         root = status();
@@ -164,7 +164,6 @@ START_TEST(a_job_that_is_held_up_says_where)
     ck_assert_str_eq(json_string_value(json_object_get(root, "name")), "held job");
     ck_assert_str_eq(json_string_value(json_object_get(subtask(root, 0), "backpressure-level")),
                      "high");
-    ck_assert_double_ge(ratio(root, 1, "busyRatio"), 0.8);
     ck_assert_double_le(ratio(root, 1, "ratio"), 0.1);
     const char *url = json_string_value(json_object_get(root, "metrics"));
     ck_assert_ptr_nonnull(url);
@@ -225,7 +224,8 @@ START_TEST(a_job_with_nothing_to_do_is_idle_and_says_so_each_second)
         usleep(50000);
     }
     fclose(from);
-    ck_assert_int_eq(strncmp(line, "held job 1 s: 0/s in, 0/s out\n", 30), 0);
+    const char *rates = strstr(line, " s: 0/s in, 0/s out\n");
+    ck_assert_msg(rates != NULL && strncmp(line, "held job ", 9) == 0, "%s", line);
 
     free(ask_job("cancel\n"));
     pthread_join(thread, NULL);

@@ -176,9 +176,9 @@ test("the model has nodes, bands and expectations", async () => {
     assert.deepEqual(model.bands.controllers, [
         { id: -1, from: 1, to: 3 },
         { id: 1, from: 3, to: 7 },
-        { id: -1, from: 7, to: 9 },
+        { id: -1, from: 7, to: Infinity },
     ]);
-    assert.deepEqual(model.bands.down[2], [{ state: "down", from: 4, to: 9 }]);
+    assert.deepEqual(model.bands.down[2], [{ state: "down", from: 4, to: Infinity }]);
     assert.deepEqual(
         [2, 3, 7].map((n) => model.controller(n)),
         [-1, 1, -1],
