@@ -554,6 +554,7 @@ bool task_open(struct task *task)
     }
     task->watermark = task->ops[0]->watermark;
     task->is_open = true;
+    metrics_show(task);
     return true;
 }
 
