@@ -35,6 +35,7 @@
 struct op;
 struct task;
 struct job;
+struct poller;
 
 struct batch {
     const void *records;
@@ -158,6 +159,7 @@ struct task {
     int64_t second_until_ms, second_quiet_ms;
     struct slot *slot;
     bool finished; /* done, and no thread of its own touches it any more; guarded by job->lock */
+    _Atomic int woken; /* its source is to be polled: see source.c */
     jmp_buf failure;
 };
 
@@ -189,6 +191,7 @@ struct job {
     struct ring **rings;
     uint32_t ring_count;
     struct job_clock clock;
+    struct poller *poller; /* NULL: no source waits for a descriptor; guarded by lock */
     bool in_steps;
     _Atomic int cancelled;
     pthread_mutex_t lock;
