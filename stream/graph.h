@@ -114,7 +114,9 @@ struct st_env {
     char *checkpoint_dir; /* owned */
     char *savepoint_dir;  /* owned; NULL: the checkpoints' */
     char *restore_path;   /* owned */
-    bool listens;
+    bool listens, shows_progress;
+    bool serves_metrics;            /* over HTTP, at the first free port of a range */
+    uint16_t prom_first, prom_last; /* 0: any */
     struct control *control; /* while it runs, if it listens */
     bool allow_non_restored;
     uint32_t retained;
@@ -138,6 +140,8 @@ st_stream *graph_none(st_env *env);
 /* Frees what connectors.c put into a node. */
 void connector_free(struct node *node);
 
+/* Does an operator print to the standard output? */
+bool env_prints(const st_env *env);
 /* Notes a mistake at a place of the user's source, a line of st_env_error. */
 void env_mistake(st_env *env, const char *file, int line, const char *format, ...) ST_PRINTF(4, 5);
 

@@ -588,14 +588,19 @@ enum st_err st_env_set(st_env *env, const char *key, const char *value);
 void st_env_set_parallelism(st_env *env, uint32_t parallelism);
 /* Takes the flags that every job has out of a command line, as `kcsim stream run` does, and leaves
  * the others: -D KEY=VALUE, -p N (--parallelism), -s PATH (--fromSavepoint), -n
- * (--allowNonRestoredState), --steps (st_env_run_in_steps); behind "--" nothing is taken. argv[0]
- * stays; argv[*argc] is NULL then. Returns ST_ERR_CONFIG, with st_env_error telling why, for a
- * value that is not known; the job can then not be executed. Source: Flink CliFrontendParser. */
+ * (--allowNonRestoredState), --steps (st_env_run_in_steps),
+ * --progress (st_env_show_progress); behind "--" nothing is taken. argv[0] stays; argv[*argc] is NULL then.
+ * Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known; the job can
+ * then not be executed. Source: Flink CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
 /* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's
  * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at
  * a stop). */
 void st_env_listen(st_env *env);
+/* While the job runs, tells each second on the standard error what it does: records a second,
+ * watermark, what is back-pressured, the last checkpoint. On a terminal one line is written over.
+ * It also listens, as st_env_listen. Not in steps. */
+void st_env_show_progress(st_env *env);
 /* Runs the job on the calling thread, one step of one subtask at a time, always in the same order,
  * on virtual time: it starts at 0 and jumps to the next timer when nothing else is left to do. */
 void st_env_run_in_steps(st_env *env);
