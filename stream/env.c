@@ -58,6 +58,7 @@ void st_env_free(st_env *env)
         } path = {.read = env->nodes[n]->path}, states = {.read = env->nodes[n]->options.states},
           lists = {.read = env->nodes[n]->options.operator_states};
         free_edges(env->nodes[n]->inputs);
+        connector_free(env->nodes[n]);
         free(path.owned);
         free(states.owned);
         free(lists.owned);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/sources.h"
 #include "stream/status.h"
 #include "stream/task.h"
 
@@ -417,6 +418,7 @@ static void task_free(struct task *task)
 void job_free(struct job *job)
 {
     coordinator_free(job->coordinator);
+    poller_free(job->poller);
     for (uint32_t t = 0; t < job->task_count; t++) {
         task_free(job->tasks[t]);
     }

@@ -39,7 +39,7 @@ static bool slot_ready(struct slot *slot)
     for (uint32_t t = 0; t < slot->task_count; t++) {
         struct task *task = slot->tasks[t];
         if (!task->done && !task->in_step && task_has_room(task) &&
-            (task->full || task_has_input(task))) {
+            (task->full || task_has_input(task) || atomic_load(&task->woken) != 0)) {
             return true;
         }
     }

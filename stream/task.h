@@ -36,6 +36,7 @@
 struct op;
 struct task;
 struct job;
+struct poller;
 
 struct batch {
     const void *records;
@@ -174,6 +175,7 @@ struct task {
     _Atomic int state;     /* enum task_state */
     /* Threads: until when only the second input is read, at the latest and when it is silent. */
     int64_t second_until_ms, second_quiet_ms;
+    _Atomic int woken; /* its source is to be polled: see source.c */
     jmp_buf failure;
 };
 
@@ -205,6 +207,7 @@ struct job {
     struct ring **rings;
     uint32_t ring_count;
     struct job_clock clock;
+    struct poller *poller; /* NULL: no source waits for a descriptor; guarded by lock */
     bool in_steps;
     _Atomic int cancelled;
     pthread_mutex_t lock;
