@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/verdict.h"
 #include "ui/packed.h"
 
 struct writer {
@@ -64,7 +65,7 @@ static void put_title(const struct writer *w)
     if (title == NULL)
         title = w->options->name;
     fputs("<title>", w->out);
-    ui_escape(w->out, title != NULL ? title : "A run");
+    sim_print_xml(w->out, title != NULL ? title : "A run");
     fputs(" - kcsim</title>", w->out);
 }
 
@@ -81,7 +82,7 @@ static void put_policy(const struct writer *w)
         return;
     }
     fputs("'; connect-src 'self'\"><meta name=\"kcsim-live\" content=\"", w->out);
-    ui_escape(w->out, w->options->live);
+    sim_print_xml(w->out, w->options->live);
     fputs("\">", w->out);
 }
 
