@@ -16,6 +16,7 @@
 #include "stream/stream.h"
 
 #define PATH_SIZE 4096
+#define KEY_STEPS 1000 /* a flag without a letter */
 
 typedef int job_function(st_env *env, int argc, char **argv);
 
@@ -155,6 +156,7 @@ static const struct argp_option options[] = {
     {.name = "parallelism", .key = 'p', .arg = "N", .doc = "where the job does not say"},
     {.name = "fromSavepoint", .key = 's', .arg = "PATH", .doc = "savepoint, checkpoint, folder"},
     {.name = "allowNonRestoredState", .key = 'n', .doc = "drop state of operators that are gone"},
+    {.name = "steps", .key = KEY_STEPS, .doc = "on one thread and virtual time: always alike"},
     {0},
 };
 

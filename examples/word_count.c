@@ -6,9 +6,7 @@
  * Without --input it counts a few lines of its own. With --output the counts go exactly once into
  * files of a folder, else to the standard output.
  */
-#include <string.h>
-
-#include "stream/stream.h"
+#include "examples/example.h"
 
 typedef struct {
     st_str text;
@@ -23,35 +21,16 @@ ST_FLAT_MAP(split, st_str, word)
     }
 }
 
-static st_str lines[3];
-
-/* What stands behind a flag of the job; NULL: it is not there. */
-static const char *value_of(const char *flag, int argc, char **argv)
-{
-    for (int i = 1; i + 1 < argc; i++) {
-        if (strcmp(argv[i], flag) == 0) {
-            return argv[i + 1];
-        }
-    }
-    return NULL;
-}
-
-int st_job(st_env *env, int argc, char **argv);
-
 int st_job(st_env *env, int argc, char **argv)
 {
-    const char *input = value_of("--input", argc, argv);
-    const char *output = value_of("--output", argc, argv);
-    lines[0] = st_str_of("to be or not to be");
-    lines[1] = st_str_of("that is the question");
-    lines[2] = st_str_of("to be");
     st_stream *text =
-        input != NULL ? st_read_text(env, input) : st_from_array(env, st_str, lines, 3);
+        example_lines(env, argc, argv, "to be or not to be\nthat is the question\nto be\n");
     st_stream *words = st_flat_map(text, split, .uid = "split");
     st_stream *counts =
         st_sum(st_key_by(words, ST_KEY(word, text)), ST_FIELD(word, count), .uid = "count");
-    if (output != NULL) {
-        st_write_files(counts, output, .uid = "files");
+    const char *folder = example_flag(argc, argv, "--output", NULL);
+    if (folder != NULL) {
+        st_write_files(counts, folder, .uid = "files");
     } else {
         st_print(counts);
     }

@@ -155,7 +155,7 @@ const char *sim_api_text(enum sim_api api);
 struct sim_partition_told *sim_import_partition(struct sim_story *s, int32_t node,
                                                 const struct sim_tp *tp);
 
-/* ---- import_machines.c: what controllers say of partitions, topics, themselves ---- */
+/* ---- import_machines.h: what controllers say of partitions, topics, themselves ---- */
 void sim_import_controller(struct sim_story *s, const struct sim_entry *e,
                            const struct sim_holes *h);
 

@@ -4,7 +4,8 @@
  *
  *     choice with `if`      right where its condition holds; exactly one must
  *     choice with a value   right where its value is the answer; exactly one must be
- *                           (of numbers after `seconds` the nearest)
+ *                           (of numbers after `seconds` the nearest; a choice that is read as
+ *                           `seconds` is a whole number)
  *     choices left out      what the learner types is compared with the answer
  *
  * A derived choice (brokers, or a reading) that has the value of another one is left out.
@@ -71,6 +72,17 @@ static uint64_t moment_of_texts(const struct sim_lesson_reader *r, uint32_t stop
     return s->key != NULL || s->answer_record > next ? s->answer_record : next;
 }
 
+/* Nobody guesses milliseconds: a choice that is measured is shown, and compared, in whole seconds.
+ */
+static const char *whole_seconds(const struct sim_lesson_reader *r, const char *text)
+{
+    char *end;
+    const double seconds = strtod(text, &end);
+    return end == text || *end != '\0' || seconds < 1
+               ? text
+               : sim_memory_format(r->memory, "%.0f", seconds);
+}
+
 static bool fill_choice(const struct sim_lesson_reader *r, const struct sim_stop_spec *spec,
                         uint32_t stop, const struct sim_choice_spec *c, struct sim_lesson_stop *s)
 {
@@ -82,6 +94,8 @@ static bool fill_choice(const struct sim_lesson_reader *r, const struct sim_stop
         value.text = sim_memory_copy(r->memory, c->value, strlen(c->value));
     if (c->reads != NULL && !sim_lesson_read(r, c->reads, stop, &value))
         return false;
+    if (c->reads != NULL && c->reads->kind == SIM_READ_SECONDS)
+        value.text = whole_seconds(r, value.text);
     if (c->right != NULL && !sim_lesson_holds(r, c->right, stop, &holds))
         return false;
     if (c->say != NULL)

@@ -394,8 +394,11 @@ void sim_full_repair(struct sim_process *p)
 
 void sim_full_free(struct sim_process *p)
 {
-    for (uint32_t i = 0; i < p->peer_count; i++)
+    for (uint32_t i = 0; i < p->peer_count; i++) {
+        if (p->peers[i] != NULL)
+            sim_free(p->peers[i]->waits);
         sim_free(p->peers[i]);
+    }
     sim_free(p->peers);
     sim_free(p->replicas);
     sim_free(p->broker_timers);

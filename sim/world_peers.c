@@ -8,9 +8,9 @@
  * Fetchers never stop asking. A message that says nothing (sim_message_says) is not recorded and
  * does not count for quiet, nor for the n-th of a rule; its cause passes through.
  *
- * A follower gives up an answer that does not come (a held message, a leader that stands still) after
- * replica.socket.timeout.ms. There is one deadline for a peer, that of the request it asked last: with
- * more than one fetcher for a leader the others wait longer.
+ * Who asks gives up an answer that does not come (a held message, a leader that stands still) after
+ * replica.socket.timeout.ms. Each request has its own deadline: a Fetch of each fetcher and a
+ * WriteTxnMarkers may be under way to the same broker. One event stands for the earliest of them.
  */
 #include <assert.h>
 
@@ -77,42 +77,90 @@ uint64_t sim_peer_silencer(const struct sim_world *w, int32_t at, int32_t of)
     return record != 0 ? record : sim_net_blamed(w, &back);
 }
 
+/* The earliest deadline of what `peer` waits for, which is something. */
+static uint32_t most_urgent(const struct sim_peer *peer)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 1; i < peer->wait_count; i++)
+        if (peer->waits[i].deadline_us < peer->waits[first].deadline_us)
+            first = i;
+    return first;
+}
+
+/* An event at the earliest deadline. An answer in time leaves it where it stands; a clock that runs
+   faster now makes it come too late: then another is set, and the former one means nothing. */
+static void set_alarm(struct sim_world *w, struct sim_peer *peer)
+{
+    if (peer->wait_count == 0)
+        return;
+    int64_t at_us = peer->waits[most_urgent(peer)].deadline_us;
+    if (peer->alarm_us != 0 && peer->alarm_us <= at_us)
+        return;
+    peer->alarm_us = at_us;
+    sim_push(w, at_us, (struct sim_event){.kind = SIM_E_PEER, .p = peer});
+}
+
 static void expect_answer(struct sim_world *w, const struct sim_message *m)
 {
     struct sim_peer *peer = m->peer;
-    peer->correlation = m->correlation;
+    if (peer->asker != m->asker)
+        peer->wait_count = 0; /* a former incarnation waited */
     peer->asker = m->asker;
-    peer->by = m->by;
-    peer->deadline_us =
-        sim_clock_after(w, peer->from, peer->from->settings.replica_socket_timeout_us);
-    if (!peer->deadline_set)
-        sim_push(w, peer->deadline_us, (struct sim_event){.kind = SIM_E_PEER, .p = peer});
-    peer->deadline_set = true;
+    if (peer->wait_count == peer->wait_room) {
+        peer->wait_room = peer->wait_room == 0 ? 2 : peer->wait_room * 2;
+        peer->waits = sim_realloc(peer->waits, peer->wait_room * sizeof(*peer->waits));
+    }
+    int64_t timeout_us = peer->from->settings.replica_socket_timeout_us;
+    peer->waits[peer->wait_count++] =
+        (struct sim_peer_wait){.correlation = m->correlation,
+                               .by = m->by,
+                               .deadline_us = sim_clock_after(w, peer->from, timeout_us)};
+    set_alarm(w, peer);
+}
+
+static void expect_no_more(struct sim_peer *peer, uint64_t correlation)
+{
+    for (uint32_t i = 0; i < peer->wait_count; i++)
+        if (peer->waits[i].correlation == correlation) {
+            memmove(&peer->waits[i], &peer->waits[i + 1],
+                    (peer->wait_count - i - 1) * sizeof(*peer->waits));
+            peer->wait_count--;
+            return;
+        }
+}
+
+static void give_up(struct sim_world *w, struct sim_peer *peer, struct sim_peer_wait wait)
+{
+    struct sim_process *p = peer->from;
+    uint64_t by = sim_trace_timer(w->trace, w->now_us, SIM_LANE_BROKER(p->id), wait.by,
+                                  sim_peer_silencer(w, p->id, peer->to->id), "fire",
+                                  "replica.socket.timeout.ms", wait.correlation, wait.deadline_us);
+    struct kn_input in = {.kind = KN_IN_PEER_FAILED,
+                          .record = by,
+                          .broker_id = peer->to->id,
+                          .correlation = wait.correlation};
+    sim_full_step(w, p, in);
 }
 
 void sim_peer_deadline(struct sim_world *w, struct sim_peer *peer)
 {
     struct sim_process *p = peer->from;
-    peer->deadline_set = false;
-    if (peer->correlation == 0 || p->life == SIM_DOWN || p->incarnation != peer->asker)
+    if (w->now_us != peer->alarm_us)
         return;
-    if (p->life == SIM_PAUSED && peer->deadline_us <= w->now_us)
-        peer->deadline_us = w->now_us + AGAIN_US;
-    if (w->now_us < peer->deadline_us) {
-        sim_push(w, peer->deadline_us, (struct sim_event){.kind = SIM_E_PEER, .p = peer});
-        peer->deadline_set = true;
+    peer->alarm_us = 0;
+    if (p->life == SIM_DOWN || p->incarnation != peer->asker)
+        peer->wait_count = 0;
+    if (peer->wait_count == 0)
         return;
+    struct sim_peer_wait *first = &peer->waits[most_urgent(peer)];
+    if (p->life == SIM_PAUSED && first->deadline_us <= w->now_us)
+        first->deadline_us = w->now_us + AGAIN_US;
+    if (first->deadline_us <= w->now_us) {
+        struct sim_peer_wait wait = *first;
+        expect_no_more(peer, wait.correlation);
+        give_up(w, peer, wait);
     }
-    uint64_t by = sim_trace_timer(w->trace, w->now_us, SIM_LANE_BROKER(p->id), peer->by,
-                                  sim_peer_silencer(w, p->id, peer->to->id), "fire",
-                                  "replica.socket.timeout.ms", peer->correlation,
-                                  peer->deadline_us);
-    struct kn_input in = {.kind = KN_IN_PEER_FAILED,
-                          .record = by,
-                          .broker_id = peer->to->id,
-                          .correlation = peer->correlation};
-    peer->correlation = 0;
-    sim_full_step(w, p, in);
+    set_alarm(w, peer);
 }
 
 /* ---- on the way, and there ---- */
@@ -209,8 +257,7 @@ void sim_peer_response(struct sim_world *w, struct sim_process *p, const struct 
 
 static void hear(struct sim_world *w, struct sim_process *p, struct sim_message *m)
 {
-    if (m->peer->correlation == m->correlation)
-        m->peer->correlation = 0;
+    expect_no_more(m->peer, m->correlation);
     if (m->kind == SIM_M_PEER_RESPONSE)
         arrive(w, m);
     struct kn_input in = {.kind = m->kind == SIM_M_PEER_RESPONSE ? KN_IN_PEER_RESPONSE
@@ -254,4 +301,3 @@ void sim_full_deliver(struct sim_world *w, struct sim_message *m)
                                         .size = m->size});
     }
 }
-

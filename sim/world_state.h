@@ -153,14 +153,20 @@ struct sim_message {
     size_t room_size;
 };
 
-/* From one full broker to another: its fetchers' connection. */
+/* A request that has left and is not answered. */
+struct sim_peer_wait {
+    uint64_t correlation;
+    uint64_t by;         /* what made it ask */
+    int64_t deadline_us; /* replica.socket.timeout.ms after it */
+};
+
+/* From one full broker to another: the connections of its fetchers and of its sender of markers. */
 struct sim_peer {
     struct sim_process *from, *to;
-    uint64_t correlation; /* of the last request, 0: it is answered */
-    uint64_t by;          /* what made it ask */
-    int64_t deadline_us;  /* replica.socket.timeout.ms after it */
-    uint32_t asker;       /* incarnation of `from` that asks */
-    bool deadline_set;
+    struct sim_peer_wait *waits; /* at most one a fetcher, and one for markers */
+    uint32_t wait_count, wait_room;
+    int64_t alarm_us; /* of the event that looks at them, 0: none */
+    uint32_t asker;   /* incarnation of `from` that waits */
     struct sim_link request, answer;
 };
 

@@ -15,13 +15,18 @@ struct flag {
     const char *small, *large;
     const char *key;   /* NULL: the value is KEY=VALUE; "": parallelism of the client */
     const char *fixed; /* the value, where the flag takes none */
+    bool in_steps;     /* st_env_run_in_steps, and no key */
 };
 
 static const struct flag flags[] = {
-    {"-D", "--define", NULL, NULL},
-    {"-p", "--parallelism", "", NULL},
-    {"-s", "--fromSavepoint", "execution.savepoint.path", NULL},
-    {"-n", "--allowNonRestoredState", "execution.savepoint.ignore-unclaimed-state", "true"},
+    {.small = "-D", .large = "--define"},
+    {.small = "-p", .large = "--parallelism", .key = ""},
+    {.small = "-s", .large = "--fromSavepoint", .key = "execution.savepoint.path"},
+    {.small = "-n",
+     .large = "--allowNonRestoredState",
+     .key = "execution.savepoint.ignore-unclaimed-state",
+     .fixed = "true"},
+    {.small = "--steps", .large = "--steps", .key = "", .fixed = "", .in_steps = true},
 };
 
 static enum st_err define(st_env *env, const char *text)
@@ -40,6 +45,10 @@ static enum st_err define(st_env *env, const char *text)
 static enum st_err apply(st_env *env, const struct flag *flag, const char *value)
 {
     int64_t number;
+    if (flag->in_steps) {
+        st_env_run_in_steps(env);
+        return ST_OK;
+    }
     if (flag->key == NULL) {
         return define(env, value);
     }

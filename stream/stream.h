@@ -578,7 +578,7 @@ enum st_err st_env_set(st_env *env, const char *key, const char *value);
 void st_env_set_parallelism(st_env *env, uint32_t parallelism);
 /* Takes the flags that every job has out of a command line, as `kcsim stream run` does, and leaves
  * the others: -D KEY=VALUE, -p N (--parallelism), -s PATH (--fromSavepoint), -n
- * (--allowNonRestoredState); behind "--" nothing is taken. argv[0] stays; argv[*argc] is NULL then.
+ * (--allowNonRestoredState), --steps (st_env_run_in_steps); behind "--" nothing is taken. argv[0] stays; argv[*argc] is NULL then.
  * Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known; the job can
  * then not be executed. Source: Flink CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);

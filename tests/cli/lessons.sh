@@ -57,6 +57,13 @@ with=$(answers 5 --defect KAFKA-6082=on)
 play 5 --defect KAFKA-6082=on
 expect 1 "$with" 5
 
+# A teacher's copy: another timeout, and the choice that is the answer is another number.
+sed 's/session.timeout.ms: 6000/session.timeout.ms: 9000/' scenarios/lessons/01-*.yaml >"$XDG_STATE_HOME/copy.yaml"
+case $("$program" lesson "$XDG_STATE_HOME/copy.yaml" --show) in
+*'✓ b) 8'*) ;;
+*) complain "a copy of lesson 1 with another timeout has the old number" ;;
+esac
+
 # Records are named exactly, and judged so however they are written.
 case $("$program" lesson 3 --show) in
 *'✓ c) p1#11..32'*) ;;
