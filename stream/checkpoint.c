@@ -72,8 +72,8 @@ static bool write_file(const char *dir, const char *name, const struct bytes *b,
 }
 
 bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
-                      const struct bytes *const *tasks, uint32_t count,
-                      struct stored_files *stored, char *why)
+                      const struct bytes *const *tasks, uint32_t count, struct stored_files *stored,
+                      char *why)
 {
     struct stored_files now = {0};
     char part[PATH_SIZE], whole[PATH_SIZE], name[64];

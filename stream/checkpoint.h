@@ -52,8 +52,8 @@ void section_end(struct bytes *b, size_t began);
  * tasks. Returns false with `why` filled (256 bytes): the disk refused; there is then no such
  * checkpoint. */
 bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
-                      const struct bytes *const *tasks, uint32_t count,
-                      struct stored_files *stored, char *why);
+                      const struct bytes *const *tasks, uint32_t count, struct stored_files *stored,
+                      char *why);
 /* Reads a checkpoint: DIR/chk-N, or the newest whole one in DIR. Returns owned; NULL with `why`
  * (256 bytes) if there is none that is whole. */
 struct checkpoint *checkpoint_load(const char *path, char *why);

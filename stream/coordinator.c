@@ -42,8 +42,8 @@ struct coordinator {
     char saved[CONTROL_LINE + 64]; /* that of a stop, complete */
     int64_t newest;                /* the last number given */
     int64_t next_ms;
-    int64_t began_ms;  /* the one under way */
-    uint32_t failures; /* of checkpoints, since the last one that was completed */
+    int64_t began_ms;           /* the one under way */
+    uint32_t failures;          /* of checkpoints, since the last one that was completed */
     struct stored_files stored; /* of the last checkpoint that had any */
     _Atomic int64_t canonical;  /* the last savepoint that was begun */
 };
@@ -221,8 +221,8 @@ static bool write_parts(struct coordinator *c, const char *dir, const char *kind
         }
     }
     release_parts(c, whole);
-    ok = ok && checkpoint_write(dir, kind, c->running, env->max_parallelism, all, count, &c->stored,
-                                why);
+    ok = ok &&
+         checkpoint_write(dir, kind, c->running, env->max_parallelism, all, count, &c->stored, why);
     release_attached(c);
     for (uint32_t t = 0; t < count; t++) {
         bytes_free(&whole[t]);

@@ -167,8 +167,8 @@ static bool read_memory(const char *value, int64_t *bytes)
     static const struct {
         const char *unit;
         int shift;
-    } units[] = {{"", 0},    {"b", 0},   {"bytes", 0}, {"k", 10}, {"kb", 10}, {"m", 20},
-                 {"mb", 20}, {"g", 30},  {"gb", 30},   {"t", 40}, {"tb", 40}};
+    } units[] = {{"", 0},    {"b", 0},  {"bytes", 0}, {"k", 10}, {"kb", 10}, {"m", 20},
+                 {"mb", 20}, {"g", 30}, {"gb", 30},   {"t", 40}, {"tb", 40}};
     char *end;
     long long number = strtoll(value, &end, 10);
     while (*end == ' ') {

@@ -26,7 +26,7 @@ struct rows_image;
 
 struct frozen {
     struct rows_image *image; /* of a database, in place of a table: rocks_rows.h; owned */
-    struct table table; /* as it was; its pages are a list of its own */
+    struct table table;       /* as it was; its pages are a list of its own */
     struct layout key, payload;
     struct table *owner; /* the table that goes on; NULL when it has been emptied since */
     uint8_t *dead;       /* [page_count] the table has a page of its own instead; the task's */

@@ -185,8 +185,8 @@ static int64_t read_touched(const struct states_said *said, uint32_t i, struct r
     return said->ttl[i] ? read_i64(from) : said->now_ms;
 }
 
-static bool read_value(struct process *p, uint32_t s, bool own, const struct states_said *said, uint32_t i,
-                       struct reader *from)
+static bool read_value(struct process *p, uint32_t s, bool own, const struct states_said *said,
+                       uint32_t i, struct reader *from)
 {
     const st_state *state = state_of(p, s);
     void *record = said->record;
@@ -204,8 +204,8 @@ static bool read_value(struct process *p, uint32_t s, bool own, const struct sta
     return ok;
 }
 
-static bool read_list(struct process *p, uint32_t s, bool own, const struct states_said *said, uint32_t i,
-                      struct reader *from)
+static bool read_list(struct process *p, uint32_t s, bool own, const struct states_said *said,
+                      uint32_t i, struct reader *from)
 {
     const st_state *state = state_of(p, s);
     void *record = said->record;
@@ -225,8 +225,8 @@ static bool read_list(struct process *p, uint32_t s, bool own, const struct stat
     return true;
 }
 
-static bool read_map(struct process *p, uint32_t s, bool own, const struct states_said *said, uint32_t i,
-                     struct reader *from)
+static bool read_map(struct process *p, uint32_t s, bool own, const struct states_said *said,
+                     uint32_t i, struct reader *from)
 {
     struct map *map = &p->maps[s];
     for (uint32_t left = read_u32(from); left > 0; left--) {
@@ -244,7 +244,8 @@ static bool read_map(struct process *p, uint32_t s, bool own, const struct state
 }
 
 /* The states of a row; of a row that is not ours they are read and left. */
-static bool read_row(struct process *p, bool own, const struct states_said *said, struct reader *from)
+static bool read_row(struct process *p, bool own, const struct states_said *said,
+                     struct reader *from)
 {
     uint32_t present = read_u32(from);
     for (uint32_t i = 0; i < said->count; i++) {
@@ -337,7 +338,8 @@ void keyed_rows_close(struct process *p)
     p->written = p->said = NULL;
 }
 
-/* Are rows that say so read as ours are? Of states of ours that they do not have none is present. */
+/* Are rows that say so read as ours are? Of states of ours that they do not have none is present.
+ */
 static bool is_as_written(const struct process *p, const struct states_said *said)
 {
     for (uint32_t i = 0; i < said->count; i++) {

@@ -48,12 +48,8 @@ void rows_open(struct rocks_rows *rows, struct op *op, struct table *table,
     char why[FILES_WHY];
     const char *parent = op->task->job->env->rocksdb_dir;
     const char *temporary = getenv("TMPDIR");
-    *rows = (struct rocks_rows){.op = op,
-                                .codec = codec,
-                                .table = table,
-                                .reader = reader,
-                                .varies = varies,
-                                .lock = -1};
+    *rows = (struct rocks_rows){
+        .op = op, .codec = codec, .table = table, .reader = reader, .varies = varies, .lock = -1};
     if (parent == NULL) {
         parent = temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp";
     }
@@ -228,8 +224,7 @@ static void empty_table(struct rocks_rows *rows)
 
 void rows_make_room(struct rocks_rows *rows)
 {
-    if (rows->op != NULL &&
-        (rows->table->live >= rows->rows_max || rows->held >= rows->held_max)) {
+    if (rows->op != NULL && (rows->table->live >= rows->rows_max || rows->held >= rows->held_max)) {
         empty_table(rows);
     }
 }
@@ -302,6 +297,7 @@ bool rows_image_write(struct rows_image *image, struct bytes *to, char *why)
 {
     const char *key, *value;
     size_t key_size, value_size;
+    rocks_walk_seek(image->walk, "", 0); /* a last part is written into more than one checkpoint */
     for (; rocks_walk_entry(image->walk, &key, &key_size, &value, &value_size);
          rocks_walk_next(image->walk)) {
         if (image->with_key) {
@@ -514,8 +510,8 @@ void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct 
         return;
     }
     snprintf(folder, sizeof folder, "%s/restored", rows->folder);
-    bool ok = bring_files(rows, said->prefix, folder, why) &&
-              read_files(rows, folder, same, read, why);
+    bool ok =
+        bring_files(rows, said->prefix, folder, why) && read_files(rows, folder, same, read, why);
     files_remove_tree(folder);
     if (!ok) {
         restore_fail(rows->op, "%s", why);

@@ -411,8 +411,7 @@ missing_many(enum key_form form, const struct table *t, const struct key_reader 
 }
 
 uint32_t table_missing_many(const struct table *t, const struct key_reader *reader,
-                            const void *records, uint32_t stride, uint32_t count,
-                            uint32_t *missing)
+                            const void *records, uint32_t stride, uint32_t count, uint32_t *missing)
 {
     assert(count <= BATCH_SIZE);
     switch (form_of(reader)) {

@@ -42,8 +42,8 @@ struct table {
     struct frozen *frozen; /* whose pages are not to be written to; see frozen.h */
     uint8_t *marks;        /* [mark_capacity > row_end] of rows; NULL: it has none */
     uint32_t mark_capacity;
-    bool watched; /* frozen or marked: what is written to has to be told */
-    uint32_t row_end;      /* rows below it are in use or in free_rows */
+    bool watched;     /* frozen or marked: what is written to has to be told */
+    uint32_t row_end; /* rows below it are in use or in free_rows */
     uint32_t *free_rows;
     uint32_t free_count, free_capacity;
     uint32_t *index; /* [index_mask + 1] upper bits of the hash, row + 1 below; 0: empty */
