@@ -18,6 +18,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/live_reply.h"
+#include "cli/live_trace.h"
 #include "ui/packed.h"
 #include "ui/page.h"
 
@@ -29,7 +31,9 @@ struct cli_live_page {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct cli_live_run *run;
-    uint64_t news, version, told_records;
+    struct cli_live_trace *trace;
+    int64_t opened_ms; /* since 1970: tells one server from the next at the same address */
+    uint64_t news, told_records;
     int64_t told_us;
     double speed; /* virtual seconds a real one */
     bool playing, closing;
@@ -43,11 +47,12 @@ static json_t *state_of(const struct cli_live_page *p)
     json_t *acts = json_array();
     for (unsigned i = 0; i < cli_live_run_acts(p->run); i++)
         json_array_append_new(acts, json_string(cli_live_run_act_text(p->run, i)));
-    return json_pack("{sI sI sI sb sf sb ss* sI so}", "records",
+    return json_pack("{sI sI sI sI sb sf sb ss* sI so}", "run", (json_int_t)p->opened_ms, "records",
                      (json_int_t)sim_trace_count(cli_live_run_trace(p->run)), "version",
-                     (json_int_t)p->version, "now", (json_int_t)cli_live_run_now(p->run), "playing",
-                     p->playing, "speed", p->speed, "over", cli_live_run_is_over(p->run), "stuck",
-                     stuck, "seed", (json_int_t)cli_live_run_seed(p->run), "acts", acts);
+                     (json_int_t)cli_live_trace_version(p->trace), "now",
+                     (json_int_t)cli_live_run_now(p->run), "playing", p->playing, "speed", p->speed,
+                     "over", cli_live_run_is_over(p->run), "stuck", stuck, "seed",
+                     (json_int_t)cli_live_run_seed(p->run), "acts", acts);
 }
 
 static char *state_text(const struct cli_live_page *p)
@@ -71,86 +76,66 @@ static void tell(struct cli_live_page *p)
 
 /* ---- answers ---- */
 
-/* An answer: made under the lock, sent without it (the library has locks of its own, under which it
-   asks for events). */
-struct reply {
-    unsigned status;
-    const char *type;
-    char *text; /* owned */
-    size_t size;
-};
-
-static enum MHD_Result answer(struct MHD_Connection *connection, struct reply reply)
+static struct cli_live_reply page_reply(const struct cli_live_page *p)
 {
-    struct MHD_Response *r =
-        MHD_create_response_from_buffer(reply.size, reply.text, MHD_RESPMEM_MUST_FREE);
-    if (r == NULL) {
-        free(reply.text);
-        return MHD_NO;
-    }
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, reply.type);
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    enum MHD_Result queued = MHD_queue_response(connection, reply.status, r);
-    MHD_destroy_response(r);
-    return queued;
-}
-
-static struct reply text_reply(const char *type, char *text)
-{
-    if (text == NULL)
-        abort();
-    return (struct reply){.status = MHD_HTTP_OK, .type = type, .text = text, .size = strlen(text)};
-}
-
-static struct reply refusal(unsigned status, const char *why)
-{
-    json_t *error = json_pack("{ss}", "error", why);
-    struct reply r = text_reply("application/json", json_dumps(error, JSON_COMPACT));
-    json_decref(error);
-    r.status = status;
-    return r;
-}
-
-static FILE *write_to(struct reply *r)
-{
-    FILE *out = open_memstream(&r->text, &r->size);
-    if (out == NULL)
-        abort();
-    return out;
-}
-
-static struct reply page_reply(const struct cli_live_page *p)
-{
-    struct reply r = {.status = MHD_HTTP_OK, .type = "text/html; charset=utf-8"};
-    FILE *out = write_to(&r);
-    ui_page_write(out, cli_live_run_trace(p->run), &(struct ui_page_options){.live = true});
+    struct cli_live_reply r = {.status = MHD_HTTP_OK, .type = "text/html; charset=utf-8"};
+    char begins[64];
+    snprintf(begins, sizeof(begins), "%" PRId64 " %" PRIu64, p->opened_ms,
+             cli_live_trace_version(p->trace));
+    FILE *out = cli_live_reply_write(&r);
+    ui_page_write(
+        out, cli_live_run_trace(p->run),
+        &(struct ui_page_options){.live = begins, .packing = cli_live_trace_packing(p->trace)});
     fclose(out);
     return r;
 }
 
-static struct reply trace_reply(const struct cli_live_page *p)
+static struct cli_live_reply bytes_reply(struct ui_bytes bytes)
+{
+    return (struct cli_live_reply){.status = MHD_HTTP_OK,
+                                   .type = "application/octet-stream",
+                                   .text = (char *)bytes.at,
+                                   .size = bytes.size};
+}
+
+static struct cli_live_reply trace_reply(const struct cli_live_page *p)
 {
     struct ui_bytes packed = {0};
     ui_packed_write(cli_live_run_trace(p->run), NULL, &packed);
-    return (struct reply){.status = MHD_HTTP_OK,
-                          .type = "application/octet-stream",
-                          .text = (char *)packed.at,
-                          .size = packed.size};
+    return bytes_reply(packed);
 }
 
-static struct reply ndjson_reply(const struct cli_live_page *p)
+static const char *query(struct MHD_Connection *connection, const char *name)
 {
-    struct reply r = {.status = MHD_HTTP_OK, .type = "application/x-ndjson"};
-    FILE *out = write_to(&r);
+    const char *value = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+    return value != NULL ? value : "";
+}
+
+static struct cli_live_reply growth_reply(const struct cli_live_page *p,
+                                          struct MHD_Connection *connection)
+{
+    struct ui_bytes packed = {0};
+    const struct cli_live_has has = {.version = query(connection, "version"),
+                                     .records = query(connection, "records"),
+                                     .strings = query(connection, "strings")};
+    const char *wrong = cli_live_trace_since(p->trace, cli_live_run_trace(p->run), &has, &packed);
+    return wrong == NULL ? bytes_reply(packed)
+                         : cli_live_reply_refusal(MHD_HTTP_BAD_REQUEST, wrong);
+}
+
+static struct cli_live_reply ndjson_reply(const struct cli_live_page *p)
+{
+    struct cli_live_reply r = {.status = MHD_HTTP_OK, .type = "application/x-ndjson"};
+    FILE *out = cli_live_reply_write(&r);
     sim_trace_write(cli_live_run_trace(p->run), out);
     fclose(out);
     return r;
 }
 
-static struct reply scenario_reply(const struct cli_live_page *p)
+static struct cli_live_reply scenario_reply(const struct cli_live_page *p)
 {
-    return text_reply("application/yaml; charset=utf-8", strdup(cli_live_run_scenario(p->run)));
+    return cli_live_reply_text("application/yaml; charset=utf-8",
+                               strdup(cli_live_run_scenario(p->run)));
 }
 
 /* ---- events ---- */
@@ -255,8 +240,9 @@ static const char *act(struct cli_live_page *p, const json_t *asked, char error[
         cli_live_run_step(p->run);
     } else if (strcmp(what, "undo") == 0) {
         p->playing = false;
-        p->version++;
-        return cli_live_run_undo(p->run) ? NULL : "nothing was done that could be undone";
+        if (!cli_live_run_undo(p->run))
+            return "nothing was done that could be undone";
+        cli_live_trace_branch(p->trace, cli_live_run_kept(p->run));
     } else if (strcmp(what, "speed") == 0) {
         if (!(value > 0 && value <= SPEED_MAX))
             return "a speed is above 0 and at most 100000 virtual seconds a second";
@@ -266,26 +252,28 @@ static const char *act(struct cli_live_page *p, const json_t *asked, char error[
             return "\"step\" is missing";
         if (!cli_live_run_act(p->run, step, error))
             return error;
-        p->version++;
+        cli_live_trace_branch(p->trace, cli_live_run_kept(p->run));
     } else {
         return "\"do\" is play, pause, step, undo, speed or act";
     }
     return NULL;
 }
 
-static struct reply do_what_is_asked(struct cli_live_page *p, const char *body, size_t size)
+static struct cli_live_reply do_what_is_asked(struct cli_live_page *p, const char *body,
+                                              size_t size)
 {
     char error[CLI_LIVE_ERROR];
     json_error_t where;
     json_t *asked = json_loadb(body, size, JSON_REJECT_DUPLICATES, &where);
     if (!json_is_object(asked)) {
         json_decref(asked);
-        return refusal(MHD_HTTP_BAD_REQUEST, "what is asked must be a JSON object");
+        return cli_live_reply_refusal(MHD_HTTP_BAD_REQUEST, "what is asked must be a JSON object");
     }
     const char *wrong = act(p, asked, error);
     tell(p);
-    struct reply r =
-        wrong != NULL ? refusal(MHD_HTTP_OK, wrong) : text_reply("application/json", state_text(p));
+    struct cli_live_reply r = wrong != NULL
+                                  ? cli_live_reply_refusal(MHD_HTTP_OK, wrong)
+                                  : cli_live_reply_text("application/json", state_text(p));
     json_decref(asked);
     return r;
 }
@@ -323,11 +311,12 @@ static bool is_ours(const struct cli_live_page *p, struct MHD_Connection *connec
                               names_us(p, origin + sizeof(scheme) - 1));
 }
 
-static struct reply get(const struct cli_live_page *p, const char *url)
+static struct cli_live_reply get(const struct cli_live_page *p, struct MHD_Connection *connection,
+                                 const char *url)
 {
     static const struct {
         const char *url;
-        struct reply (*reply)(const struct cli_live_page *);
+        struct cli_live_reply (*reply)(const struct cli_live_page *);
     } things[] = {{"/", page_reply},
                   {"/trace", trace_reply},
                   {"/trace.ndjson", ndjson_reply},
@@ -335,7 +324,9 @@ static struct reply get(const struct cli_live_page *p, const char *url)
     for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++)
         if (strcmp(url, things[i].url) == 0)
             return things[i].reply(p);
-    return refusal(MHD_HTTP_NOT_FOUND, "there is no such page");
+    if (strcmp(url, "/growth") == 0)
+        return growth_reply(p, connection);
+    return cli_live_reply_refusal(MHD_HTTP_NOT_FOUND, "there is no such page");
 }
 
 static enum MHD_Result take_body(struct request *r, const char *data, size_t *size)
@@ -353,12 +344,12 @@ static enum MHD_Result take_body(struct request *r, const char *data, size_t *si
     return MHD_YES;
 }
 
-static struct reply post(struct cli_live_page *p, const struct request *r, const char *url)
+static struct cli_live_reply post(struct cli_live_page *p, const struct request *r, const char *url)
 {
     if (strcmp(url, "/do") != 0)
-        return refusal(MHD_HTTP_NOT_FOUND, "there is no such page");
+        return cli_live_reply_refusal(MHD_HTTP_NOT_FOUND, "there is no such page");
     if (r->too_long)
-        return refusal(MHD_HTTP_CONTENT_TOO_LARGE, "more than 64 KiB are asked for");
+        return cli_live_reply_refusal(MHD_HTTP_CONTENT_TOO_LARGE, "more than 64 KiB are asked for");
     return do_what_is_asked(p, r->body != NULL ? r->body : "", r->size);
 }
 
@@ -375,21 +366,22 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (*data_size > 0)
         return take_body(r, data, data_size);
-    struct reply reply;
+    struct cli_live_reply reply;
     bool is_get = strcmp(method, "GET") == 0, wants_events = false;
     pthread_mutex_lock(&p->lock);
     if (!is_ours(p, connection))
-        reply = refusal(MHD_HTTP_FORBIDDEN, "this server is for its own page only");
+        reply = cli_live_reply_refusal(MHD_HTTP_FORBIDDEN, "this server is for its own page only");
     else if (is_get && strcmp(url, "/events") == 0)
         wants_events = true;
     else if (is_get)
-        reply = get(p, url);
+        reply = get(p, connection, url);
     else if (strcmp(method, "POST") == 0)
         reply = post(p, r, url);
     else
-        reply = refusal(MHD_HTTP_METHOD_NOT_ALLOWED, "GET and POST are what there is");
+        reply =
+            cli_live_reply_refusal(MHD_HTTP_METHOD_NOT_ALLOWED, "GET and POST are what there is");
     pthread_mutex_unlock(&p->lock);
-    return wants_events ? give_events(p, connection) : answer(connection, reply);
+    return wants_events ? give_events(p, connection) : cli_live_reply_send(connection, reply);
 }
 
 static void on_end(void *context, struct MHD_Connection *connection, void **state,
@@ -407,12 +399,21 @@ static void on_end(void *context, struct MHD_Connection *connection, void **stat
 
 /* ---- life ---- */
 
+static int64_t milliseconds_since_1970(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 struct cli_live_page *cli_live_page_open(struct cli_live_run *run, uint16_t port)
 {
     struct cli_live_page *p = calloc(1, sizeof(*p));
     if (p == NULL)
         abort();
     p->run = run;
+    p->trace = cli_live_trace_new();
+    p->opened_ms = milliseconds_since_1970();
     p->speed = 1;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
@@ -469,5 +470,6 @@ void cli_live_page_close(struct cli_live_page *p)
         MHD_stop_daemon(p->daemon);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
+    cli_live_trace_free(p->trace);
     free(p);
 }

@@ -3,6 +3,8 @@
  *
  *     GET  /                the page (ui/page.h); it reads the rest by itself
  *     GET  /events          state, whenever it has changed (server-sent events)
+ *     GET  /growth?version=V&records=N&strings=S
+ *                           what a page lacks that has so much (cli/live_trace.h)
  *     GET  /trace           all records so far, packed (ui/packed.h)
  *     GET  /trace.ndjson    the same, as `kcsim run --trace` writes them
  *     GET  /scenario.yaml   the scenario with what was done
@@ -11,8 +13,9 @@
  *                           {"do": "act", "step": "kill: 3"}: answers with the state, or with
  *                           {"error": …} where it cannot be done
  *
- * The state is {records, version, now, playing, speed, over, stuck, seed, acts}: `version` counts
- * the times that the records became others (an act, an undo).
+ * The state is {run, records, version, now, playing, speed, over, stuck, seed, acts}: `version`
+ * counts the times that the records became others (an act, an undo), `run` is another one at each
+ * start of a server.
  *
  * Only loopback is listened on, and only requests for it are answered: the Host header must name
  * it, an Origin header, where there is one, too; so no page of somebody else's, and no name that

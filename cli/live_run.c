@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/play.h"
+#include "sim/diff.h"
 #include "sim/scenario_edit.h"
 #include "sim/world.h"
 
@@ -25,6 +26,7 @@ struct cli_live_run {
     struct sim_scenario *scenario;
     struct sim_trace *trace;
     struct sim_world *world;
+    uint64_t kept;
     char stuck[200];
 };
 
@@ -53,6 +55,20 @@ static void start(struct cli_live_run *run, struct sim_scenario *scenario)
     cli_play_meta(run->trace, run->file, scenario, run->seed);
     sim_world_load(run->world, scenario);
     run->stuck[0] = '\0';
+}
+
+/* Plays another scenario up to a moment, and notes what that has in common with what was played. */
+static void replay(struct cli_live_run *run, struct sim_scenario *scenario, int64_t until_us)
+{
+    struct sim_trace *before = run->trace;
+    run->trace = NULL; /* start would free it */
+    sim_world_free(run->world);
+    run->world = NULL;
+    start(run, scenario);
+    cli_live_run_advance(run, until_us);
+    uint64_t parts = sim_diff_first(before, run->trace, 2);
+    run->kept = parts != 0 ? parts - 1 : sim_trace_count(before);
+    sim_trace_free(before);
 }
 
 static void push(struct cli_live_run *run, char *text, char *act, int64_t before_us)
@@ -150,8 +166,7 @@ bool cli_live_run_act(struct cli_live_run *run, const char *step, char error[CLI
         if (act == NULL)
             abort();
         push(run, text, act, now_us);
-        start(run, scenario);
-        cli_live_run_advance(run, now_us + 1);
+        replay(run, scenario, now_us + 1);
     }
     sim_diagnostics_free(&d);
     return scenario != NULL;
@@ -171,8 +186,7 @@ bool cli_live_run_undo(struct cli_live_run *run)
     struct sim_scenario *scenario = sim_scenario_parse(run->file, text, strlen(text), &d);
     assert(scenario != NULL); /* it was played before */
     sim_diagnostics_free(&d);
-    start(run, scenario);
-    cli_live_run_advance(run, before_us);
+    replay(run, scenario, before_us);
     return true;
 }
 
@@ -214,6 +228,11 @@ uint64_t cli_live_run_seed(const struct cli_live_run *run)
 const struct sim_trace *cli_live_run_trace(const struct cli_live_run *run)
 {
     return run->trace;
+}
+
+uint64_t cli_live_run_kept(const struct cli_live_run *run)
+{
+    return run->kept;
 }
 
 const char *cli_live_run_scenario(const struct cli_live_run *run)

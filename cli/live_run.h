@@ -61,6 +61,9 @@ const char *cli_live_run_act_text(const struct cli_live_run *run, unsigned index
 uint64_t cli_live_run_seed(const struct cli_live_run *run);
 /* Records so far; it is another trace after an act and after an undo. */
 const struct sim_trace *cli_live_run_trace(const struct cli_live_run *run);
+/* Of the last act or undo: how many records are what they were before it, not counting that record
+   1, which has the scenario, is another. */
+uint64_t cli_live_run_kept(const struct cli_live_run *run);
 /* The scenario as it is now, a file's text. */
 const char *cli_live_run_scenario(const struct cli_live_run *run);
 

@@ -55,4 +55,16 @@ static inline int64_t time_plus(int64_t a, int64_t b)
     return a > ST_TIME_MAX - b ? ST_TIME_MAX : a + b;
 }
 
+/* By the clock a window that ends at a millisecond still takes the records of that millisecond: the
+ * clock takes the watermark's place one millisecond later, and what is to happen at `time_ms` is
+ * woken then. Source: Flink ProcessingTimeServiceUtil.getProcessingTimeDelay. */
+static inline int64_t clock_watermark(int64_t now_ms)
+{
+    return now_ms - 1;
+}
+static inline int64_t clock_wakeup(int64_t time_ms)
+{
+    return time_plus(time_ms, 1);
+}
+
 #endif

@@ -116,6 +116,19 @@ static void files_write(st_context *ctx, void *txn, const void *records, uint32_
     }
 }
 
+/* The names of files, which a sync of the files does not make safe. */
+static void sync_folder(st_context *ctx)
+{
+    int dir = open(node_of(ctx)->path, O_RDONLY | O_DIRECTORY);
+    bool synced = dir >= 0 && fsync(dir) == 0;
+    if (dir >= 0) {
+        close(dir);
+    }
+    if (!synced) {
+        st_fail(ctx, "%s: %s", node_of(ctx)->path, strerror(errno));
+    }
+}
+
 static void files_pre_commit(st_context *ctx, void *txn)
 {
     struct files *files = ctx->self;
@@ -126,6 +139,7 @@ static void files_pre_commit(st_context *ctx, void *txn)
     if (fclose(file) != 0 || !ok) {
         st_fail(ctx, "%s: %s", node_of(ctx)->path, strerror(errno));
     }
+    sync_folder(ctx);
 }
 
 static void files_commit(st_context *ctx, const void *txn)
@@ -138,11 +152,7 @@ static void files_commit(st_context *ctx, const void *txn)
         st_fail(ctx, "lost: %s was written and checkpointed, and is not there to be committed (%s)",
                 hidden, strerror(errno));
     }
-    int dir = open(node_of(ctx)->path, O_RDONLY | O_DIRECTORY);
-    if (dir < 0 || fsync(dir) != 0) {
-        st_fail(ctx, "%s: %s", node_of(ctx)->path, strerror(errno));
-    }
-    close(dir);
+    sync_folder(ctx);
 }
 
 static void files_abort(st_context *ctx, const void *txn)

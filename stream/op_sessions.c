@@ -140,9 +140,9 @@ static void sessions_watermark(struct op *op, int64_t watermark)
 static void sessions_wake(struct op *op, int64_t now_ms)
 {
     struct sessions *s = sessions_of(op);
-    op->watermark = now_ms; /* the clock takes the watermark's place */
-    advance(s, now_ms);
-    op->wakeup_ms = timers_next(&s->timers);
+    op->watermark = clock_watermark(now_ms);
+    advance(s, op->watermark);
+    op->wakeup_ms = clock_wakeup(timers_next(&s->timers));
 }
 
 /* ------------------------------------------------------------------------------------- Records */
@@ -247,15 +247,16 @@ static void sessions_batch(struct op *op, uint32_t input, const struct batch *ba
     struct sessions *s = sessions_of(op);
     const char *record = batch->records;
     bool by_clock = op->node->windows.processing_time;
+    int64_t now = by_clock ? job_now(op->task->job) : 0;
     (void)input;
     if (by_clock) {
-        op->watermark = job_now(op->task->job);
+        op->watermark = clock_watermark(now);
     }
     for (uint32_t k = 0; k < batch->count; k++, record += op->node->in->size) {
-        add_record(s, record, by_clock ? op->watermark : batch->times[k]);
+        add_record(s, record, by_clock ? now : batch->times[k]);
     }
     if (by_clock) {
-        op->wakeup_ms = timers_next(&s->timers);
+        op->wakeup_ms = clock_wakeup(timers_next(&s->timers));
     }
     op->key = NULL;
     op_flush(op);
@@ -325,7 +326,9 @@ static void sessions_restore(struct op *op, struct section *section)
             }
         }
     }
-    op->wakeup_ms = op->node->windows.processing_time ? timers_next(&s->timers) : op->wakeup_ms;
+    if (op->node->windows.processing_time) {
+        op->wakeup_ms = clock_wakeup(timers_next(&s->timers));
+    }
 }
 
 const struct op_class op_sessions = {

@@ -367,13 +367,14 @@ static void slices_watermark(struct op *op, int64_t watermark)
 
 static void set_wakeup(struct windows *w)
 {
-    w->op.wakeup_ms = w->agenda_count > 0 ? w->agenda[w->agenda_count - 1].time : ST_TIME_MAX;
+    w->op.wakeup_ms =
+        w->agenda_count > 0 ? clock_wakeup(w->agenda[w->agenda_count - 1].time) : ST_TIME_MAX;
 }
 
 static void slices_wake(struct op *op, int64_t now_ms)
 {
-    op->watermark = now_ms; /* the clock takes the watermark's place */
-    advance(windows_of(op), now_ms);
+    op->watermark = clock_watermark(now_ms);
+    advance(windows_of(op), op->watermark);
     set_wakeup(windows_of(op));
 }
 
@@ -477,7 +478,8 @@ static void slices_batch(struct op *op, uint32_t input, const struct batch *batc
     (void)input;
     op_at(op, batch);
     if (op->node->windows.processing_time) {
-        now[0] = op->watermark = job_now(op->task->job);
+        now[0] = job_now(op->task->job);
+        op->watermark = clock_watermark(now[0]);
         for (uint32_t k = 1; k < batch->count; k++) {
             now[k] = now[0];
         }

@@ -137,7 +137,7 @@ static void triggered_close(struct op *op)
 
 static void update_wakeup(struct triggered *t)
 {
-    t->op.wakeup_ms = timers_next(&t->processing);
+    t->op.wakeup_ms = clock_wakeup(timers_next(&t->processing));
 }
 
 void triggered_timer(struct op *op, int64_t time_ms, bool event_time, bool set)
@@ -254,7 +254,7 @@ static void triggered_watermark(struct op *op, int64_t watermark)
 static void triggered_wake(struct op *op, int64_t now_ms)
 {
     struct triggered *t = triggered_of(op);
-    for (struct timer timer; timers_take(&t->processing, now_ms, &timer);) {
+    for (struct timer timer; timers_take(&t->processing, clock_watermark(now_ms), &timer);) {
         at_timer(t, &timer, false);
     }
     update_wakeup(t);

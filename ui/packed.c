@@ -13,6 +13,7 @@
 
 #include "sim/keys.h"
 #include "sim/narrate.h"
+#include "sim/narrate_znode.h"
 #include "statemachine/explain.h"
 
 enum { BLOCK_RECORDS = 4096, COLUMNS = 7, LANES_MAX = 65535 };
@@ -20,11 +21,14 @@ enum { BLOCK_RECORDS = 4096, COLUMNS = 7, LANES_MAX = 65535 };
 /* Types of values in the file; see the header. */
 enum { NONE, INTEGER, STRING, LIST, OBJECT, RAW, LONG, TEXT };
 
+struct ui_packing {
+    struct sim_keys strings, lanes;
+};
+
 struct packer {
     const struct sim_trace *trace;
     struct ui_bytes *out;
-    struct sim_keys strings;
-    struct sim_keys lanes;
+    struct ui_packing *names;
     uint32_t strings_written;
     struct ui_bytes column[COLUMNS];
     struct ui_bytes rows, value;
@@ -86,7 +90,7 @@ static void put_text(struct packer *p, struct ui_bytes *b, const struct sim_valu
 {
     bool is_text = sim_value_is_utf8(v);
     if (is_text && memchr(v->text, '\0', v->size) == NULL) {
-        put_tag(b, STRING, sim_keys_intern(&p->strings, v->text, v->size));
+        put_tag(b, STRING, sim_keys_intern(&p->names->strings, v->text, v->size));
         return;
     }
     put_tag(b, is_text ? TEXT : RAW, v->size);
@@ -163,7 +167,7 @@ static void put_facts(struct packer *p, const struct sim_record *r)
     struct sim_value value;
     const char *key;
     while (sim_record_next_set(r, &walk, &key, &value)) {
-        put_varint(&p->rows, sim_keys_intern(&p->strings, key, strlen(key)));
+        put_varint(&p->rows, sim_keys_intern(&p->names->strings, key, strlen(key)));
         p->value.size = 0;
         put_value(p, &p->value, &value);
         put_varint(&p->rows, p->value.size);
@@ -189,7 +193,7 @@ static uint32_t lane_number(struct packer *p, sim_lane lane)
 {
     char text[SIM_LANE_TEXT];
     sim_lane_text(text, lane);
-    return sim_keys_intern(&p->lanes, text, strlen(text));
+    return sim_keys_intern(&p->names->lanes, text, strlen(text));
 }
 
 static void put_record(struct packer *p, const struct sim_record *r)
@@ -212,19 +216,19 @@ static void put_record(struct packer *p, const struct sim_record *r)
 
 static void put_strings(struct packer *p, struct ui_bytes *body)
 {
-    for (uint32_t id = p->strings_written; id < p->strings.count; id++) {
-        const char *name = sim_keys_name(&p->strings, id);
+    for (uint32_t id = p->strings_written; id < p->names->strings.count; id++) {
+        const char *name = sim_keys_name(&p->names->strings, id);
         put_varint(body, strlen(name));
         ui_bytes_put(body, name, strlen(name));
     }
-    p->strings_written = p->strings.count;
+    p->strings_written = p->names->strings.count;
 }
 
 static void put_block(struct packer *p, uint64_t count)
 {
     struct ui_bytes body = {0};
     put_varint(&body, count);
-    put_varint(&body, p->strings.count - p->strings_written);
+    put_varint(&body, p->names->strings.count - p->strings_written);
     put_varint(&body, p->fact_count);
     put_strings(p, &body);
     for (int i = 0; i < COLUMNS; i++) {
@@ -238,20 +242,20 @@ static void put_block(struct packer *p, uint64_t count)
     free(body.at);
 }
 
-static void put_blocks(struct packer *p)
+/* The records from `first` up to `last`, in blocks that end where those of a whole file do. */
+static void put_blocks(struct packer *p, uint64_t first, uint64_t last)
 {
     struct sim_record r;
     uint64_t count = 0;
-    for (uint64_t n = 1; sim_trace_get(p->trace, n, &r); n++) {
+    p->last_t = first > 1 && sim_trace_get(p->trace, first - 1, &r) ? r.t : 0;
+    for (uint64_t n = first; n <= last && sim_trace_get(p->trace, n, &r); n++) {
         put_record(p, &r);
-        if (++count == BLOCK_RECORDS) {
+        count++;
+        if (n % BLOCK_RECORDS == 0 || n == last) {
             put_block(p, count);
             count = 0;
         }
     }
-    if (count > 0)
-        put_block(p, count);
-    put_fixed(p->out, 0, 4);
 }
 
 /* ---- the header ---- */
@@ -280,15 +284,16 @@ static const char *field_name(int field)
     return sim_field_name((enum sim_field)field);
 }
 
-static void print_lanes(FILE *out, struct packer *p)
+/* All that have a number, those of the records behind `from` too. */
+static void print_lanes(FILE *out, struct packer *p, uint64_t from)
 {
     struct sim_record r;
-    for (uint64_t n = 1; sim_trace_get(p->trace, n, &r); n++)
+    for (uint64_t n = from + 1; sim_trace_get(p->trace, n, &r); n++)
         lane_number(p, r.at);
-    assert(p->lanes.count <= LANES_MAX);
+    assert(p->names->lanes.count <= LANES_MAX);
     fputs(",\"lanes\":[", out);
-    for (uint32_t i = 0; i < p->lanes.count; i++)
-        fprintf(out, "%s\"%s\"", i > 0 ? "," : "", sim_keys_name(&p->lanes, i));
+    for (uint32_t i = 0; i < p->names->lanes.count; i++)
+        fprintf(out, "%s\"%s\"", i > 0 ? "," : "", sim_keys_name(&p->names->lanes, i));
     fputc(']', out);
 }
 
@@ -310,45 +315,137 @@ static void print_machines(FILE *out, const char *profile)
     fputs("}", out);
 }
 
+static bool is_finished(const struct sim_trace *trace)
+{
+    struct sim_record last;
+    return sim_trace_get(trace, sim_trace_count(trace), &last) && last.kind == SIM_K_FINISH;
+}
+
+static FILE *open_text(char **text, size_t *size)
+{
+    FILE *out = open_memstream(text, size);
+    if (out == NULL)
+        abort();
+    return out;
+}
+
+static void put_text_frame(struct packer *p, FILE *out, char **text, const size_t *size)
+{
+    if (fclose(out) != 0)
+        abort();
+    put_frame(p->out, &(struct ui_bytes){.at = (uint8_t *)*text, .size = *size});
+    free(*text);
+}
+
 static void put_header(struct packer *p, const char *remark)
 {
     char *text = NULL;
     size_t size = 0;
-    struct sim_record meta, last;
+    struct sim_record meta;
     uint64_t count = sim_trace_count(p->trace);
     const char *version =
         sim_trace_get(p->trace, 1, &meta) ? sim_record_text(&meta, SIM_F_VERSION) : NULL;
-    bool finished = sim_trace_get(p->trace, count, &last) && last.kind == SIM_K_FINISH;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL)
-        abort();
+    FILE *out = open_text(&text, &size);
     fputs("{\"version\":", out);
     print_text(out, version != NULL ? version : "");
-    fprintf(out, ",\"records\":%" PRIu64 ",\"finished\":%d,\"remark\":", count, finished);
+    fprintf(out, ",\"records\":%" PRIu64 ",\"finished\":%d,\"remark\":", count,
+            is_finished(p->trace));
     print_text(out, remark != NULL ? remark : "");
     print_names(out, "kinds", kind_name, SIM_K_END);
     print_names(out, "fields", field_name, SIM_F_END);
-    print_lanes(out, p);
+    print_lanes(out, p, 0);
     fputs(",\"tables\":{\"narrate\":", out);
     sim_narrate_print_table(out);
-    print_machines(out, sim_trace_count(p->trace) > 0 ? sim_record_text(&meta, SIM_F_PROFILE) : NULL);
+    fputs(",\"znodes\":", out);
+    sim_narrate_print_znodes(out);
+    print_machines(out,
+                   sim_trace_count(p->trace) > 0 ? sim_record_text(&meta, SIM_F_PROFILE) : NULL);
     fputs("}}", out);
-    if (fclose(out) != 0)
-        abort();
-    put_frame(p->out, &(struct ui_bytes){.at = (uint8_t *)text, .size = size});
-    free(text);
+    put_text_frame(p, out, &text, &size);
+}
+
+static void put_growth_header(struct packer *p, const struct ui_packed_from *from, uint64_t version)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_text(&text, &size);
+    fprintf(out,
+            "{\"version\":%" PRIu64 ",\"from\":%" PRIu64 ",\"records\":%" PRIu64
+            ",\"finished\":%d,\"meta\":%d",
+            version, from->records, sim_trace_count(p->trace), is_finished(p->trace), from->meta);
+    print_lanes(out, p, from->records);
+    fputc('}', out);
+    put_text_frame(p, out, &text, &size);
+}
+
+/* ---- whole, and since ---- */
+
+static void clear(struct packer *p)
+{
+    for (int i = 0; i < COLUMNS; i++)
+        free(p->column[i].at);
+    free(p->rows.at);
+    free(p->value.at);
+}
+
+static void write_whole(struct ui_packing *packing, const struct sim_trace *trace,
+                        const char *remark, struct ui_bytes *out)
+{
+    struct packer p = {.trace = trace, .out = out, .names = packing};
+    ui_bytes_put(out, UI_PACKED_SCHEMA "\n", strlen(UI_PACKED_SCHEMA "\n"));
+    put_header(&p, remark);
+    put_blocks(&p, 1, sim_trace_count(trace));
+    put_fixed(out, 0, 4);
+    clear(&p);
 }
 
 void ui_packed_write(const struct sim_trace *trace, const char *remark, struct ui_bytes *out)
 {
-    struct packer p = {.trace = trace, .out = out};
-    ui_bytes_put(out, UI_PACKED_SCHEMA "\n", strlen(UI_PACKED_SCHEMA "\n"));
-    put_header(&p, remark);
-    put_blocks(&p);
-    for (int i = 0; i < COLUMNS; i++)
-        free(p.column[i].at);
-    free(p.rows.at);
-    free(p.value.at);
-    sim_keys_clear(&p.strings);
-    sim_keys_clear(&p.lanes);
+    struct ui_packing *packing = ui_packing_new();
+    write_whole(packing, trace, remark, out);
+    ui_packing_free(packing);
+}
+
+struct ui_packing *ui_packing_new(void)
+{
+    struct ui_packing *packing = calloc(1, sizeof(*packing));
+    if (packing == NULL)
+        abort();
+    return packing;
+}
+
+void ui_packing_free(struct ui_packing *packing)
+{
+    if (packing == NULL)
+        return;
+    sim_keys_clear(&packing->strings);
+    sim_keys_clear(&packing->lanes);
+    free(packing);
+}
+
+uint32_t ui_packing_strings(const struct ui_packing *packing)
+{
+    return packing->strings.count;
+}
+
+void ui_packing_write(struct ui_packing *packing, const struct sim_trace *trace,
+                      struct ui_bytes *out)
+{
+    write_whole(packing, trace, NULL, out);
+}
+
+void ui_packing_write_since(struct ui_packing *packing, const struct sim_trace *trace,
+                            const struct ui_packed_from *from, uint64_t version,
+                            struct ui_bytes *out)
+{
+    struct packer p = {
+        .trace = trace, .out = out, .names = packing, .strings_written = from->strings};
+    assert(from->records <= sim_trace_count(trace) && from->strings <= packing->strings.count);
+    ui_bytes_put(out, UI_GROWTH_SCHEMA "\n", strlen(UI_GROWTH_SCHEMA "\n"));
+    put_growth_header(&p, from, version);
+    if (from->meta)
+        put_blocks(&p, 1, 1);
+    put_blocks(&p, from->records + 1, sim_trace_count(trace));
+    put_fixed(out, 0, 4);
+    clear(&p);
 }

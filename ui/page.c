@@ -39,7 +39,10 @@ static void put_base64(FILE *out, const uint8_t *at, size_t size)
 static void put_trace(const struct writer *w)
 {
     struct ui_bytes packed = {0};
-    ui_packed_write(w->trace, w->options->remark, &packed);
+    if (w->options->packing != NULL)
+        ui_packing_write(w->options->packing, w->trace, &packed);
+    else
+        ui_packed_write(w->trace, w->options->remark, &packed);
     fputs("<script type=\"application/octet-stream\" id=\"trace\">", w->out);
     put_base64(w->out, packed.at, packed.size);
     fputs("</script>", w->out);
@@ -73,9 +76,13 @@ static void put_policy(const struct writer *w)
     put_part(w, ui_part_style_hash());
     fputs("'; script-src 'sha256-", w->out);
     put_part(w, ui_part_script_hash());
-    fputs(w->options->live ? "'; connect-src 'self'\"><meta name=\"kcsim-live\" content=\"1\">"
-                           : "'\">",
-          w->out);
+    if (w->options->live == NULL) {
+        fputs("'\">", w->out);
+        return;
+    }
+    fputs("'; connect-src 'self'\"><meta name=\"kcsim-live\" content=\"", w->out);
+    ui_escape(w->out, w->options->live);
+    fputs("\">", w->out);
 }
 
 static void put_style(const struct writer *w)

@@ -14,11 +14,15 @@
 #include <stdio.h>
 
 #include "sim/trace.h"
+#include "ui/packed.h"
 
 struct ui_page_options {
-    const char *name;   /* of the trace, for the title where it has none; may be NULL */
-    bool live;          /* of a run that goes on (kcsim play): the page may ask its own server */
-    const char *remark; /* what is missing or inferred, in one sentence; NULL: none */
+    const char *name; /* of the trace, for the title where it has none; may be NULL */
+    /* Of a run that goes on (kcsim play): the page may ask its own server. NULL: no such run; else
+       what the page begins with, for its script: "RUN VERSION". */
+    const char *live;
+    struct ui_packing *packing; /* whose numbers the page is told; NULL: its own */
+    const char *remark;         /* what is missing or inferred, in one sentence; NULL: none */
 };
 
 /* Writes the page of `trace` (borrowed, SIM_TRACE_KEEP; a run that was cut off is fine and said).

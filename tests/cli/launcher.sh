@@ -63,6 +63,12 @@ start run --no-install x.yaml
 expect "--no-install is taken out" "$output" "program run x.yaml"
 expect "second start runs nothing" "$(wc -l <"$calls" | tr -d ' ')" 0
 
+mkdir "$box/elsewhere"
+ln -s ../project/kcsim "$box/elsewhere/kcsim"
+: >"$calls"
+output=$(cd / && PATH=$box/bin:$PATH "$box/elsewhere/kcsim" version 2>"$box/err")
+expect "through a link" "$?:$output:$(wc -l <"$calls" | tr -d ' ')" "0:program version:0"
+
 sleep 0.05
 : >"$box/project/cli/new.c"
 start version
@@ -115,7 +121,7 @@ expect "a failed build" "$code:$(grep -c 'the compiler says no' "$box/err")" 70:
 
 # Not Debian: no dpkg-query. The PATH has only what the script itself calls.
 mkdir "$box/bare"
-for tool in sh dirname find awk mkdir mktemp id flock mv cat tail tr env; do
+for tool in sh dirname readlink find awk mkdir mktemp id flock mv cat tail tr env; do
     ln -s "$(command -v "$tool")" "$box/bare/$tool"
 done
 PATH=$box/bare "$box/project/kcsim" version >/dev/null 2>"$box/err"

@@ -58,10 +58,11 @@ class Play:
 
 
 class Watcher(threading.Thread):
-    """Counts the events that come, and keeps the last one."""
+    """Counts the events that come, keeps the last one, and asks each time for what is new to it."""
 
     def __init__(self, url):
         super().__init__(daemon=True)
+        self.url, self.growths = url, 0
         self.stream = urllib.request.urlopen(url + "events", timeout=60)
         self.events, self.last = 0, None
         self.start()
@@ -69,8 +70,15 @@ class Watcher(threading.Thread):
     def run(self):
         for line in self.stream:
             if line.startswith(b"data: "):
-                self.last = json.loads(line[6:])
+                before, self.last = self.last, json.loads(line[6:])
                 self.events += 1
+                if before is not None:
+                    self.grow(before)
+
+    def grow(self, has):
+        query = f"growth?version={has['version']}&records={has['records']}&strings=0"
+        with urllib.request.urlopen(self.url + query, timeout=60) as answer:
+            self.growths += answer.read().startswith(b"kcsim.growth/1\n")
 
 
 def steps_until(play, time_us):
@@ -155,6 +163,7 @@ def all_of_it(play):
         end = steps_until(play, 10**12)
         check(end["over"] and not end["playing"], f"{end}")
         for watcher in watchers:
+            check(watcher.growths > 3, f"a watcher was told {watcher.growths} growths")
             check(watcher.events > 5 and watcher.last["version"] <= end["version"], "a watcher was told little")
         play.end()
 

@@ -1,6 +1,8 @@
 #!/bin/sh
 # What docs/regression.md tells a project elsewhere to do, done: its scenario, its CMakeLists.txt under
-# ctest, and the commands of its workflow, in a folder that has nothing else.
+# ctest, and the commands of its workflow, in a folder that has nothing else. Of the workflow's machine
+# three things are not: apt-get does nothing, git brings the launcher with a program that is built already,
+# and /opt and /usr/local lie in that folder.
 #
 # usage: regression.sh PROGRAM SOURCE_ROOT
 set -u
@@ -19,21 +21,34 @@ block() {
         "$root/docs/regression.md"
 }
 
-mkdir "$folder/bin" "$folder/scenarios"
-ln -s "$program" "$folder/bin/kcsim"
+mkdir -p "$folder/bin" "$folder/scenarios" "$folder/usr/local/bin"
 block yaml >"$folder/scenarios/lost-rack.yaml"
 block cmake >"$folder/CMakeLists.txt"
 cd "$folder" || exit 1
 CMAKE_GENERATOR=Ninja # the make that is installed
 export CMAKE_GENERATOR
-PATH=$folder/bin:$PATH
+PATH=$folder/usr/local/bin:$folder/bin:$PATH
 export PATH
+
+# The step that installs kcsim: git's last word is where the clone shall be.
+printf '#!/bin/sh\nexit 0\n' >bin/apt-get
+cat >bin/git <<SH
+#!/bin/sh
+[ "\$*" = "clone --depth 1 somewhere $folder/opt/kcsim" ] || exit 1
+mkdir -p $folder/opt/kcsim/build/release/cli && cp $root/kcsim $folder/opt/kcsim/ &&
+    ln -s $program $folder/opt/kcsim/build/release/cli/kcsim && : >$folder/opt/kcsim/build/release/.built
+SH
+chmod +x bin/apt-get bin/git
+block yaml-workflow | awk '/- name: kcsim/ { mine = 1; next } /- name:/ { mine = 0 } mine && !/run: [|]/' |
+    sed "s,/opt/,$folder/opt/,g; s,/usr/local/,$folder/usr/local/,g" >install
+[ "$(grep -c kcsim install)" = 2 ] || fail "the workflow installs otherwise: $(cat install)"
+KCSIM_REPOSITORY=somewhere sh -e install >out 2>&1 || fail "the workflow's installation: $(cat out)"
 
 cmake -B build >cmake.out 2>&1 || fail "cmake: $(cat cmake.out)"
 ctest --test-dir build >ctest.out 2>&1 || fail "ctest: $(cat ctest.out)"
 grep -q '100% tests passed, 0 tests failed out of 1' ctest.out || fail "$(cat ctest.out)"
 
-# The workflow's own steps; the one that installs kcsim is for a machine without it.
+# The workflow's other steps.
 block yaml-workflow | sed -n 's/^ *run: \(kcsim .*\)/\1/p' >steps
 [ "$(wc -l <steps)" = 2 ] || fail "the workflow has other steps: $(cat steps)"
 while IFS= read -r step; do

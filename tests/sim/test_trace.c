@@ -310,7 +310,8 @@ START_TEST(diff_names_the_first_record)
     FILE *out = open_memstream(&text, &size);
     ck_assert(!sim_diff_print(out, a, b, "A", "B"));
     fclose(out);
-    ck_assert_ptr_nonnull(strstr(text, "label: \"left\" | \"right\""));
+    ck_assert_ptr_nonnull(strstr(text, "Mark left\n  B: nothing\n"));
+    ck_assert_ptr_nonnull(strstr(text, "Mark right\n"));
     ck_assert_ptr_nonnull(strstr(text, "Fault: kill"));
     free(text);
     sim_trace_free(a);

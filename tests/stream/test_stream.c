@@ -277,10 +277,10 @@ START_TEST(windows_of_processing_time_fire_by_the_clock)
     s = st_window(s, ST_TUMBLING(1000, .processing_time = true));
     st_sink(st_aggregate(s, add, window_line), tell_line);
     run_in_steps(env);
-    ck_assert_str_eq(story, "999 [0,1000) n=3\n"
-                            "1999 [1000,2000) n=1\n"
-                            "2999 [2000,3000) n=2\n"
-                            "6999 [6000,7000) n=1\n");
+    ck_assert_str_eq(story, "1000 [0,1000) n=3\n"
+                            "2000 [1000,2000) n=1\n"
+                            "3000 [2000,3000) n=2\n"
+                            "7000 [6000,7000) n=1\n");
 }
 END_TEST
 
@@ -291,9 +291,9 @@ START_TEST(sessions_of_processing_time_end_by_the_clock)
     s = st_window(s, ST_SESSION(800, .processing_time = true));
     st_sink(st_aggregate(s, add, window_line, .merge = &merge), tell_line);
     run_in_steps(env);
-    ck_assert_str_eq(story, "1799 [100,1800) n=4\n"
-                            "3499 [2500,3500) n=2\n"
-                            "6799 [6000,6800) n=1\n");
+    ck_assert_str_eq(story, "1800 [100,1800) n=4\n"
+                            "3500 [2500,3500) n=2\n"
+                            "6800 [6000,6800) n=1\n");
 }
 END_TEST
 

@@ -69,7 +69,8 @@ export class App {
     #rows = [];
     /** @type {Spans | null} */
     #spans = null;
-    #timer = 0;
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    #timer;
 
     /**
      * @param {Happening} event
@@ -285,7 +286,7 @@ export class App {
     }
 
     /**
-     * Shows another trace: the same run, further on, or with something else done in it.
+     * Shows another run, or one that was changed behind some moment.
      *
      * @param {Trace} trace
      * @param {Facts} facts
@@ -297,13 +298,21 @@ export class App {
         this.model = model;
         this.n = Math.min(this.n, this.last());
         if (this.why !== null && this.why.n > trace.count) this.stopAsking();
-        this.grew();
-    }
-
-    /** The trace has grown: rows are counted anew, everybody draws. */
-    grew() {
         this.#rows = [];
         this.#spans = null;
+        this.#tellGrowth();
+    }
+
+    /** The trace has grown: what is made from it goes on where it ended. */
+    grow() {
+        const news = this.facts.grow();
+        this.model.grow(news);
+        for (const rows of this.#rows) rows?.grow();
+        this.#spans?.grow(news);
+        this.#tellGrowth();
+    }
+
+    #tellGrowth() {
         this.tell("trace");
         this.tell("moment");
     }

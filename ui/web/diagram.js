@@ -120,6 +120,7 @@ class Diagram {
     lines() {
         const rows = this.app.rows();
         if (this.made === null || this.made.rows !== rows) this.made = { rows, lines: new Lines(this.app.trace, rows) };
+        else this.made.lines.grow();
         return this.made.lines;
     }
 

@@ -129,9 +129,10 @@ function findViolations(app) {
     /** @type {Map<string, number>} */
     const first = new Map();
     for (const n of app.trace.ofKind("check")) {
+        if (!app.model.isViolation(n)) continue;
         const record = app.trace.record(n);
         const name = String(record["name"]);
-        if (record["ok"] === 0 && (!first.has(name) || record["defect"] !== undefined)) first.set(name, n);
+        if (!first.has(name) || record["defect"] !== undefined) first.set(name, n);
     }
     return [...first.values()];
 }

@@ -21,11 +21,15 @@ const STORY = 0;
 const PROTOCOL = 1;
 const ALL = 2;
 
-/** @param {Trace} trace @returns {Uint8Array} */
-export function flagsOf(trace) {
-    const flags = new Uint8Array(trace.count + 1);
+/**
+ * @param {Trace} trace
+ * @param {Uint8Array} [flags] is filled, and returned
+ * @param {number} [from] the first record that it has no flags of
+ * @returns {Uint8Array}
+ */
+export function flagsOf(trace, flags = new Uint8Array(trace.count + 1), from = 1) {
     const see = new Sight(trace);
-    for (let n = 1; n <= trace.count; n++) {
+    for (let n = from; n <= trace.count; n++) {
         see.look(n);
         flags[n] = see.flags(n);
     }

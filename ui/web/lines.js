@@ -20,26 +20,27 @@ export class Lines {
      * @param {Rows} rows
      */
     constructor(trace, rows) {
+        this.trace = trace;
         this.rows = rows;
-        const blocks = Math.floor(rows.count / blockRows) + 1;
-        const counts = new Uint32Array(blocks + 1);
         /** @type {number[]} arrows by the record that arrives */
         this.long = [];
-        eachLine(trace, rows, (n, first, last) => {
+        /** @type {number[][]} of each block, the same */
+        this.blocks = [];
+        this.upTo = 0; // records that were looked at
+        this.grow();
+    }
+
+    /** Takes the records that are new in the trace. */
+    grow() {
+        eachLine(this.trace, this.rows, this.upTo + 1, (n, first, last) => {
             if (last - first > longBlocks) {
                 this.long.push(n);
                 return;
             }
-            for (let b = first; b <= last; b++) counts[b + 1]++;
+            while (this.blocks.length <= last) this.blocks.push([]);
+            for (let b = first; b <= last; b++) this.blocks[b].push(n);
         });
-        for (let b = 0; b < blocks; b++) counts[b + 1] += counts[b];
-        this.starts = counts;
-        this.records = new Uint32Array(counts[blocks]);
-        const next = counts.slice();
-        eachLine(trace, rows, (n, first, last) => {
-            if (last - first > longBlocks) return;
-            for (let b = first; b <= last; b++) this.records[next[b]++] = n;
-        });
+        this.upTo = this.trace.count;
     }
 
     /**
@@ -51,11 +52,9 @@ export class Lines {
      */
     crossing(first, last) {
         const found = new Set(this.long);
-        const blocks = this.starts.length - 2;
-        const to = Math.min(blocks, Math.floor(last / blockRows));
-        for (let b = Math.max(0, Math.floor(first / blockRows)); b <= to; b++) {
-            for (let i = this.starts[b]; i < this.starts[b + 1]; i++) found.add(this.records[i]);
-        }
+        const to = Math.min(this.blocks.length - 1, Math.floor(last / blockRows));
+        for (let b = Math.max(0, Math.floor(first / blockRows)); b <= to; b++)
+            for (const n of this.blocks[b]) found.add(n);
         return found;
     }
 }
@@ -63,11 +62,12 @@ export class Lines {
 /**
  * @param {Trace} trace
  * @param {Rows} rows
+ * @param {number} from the first record that is looked at
  * @param {(n: number, firstBlock: number, lastBlock: number) => void} call
  */
-function eachLine(trace, rows, call) {
-    let row = -1; // of the last row at or before n
-    for (let n = 1; n <= trace.count; n++) {
+function eachLine(trace, rows, from, call) {
+    let row = rows.at(from - 1); // of the last row at or before n
+    for (let n = from; n <= trace.count; n++) {
         if (row + 1 < rows.count && rows.shown[row + 1] === n) row++;
         const by = trace.by(n);
         if (by === 0 || !kinds.has(trace.kind(n))) continue;

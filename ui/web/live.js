@@ -1,31 +1,41 @@
 /**
  * The live page: a run that goes on at its server (kcsim play) while one looks at it.
  *
- *     server ── /events: state, when it has changed ──► there is more ──► /trace ──► the page shows it
+ *     server ── /events: state, when it has changed ──► there is more ──► /growth ──► the page shows it
  *     page   ── /do: play, pause, step, speed, act, undo ──► server
  *
  * The page holds no state of the run but what the server has told: several pages may watch, and each sees what
  * another one does. The moment follows the end of the run while it stands at the end, and stays where it is
  * when somebody has gone back to look at something.
+ *
+ * The page says how much it has, and is told what it lacks: a step costs what is new in it. After an act or an undo it
+ * keeps what the two runs have in common, and makes the histories anew.
  */
 import { byId, fill, h, seconds } from "./dom.js";
 import { Facts } from "./facts.js";
-import { openTrace } from "./load.js";
+import { openGrowth } from "./load.js";
 import { Model } from "./model.js";
 import { askWhom, mountMenu } from "./live_menu.js";
+import { TraceProblem } from "./trace.js";
 
 /** @typedef {import("./app.js").App} App */
 /**
  * What the server tells.
- * @typedef {{records: number, version: number, now: number, playing: boolean, speed: number, over: boolean,
+ * @typedef {{run: number, records: number, version: number, now: number, playing: boolean, speed: number, over: boolean,
  *            stuck?: string, seed: number, acts: string[]}} State
  */
 
 const speeds = [0.1, 1, 10, 100];
 
+/** @returns {number[] | null} run and version that the page begins with; null: it is not the page of a live run */
+function beginning() {
+    const said = document.querySelector('meta[name="kcsim-live"]')?.getAttribute("content") ?? null;
+    return said === null ? null : said.split(" ").map(Number);
+}
+
 /** Is this the page of a live run? */
 export function isLive() {
-    return document.querySelector('meta[name="kcsim-live"]') !== null;
+    return beginning() !== null;
 }
 
 /** @param {App} app */
@@ -39,7 +49,9 @@ class Live {
         this.app = app;
         /** @type {State | null} */
         this.state = null;
-        this.shown = { records: app.trace.count, version: -1 };
+        const [run, version] = beginning() ?? [];
+        this.run = run; // another one: another server has come to this address
+        this.version = version;
         this.fetching = false;
         this.message = "";
         this.lost = false;
@@ -58,6 +70,7 @@ class Live {
 
     /** @param {State} state */
     hear(state) {
+        if (state.run !== this.run) return location.reload();
         this.state = state;
         this.lost = false;
         this.draw();
@@ -69,13 +82,9 @@ class Live {
         if (this.fetching) return;
         this.fetching = true;
         try {
-            while (this.state !== null && this.isBehind(this.state)) {
-                const { version } = this.state;
-                const answer = await fetch("/trace");
-                const trace = await openTrace(new Uint8Array(await answer.arrayBuffer()));
-                this.take(trace, version);
-            }
-        } catch {
+            while (this.state !== null && this.isBehind(this.state)) await this.fetchMore();
+        } catch (problem) {
+            if (problem instanceof TraceProblem) return location.reload(); // what it has is of no use any more
             this.lost = true;
             this.draw();
         } finally {
@@ -85,20 +94,26 @@ class Live {
 
     /** @param {State} state */
     isBehind(state) {
-        return this.shown.records !== state.records || this.shown.version !== state.version;
+        return this.version < state.version || (this.version === state.version && this.app.trace.count < state.records);
     }
 
-    /**
-     * @param {import("./trace.js").Trace} trace
-     * @param {number} version
-     */
-    take(trace, version) {
+    async fetchMore() {
         const { app } = this;
+        const { count, stringCount } = app.trace;
+        const answer = await fetch(`/growth?version=${this.version}&records=${count}&strings=${stringCount}`);
+        const frames = await openGrowth(new Uint8Array(await answer.arrayBuffer()));
         const atEnd = app.n >= lastShown(app);
-        this.shown = { records: trace.count, version };
-        const facts = new Facts(trace);
-        app.replace(trace, facts, new Model(trace, facts));
+        const { version } = app.trace.grow(frames);
+        if (version === this.version) app.grow();
+        else this.branch();
+        this.version = version;
         if (atEnd) app.go(lastShown(app));
+    }
+
+    branch() {
+        const { app } = this;
+        const facts = new Facts(app.trace);
+        app.replace(app.trace, facts, new Model(app.trace, facts));
     }
 
     /**

@@ -8,6 +8,7 @@
 import { Trace, TraceProblem } from "./trace.js";
 
 const SCHEMA = "kcsim.report/1";
+const GROWTH = "kcsim.growth/1";
 const PIECE = 1 << 18; // characters of base64 that are decoded at once; a multiple of 4
 
 /**
@@ -62,15 +63,16 @@ async function inflate(deflated, size) {
 
 /**
  * @param {Uint8Array} bytes
+ * @param {string} schema that it must have
  * @returns {number} where the first frame stands
  */
-function checkSchema(bytes) {
+function checkSchema(bytes, schema) {
     const newline = bytes.indexOf(10);
     const first = String.fromCharCode(...bytes.subarray(0, newline < 0 || newline > 40 ? 0 : newline));
-    if (first === SCHEMA) return newline + 1;
+    if (first === schema) return newline + 1;
     if (first.startsWith("kcsim.report/"))
         throw new TraceProblem(
-            `This page reads traces of the form ${SCHEMA}, but the one in it is ${first}: another version of kcsim wrote it.`,
+            `This page reads traces of the form ${schema}, but the one in it is ${first}: another version of kcsim wrote it.`,
             "the first line of the data block",
         );
     throw new TraceProblem("What stands in this page is not a trace of kcsim.", "the first line of the data block");
@@ -79,13 +81,14 @@ function checkSchema(bytes) {
 /**
  * Splits the file into frames and inflates them, up to the first that is not whole.
  * @param {Uint8Array} bytes
+ * @param {string} schema
  * @returns {Promise<{frames: Uint8Array[], whole: boolean}>}
  */
-async function readFrames(bytes) {
+async function readFrames(bytes, schema) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     /** @type {Promise<Uint8Array | null>[]} */
     const coming = [];
-    let at = checkSchema(bytes);
+    let at = checkSchema(bytes, schema);
     let whole = false;
     while (at + 4 <= bytes.length) {
         const packed = view.getUint32(at, true);
@@ -116,10 +119,20 @@ export async function load(text) {
 }
 
 /**
- * @param {Uint8Array} bytes a packed trace, as the server of a live run sends it
+ * @param {Uint8Array} bytes a packed trace
  * @returns {Promise<Trace>} throws a TraceProblem where there is nothing to show
  */
 export async function openTrace(bytes) {
-    const { frames, whole } = await readFrames(bytes);
+    const { frames, whole } = await readFrames(bytes, SCHEMA);
     return Trace.open(frames, whole);
+}
+
+/**
+ * @param {Uint8Array} bytes what the server of a live run says is new
+ * @returns {Promise<Uint8Array[]>} its frames, for Trace.grow; throws a TraceProblem where something is missing
+ */
+export async function openGrowth(bytes) {
+    const { frames, whole } = await readFrames(bytes, GROWTH);
+    if (!whole) throw new TraceProblem("What the server sent is cut off or damaged.", "a growth");
+    return frames;
 }

@@ -3,8 +3,11 @@
  * strip, and for each record its level of detail and its marks (levels.js).
  *
  * Values at a moment are asked of facts.js each time; what was parsed of a znode is kept by the record that set it.
+ *
+ * Of a trace that grows, flags and bands go on where they ended: the last band of a key has no end until one comes.
  */
 import { BENIGN, CHANGE, FAULT, LEVEL, REFUSED, VIOLATION, flagsOf } from "./levels.js";
+import { longer } from "./trace.js";
 import { dataOf } from "./why.js";
 
 /** @typedef {import("./trace.js").Trace} Trace */
@@ -14,13 +17,19 @@ import { dataOf } from "./why.js";
  * @typedef {{tp: string, topic: string, partition: number, leader: number, epoch: number, isr: number[],
  *   replicas: number[], adding: number[], removing: number[], key: string, topicKey: string,
  *   changed: {[field: string]: any} | null}} Partition changed: what this record changed, with the old values
- * @typedef {{from: number, to: number}} Band from the record `from` to the one before `to`
+ * @typedef {{from: number, to: number}} Band from the record `from` to the one before `to`; Infinity: it lasts
  * @typedef {{controllers: (Band & {id: number})[], active: {[node: string]: Band[]},
  *   leaders: {[tp: string]: (Band & {leader: number, isr: number[]})[]},
  *   down: {[node: string]: (Band & {state: string})[]},
  *   sessions: {[node: string]: (Band & {state: string})[]}}} Bands
  * @typedef {{text: string, met: boolean | undefined, n: number, say: string, want: string}} Expectation
  *   met: undefined where it was not decided; n: the record that decided it, 0: none; say: what was instead of `want`
+ */
+
+/**
+ * The bands of one key so far.
+ * @typedef {{bands: any[], seen: number, open: string, of: (value: any, n: number) => any}} Stretch seen: entries of its
+ *   history; open: what the last band says, as JSON, "": it has ended
  */
 
 const TOPIC_KEY = /^zn:\/brokers\/topics\/([^/]+)$/;
@@ -35,27 +44,59 @@ export class Model {
         this.trace = trace;
         this.facts = facts;
         this.flags = flagsOf(trace);
-        this.markChanges();
+        this.upTo = trace.count; // of the records that have flags
+        for (const prefix of ["zn:/controller", "zn:/brokers/topics/", "zn:/brokers/ids/", "node."])
+            for (const key of facts.keys(prefix)) this.markChanges(key, 1);
+        this.lanes = trace.lanes;
         this.nodes = nodesOf(trace);
-        this.brokers = this.nodes.filter((node) => node.broker !== null).map((node) => node.id);
+        this.brokers = brokersOf(this.nodes);
         /** @type {Place[]} */
         this.places = placesOf(facts);
         /** @type {Map<string, Map<number, any>>} */
         this.parsed = new Map();
+        /** @type {Map<string, Stretch>} */
+        this.stretched = new Map();
         /** @type {Bands | null} */
         this.made = null;
     }
 
-    markChanges() {
-        const keys = [
-            ...this.facts.keys("zn:/controller").filter((key) => key === "zn:/controller"),
-            ...this.facts.keys("zn:/brokers/topics/").filter((key) => STATE_KEY.test(key)),
-            ...this.facts.keys("zn:/brokers/ids/"),
-            ...this.facts.keys("node."),
-        ];
-        for (const key of keys) {
-            const history = this.facts.history(key);
-            for (let i = 0; i < history.count; i++) this.flags[history.n(i)] |= CHANGE;
+    /**
+     * @param {string} key
+     * @param {number} from changes before this record are marked already
+     */
+    markChanges(key, from) {
+        if (!isChanging(key)) return;
+        const history = this.facts.history(key);
+        for (let i = history.count - 1; i >= 0 && history.n(i) >= from; i--) this.flags[history.n(i)] |= CHANGE;
+    }
+
+    /**
+     * Takes what is new in the trace.
+     *
+     * @param {{touched: Set<string>, fresh: string[]}} news of facts.js
+     */
+    grow({ touched, fresh }) {
+        const { trace, facts } = this;
+        const from = this.upTo + 1;
+        if (this.flags.length <= trace.count)
+            this.flags = longer(new Uint8Array(Math.max(trace.count + 1, 2 * this.flags.length)), this.flags);
+        flagsOf(trace, this.flags, from);
+        this.upTo = trace.count;
+        for (const key of touched) this.markChanges(key, from);
+        if (this.lanes !== trace.lanes) {
+            this.lanes = trace.lanes;
+            this.nodes = nodesOf(trace);
+            this.brokers = brokersOf(this.nodes);
+            this.made = null;
+        }
+        if ([...touched].some((key) => TOPIC_KEY.test(key)) || fresh.some((key) => STATE_KEY.test(key))) {
+            this.places = placesOf(facts);
+            this.made = null;
+        }
+        if (touched.has("zn:/controller")) this.made = null;
+        for (const key of touched) {
+            const stretch = this.stretched.get(key);
+            if (stretch !== undefined) this.stretch(key, stretch);
         }
     }
 
@@ -217,21 +258,32 @@ export class Model {
      * @returns {any[]}
      */
     stretches(key, of) {
+        const known = this.stretched.get(key);
+        if (known !== undefined) return known.bands;
+        /** @type {Stretch} */
+        const stretch = { bands: [], seen: 0, open: "", of };
+        this.stretched.set(key, stretch);
+        this.stretch(key, stretch);
+        return stretch.bands;
+    }
+
+    /**
+     * Goes on to the end of the history.
+     * @param {string} key
+     * @param {Stretch} stretch
+     */
+    stretch(key, stretch) {
         const history = this.facts.history(key);
-        const end = this.trace.count + 1;
-        /** @type {any[]} */
-        const bands = [];
-        let open = "";
-        for (let i = 0; i < history.count; i++) {
-            const from = history.n(i);
-            const what = of(history.value(i), from);
+        const { bands } = stretch;
+        for (; stretch.seen < history.count; stretch.seen++) {
+            const from = history.n(stretch.seen);
+            const what = stretch.of(history.value(stretch.seen), from);
             const same = what === null ? "" : JSON.stringify(what);
-            if (same === open && open !== "") continue;
-            if (open !== "") bands[bands.length - 1].to = from;
-            if (what !== null) bands.push({ ...what, from, to: end });
-            open = same;
+            if (same === stretch.open && same !== "") continue;
+            if (stretch.open !== "") bands[bands.length - 1].to = from;
+            if (what !== null) bands.push({ ...what, from, to: Infinity });
+            stretch.open = same;
         }
-        return bands.filter((band) => band.from < band.to);
     }
 
     /**
@@ -249,7 +301,7 @@ export class Model {
     /** @returns {(Band & {id: number})[]} all of the run; -1: nobody is controller */
     controllerBands() {
         const bands = this.stretches("zn:/controller", (value) => ({ id: numberOr(dataOf(value)?.brokerid, -1) }));
-        const first = bands.length > 0 ? bands[0].from : this.trace.count + 1;
+        const first = bands.length > 0 ? bands[0].from : Infinity;
         return first > 1 ? [{ id: -1, from: 1, to: first }, ...bands] : bands;
     }
 
@@ -295,6 +347,18 @@ function differences(before, now) {
         if (`${was}` !== `${value}`) old[field] = was;
     }
     return Object.keys(old).length > 0 ? old : null;
+}
+
+/** @param {string} key @returns {boolean} does the cluster look another way when this changes? */
+function isChanging(key) {
+    return (
+        key === "zn:/controller" || key.startsWith("zn:/brokers/ids/") || key.startsWith("node.") || STATE_KEY.test(key)
+    );
+}
+
+/** @param {Node[]} nodes */
+function brokersOf(nodes) {
+    return nodes.filter((node) => node.broker !== null).map((node) => node.id);
 }
 
 /** @param {Trace} trace @returns {Node[]} by id */

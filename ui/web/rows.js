@@ -12,6 +12,8 @@
  * Everything that is asked for is one binary search: a record's row, the row at a height.
  */
 
+import { withRoom } from "./trace.js";
+
 /** @typedef {import("./trace.js").Trace} Trace */
 /** @typedef {import("./model.js").Model} Model */
 
@@ -25,37 +27,62 @@ export class Rows {
      * @param {number} level 0 story, 1 protocol, 2 everything
      */
     constructor(trace, model, level) {
+        this.trace = trace;
+        this.model = model;
         /** @type {number} */
         this.level = level;
-        const shown = new Uint32Array(trace.count);
-        let count = 0;
-        for (let n = 1; n <= trace.count; n++) {
-            if (model.level(n) <= level) shown[count++] = n;
-        }
         /** Record of each row. */
-        this.shown = shown.subarray(0, count);
-        this.count = count;
-        /** Gaps before and including that of a row. */
-        this.gaps = new Uint32Array(count + 1);
-        this.silence = this.#findGaps(trace);
+        this.shown = new Uint32Array(0);
+        this.count = 0;
+        this.upTo = 0; // records that were looked at
+        /** Gaps before and including that of a row; one more, for the end. */
+        this.gaps = new Uint32Array(1);
+        this.gapCounts = new Uint32Array(steps.length); // by how long a silence must be
+        /** How long a silence must be to get a gap, in µs. */
+        this.silence = 0;
+        this.grow();
     }
 
-    /**
-     * Fills gaps; returns how long a silence must be to get one, in µs.
-     *
-     * @param {Trace} trace
-     */
-    #findGaps(trace) {
-        for (const silence of steps) {
-            let gaps = 0;
-            for (let r = 0; r < this.count; r++) {
-                if (r > 0 && trace.t(this.shown[r]) - trace.t(this.shown[r - 1]) >= silence) gaps++;
-                this.gaps[r] = gaps;
-            }
-            this.gaps[this.count] = gaps;
-            if (gaps * 5 <= this.count || silence === steps[steps.length - 1]) return silence;
+    /** Takes the records that are new in the trace. */
+    grow() {
+        const { trace, model, level } = this;
+        const known = this.count;
+        const news = [];
+        for (let n = this.upTo + 1; n <= trace.count; n++) if (model.level(n) <= level) news.push(n);
+        this.upTo = trace.count;
+        this.count += news.length;
+        this.shown = withRoom(this.shown, this.count);
+        this.shown.set(news, known);
+        this.gaps = withRoom(this.gaps, this.count + 1);
+        this.#countGaps(known);
+        // The least silence at which gaps stay the exception.
+        const place = this.gapCounts.findIndex((gaps) => gaps * 5 <= this.count);
+        const silence = steps[place < 0 ? steps.length - 1 : place];
+        this.#fillGaps(silence === this.silence ? known : 0, silence);
+    }
+
+    /** @param {number} row how long it was silent before it, in µs */
+    #before(row) {
+        return row === 0 ? 0 : this.trace.t(this.shown[row]) - this.trace.t(this.shown[row - 1]);
+    }
+
+    /** @param {number} from row */
+    #countGaps(from) {
+        for (let r = from; r < this.count; r++) {
+            const silent = this.#before(r);
+            for (let i = 0; i < steps.length && silent >= steps[i]; i++) this.gapCounts[i]++;
         }
-        return 0;
+    }
+
+    /** @param {number} from row @param {number} silence */
+    #fillGaps(from, silence) {
+        this.silence = silence;
+        let gaps = from > 0 ? this.gaps[from - 1] : 0;
+        for (let r = from; r < this.count; r++) {
+            if (this.#before(r) >= silence) gaps++;
+            this.gaps[r] = gaps;
+        }
+        this.gaps[this.count] = gaps;
     }
 
     /**

@@ -9,7 +9,8 @@
  *     events    an event in work, and how many wait   records "queue"
  *
  * The spans of one list follow each other and do not overlap, so those that cross the window are found
- * by one binary search. A span is from ≤ record < to.
+ * by one binary search. A span is from ≤ record < to; one that lasts has no end (Infinity). Of a trace that grows, each
+ * list goes on where it ended.
  */
 
 /** @typedef {import("./trace.js").Trace} Trace */
@@ -34,20 +35,59 @@ export class Spans {
         this.session = new Map();
         /** @type {Map<number, Map<string, Span[]>>} by node, by partition */
         this.leads = new Map();
-        for (const id of model.brokers) {
-            this.state.set(
-                id,
-                this.#history(`node.${id}`, stateOf, (value) => value !== "up"),
-            );
-            this.active.set(
-                id,
-                this.#history(`role.${id}`, String, (value) => value === "active"),
-            );
-            this.session.set(
-                id,
-                this.#history(`sess.${id}`, stateOf, () => true),
-            );
-            this.leads.set(id, this.#leadsOf(id));
+        this.model = model;
+        /** @type {Map<string, {spans: Span[], seen: number, extend: () => void}>} by key */
+        this.lists = new Map();
+        for (const id of model.brokers) this.#addNode(id);
+    }
+
+    /** @param {number} id */
+    #addNode(id) {
+        this.state.set(
+            id,
+            this.#history(`node.${id}`, stateOf, (value) => value !== "up"),
+        );
+        this.active.set(
+            id,
+            this.#history(`role.${id}`, String, (value) => value === "active"),
+        );
+        this.session.set(
+            id,
+            this.#history(`sess.${id}`, stateOf, () => true),
+        );
+        /** @type {Map<string, Span[]>} */
+        const leads = new Map();
+        this.leads.set(id, leads);
+        for (const key of this.facts.keys(`b.${id}.`)) this.#addLeads(id, leads, key);
+    }
+
+    /**
+     * @param {number} id
+     * @param {Map<string, Span[]>} leads of the node
+     * @param {string} key
+     */
+    #addLeads(id, leads, key) {
+        const prefix = `b.${id}.`;
+        if (!key.endsWith(".leader") || !key.startsWith(prefix) || key.startsWith(`${prefix}md.`)) return;
+        const spans = this.#history(key, String, (value) => value === String(id));
+        if (spans.length > 0) leads.set(key.slice(prefix.length, -".leader".length), spans);
+    }
+
+    /**
+     * Takes what is new in the trace.
+     *
+     * @param {{touched: Set<string>}} news of facts.js
+     */
+    grow({ touched }) {
+        for (const id of this.model.brokers) if (!this.state.has(id)) this.#addNode(id);
+        for (const key of touched) {
+            const node = /^b\.(\d+)\..*\.leader$/.exec(key);
+            this.lists.get(key)?.extend();
+            if (node === null) continue;
+            const id = Number(node[1]);
+            const leads = this.leads.get(id);
+            if (leads !== undefined) this.#addLeads(id, leads, key);
+            this.#counts = null;
         }
     }
 
@@ -55,8 +95,9 @@ export class Spans {
     #work = null;
     /** @type {Map<number, Span[]> | null} */
     #waiting = null;
-    /** @type {Map<string, number> | null} */
-    #busy = null;
+    /** @type {Map<string, number> | null} by lane */
+    #records = null;
+    #recordsUpTo = 0;
     /** @type {Map<number, Span[]> | null} */
     #counts = null;
 
@@ -67,32 +108,28 @@ export class Spans {
      * @returns {Span[]}
      */
     #history(key, read, keep) {
+        const known = this.lists.get(key);
+        if (known !== undefined) return known.spans;
         /** @type {Span[]} */
         const spans = [];
-        const history = this.facts.history(key);
-        for (let i = 0; i < history.count; i++) {
-            const raw = history.value(i);
-            const value = raw === null ? "" : read(raw);
-            if (value === "" || !keep(value)) continue;
-            const to = i + 1 < history.count ? history.n(i + 1) : this.trace.count + 1;
-            const last = spans[spans.length - 1];
-            if (last !== undefined && last.to === history.n(i) && last.value === value) last.to = to;
-            else spans.push({ from: history.n(i), to, value });
-        }
+        const list = { spans, seen: 0, extend: () => {} };
+        list.extend = () => {
+            const history = this.facts.history(key);
+            if (list.seen > 0 && list.seen < history.count) endAt(spans, history.n(list.seen));
+            for (; list.seen < history.count; list.seen++) {
+                const i = list.seen;
+                const raw = history.value(i);
+                const value = raw === null ? "" : read(raw);
+                if (value === "" || !keep(value)) continue;
+                const to = i + 1 < history.count ? history.n(i + 1) : Infinity;
+                const last = spans[spans.length - 1];
+                if (last !== undefined && last.to === history.n(i) && last.value === value) last.to = to;
+                else spans.push({ from: history.n(i), to, value });
+            }
+        };
+        this.lists.set(key, list);
+        list.extend();
         return spans;
-    }
-
-    /** @param {number} id */
-    #leadsOf(id) {
-        /** @type {Map<string, Span[]>} */
-        const found = new Map();
-        const prefix = `b.${id}.`;
-        for (const key of this.facts.keys(prefix)) {
-            if (!key.endsWith(".leader") || key.startsWith(`${prefix}md.`)) continue;
-            const spans = this.#history(key, String, (value) => value === String(id));
-            if (spans.length > 0) found.set(key.slice(prefix.length, -".leader".length), spans);
-        }
-        return found;
     }
 
     /** Events in work by node of the controller; value: the name. Made when first asked for. */
@@ -107,37 +144,46 @@ export class Spans {
         return /** @type {Map<number, Span[]>} */ (this.#waiting);
     }
 
+    #queuesSeen = 0;
+
     #readQueues() {
-        if (this.#work !== null) return;
-        const work = (this.#work = new Map());
-        const waiting = (this.#waiting = new Map());
-        const end = this.trace.count + 1;
-        for (const n of this.trace.ofKind("queue")) {
+        const work = (this.#work ??= new Map());
+        const waiting = (this.#waiting ??= new Map());
+        const records = this.trace.ofKind("queue");
+        if (this.#queuesSeen === records.length && this.#queuesUpTo === this.trace.count) return;
+        const known = [lengths(work), lengths(waiting)];
+        for (; this.#queuesSeen < records.length; this.#queuesSeen++) {
+            const n = records[this.#queuesSeen];
             const id = Number(this.trace.at(n).slice(1));
-            const record = this.trace.record(n);
+            const what = this.trace.field(n, "what");
             const events = list(work, id);
             const depths = list(waiting, id);
             const open = events[events.length - 1];
-            if (record["what"] === "start") events.push({ from: n, to: end, value: String(record["name"]) });
-            else if (record["what"] === "done" && open !== undefined && open.to === end) open.to = n;
-            const depth = Number(record["depth"] ?? 0);
+            if (what === "start") events.push({ from: n, to: Infinity, value: String(this.trace.field(n, "name")) });
+            else if (what === "done" && open !== undefined && open.to === Infinity) open.to = n;
+            const depth = Number(this.trace.field(n, "depth") ?? 0);
             const before = depths[depths.length - 1];
             if (before !== undefined) before.to = n;
-            depths.push({ from: n, to: end, value: depth });
+            depths.push({ from: n, to: Infinity, value: depth });
         }
-        this.#cutAtDeath(work);
-        this.#cutAtDeath(waiting);
+        this.#queuesUpTo = this.trace.count;
+        this.#cutAtDeath(work, known[0]);
+        this.#cutAtDeath(waiting, known[1]);
     }
+
+    #queuesUpTo = 0;
 
     /**
      * What a process had in work ends with it.
      *
      * @param {Map<number, Span[]>} lists
+     * @param {Map<number, number>} known how long the lists were before
      */
-    #cutAtDeath(lists) {
+    #cutAtDeath(lists, known) {
         for (const [id, spans] of lists) {
             const deaths = (this.state.get(id) ?? []).filter((span) => span.value === "down");
-            for (const span of spans) {
+            for (let i = Math.max(0, (known.get(id) ?? 0) - 1); i < spans.length; i++) {
+                const span = spans[i];
                 const death = deaths.find((one) => one.from > span.from && one.from < span.to);
                 if (death !== undefined) span.to = death.from;
             }
@@ -148,34 +194,46 @@ export class Spans {
     get leadCounts() {
         if (this.#counts !== null) return this.#counts;
         const counts = (this.#counts = new Map());
-        for (const [id, partitions] of this.leads)
-            counts.set(id, countOver([...partitions.values()].flat(), this.trace.count + 1));
+        for (const [id, partitions] of this.leads) counts.set(id, countOver([...partitions.values()].flat()));
         return counts;
     }
 
     /** How much a node ("n3") or a client ("p1") does that is worth seeing: who must be left out does least. */
     get busiest() {
-        if (this.#busy !== null) return this.#busy;
-        const busy = (this.#busy = new Map());
-        for (const [id, spans] of this.state)
-            busy.set(`n${id}`, 1e9 * Math.min(spans.length, 1) + 1e8 * (this.active.get(id) ?? []).length);
-        for (let n = 1; n <= this.trace.count; n++) {
+        const records = (this.#records ??= new Map());
+        for (let n = this.#recordsUpTo + 1; n <= this.trace.count; n++) {
             const lane = this.trace.at(n);
             const name = lane[0] === "c" || lane[0] === "b" ? `n${lane.slice(1)}` : lane;
-            busy.set(name, (busy.get(name) ?? 0) + 1);
+            records.set(name, (records.get(name) ?? 0) + 1);
+        }
+        this.#recordsUpTo = this.trace.count;
+        const busy = new Map(records);
+        for (const [id, spans] of this.state) {
+            const more = 1e9 * Math.min(spans.length, 1) + 1e8 * (this.active.get(id) ?? []).length;
+            busy.set(`n${id}`, (busy.get(`n${id}`) ?? 0) + more);
         }
         return busy;
     }
+}
+
+/** The last span ends, if it lasts. @param {Span[]} spans @param {number} to */
+function endAt(spans, to) {
+    const last = spans[spans.length - 1];
+    if (last !== undefined && last.to === Infinity) last.to = to;
+}
+
+/** @param {Map<number, Span[]>} lists */
+function lengths(lists) {
+    return new Map([...lists].map(([id, spans]) => [id, spans.length]));
 }
 
 /**
  * How many of these spans hold, over time: they may overlap.
  *
  * @param {Span[]} spans
- * @param {number} end
  * @returns {Span[]}
  */
-function countOver(spans, end) {
+function countOver(spans) {
     /** @type {Map<number, number>} */
     const steps = new Map();
     for (const span of spans) {
@@ -189,7 +247,7 @@ function countOver(spans, end) {
         count += step;
         const before = counts[counts.length - 1];
         if (before !== undefined) before.to = n;
-        if (n < end) counts.push({ from: n, to: end, value: count });
+        if (n < Infinity) counts.push({ from: n, to: Infinity, value: count });
     }
     return counts;
 }

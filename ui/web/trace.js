@@ -6,6 +6,9 @@
  * Opening walks the columns of every block once into typed arrays, and checks all that others rely on:
  * kinds and lanes that the header names, causes before effects, sizes that fit. Fields and facts stay as
  * bytes. A block that does not fit ends the trace there, and `problem` says so.
+ *
+ * The trace of a live run grows: blocks of any size come behind the others, and a run that was changed is cut
+ * first. Names keep their numbers in both.
  */
 
 import { lanesOf } from "./roles.js";
@@ -17,8 +20,10 @@ export { TraceProblem, json } from "./values.js";
  * @typedef {{n: number, t: number, at: string, k: string, by: number, mute?: number, [field: string]: any}} TraceRecord
  * @typedef {import("./roles.js").Lane} Lane
  * @typedef {import("./values.js").Value} Value
- * @typedef {{version: string, records: number, finished: number, remark: string, kinds: string[], fields: string[], lanes: string[], tables: {narrate: any[]}}} Header
+ * @typedef {{version: string, records: number, finished: number, remark: string, kinds: string[], fields: string[], lanes: string[], tables: {narrate: any[], znodes: any[]}}} Header
  */
+
+/** @typedef {{version: number, from: number, records: number, finished: number, meta: number, lanes: string[]}} Growth */
 
 /**
  * One block: its bytes, and where in them each of its records stands.
@@ -55,8 +60,10 @@ export class Trace {
         this.stringCount = 0;
         /** @type {Map<string, number>} */
         this.fieldNumbers = new Map(header.fields.map((name, i) => [name, i]));
-        /** @type {Map<string, Uint32Array>} */
+        /** @type {Map<string, {numbers: Uint32Array, upTo: number}>} */
         this.byKind = new Map();
+        this.usedLanes = new Uint8Array(header.lanes.length);
+        this.lastBlock = 0; // that was asked for
         this.glancer = new Reader(new Uint8Array(), 0, 0); // one for all glances
         /** @type {TraceRecord} */
         this.meta = { n: 1, t: 0, at: "w", k: "meta", by: 0 };
@@ -99,11 +106,10 @@ export class Trace {
             const count = reader.varint();
             const stringCount = reader.varint();
             const factCount = reader.varint();
-            if (count === 0 || count > BLOCK || this.count % BLOCK !== 0 || this.count + count >= this.times.length)
-                return false;
+            if (count === 0 || count > BLOCK || this.count + count >= this.times.length) return false;
             if (stringCount > bytes.length || factCount > bytes.length) return false;
             this.takeStrings(reader, stringCount);
-            this.blocks.push(this.takeColumns(reader, count, factCount));
+            this.blocks.push(this.takeColumns(reader, this.count + 1, count, factCount));
             this.count += count;
             return true;
         } catch (problem) {
@@ -131,17 +137,19 @@ export class Trace {
 
     /**
      * @param {Reader} reader
+     * @param {number} first
      * @param {number} count
      * @param {number} factCount
      * @returns {Block}
      */
-    takeColumns(reader, count, factCount) {
-        const first = this.count + 1;
-        const { times, laneOf, kindOf, causes, mutes } = this;
-        let t = this.count > 0 ? times[this.count] : 0;
+    takeColumns(reader, first, count, factCount) {
+        const { times, laneOf, kindOf, causes, mutes, usedLanes } = this;
+        let t = first > 1 ? times[first - 1] : 0;
         for (let i = 0; i < count; i++) times[first + i] = t += reader.varint();
-        for (let i = 0; i < count; i++)
-            laneOf[first + i] = number(reader.byte() | (reader.byte() << 8), this.header.lanes.length);
+        for (let i = 0; i < count; i++) {
+            laneOf[first + i] = number(reader.byte() | (reader.byte() << 8), usedLanes.length);
+            usedLanes[laneOf[first + i]] = 1;
+        }
         for (let i = 0; i < count; i++) kindOf[first + i] = number(reader.byte(), this.header.kinds.length);
         for (let i = 0; i < count; i++) causes[first + i] = cause(first + i, reader.varint());
         for (let i = 0; i < count; i++) mutes[first + i] = cause(first + i, reader.varint());
@@ -170,7 +178,82 @@ export class Trace {
         else if (!header.finished) said.push(`The run was cut off: its last record is ${count}.`);
         this.problem = said.join(" ");
         this.meta = this.record(1);
-        this.lanes = lanesOf(header.lanes, this.meta);
+        this.nameLanes();
+    }
+
+    nameLanes() {
+        const { header, usedLanes } = this;
+        this.lanes = lanesOf(
+            header.lanes.filter((_, lane) => usedLanes[lane] === 1),
+            this.meta,
+        );
+    }
+
+    // ---- growing ----
+
+    /**
+     * Takes what is new of a live run (ui/packed.h, kcsim.growth/1).
+     *
+     * @param {Uint8Array[]} frames header, then blocks
+     * @returns {Growth} from: the records up to there stayed as they were, but for the first one where `meta` is 1. Throws a
+     *   TraceProblem where it does not fit
+     */
+    grow(frames) {
+        const growth = readGrowth(frames, this.count);
+        const blocks = frames.slice(1);
+        const lanes = this.usedLanes;
+        this.header.lanes = growth.lanes;
+        this.usedLanes = new Uint8Array(growth.lanes.length);
+        this.usedLanes.set(lanes);
+        if (growth.from < this.count) this.cut(growth.from);
+        if (growth.meta === 1) this.replaceFirst(blocks.shift());
+        this.reserve(growth.records);
+        const used = usedCount(this.usedLanes);
+        for (const block of blocks) if (!this.takeBlock(block)) break;
+        this.header.records = growth.records;
+        this.header.finished = growth.finished;
+        if (this.count !== growth.records)
+            throw new TraceProblem("What the server sent does not fit what the page has.", `record ${this.count}`);
+        if (growth.meta === 1) this.meta = this.record(1);
+        if (growth.meta === 1 || usedCount(this.usedLanes) !== used) this.nameLanes();
+        return growth;
+    }
+
+    /** @param {number} count of records that stay */
+    cut(count) {
+        this.count = count;
+        this.byKind.clear();
+        while (this.blocks.length > 0 && this.blocks[this.blocks.length - 1].first > count) this.blocks.pop();
+        const last = this.blocks.pop();
+        if (last !== undefined) this.blocks.push({ ...last, count: Math.min(last.count, count - last.first + 1) });
+        this.usedLanes.fill(0);
+        for (let n = 1; n <= count; n++) this.usedLanes[this.laneOf[n]] = 1;
+    }
+
+    /** @param {Uint8Array | undefined} bytes a block of one record, which takes the place of the first */
+    replaceFirst(bytes) {
+        const old = this.blocks[0];
+        const reader = new Reader(bytes ?? new Uint8Array(), 0, bytes?.length ?? 0);
+        const count = reader.varint();
+        const strings = reader.varint();
+        const facts = reader.varint();
+        if (count !== 1) throw new TraceProblem("The first record is missing.", "record 1");
+        this.takeStrings(reader, strings);
+        this.blocks[0] = this.takeColumns(reader, 1, 1, facts);
+        if (old.count === 1) return;
+        const rest = { fieldsAt: old.fieldsAt.subarray(1), factsAt: old.factsAt.subarray(1) };
+        this.blocks.splice(1, 0, { ...old, ...rest, endAt: old.endAt.subarray(1), first: 2, count: old.count - 1 });
+    }
+
+    /** @param {number} count of records that there must be room for */
+    reserve(count) {
+        if (count + 1 < this.times.length) return;
+        const capacity = Math.max(count + 2, this.times.length * 2);
+        this.times = longer(new Float64Array(capacity), this.times);
+        this.laneOf = longer(new Uint16Array(capacity), this.laneOf);
+        this.kindOf = longer(new Uint8Array(capacity), this.kindOf);
+        this.causes = longer(new Uint32Array(capacity), this.causes);
+        this.mutes = longer(new Uint32Array(capacity), this.mutes);
     }
 
     // ---- columns ----
@@ -205,15 +288,16 @@ export class Trace {
      * @returns {Uint32Array} numbers of the records of this kind, ascending
      */
     ofKind(kind) {
-        const known = this.byKind.get(kind);
-        if (known !== undefined) return known;
+        const known = this.byKind.get(kind) ?? { numbers: new Uint32Array(0), upTo: 0 };
+        if (known.upTo === this.count) return known.numbers;
         const wanted = this.header.kinds.indexOf(kind);
         const { kindOf, count } = this;
-        let size = 0;
-        for (let n = 1; n <= count; n++) if (kindOf[n] === wanted) size++;
-        const numbers = new Uint32Array(size);
-        for (let n = 1, i = 0; i < size; n++) if (kindOf[n] === wanted) numbers[i++] = n;
-        this.byKind.set(kind, numbers);
+        let size = known.numbers.length;
+        for (let n = known.upTo + 1; n <= count; n++) if (kindOf[n] === wanted) size++;
+        const numbers = withRoom(known.numbers, size);
+        for (let n = known.upTo + 1, i = known.numbers.length; i < size; n++)
+            if (kindOf[n] === wanted) numbers[i++] = n;
+        this.byKind.set(kind, { numbers, upTo: count });
         return numbers;
     }
 
@@ -277,7 +361,7 @@ export class Trace {
      * @param {number[]} seen the fields that were written are put here
      */
     glance(n, into, seen) {
-        const block = this.blocks[Math.floor((n - 1) / BLOCK)];
+        const block = this.blocks[this.blockOf(n)];
         const reader = this.glancer;
         reader.bytes = block.bytes;
         reader.at = block.fieldsAt[n - block.first];
@@ -316,11 +400,13 @@ export class Trace {
      * Calls back for each fact of the trace in order, without decoding its value.
      * @param {(n: number, key: number, block: number, at: number) => void} call key: number of a string;
      *   block, at: where the value stands (valueAt)
+     * @param {number} [from] the first record
      */
-    eachFact(call) {
-        this.blocks.forEach((block, b) => {
+    eachFact(call, from = 1) {
+        for (let b = from > this.count ? this.blocks.length : this.blockOf(from); b < this.blocks.length; b++) {
+            const block = this.blocks[b];
             const reader = new Reader(block.bytes, 0, 0);
-            for (let i = 0; i < block.count; i++) {
+            for (let i = Math.max(0, from - block.first); i < block.count; i++) {
                 reader.at = block.factsAt[i];
                 reader.end = block.endAt[i];
                 while (reader.at < reader.end) {
@@ -329,7 +415,7 @@ export class Trace {
                     call(block.first + i, key, b, reader.skip(size));
                 }
             }
-        });
+        }
     }
 
     /** @param {number} block @param {number} at @returns {Value} */
@@ -341,8 +427,23 @@ export class Trace {
     /** @param {number} n @returns {{block: Block, i: number}} */
     place(n) {
         if (!(n >= 1 && n <= this.count)) throw new RangeError(`there is no record ${n}`);
-        const block = this.blocks[Math.floor((n - 1) / BLOCK)];
+        const block = this.blocks[this.blockOf(n)];
         return { block, i: n - block.first };
+    }
+
+    /** @param {number} n @returns {number} the place of its block */
+    blockOf(n) {
+        const { blocks } = this;
+        const last = blocks[this.lastBlock];
+        if (last !== undefined && n >= last.first && n < last.first + last.count) return this.lastBlock;
+        let low = 0;
+        let high = blocks.length - 1;
+        while (low < high) {
+            const middle = (low + high + 1) >>> 1;
+            if (blocks[middle].first <= n) low = middle;
+            else high = middle - 1;
+        }
+        return (this.lastBlock = low);
     }
 
     // ---- strings ----
@@ -383,6 +484,53 @@ function number(value, end) {
 function cause(n, distance) {
     if (distance >= n) throw new TraceProblem("A record has a cause that is not there.", `record ${n}`);
     return distance === 0 ? 0 : n - distance;
+}
+
+/** @param {Uint8Array} used @returns {number} */
+function usedCount(used) {
+    return used.reduce((count, one) => count + one, 0);
+}
+
+/**
+ * @template {Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array} T
+ * @param {T} to
+ * @param {T} from
+ * @returns {T}
+ */
+export function longer(to, from) {
+    to.set(from);
+    return to;
+}
+
+/**
+ * The same numbers with room behind them: memory doubles, so that growing costs what is new.
+ *
+ * @param {Uint32Array} numbers
+ * @param {number} size
+ * @returns {Uint32Array} shares its memory with `numbers` where that has room
+ */
+export function withRoom(numbers, size) {
+    const room = numbers.buffer.byteLength / 4;
+    if (size <= room) return new Uint32Array(numbers.buffer, 0, size);
+    // The first time there is no room to spare: most traces never grow.
+    const buffer = new ArrayBuffer(4 * (room === 0 ? size : Math.max(size, 2 * room)));
+    new Uint32Array(buffer).set(numbers);
+    return new Uint32Array(buffer, 0, size);
+}
+
+/**
+ * @param {Uint8Array[]} frames
+ * @param {number} count of records that the page has
+ * @returns {Growth}
+ */
+function readGrowth(frames, count) {
+    try {
+        const growth = JSON.parse(utf8.decode(frames[0]));
+        if (growth.from <= count && growth.from <= growth.records && growth.records < 2 ** 31) return growth;
+    } catch {
+        // said below
+    }
+    throw new TraceProblem("What the server sent cannot be read.", "the header of a growth");
 }
 
 /**

@@ -94,7 +94,8 @@ export async function play(scenario, look = {}) {
     const ended = new Promise((done) => server.on("exit", done));
     const [line] = await once(server.stdout, "data");
     const url = String(line).trim();
-    const page = await openAt(url, "", look, (asked) => asked.startsWith(url));
+    const mayAsk = (/** @type {string} */ asked) => asked.startsWith(url) && asked !== `${url}trace`; // what is new only
+    const page = await openAt(url, "", look, mayAsk);
     async function end() {
         server.kill("SIGINT");
         return /** @type {Promise<number | null>} */ (ended);

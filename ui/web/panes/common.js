@@ -96,11 +96,14 @@ export function memory(make) {
  * @returns {(app: App) => T}
  */
 export function index(make) {
-    const kept = memory(() => /** @type {{count: number, made: T | null}} */ ({ count: -1, made: null }));
+    const kept = memory(
+        () => /** @type {{count: number, of: object | null, made: T | null}} */ ({ count: -1, of: null, made: null }),
+    );
     return (app) => {
         const state = kept(app);
-        if (state.made === null || state.count !== app.trace.count) {
+        if (state.made === null || state.count !== app.trace.count || state.of !== app.facts) {
             state.made = make(app);
+            state.of = app.facts;
             state.count = app.trace.count;
         }
         return state.made;
