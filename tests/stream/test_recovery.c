@@ -273,7 +273,7 @@ START_TEST(a_killed_job_goes_on_with_its_databases)
 {
     const struct golden_job *job = &golden_jobs[_i];
     on_rocksdb = true;
-    for (int64_t k = 1; round_of(job, k, k % 4 == 1 ? 1 : 2, k % 4 == 1 ? 2 : 1); k += 2) {
+    for (int64_t k = 1; round_of(job, k, k % 8 == 1 ? 1 : 2, k % 8 == 1 ? 2 : 1); k += 4) {
     }
 }
 END_TEST
