@@ -22,7 +22,6 @@
 #include "stream/stored_files.h"
 
 #define VERSION       3
-#define VERSION_MIN   2 /* it had no files of databases */
 #define META_MAGIC    "KCSTMETA"
 #define TASK_MAGIC    "KCSTTASK"
 #define WHY_SIZE      FILES_WHY
@@ -255,11 +254,11 @@ static bool open_metadata(struct reader *meta, const char *path, const char *dat
     }
     *meta = (struct reader){data + 8, data + size - SUM, false};
     int64_t version = read_i64(meta);
-    if (version < VERSION_MIN || version > VERSION) {
+    if (version != VERSION) {
         snprintf(why, WHY_SIZE, "%.150s: version %" PRId64 "; this program reads %d", path, version,
                  VERSION);
     }
-    return version >= VERSION_MIN && version <= VERSION;
+    return version == VERSION;
 }
 
 static struct checkpoint *load_one(const char *path, char *why)
