@@ -120,7 +120,7 @@ struct st_env {
     bool listens, shows_progress;
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
-    struct control *control; /* while it runs, if it listens */
+    struct control *control;        /* while it runs, if it listens */
     bool allow_non_restored;
     uint32_t retained;
     struct restart_strategy restart;
