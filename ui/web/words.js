@@ -137,7 +137,7 @@ function zapWords(trace, record) {
     const from = frm === undefined ? "" : laneInWords(String(frm));
     if (record["ok"] === 0) return `refuses ${from === "" ? "" : `${from}: `}${what}: ${code}`;
     const asked = from === "" ? what : `${what} for ${from}`;
-    if (record["zxid"] === undefined) return asked;
+    if (record["zxid"] === undefined && record["inferred"] === undefined) return asked;
     const changes = trace.sets(record.n).filter(([key]) => key.startsWith("zn:"));
     if (changes.length === 0) return asked;
     return someOf(changes.map(([key, value]) => znodeWords(trace, key.slice(3), value)));
