@@ -56,6 +56,7 @@ const CLIENT = /^[pu][0-9]/;
 /** Znodes that a person would name; others are housekeeping. */
 const TOLD =
     /^\/(controller|brokers\/ids\/[0-9]+|brokers\/topics\/[^/]+(\/partitions\/[0-9]+\/state)?|admin\/(delete_topics\/[^/]+|reassign_partitions|preferred_replica_election))$/;
+const NOTIFIED = /^\/(isr_change|log_dir_event)_notification\/./; // a controller hears of it: where that is told, so is this
 const CONFIG = /^\/config\/[^/]+\/[^/]+$/;
 
 /** One record, as far as its flags need it; strings are compared by their numbers. */
@@ -230,9 +231,14 @@ class Sight {
         if (this.fields[this.ok] === 0 || !(this.has(this.zxid) || this.has(this.inferred))) return ALL;
         const path = this.fields[this.path];
         let told = this.paths.get(path);
-        if (told === undefined) this.paths.set(path, (told = TOLD.test(this.text(this.path))));
+        if (told === undefined) this.paths.set(path, (told = this.isTold(this.text(this.path))));
         if (told) return STORY;
         return this.text(this.op) === "setData" && CONFIG.test(this.text(this.path)) ? STORY : PROTOCOL;
+    }
+
+    /** @param {string} path @returns {boolean} */
+    isTold(path) {
+        return TOLD.test(path) || (!this.isOfLogs && NOTIFIED.test(path));
     }
 
     /** The events that the controller works on; answers that come in are many and alike. */
