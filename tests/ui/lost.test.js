@@ -3,35 +3,40 @@
  * end, the page has the trace alone.
  */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
-import { test } from "node:test";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import { Lost, lossWords } from "../../ui/web/lost.js";
-import { kcsim, root, withRun } from "./read.js";
+import { kcsim, readReport, temporary, withRun } from "./read.js";
 
 const folder = "scenarios/clients";
+const temp = temporary();
+after(temp.remove);
 let lossy = 0;
 
 /** @param {string} name */
 async function compare(name) {
-    const [{ acknowledged }] = JSON.parse(kcsim("run", `${folder}/${name}`, "--format", "json")).runs;
+    const report = join(temp.path, `${name}.html`);
+    const said = kcsim("run", `${folder}/${name}`, "--format", "json", "--report", report);
+    const [{ acknowledged }] = JSON.parse(said).runs;
     if (acknowledged === undefined || acknowledged.deleted + acknowledged.undecided > 0) return;
-    await withRun(`${folder}/${name}`, ({ trace }) => {
-        const lost = new Lost();
-        lost.grow(trace, 1);
-        const all = lost.at(trace.count);
-        assert.equal(
-            all.reduce((sum, loss) => sum + loss.last - loss.first + 1, 0),
-            acknowledged.lost,
-            all.map(lossWords).join(", "),
-        );
-        if (acknowledged.lost > 0) lossy++;
-    });
+    const trace = await readReport(report);
+    const lost = new Lost();
+    lost.grow(trace, 1);
+    assert.equal(
+        lost.at(trace.count).reduce((sum, loss) => sum + loss.last - loss.first + 1, 0),
+        acknowledged.lost,
+        lost.losses.map(lossWords).join(", "),
+    );
+    if (acknowledged.lost > 0) lossy++;
 }
 
-for (const name of readdirSync(`${root}/${folder}`)
-    .filter((one) => one.endsWith(".yaml"))
-    .sort())
-    test(name, () => compare(name));
+const names = [
+    "a-consumer-takes-up-an-answer-of-a-namesake",
+    "a-lost-machine-leads-the-same-epoch-again",
+    "an-unclean-election-loses-exactly-these",
+    "too-few-in-sync-replicas-and-back",
+];
+for (const name of names) test(name, () => compare(`${name}.yaml`));
 
 test("runs that lose something are among them", () => assert.ok(lossy >= 2, String(lossy)));
 
