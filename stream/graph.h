@@ -111,13 +111,16 @@ struct st_env {
     bool at_least_once;
     int64_t checkpoint_interval_ms; /* 0: no checkpoints */
     int64_t checkpoint_pause_ms;
+    uint32_t checkpoints_at_once;
+    bool storage_in_memory;
+    struct kept *kept;    /* owned: the newest checkpoint in memory, or NULL */
     char *checkpoint_dir; /* owned */
     char *savepoint_dir;  /* owned; NULL: the checkpoints' */
     char *restore_path;   /* owned */
     bool listens, shows_progress;
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
-    struct control *control; /* while it runs, if it listens */
+    struct control *control;        /* while it runs, if it listens */
     bool allow_non_restored;
     uint32_t retained;
     struct restart_strategy restart;

@@ -569,10 +569,12 @@ typedef struct st_options {
     const st_state *const *states;          /* keyed: ST_STATES(&a, &b) */
     const st_state *const *operator_states; /* lists of the subtask */
     /* Of functions with operator state: after it has been restored, before open; before each
-     * snapshot, to bring it up to date; when a checkpoint, and so all before it, is complete. */
+     * snapshot, to bring it up to date; when a checkpoint, and so all before it, is complete; when
+     * one has been given up (too slow, or the disk refused): its snapshot is used by nobody. */
     void (*initialize_state)(st_context *ctx);
     void (*snapshot_state)(st_context *ctx, int64_t checkpoint_id);
     void (*notify_checkpoint_complete)(st_context *ctx, int64_t checkpoint_id);
+    void (*notify_checkpoint_aborted)(st_context *ctx, int64_t checkpoint_id);
     const st_function *merge; /* st_aggregate: ST_FOLD(merge, Acc, Acc), see there */
     uint64_t rate_per_s; /* st_generate: records a second, all subtasks together; 0: no limit */
 } st_options;
@@ -589,9 +591,9 @@ void st_env_set_parallelism(st_env *env, uint32_t parallelism);
 /* Takes the flags that every job has out of a command line, as `kcsim stream run` does, and leaves
  * the others: -D KEY=VALUE, -p N (--parallelism), -s PATH (--fromSavepoint), -n
  * (--allowNonRestoredState), --steps (st_env_run_in_steps),
- * --progress (st_env_show_progress); behind "--" nothing is taken. argv[0] stays; argv[*argc] is NULL then.
- * Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known; the job can
- * then not be executed. Source: Flink CliFrontendParser. */
+ * --progress (st_env_show_progress); behind "--" nothing is taken. argv[0] stays; argv[*argc] is
+ * NULL then. Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known;
+ * the job can then not be executed. Source: Flink CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
 /* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's
  * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at
