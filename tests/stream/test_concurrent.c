@@ -191,7 +191,7 @@ START_TEST(operators_are_told_of_what_is_given_up)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     at_once = _i;
     st_env *env = env_at_once();
-    st_env_set(env, "execution.checkpointing.timeout", "20ms");
+    st_env_set(env, "execution.checkpointing.timeout", "1s");
     st_env_set(env, "execution.checkpointing.tolerable-failed-checkpoints", "1000000");
     st_stream *s = st_from_source(env, until_another, .self_size = sizeof(int64_t),
                                   .slot_sharing_group = "source", NOTES(source_arg));

@@ -5,7 +5,8 @@
  *
  *     a job with operators of all kinds ──► its checkpoint ──► damaged ──► the job begins with it
  *
- *     test_stream_snapshot_fuzz [ROUNDS [SEED]]      each from a fixed seed, so that it is found again
+ *     test_stream_snapshot_fuzz [ROUNDS [SEED]]      each from a fixed seed, so that it is found
+ * again
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -22,7 +23,8 @@
 #define TASKS_MAX 16
 #define PART_MAX  65536
 
-/* --------------------------------------------------------------------------------------- The job */
+/* --------------------------------------------------------------------------------------- The job
+ */
 
 typedef struct {
     int64_t key, time, value;
@@ -108,8 +110,8 @@ static void on_timer(st_context *ctx, int64_t time_ms, st_out *out)
     }
 }
 
-/* All at once, then nothing until the clock has come to 30 ms: checkpoints before that have all that
- * is open. */
+/* All at once, then nothing until the clock has come to 30 ms: checkpoints before that have all
+ * that is open. */
 ST_SOURCE(events_and_pause, event)
 {
     bool *sent = ctx->self;
@@ -125,9 +127,9 @@ static void build(st_env *env, const char *folder)
     static char in[128], out[128];
     snprintf(in, sizeof in, "%s/in", folder);
     snprintf(out, sizeof out, "%s/out", folder);
-    st_stream *s = st_from_source(env, events_and_pause, .self_size = sizeof(bool), .uid = "source");
-    s = st_key_by(st_assign_timestamps(s, time_of, .bound_ms = 50),
-                  ST_KEY(event, key));
+    st_stream *s =
+        st_from_source(env, events_and_pause, .self_size = sizeof(bool), .uid = "source");
+    s = st_key_by(st_assign_timestamps(s, time_of, .bound_ms = 50), ST_KEY(event, key));
     st_discard(st_sum(s, ST_FIELD(event, value), .uid = "sum"));
     st_discard(st_max_by(s, ST_FIELD(event, value), .uid = "max"));
     st_discard(st_aggregate(st_window(s, ST_SLIDING(1000, 250)), add, result, .merge = &merge,
@@ -140,9 +142,8 @@ static void build(st_env *env, const char *folder)
                                  .uid = "counts"));
     st_discard(st_process_window(st_window(s, ST_GLOBAL(.trigger = ST_ON_COUNT(5))), all_of,
                                  .uid = "global"));
-    st_discard(
-        st_aggregate(st_window(s, ST_TUMBLING(2000, .trigger = ST_ON_INTERVAL(700))), add, result,
-                     .uid = "interval"));
+    st_discard(st_aggregate(st_window(s, ST_TUMBLING(2000, .trigger = ST_ON_INTERVAL(700))), add,
+                            result, .uid = "interval"));
     st_write_files(st_process(s, with_state, .on_timer = on_timer, .uid = "state",
                               .states = ST_STATES(&last, &some, &by_text, &short_lived),
                               .operator_states = ST_STATES(&of_subtask, &of_all, &same),
@@ -155,9 +156,9 @@ static enum st_err run(const char *folder, const char *restore, char *error, siz
 {
     char dir[128];
     st_env *env = st_env_new();
-    snprintf(dir, sizeof dir, "%s/ck", folder);
+    snprintf(dir, sizeof dir, "%s/%s", folder, restore != NULL ? "again" : "ck");
     st_env_set(env, "execution.checkpointing.interval", restore != NULL ? "1h" : "10ms");
-    st_env_set(env, "execution.checkpointing.num-retained", "100");
+    st_env_set(env, "execution.checkpointing.num-retained", restore != NULL ? "1" : "100");
     st_env_set(env, "execution.checkpointing.dir", dir);
     st_env_set(env, "execution.savepoint.ignore-unclaimed-state", "true");
     if (restore != NULL) {
@@ -171,7 +172,8 @@ static enum st_err run(const char *folder, const char *restore, char *error, siz
     return err;
 }
 
-/* ---------------------------------------------------------------------------------------- Damage */
+/* ---------------------------------------------------------------------------------------- Damage
+ */
 
 static struct {
     char bytes[PART_MAX];
@@ -207,8 +209,8 @@ static void read_samples(const char *folder)
 static void put_number(struct bytes *b, size_t at)
 {
     const int64_t numbers[12] = {0,         1,          -1,         127,
-                               INT32_MAX, UINT32_MAX, INT64_MAX,  INT64_MIN,
-                               INT32_MIN, 4096,       0x7FFFFFF0, (int64_t)b->size};
+                                 INT32_MAX, UINT32_MAX, INT64_MAX,  INT64_MIN,
+                                 INT32_MIN, 4096,       0x7FFFFFF0, (int64_t)b->size};
     uint64_t number = (uint64_t)numbers[draw(12)] + draw(3) - 1;
     size_t width = draw(2) == 0 ? 4 : 8;
     if (b->size - at >= width) {
@@ -287,7 +289,8 @@ static bool round_of(const char *folder, uint64_t seed)
     return ok;
 }
 
-/* ---------------------------------------------------------------------------------- The metadata */
+/* ---------------------------------------------------------------------------------- The metadata
+ */
 
 /* CRC-32C, bit by bit. */
 static int64_t crc_of(const char *data, size_t size)
@@ -332,13 +335,16 @@ static bool metadata_round(const char *folder, uint64_t seed)
     struct checkpoint *c = checkpoint_load(path, why);
     ok = ok && (c != NULL || why[0] != '\0');
     checkpoint_free(c);
+    if (!ok) {
+        fprintf(stderr, "seed %" PRIu64 ": a checkpoint of no message: %d %s\n", seed, ok, why);
+    }
     return ok;
 }
 
 int main(int argc, char **argv)
 {
     char folder[] = "/tmp/kcsim-fuzz-XXXXXX", error[1024], path[128], command[64];
-    uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 3000;
+    uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 600;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     if (mkdtemp(folder) == NULL) {
         return 1;
