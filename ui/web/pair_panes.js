@@ -2,7 +2,7 @@
  * What the right column has beside the panes of a report: the first difference and how both ended, always; and what this row
  * differs in.
  */
-import { fill, h, seconds, span, valueButton } from "./dom.js";
+import { fill, h, seconds, span } from "./dom.js";
 import { laterWords } from "./pair_story.js";
 import beliefs from "./panes/beliefs.js";
 import { grid } from "./panes/common.js";
@@ -58,9 +58,17 @@ function ended(pair) {
     const value = (side, what, value) => {
         const app = pair.apps[side];
         if (value === "-") return "–";
-        const button = valueButton(app, what, short(value));
-        button.addEventListener("click", () => app.reveal(app.why?.n ?? app.n));
-        return button;
+        return h(
+            "button",
+            {
+                type: "button",
+                class: app.why?.text === what && side === pair.side ? "v asked" : "v",
+                title: `why ${what}, in ${names[side]}?`,
+                "data-key": `${side} ${what}`,
+                onClick: () => askAtEnd(app, what),
+            },
+            short(value),
+        );
     };
     const list = rows.map((row) => [
         row.what,
@@ -84,6 +92,17 @@ function ended(pair) {
         grid("How both ended, where it differs", ["", names[0], names[1], "since"], list, { class: "ended" }),
         passing > 0 && h("p", { class: "detail" }, `${passing} more differed on the way and ended alike.`),
     ];
+}
+
+/**
+ * Why it ended so: asked at the end, and shown at the record that made it so.
+ *
+ * @param {App} app
+ * @param {string} what
+ */
+function askAtEnd(app, what) {
+    app.go(app.last());
+    if (app.ask(what) && app.why !== null) app.reveal(app.why.n);
 }
 
 /** @param {string} value */

@@ -82,6 +82,12 @@ export class PairRows {
         return this.traces[0].t(a) === this.traces[1].t(b) ? "same" : "moved";
     }
 
+    /** Did the scenario do it, in the first run or else in the other? @param {number} row */
+    isFault(row) {
+        const side = this.records[0][row] > 0 ? 0 : 1;
+        return this.models[side].isFault(this.records[side][row]);
+    }
+
     /** @param {number} row */
     differs(row) {
         const how = this.how(row);

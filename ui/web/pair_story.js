@@ -202,7 +202,7 @@ class Story {
             case "crossed":
                 return `${side} ↕ order`;
             case "changed":
-                return "≠ differs";
+                return rows.isFault(row) ? `≠ ${laterWords(rows.later(row))}` : "≠ differs";
             case "only":
                 return [`${side} `, h("span", { class: "wide-only" }, "only"), h("span", { class: "narrow" }, name)];
         }
