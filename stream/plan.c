@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/sources.h"
+#include "stream/status.h"
 #include "stream/task.h"
 
 /* Precedence: operator, environment, client, system. Timestamps are assigned where the records come
@@ -97,6 +99,18 @@ void plan_nodes(st_env *env)
 
 /* --------------------------------------------------------------------------------------- Tasks */
 
+/* Zeroed memory that shares no line of the cache with any other: what a thread writes all the time
+ * does not take from another what that one reads. Freed with free(). */
+static void *calloc_apart(size_t size)
+{
+    size = (size + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, size);
+    if (memory == NULL) {
+        abort();
+    }
+    return memset(memory, 0, size);
+}
+
 /* The tasks of a vertex (a chain) are a row of the job's array. */
 struct vertex {
     uint32_t first_task, parallelism, op_count;
@@ -139,7 +153,7 @@ static void assign_vertices(struct planner *p)
     p->job->tasks = must_calloc(tasks, sizeof(struct task *));
     for (uint32_t v = 0; v < vertices; v++) {
         for (uint32_t s = 0; s < p->vertices[v].parallelism; s++) {
-            struct task *task = must_calloc(1, sizeof *task);
+            struct task *task = calloc_apart(sizeof *task);
             task->job = p->job;
             task->vertex = v;
             task->subtask = s;
@@ -158,7 +172,7 @@ static struct slot *slot_of(struct job *job, const char *group, uint32_t index)
             return job->slots[s];
         }
     }
-    struct slot *slot = must_calloc(1, sizeof *slot);
+    struct slot *slot = calloc_apart(sizeof *slot);
     slot->job = job;
     slot->group = group;
     slot->index = index;
@@ -202,7 +216,7 @@ static struct output *output_for(struct op *op, const st_tag *tag)
             return &op->outputs[o];
         }
     }
-    struct output *outputs = must_calloc(op->output_count + 1, sizeof *outputs);
+    struct output *outputs = calloc_apart((op->output_count + 1) * sizeof *outputs);
     memcpy(outputs, op->outputs, op->output_count * sizeof *outputs);
     free(op->outputs);
     op->outputs = outputs;
@@ -213,7 +227,7 @@ static struct output *output_for(struct op *op, const st_tag *tag)
 static void make_op(const struct planner *p, const struct node *node, uint32_t subtask)
 {
     const struct op_class *class = op_class_of(node);
-    struct op *op = must_calloc(1, class->size);
+    struct op *op = calloc_apart(class->size);
     op->class = class;
     op->node = node;
     op->task = task_of(p, node->index, subtask);
@@ -223,14 +237,14 @@ static void make_op(const struct planner *p, const struct node *node, uint32_t s
     op->ctx.parallelism = node->parallelism;
     op->ctx.arg = node->options.arg;
     if (node->options.self_size > 0) {
-        op->ctx.self = must_calloc(1, node->options.self_size);
+        op->ctx.self = calloc_apart(node->options.self_size);
     }
     uint32_t states = 0;
     while (node->options.operator_states != NULL && node->options.operator_states[states] != NULL) {
         states++;
     }
     op->lists = states > 0 ? must_calloc(states, sizeof *op->lists) : NULL;
-    op->outputs = must_calloc(1, sizeof *op->outputs);
+    op->outputs = calloc_apart(sizeof *op->outputs);
     op->output_count = 1;
     output_init(&op->outputs[0], op, NULL, node->out);
     op->task->ops[p->op_of[node->index]] = op;
@@ -249,7 +263,7 @@ static void add_target(struct output *output, struct target target)
 
 static void add_channel(struct task *task, struct ring *ring, struct task *sender, uint32_t input)
 {
-    struct channel *channels = must_calloc(task->channel_count + 1, sizeof *channels);
+    struct channel *channels = calloc_apart((task->channel_count + 1) * sizeof *channels);
     if (task->channel_count > 0) {
         memcpy(channels, task->channels, task->channel_count * sizeof *channels);
     }
@@ -268,11 +282,7 @@ static struct ring *make_ring(struct job *job, const st_type *type)
     }
     free(job->rings);
     job->rings = rings;
-    struct ring *ring = aligned_alloc(64, (sizeof *ring + 63) / 64 * 64);
-    if (ring == NULL) {
-        abort();
-    }
-    memset(ring, 0, sizeof *ring);
+    struct ring *ring = calloc_apart(sizeof *ring);
     ring_init(ring, type);
     return rings[job->ring_count++] = ring;
 }
@@ -288,6 +298,20 @@ static bool is_connected(enum st_partitioning partitioning, uint32_t from, uint3
         return m <= n ? to * m / n == from : from * n / m == to;
     }
     return true;
+}
+
+/* May records of this edge that stay on a thread be handed on by call? Not where tasks are asked to
+ * be apart, and not to one that reads two inputs in an order of its own. */
+static bool may_hand_over(const st_env *env, const struct node *node, const struct edge *edge)
+{
+    for (const struct edge *e = node->inputs; e != NULL; e = e->next) {
+        if (e->input != 0) {
+            return false;
+        }
+    }
+    return edge->partitioning == ST_PART_HASH && env->chaining &&
+           node->options.chaining == ST_CHAIN_ALWAYS &&
+           env->nodes[edge->from]->options.chaining != ST_CHAIN_NEVER;
 }
 
 static void connect_edge(const struct planner *p, const struct node *node, const struct edge *edge)
@@ -307,13 +331,18 @@ static void connect_edge(const struct planner *p, const struct node *node, const
             count += is_connected(edge->partitioning, from, m, to, n);
         }
         struct writer *writer = writer_new(sender->task, edge, count);
+        bool by_call = may_hand_over(p->env, node, edge);
         count = 0;
         for (uint32_t to = 0; to < n; to++) {
             if (is_connected(edge->partitioning, from, m, to, n)) {
                 struct task *receiver = task_of(p, node->index, to);
                 writer->rings[count] = make_ring(p->job, type);
                 writer->receivers[count] = receiver;
-                add_channel(receiver, writer->rings[count++], sender->task, edge->input);
+                add_channel(receiver, writer->rings[count], sender->task, edge->input);
+                if (by_call && receiver->slot == sender->task->slot) {
+                    writer_set_own(writer, count, receiver->channel_count - 1);
+                }
+                count++;
             }
         }
         struct task *task = sender->task;
@@ -389,6 +418,7 @@ static void task_free(struct task *task)
 void job_free(struct job *job)
 {
     coordinator_free(job->coordinator);
+    poller_free(job->poller);
     for (uint32_t t = 0; t < job->task_count; t++) {
         task_free(job->tasks[t]);
     }
@@ -428,23 +458,10 @@ static void print_text(FILE *to, const struct node *node)
     fputc('\n', to);
 }
 
-/* A name inside quotes, in DOT and JSON alike. */
-static void print_quoted(FILE *to, const char *text)
-{
-    fputc('"', to);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') {
-            fputc('\\', to);
-        }
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, to);
-    }
-    fputc('"', to);
-}
-
 static void print_dot(FILE *to, const struct node *node)
 {
     fprintf(to, "  n%u [label=", node->index + 1);
-    print_quoted(to, node->name);
+    status_write_quoted(node->name, to);
     fprintf(to, ", xlabel=\"%u\"];\n", node->parallelism);
     for (const struct edge *e = node->inputs; e != NULL; e = e->next) {
         fprintf(to, "  n%u -> n%u [label=\"%s\"%s];\n", e->from + 1, node->index + 1,
@@ -455,7 +472,7 @@ static void print_dot(FILE *to, const struct node *node)
 static void print_json(FILE *to, const struct node *node)
 {
     fprintf(to, "%s\n  {\"id\": %u, \"name\": ", node->index > 0 ? "," : "", node->index + 1);
-    print_quoted(to, node->name);
+    status_write_quoted(node->name, to);
     fprintf(to, ", \"parallelism\": %u, \"chained\": %s, \"inputs\": [", node->parallelism,
             node->chained ? "true" : "false");
     for (const struct edge *e = node->inputs; e != NULL; e = e->next) {

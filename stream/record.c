@@ -279,13 +279,24 @@ uint32_t key_table_hash(const struct key_reader *reader, const void *key)
     return hash_int64(h);
 }
 
+#define POWER_8_OF_31 ((uint32_t)(UINT64_C(852891037441) & UINT32_MAX)) /* 31^8 */
+
 /* UTF-8 is decoded to UTF-16 units, as a Java String has them; a malformed byte counts as U+FFFD.
  */
-static int32_t java_hash_of_text(const char *data, size_t size)
+int32_t java_hash_of_long_text(const char *data, size_t size)
 {
     const unsigned char *s = (const unsigned char *)data;
     uint32_t h = 0;
     for (size_t i = 0; i < size;) {
+        uint64_t word = UINT64_C(0x80);
+        if (size - i >= 8) {
+            memcpy(&word, s + i, 8);
+        }
+        if ((word & UINT64_C(0x8080808080808080)) == 0) {
+            h = h * POWER_8_OF_31 + java_hash_of_word(word);
+            i += 8;
+            continue;
+        }
         uint32_t c = s[i];
         size_t more = c < 0x80 ? 0 : c >> 5 == 6 ? 1 : c >> 4 == 14 ? 2 : c >> 3 == 30 ? 3 : 4;
         if (more == 4 || i + more >= size + (more == 0)) {

@@ -63,6 +63,77 @@ uint32_t key_table_hash(const struct key_reader *reader, const void *key);
 /* Java's hashCode of a key that key_read took. */
 int32_t key_java_hash(const struct key_reader *reader, const void *key);
 
+/* String.hashCode, of text of any size; java_hash_of_text begins with what is short. */
+int32_t java_hash_of_long_text(const char *data, size_t size);
+
+/* Up to eight bytes as one word, the last byte in its highest place and zeros before the first. */
+static inline uint64_t text_word(const char *data, size_t size)
+{
+    const unsigned char *s = (const unsigned char *)data;
+    if (size >= 4) {
+        uint32_t first, last;
+        memcpy(&first, s, 4);
+        memcpy(&last, s + size - 4, 4);
+        return (uint64_t)last << 32 | (uint64_t)first << (64 - 8 * size);
+    }
+    if (size == 0) {
+        return 0;
+    }
+    return (uint64_t)s[size - 1] << 56 | (uint64_t)s[(size - 1) / 2] << (size > 1 ? 48 : 56) |
+           (uint64_t)s[0] << (64 - 8 * size);
+}
+
+/* Of a short text the size is what a processor guesses wrong, so the common case reads eight bytes
+ * whatever the size: those behind the text are of the same page, and are shifted out or written
+ * over. The sanitizers are told to look away; they do see all other readers of text. */
+typedef uint64_t __attribute__((may_alias, aligned(1))) loose_word;
+#define READS_BEYOND __attribute__((no_sanitize("address", "thread"))) /* at most 7 bytes */
+
+static inline bool may_read_8(const char *data)
+{
+    return ((uintptr_t)data & 4095) <= 4096 - 8 && data != NULL;
+}
+
+/* text_word, for size 0 … 8. */
+READS_BEYOND static inline uint64_t text_word_loosely(const char *data, uint32_t size)
+{
+    if (size == 0 || !may_read_8(data)) {
+        return text_word(data, size);
+    }
+    return *(const loose_word *)(const void *)data << (64 - 8 * size);
+}
+
+/* Copies text to where at least eight bytes have room. */
+READS_BEYOND static inline void text_copy_loosely(char *to, const char *data, uint32_t size)
+{
+    if (size <= 8 && may_read_8(data)) {
+        uint64_t word = *(const loose_word *)(const void *)data;
+        memcpy(to, &word, 8);
+    } else if (size > 0) {
+        memcpy(to, data, size);
+    }
+}
+
+/* The hash of such a word, all of whose bytes are ASCII: sums of neighbours, of pairs, of halves.
+ * A zero byte in front counts nothing. */
+static inline uint32_t java_hash_of_word(uint64_t word)
+{
+    const uint64_t bytes = UINT64_C(0x00FF00FF00FF00FF), pairs = UINT64_C(0x0000FFFF0000FFFF);
+    word = (word & bytes) * 31 + (word >> 8 & bytes);
+    word = (word & pairs) * (31 * 31) + (word >> 16 & pairs);
+    return (uint32_t)word * (31u * 31 * 31 * 31) + (uint32_t)(word >> 32);
+}
+
+/* String.hashCode. */
+static inline int32_t java_hash_of_text(const char *data, size_t size)
+{
+    uint64_t word = size <= 8 ? text_word(data, size) : UINT64_C(0x80);
+    if ((word & UINT64_C(0x8080808080808080)) != 0) {
+        return java_hash_of_long_text(data, size);
+    }
+    return (int32_t)java_hash_of_word(word);
+}
+
 static inline uint32_t hash_int64(uint64_t value)
 {
     return (uint32_t)((value * UINT64_C(0x9E3779B97F4A7C15)) >> 32);

@@ -51,10 +51,24 @@ void ring_free(struct ring *r)
     *r = (struct ring){0};
 }
 
-static bool has_no_slot(struct ring *r)
+/* Are more than `limit` packets in the ring? By the producer. */
+static bool holds_more(struct ring *r, uint32_t limit)
 {
     uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    return head - atomic_load(&r->tail) >= RING_PACKETS;
+    if (head - r->seen_tail > limit) {
+        r->seen_tail = atomic_load(&r->tail);
+    }
+    return head - r->seen_tail > limit;
+}
+
+static bool has_no_slot(struct ring *r)
+{
+    return holds_more(r, RING_PACKETS - 1);
+}
+
+bool ring_has_room(struct ring *r)
+{
+    return !holds_more(r, RING_PACKETS - ROOM_LEFT);
 }
 
 bool ring_is_full(struct ring *r)
@@ -73,6 +87,7 @@ struct packet *ring_open(struct ring *r)
         uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
         r->open = &r->packets[head & (RING_PACKETS - 1)];
         r->open->count = r->open->mark_count = r->open->text_size = 0;
+        r->open->timed = false;
         r->open_spills = false;
     }
     return r->open;
@@ -121,8 +136,11 @@ bool ring_publish(struct ring *r)
 struct packet *ring_peek(struct ring *r)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-    if (tail == atomic_load(&r->head)) {
-        return NULL;
+    if (tail == r->seen_head) {
+        r->seen_head = atomic_load(&r->head);
+        if (tail == r->seen_head) {
+            return NULL;
+        }
     }
     return &r->packets[tail & (RING_PACKETS - 1)];
 }
@@ -132,6 +150,29 @@ void ring_pop(struct ring *r)
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
     r->read_record = r->read_mark = 0;
     atomic_store(&r->tail, tail + 1); /* in one order with slot_sleep's */
+}
+
+bool ring_is_clear(struct ring *r)
+{
+    return r->open == NULL && r->spilled == NULL && ring_packets(r) == 0;
+}
+
+#define NO_TIMES_4   ST_TIME_MIN, ST_TIME_MIN, ST_TIME_MIN, ST_TIME_MIN
+#define NO_TIMES_16  NO_TIMES_4, NO_TIMES_4, NO_TIMES_4, NO_TIMES_4
+#define NO_TIMES_64  NO_TIMES_16, NO_TIMES_16, NO_TIMES_16, NO_TIMES_16
+#define NO_TIMES_256 NO_TIMES_64, NO_TIMES_64, NO_TIMES_64, NO_TIMES_64
+const int64_t no_times[BATCH_SIZE] = {NO_TIMES_256};
+_Static_assert(BATCH_SIZE == 256, "as many as no_times has");
+
+int64_t *packet_times(struct packet *p, uint32_t more, bool timed)
+{
+    if (timed && !p->timed) {
+        memcpy(p->times, no_times, p->count * sizeof *p->times);
+        p->timed = true;
+    } else if (p->timed && !timed) {
+        memcpy(p->times + p->count, no_times, more * sizeof *p->times);
+    }
+    return timed ? p->times + p->count : NULL;
 }
 
 char *packet_text(struct packet *p, uint32_t size)

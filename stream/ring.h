@@ -40,7 +40,8 @@ struct mark {
 struct packet {
     uint32_t count, mark_count;
     char *records;  /* [BATCH_SIZE] */
-    int64_t *times; /* [BATCH_SIZE] */
+    int64_t *times; /* [BATCH_SIZE], of [count] if `timed`, else no record has one */
+    bool timed;
     char *text;
     uint32_t text_size, text_capacity;
     struct mark marks[PACKET_MARKS];
@@ -51,16 +52,22 @@ struct spilled {
     struct spilled *next;
 };
 
+/* Each side has a line of the cache for what it writes, and remembers in it what it last saw of the
+ * other's index: it looks at that line only when what it remembers is not enough. */
 struct ring {
-    struct layout layout;                   /* of the records */
-    struct packet *packets;                 /* [RING_PACKETS] */
-    struct packet *open;                    /* the producer's, not yet published */
-    struct spilled *spilled, *spilled_last; /* the producer's: published once there is room */
-    bool open_spills;                       /* the open packet will be the last of them */
-    uint32_t read_record;                   /* the consumer's place in its packet */
-    uint32_t read_mark;
+    struct layout layout;   /* of the records */
+    struct packet *packets; /* [RING_PACKETS] */
+    /* The producer's: */
     _Alignas(64) _Atomic uint64_t head; /* packets published */
+    uint64_t seen_tail;
+    struct packet *open;                    /* not yet published */
+    struct spilled *spilled, *spilled_last; /* published once there is room */
+    bool open_spills;                       /* the open packet will be the last of them */
+    /* The consumer's: */
     _Alignas(64) _Atomic uint64_t tail; /* packets read */
+    uint64_t seen_head;
+    uint32_t read_record; /* its place in its packet */
+    uint32_t read_mark;
 };
 
 void ring_init(struct ring *r, const st_type *type);
@@ -77,8 +84,21 @@ bool ring_drain(struct ring *r);
 /* The packet to read, or NULL; valid until ring_pop. */
 struct packet *ring_peek(struct ring *r);
 void ring_pop(struct ring *r);
-/* Published and not yet read. */
+/* Published and not yet read. Any thread. */
 uint32_t ring_packets(struct ring *r);
+/* Is there room for what a step usually puts out? By the producer. */
+bool ring_has_room(struct ring *r);
+
+/* Nothing under way, to the producer's knowledge: no packet open, spilled, or not yet read. For who
+ * is producer and consumer in one. */
+bool ring_is_clear(struct ring *r);
+
+/* The timestamps of records that have none. */
+extern const int64_t no_times[BATCH_SIZE];
+
+/* The places for the timestamps of `more` records behind those in an open packet; NULL: none of
+ * all these has one (`timed`: the new ones have). */
+int64_t *packet_times(struct packet *p, uint32_t more, bool timed);
 
 /* Room for `size` bytes of text in an open packet; NULL: publish it first (it has other text). An
  * empty packet takes any size up to RECORD_TEXT_MAX. */

@@ -25,7 +25,7 @@
 #define SECOND_SILENT_MS      50
 #define SECOND_ALONE_MS       1000
 #define TURNS_BETWEEN_FLUSHES 64 /* how often a busy slot looks at the clock */
-#define STEPS_IN_TURN         4  /* of a task with inputs */
+#define STEPS_IN_TURN         4
 
 /* ------------------------------------------------------------------------------------ Sleeping */
 
@@ -38,8 +38,8 @@ static bool slot_ready(struct slot *slot)
     }
     for (uint32_t t = 0; t < slot->task_count; t++) {
         struct task *task = slot->tasks[t];
-        if (!task->done && task != slot->waiting && task_has_room(task) &&
-            (task->full || task_has_input(task))) {
+        if (!task->done && !task->in_step && task_has_room(task) &&
+            (task->full || task_has_input(task) || atomic_load(&task->woken) != 0)) {
             return true;
         }
     }
@@ -62,7 +62,7 @@ static int64_t next_look(struct slot *slot)
     int64_t next = ST_TIME_MAX, soon = job_now(slot->job) + 1;
     for (uint32_t t = 0; t < slot->task_count; t++) {
         const struct task *task = slot->tasks[t];
-        if (task->done || task->full || task == slot->waiting) {
+        if (task->done || task->full || task->in_step) {
             continue;
         }
         int64_t own = task_wakeup(task), polled = next_poll(task, soon);
@@ -138,12 +138,13 @@ static bool run_steps_of(struct task *task)
 {
     enum step step = STEP_WORKED;
     bool worked = false;
-    uint32_t steps = task->channel_count == 0 ? 1 : STEPS_IN_TURN;
-    for (; step == STEP_WORKED && steps > 0; steps--) {
+    task_show_state(task, TASK_BUSY);
+    for (uint32_t steps = STEPS_IN_TURN; step == STEP_WORKED && steps > 0; steps--) {
         step = task->second_first ? step_with_second(task) : task_step(task);
         worked |= step == STEP_WORKED || step == STEP_DONE;
     }
     task->full = step == STEP_FULL;
+    task_show_state(task, task->full ? TASK_FULL : TASK_IDLE);
     if (step == STEP_FAILED) {
         job_cancel(task->job);
     } else if (step == STEP_DONE) {
@@ -158,7 +159,7 @@ static bool slot_turn(struct slot *slot)
     bool worked = false;
     for (uint32_t t = 0; t < slot->task_count && atomic_load(&slot->job->cancelled) == 0; t++) {
         struct task *task = slot->tasks[t];
-        if (!task->done && task != slot->waiting) {
+        if (!task->done && !task->in_step) {
             worked |= run_steps_of(task);
         }
     }
@@ -170,7 +171,7 @@ static bool slot_turn(struct slot *slot)
 static void slot_flush(struct slot *slot)
 {
     for (uint32_t t = 0; t < slot->task_count; t++) {
-        if (!slot->tasks[t]->done && slot->tasks[t] != slot->waiting) {
+        if (!slot->tasks[t]->done && !slot->tasks[t]->in_step) {
             (void)task_flush(slot->tasks[t]);
         }
     }
@@ -184,6 +185,7 @@ void task_await_room(struct task *task, struct ring *ring)
     }
     slot->waiting = task;
     slot->awaited = ring;
+    task_show_state(task, TASK_FULL);
     while (atomic_load(&task->job->cancelled) == 0 && (!ring_drain(ring) || ring_is_full(ring))) {
         if (!slot_turn(slot)) {
             slot_flush(slot);
@@ -192,6 +194,7 @@ void task_await_room(struct task *task, struct ring *ring)
     }
     slot->waiting = NULL;
     slot->awaited = NULL;
+    task_show_state(task, TASK_BUSY);
     if (atomic_load(&task->job->cancelled) != 0) {
         longjmp(task->failure, 1);
     }

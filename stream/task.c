@@ -210,6 +210,7 @@ static enum step step_source(struct task *task)
     struct op *source = task->ops[0];
     struct coordinator *c = task->job->coordinator;
     if (c != NULL && coordinator_stops(c, task->barrier)) {
+        atomic_store(&task->woken, 0);
         return STEP_NOTHING;
     }
     enum st_poll poll = c != NULL && coordinator_drains(c) ? ST_END : source->class->poll(source);
@@ -287,7 +288,7 @@ static void take_barrier(struct task *task, struct channel *channel, int64_t id)
     }
 }
 
-static void take_mark(struct task *task, struct channel *channel, const struct mark *mark)
+void task_take_mark(struct task *task, struct channel *channel, const struct mark *mark)
 {
     switch (mark->kind) {
     case MARK_WATERMARK:
@@ -319,17 +320,17 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
     if (to > from) {
         ring->read_record = to;
         op_batch(task->ops[0], channel->input,
-                 &(struct batch){p->records + (size_t)from * ring->layout.size, p->times + from,
-                                 to - from});
+                 &(struct batch){p->records + (size_t)from * ring->layout.size,
+                                 p->timed ? p->times + from : no_times, to - from});
     }
     while (ring->read_mark < p->mark_count && p->marks[ring->read_mark].before == to) {
-        take_mark(task, channel, &p->marks[ring->read_mark++]);
+        task_take_mark(task, channel, &p->marks[ring->read_mark++]);
     }
     if (ring->read_record < p->count || ring->read_mark < p->mark_count) {
         return false;
     }
     ring_pop(ring);
-    if (ring_packets(ring) <= RING_PACKETS / 2) {
+    if (task_sleeps(channel->sender) && ring_packets(ring) <= RING_PACKETS / 2) {
         task_wake(channel->sender);
     }
     return true;
@@ -387,11 +388,19 @@ static bool wake_operators(struct task *task)
     return true;
 }
 
-enum step task_step(struct task *task)
+void task_end_step(struct task *task)
 {
-    if (task->done) {
-        return STEP_DONE;
+    arena_reset(&task->arena);
+    if (task->frozen != NULL) {
+        frozen_thaw(&task->frozen);
     }
+    if (task->frozen == NULL) {
+        limbo_empty(&task->memory.limbo);
+    }
+}
+
+static enum step step(struct task *task)
+{
     struct coordinator *coordinator = task->job->coordinator;
     if (coordinator != NULL && coordinator_completed(coordinator) > task->notified &&
         !task_notify(task, coordinator_completed(coordinator))) {
@@ -415,14 +424,19 @@ enum step task_step(struct task *task)
     bool woken = wake_operators(task);
     enum step step = task->channel_count == 0 ? step_source(task) : step_input(task);
     metrics_show(task);
-    arena_reset(&task->arena);
-    if (task->frozen != NULL) {
-        frozen_thaw(&task->frozen);
-    }
-    if (task->frozen == NULL) {
-        limbo_empty(&task->memory.limbo);
-    }
+    task_end_step(task);
     return step == STEP_NOTHING && woken ? STEP_WORKED : step;
+}
+
+enum step task_step(struct task *task)
+{
+    if (task->done) {
+        return STEP_DONE;
+    }
+    task->in_step = true;
+    enum step done = step(task);
+    task->in_step = false;
+    return done;
 }
 
 int64_t task_wakeup(const struct task *task)
@@ -438,7 +452,7 @@ bool task_has_room(struct task *task)
 {
     for (uint32_t w = 0; w < task->writer_count; w++) {
         for (uint32_t r = 0; r < task->writers[w]->ring_count; r++) {
-            if (ring_packets(task->writers[w]->rings[r]) > RING_PACKETS - ROOM_LEFT) {
+            if (!ring_has_room(task->writers[w]->rings[r])) {
                 return false;
             }
         }
@@ -540,6 +554,8 @@ bool task_open(struct task *task)
         }
     }
     task->watermark = task->ops[0]->watermark;
+    task->is_open = true;
+    metrics_show(task);
     return true;
 }
 

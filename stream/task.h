@@ -31,10 +31,12 @@
 #include "stream/frozen.h"
 #include "stream/graph.h"
 #include "stream/ring.h"
+#include "stream/route.h"
 
 struct op;
 struct task;
 struct job;
+struct poller;
 
 struct batch {
     const void *records;
@@ -65,16 +67,20 @@ struct op_class {
 struct writer {
     struct task *task;
     enum st_partitioning partitioning;
-    struct key_reader reader; /* by key */
-    struct ring **rings;      /* [ring_count], in order of the receiving subtask */
-    struct task **receivers;  /* [ring_count] */
+    struct router router;    /* by key */
+    struct ring **rings;     /* [ring_count], in order of the receiving subtask */
+    struct task **receivers; /* [ring_count] */
     uint32_t ring_count;
-    uint32_t turn;       /* rebalance, rescale */
-    uint64_t random;     /* shuffle */
-    uint16_t *owner;     /* [max_parallelism] ring of a key group */
-    uint32_t group_mask; /* max_parallelism - 1 if that is a mask, else 0 */
-    uint32_t max_parallelism;
+    uint32_t turn;   /* rebalance, rescale */
+    uint64_t random; /* shuffle */
+    /* The receiver that runs on the same thread, to which records go by call (handover.c). */
+    uint32_t own;         /* its ring; OWN_NONE: there is none */
+    uint32_t own_channel; /* of the receiver */
+    char *own_records;    /* [BATCH_SIZE] */
+    int64_t *own_times;   /* [BATCH_SIZE] */
 };
+
+#define OWN_NONE UINT32_MAX
 
 /* Where an output leads: to an operator of the same task, or to a writer. */
 struct target {
@@ -132,32 +138,44 @@ struct arena {
     char *at, *end;
 };
 
+/* What a task does, for those who look from outside (monitor.h): a plain store by its thread. */
+enum task_state {
+    TASK_IDLE = 0,
+    TASK_BUSY,
+    TASK_FULL /* waits for those behind it: for room, or in a call */
+};
+
 enum step { STEP_WORKED = 1, STEP_NOTHING, STEP_FULL, STEP_DONE, STEP_FAILED };
 
 struct task {
+    /* As planned; other threads read these. */
     struct job *job;
+    struct slot *slot;
     uint32_t vertex, subtask;
     struct op **ops; /* [op_count] in order of the chain: 0 is the head */
-    uint32_t op_count;
     struct channel *channels;
-    uint32_t channel_count, next_channel;
+    struct writer **writers;
+    uint32_t op_count, channel_count, writer_count;
+    /* What changes from step to step. */
+    uint32_t next_channel;
     bool second_first; /* the second input only, where it can be read */
     bool read_second;  /* something of it has been read */
-    struct writer **writers;
-    uint32_t writer_count;
+    bool is_open;      /* its operators are */
+    bool in_step;      /* is being run, perhaps waiting within: is not to be run again */
+    bool ended;        /* has put out all, part of which may still be spilled */
+    bool done;         /* ended, and all of it has gone */
+    bool full;         /* its last step found no room */
+    bool finished;     /* done, and no thread of its own touches it; guarded by job->lock */
     struct memory_pool memory;
     struct arena arena;
     struct frozen *frozen; /* tables that a snapshot still reads */
     int64_t watermark;     /* the least of the channels', never going back */
     int64_t barrier;       /* the last checkpoint that it took part in */
     int64_t notified;      /* the last completed one that its operators know of */
-    bool ended;            /* has put out all, part of which may still be spilled */
-    bool done;             /* ended, and all of it has gone */
-    bool full;             /* its last step found no room */
+    _Atomic int state;     /* enum task_state */
     /* Threads: until when only the second input is read, at the latest and when it is silent. */
     int64_t second_until_ms, second_quiet_ms;
-    struct slot *slot;
-    bool finished; /* done, and no thread of its own touches it any more; guarded by job->lock */
+    _Atomic int woken; /* its source is to be polled: see source.c */
     jmp_buf failure;
 };
 
@@ -189,6 +207,7 @@ struct job {
     struct ring **rings;
     uint32_t ring_count;
     struct job_clock clock;
+    struct poller *poller; /* NULL: no source waits for a descriptor; guarded by lock */
     bool in_steps;
     _Atomic int cancelled;
     pthread_mutex_t lock;
@@ -267,6 +286,10 @@ void restore_type(struct op *op, struct reader *r, const st_type *type);
 /* Sets parallelism and chained of all nodes. */
 void plan_nodes(st_env *env);
 
+static inline void task_show_state(struct task *task, enum task_state state)
+{
+    atomic_store_explicit(&task->state, (int)state, memory_order_relaxed);
+}
 enum step task_step(struct task *task);
 /* What all operators of a task have; id: the checkpoint. Calls their snapshot_state. */
 void task_snapshot(struct task *task, int64_t id, struct bytes *to);
@@ -291,6 +314,10 @@ bool task_flush(struct task *task);
 _Noreturn void task_fail(struct task *task, const char *format, ...) ST_PRINTF(2, 3);
 /* Wakes the slot of a task, if it sleeps. */
 void task_wake(struct task *task);
+static inline bool task_sleeps(const struct task *task)
+{
+    return atomic_load(&task->slot->sleeping) != 0;
+}
 void slot_free(struct slot *slot);
 
 /* Hands a batch to all targets of an output. */
@@ -319,10 +346,25 @@ static inline void op_at(struct op *op, const struct batch *batch)
 /* A writer for an edge; rings and receivers are filled in by the caller. Returns owned. */
 struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t ring_count);
 void writer_free(struct writer *w);
+/* The receiver of ring `own` runs on the sender's thread, where this is its channel. */
+void writer_set_own(struct writer *w, uint32_t own, uint32_t channel);
 void writer_write(struct writer *w, const struct batch *batch);
 void writer_mark(struct writer *w, enum mark_kind kind, int64_t value);
 /* Publishes open packets and wakes who reads them; returns whether there were any. */
 bool writer_flush(struct writer *w);
+
+/* Handing on by call instead of through a ring, see handover.c. May what the writer has for its own
+ * receiver be handed to it now? */
+bool handover_is_open(const struct writer *w);
+/* Only then: a batch; a watermark or idleness. A failure of the receiver fails the sender's step.
+ */
+void handover_batch(struct writer *w, const struct batch *batch);
+void handover_mark(struct writer *w, enum mark_kind kind, int64_t value);
+
+/* What a channel brings besides records. */
+void task_take_mark(struct task *task, struct channel *channel, const struct mark *mark);
+/* Gives back what lives to the end of a step. */
+void task_end_step(struct task *task);
 
 /* Frees the text of a record that state held, when the step ends; clears the views. */
 void task_free_text(struct task *task, const struct layout *layout, void *record);

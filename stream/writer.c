@@ -10,8 +10,6 @@
 
 #include "stream/task.h"
 
-#define SCATTER_RINGS 8 /* as many passes over a batch are worth it */
-
 struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t ring_count)
 {
     struct writer *w = must_calloc(1, sizeof *w);
@@ -22,15 +20,9 @@ struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t r
     w->receivers = must_calloc(ring_count, sizeof(struct task *));
     w->turn = task->subtask % ring_count; /* subtasks begin at different receivers */
     w->random = UINT64_C(0x9E3779B97F4A7C15) * (task->subtask + 1);
+    w->own = OWN_NONE;
     if (w->partitioning == ST_PART_HASH) {
-        uint32_t groups = task->job->env->max_parallelism;
-        w->reader = key_reader_of(&edge->key);
-        w->max_parallelism = groups;
-        w->group_mask = (groups & (groups - 1)) == 0 ? groups - 1 : 0;
-        w->owner = must_calloc(groups, sizeof *w->owner);
-        for (uint32_t g = 0; g < groups; g++) {
-            w->owner[g] = (uint16_t)st_key_group_owner(g, ring_count, groups);
-        }
+        router_init(&w->router, &edge->key, ring_count, task->job->env->max_parallelism);
     }
     return w;
 }
@@ -39,14 +31,24 @@ void writer_free(struct writer *w)
 {
     free(w->rings);
     free(w->receivers);
-    free(w->owner);
+    router_free(&w->router);
+    free(w->own_records);
+    free(w->own_times);
     free(w);
+}
+
+void writer_set_own(struct writer *w, uint32_t own, uint32_t channel)
+{
+    w->own = own;
+    w->own_channel = channel;
+    w->own_records = must_calloc(BATCH_SIZE, w->rings[own]->layout.size);
+    w->own_times = must_calloc(BATCH_SIZE, sizeof *w->own_times);
 }
 
 static void publish(struct writer *w, uint32_t r)
 {
     ring_publish(w->rings[r]);
-    if (ring_packets(w->rings[r]) >= RING_PACKETS / 2) {
+    if (task_sleeps(w->receivers[r]) && ring_packets(w->rings[r]) >= RING_PACKETS / 2) {
         task_wake(w->receivers[r]);
     }
 }
@@ -64,7 +66,8 @@ static struct packet *open_packet(struct writer *w, uint32_t r)
     return ring_open(ring);
 }
 
-static inline void append(struct writer *w, uint32_t r, const char *record, int64_t time)
+static inline void append(struct writer *w, uint32_t r, const char *record, bool timed,
+                          int64_t time)
 {
     struct ring *ring = w->rings[r];
     struct packet *p = ring->open != NULL ? ring->open : open_packet(w, r);
@@ -86,10 +89,18 @@ static inline void append(struct writer *w, uint32_t r, const char *record, int6
     } else {
         record_copy(p->records + (size_t)p->count * ring->layout.size, record, ring->layout.size);
     }
-    p->times[p->count] = time;
+    int64_t *times = packet_times(p, 1, timed);
+    if (times != NULL) {
+        *times = time;
+    }
     if (++p->count == BATCH_SIZE) {
         publish(w, r);
     }
+}
+
+static inline bool is_timed(const struct batch *batch)
+{
+    return batch->times != NULL && batch->times != no_times;
 }
 
 static inline int64_t time_of(const struct batch *batch, uint32_t k)
@@ -97,46 +108,84 @@ static inline int64_t time_of(const struct batch *batch, uint32_t k)
     return batch->times != NULL ? batch->times[k] : ST_TIME_MIN;
 }
 
-/* The ring of each record of a batch. */
-static void choose_by_key(const struct writer *w, const struct batch *batch, uint16_t *rings)
+static void gather_times(int64_t *to, const int64_t *times, const uint8_t *picks, uint32_t count)
 {
-    const uint32_t size = w->rings[0]->layout.size, groups = w->max_parallelism;
-    const char *record = batch->records;
-    bool number = w->reader.count == 1 &&
-                  (w->reader.kind[0] == ST_KIND_I64 || w->reader.kind[0] == ST_KIND_U64);
-    if (number && w->group_mask != 0) {
-        record += w->reader.from[0];
-        for (uint32_t k = 0; k < batch->count; k++, record += size) {
-            uint64_t key;
-            memcpy(&key, record, 8);
-            rings[k] = w->owner[murmur_of((int32_t)(uint32_t)(key ^ key >> 32)) & w->group_mask];
-        }
-        return;
-    }
-    uint64_t key[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
-    for (uint32_t k = 0; k < batch->count; k++, record += size) {
-        key_read(&w->reader, record, key);
-        rings[k] = w->owner[murmur_of(key_java_hash(&w->reader, key)) % groups];
+    for (uint32_t k = 0; k < count; k++) {
+        to[k] = times[picks[k]];
     }
 }
 
-/* The records of a batch that are for ring r, behind each other into its packets. */
-static inline void gather(struct writer *w, uint32_t r, const struct batch *batch,
-                          const uint16_t *chosen, uint32_t chosen_count, uint32_t size)
+/* Those records from `done` on that have one short text each and fit into the open packet as it is.
+ * Returns how many have been written, with those before. */
+static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *batch,
+                            const uint8_t *picks, uint32_t done, uint32_t count)
 {
-    for (uint32_t done = 0, run; done < chosen_count; done += run) {
-        struct packet *p = open_packet(w, r);
-        const uint16_t *from = chosen + done;
-        char *to = p->records + (size_t)p->count * size;
-        int64_t *times = p->times + p->count;
-        uint32_t room = BATCH_SIZE - p->count;
-        run = chosen_count - done < room ? chosen_count - done : room;
-        for (uint32_t k = 0; k < run; k++) {
-            memcpy(to + (size_t)k * size, (const char *)batch->records + (size_t)from[k] * size,
-                   size);
+    const struct layout *layout = &w->rings[r]->layout;
+    struct packet *p = open_packet(w, r);
+    const uint32_t size = layout->size, at = layout->text[0], first = done;
+    uint32_t room = BATCH_SIZE - p->count, text_size = p->text_size;
+    char *to = p->records + (size_t)p->count * size;
+    count = count - done < room ? count : done + room;
+    for (; done < count; done++, to += size) {
+        const char *record = (const char *)batch->records + (size_t)picks[done] * size;
+        st_str text;
+        memcpy(&text, record + at, sizeof text);
+        if ((uint64_t)text_size + text.size + 8 > p->text_capacity) {
+            break;
         }
-        for (uint32_t k = 0; k < run; k++) {
-            times[k] = time_of(batch, from[k]);
+        record_copy(to, record, size);
+        text_copy_loosely(p->text + text_size, text.data, text.size);
+        text.data = p->text + text_size;
+        memcpy(to + at, &text, sizeof text);
+        text_size += text.size;
+    }
+    int64_t *times = packet_times(p, done - first, is_timed(batch));
+    if (times != NULL) {
+        gather_times(times, batch->times, picks + first, done - first);
+    }
+    p->count += done - first;
+    p->text_size = text_size;
+    if (p->count == BATCH_SIZE) {
+        publish(w, r);
+    }
+    return done;
+}
+
+static void write_picked_with_text(struct writer *w, uint32_t r, const struct batch *batch,
+                                   const uint8_t *picks, uint32_t count)
+{
+    const struct layout *layout = &w->rings[r]->layout;
+    for (uint32_t done = 0; done < count;) {
+        uint32_t written =
+            layout->text_count == 1 ? write_texts(w, r, batch, picks, done, count) : done;
+        if (written == done) { /* several texts, or one that needs a packet that has room */
+            append(w, r, (const char *)batch->records + (size_t)picks[done] * layout->size,
+                   is_timed(batch), time_of(batch, picks[done]));
+            written++;
+        }
+        done = written;
+    }
+}
+
+/* Records of a batch to ring r. */
+static void write_picked(struct writer *w, uint32_t r, const struct batch *batch,
+                         const uint8_t *picks, uint32_t count)
+{
+    const struct layout *layout = &w->rings[r]->layout;
+    const bool timed = is_timed(batch);
+    if (layout->text_count > 0) {
+        write_picked_with_text(w, r, batch, picks, count);
+        return;
+    }
+    for (uint32_t done = 0, run; done < count; done += run) {
+        struct packet *p = open_packet(w, r);
+        uint32_t room = BATCH_SIZE - p->count;
+        run = count - done < room ? count - done : room;
+        router_gather(&w->router, p->records + (size_t)p->count * layout->size, batch->records,
+                      layout->size, picks + done, run);
+        int64_t *times = packet_times(p, run, timed);
+        if (times != NULL) {
+            gather_times(times, batch->times, picks + done, run);
         }
         p->count += run;
         if (p->count == BATCH_SIZE) {
@@ -145,46 +194,54 @@ static inline void gather(struct writer *w, uint32_t r, const struct batch *batc
     }
 }
 
-/* The same for records without text: which are for a ring is found without a branch. */
-static inline void scatter(struct writer *w, const struct batch *batch, const uint16_t *rings,
-                           uint32_t size)
+/* The same to the own receiver: by call, if nothing of the ring is then overtaken. */
+static void write_own(struct writer *w, const struct batch *batch, const uint8_t *picks,
+                      uint32_t count)
 {
-    uint16_t chosen[BATCH_SIZE];
-    for (uint32_t r = 0; r < w->ring_count; r++) {
-        uint32_t count = 0;
-        for (uint32_t k = 0; k < batch->count; k++) {
-            chosen[count] = (uint16_t)k;
-            count += rings[k] == r;
-        }
-        gather(w, r, batch, chosen, count, size);
-    }
-}
-
-static void write_by_key(struct writer *w, const struct batch *batch)
-{
-    const uint32_t size = w->rings[0]->layout.size;
-    uint16_t rings[BATCH_SIZE];
-    choose_by_key(w, batch, rings);
-    if (w->rings[0]->layout.text_count == 0 && w->ring_count <= SCATTER_RINGS) {
-        switch (size) { /* sizes that the compiler can see */
-        case 16:
-            scatter(w, batch, rings, 16);
-            break;
-        case 24:
-            scatter(w, batch, rings, 24);
-            break;
-        case 32:
-            scatter(w, batch, rings, 32);
-            break;
-        default:
-            scatter(w, batch, rings, size);
-            break;
-        }
+    if (!handover_is_open(w)) {
+        write_picked(w, w->own, batch, picks, count);
         return;
     }
-    const char *record = batch->records;
-    for (uint32_t k = 0; k < batch->count; k++, record += size) {
-        append(w, rings[k], record, time_of(batch, k));
+    router_gather(&w->router, w->own_records, batch->records, w->rings[w->own]->layout.size, picks,
+                  count);
+    if (is_timed(batch)) {
+        gather_times(w->own_times, batch->times, picks, count);
+    }
+    handover_batch(
+        w, &(struct batch){w->own_records, is_timed(batch) ? w->own_times : no_times, count});
+}
+
+static void write_all_to(struct writer *w, uint32_t r, const struct batch *batch);
+
+/* First what another thread waits for. What is the own receiver's and could not be handed on must
+ * not lie in an open packet for long: nothing is handed on before it has been read. */
+static void write_by_key(struct writer *w, const struct batch *batch)
+{
+    uint32_t rings[PICKS_MAX];
+    uint8_t picks[PICKS_MAX];
+    if (w->ring_count == 1 && w->own == 0 && handover_is_open(w)) {
+        handover_batch(w, &(struct batch){batch->records,
+                                          batch->times != NULL ? batch->times : no_times,
+                                          batch->count});
+        return;
+    }
+    if (w->ring_count == 1) {
+        write_all_to(w, 0, batch);
+    } else {
+        router_choose(&w->router, batch->records, w->rings[0]->layout.size, batch->count, rings);
+        for (uint32_t i = 1; i <= w->ring_count; i++) {
+            uint32_t r = w->own != OWN_NONE ? (w->own + i) % w->ring_count : i - 1;
+            uint32_t count = router_pick(&w->router, rings, batch->count, r, picks);
+            if (r == w->own && count > 0) {
+                write_own(w, batch, picks, count);
+            } else if (count > 0) {
+                write_picked(w, r, batch, picks, count);
+            }
+        }
+    }
+    if (w->own != OWN_NONE && w->rings[w->own]->open != NULL &&
+        ring_packets(w->rings[w->own]) == 0) {
+        publish(w, w->own);
     }
 }
 
@@ -192,7 +249,7 @@ static void write_all_to(struct writer *w, uint32_t r, const struct batch *batch
 {
     const char *record = batch->records;
     for (uint32_t k = 0; k < batch->count; k++, record += w->rings[r]->layout.size) {
-        append(w, r, record, time_of(batch, k));
+        append(w, r, record, is_timed(batch), time_of(batch, k));
     }
 }
 
@@ -210,7 +267,7 @@ static void write_in_turn(struct writer *w, const struct batch *batch)
     for (uint32_t k = 0; k < batch->count; k++, record += w->rings[0]->layout.size) {
         uint32_t r = shuffle ? next_random(w) % w->ring_count : w->turn;
         w->turn = w->turn + 1 == w->ring_count ? 0 : w->turn + 1;
-        append(w, r, record, time_of(batch, k));
+        append(w, r, record, is_timed(batch), time_of(batch, k));
     }
 }
 
@@ -239,15 +296,30 @@ void writer_write(struct writer *w, const struct batch *batch)
     }
 }
 
+static void mark_ring(struct writer *w, uint32_t r, enum mark_kind kind, int64_t value)
+{
+    struct packet *p = open_packet(w, r);
+    if (p->mark_count == PACKET_MARKS) {
+        publish(w, r);
+        p = open_packet(w, r);
+    }
+    p->marks[p->mark_count++] = (struct mark){kind, p->count, value};
+}
+
 void writer_mark(struct writer *w, enum mark_kind kind, int64_t value)
 {
     for (uint32_t r = 0; r < w->ring_count; r++) {
-        struct packet *p = open_packet(w, r);
-        if (p->mark_count == PACKET_MARKS) {
-            publish(w, r);
-            p = open_packet(w, r);
+        if (r != w->own) {
+            mark_ring(w, r, kind, value);
         }
-        p->marks[p->mark_count++] = (struct mark){kind, p->count, value};
+    }
+    if (w->own == OWN_NONE) {
+        return;
+    }
+    if ((kind == MARK_WATERMARK || kind == MARK_IDLE) && handover_is_open(w)) {
+        handover_mark(w, kind, value);
+    } else {
+        mark_ring(w, w->own, kind, value);
     }
 }
 

@@ -1,0 +1,164 @@
+/*
+ * Records to subtasks by key: what goes eight at a time gives the same as what goes one by one, and
+ * both what st_key_group says; every record is picked once; hashes of text are Java's.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream/route.h"
+
+typedef struct {
+    int64_t value, key, time;
+} numbered;
+ST_TYPE(numbered, value, key, time);
+
+typedef struct {
+    st_str text;
+    int64_t count;
+} worded;
+ST_TYPE(worded, text, count);
+
+static uint64_t random_state = 1;
+
+static uint64_t draw(void)
+{
+    random_state += UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t z = (random_state ^ random_state >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return z ^ z >> 31;
+}
+
+/* Every record of a batch once, to the owner of its key group, in its order. */
+static void check_batch(const struct router *r, const st_key_spec *spec, const void *records,
+                        uint32_t size, uint32_t count)
+{
+    uint32_t rings[PICKS_MAX], seen = 0;
+    uint8_t picks[PICKS_MAX];
+    char *copies = malloc((size_t)BATCH_SIZE * size);
+    router_choose(r, records, size, count, rings);
+    for (uint32_t ring = 0; ring < r->ring_count; ring++) {
+        uint32_t picked = router_pick(r, rings, count, ring, picks);
+        router_gather(r, copies, records, size, picks, picked);
+        for (uint32_t p = 0; p < picked; p++) {
+            const char *record = (const char *)records + (size_t)picks[p] * size;
+            uint32_t group = st_key_group(st_key_hash(spec, record), r->max_parallelism);
+            ck_assert(st_key_group_owner(group, r->ring_count, r->max_parallelism) == ring);
+            ck_assert(p == 0 || picks[p] > picks[p - 1]);
+            ck_assert(memcmp(copies + (size_t)p * size, record, size) == 0);
+        }
+        seen += picked;
+    }
+    ck_assert(seen == count);
+    free(copies);
+}
+
+static void both_ways(const st_key_spec *spec, uint32_t size, const void *records, uint32_t count)
+{
+    static const uint32_t groups[] = {128, 1, 2, 100, 32768, 7};
+    static const uint32_t rings[] = {1, 2, 3, 7, 8, 100};
+    for (uint32_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
+        for (uint32_t n = 0; n < sizeof rings / sizeof rings[0] && rings[n] <= groups[g]; n++) {
+            struct router r;
+            router_init(&r, spec, rings[n], groups[g]);
+            check_batch(&r, spec, records, size, count);
+            r.wide = false;
+            check_batch(&r, spec, records, size, count);
+            router_free(&r);
+        }
+    }
+}
+
+static const st_key_spec by_number = ST_KEY(numbered, key);
+static const st_key_spec by_two = ST_KEY(numbered, key, time);
+static const st_key_spec by_text = ST_KEY(worded, text);
+
+START_TEST(numbers_go_to_the_owners_of_their_groups)
+{
+    static const uint32_t counts[] = {0, 1, 7, 8, 9, 31, 255, 256};
+    for (uint32_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        /* Of this size and no more, so that the sanitizers see a step behind the last. */
+        numbered *records = malloc((counts[c] + (counts[c] == 0)) * sizeof *records);
+        for (uint32_t k = 0; k < counts[c]; k++) {
+            records[k] = (numbered){(int64_t)draw(), (int64_t)(draw() >> draw() % 64), 3};
+        }
+        both_ways(&by_number, sizeof *records, records, counts[c]);
+        both_ways(&by_two, sizeof *records, records, counts[c]);
+        free(records);
+    }
+}
+END_TEST
+
+/* Java's String.hashCode as its documentation has it, for text of ASCII. */
+static int32_t plain_hash(const char *text, uint32_t size)
+{
+    uint32_t h = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        h = 31 * h + (uint8_t)text[i];
+    }
+    return (int32_t)h;
+}
+
+START_TEST(texts_go_to_the_owners_of_their_groups)
+{
+    worded records[BATCH_SIZE];
+    for (uint32_t k = 0; k < BATCH_SIZE; k++) {
+        uint32_t size = (uint32_t)(draw() % 40);
+        char *text = malloc(size + (size == 0));
+        for (uint32_t i = 0; i < size; i++) {
+            text[i] = (char)(draw() % 128);
+        }
+        records[k] = (worded){{text, size, 0}, k};
+        ck_assert(st_key_hash(&by_text, &records[k]) == plain_hash(text, size));
+    }
+    both_ways(&by_text, sizeof *records, records, BATCH_SIZE);
+    for (uint32_t k = 0; k < BATCH_SIZE; k++) {
+        free((void *)(uintptr_t)records[k].text.data);
+    }
+}
+END_TEST
+
+START_TEST(text_beyond_ascii_hashes_as_java_does)
+{
+    static const struct {
+        const char *text;
+        int32_t hash;
+    } cases[] = {
+        {"", 0},
+        {"a", 97},
+        {"\xC3\xA4", 0xE4}, /* one unit */
+        {"Gr\xC3\xB6\xC3\x9F"
+         "e",
+         ((('G' * 31 + 'r') * 31 + 0xF6) * 31 + 0xDF) * 31 + 'e'},
+        {"\xE2\x82\xAC", 0x20AC},                   /* the euro */
+        {"\xF0\x9F\x98\x80", 0xD83D * 31 + 0xDE00}, /* two units */
+        {"\xFF", 0xFFFD},                           /* malformed */
+    };
+    for (uint32_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        worded record = {{cases[c].text, (uint32_t)strlen(cases[c].text), 0}, 1};
+        ck_assert(st_key_hash(&by_text, &record) == cases[c].hash);
+    }
+    char mixed[] = "eight by8\xC3\xA4 and the rest of it";
+    uint32_t h = (uint32_t)plain_hash(mixed, 9) * 31 + 0xE4;
+    for (const char *rest = mixed + 11; *rest != '\0'; rest++) {
+        h = 31 * h + (uint8_t)*rest;
+    }
+    worded record = {{mixed, sizeof mixed - 1, 0}, 1};
+    ck_assert(st_key_hash(&by_text, &record) == (int32_t)h);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("routing");
+    TCase *tc = tcase_create("route");
+    tcase_add_test(tc, numbers_go_to_the_owners_of_their_groups);
+    tcase_add_test(tc, texts_go_to_the_owners_of_their_groups);
+    tcase_add_test(tc, text_beyond_ascii_hashes_as_java_does);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
