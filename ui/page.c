@@ -22,7 +22,10 @@ static void put_trace(FILE *out, const void *context)
 {
     const struct source *s = context;
     struct ui_bytes packed = {0};
-    ui_packed_write(s->trace, s->options->remark, &packed);
+    if (s->options->packing != NULL)
+        ui_packing_write(s->options->packing, s->trace, &packed);
+    else
+        ui_packed_write(s->trace, s->options->remark, &packed);
     ui_put_data(out, "trace", &packed);
     free(packed.at);
 }

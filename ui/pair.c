@@ -229,7 +229,7 @@ static void put_title(FILE *out, const void *context)
 static void put_policy(FILE *out, const void *context)
 {
     (void)context;
-    ui_put_policy(out, ui_part_pair_style_hash(), ui_part_pair_script_hash(), false);
+    ui_put_policy(out, ui_part_pair_style_hash(), ui_part_pair_script_hash(), NULL);
 }
 
 static void put_style(FILE *out, const void *context)

@@ -32,7 +32,8 @@ void ui_put_data(FILE *out, const char *id, const struct ui_bytes *bytes)
     fputs("</script>", out);
 }
 
-void ui_put_policy(FILE *out, struct ui_part style_hash, struct ui_part script_hash, bool live)
+void ui_put_policy(FILE *out, struct ui_part style_hash, struct ui_part script_hash,
+                   const char *live)
 {
     fputs("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
           "base-uri 'none'; form-action 'none'; img-src data:; style-src 'sha256-",
@@ -40,7 +41,13 @@ void ui_put_policy(FILE *out, struct ui_part style_hash, struct ui_part script_h
     put_part(out, style_hash);
     fputs("'; script-src 'sha256-", out);
     put_part(out, script_hash);
-    fputs(live ? "'; connect-src 'self'\"><meta name=\"kcsim-live\" content=\"1\">" : "'\">", out);
+    if (live == NULL) {
+        fputs("'\">", out);
+        return;
+    }
+    fputs("'; connect-src 'self'\"><meta name=\"kcsim-live\" content=\"", out);
+    ui_escape(out, live);
+    fputs("\">", out);
 }
 
 void ui_put_style(FILE *out, struct ui_part style)

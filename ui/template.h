@@ -27,8 +27,10 @@ struct ui_mark {
 bool ui_template_write(FILE *out, struct ui_part page, const struct ui_mark *marks, size_t count,
                        const void *context);
 
-/* The parts. live: the page may ask its own server. */
-void ui_put_policy(FILE *out, struct ui_part style_hash, struct ui_part script_hash, bool live);
+/* The parts. live: what the page is told of its own server, which it may ask; NULL: there is none.
+ */
+void ui_put_policy(FILE *out, struct ui_part style_hash, struct ui_part script_hash,
+                   const char *live);
 void ui_put_style(FILE *out, struct ui_part style);
 void ui_put_script(FILE *out, struct ui_part script);
 /* A data block: bytes in base64, in an element with that id. */
