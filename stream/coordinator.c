@@ -24,6 +24,7 @@
 #include "stream/control.h"
 #include "stream/kept.h"
 #include "stream/pending.h"
+#include "stream/stored_files.h"
 #include "stream/task.h"
 
 struct coordinator {
@@ -39,7 +40,9 @@ struct coordinator {
     char saved[CONTROL_LINE + 64]; /* that of a stop, complete */
     int64_t newest;                /* the last number given */
     int64_t next_ms;
-    uint32_t failures; /* of checkpoints, since the last one that was completed */
+    uint32_t failures;          /* of checkpoints, since the last one that was completed */
+    struct stored_files stored; /* of the last checkpoint that had any */
+    _Atomic int64_t canonical;  /* the last savepoint that was begun */
 };
 
 struct coordinator *coordinator_new(struct job *job)
@@ -63,6 +66,7 @@ void coordinator_free(struct coordinator *c)
     if (c != NULL) {
         pendings_free(&c->pending);
         free(c->aborted);
+        stored_files_free(&c->stored);
         free(c);
     }
 }
@@ -108,6 +112,11 @@ bool coordinator_drains(struct coordinator *c)
 const char *coordinator_saved(const struct coordinator *c)
 {
     return c->saved;
+}
+
+bool coordinator_is_savepoint(struct coordinator *c, int64_t id)
+{
+    return atomic_load_explicit(&c->canonical, memory_order_acquire) == id;
 }
 
 static uint32_t index_of(const struct job *job, const struct task *task)
@@ -201,16 +210,32 @@ static void notify_done_tasks(struct coordinator *c)
     }
 }
 
-/* Frozen tables of the checkpoint may thaw: their rows have been copied. */
-static void release_parts(struct coordinator *c, struct pending *one)
+/* Frozen tables of the checkpoint may thaw: their rows have been copied. What is attached goes on
+ * with the copies. */
+static void release_parts(struct coordinator *c, struct pending *one, struct bytes *whole)
 {
     pthread_mutex_lock(&c->job->lock);
     for (uint32_t t = 0; t < c->job->task_count; t++) {
-        if (one->parts[t].hole_count > 0) {
-            bytes_free(&one->parts[t]);
+        struct bytes *part = &one->parts[t];
+        if (part->hole_count > 0) {
+            whole[t].attached = part->attached;
+            part->attached = NULL;
+            bytes_free(part);
         }
     }
     pthread_mutex_unlock(&c->job->lock);
+}
+
+/* Files of databases that the checkpoint has taken, or will not take. */
+static void release_attached(struct coordinator *c, struct pending *one)
+{
+    for (uint32_t t = 0; t < c->job->task_count; t++) {
+        pthread_mutex_lock(&c->job->lock);
+        struct attached *attached = one->parts[t].attached;
+        one->parts[t].attached = NULL;
+        pthread_mutex_unlock(&c->job->lock);
+        attached_free(attached);
+    }
 }
 
 /* Writes the checkpoint, part by part, each whole only while it is written. dir NULL: in memory. */
@@ -221,20 +246,22 @@ static bool write_parts(struct coordinator *c, struct pending *one, const char *
     uint32_t count = c->job->task_count;
     struct bytes *whole = must_calloc(count, sizeof *whole);
     const struct bytes **all = must_calloc(count, sizeof *all);
+    bool ok = true;
     for (uint32_t t = 0; t < count; t++) {
         all[t] = parts[t];
         if (parts[t]->hole_count > 0) {
-            bytes_materialise(parts[t], &whole[t]);
+            ok = ok && bytes_materialise(parts[t], &whole[t], why);
             all[t] = &whole[t];
         }
     }
-    release_parts(c, one);
-    bool ok = true;
-    if (dir != NULL) {
-        ok = checkpoint_write(dir, kind, one->id, env->max_parallelism, all, count, why);
-    } else {
-        kept_write(&env->kept, one->id, all, count);
+    release_parts(c, one, whole);
+    if (ok && dir != NULL) {
+        ok =
+            checkpoint_write(dir, kind, one->id, env->max_parallelism, all, count, &c->stored, why);
+    } else if (ok) {
+        ok = kept_write(&env->kept, one->id, all, count, why);
     }
+    release_attached(c, one);
     for (uint32_t t = 0; t < count; t++) {
         bytes_free(&whole[t]);
     }
@@ -413,6 +440,9 @@ static void begin(struct coordinator *c, enum question why)
     const struct pending *one = add_pending(c, why);
     if (why == ASK_STOP) {
         atomic_store(&c->stops_at, one->id);
+    }
+    if (is_savepoint(why)) {
+        atomic_store(&c->canonical, one->id);
     }
     atomic_store(&c->wanted, one->id);
     wake_all(c);

@@ -88,6 +88,9 @@ struct st_stream {
     st_stream *next;   /* all streams of the env, to free them */
 };
 
+/* Where keyed state lies: state.backend. */
+enum backend { BACKEND_HASHMAP = 0, BACKEND_ROCKSDB };
+
 /* Milliseconds of processing time. */
 struct job_clock {
     bool is_virtual;
@@ -126,6 +129,10 @@ struct st_env {
     struct restart_strategy restart;
     int64_t checkpoint_timeout_ms;
     uint32_t tolerable_failures; /* of checkpoints, one behind the other */
+    enum backend backend;
+    bool incremental;       /* checkpoints of databases have their files */
+    char *rocksdb_dir;      /* owned; NULL: that of temporary files */
+    int64_t rocksdb_memory; /* bytes, of a slot */
 };
 
 /* Memory that the process cannot do without; ends the process if there is none. */

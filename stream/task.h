@@ -254,6 +254,8 @@ void coordinator_finish(struct coordinator *c);
 int64_t coordinator_next(struct coordinator *c, int64_t barrier);
 int64_t coordinator_aborted(struct coordinator *c, uint32_t seen);
 int64_t coordinator_completed(struct coordinator *c);
+/* Is checkpoint `id`, which has begun, a savepoint? Any thread. */
+bool coordinator_is_savepoint(struct coordinator *c, int64_t id);
 /* Are sources to put out nothing behind barrier `id`? Are they to end? Any thread. */
 bool coordinator_stops(struct coordinator *c, int64_t id);
 bool coordinator_drains(struct coordinator *c);
