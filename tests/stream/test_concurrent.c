@@ -76,24 +76,44 @@ ST_LIST_STATE(none, int64_t);
 
 static int at_once; /* what is configured */
 
-/* One record; then it waits until as many have begun as may, and long enough for another one to
- * begin; then it lets the slow one go on, until all these are complete. */
-ST_SOURCE(until_complete, int64_t)
+struct sender {
+    bool sent;
+    int64_t until_ms, last; /* 0: not yet; the newest checkpoint when the gate was opened */
+};
+
+static struct sender *send_one(st_context *ctx, st_out *out)
 {
-    int64_t *until_ms = ctx->self;
-    if (*until_ms == 0) {
-        *until_ms = -1;
+    struct sender *self = ctx->self;
+    if (!self->sent) {
+        self->sent = true;
         st_emit(out, &((int64_t){1}));
     }
-    if (*until_ms == -1 && of_source.began_count == at_once) {
-        *until_ms = st_now(ctx) + 30;
+    return self;
+}
+
+/* One record; then it waits until as many are under way as may be, and stay so, no more, long
+ * enough for another one to begin; then it lets the slow one go on, until all these are complete.
+ */
+static enum st_poll send_and_wait(st_context *ctx, st_out *out, int most)
+{
+    struct sender *self = send_one(ctx, out);
+    if (is_open) {
+        return of_source.completed >= self->last ? ST_END : ST_IDLE;
     }
-    if (*until_ms > 0 && st_now(ctx) >= *until_ms && !is_open) {
-        ck_assert_int_eq(of_source.began_count, at_once);
-        ck_assert_int_eq(of_source.completed, 0);
+    if (of_source.began_count - of_source.completed != most) {
+        self->until_ms = 0;
+    } else if (self->until_ms == 0) {
+        self->until_ms = st_now(ctx) + 30;
+    } else if (st_now(ctx) >= self->until_ms) {
+        self->last = of_source.began_count;
         open_gate();
     }
-    return of_source.completed >= at_once ? ST_END : ST_IDLE;
+    return ST_IDLE;
+}
+
+ST_SOURCE(until_complete, int64_t)
+{
+    return send_and_wait(ctx, out, at_once);
 }
 
 ST_SINK(wait_in_sink, int64_t)
@@ -106,7 +126,7 @@ ST_SINK(wait_in_sink, int64_t)
 ST_SOURCE(wait_in_source, int64_t)
 {
     wait_at_gate();
-    return of_source.completed >= at_once ? ST_END : ST_IDLE;
+    return of_source.completed >= at_once ? ST_END : ST_IDLE; /* or its end is the last part */
 }
 
 static void run(st_env *env, const char *folder)
@@ -136,7 +156,7 @@ START_TEST(as_many_are_under_way_as_may_be)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     at_once = _i;
     st_env *env = env_at_once();
-    st_stream *s = st_from_source(env, until_complete, .self_size = sizeof(int64_t),
+    st_stream *s = st_from_source(env, until_complete, .self_size = sizeof(struct sender),
                                   .slot_sharing_group = "source", NOTES(source_arg));
     st_sink(st_rebalance(s), wait_in_sink, .slot_sharing_group = "sink", NOTES(sink_arg));
     run(env, folder);
@@ -156,7 +176,7 @@ START_TEST(one_input_is_ahead_of_the_other)
     at_once = 3;
     st_env *env = env_at_once();
     st_env_set(env, "execution.checkpointing.mode", _i == 0 ? "EXACTLY_ONCE" : "AT_LEAST_ONCE");
-    st_stream *a = st_from_source(env, until_complete, .self_size = sizeof(int64_t),
+    st_stream *a = st_from_source(env, until_complete, .self_size = sizeof(struct sender),
                                   .slot_sharing_group = "source", NOTES(source_arg));
     st_stream *b = st_from_source(env, wait_in_source, .slot_sharing_group = "slow");
     st_sink(st_union(a, b), wait_in_sink, .slot_sharing_group = "sink", NOTES(sink_arg));
@@ -170,19 +190,15 @@ END_TEST
 /* -------------------------------------------------------------------------------------- Given up
  */
 
-/* Opens the gate when it has been told that the first one is given up; ends when a later one is
- * complete. */
+/* Opens the gate when it has been told that one is given up; ends when a later one is complete. */
 ST_SOURCE(until_another, int64_t)
 {
-    int64_t *sent = ctx->self;
-    if (*sent == 0) {
-        *sent = 1;
-        st_emit(out, &((int64_t){1}));
+    (void)send_one(ctx, out);
+    if (of_source.aborted_count == 0) {
+        return ST_IDLE;
     }
-    if (of_source.aborted_count > 0) {
-        open_gate();
-    }
-    return of_source.completed > 0 ? ST_END : ST_IDLE;
+    open_gate();
+    return of_source.completed > of_source.aborted[0] ? ST_END : ST_IDLE;
 }
 
 START_TEST(operators_are_told_of_what_is_given_up)
@@ -193,14 +209,13 @@ START_TEST(operators_are_told_of_what_is_given_up)
     st_env *env = env_at_once();
     st_env_set(env, "execution.checkpointing.timeout", "1s");
     st_env_set(env, "execution.checkpointing.tolerable-failed-checkpoints", "1000000");
-    st_stream *s = st_from_source(env, until_another, .self_size = sizeof(int64_t),
+    st_stream *s = st_from_source(env, until_another, .self_size = sizeof(struct sender),
                                   .slot_sharing_group = "source", NOTES(source_arg));
     st_sink(st_rebalance(s), wait_in_sink, .slot_sharing_group = "sink", NOTES(sink_arg));
     run(env, folder);
     ck_assert_int_ge(of_source.aborted_count, 1);
-    ck_assert_int_eq(of_source.aborted[0], 1);
     ck_assert_int_ge(of_sink.aborted_count, 1);
-    ck_assert_int_eq(of_sink.aborted[0], 1);
+    ck_assert_int_eq(of_sink.aborted[0], of_source.aborted[0]);
     for (int i = 1; i < of_source.aborted_count; i++) {
         ck_assert_int_gt(of_source.aborted[i], of_source.aborted[i - 1]);
     }
@@ -247,20 +262,10 @@ START_TEST(the_pause_is_longer_than_the_interval)
 }
 END_TEST
 
-/* With a pause there is one at a time, whatever is configured: the second begins when the first is
- * complete, and that is when the gate has been opened. */
+/* With a pause there is one at a time, whatever is configured. */
 ST_SOURCE(one_at_a_time, int64_t)
 {
-    int64_t *until_ms = ctx->self;
-    if (*until_ms == 0) {
-        *until_ms = st_now(ctx) + 30;
-        st_emit(out, &((int64_t){1}));
-    }
-    if (st_now(ctx) >= *until_ms && of_source.began_count > 0 && !is_open) {
-        ck_assert_int_eq(of_source.began_count, 1);
-        open_gate();
-    }
-    return of_source.completed > 1 ? ST_END : ST_IDLE;
+    return send_and_wait(ctx, out, 1);
 }
 
 START_TEST(a_pause_leaves_room_for_one)
@@ -270,7 +275,7 @@ START_TEST(a_pause_leaves_room_for_one)
     at_once = 4;
     st_env *env = env_at_once();
     st_env_set(env, "execution.checkpointing.min-pause", "1ms");
-    st_stream *s = st_from_source(env, one_at_a_time, .self_size = sizeof(int64_t),
+    st_stream *s = st_from_source(env, one_at_a_time, .self_size = sizeof(struct sender),
                                   .slot_sharing_group = "source", NOTES(source_arg));
     st_sink(st_rebalance(s), wait_in_sink, .slot_sharing_group = "sink", NOTES(sink_arg));
     run(env, folder);

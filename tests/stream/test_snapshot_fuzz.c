@@ -273,7 +273,8 @@ static bool round_of(const char *folder, uint64_t seed)
     }
     snprintf(dir, sizeof dir, "%s/damaged", folder);
     snprintf(one, sizeof one, "%s/damaged/chk-7", folder);
-    bool ok = checkpoint_write(dir, CHECKPOINT, 7, MAX_PARALLELISM_DEFAULT, all, sample_count, why);
+    bool ok =
+        checkpoint_write(dir, CHECKPOINT, 7, MAX_PARALLELISM_DEFAULT, all, sample_count, NULL, why);
     for (uint32_t t = 0; t < sample_count; t++) {
         bytes_free(&parts[t]);
     }
@@ -343,9 +344,11 @@ static bool metadata_round(const char *folder, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    char folder[] = "/tmp/kcsim-fuzz-XXXXXX", error[1024], path[128], command[64];
+    char folder[64], error[1024], path[128], command[128];
     uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 600;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    bool has_shm = access("/dev/shm", W_OK) == 0; /* there a sync costs nothing */
+    snprintf(folder, sizeof folder, "%s/kcsim-fuzz-XXXXXX", has_shm ? "/dev/shm" : "/tmp");
     if (mkdtemp(folder) == NULL) {
         return 1;
     }
