@@ -38,6 +38,7 @@ kafka/LeaderAndIsrWhenEntireIsrOfflineAndUncleanLeaderElectionEnabled
 kafka/PreferredReplicaLeaderElection
 kafka/TopicCreation
 kafka/TopicCreationWithOfflineReplica
+incidents/a-leader-is-cut-off-from-zookeeper-only
 incidents/the-controller-pauses-longer-than-its-session
 incidents/the-only-copy-was-there
 incidents/zookeeper-is-away-for-a-minute
