@@ -236,10 +236,14 @@ static void session_step(struct turn *t, struct kn_session_input in)
 
 /* ---- controller ---- */
 
-static uint32_t own_index(const struct kn_node *n, const struct wire_batch *batch)
+static void give_own(struct turn *t, int32_t api, uint64_t record, const struct wire_batch *batch)
 {
-    const struct wire_broker *own = wire_batch_broker(batch, n->id);
-    return own == NULL ? 0 : own->index;
+    broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
+                                            .api = api,
+                                            .record = record,
+                                            .call_id = OWN_CALL,
+                                            .index = wire_batch_bit(batch, t->node->id),
+                                            .batch = batch});
 }
 
 /* Takes over what the controller sends to its own node, or keeps in mind that it has to wait: the
@@ -247,21 +251,15 @@ static uint32_t own_index(const struct kn_node *n, const struct wire_batch *batc
 static void send_to_self(struct turn *t, const struct kc_output *o, uint64_t record)
 {
     struct kn_node *n = t->node;
-    uint32_t index = own_index(n, o->batch);
     assert(!n->has_own_answer && !n->own_waits);
     n->own_correlation = o->correlation;
-    if (kn_node_must_wait(n, (enum wire_api)o->api, o->batch, index)) {
+    if (kn_node_must_wait(n, (enum wire_api)o->api, o->batch, wire_batch_bit(o->batch, n->id))) {
         n->own_waits = true;
         n->own_api = o->api;
         n->own_record = record;
         return;
     }
-    broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
-                                            .api = o->api,
-                                            .record = record,
-                                            .call_id = OWN_CALL,
-                                            .index = index,
-                                            .batch = o->batch});
+    give_own(t, o->api, record, o->batch);
 }
 
 static bool own_may_go_on(const struct kn_node *n)
@@ -270,7 +268,7 @@ static bool own_may_go_on(const struct kn_node *n)
         return false;
     const struct wire_batch *batch = kc_batch_in_flight(n->controller, n->id, n->own_correlation);
     return batch == NULL ||
-           !kn_node_must_wait(n, (enum wire_api)n->own_api, batch, own_index(n, batch));
+           !kn_node_must_wait(n, (enum wire_api)n->own_api, batch, wire_batch_bit(batch, n->id));
 }
 
 static void own_goes_on(struct turn *t)
@@ -279,12 +277,7 @@ static void own_goes_on(struct turn *t)
     const struct wire_batch *batch = kc_batch_in_flight(n->controller, n->id, n->own_correlation);
     n->own_waits = false;
     if (batch != NULL)
-        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
-                                                .api = n->own_api,
-                                                .record = n->own_record,
-                                                .call_id = OWN_CALL,
-                                                .index = own_index(n, batch),
-                                                .batch = batch});
+        give_own(t, n->own_api, n->own_record, batch);
 }
 
 static uint64_t controller_put(void *context, const struct kc_output *o)

@@ -219,15 +219,14 @@ static void configure_topics(struct sim_world *w, struct sim_process *p, enum wi
 uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const struct kc_output *o,
                               uint64_t by)
 {
-    const struct wire_broker *own = wire_batch_broker(o->batch, p->id);
-    configure_topics(w, p, (enum wire_api)o->api, o->batch, own == NULL ? 0 : own->index);
+    configure_topics(w, p, (enum wire_api)o->api, o->batch, wire_batch_bit(o->batch, p->id));
     return note_request(w, p, (enum wire_api)o->api, o->batch, by, by, sim_process_lane(p));
 }
 
 static bool must_wait(const struct sim_process *p, const struct sim_message *m)
 {
-    const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
-    return kn_node_must_wait(&p->node, m->api, m->batch->batch, own == NULL ? 0 : own->index);
+    const struct wire_batch *batch = m->batch->batch;
+    return kn_node_must_wait(&p->node, m->api, batch, wire_batch_bit(batch, p->id));
 }
 
 /* Behind all that waits already. */
@@ -255,7 +254,7 @@ void sim_full_unlock(struct sim_world *w, struct sim_process *p)
 void sim_full_request(struct sim_world *w, struct sim_message *m)
 {
     struct sim_process *p = m->process;
-    const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
+    uint32_t index = wire_batch_bit(m->batch->batch, p->id);
     if (p->locked != NULL || must_wait(p, m)) {
         lock_out(p, m);
         return;
@@ -263,7 +262,7 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
     w->counts.requests++;
     m->by = note_request(w, p, m->api, m->batch->batch, m->by, m->m,
                          sim_process_lane(m->channel->controller));
-    configure_topics(w, p, m->api, m->batch->batch, own == NULL ? 0 : own->index);
+    configure_topics(w, p, m->api, m->batch->batch, index);
     sim_full_pend(w, p, m);
     SIM_CHECKED(w, sim_checks_request(w->checks, p->id, m->api, m->batch->batch));
     sim_full_step(w, p,
@@ -271,7 +270,7 @@ void sim_full_request(struct sim_world *w, struct sim_message *m)
                                     .record = m->by,
                                     .call_id = m->call_id,
                                     .api = m->api,
-                                    .index = own == NULL ? 0 : own->index,
+                                    .index = index,
                                     .batch = m->batch->batch});
 }
 

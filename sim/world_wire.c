@@ -229,14 +229,13 @@ static void carry_call(struct carried *c)
 
 static struct wire_batch_request request_of(const struct carried *c, const struct wire_batch *batch)
 {
-    const struct wire_broker *to = wire_batch_broker(
-        batch, c->direction == WIRE_REQUEST ? c->m->process->id : c->m->channel->broker->id);
+    int32_t to = c->direction == WIRE_REQUEST ? c->m->process->id : c->m->channel->broker->id;
     return (struct wire_batch_request){
         .batch = batch,
         .kind = c->api == WIRE_API_LEADER_AND_ISR    ? WIRE_RECORD_LEADER_AND_ISR
                 : c->api == WIRE_API_UPDATE_METADATA ? WIRE_RECORD_UPDATE_METADATA
                                                      : WIRE_RECORD_STOP_REPLICA,
-        .index = to == NULL ? 0 : to->index,
+        .index = wire_batch_bit(batch, to),
         .version = c->version};
 }
 

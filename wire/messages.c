@@ -261,6 +261,12 @@ const struct wire_broker *wire_batch_broker(const struct wire_batch *b, int32_t 
     return broker;
 }
 
+uint32_t wire_batch_bit(const struct wire_batch *b, int32_t id)
+{
+    const struct wire_broker *broker = wire_batch_broker(b, id);
+    return broker == NULL ? 0 : broker->index;
+}
+
 /* Copies the text at *at, cut to `capacity`, and steps over it. False where it has no end. */
 static bool take_text(const uint8_t *bytes, uint32_t size, uint32_t *at, char *out, size_t capacity)
 {

@@ -83,8 +83,8 @@ struct wire_batch {
     uint32_t count[3]; /* live records: LeaderAndIsr, UpdateMetadata, StopReplica */
     int32_t controller_id;
     int32_t controller_epoch;
-    uint64_t id;   /* 1.. within one life of one controller object */
-    uint32_t pins; /* the controller's own: queued events about answers to it */
+    uint64_t id;    /* 1.. within one life of one controller object */
+    uint32_t pins;  /* the controller's own: queued events about answers to it */
     uint32_t index; /* offset of its index, behind everything else; 0: none (batch_index.h) */
 };
 
@@ -149,6 +149,9 @@ bool wire_batch_is_for(const struct wire_batch *b, enum wire_record_kind kind, u
 const struct wire_broker *wire_batch_broker(const struct wire_batch *b, int32_t id);
 const struct wire_broker *wire_batch_next_broker(const struct wire_batch *b,
                                                  const struct wire_broker *previous);
+/* Returns the bit of broker `id` in the batch; 0 where it has no entry: a batch that was decoded
+   for one broker. */
+uint32_t wire_batch_bit(const struct wire_batch *b, int32_t id);
 /* Decodes an entry's strings into *out. */
 void wire_broker_decode(const struct wire_broker *b, struct sm_broker *out);
 /* Size of an entry for `from`; and writes it (capacity checked by the caller). */
