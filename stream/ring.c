@@ -152,6 +152,38 @@ void ring_pop(struct ring *r)
     atomic_store(&r->tail, tail + 1); /* in one order with slot_sleep's */
 }
 
+#if defined(__x86_64__)
+#define OWN_LINE(at) __asm__ volatile("prefetchw %0" : : "m"(*(const char *)(at)))
+#else
+#define OWN_LINE(at) __builtin_prefetch(at, 1)
+#endif
+
+static void own_lines(const void *from, size_t size)
+{
+    for (size_t at = 0; at < size; at += 64) {
+        OWN_LINE((const char *)from + at);
+    }
+}
+
+void ring_expect(struct ring *r, uint32_t count, bool timed)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    struct packet *p = r->open != NULL ? r->open : &r->packets[head & (RING_PACKETS - 1)];
+    uint32_t from = r->open != NULL ? p->count : 0;
+    uint32_t here = count < BATCH_SIZE - from ? count : BATCH_SIZE - from;
+    own_lines(p->records + (size_t)from * r->layout.size, (size_t)here * r->layout.size);
+    if (timed) {
+        own_lines(p->times + from, here * sizeof *p->times);
+    }
+    if (count > here) {
+        p = &r->packets[(head + 1) & (RING_PACKETS - 1)];
+        own_lines(p->records, (size_t)(count - here) * r->layout.size);
+        if (timed) {
+            own_lines(p->times, (count - here) * sizeof *p->times);
+        }
+    }
+}
+
 bool ring_is_clear(struct ring *r)
 {
     return r->open == NULL && r->spilled == NULL && ring_packets(r) == 0;

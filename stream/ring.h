@@ -86,6 +86,9 @@ struct packet *ring_peek(struct ring *r);
 void ring_pop(struct ring *r);
 /* Published and not yet read. Any thread. */
 uint32_t ring_packets(struct ring *r);
+/* Asks for the memory where the producer will write its next `count` records, which the consumer's
+ * cache still has from the last time round. */
+void ring_expect(struct ring *r, uint32_t count, bool timed);
 /* Is there room for what a step usually puts out? By the producer. */
 bool ring_has_room(struct ring *r);
 

@@ -192,6 +192,7 @@ static void write_picked(struct writer *w, uint32_t r, const struct batch *batch
             publish(w, r);
         }
     }
+    ring_expect(w->rings[r], count, timed);
 }
 
 /* The same to the own receiver: by call, if nothing of the ring is then overtaken. */
