@@ -13,10 +13,11 @@
 
 #include "cli/cli.h"
 #include "cli/stream_ask.h"
-#include "stream/stream.h"
+#include "stream/graph.h"
 
 #define PATH_SIZE 4096
-#define KEY_STEPS 1000 /* a flag without a letter */
+
+enum { KEY_STEPS = 256, KEY_PROGRESS, KEY_FORMAT };
 
 typedef int job_function(st_env *env, int argc, char **argv);
 
@@ -110,6 +111,9 @@ static int run_job(int argc, char **argv)
     enum st_err err = st_env_take_arguments(env, &argc, argv);
     int own = err == ST_OK ? job(env, argc, argv) : 0;
     if (err == ST_OK && own == 0) {
+        if (isatty(STDERR_FILENO) == 1 && !(env_prints(env) && isatty(STDOUT_FILENO) == 1)) {
+            st_env_show_progress(env); /* not into the lines that the job prints */
+        }
         err = st_execute(env, name);
     }
     int code = own != 0 ? SIM_EXIT_USAGE : report(env, err);
@@ -120,7 +124,8 @@ static int run_job(int argc, char **argv)
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     if (argc < 2) {
-        cli_error("stream takes a word: run, list, metrics, checkpoint, savepoint, stop, cancel");
+        cli_error("stream takes a word: run, list, status, metrics, checkpoint, savepoint, stop, "
+                  "cancel");
         return SIM_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
@@ -131,8 +136,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
         return stream_ask(argc - 1, argv + 1);
     }
     if (strcmp(argv[1], "run") != 0) {
-        cli_error("stream: no word '%s'; there are run, list, metrics, checkpoint, savepoint, "
-                  "stop, cancel",
+        cli_error("stream: no word '%s'; there are run, list, status, metrics, checkpoint, "
+                  "savepoint, stop, cancel",
                   argv[1]);
         return SIM_EXIT_USAGE;
     }
@@ -157,6 +162,8 @@ static const struct argp_option options[] = {
     {.name = "fromSavepoint", .key = 's', .arg = "PATH", .doc = "savepoint, checkpoint, folder"},
     {.name = "allowNonRestoredState", .key = 'n', .doc = "drop state of operators that are gone"},
     {.name = "steps", .key = KEY_STEPS, .doc = "on one thread and virtual time: always alike"},
+    {.name = "progress", .key = KEY_PROGRESS, .doc = "tell each second how far it is"},
+    {.name = "format", .key = KEY_FORMAT, .arg = "FORM", .doc = "list, status: text or json"},
     {0},
 };
 
@@ -164,11 +171,14 @@ const struct cli_command cli_stream = {
     .name = "stream",
     .group = "Stream jobs",
     .line = "run a stream job: windows, state, checkpoints",
-    .arguments = "run JOB [FLAG…]\nlist\nmetrics|checkpoint|cancel [ID]\nsavepoint [ID [DIR]]\n"
+    .arguments = "run JOB [FLAG…]\nlist|status [--format FORM] [ID]\nmetrics|checkpoint|cancel "
+                 "[ID]\nsavepoint [ID [DIR]]\n"
                  "stop [-d] [-p DIR] [ID]",
     .examples = "kcsim stream run examples/word_count --input text.txt\n"
+                "kcsim stream run examples/tumbling --steps\n"
                 "kcsim stream run ./my_job.so -D execution.checkpointing.interval=1s \\\n"
                 "      -D execution.checkpointing.dir=ck -p 2\n"
+                "kcsim stream status my_job --format json\n"
                 "kcsim stream savepoint my_job /var/savepoints\n"
                 "kcsim stream stop my_job\n"
                 "kcsim stream run ./my_job.so -s ck/savepoint-3 -p 4\n",
@@ -177,7 +187,9 @@ const struct cli_command cli_stream = {
         "are not listed here go to the job, and so does all behind --. ID is the name or the\n"
         "process number of a running job; with one job it may be left out. stop takes a\n"
         "savepoint first; -d (--drain) lets the input end. The folder is that of\n"
-        "execution.checkpointing.savepoint-dir, or .dir, where none is given.\n",
+        "execution.checkpointing.savepoint-dir, or .dir, where none is given. On a terminal to\n"
+        "which it prints nothing a job tells its progress; metrics.reporter.prom.port serves\n"
+        "metrics over HTTP.\n",
     .options = options,
     .parse = parse,
     .run = run,

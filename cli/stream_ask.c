@@ -16,12 +16,14 @@
 
 #define FOLDER_SIZE 80
 
-static const char *const words[] = {"list", "metrics", "checkpoint", "savepoint", "stop", "cancel"};
+static const char *const words[] = {"list",      "status", "metrics", "checkpoint",
+                                    "savepoint", "stop",   "cancel"};
 
 struct request {
     const char *word;   /* what the job is asked */
     const char *job;    /* process or name; NULL: the only one */
     const char *target; /* folder of a savepoint, or NULL */
+    bool json;
 };
 
 bool stream_ask_knows(const char *word)
@@ -82,9 +84,31 @@ static bool is_job(const char *status, const char *job)
                             (strncmp(name + 1, job, size) == 0 && name[1 + size] == ','));
 }
 
-/* Goes through the jobs: prints those that fit if `print`, and stores the socket of the last one.
- * Returns how many fit. */
-static int find_jobs(const char *job, bool print, char *path, size_t path_size)
+/* Prints all lines of the answer behind the first, each behind `indent`. */
+static bool print_answer(const char *path, const char *question, const char *indent)
+{
+    int fd = open_and_ask(path, question);
+    FILE *from = fd >= 0 ? fdopen(fd, "r") : NULL;
+    char *line = NULL;
+    size_t size = 0, count = 0;
+    for (; from != NULL && getline(&line, &size, from) > 0; count++) {
+        if (count > 0) {
+            printf("%s%s", indent, line);
+        }
+    }
+    free(line);
+    if (from != NULL) {
+        fclose(from);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return count > 0;
+}
+
+/* Goes through the jobs: prints those that fit, if `each` is given, and stores the socket of the
+ * last one. Returns how many fit. */
+static int find_jobs(const char *job, void (*each)(int number, const char *path, const char *line),
+                     char *path, size_t path_size)
 {
     char folder[FOLDER_SIZE], status[CONTROL_LINE], one[FOLDER_SIZE + 256];
     DIR *dir = control_folder(folder, sizeof folder) ? opendir(folder) : NULL;
@@ -93,17 +117,47 @@ static int find_jobs(const char *job, bool print, char *path, size_t path_size)
         snprintf(one, sizeof one, "%s/%s", folder, entry->d_name);
         if (strncmp(entry->d_name, "stream-", 7) == 0 && exchange(one, "status\n", status) &&
             strncmp(status, "ok ", 3) == 0 && (job == NULL || is_job(status, job))) {
-            count++;
             snprintf(path, path_size, "%s", one);
-            if (print) {
-                puts(status + 3);
+            if (each != NULL) {
+                each(count, one, status + 3);
             }
+            count++;
         }
     }
     if (dir != NULL) {
         closedir(dir);
     }
     return count;
+}
+
+static void print_line(int number, const char *path, const char *line)
+{
+    (void)number, (void)path;
+    puts(line);
+}
+
+static void print_object(int number, const char *path, const char *line)
+{
+    (void)line;
+    fputs(number > 0 ? ",\n" : "\n", stdout);
+    (void)print_answer(path, "status json\n", "  ");
+}
+
+/* The jobs that run; as JSON an object that has them under "jobs". */
+static int list_jobs(const struct request *request)
+{
+    char path[FOLDER_SIZE + 256];
+    if (request->json) {
+        fputs("{\"jobs\": [", stdout);
+    }
+    int count =
+        find_jobs(request->job, request->json ? print_object : print_line, path, sizeof path);
+    if (request->json) {
+        puts("]}");
+    } else if (count == 0) {
+        fputs("no stream job runs\n", stderr);
+    }
+    return SIM_EXIT_MET;
 }
 
 /* A folder as the job sees it, whose working directory may be another. */
@@ -117,31 +171,19 @@ static bool absolute(const char *target, char *path, size_t size)
            snprintf(path, size, "%s/%s", here, target) < (int)size;
 }
 
-/* All lines of the answer behind the first. */
-static bool print_metrics(const char *path)
+/* What is only read: the answer has many lines. NULL: the word is none of these. */
+static const char *question_of(const struct request *request)
 {
-    int fd = open_and_ask(path, "metrics\n");
-    FILE *from = fd >= 0 ? fdopen(fd, "r") : NULL;
-    char *line = NULL;
-    size_t size = 0, count = 0;
-    for (; from != NULL && getline(&line, &size, from) > 0; count++) {
-        if (count > 0) {
-            fputs(line, stdout);
-        }
-    }
-    free(line);
-    if (from != NULL) {
-        fclose(from);
-    } else if (fd >= 0) {
-        close(fd);
-    }
-    return count > 0;
+    return strcmp(request->word, "metrics") == 0  ? "metrics\n"
+           : strcmp(request->word, "status") != 0 ? NULL
+           : request->json                        ? "status json\n"
+                                                  : "status text\n";
 }
 
 static int send_request(const struct request *request)
 {
     char path[FOLDER_SIZE + 256], target[CONTROL_LINE], line[CONTROL_LINE], answer[CONTROL_LINE];
-    int count = find_jobs(request->job, false, path, sizeof path);
+    int count = find_jobs(request->job, NULL, path, sizeof path);
     if (count != 1) {
         cli_error(count == 0 ? "stream %s: no such job runs; kcsim stream list shows them"
                              : "stream %s: more than one job; name its process, see kcsim stream "
@@ -149,8 +191,8 @@ static int send_request(const struct request *request)
                   request->word);
         return SIM_EXIT_USAGE;
     }
-    if (strcmp(request->word, "metrics") == 0) {
-        return print_metrics(path) ? SIM_EXIT_MET : SIM_EXIT_FAILED;
+    if (question_of(request) != NULL) {
+        return print_answer(path, question_of(request), "") ? SIM_EXIT_MET : SIM_EXIT_FAILED;
     }
     if (!absolute(request->target, target, sizeof target) || strchr(target, '\n') != NULL ||
         snprintf(line, sizeof line, "%s %s\n", request->word, target) >= (int)sizeof line) {
@@ -169,17 +211,33 @@ static int send_request(const struct request *request)
     return SIM_EXIT_MET;
 }
 
+/* --format FORM, --format=FORM at argv[*i]; false if it is not that. */
+static bool read_format(int argc, char **argv, int *i, bool *json)
+{
+    const char *form = NULL;
+    if (strcmp(argv[*i], "--format") == 0 && *i + 1 < argc) {
+        form = argv[++*i];
+    } else if (strncmp(argv[*i], "--format=", 9) == 0) {
+        form = argv[*i] + 9;
+    }
+    *json = form != NULL && strcmp(form, "json") == 0;
+    return *json || (form != NULL && strcmp(form, "text") == 0);
+}
+
 /* The words behind the command; false with a message said. Source: Flink CliFrontendParser. */
 static bool read_request(int argc, char **argv, struct request *request)
 {
     *request = (struct request){.word = argv[0]};
     bool stop = strcmp(argv[0], "stop") == 0, savepoint = strcmp(argv[0], "savepoint") == 0;
+    bool shows = strcmp(argv[0], "list") == 0 || strcmp(argv[0], "status") == 0;
     for (int i = 1; i < argc; i++) {
         bool path = strcmp(argv[i], "-p") == 0 || strcmp(argv[i], "--savepointPath") == 0;
         if (stop && path && i + 1 < argc) {
             request->target = argv[++i];
         } else if (stop && (strcmp(argv[i], "-d") == 0 || strcmp(argv[i], "--drain") == 0)) {
             request->word = "drain";
+        } else if (shows && argv[i][0] == '-' && read_format(argc, argv, &i, &request->json)) {
+            continue;
         } else if (argv[i][0] != '-' && request->job == NULL) {
             request->job = argv[i];
         } else if (argv[i][0] != '-' && savepoint && request->target == NULL) {
@@ -195,15 +253,8 @@ static bool read_request(int argc, char **argv, struct request *request)
 int stream_ask(int argc, char **argv)
 {
     struct request request;
-    char path[FOLDER_SIZE + 256];
     if (!read_request(argc, argv, &request)) {
         return SIM_EXIT_USAGE;
     }
-    if (strcmp(argv[0], "list") == 0) {
-        if (find_jobs(request.job, true, path, sizeof path) == 0) {
-            fputs("no stream job runs\n", stderr);
-        }
-        return SIM_EXIT_MET;
-    }
-    return send_request(&request);
+    return strcmp(argv[0], "list") == 0 ? list_jobs(&request) : send_request(&request);
 }

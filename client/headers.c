@@ -1,6 +1,6 @@
 /*
- * Headers of records that wait to be sent: kept behind key and value, each as its sizes and its
- * bytes.
+ * Headers of records that wait to be sent (rule headers): kept behind key and value, each as its
+ * sizes and its bytes.
  *
  *     blob: | key | value | sizes, key, value | sizes, key, value | …
  *

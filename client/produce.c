@@ -241,6 +241,7 @@ static void put_back(struct kl_turn *t, struct kl_request *q, const struct kl_fa
     }
 }
 
+/* Rule produce-retry: whether the records go again, and whether that counts. */
 static void plan_retry(struct kl_turn *t, struct kl_request *q, struct kl_failure *f)
 {
     if (f->actions & KL_ACT_REFRESH) {

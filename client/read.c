@@ -64,6 +64,7 @@ static void on_control(struct reading *g, const struct wire_record_batch *b)
     }
 }
 
+/* Rule read-committed. */
 static bool is_aborted(const struct reading *g, const struct wire_record_batch *b)
 {
     int32_t entry = b->transactional ? aborted_entry(g, b->producer_id) : -1;

@@ -104,6 +104,18 @@ static int32_t new_controller(const struct sim_record *r)
     return -1;
 }
 
+/* A node whose create of /controller came second. */
+static bool is_late_candidate(const struct sim_record *r, int32_t *node)
+{
+    const char *path = sim_record_text(r, SIM_F_PATH), *code = sim_record_text(r, SIM_F_CODE),
+               *from = sim_record_text(r, SIM_F_FRM);
+    if (r->kind != SIM_K_ZAP || path == NULL || code == NULL || from == NULL ||
+        strcmp(path, SM_PATH_CONTROLLER) != 0 || strcmp(code, "NODEEXISTS") != 0)
+        return false;
+    *node = sim_lane_id(sim_lane_named(from));
+    return true;
+}
+
 /* Walks the state znodes that the record wrote. */
 static bool next_state(const struct sim_record *r, struct sim_walk *walk, char *topic,
                        int32_t *partition, struct sm_leader_and_isr *state)
@@ -189,6 +201,7 @@ static unsigned print_record(FILE *out, const struct sim_record *r,
     struct sm_leader_and_isr state;
     struct sim_walk walk = {0};
     unsigned lines = 0;
+    int32_t late = -1;
     while (next_state(r, &walk, topic, &partition, &state)) {
         list_text(&state.isr, isr, sizeof(isr));
         if (state.leader == SM_NO_LEADER)
@@ -206,6 +219,11 @@ static unsigned print_record(FILE *out, const struct sim_record *r,
     const int32_t node = new_controller(r);
     if (node >= 0)
         snprintf(text, sizeof(text), "Node %" PRId32 " is the controller now", node);
+    else if (is_late_candidate(r, &late))
+        snprintf(text, sizeof(text),
+                 "Node %" PRId32 " wants to be the controller, too: /controller is there already "
+                 "(NODEEXISTS)",
+                 late);
     else
         sim_narrate(r, text, sizeof(text));
     return print_line(out, r, text, c);

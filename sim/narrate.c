@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/narrate_znode.h"
+
 struct condition {
     enum sim_field field; /* SIM_F_NONE: no condition */
     const char *text;     /* "*" present, "-" absent, else equal (numbers in decimal) */
@@ -29,11 +31,15 @@ struct row {
     }
 
 /* Verbs by which a scenario asks for something or undoes a fault; all others are faults. */
-#define ASKED(verb)                                                                                \
+#define ASKED_BY(verb, step, who)                                                                  \
     {                                                                                              \
-        SIM_K_FAULT, {IF(VERB, verb)},                                                             \
-            "The scenario: {verb}[ {target}][ (that is {hit})][, called {label}]"                  \
+        SIM_K_FAULT, {IF(VERB, verb), step},                                                       \
+            who ": {verb}[ {target}][ (that is {hit!target})][, called {label}]"                   \
     }
+#define ASKED(verb) ASKED_BY(verb, {0}, "The scenario")
+/* What a log shows to have been asked for; no scenario has asked. */
+#define ASKED_SOMEWHERE(verb)                                                                      \
+    ASKED_BY(verb, IF(STEP, "*"), "The scenario"), ASKED_BY(verb, {0}, "Asked for")
 
 static const struct row rows[] = {
     {SIM_K_META, {{0}}, "A run begins[: {title}][, Kafka {profile}], seed {seed}"},
@@ -47,19 +53,23 @@ static const struct row rows[] = {
     ASKED("add-partitions"),
     ASKED("delete-topic"),
     ASKED("alter-config"),
-    ASKED("elect-leaders"),
-    ASKED("reassign"),
+    ASKED_SOMEWHERE("elect-leaders"),
+    ASKED_SOMEWHERE("reassign"),
     ASKED("cancel-reassignment"),
     ASKED("move-controller"),
+    ASKED_SOMEWHERE("shutdown"),
     ASKED("set-isr"),
     ASKED("znode"),
     {SIM_K_FAULT, {IF(VERB, "exit")}, "The process of node {hit} ends by itself"},
+    {SIM_K_FAULT, {IF(VERB, "stop")}, "The process of node {hit} ends in order"},
     {SIM_K_FAULT, {IF(VERB, "start")}, "The process of node {hit} starts"},
     {SIM_K_FAULT, {IF(VERB, "silent")}, "Nothing more is heard of node {hit}"},
     {SIM_K_FAULT,
      {IF(VERB, "kill"), IF(INFERRED, "*")},
      "The process of node {hit} ends: its log breaks off"},
-    {SIM_K_FAULT, {IF(TARGET, "*")}, "Fault: {verb} {target}[ (that is {hit})][, called {label}]"},
+    {SIM_K_FAULT,
+     {IF(TARGET, "*")},
+     "Fault: {verb} {target}[ (that is {hit!target})][, called {label}]"},
     {SIM_K_FAULT, {{0}}, "Fault: {verb}[ {hit}][, called {label}]"},
 
     {SIM_K_SEND, {IF(RE, "*"), IF(ERROR, "0")}, "{at} answers {api}[ to {to}]"},
@@ -85,9 +95,8 @@ static const struct row rows[] = {
     {SIM_K_ZREQ, {{0}}, "{at} asks ZooKeeper: {op} {path}"},
 
     {SIM_K_ZAP, {IF(OK, "0")}, "ZooKeeper refuses {op}[ {path}][ of {frm}]: {code}"},
-    {SIM_K_ZAP,
-     {IF(SET, "*"), IF(ZXID, "*")},
-     "ZooKeeper applies {op} {path}[ of {frm}], zxid {zxid}"},
+    {SIM_K_ZAP, {IF(SET, "*"), IF(ZXID, "*")}, "ZooKeeper {znodes}[, for {frm}], zxid {zxid}"},
+    {SIM_K_ZAP, {IF(SET, "*"), IF(INFERRED, "*")}, "ZooKeeper {znodes}[, for {frm}]"},
     {SIM_K_ZAP, {{0}}, "ZooKeeper answers {op}[ {path}][ of {frm}][, {arm} watch armed]"},
 
     {SIM_K_ZREP, {IF(OK, "0")}, "{at} learns that {op}[ {path}] was refused: {code}"},
@@ -375,6 +384,8 @@ static const struct row *find_row(const struct sim_record *r)
     return &rows[i];
 }
 
+static void fill(struct sentence *s, const struct sim_record *r, const char *say);
+
 /* Copies the name between braces at `at` and returns what follows it. */
 static const char *read_name(const char *at, char *name, size_t capacity)
 {
@@ -385,19 +396,50 @@ static const char *read_name(const char *at, char *name, size_t capacity)
     return end + 1;
 }
 
-/* Puts one field; false where the record has none. */
-static bool put_field(struct sentence *s, const struct sim_record *r, const char *name)
+static bool put_named(struct sentence *s, const struct sim_record *r, const char *name)
 {
     struct sim_value v;
-    if (strcmp(name, "at") == 0) {
-        add_lane(s, r->at);
-        return true;
-    }
     enum sim_field field = sim_field_named(name);
     if (!sim_record_get(r, field, &v) || (v.type == SIM_V_LIST && v.size == 0))
         return false;
     add_field(s, r, field, &v);
     return true;
+}
+
+/* "hit!target": the one, unless the other has the same words. */
+static bool put_unless(struct sentence *s, const struct sim_record *r, char *name, char *other)
+{
+    char first[64], second[64];
+    struct sentence one = {.out = first, .capacity = sizeof(first)},
+                    two = {.out = second, .capacity = sizeof(second)};
+    *other++ = '\0';
+    if (put_named(&one, r, name) && put_named(&two, r, other) && strcmp(first, second) == 0)
+        return false;
+    return put_named(s, r, name);
+}
+
+/* What became of znodes; where the record does not say, what was asked for. */
+static bool put_znodes(struct sentence *s, const struct sim_record *r)
+{
+    char words[1 << 14];
+    if (sim_narrate_znodes(r, words, sizeof(words)) == 0)
+        fill(s, r, "applies {op}[ {path}]");
+    else
+        add(s, words, strlen(words));
+    return true;
+}
+
+/* Puts one field; false where the record has none. */
+static bool put_field(struct sentence *s, const struct sim_record *r, char *name)
+{
+    char *other = strchr(name, '!');
+    if (strcmp(name, "at") == 0) {
+        add_lane(s, r->at);
+        return true;
+    }
+    if (strcmp(name, "znodes") == 0)
+        return put_znodes(s, r);
+    return other != NULL ? put_unless(s, r, name, other) : put_named(s, r, name);
 }
 
 /* A field that is absent outside of brackets is a dash. */

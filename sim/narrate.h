@@ -7,6 +7,9 @@
  *
  *     {field}     is the value in words: lanes become "controller 2", lists "1,2,3"
  *     {at}        is the lane of the record; {t}, {n}, {by} are numbers
+ *     {a!b}       is {a}, and absent where {b} has the same words
+ *     {znodes}    is what the record made of znodes (narrate_znode.h); where it set none, what was
+ *                 asked for: "applies create /a"
  *     [ … ]       is left out where a field inside it is absent
  *
  * The table is exported as JSON (sim_narrate_print_table), so that a page in a browser needs the

@@ -247,7 +247,10 @@ static bool read_replica_name(struct sim_reader *r, const struct sim_yaml *node,
         return false;
     }
     const char *dash = strrchr(text, '-');
-    if (dash == NULL || dash[1] == '\0' || strspn(dash + 1, "0123456789") != strlen(dash + 1)) {
+    /* Of topic, number and broker one is missing: orders-0 is a partition. */
+    bool short_of_one = dash != NULL && memchr(text, '-', (size_t)(dash - text)) == NULL;
+    if (dash == NULL || dash[1] == '\0' || strspn(dash + 1, "0123456789") != strlen(dash + 1) ||
+        short_of_one) {
         return sim_error(r->d, node->place,
                          "'%s' is no replica; write TOPIC-NUMBER-BROKER, like orders-0-3", text);
     }

@@ -267,31 +267,9 @@ static bool is_carrier(const struct sim_record *r)
 
 static void print_line(FILE *out, const struct sim_record *r, const char *lead)
 {
-    char sentence[400], time[SIM_TIME_TEXT];
+    char sentence[800], time[SIM_TIME_TEXT];
     sim_narrate(r, sentence, sizeof(sentence));
     fprintf(out, "%s%12s  #%-6" PRIu64 " %s\n", lead, sim_time_text(time, r->t), r->n, sentence);
-}
-
-/* What a write to state znodes made of their partitions; many in one multi are only counted. */
-static void print_written(FILE *out, const struct sim_record *r)
-{
-    enum { SHOWN = 4 };
-    struct sim_walk walk = {0};
-    struct sim_value value;
-    const char *key;
-    int count = 0;
-    while (r->kind == SIM_K_ZAP && sim_record_next_set(r, &walk, &key, &value)) {
-        char topic[SM_TOPIC_NAME_MAX + 1], leader[1024], isr[1024];
-        int32_t partition;
-        if (strncmp(key, "zn:", 3) != 0 || strlen(key) > SM_PATH_MAX ||
-            !sm_path_is_partition_state(key + 3, topic, &partition) || count++ >= SHOWN)
-            continue;
-        aspect_text(SIM_ASPECT_LEADER, &value, leader, sizeof(leader));
-        aspect_text(SIM_ASPECT_ISR, &value, isr, sizeof(isr));
-        fprintf(out, "%24s%s-%" PRId32 ": leader %s, ISR %s\n", "", topic, partition, leader, isr);
-    }
-    if (count > SHOWN)
-        fprintf(out, "%24sand %d partitions more\n", "", count - SHOWN);
 }
 
 static const char *yes_no(const struct sim_value *candidate, enum sim_field field)
@@ -370,7 +348,6 @@ uint64_t sim_why_print(FILE *out, const struct sim_trace *trace, uint64_t n,
         bool is_end = sim_why_next(&r) == 0 || r.kind == SIM_K_FAULT;
         if (options->all || n == first || is_end || !is_carrier(&r)) {
             print_line(out, &r, "");
-            print_written(out, &r);
             if (r.mute != 0)
                 fprintf(out, "%24sbecause nothing came any more, since:\n", "");
         }

@@ -13,9 +13,9 @@
 /* Of one flag: which key of the configuration it sets. */
 struct flag {
     const char *small, *large;
-    const char *key;   /* NULL: the value is KEY=VALUE; "": parallelism of the client */
-    const char *fixed; /* the value, where the flag takes none */
-    bool in_steps;     /* st_env_run_in_steps, and no key */
+    const char *key;           /* NULL: the value is KEY=VALUE; "": parallelism of the client */
+    const char *fixed;         /* the value, where the flag takes none */
+    void (*call)(st_env *env); /* what it does, if it sets no key */
 };
 
 static const struct flag flags[] = {
@@ -26,7 +26,8 @@ static const struct flag flags[] = {
      .large = "--allowNonRestoredState",
      .key = "execution.savepoint.ignore-unclaimed-state",
      .fixed = "true"},
-    {.small = "--steps", .large = "--steps", .key = "", .fixed = "", .in_steps = true},
+    {.small = "--steps", .large = "--steps", .fixed = "", .call = st_env_run_in_steps},
+    {.small = "--progress", .large = "--progress", .fixed = "", .call = st_env_show_progress},
 };
 
 static enum st_err define(st_env *env, const char *text)
@@ -45,8 +46,8 @@ static enum st_err define(st_env *env, const char *text)
 static enum st_err apply(st_env *env, const struct flag *flag, const char *value)
 {
     int64_t number;
-    if (flag->in_steps) {
-        st_env_run_in_steps(env);
+    if (flag->call != NULL) {
+        flag->call(env);
         return ST_OK;
     }
     if (flag->key == NULL) {

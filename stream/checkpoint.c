@@ -19,7 +19,7 @@
 
 #include "stream/graph.h"
 
-#define VERSION       2
+#define VERSION       3
 #define META_MAGIC    "KCSTMETA"
 #define TASK_MAGIC    "KCSTTASK"
 #define WHY_SIZE      256

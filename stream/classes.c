@@ -3,7 +3,7 @@
  */
 #include <assert.h>
 
-#include "stream/task.h"
+#include "stream/sources.h"
 
 static const struct op_class *window_class(const struct node *node)
 {
@@ -40,6 +40,12 @@ const struct op_class *op_class_of(const struct node *node)
         return &op_array;
     case NODE_TEXT_FILE:
         return &op_text_file;
+    case NODE_SOCKET:
+        return &op_socket;
+    case NODE_FOLDER:
+        return &op_folder;
+    case NODE_SOCKET_SINK:
+        return &op_socket_sink;
     case NODE_MAP:
         return has_state ? &op_process : &op_map;
     case NODE_FILTER:

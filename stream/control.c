@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +18,9 @@
 #include <unistd.h>
 
 #include "stream/metrics.h"
+#include "stream/monitor.h"
+#include "stream/prom_http.h"
+#include "stream/status.h"
 #include "stream/task.h"
 
 #define CLIENT_TIMEOUT_S 5
@@ -26,7 +30,10 @@ struct control {
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     int listener, ending; /* ending: an eventfd, readable when the thread is to end */
     pthread_t thread;
-    time_t began;
+    int64_t began_ms;
+    struct monitor *monitor;
+    struct prom_http *http; /* NULL: none */
+    bool shows_progress, on_terminal;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t answered;
     struct job *job; /* NULL: none runs just now */
@@ -58,6 +65,7 @@ void control_attach(struct control *c, struct job *job)
     pthread_mutex_lock(&c->lock);
     c->job = job;
     c->attach_count++;
+    monitor_attach(c->monitor, job);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -82,6 +90,7 @@ void control_detach(struct control *c, bool met, const char *why)
 {
     pthread_mutex_lock(&c->lock);
     c->job = NULL;
+    monitor_detach(c->monitor);
     answer(c, met, why);
     pthread_mutex_unlock(&c->lock);
 }
@@ -136,40 +145,87 @@ static void ask(struct control *c, enum question question, const char *target, F
     pthread_mutex_unlock(&c->lock);
 }
 
-static void tell_status(struct control *c, FILE *to)
+static int64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* With the lock held. */
+static struct status status_of(const struct control *c)
+{
+    return (struct status){
+        .name = c->job_name,
+        .job = c->job,
+        .monitor = c->monitor,
+        .began_ms = c->began_ms,
+        .now_ms = wall_ms(),
+        .restarts = c->attach_count > 0 ? c->attach_count - 1 : 0,
+        .completed = c->completed,
+        .duration_ms = c->duration_ms,
+        .completed_count = c->completed_count,
+        .failed_count = c->failed_count,
+        .port = c->http != NULL ? prom_http_port(c->http) : 0,
+    };
+}
+
+/* Writes the status in one of its forms. */
+static void tell(struct control *c, void (*write)(const struct status *s, FILE *to), FILE *to)
 {
     pthread_mutex_lock(&c->lock);
-    fprintf(to, "ok %ld %s, %s for %ld s, ", (long)getpid(), c->job_name,
-            c->job != NULL ? "running" : "restarting", (long)(time(NULL) - c->began));
-    if (c->completed > 0) {
-        fprintf(to, "last checkpoint %lld\n", (long long)c->completed);
-    } else {
-        fputs("no checkpoint yet\n", to);
-    }
+    struct status status = status_of(c);
+    write(&status, to);
     pthread_mutex_unlock(&c->lock);
 }
 
 /* Source: Flink MetricNames, CheckpointStatsTracker. */
-static void tell_metrics(struct control *c, FILE *to)
+static void tell_metrics(void *context, FILE *to)
 {
+    struct control *c = context;
     pthread_mutex_lock(&c->lock);
+    struct status s = status_of(c);
     const struct {
         const char *name;
         long long value;
-    } own[] = {{"uptime", (long long)(time(NULL) - c->began) * 1000},
-               {"numRestarts", (long long)(c->attach_count > 0 ? c->attach_count - 1 : 0)},
-               {"numberOfCompletedCheckpoints", (long long)c->completed_count},
-               {"numberOfFailedCheckpoints", (long long)c->failed_count},
-               {"lastCompletedCheckpointId", (long long)c->completed},
-               {"lastCheckpointDuration", (long long)c->duration_ms}};
-    fputs("ok metrics\n", to);
+    } own[] = {{"uptime", (long long)(s.now_ms - s.began_ms)},
+               {"numRestarts", (long long)s.restarts},
+               {"numberOfCompletedCheckpoints", (long long)s.completed_count},
+               {"numberOfFailedCheckpoints", (long long)s.failed_count},
+               {"lastCompletedCheckpointId", (long long)s.completed},
+               {"lastCheckpointDuration", (long long)s.duration_ms}};
     for (size_t m = 0; m < sizeof own / sizeof own[0]; m++) {
         metrics_write_job(own[m].name, c->job_name, own[m].value, to);
     }
     if (c->job != NULL) {
-        metrics_write(c->job, c->job_name, to);
+        metrics_write(c->job, c->monitor, c->job_name, to);
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+/* On a terminal one line that is written over, else a line a time. It is written with no lock held:
+ * a terminal that is stopped stops nothing else. */
+static void show_progress(void *context)
+{
+    struct control *c = context;
+    char *line = NULL;
+    size_t size = 0;
+    struct winsize window = {0};
+    FILE *to = open_memstream(&line, &size);
+    if (to == NULL) {
+        return;
+    }
+    tell(c, status_write_progress, to);
+    fclose(to);
+    if (c->on_terminal) {
+        int columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1
+                          ? window.ws_col - 1
+                          : 79;
+        fprintf(stderr, "\r\033[K%.*s", columns, line);
+    } else {
+        fprintf(stderr, "%s\n", line);
+    }
+    free(line);
 }
 
 static void serve(struct control *c, const char *line, FILE *to)
@@ -177,21 +233,33 @@ static void serve(struct control *c, const char *line, FILE *to)
     static const struct {
         const char *word;
         enum question question;
-    } words[] = {
-        {"checkpoint", ASK_CHECKPOINT}, {"savepoint", ASK_SAVEPOINT}, {"stop", ASK_STOP},
-        {"drain", ASK_DRAIN},           {"cancel", ASK_CANCEL},       {"status", ASK_NOTHING}};
+    } words[] = {{"checkpoint", ASK_CHECKPOINT},
+                 {"savepoint", ASK_SAVEPOINT},
+                 {"stop", ASK_STOP},
+                 {"drain", ASK_DRAIN},
+                 {"cancel", ASK_CANCEL}};
+    static const struct {
+        const char *line, *head;
+        void (*write)(const struct status *s, FILE *to);
+    } forms[] = {{"status", "ok ", status_write_line},
+                 {"status text", "ok status\n", status_write_text},
+                 {"status json", "ok status\n", status_write_json}};
     size_t word = strcspn(line, " ");
     if (strcmp(line, "metrics") == 0) {
+        fputs("ok metrics\n", to);
         tell_metrics(c, to);
         return;
     }
+    for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
+        if (strcmp(forms[f].line, line) == 0) {
+            fputs(forms[f].head, to);
+            tell(c, forms[f].write, to);
+            return;
+        }
+    }
     for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
         if (strlen(words[w].word) == word && strncmp(line, words[w].word, word) == 0) {
-            if (words[w].question == ASK_NOTHING) {
-                tell_status(c, to);
-            } else {
-                ask(c, words[w].question, line[word] == ' ' ? line + word + 1 : "", to);
-            }
+            ask(c, words[w].question, line[word] == ' ' ? line + word + 1 : "", to);
             return;
         }
     }
@@ -276,25 +344,57 @@ static int open_listener(struct control *c)
     return fd;
 }
 
-struct control *control_new(const char *job_name, char *why)
+static void control_close(struct control *c)
+{
+    if (c->listener >= 0) {
+        close(c->listener);
+        (void)unlink(c->path);
+    }
+    if (c->ending >= 0) {
+        close(c->ending);
+    }
+    pthread_mutex_destroy(&c->lock);
+    pthread_cond_destroy(&c->answered);
+    free(c);
+}
+
+/* The threads that look and serve, behind that of the socket. */
+static bool begin_telling(struct control *c, const struct st_env *env, char *why)
+{
+    c->monitor = monitor_new(c->shows_progress ? show_progress : NULL, c);
+    if (c->monitor == NULL) {
+        snprintf(why, 256, "no thread to look at the job with");
+        return false;
+    }
+    if (env->serves_metrics) {
+        c->http = prom_http_open(env->prom_first, env->prom_last, tell_metrics, c, why);
+    }
+    return !env->serves_metrics || c->http != NULL;
+}
+
+struct control *control_new(const struct st_env *env, const char *job_name, char *why)
 {
     struct control *c = must_calloc(1, sizeof *c);
     c->job_name = job_name;
-    c->began = time(NULL);
-    c->listener = open_listener(c);
-    c->ending = c->listener >= 0 ? eventfd(0, EFD_CLOEXEC) : -1;
+    c->began_ms = wall_ms();
+    c->shows_progress = env->shows_progress;
+    c->on_terminal = isatty(STDERR_FILENO) == 1;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->answered, NULL);
-    if (c->ending < 0 || pthread_create(&c->thread, NULL, listen_main, c) != 0) {
+    c->listener = open_listener(c);
+    c->ending = c->listener >= 0 ? eventfd(0, EFD_CLOEXEC) : -1;
+    if (c->ending < 0) {
         snprintf(why, 256, "no control socket %.150s: %s", c->path, strerror(errno));
-        if (c->listener >= 0) {
-            close(c->listener);
-            (void)unlink(c->path);
+    } else if (begin_telling(c, env, why)) {
+        if (pthread_create(&c->thread, NULL, listen_main, c) == 0) {
+            return c;
         }
-        free(c);
-        return NULL;
+        snprintf(why, 256, "no thread for the control socket");
     }
-    return c;
+    prom_http_close(c->http);
+    monitor_free(c->monitor);
+    control_close(c);
+    return NULL;
 }
 
 void control_free(struct control *c)
@@ -307,10 +407,10 @@ void control_free(struct control *c)
         abort(); /* an eventfd takes a 1 */
     }
     pthread_join(c->thread, NULL);
-    (void)unlink(c->path);
-    close(c->listener);
-    close(c->ending);
-    pthread_mutex_destroy(&c->lock);
-    pthread_cond_destroy(&c->answered);
-    free(c);
+    prom_http_close(c->http);
+    monitor_free(c->monitor);
+    if (c->shows_progress && c->on_terminal) {
+        fputs("\r\033[K", stderr);
+    }
+    control_close(c);
 }

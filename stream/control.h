@@ -9,8 +9,9 @@
  * One question is under way at a time. It is answered when what it asks for has been done, or the
  * job has ended.
  *
- * Threads: one of its own listens; questions and answers are guarded by its lock. Locks are taken
- * in the order control, job.
+ * Threads: one of its own listens, one looks at the job (monitor.h), and one serves metrics if they
+ * are to be had over HTTP (prom_http.h); questions and answers are guarded by its lock. Locks are
+ * taken in the order control, job or monitor.
  */
 #ifndef STREAM_CONTROL_H
 #define STREAM_CONTROL_H
@@ -21,6 +22,7 @@
 
 struct job;
 struct control;
+struct st_env;
 
 enum question {
     ASK_NOTHING = 0,
@@ -35,8 +37,9 @@ enum question {
 
 /* The folder of the user's sockets, made if need be; false if there is none that is safe. */
 bool control_folder(char *path, size_t size);
-/* Listens; NULL with `why` (256 bytes) if that cannot be. The name is borrowed. */
-struct control *control_new(const char *job_name, char *why);
+/* Listens, serves metrics and shows progress, as the env has it; NULL with `why` (256 bytes) if
+ * that cannot be. The name is borrowed. */
+struct control *control_new(const struct st_env *env, const char *job_name, char *why);
 void control_free(struct control *c);
 
 /* The job that runs now: questions go to it. */

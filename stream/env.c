@@ -58,6 +58,7 @@ void st_env_free(st_env *env)
         } path = {.read = env->nodes[n]->path}, states = {.read = env->nodes[n]->options.states},
           lists = {.read = env->nodes[n]->options.operator_states};
         free_edges(env->nodes[n]->inputs);
+        connector_free(env->nodes[n]);
         free(path.owned);
         free(states.owned);
         free(lists.owned);
@@ -117,6 +118,21 @@ void st_env_set_parallelism(st_env *env, uint32_t parallelism)
 void st_env_listen(st_env *env)
 {
     env->listens = true;
+}
+
+bool env_prints(const st_env *env)
+{
+    for (uint32_t n = 0; n < env->node_count; n++) {
+        if (env->nodes[n]->kind == NODE_PRINT && env->nodes[n]->path == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void st_env_show_progress(st_env *env)
+{
+    env->shows_progress = true;
 }
 
 void st_env_run_in_steps(st_env *env)
@@ -324,6 +340,23 @@ static bool set_tolerable(st_env *env, const char *value)
     return ok;
 }
 
+/* A port or a range of them ("9250-9260"). */
+static bool set_prom_port(st_env *env, const char *value)
+{
+    int64_t first, last;
+    const char *dash = strchr(value, '-');
+    st_str from = st_str_of(value), to = st_str_of(dash != NULL ? dash + 1 : value);
+    from.size = dash != NULL ? (uint32_t)(dash - value) : from.size;
+    if (!st_parse_int64(from, &first) || !st_parse_int64(to, &last) || first < 0 || last < first ||
+        last > UINT16_MAX) {
+        return false;
+    }
+    env->serves_metrics = true;
+    env->prom_first = (uint16_t)first;
+    env->prom_last = (uint16_t)last;
+    return true;
+}
+
 /* The keys, sorted. */
 static const struct {
     const char *key;
@@ -341,6 +374,8 @@ static const struct {
     {"execution.checkpointing.tolerable-failed-checkpoints", set_tolerable, "a number from 0"},
     {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},
     {"execution.savepoint.path", set_restore, "a checkpoint, or the folder of several"},
+    {"metrics.reporter.prom.port", set_prom_port,
+     "a port or a range of them (9249, 9250-9260; 0: any)"},
     {"parallelism.default", set_parallelism_default, "a number from 1 to 32768"},
     {"pipeline.auto-watermark-interval", set_watermark_interval, "a duration (200ms)"},
     {"pipeline.max-parallelism", set_max_parallelism, "a number from 1 to 32768"},

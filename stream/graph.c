@@ -238,6 +238,25 @@ st_stream *st_read_text_at(st_env *env, const char *path, const st_options *o)
     return stream_of(env, node, &st_type_st_str);
 }
 
+st_stream *graph_source(st_env *env, enum node_kind kind, const char *name, const st_type *type,
+                        const st_options *options, struct node **node)
+{
+    *node = node_new(env, kind, name, options);
+    (*node)->options.parallelism = 1;
+    return stream_of(env, *node, type);
+}
+
+struct node *graph_sink(st_stream *s, enum node_kind kind, const char *name,
+                        const st_options *options)
+{
+    return is_plain(s, name, options) ? node_on(s, kind, name, options) : NULL;
+}
+
+st_stream *graph_none(st_env *env)
+{
+    return none(env);
+}
+
 /* ----------------------------------------------------------------------------------- Operators */
 
 st_stream *st_map_at(st_stream *s, const st_function *fn, const st_options *o)

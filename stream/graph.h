@@ -21,6 +21,8 @@ enum node_kind {
     NODE_GENERATOR,
     NODE_ARRAY,
     NODE_TEXT_FILE,
+    NODE_SOCKET,
+    NODE_FOLDER,
     NODE_MAP,
     NODE_FILTER,
     NODE_FLAT_MAP, /* and process functions; two functions where two inputs are connected */
@@ -31,6 +33,7 @@ enum node_kind {
     NODE_PRINT,
     NODE_DISCARD,
     NODE_TWO_PHASE,
+    NODE_SOCKET_SINK,
     NODE_KIND_END
 };
 
@@ -63,6 +66,9 @@ struct node {
     uint64_t count;
     const char *path; /* owned */
     const st_two_phase *two_phase;
+    const st_socket *socket; /* owned, with what it refers to */
+    enum st_watch watch;     /* of a folder */
+    int64_t watch_interval_ms;
     char *uid; /* owned: what a checkpoint knows it by */
     /* Set by the plan. */
     uint32_t parallelism;
@@ -108,7 +114,9 @@ struct st_env {
     char *checkpoint_dir; /* owned */
     char *savepoint_dir;  /* owned; NULL: the checkpoints' */
     char *restore_path;   /* owned */
-    bool listens;
+    bool listens, shows_progress;
+    bool serves_metrics;            /* over HTTP, at the first free port of a range */
+    uint16_t prom_first, prom_last; /* 0: any */
     struct control *control; /* while it runs, if it listens */
     bool allow_non_restored;
     uint32_t retained;
@@ -121,6 +129,19 @@ struct st_env {
 void *must_calloc(size_t count, size_t size);
 char *must_strdup(const char *text);
 
+/* A new source at parallelism 1, and the stream of it; *node is the source. */
+st_stream *graph_source(st_env *env, enum node_kind kind, const char *name, const st_type *type,
+                        const st_options *options, struct node **node);
+/* A new sink that reads `s`; NULL, and the mistake is noted, if it cannot. */
+struct node *graph_sink(st_stream *s, enum node_kind kind, const char *name,
+                        const st_options *options);
+/* What a mistake in a source returns. */
+st_stream *graph_none(st_env *env);
+/* Frees what connectors.c put into a node. */
+void connector_free(struct node *node);
+
+/* Does an operator print to the standard output? */
+bool env_prints(const st_env *env);
 /* Notes a mistake at a place of the user's source, a line of st_env_error. */
 void env_mistake(st_env *env, const char *file, int line, const char *format, ...) ST_PRINTF(4, 5);
 

@@ -33,6 +33,8 @@ static void call(struct writer *w, const struct batch *batch, const struct mark 
     struct task *receiver = w->receivers[w->own];
     struct channel *channel = &receiver->channels[w->own_channel];
     receiver->in_step = true;
+    task_show_state(w->task, TASK_FULL);
+    task_show_state(receiver, TASK_BUSY);
     if (setjmp(receiver->failure) != 0) {
         longjmp(w->task->failure, 1); /* the receiver has said why */
     }
@@ -43,6 +45,8 @@ static void call(struct writer *w, const struct batch *batch, const struct mark 
     }
     task_end_step(receiver);
     receiver->in_step = false;
+    task_show_state(receiver, TASK_IDLE);
+    task_show_state(w->task, TASK_BUSY);
 }
 
 void handover_batch(struct writer *w, const struct batch *batch)

@@ -1,26 +1,14 @@
 /*
- * Sources: of the user's, generator, array, lines of a file. Each call of poll puts out about a
- * batch, so that a task comes back often enough to look at what else there is.
+ * Sources that have their records at hand: generator, array, lines of a file. Each call of poll
+ * puts out about a batch, so that a task comes back often enough to look at what else there is.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/lines.h"
+#include "stream/sources.h"
 #include "stream/task.h"
-
-static enum st_poll source_poll(struct op *op)
-{
-    op->outputs[0].out.time = ST_TIME_MIN;
-    op->poll_ms = 0;
-    return op->node->fn->call.source(&op->ctx, &op->outputs[0].out);
-}
-
-void st_poll_at(st_context *ctx, int64_t time_ms)
-{
-    ((struct op *)(void *)ctx)->poll_ms = time_ms;
-}
-
-const struct op_class op_source = {.size = sizeof(struct op), .poll = source_poll};
 
 /* ----------------------------------------------------------------------------------- Generator */
 
@@ -29,6 +17,7 @@ const struct op_class op_source = {.size = sizeof(struct op), .poll = source_pol
  * subtask may have several, or none. */
 struct share {
     uint64_t rest, modulus, next; /* next: block number */
+    uint64_t at;                  /* records of that block that are out already */
 };
 
 struct generator {
@@ -60,7 +49,7 @@ static void generator_open(struct op *op)
 {
     struct generator *g = generator_of(op);
     g->began_ms = job_now(op->task->job);
-    add_share(g, (struct share){op->ctx.subtask, op->ctx.parallelism, op->ctx.subtask});
+    add_share(g, (struct share){op->ctx.subtask, op->ctx.parallelism, op->ctx.subtask, 0});
 }
 
 static void generator_close(struct op *op)
@@ -90,7 +79,8 @@ static void generator_restore(struct op *op, struct section *section)
             return;
         }
         memcpy(&share, at, sizeof share);
-        if (share.rest % op->ctx.parallelism == op->ctx.subtask && share.modulus > 0) {
+        if (share.rest % op->ctx.parallelism == op->ctx.subtask && share.modulus > 0 &&
+            share.at < BATCH_SIZE) {
             add_share(g, share);
         }
     }
@@ -111,24 +101,22 @@ static struct share *next_share(struct generator *g)
     return least;
 }
 
-/* May this subtask go on, at the rate that is asked for? If not, it is woken when it may. */
-static bool in_rate(struct generator *g)
+/* How many records are due by now, at the rate that is asked for. If none, it is woken when one is.
+ */
+static uint64_t due(struct generator *g)
 {
     uint64_t rate = g->op.node->options.rate_per_s;
     if (rate == 0) {
-        return true;
+        return BATCH_SIZE;
     }
-    uint64_t due_ms = g->made * g->op.ctx.parallelism * 1000 / rate;
-    if (job_now(g->op.task->job) - g->began_ms >= (int64_t)due_ms) {
-        return true;
+    uint64_t in_a_second = (uint64_t)g->op.ctx.parallelism * 1000; /* a record each / rate ms */
+    int64_t since = job_now(g->op.task->job) - g->began_ms;
+    uint64_t all = (uint64_t)(since > 0 ? since : 0) * rate / in_a_second + 1;
+    if (all > g->made) {
+        return all - g->made;
     }
-    g->op.wakeup_ms = g->began_ms + (int64_t)due_ms;
-    return false;
-}
-
-static void generator_wake(struct op *op, int64_t now_ms)
-{
-    (void)op, (void)now_ms; /* to be polled is enough */
+    g->op.wakeup_ms = g->began_ms + (int64_t)((g->made * in_a_second + rate - 1) / rate);
+    return 0;
 }
 
 static enum st_poll generator_poll(struct op *op)
@@ -138,14 +126,20 @@ static enum st_poll generator_poll(struct op *op)
     if (share == NULL) {
         return ST_END;
     }
-    if (!in_rate(g)) {
+    uint64_t first = share->next * BATCH_SIZE + share->at, left = op->node->count - first;
+    uint64_t in_block = BATCH_SIZE - share->at, may = due(g);
+    if (may == 0) {
         return ST_IDLE;
     }
-    uint64_t first = share->next * BATCH_SIZE, left = op->node->count - first;
-    uint32_t count = left < BATCH_SIZE ? (uint32_t)left : BATCH_SIZE;
+    left = left < in_block ? left : in_block;
+    uint32_t count = (uint32_t)(left < may ? left : may);
     struct output *output = op_output(op);
     op->node->fn->call.generator(&op->ctx, first, output->out.records, count);
-    share->next += share->modulus;
+    share->at += count;
+    if (share->at == BATCH_SIZE || first + count == op->node->count) {
+        share->at = 0;
+        share->next += share->modulus;
+    }
     g->made += count;
     output_push(output, &(struct batch){output->out.records, NULL, count});
     return ST_MORE;
@@ -158,7 +152,7 @@ const struct op_class op_generator = {
     .snapshot = generator_snapshot,
     .restore = generator_restore,
     .poll = generator_poll,
-    .wake = generator_wake,
+    .wake = source_wake,
 };
 
 /* --------------------------------------------------------------------------------------- Array */
@@ -203,15 +197,10 @@ const struct op_class op_array = {
 
 /* ------------------------------------------------------------------------------ Text of a file */
 
-#define BLOCK_SIZE ((size_t)64 * 1024)
-
-/*  buffer:  | handed out | at … filled: lines, the last of them perhaps in part |  free  |  */
 struct text_file {
     struct op op;
     FILE *file;
-    char *buffer;
-    size_t size, at, filled;
-    int64_t position; /* of buffer[at] in the file */
+    struct lines lines; /* .position is that in the file */
     bool at_end;
 };
 
@@ -222,8 +211,7 @@ static void text_open(struct op *op)
     if (t->file == NULL) {
         task_fail(op->task, "%s: %s", op->node->path, strerror(errno));
     }
-    t->size = BLOCK_SIZE;
-    t->buffer = must_calloc(1, t->size);
+    lines_begin(&t->lines, "\n");
 }
 
 static void text_close(struct op *op)
@@ -232,65 +220,31 @@ static void text_close(struct op *op)
     if (t->file != NULL) {
         fclose(t->file);
     }
-    free(t->buffer);
+    lines_free(&t->lines);
 }
 
-/* More of the file behind what is there, which moves to the front. */
+/* More of the file. */
 static void fill(struct text_file *t)
 {
-    memmove(t->buffer, t->buffer + t->at, t->filled - t->at);
-    t->filled -= t->at;
-    t->at = 0;
-    if (t->filled == t->size) {
-        if (t->size * 2 > RECORD_TEXT_MAX) {
-            task_fail(t->op.task, "%s: a line of more than %zu bytes", t->op.node->path, t->size);
-        }
-        char *larger = must_calloc(1, t->size * 2);
-        memcpy(larger, t->buffer, t->filled);
-        free(t->buffer);
-        t->buffer = larger;
-        t->size *= 2;
+    size_t room;
+    char *to = lines_room(&t->lines, &room);
+    if (to == NULL) {
+        task_fail(t->op.task, "%s: a line of more than %zu bytes", t->op.node->path, t->lines.size);
     }
-    size_t got = fread(t->buffer + t->filled, 1, t->size - t->filled, t->file);
+    size_t got = fread(to, 1, room, t->file);
     if (got == 0) {
         if (ferror(t->file)) {
             task_fail(t->op.task, "%s: %s", t->op.node->path, strerror(errno));
         }
         t->at_end = true;
     }
-    t->filled += got;
-}
-
-/* The next line; false if it is not whole yet. What follows the last end of line is a line if it is
- * not empty. */
-static bool next_line(struct text_file *t, st_str *line)
-{
-    const char *from = t->buffer + t->at;
-    size_t left = t->filled - t->at;
-    const char *end = left > 0 ? memchr(from, '\n', left) : NULL;
-    if (end == NULL && !(t->at_end && left > 0)) {
-        return false;
-    }
-    size_t size = end != NULL ? (size_t)(end - from) : left;
-    t->at += size + (end != NULL ? 1 : 0);
-    t->position += (int64_t)(size + (end != NULL ? 1 : 0));
-    if (size > 0 && from[size - 1] == '\r') {
-        size--;
-    }
-    *line = (st_str){from, (uint32_t)size, 0};
-    return true;
+    lines_filled(&t->lines, got);
 }
 
 static enum st_poll text_poll(struct op *op)
 {
     struct text_file *t = (struct text_file *)(void *)op;
-    st_str lines[BATCH_SIZE];
-    uint32_t count = 0;
-    while (count < BATCH_SIZE && next_line(t, &lines[count])) {
-        count++;
-    }
-    if (count > 0) {
-        output_push(op_output(op), &(struct batch){lines, NULL, count});
+    if (source_put_lines(op, &t->lines, t->at_end)) {
         return ST_MORE;
     }
     if (t->at_end) {
@@ -300,17 +254,29 @@ static enum st_poll text_poll(struct op *op)
     return ST_MORE;
 }
 
+bool source_put_lines(struct op *op, struct lines *lines, bool at_end)
+{
+    st_str batch[BATCH_SIZE];
+    uint32_t count = 0;
+    while (count < BATCH_SIZE && lines_next(lines, at_end, &batch[count])) {
+        count++;
+    }
+    output_push(op_output(op), &(struct batch){batch, NULL, count});
+    return count > 0;
+}
+
 static void text_snapshot(struct op *op, struct bytes *to)
 {
-    bytes_i64(to, ((struct text_file *)(void *)op)->position);
+    bytes_i64(to, ((struct text_file *)(void *)op)->lines.position);
 }
 
 static void text_restore(struct op *op, struct section *section)
 {
     struct text_file *t = (struct text_file *)(void *)op;
-    t->position = read_i64(&section->state);
-    if (t->position < 0 || fseeko(t->file, (off_t)t->position, SEEK_SET) != 0) {
-        restore_fail(op, "cannot go on at byte %lld of %s", (long long)t->position, op->node->path);
+    int64_t position = read_i64(&section->state);
+    lines_restart(&t->lines, position);
+    if (position < 0 || fseeko(t->file, (off_t)position, SEEK_SET) != 0) {
+        restore_fail(op, "cannot go on at byte %lld of %s", (long long)position, op->node->path);
     }
 }
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/sources.h"
+#include "stream/status.h"
 #include "stream/task.h"
 
 /* Precedence: operator, environment, client, system. Timestamps are assigned where the records come
@@ -416,6 +418,7 @@ static void task_free(struct task *task)
 void job_free(struct job *job)
 {
     coordinator_free(job->coordinator);
+    poller_free(job->poller);
     for (uint32_t t = 0; t < job->task_count; t++) {
         task_free(job->tasks[t]);
     }
@@ -455,23 +458,10 @@ static void print_text(FILE *to, const struct node *node)
     fputc('\n', to);
 }
 
-/* A name inside quotes, in DOT and JSON alike. */
-static void print_quoted(FILE *to, const char *text)
-{
-    fputc('"', to);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') {
-            fputc('\\', to);
-        }
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, to);
-    }
-    fputc('"', to);
-}
-
 static void print_dot(FILE *to, const struct node *node)
 {
     fprintf(to, "  n%u [label=", node->index + 1);
-    print_quoted(to, node->name);
+    status_write_quoted(node->name, to);
     fprintf(to, ", xlabel=\"%u\"];\n", node->parallelism);
     for (const struct edge *e = node->inputs; e != NULL; e = e->next) {
         fprintf(to, "  n%u -> n%u [label=\"%s\"%s];\n", e->from + 1, node->index + 1,
@@ -482,7 +472,7 @@ static void print_dot(FILE *to, const struct node *node)
 static void print_json(FILE *to, const struct node *node)
 {
     fprintf(to, "%s\n  {\"id\": %u, \"name\": ", node->index > 0 ? "," : "", node->index + 1);
-    print_quoted(to, node->name);
+    status_write_quoted(node->name, to);
     fprintf(to, ", \"parallelism\": %u, \"chained\": %s, \"inputs\": [", node->parallelism,
             node->chained ? "true" : "false");
     for (const struct edge *e = node->inputs; e != NULL; e = e->next) {

@@ -307,8 +307,9 @@ enum st_err st_execute(st_env *env, const char *job_name)
     if (env->errors != NULL) {
         return ST_ERR_GRAPH;
     }
-    env->control = env->listens && !env->in_steps ? control_new(job_name, why) : NULL;
-    if (env->listens && !env->in_steps && env->control == NULL) {
+    bool tells = (env->listens || env->serves_metrics || env->shows_progress) && !env->in_steps;
+    env->control = tells ? control_new(env, job_name, why) : NULL;
+    if (tells && env->control == NULL) {
         fprintf(stderr, "%s; the job runs without\n", why);
     }
     enum st_err err = run_once(env, false, failure, sizeof failure);

@@ -39,7 +39,7 @@ static bool slot_ready(struct slot *slot)
     for (uint32_t t = 0; t < slot->task_count; t++) {
         struct task *task = slot->tasks[t];
         if (!task->done && !task->in_step && task_has_room(task) &&
-            (task->full || task_has_input(task))) {
+            (task->full || task_has_input(task) || atomic_load(&task->woken) != 0)) {
             return true;
         }
     }
@@ -138,11 +138,13 @@ static bool run_steps_of(struct task *task)
 {
     enum step step = STEP_WORKED;
     bool worked = false;
+    task_show_state(task, TASK_BUSY);
     for (uint32_t steps = STEPS_IN_TURN; step == STEP_WORKED && steps > 0; steps--) {
         step = task->second_first ? step_with_second(task) : task_step(task);
         worked |= step == STEP_WORKED || step == STEP_DONE;
     }
     task->full = step == STEP_FULL;
+    task_show_state(task, task->full ? TASK_FULL : TASK_IDLE);
     if (step == STEP_FAILED) {
         job_cancel(task->job);
     } else if (step == STEP_DONE) {
@@ -183,6 +185,7 @@ void task_await_room(struct task *task, struct ring *ring)
     }
     slot->waiting = task;
     slot->awaited = ring;
+    task_show_state(task, TASK_FULL);
     while (atomic_load(&task->job->cancelled) == 0 && (!ring_drain(ring) || ring_is_full(ring))) {
         if (!slot_turn(slot)) {
             slot_flush(slot);
@@ -191,6 +194,7 @@ void task_await_room(struct task *task, struct ring *ring)
     }
     slot->waiting = NULL;
     slot->awaited = NULL;
+    task_show_state(task, TASK_BUSY);
     if (atomic_load(&task->job->cancelled) != 0) {
         longjmp(task->failure, 1);
     }

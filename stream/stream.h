@@ -358,8 +358,18 @@ void st_delete_processing_timer(st_context *ctx, int64_t time_ms);
 
 enum st_poll { ST_MORE = 1, ST_IDLE, ST_END }; /* what a source says: call again, later, no more */
 /* In a source that then returns ST_IDLE: when to call again, of processing time, unless something
- * else comes up before; without it, a millisecond later. */
+ * else comes up before; ST_TIME_MAX: only then. Without it, a millisecond later. */
 void st_poll_at(st_context *ctx, int64_t time_ms);
+/* In a source that then returns ST_IDLE: to be called again when `fd` is readable (or at its end,
+ * or broken). For one descriptor or several, until the next call; it may be called sooner, and
+ * finds nothing then. A source does not block: it would hold up the other operators of its slot. */
+void st_poll_fd(st_context *ctx, int fd);
+/* What another thread wakes an idle source by; valid until the source's .close. st_wake may be
+ * called by any thread, at any time before that: the source is called again soon. What is waited
+ * for (a queue) is to be locked by its users. */
+typedef struct st_waker st_waker;
+st_waker *st_waker_of(st_context *ctx);
+void st_wake(st_waker *waker);
 
 enum st_function_kind {
     ST_FN_MAP = 1,
@@ -578,7 +588,8 @@ enum st_err st_env_set(st_env *env, const char *key, const char *value);
 void st_env_set_parallelism(st_env *env, uint32_t parallelism);
 /* Takes the flags that every job has out of a command line, as `kcsim stream run` does, and leaves
  * the others: -D KEY=VALUE, -p N (--parallelism), -s PATH (--fromSavepoint), -n
- * (--allowNonRestoredState), --steps (st_env_run_in_steps); behind "--" nothing is taken. argv[0] stays; argv[*argc] is NULL then.
+ * (--allowNonRestoredState), --steps (st_env_run_in_steps),
+ * --progress (st_env_show_progress); behind "--" nothing is taken. argv[0] stays; argv[*argc] is NULL then.
  * Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known; the job can
  * then not be executed. Source: Flink CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
@@ -586,6 +597,10 @@ enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
  * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at
  * a stop). */
 void st_env_listen(st_env *env);
+/* While the job runs, tells each second on the standard error what it does: records a second,
+ * watermark, what is back-pressured, the last checkpoint. On a terminal one line is written over.
+ * It also listens, as st_env_listen. Not in steps. */
+void st_env_show_progress(st_env *env);
 /* Runs the job on the calling thread, one step of one subtask at a time, always in the same order,
  * on virtual time: it starts at 0 and jumps to the next timer when nothing else is left to do. */
 void st_env_run_in_steps(st_env *env);
@@ -610,6 +625,37 @@ st_stream *st_from_array_at(st_env *, const st_type *, const void *, uint32_t, c
 /* The lines of a file, as st_str without their ends ("\n" or "\r\n"); parallelism 1. */
 st_stream *st_read_text_at(st_env *, const char *path, const st_options *);
 #define st_read_text(env, path, ...) st_read_text_at((env), (path), ST_WITH(__VA_ARGS__))
+
+/* The files of a folder, their lines as st_str; parallelism 1. Once: those that are there, then the
+ * end. Continuously: the folder is looked at again each `interval_ms` (at least 1), and a file
+ * whose time of change is later than all that were seen is read, from its beginning; so a file that
+ * grows is read again whole: put files into the folder by a rename. In the order of those times,
+ * then of names. Hidden files (.x, _x) and folders within are passed over. A checkpoint knows which
+ * file was read how far: exactly once. The path is copied. Source: Flink FileProcessingMode,
+ * ContinuousFileMonitoringFunction. */
+enum st_watch { ST_PROCESS_ONCE = 1, ST_PROCESS_CONTINUOUSLY };
+st_stream *st_read_folder_at(st_env *, const char *path, enum st_watch, int64_t interval_ms,
+                             const st_options *);
+#define st_read_folder(env, path, watch, interval_ms, ...)                                         \
+    st_read_folder_at((env), (path), (watch), (interval_ms), ST_WITH(__VA_ARGS__))
+/* A host and port that lines come from or go to: ST_SOCKET("localhost", 9999, .retries = -1). What
+ * it points to is copied. */
+typedef struct st_socket {
+    const char *host;       /* looked up when the job begins, and at each restart */
+    uint16_t port;          /* 1 … 65535 */
+    const char *delimiter;  /* what ends a line; NULL: "\n", and a "\r" before it goes too */
+    int32_t retries;        /* to connect, one behind the other; < 0: for ever */
+    int64_t retry_delay_ms; /* between attempts; 0: 500 */
+    bool answered;          /* sinks: the other side answers each line with a line */
+} st_socket;
+#define ST_SOCKET(h, p, ...) ((st_socket){.host = (h), .port = (p), __VA_ARGS__})
+/* The lines that a socket sends, as st_str; parallelism 1. When the other side closes, it connects
+ * again as long as retries are left (data sets the count back), else the input ends; what is left
+ * without a delimiter is then the last line. Refused or broken off without a retry left: the job
+ * fails. What was read is not read again after a failure: at most once.
+ * Source: Flink DataStream.socketTextStream; op_socket.c says where that is another. */
+st_stream *st_read_socket_at(st_env *, st_socket, const st_options *);
+#define st_read_socket(env, socket, ...) st_read_socket_at((env), (socket), ST_WITH(__VA_ARGS__))
 
 /* One record in, one, none or one, any number out. */
 st_stream *st_map_at(st_stream *, const st_function *, const st_options *);
@@ -826,6 +872,13 @@ void st_two_phase_sink_at(st_stream *, const st_two_phase *, const st_options *)
  * complete. A file without lines is not made. */
 void st_write_files_at(st_stream *, const char *folder, const st_options *);
 #define st_write_files(s, folder, ...) st_write_files_at((s), (folder), ST_WITH(__VA_ARGS__))
+/* Lines as st_print has them into a socket, each subtask over a connection of its own; at least
+ * once. A line is sent again over a new connection until the other side has acknowledged it: its
+ * system, or, with .answered, the other side itself by any line for each. Without .answered a line
+ * that a receiver's system had taken is lost when the receiver dies before it reads it. A slow
+ * receiver holds up the slot. Source: Flink DataStream.writeToSocket, which keeps nothing. */
+void st_write_socket_at(st_stream *, st_socket, const st_options *);
+#define st_write_socket(s, socket, ...) st_write_socket_at((s), (socket), ST_WITH(__VA_ARGS__))
 /* Looks at no record. */
 void st_discard_at(st_stream *, const st_options *);
 #define st_discard(s, ...) st_discard_at((s), ST_WITH(__VA_ARGS__))

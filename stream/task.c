@@ -210,6 +210,7 @@ static enum step step_source(struct task *task)
     struct op *source = task->ops[0];
     struct coordinator *c = task->job->coordinator;
     if (c != NULL && coordinator_stops(c, task->barrier)) {
+        atomic_store(&task->woken, 0);
         return STEP_NOTHING;
     }
     enum st_poll poll = c != NULL && coordinator_drains(c) ? ST_END : source->class->poll(source);
@@ -554,6 +555,7 @@ bool task_open(struct task *task)
     }
     task->watermark = task->ops[0]->watermark;
     task->is_open = true;
+    metrics_show(task);
     return true;
 }
 

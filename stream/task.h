@@ -36,6 +36,7 @@
 struct op;
 struct task;
 struct job;
+struct poller;
 
 struct batch {
     const void *records;
@@ -137,6 +138,13 @@ struct arena {
     char *at, *end;
 };
 
+/* What a task does, for those who look from outside (monitor.h): a plain store by its thread. */
+enum task_state {
+    TASK_IDLE = 0,
+    TASK_BUSY,
+    TASK_FULL /* waits for those behind it: for room, or in a call */
+};
+
 enum step { STEP_WORKED = 1, STEP_NOTHING, STEP_FULL, STEP_DONE, STEP_FAILED };
 
 struct task {
@@ -164,8 +172,10 @@ struct task {
     int64_t watermark;     /* the least of the channels', never going back */
     int64_t barrier;       /* the last checkpoint that it took part in */
     int64_t notified;      /* the last completed one that its operators know of */
+    _Atomic int state;     /* enum task_state */
     /* Threads: until when only the second input is read, at the latest and when it is silent. */
     int64_t second_until_ms, second_quiet_ms;
+    _Atomic int woken; /* its source is to be polled: see source.c */
     jmp_buf failure;
 };
 
@@ -197,6 +207,7 @@ struct job {
     struct ring **rings;
     uint32_t ring_count;
     struct job_clock clock;
+    struct poller *poller; /* NULL: no source waits for a descriptor; guarded by lock */
     bool in_steps;
     _Atomic int cancelled;
     pthread_mutex_t lock;
@@ -275,6 +286,10 @@ void restore_type(struct op *op, struct reader *r, const st_type *type);
 /* Sets parallelism and chained of all nodes. */
 void plan_nodes(st_env *env);
 
+static inline void task_show_state(struct task *task, enum task_state state)
+{
+    atomic_store_explicit(&task->state, (int)state, memory_order_relaxed);
+}
 enum step task_step(struct task *task);
 /* What all operators of a task have; id: the checkpoint. Calls their snapshot_state. */
 void task_snapshot(struct task *task, int64_t id, struct bytes *to);

@@ -13,6 +13,7 @@
 
 #include "sim/keys.h"
 #include "sim/narrate.h"
+#include "sim/narrate_znode.h"
 #include "statemachine/explain.h"
 
 enum { BLOCK_RECORDS = 4096, COLUMNS = 7, LANES_MAX = 65535 };
@@ -355,6 +356,8 @@ static void put_header(struct packer *p, const char *remark)
     print_lanes(out, p, 0);
     fputs(",\"tables\":{\"narrate\":", out);
     sim_narrate_print_table(out);
+    fputs(",\"znodes\":", out);
+    sim_narrate_print_znodes(out);
     print_machines(out,
                    sim_trace_count(p->trace) > 0 ? sim_record_text(&meta, SIM_F_PROFILE) : NULL);
     fputs("}}", out);

@@ -19,6 +19,14 @@ _kcsim() {
         return
     fi
     case $command in
+    stream)
+        if [[ $COMP_CWORD == 2 ]]; then
+            mapfile -t COMPREPLY < <(compgen -W \
+                'run list status metrics checkpoint savepoint stop cancel' -- "$word")
+        else
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        fi
+        ;;
     help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
     explain) mapfile -t COMPREPLY < <(compgen -W "$topics" -- "$word") ;;
     *) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;

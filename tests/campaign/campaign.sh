@@ -183,6 +183,14 @@ want 2 campaign vacuous.yaml --seeds 3
 grep -q 'never   vacuous.yaml:3' out || complain "what was never seen is not named"
 grep -q 'verdict: vacuous' out || complain "the verdict is not vacuous"
 want 0 campaign vacuous.yaml --seeds 3 --allow-vacuous
+want 2 campaign vacuous.yaml --seeds 3 --format junit
+grep -q 'failures="[1-9][0-9]*" skipped="0"' out || complain "JUnit: what was never seen is no failure"
+want 0 campaign vacuous.yaml --seeds 3 --allow-vacuous --format junit
+grep -q 'failures="0" skipped="[1-9]' out || complain "JUnit: what was never seen is not skipped"
+grep -q '<skipped message="never seen"/>' out || complain "JUnit: what was never seen is not named"
+want 0 campaign vacuous.yaml --seeds 3 --allow-vacuous --format tap
+grep -q '^ok [0-9]* - sometimes unclean-election # SKIP never seen$' out ||
+    complain "TAP: what was never seen looks as if it had been"
 want 1 campaign chaos.yaml --seeds 100000 --stop-after 2 --format json
 grep -q '"verdict":"failed"' out || complain "--stop-after did not stop"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every command of the program is in the manual page and in the completion, and its help begins with
-# examples and fits 100 columns.
+# examples and fits 100 columns. Every document is in the index.
 #
 # usage: documented.sh PROGRAM SOURCE_ROOT
 set -u
@@ -27,6 +27,10 @@ for topic in $("$program" explain | awk '/^  [A-Za-z]/ { print $1 }'); do
     "$program" explain "$topic" >/dev/null || complain "kcsim explain $topic fails"
     grep -q "[' ]${topic}\$\|[' ]${topic}[' ]" "$root/docs/completion/kcsim.bash" ||
         complain "completion: no $topic"
+done
+for page in "$root"/docs/*.md; do
+    page=${page##*/}
+    [ "$page" = index.md ] || grep -q "](${page})" "$root/docs/index.md" || complain "docs/index.md: no $page"
 done
 "$program" explain checks --format markdown | diff "$root/docs/checks.md" - >&2 ||
     complain "docs/checks.md: kcsim explain checks --format markdown > docs/checks.md"

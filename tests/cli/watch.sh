@@ -1,6 +1,6 @@
 #!/bin/sh
 # kcsim test --watch: tests at once, again when a scenario changes or comes, not when anything else does,
-# and ends with 130 at ^C.
+# and ends with 130 at ^C. kcsim run --watch likewise, of one file, also while it is wrong.
 #
 # usage: watch.sh PROGRAM
 set -u
@@ -15,10 +15,10 @@ fail() {
     exit 1
 }
 
-# runs N: waits until there have been N runs
+# runs N [WHAT]: waits until there have been N runs, each of which writes WHAT once
 runs() {
     tries=0
-    while [ "$(grep -c ' bad$' "$folder/out")" -lt "$1" ]; do
+    while [ "$(grep -c "${2:- bad\$}" "$folder/out")" -lt "$1" ]; do
         tries=$((tries + 1))
         [ $tries -lt 600 ] || fail "no run $1 within a minute"
         sleep 0.1
@@ -46,3 +46,15 @@ kill -INT $pid
 wait $pid
 code=$?
 [ $code = 130 ] || fail "exit code $code, not 130"
+
+"$program" run "$folder/scenarios/one.yaml" --watch >"$folder/out" 2>&1 &
+pid=$!
+runs 1 'verdict: met'
+sed -i 's/nodes: /nods: /' "$folder/scenarios/one.yaml"
+runs 1 "no key 'nods'"
+sed -i 's/nods: /nodes: /' "$folder/scenarios/one.yaml"
+runs 2 'verdict: met'
+kill -INT $pid
+wait $pid
+code=$?
+[ $code = 130 ] || fail "run: exit code $code, not 130"

@@ -59,6 +59,8 @@ struct kdesk {
     int rebalances;
     void (*look)(void *context, int client, int16_t api, void *m);
     void *context;
+    void (*asked)(void *context, int client, int node, int16_t api, const void *m);
+    void *asked_context;
     uint8_t *scratch;
     char text[65536];
 };
@@ -96,6 +98,8 @@ static void on_request(struct kdesk *k, int client, const struct kl_output *o)
     int64_t at = k->now + delay(k);
 
     m->requests[o->api]++;
+    if (k->asked != NULL)
+        k->asked(k->asked_context, client, o->broker_id, (int16_t)o->api, o->message);
     way->there_us = at > way->there_us ? at : way->there_us;
     void *bytes = aligned_alloc(8, (o->size + 15) & ~(size_t)7);
     memcpy(bytes, o->message, o->size);
@@ -587,6 +591,15 @@ void kdesk_on_response(struct kdesk *k,
 {
     k->look = look;
     k->context = context;
+}
+
+void kdesk_on_request(struct kdesk *k,
+                      void (*asked)(void *context, int client, int node, int16_t api,
+                                    const void *m),
+                      void *context)
+{
+    k->asked = asked;
+    k->asked_context = context;
 }
 
 /* ---- what happened ---- */

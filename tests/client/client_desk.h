@@ -83,6 +83,11 @@ void kdesk_swallow(struct kdesk *k, int16_t api, int node, bool on);
 void kdesk_on_response(struct kdesk *k,
                        void (*look)(void *context, int client, int16_t api, void *m),
                        void *context);
+/* Called with each request when a client sends it, to which node. */
+void kdesk_on_request(struct kdesk *k,
+                      void (*asked)(void *context, int client, int node, int16_t api,
+                                    const void *m),
+                      void *context);
 
 /* What happened. NULL: not yet. */
 const struct delivery *kdesk_delivery(const struct kdesk *k, int client, uint64_t tag);

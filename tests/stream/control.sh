@@ -69,6 +69,16 @@ for line in 'flink_taskmanager_job_task_operator_numRecordsIn{job_name="counter"
     '# TYPE flink_taskmanager_job_task_operator_currentOutputWatermark gauge'; do
     grep -qx "$line" "$folder/metrics" || complain "not among the metrics: $line"
 done
+"$program" stream status >"$folder/status" || complain "no status"
+grep -q '^counter: process .*, running for ' "$folder/status" || complain "the status has no head"
+grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of the sum"
+"$program" stream status counter --format json | grep -q '"state": "RUNNING"' ||
+    complain "no status as JSON"
+"$program" stream list --format=json | grep -q '^  {"name": "counter", "pid": '"$job," ||
+    complain "no list as JSON"
+"$program" stream list | grep -q ' records/s in, .*/s out, last checkpoint ' ||
+    complain "the list has no rates"
+"$program" stream status --format xml 2>/dev/null && complain "a status as XML"
 "$program" stream savepoint counter >/dev/null || complain "no savepoint in the configured folder"
 "$program" stream stop >/dev/null || complain "no stop of the only job"
 ended 0

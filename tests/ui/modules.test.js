@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { Facts } from "../../ui/web/facts.js";
 import { Model } from "../../ui/web/model.js";
 import { laneInWords, narrate } from "../../ui/web/narrate.js";
+import { znodesInWords } from "../../ui/web/znode_words.js";
 import { Trace, json } from "../../ui/web/trace.js";
 import { chain, splitPartition, target } from "../../ui/web/why.js";
 import { kcsim, readReport, temporary } from "./read.js";
@@ -129,6 +130,36 @@ test("what is asked about is told apart", async () => {
     assert.equal(target(trace, facts, "leader of a-b-3", 1), null);
 });
 
+test("znodes are told as what is in them", () => {
+    const rows = [
+        { path: "/a/*/b", list: "", say: "x {x}, y {y}" },
+        { path: "/m", list: "m", say: "{key} on {value}" },
+        { path: "/l", list: "l", say: "{x}-{y}" },
+        { path: "/n", list: "", say: "{}" },
+    ];
+    const set = (/** @type {[string, any][]} */ ...sets) => znodesInWords(sets, rows);
+    const znode = (/** @type {any} */ data, version = 3) => ({ data: JSON.stringify(data), version });
+    assert.equal(set(["zn:/a/q/b", znode({ x: -1, y: [] })]), "writes /a/q/b: x none, y none (version 3)");
+    assert.equal(set(["zn:/a/q/b", znode({ x: 1.5, y: 1 }, 0)]), "creates /a/q/b (version 0)");
+    assert.equal(set(["zn:/a//b", znode({ x: 1, y: 1 })]), "writes /a//b (version 3)");
+    assert.equal(set(["zn:/m", znode({ m: { 10: [1], 9: [2, 1] } })]), "writes /m: 9 on 2,1, 10 on 1 (version 3)");
+    assert.equal(
+        set(["zn:/l", znode({ l: [1, 2, 3, 4, 5, 6].map((x) => ({ x, y: x })) })]),
+        "writes /l: 1-1, 2-2, 3-3, 4-4, and 2 more (version 3)",
+    );
+    assert.equal(
+        set(["zn:/n", { data: "7", version: 1, czxid: 5, mzxid: 5 }], ["zn:/n", null], ["x", 1]),
+        "deletes /n",
+    );
+    assert.equal(set(["zn:/n", { data: "{", version: 1 }]), "writes /n (version 1)");
+    assert.equal(set(["zn:/n", znode("z".repeat(301))]), "writes /n (version 3)");
+    assert.equal(
+        set(...[1, 2, 3, 4, 5].map((i) => /** @type {[string, any]} */ ([`zn:/${i}`, null]))).slice(-13),
+        "4; and 1 more",
+    );
+    assert.equal(set(["watch.1./n.data", 1]), "");
+});
+
 test("sentences leave out what is absent", () => {
     const table = [
         {
@@ -148,6 +179,12 @@ test("sentences leave out what is absent", () => {
     assert.equal(narrate(record({ ok: 1, list: [] }), table), "Controller 2 and -");
     assert.equal(narrate(record({ why: 1, list: [1, [2, null]] }), table), "All 1,2,nothing");
     assert.equal(narrate({ ...record({}), k: "new" }, table), "new at c2");
+    const unless = [{ k: "x", if: [], say: "{to}[ (that is {frm!to})] {znodes}" }];
+    assert.equal(narrate(record({ to: "b1", frm: "b1", op: "create" }), unless), "Broker 1 applies create");
+    assert.equal(
+        narrate(record({ to: "b1", frm: "b2", op: "create" }), unless),
+        "Broker 1 (that is broker 2) applies create",
+    );
     assert.deepEqual(["zk", "b0", "u12", "b01", "zz"].map(laneInWords), [
         "ZooKeeper",
         "broker 0",

@@ -3,13 +3,16 @@
  *
  * The table of sentences is written by the tool into every trace (trace.tables.narrate: [{k, if, say}…],
  * sim/narrate.c); here is only what reads it. The first row of a kind whose conditions hold is taken.
- * In a row's `say`, {field} is a value in words, {at} the lane; what stands in [ ] is left out where a
- * field inside is absent, and outside of them an absent field is a dash.
+ * In a row's `say`, {field} is a value in words, {at} the lane, {a!b} is {a} unless {b} has the same words, {znodes}
+ * what became of znodes (znode_words.js); what stands in [ ] is left out where a field inside is absent, and outside of
+ * them an absent field is a dash.
  */
+import { znodesInWords } from "./znode_words.js";
 
 /** @typedef {import("./trace.js").Trace} Trace */
 /** @typedef {import("./trace.js").Value} Value */
 /** @typedef {import("./trace.js").TraceRecord} TraceRecord */
+/** @typedef {import("./znode_words.js").ZnodeRow} ZnodeRow */
 /** @typedef {{k: string, if: [string, string][], say: string}} Row */
 
 const LANE = /^(?:(zk|w|o)|([cbpu])(0|[1-9][0-9]*))$/;
@@ -71,29 +74,46 @@ function fieldInWords(record, field) {
     return mayBeLane && typeof value === "string" ? laneInWords(value) : valueInWords(value);
 }
 
-/** @param {TraceRecord} record @param {string} template @param {string} absent @returns {string | undefined} */
-function fill(record, template, absent) {
+/** @param {TraceRecord} record @param {ZnodeRow[]} znodes @returns {string} */
+function znodesOf(record, znodes) {
+    const words = znodesInWords(record["set"] ?? [], znodes);
+    return words !== "" ? words : fillAll(record, "applies {op}[ {path}]", znodes);
+}
+
+/** @param {TraceRecord} record @param {string} template @param {string} absent @param {ZnodeRow[]} znodes @returns {string | undefined} */
+function fill(record, template, absent, znodes) {
     let complete = true;
-    const text = template.replace(/\{(\w+)\}/g, (_, field) => {
-        const words = fieldInWords(record, field);
+    const text = template.replace(/\{(\w+)(?:!(\w+))?\}/g, (_, field, other) => {
+        let words = field === "znodes" ? znodesOf(record, znodes) : fieldInWords(record, field);
+        if (other !== undefined && words === fieldInWords(record, other)) words = undefined;
         complete &&= words !== undefined;
         return words ?? absent;
     });
     return complete || absent !== "" ? text : undefined;
 }
 
+/** @param {TraceRecord} record @param {string} say @param {ZnodeRow[]} znodes @returns {string} */
+function fillAll(record, say, znodes) {
+    return say
+        .split(/(\[[^\]]*\])/)
+        .map((part) =>
+            part.startsWith("[")
+                ? (fill(record, part.slice(1, -1), "", znodes) ?? "")
+                : fill(record, part, "-", znodes),
+        )
+        .join("");
+}
+
 /**
  * @param {TraceRecord} record
  * @param {Row[]} table
+ * @param {ZnodeRow[]} [znodes]
  * @returns {string}
  */
-export function narrate(record, table) {
+export function narrate(record, table, znodes = []) {
     const row = table.find((row) => row.k === record.k && row.if.every((condition) => holds(record, condition)));
     if (row === undefined) return `${record.k} at ${record.at}`; // a kind that this table does not know
-    const text = row.say
-        .split(/(\[[^\]]*\])/)
-        .map((part) => (part.startsWith("[") ? (fill(record, part.slice(1, -1), "") ?? "") : fill(record, part, "-")))
-        .join("");
+    const text = fillAll(record, row.say, znodes);
     return text.charAt(0).replace(/[a-z]/, (letter) => letter.toUpperCase()) + text.slice(1) + doubt(record);
 }
 
@@ -103,5 +123,5 @@ export function narrate(record, table) {
  * @returns {string}
  */
 export function sentence(trace, n) {
-    return narrate(trace.record(n), trace.tables.narrate);
+    return narrate(trace.record(n), trace.tables.narrate, trace.tables.znodes);
 }

@@ -8,6 +8,7 @@
 import { span } from "./dom.js";
 import { doubt, laneInWords, sentence } from "./narrate.js";
 import { dataOf } from "./why.js";
+import { dataInWords } from "./znode_words.js";
 
 /** @typedef {import("./trace.js").Trace} Trace */
 /** @typedef {import("./trace.js").TraceRecord} TraceRecord */
@@ -139,16 +140,17 @@ function zapWords(trace, record) {
     if (record["zxid"] === undefined) return asked;
     const changes = trace.sets(record.n).filter(([key]) => key.startsWith("zn:"));
     if (changes.length === 0) return asked;
-    return someOf(changes.map(([key, value]) => znodeWords(key.slice(3), value)));
+    return someOf(changes.map(([key, value]) => znodeWords(trace, key.slice(3), value)));
 }
 
 /**
  * What became of a znode.
  *
+ * @param {Trace} trace
  * @param {string} path
  * @param {any} value
  */
-function znodeWords(path, value) {
+function znodeWords(trace, path, value) {
     const name = shortPath(path);
     if (value === null) return `deletes ${name}`;
     const data = dataOf(value);
@@ -156,7 +158,8 @@ function znodeWords(path, value) {
     if (path.endsWith("/state") && data !== null && Array.isArray(data["isr"]))
         return `${name}: leader ${leaderWords(data["leader"])} e${data["leader_epoch"]} isr ${listWords(data["isr"])}`;
     if (path === "/controller_epoch") return `/controller_epoch is ${value.data}`;
-    return `${value.version === 0 ? "creates" : "sets"} ${name}`;
+    const what = dataInWords(path, value.data, trace.tables.znodes);
+    return `${value.version === 0 ? "creates" : "sets"} ${name}${what === "" ? "" : `: ${what}`}`;
 }
 
 /**

@@ -1,0 +1,263 @@
+/*
+ * What a running job tells of itself: who is back-pressured, busy, idle; rates; progress; the same
+ * over HTTP. The jobs here are held by the test, until they have told what they have to.
+ */
+#include <arpa/inet.h>
+#include <check.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stream/stream.h"
+
+/* A gate that a sink waits at. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool is_open;
+
+static void open_gate(void)
+{
+    pthread_mutex_lock(&lock);
+    is_open = true;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+ST_GENERATOR(numbers, int64_t)
+{
+    *out = (int64_t)index;
+}
+
+ST_SINK(held, int64_t)
+{
+    pthread_mutex_lock(&lock);
+    while (!is_open) {
+        pthread_cond_wait(&changed, &lock);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+ST_SOURCE(silent, int64_t)
+{
+    st_poll_at(ctx, st_now(ctx) + 3600000);
+    return ST_IDLE;
+}
+
+/* ---------------------------------------------------------------------------------- The other side
+ */
+
+static char runtime[] = "/tmp/kcsim-test-status-XXXXXX";
+
+static void begin(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(runtime));
+    ck_assert_int_eq(setenv("XDG_RUNTIME_DIR", runtime, 1), 0);
+}
+
+static void end(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/kcsim", runtime);
+    (void)rmdir(path);
+    (void)rmdir(runtime);
+}
+
+/* Sends a question over a socket and reads to its end; NULL if nobody listens. Freed by the caller.
+ */
+static char *ask(int fd, const struct sockaddr *to, socklen_t size, const char *question)
+{
+    char *answer = calloc(1, 1 << 20);
+    size_t had = 0;
+    ssize_t got = 0;
+    if (connect(fd, to, size) != 0 || send(fd, question, strlen(question), MSG_NOSIGNAL) < 0) {
+        free(answer);
+        close(fd);
+        return NULL;
+    }
+    while ((got = recv(fd, answer + had, (1 << 20) - 1 - had, 0)) > 0) {
+        had += (size_t)got;
+    }
+    close(fd);
+    return answer;
+}
+
+static char *ask_job(const char *question)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/kcsim/stream-%ld.sock", runtime,
+             (long)getpid());
+    return ask(socket(AF_UNIX, SOCK_STREAM, 0), (const struct sockaddr *)(const void *)&address,
+               sizeof address, question);
+}
+
+static char *fetch_metrics(const char *url)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    unsigned port = 0;
+    ck_assert_int_eq(sscanf(url, "http://127.0.0.1:%u/metrics", &port), 1);
+    address.sin_port = htons((uint16_t)port);
+    return ask(socket(AF_INET, SOCK_STREAM, 0), (const struct sockaddr *)(const void *)&address,
+               sizeof address, "GET /metrics HTTP/1.0\r\n\r\n");
+}
+
+/* The status, once the job answers. */
+static json_t *status(void)
+{
+    for (;;) {
+        char *answer = ask_job("status json\n");
+        const char *text = answer != NULL ? strchr(answer, '\n') : NULL;
+        json_error_t error;
+        json_t *root = text != NULL ? json_loads(text + 1, 0, &error) : NULL;
+        ck_assert_msg(text == NULL || root != NULL, "no JSON: %s: %s", error.text, answer);
+        free(answer);
+        if (root != NULL) {
+            return root;
+        }
+        usleep(10000); /* it does not listen yet */
+    }
+}
+
+static json_t *subtask(json_t *root, size_t vertex)
+{
+    json_t *v = json_array_get(json_object_get(root, "vertices"), vertex);
+    return json_array_get(json_object_get(v, "subtasks"), 0);
+}
+
+static double ratio(json_t *root, size_t vertex, const char *name)
+{
+    return json_number_value(json_object_get(subtask(root, vertex), name));
+}
+
+static void *execute(void *env)
+{
+    static enum st_err err;
+    err = st_execute(env, "held job");
+    return &err;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ */
+
+START_TEST(a_job_that_is_held_up_says_where)
+{
+    begin();
+    st_env *env = st_env_new();
+    ck_assert_int_eq(st_env_set(env, "metrics.reporter.prom.port", "0"), ST_OK);
+    st_stream *s = st_generate(env, numbers, UINT64_C(1) << 40, .uid = "numbers");
+    st_sink(s, held, .uid = "held", .slot_sharing_group = "apart");
+    pthread_t thread;
+    pthread_create(&thread, NULL, execute, env);
+
+    json_t *root = status();
+    while (ratio(root, 0, "ratio") < 0.9 || ratio(root, 1, "busyRatio") < 0.8) {
+        json_decref(root);
+        usleep(50000);
+        root = status();
+    }
+    ck_assert_str_eq(json_string_value(json_object_get(root, "state")), "RUNNING");
+    ck_assert_str_eq(json_string_value(json_object_get(root, "name")), "held job");
+    ck_assert_str_eq(json_string_value(json_object_get(subtask(root, 0), "backpressure-level")),
+                     "high");
+    ck_assert_double_le(ratio(root, 1, "ratio"), 0.1);
+    const char *url = json_string_value(json_object_get(root, "metrics"));
+    ck_assert_ptr_nonnull(url);
+    char *metrics = fetch_metrics(url);
+    ck_assert_ptr_nonnull(metrics);
+    ck_assert_ptr_nonnull(strstr(
+        metrics, "flink_taskmanager_job_task_isBackPressured{job_name=\"held job\",task_name="
+                 "\"numbers\",task_id=\"numbers\",subtask_index=\"0\"} 1\n"));
+    ck_assert_ptr_nonnull(strstr(
+        metrics, "flink_taskmanager_job_task_isBackPressured{job_name=\"held job\",task_name="
+                 "\"held\",task_id=\"held\",subtask_index=\"0\"} 0\n"));
+    ck_assert_ptr_nonnull(
+        strstr(metrics, "flink_jobmanager_job_numRestarts{job_name=\"held job\"} 0"));
+    free(metrics);
+
+    open_gate();
+    while (json_number_value(json_object_get(root, "numRecordsOutPerSecond")) < 1000) {
+        json_decref(root);
+        usleep(50000);
+        root = status();
+    }
+    ck_assert_double_ge(json_number_value(json_object_get(root, "numRecordsInPerSecond")), 1000);
+    json_decref(root);
+    free(ask_job("cancel\n"));
+    void *err;
+    pthread_join(thread, &err);
+    ck_assert_int_eq(*(enum st_err *)err, ST_ERR_CANCELLED);
+    st_env_free(env);
+    end();
+}
+END_TEST
+
+START_TEST(a_job_with_nothing_to_do_is_idle_and_says_so_each_second)
+{
+    begin();
+    char shown[128], line[256] = "";
+    snprintf(shown, sizeof shown, "%s/shown", runtime);
+    ck_assert_ptr_nonnull(freopen(shown, "w", stderr));
+    setvbuf(stderr, NULL, _IONBF, 0);
+    st_env *env = st_env_new();
+    st_env_show_progress(env);
+    st_discard(st_from_source(env, silent));
+    pthread_t thread;
+    pthread_create(&thread, NULL, execute, env);
+
+    json_t *root = status();
+    while (ratio(root, 0, "idleRatio") < 0.9) {
+        json_decref(root);
+        usleep(50000);
+        root = status();
+    }
+    ck_assert_ptr_null(json_object_get(root, "metrics"));
+    json_decref(root);
+    FILE *from = fopen(shown, "r");
+    while (fgets(line, sizeof line, from) == NULL || strchr(line, '\n') == NULL) {
+        clearerr(from);
+        rewind(from);
+        usleep(50000);
+    }
+    fclose(from);
+    const char *rates = strstr(line, " s: 0/s in, 0/s out\n");
+    ck_assert_msg(rates != NULL && strncmp(line, "held job ", 9) == 0, "%s", line);
+
+    free(ask_job("cancel\n"));
+    pthread_join(thread, NULL);
+    st_env_free(env);
+    (void)unlink(shown);
+    end();
+}
+END_TEST
+
+START_TEST(a_port_is_a_port)
+{
+    static const char *const bad[] = {"", "-1", "65536", "9260-9250", "here", "1-2-3"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        st_env *env = st_env_new();
+        ck_assert_int_eq(st_env_set(env, "metrics.reporter.prom.port", bad[i]), ST_ERR_CONFIG);
+        st_env_free(env);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("status");
+    TCase *tcase = tcase_create("status");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, a_job_that_is_held_up_says_where);
+    tcase_add_test(tcase, a_job_with_nothing_to_do_is_idle_and_says_so_each_second);
+    tcase_add_test(tcase, a_port_is_a_port);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
