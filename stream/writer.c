@@ -62,6 +62,9 @@ static struct packet *open_packet(struct writer *w, uint32_t r)
             task_wake(w->receivers[i]); /* none may sleep on what was published quietly */
         }
         task_await_room(w->task, ring);
+        struct packet *p = ring_open(ring);
+        w->task->spills |= ring->open_spills;
+        return p;
     }
     return ring_open(ring);
 }
@@ -192,7 +195,6 @@ static void write_picked(struct writer *w, uint32_t r, const struct batch *batch
             publish(w, r);
         }
     }
-    ring_expect(w->rings[r], count, timed);
 }
 
 /* The same to the own receiver: by call, if nothing of the ring is then overtaken. */
