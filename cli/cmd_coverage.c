@@ -7,6 +7,8 @@
  * legal ones that nothing shows, and for each that is shown the first file that does. Being put
  * into a state at start-up is no move.
  *
+ * --new tells of each file what it is the first to show: coverage_first.h.
+ *
  * --events counts pairs instead: in which controller event was a replica or partition met in which
  * state. What the controller had in work when a move was made or refused is the event of its lane
  * that began last.
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/coverage_first.h"
 #include "cli/look.h"
 #include "cli/play.h"
 #include "sim/trace.h"
@@ -44,6 +47,8 @@ struct coverage {
     uint32_t event_count;
     /* What each controller has in work, while a trace is read; EVENTS_MAX: nothing. */
     uint32_t in_work[LANES_MAX];
+    struct cli_firsts *firsts; /* NULL: nobody asks what is new */
+    uint32_t files, showing;   /* files read, and those that show something new */
 };
 
 static const char *state_name(const struct machine *m, uint32_t state)
@@ -123,6 +128,38 @@ static void count_trace(struct coverage *c, const struct sim_trace *trace, const
     }
 }
 
+/* ---- --new ---- */
+
+/* Switches that differ from what the scenario's version has: how many are so for the first time. */
+static uint32_t new_defects(struct coverage *c, const struct sim_scenario *s)
+{
+    const struct sm_profile usual = sm_profile_of(s->version);
+    uint32_t count = 0;
+    for (enum sm_defect d = 0; d < SM_DEFECT_END; d++) {
+        char name[80];
+        if (sm_defect_on(&usual, d) == sm_defect_on(&s->profile, d))
+            continue;
+        snprintf(name, sizeof(name), "defect %s %d", sm_defect_jira(d),
+                 sm_defect_on(&s->profile, d));
+        count += cli_firsts_name(c->firsts, name);
+    }
+    return count;
+}
+
+/* One line a file; scenario NULL: a trace. */
+static void print_first(struct coverage *c, const struct sim_trace *trace,
+                        const struct sim_scenario *scenario, const char *file)
+{
+    struct cli_first first = cli_firsts_trace(c->firsts, trace);
+    if (scenario != NULL)
+        first.defects = new_defects(c, scenario);
+    c->files++;
+    c->showing += first.moves + first.pairs + first.defects > 0;
+    printf("%6u %6u %8u  %s\n", first.moves, first.pairs, first.defects, file);
+}
+
+/* ---- reading ---- */
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t a = strlen(text), b = strlen(end);
@@ -136,6 +173,8 @@ static enum sim_exit count_file(struct coverage *c, const char *file)
         if (trace == NULL)
             return SIM_EXIT_DATA;
         count_trace(c, trace, file);
+        if (c->firsts != NULL)
+            print_first(c, trace, NULL, file);
         sim_trace_free(trace);
         return SIM_EXIT_MET;
     }
@@ -148,6 +187,8 @@ static enum sim_exit count_file(struct coverage *c, const char *file)
     if (!good)
         return SIM_EXIT_DATA;
     count_trace(c, play.trace, file);
+    if (c->firsts != NULL)
+        print_first(c, play.trace, play.scenario, file);
     enum sim_exit code = play.failed ? SIM_EXIT_SOFTWARE : SIM_EXIT_MET;
     cli_play_free(&play);
     return code;
@@ -235,7 +276,7 @@ static void print_moves(const struct coverage *c, bool list)
 }
 
 struct arguments {
-    bool list, events;
+    bool list, events, news;
     char **names;
 };
 
@@ -252,13 +293,20 @@ static int run(const struct cli_command *command, int argc, char **argv)
     char **files = cli_scenario_files(a.names);
     if (files == NULL)
         return SIM_EXIT_DATA;
+    if (a.news) {
+        c.firsts = cli_firsts_new();
+        puts(" moves  pairs  defects  first shown by");
+    }
     cli_catch_interrupt();
     enum sim_exit code = SIM_EXIT_MET;
     for (char **file = files; *file != NULL && !cli_is_interrupted(); file++)
         code = cli_worse(code, count_file(&c, *file));
     if (cli_is_interrupted())
         code = SIM_EXIT_INTERRUPTED;
-    if (a.events) {
+    if (a.news) {
+        printf("%u of %u files show something that none before them shows\n", c.showing, c.files);
+        cli_firsts_free(c.firsts);
+    } else if (a.events) {
         print_events(&c, &c.replica);
         print_events(&c, &c.partition);
     } else {
@@ -279,6 +327,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'e':
         a->events = true;
         return 0;
+    case 'n':
+        a->news = true;
+        return 0;
     case ARGP_KEY_ARGS:
         a->names = state->argv + state->next;
         return 0;
@@ -293,6 +344,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
     {.name = "list", .key = 'l', .doc = "name each move, and the first file that shows it"},
     {.name = "events", .key = 'e', .doc = "pairs of state and controller event instead"},
+    {.name = "new",
+     .key = 'n',
+     .doc = "of each file: moves, pairs of events that follow each other at one actor, and defects "
+            "that none before it shows"},
     {0},
 };
 
@@ -302,7 +357,8 @@ const struct cli_command cli_coverage = {
     .line = "which moves of the state machines scenarios show",
     .arguments = "FILE|DIR…",
     .examples = "kcsim coverage scenarios\nkcsim coverage out.ndjson --list\n"
-                "kcsim coverage scenarios --events\n",
+                "kcsim coverage scenarios --events\n"
+                "kcsim coverage scenarios/basics mine.yaml --new\n",
     .options = options,
     .parse = parse,
     .run = run,

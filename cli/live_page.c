@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -419,11 +420,16 @@ struct cli_live_page *cli_live_page_open(struct cli_live_run *run, uint16_t port
     pthread_cond_init(&p->changed, NULL);
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    sigset_t all, before;
+    sigfillset(&all);
     pthread_mutex_lock(&p->lock); /* the first request waits until the port is known */
+    pthread_sigmask(SIG_SETMASK, &all,
+                    &before); /* signals are the caller's: see cli_catch_interrupt */
     p->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION,
                                  port, NULL, NULL, on_request, p, MHD_OPTION_SOCK_ADDR, &address,
                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
                                  MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_END);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (p->daemon != NULL)
         p->port = MHD_get_daemon_info(p->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
     pthread_mutex_unlock(&p->lock);

@@ -22,5 +22,13 @@ target_include_directories(ZooKeeper::mt SYSTEM INTERFACE ${ZOOKEEPER_INCLUDE})
 target_compile_definitions(ZooKeeper::mt INTERFACE THREADED)
 target_link_libraries(ZooKeeper::mt INTERFACE ${ZOOKEEPER_LIBRARY} Threads::Threads)
 
+# RocksDB is loaded when a stream job asks for it (stream/rocks.h): only its header is used here, and
+# the name under which the loader knows the library.
+find_path(ROCKSDB_INCLUDE rocksdb/c.h REQUIRED)
+find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
+file(REAL_PATH ${ROCKSDB_LIBRARY} KC_ROCKSDB_SONAME)
+string(REGEX REPLACE ".*/(librocksdb\\.so\\.[0-9]+\\.[0-9]+).*" "\\1" KC_ROCKSDB_SONAME
+  ${KC_ROCKSDB_SONAME})
+
 # Bundles the page (ui/): Debian's esbuild.
 find_program(KC_ESBUILD esbuild REQUIRED)

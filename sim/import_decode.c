@@ -177,6 +177,13 @@ static const char *const type_names[] = {
     [SIM_TXN_CHECK] = "check",   [SIM_TXN_OTHER] = "other",
 };
 
+/* What an operation of a refused multi has become: the first that names a reason counts. */
+static void take_error(struct sim_txn *txn, bool known, int64_t code)
+{
+    if (txn->error == 0 || txn->error == -1)
+        txn->error = known && code != 0 && code > INT32_MIN && code < 0 ? (int32_t)code : -1;
+}
+
 static bool raw_multi(struct sim_txn *txn, struct sim_span s)
 {
     int64_t count, type;
@@ -186,10 +193,11 @@ static bool raw_multi(struct sim_txn *txn, struct sim_span s)
     for (int64_t i = 0; i < count; i++) {
         if (!take_int(&s, &type) || !take_bytes(&s, &body))
             return false;
-        if (type == -1) /* what an operation of a refused multi has become */
-            txn->error = txn->error != 0 ? txn->error : -1;
-        else if (type_numbered(type) != SIM_TXN_OTHER && body.at != NULL &&
-                 !jute_op(txn, type_numbered(type), body))
+        if (type == -1) {
+            bool known = body.at != NULL && take_int(&body, &type);
+            take_error(txn, known, type);
+        } else if (type_numbered(type) != SIM_TXN_OTHER && body.at != NULL &&
+                   !jute_op(txn, type_numbered(type), body))
             return false;
     }
     return true;
@@ -308,7 +316,7 @@ static bool garbled_multi(struct sim_txn *txn, struct sim_span s)
             return false;
         struct sim_span name = {op.at, (size_t)(colon - op.at)};
         if (sim_span_is(name, "error"))
-            txn->error = txn->error != 0 ? txn->error : -1;
+            take_error(txn, false, 0); /* its bytes are garbled */
         else if (type_of(name) != SIM_TXN_OTHER &&
                  !garbled_op(txn, type_of(name),
                              (struct sim_span){colon + 1, (size_t)(op.at + op.size - colon - 1)}))
@@ -440,6 +448,14 @@ static bool hex_op(struct sim_txn *txn, enum sim_txn_type type, struct sim_span 
     return true;
 }
 
+/* Of "ffffffffffffffffffffffffffffff9b", a negative number as the tool prints its bytes: -101. */
+static int64_t last_byte(struct sim_span s)
+{
+    if (s.size < 2 || hex(s.at[s.size - 1]) < 0 || hex(s.at[s.size - 2]) < 0)
+        return 0;
+    return hex(s.at[s.size - 2]) * 16 + hex(s.at[s.size - 1]) - 256;
+}
+
 /* v{s{13,#…},s{5,#…}} */
 static bool hex_multi(struct sim_txn *txn, struct sim_span s)
 {
@@ -455,7 +471,7 @@ static bool hex_multi(struct sim_txn *txn, struct sim_span s)
         if (sim_span_begins(body, "#"))
             body = behind(body, 1);
         if (type == -1)
-            txn->error = txn->error != 0 ? txn->error : -1;
+            take_error(txn, true, last_byte(body));
         else if (type_numbered(type) != SIM_TXN_OTHER && !hex_op(txn, type_numbered(type), body))
             return false;
         s = behind(s, (size_t)(close - s.at));

@@ -32,24 +32,26 @@ static void set_li(struct sim_story *s, int32_t node, const struct sim_tp *tp,
 }
 
 static void add_candidate(struct sim_story *s, const struct sim_partition_told *p,
-                          const struct sim_told *node, int32_t id, int32_t leader, bool *passed)
+                          const struct sim_told *node, int32_t id,
+                          const struct sm_leader_and_isr *next, bool *passed)
 {
     bool live = false;
     for (size_t i = 0; i < node->live.count; i++)
         live = live || node->live.id[i] == id;
-    bool insync = p->has_li && sm_list_has(&p->li.isr, id);
+    bool insync = p->has_li && (sm_list_has(&p->li.isr, id) ||
+                                (next->isr.count > 1 && sm_list_has(&next->isr, id)));
     sim_trace_object_begin(s->trace, SIM_F_NONE);
     sim_trace_int(s->trace, SIM_F_ID, id);
     sim_trace_int(s->trace, SIM_F_LIVE, live);
     sim_trace_int(s->trace, SIM_F_INSYNC, insync);
     sim_trace_text(s->trace, SIM_F_VERDICT,
-                   id == leader ? "chosen"
-                   : !live      ? "not alive"
-                   : !insync    ? "not in sync"
-                   : *passed    ? "later in the order"
-                                : "passed over");
+                   id == next->leader ? "chosen"
+                   : !live            ? "not alive"
+                   : !insync          ? "not in sync"
+                   : *passed          ? "later in the order"
+                                      : "passed over");
     sim_trace_object_end(s->trace);
-    *passed = *passed || id == leader;
+    *passed = *passed || id == next->leader;
 }
 
 /* The election behind a state that a line tells of. */
@@ -59,7 +61,10 @@ uint64_t sim_import_infer_election(struct sim_story *s, const struct sim_entry *
 {
     struct sim_told *node = sim_import_node(s, e->node);
     const struct sim_partition_told *p = sim_import_partition(s, e->node, tp);
-    bool passed = false, unclean = p->has_li && !sm_list_has(&p->li.isr, next->leader);
+    bool passed = false;
+    /* Only such an election makes its leader the whole ISR without its having been in it. */
+    bool unclean = p->has_li && next->isr.count == 1 && !sm_list_has(&p->li.isr, next->leader) &&
+                   strcmp(rule, "OfflinePartitionLeaderElectionStrategy") == 0;
     if (!sim_import_infer(s, SIM_K_DECIDE, sim_import_lane(e), node->cause, 0))
         return node->cause;
     sim_trace_text(s->trace, SIM_F_RULE, rule);
@@ -69,7 +74,7 @@ uint64_t sim_import_infer_election(struct sim_story *s, const struct sim_entry *
     if (p->has_ra) {
         sim_trace_list_begin(s->trace, SIM_F_CANDIDATES);
         for (int32_t i = 0; i < p->ra.replicas.count; i++)
-            add_candidate(s, p, node, p->ra.replicas.id[i], next->leader, &passed);
+            add_candidate(s, p, node, p->ra.replicas.id[i], next, &passed);
         sim_trace_list_end(s->trace);
     }
     sim_trace_text(s->trace, SIM_F_VERDICT, unclean ? "elected-unclean" : "elected");

@@ -177,6 +177,24 @@ static void tell_closed(struct sim_story *s, const struct sim_txn *txn)
 
 /* ---- operations ---- */
 
+/* A leader changed the ISR: whoever knows its leadership reads that before it next decides. */
+static void note_isr(struct sim_story *s, const struct sim_txn_op *op, int32_t version)
+{
+    struct sim_tp tp;
+    struct sim_state_text state;
+    if (!sm_path_is_partition_state(op->path, tp.topic, &tp.partition) || op->data == NULL)
+        return;
+    sim_span_state((struct sim_span){op->data, op->size}, &state);
+    for (size_t i = 0; i < s->node_count && state.has_isr; i++) {
+        struct sim_partition_told *p = sim_import_partition(s, s->nodes[i].id, &tp);
+        if (!p->has_li || p->li.leader != state.leader || p->li.leader_epoch != state.leader_epoch)
+            continue;
+        const size_t count = state.isr.count < SM_REPLICAS_MAX ? state.isr.count : SM_REPLICAS_MAX;
+        p->li.isr = sm_list_of(state.isr.id, (int32_t)count);
+        p->li.zk_version = version;
+    }
+}
+
 static void apply(struct sim_story *s, const struct sim_txn *txn, const struct sim_txn_op *op,
                   int64_t ms)
 {
@@ -198,6 +216,7 @@ static void apply(struct sim_story *s, const struct sim_txn *txn, const struct s
         z->exists = z->real = true;
         z->mzxid = txn->zxid;
         z->mtime = ms;
+        note_isr(s, op, z->version);
     } else {
         z->exists = false;
         z->real = true;
@@ -257,6 +276,14 @@ static sim_lane asker(struct sim_story *s, const struct sim_txn *txn, const char
     return fenced ? SIM_LANE_CONTROLLER(node) : SIM_LANE_BROKER(node);
 }
 
+/* Brokers create what is there already, and look for what is not; a controller deletes requests
+   that nobody made. What was asked for is not in the log. */
+static bool is_everyday(const struct sim_txn *txn)
+{
+    const bool single = strcmp(txn->name, "error") == 0;
+    return txn->error == WIRE_ZK_NO_NODE || (single && txn->error == WIRE_ZK_NODE_EXISTS);
+}
+
 static void tell_ops(struct sim_story *s, const struct sim_txn *txn, int64_t ms)
 {
     const char *check = NULL, *path = main_path(txn, &check);
@@ -278,7 +305,9 @@ static void tell_ops(struct sim_story *s, const struct sim_txn *txn, int64_t ms)
     sim_trace_int(s->trace, SIM_F_OK, txn->error == 0);
     if (txn->error != 0)
         sim_trace_text(s->trace, SIM_F_CODE, error_text(txn->error));
-    else
+    if (is_everyday(txn))
+        sim_trace_int(s->trace, SIM_F_BENIGN, 1);
+    if (txn->error == 0)
         add_results(s, txn);
     sim_trace_int(s->trace, SIM_F_ZXID, txn->zxid);
     for (size_t i = 0; txn->error == 0 && i < txn->count; i++)
@@ -331,6 +360,24 @@ static void add_demand(struct sim_story *s, size_t txn, const char *format, ...)
         (struct sim_demand){.key = sim_keys_intern(&s->demands, key, strlen(key)), .txn = txn};
 }
 
+/* A line waits for the write that a controller made, which is the first with that leader and epoch:
+   those behind it are the leader's own, of the ISR. */
+static void demand_state(struct sim_story *s, size_t txn, const struct sim_txn_op *op,
+                         const char *topic, int32_t partition)
+{
+    struct sim_state_text state;
+    struct sim_znode_told *z = znode_of(s, op->path);
+    sim_span_state((struct sim_span){op->data, op->data != NULL ? op->size : 0}, &state);
+    if (op->type == SIM_TXN_SET && z->demanded && z->demanded_epoch == state.leader_epoch &&
+        z->demanded_leader == state.leader)
+        return;
+    z->demanded = true;
+    z->demanded_epoch = state.leader_epoch;
+    z->demanded_leader = state.leader;
+    add_demand(s, txn, "s %s-%" PRId32 " %" PRId32 " %" PRId32, topic, partition,
+               state.leader_epoch, state.leader);
+}
+
 static void demand_op(struct sim_story *s, size_t txn, const struct sim_txn_op *op)
 {
     char topic[SM_TOPIC_NAME_MAX + 1];
@@ -338,10 +385,7 @@ static void demand_op(struct sim_story *s, size_t txn, const struct sim_txn_op *
     if (op->type != SIM_TXN_CREATE && op->type != SIM_TXN_SET)
         return;
     if (sm_path_is_partition_state(op->path, topic, &partition)) {
-        struct sim_state_text state;
-        sim_span_state((struct sim_span){op->data, op->data != NULL ? op->size : 0}, &state);
-        add_demand(s, txn, "s %s-%" PRId32 " %" PRId32 " %" PRId32, topic, partition,
-                   state.leader_epoch, state.leader);
+        demand_state(s, txn, op, topic, partition);
     } else if (op->type == SIM_TXN_CREATE && sm_path_is_broker(op->path, &broker)) {
         add_demand(s, txn, "b %" PRId32, broker);
     } else if (op->type == SIM_TXN_CREATE && sm_path_is_topic(op->path, topic)) {

@@ -334,19 +334,53 @@ void sim_lesson_free(struct sim_lesson *lesson)
 
 /* ---- judging ---- */
 
-/* Equal but for blanks and case. */
-static bool alike(const char *a, const char *b)
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* In small letters, without blanks and a full stop around it; owned. */
+static char *plain(const char *text)
+{
+    while (is_blank(*text))
+        text++;
+    size_t size = strlen(text);
+    while (size > 0 && is_blank(text[size - 1]))
+        size--;
+    if (size > 0 && text[size - 1] == '.')
+        size--;
+    while (size > 0 && is_blank(text[size - 1]))
+        size--;
+    char *copy = strndup(text, size);
+    if (copy == NULL)
+        abort();
+    for (char *c = copy; *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return copy;
+}
+
+static bool equal_but_for_blanks(const char *a, const char *b)
 {
     for (;; a++, b++) {
-        while (isspace((unsigned char)*a))
+        while (is_blank(*a))
             a++;
-        while (isspace((unsigned char)*b))
+        while (is_blank(*b))
             b++;
-        if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+        if (*a != *b)
             return false;
         if (*a == '\0')
             return true;
     }
+}
+
+bool sim_lesson_same_answer(const char *a, const char *b)
+{
+    char *x = plain(a), *y = plain(b);
+    bool same = equal_but_for_blanks(x, y) || sim_lesson_records_equal(x, y);
+    free(x);
+    free(y);
+    return same;
 }
 
 enum sim_lesson_mark sim_lesson_judge(const struct sim_lesson_stop *s, const char *text,
@@ -358,12 +392,10 @@ enum sim_lesson_mark sim_lesson_judge(const struct sim_lesson_stop *s, const cha
     if (choice != NULL)
         *choice = SIM_LESSON_NONE;
     if (s->choice_count == 0)
-        return alike(text, s->answer) || sim_lesson_records_equal(text, s->answer)
-                   ? SIM_LESSON_RIGHT
-                   : SIM_LESSON_WRONG;
+        return sim_lesson_same_answer(text, s->answer) ? SIM_LESSON_RIGHT : SIM_LESSON_WRONG;
     for (uint32_t i = 0; i < s->choice_count && found == SIM_LESSON_NONE; i++)
-        if (alike(text, s->choices[i].value) || alike(text, s->choices[i].say) ||
-            sim_lesson_records_equal(text, s->choices[i].value))
+        if (sim_lesson_same_answer(text, s->choices[i].value) ||
+            sim_lesson_same_answer(text, s->choices[i].say))
             found = i;
     if (found == SIM_LESSON_NONE && text[0] != '\0' && text[1] == '\0' && letter >= 'a' &&
         (uint32_t)(letter - 'a') < s->choice_count)

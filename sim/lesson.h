@@ -83,6 +83,12 @@ enum sim_lesson_mark { SIM_LESSON_RIGHT, SIM_LESSON_WRONG, SIM_LESSON_UNKNOWN };
 enum sim_lesson_mark sim_lesson_judge(const struct sim_lesson_stop *stop, const char *text,
                                       uint32_t *choice);
 
+/* The rule for what learners type, which the page has, too (ui/web/answers.js; both are held to
+   tests/sim/lesson_answers.tsv). Two texts are the same answer where they are equal but for blanks,
+   case (A-Z) and a full stop at the end, or where both name the same records, in whatever order and
+   pieces: "p1#3..5, p2#1", "P1#3-4 p1#5 p2#1". */
+bool sim_lesson_same_answer(const char *a, const char *b);
+
 /* Writes the field `lesson` into the open record (docs/trace.md). */
 void sim_lesson_meta(struct sim_trace *trace, const struct sim_lesson *lesson);
 

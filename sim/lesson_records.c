@@ -60,22 +60,41 @@ static void join(struct ranges *s)
     s->count = kept;
 }
 
+/* Up to nine digits. Returns what follows, or NULL. */
+static const char *read_number(const char *text, long *out)
+{
+    enum { DIGITS_MAX = 9 };
+    int count = 0;
+    for (*out = 0; count < DIGITS_MAX && text[count] >= '0' && text[count] <= '9'; count++)
+        *out = *out * 10 + (text[count] - '0');
+    return count > 0 ? text + count : NULL;
+}
+
+/* "p1#3". Returns what follows, or NULL. */
+static const char *read_label(const char *text, long *producer, long *number)
+{
+    if (*text != 'p' || (text = read_number(text + 1, producer)) == NULL || *text != '#')
+        return NULL;
+    return read_number(text + 1, number);
+}
+
 /* "p1#3", "p1#3..7", and "p1#3-7", "p1#3..p1#7" as people write it. Returns what follows, or NULL.
  */
 static const char *read_range(const char *text, struct range *out)
 {
-    int used = 0, producer;
-    if (sscanf(text, "p%9d#%9ld%n", &out->producer, &out->first, &used) != 2)
+    long producer, other;
+    text = read_label(text, &producer, &out->first);
+    if (text == NULL)
         return NULL;
+    out->producer = (int)producer;
     out->last = out->first;
-    text += used;
     const size_t dots = strspn(text, ".-");
     if (dots > 0) {
-        used = 0;
-        if (sscanf(text + dots, "p%9d#%9ld%n", &producer, &out->last, &used) != 2 &&
-            sscanf(text + dots, "%9ld%n", &out->last, &used) != 1)
+        text += dots;
+        other = producer;
+        text = *text == 'p' ? read_label(text, &other, &out->last) : read_number(text, &out->last);
+        if (text == NULL || other != producer)
             return NULL;
-        text += dots + (size_t)used;
     }
     return out->last >= out->first ? text : NULL;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/files.h"
 #include "stream/frozen.h"
 #include "stream/graph.h"
 
@@ -78,8 +79,28 @@ void bytes_hole(struct bytes *b, struct frozen *frozen)
     holes[b->hole_count++] = (struct hole){.at = b->size, .frozen = frozen};
 }
 
+void bytes_attach(struct bytes *b, const char *folder, const char *prefix)
+{
+    struct attached *one = must_calloc(1, sizeof *one);
+    *one = (struct attached){b->attached, must_strdup(folder), must_strdup(prefix)};
+    b->attached = one;
+}
+
+void attached_free(struct attached *list)
+{
+    while (list != NULL) {
+        struct attached *next = list->next;
+        files_remove_tree(list->folder);
+        free(list->folder);
+        free(list->prefix);
+        free(list);
+        list = next;
+    }
+}
+
 void bytes_free(struct bytes *b)
 {
+    attached_free(b->attached);
     for (uint32_t h = 0; h < b->hole_count; h++) {
         atomic_store_explicit(&b->holes[h].frozen->released, 1, memory_order_release);
     }

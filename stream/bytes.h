@@ -13,6 +13,13 @@
 
 struct frozen;
 
+/* Files that belong to a snapshot besides its bytes: all of a folder, which is removed when the
+ * snapshot is. In the checkpoint their names begin with the prefix. */
+struct attached {
+    struct attached *next;
+    char *folder, *prefix;
+};
+
 /* Rows of a frozen table belong here, see frozen.h. */
 struct hole {
     size_t at;
@@ -26,6 +33,8 @@ struct bytes {
     size_t size, capacity;
     struct hole *holes; /* [hole_count] in order; owned */
     uint32_t hole_count;
+    struct attached *attached; /* owned */
+    bool canonical;            /* to be whole by itself, readable by each backend */
 };
 
 /* What is left to read. After the first read that went too far everything reads as zero. */
@@ -40,8 +49,12 @@ void bytes_i64(struct bytes *b, int64_t value);
 /* A length and the text. */
 void bytes_text(struct bytes *b, const char *text);
 void bytes_record(struct bytes *b, const struct layout *layout, const void *record);
-/* Releases what its holes refer to. */
+/* Releases what its holes refer to, and removes what is attached. */
 void bytes_free(struct bytes *b);
+/* The files in `folder`, from now on the snapshot's. */
+void bytes_attach(struct bytes *b, const char *folder, const char *prefix);
+/* Removes them; the list is taken out of where it was. */
+void attached_free(struct attached *list);
 /* Leaves a hole here for the rows of a frozen table. */
 void bytes_hole(struct bytes *b, struct frozen *frozen);
 /* Where a number will be known later: bytes_set_i64 writes it. */

@@ -181,3 +181,12 @@ void late_record(struct op *op, const void *record, int64_t time)
     op->outputs[0].out.time = time;
     st_emit_side_bytes(&op->ctx, late, record, op->node->in->size);
 }
+
+uint32_t window_set_place(int64_t start, int64_t end)
+{
+    uint64_t in = (uint64_t)start + (uint64_t)end;
+    in = (in ^ (in >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    in = (in ^ (in >> 27)) * UINT64_C(0x94d049bb133111eb);
+    uint32_t hash = (uint32_t)(in ^ (in >> 31));
+    return (hash ^ hash >> 16) & 15;
+}

@@ -42,6 +42,10 @@ void cells_read_type(const struct cells *cells, struct reader *from);
 /* A late record: to the side output if the windows have one; counted otherwise. */
 void late_record(struct op *op, const void *record, int64_t time);
 
+/* The place of a window among the merged ones in the Java set that Flink collects them in: the
+ * first of them keeps its state, and the others' elements come behind it. */
+uint32_t window_set_place(int64_t start, int64_t end);
+
 /* floor(a / b) * b for b > 0 */
 static inline int64_t floor_to(int64_t a, int64_t b)
 {

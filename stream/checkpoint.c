@@ -1,9 +1,10 @@
 /*
  * Checkpoints in a directory, see checkpoint.h.
  *
- *     _metadata:  "KCSTMETA" version id max-parallelism count { name size crc } crc      all
- * integers i64 task-N:     "KCSTTASK" { section } section:    size { uid subtask parallelism
- * watermark state }
+ *     _metadata:  "KCSTMETA" version id max-parallelism count { name size crc } crc
+ *     task-N:     "KCSTTASK" { section }                              all integers i64
+ *     section:    size { uid subtask parallelism watermark state }
+ *     rocks-…:    a file of a database, as RocksDB wrote it
  */
 #include "stream/checkpoint.h"
 
@@ -11,32 +12,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <isa-l.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stream/files.h"
 #include "stream/graph.h"
+#include "stream/stored_files.h"
 
 #define VERSION       3
 #define META_MAGIC    "KCSTMETA"
 #define TASK_MAGIC    "KCSTTASK"
-#define WHY_SIZE      256
-#define PATH_SIZE     1024
+#define WHY_SIZE      FILES_WHY
+#define PATH_SIZE     FILES_PATH_MAX
 #define FILE_SIZE_MAX ((int64_t)1 << 40)
-
-static uint32_t crc_of(const char *data, size_t size)
-{
-    uint32_t crc = 0xFFFFFFFFu;
-    while (size > 0) { /* the library counts in int */
-        int some = size > (1 << 30) ? 1 << 30 : (int)size;
-        crc = crc32_iscsi((unsigned char *)(uintptr_t)data, some, crc);
-        data += some;
-        size -= (size_t)some;
-    }
-    return ~crc;
-}
 
 size_t section_begin(struct bytes *b, const char *uid, uint32_t subtask, uint32_t parallelism,
                      int64_t watermark)
@@ -59,76 +49,32 @@ void section_end(struct bytes *b, size_t began)
 
 /* ------------------------------------------------------------------------------------- Writing */
 
-static bool fail(char *why, const char *what, const char *path)
-{
-    snprintf(why, WHY_SIZE, "%s %.150s: %s", what, path, strerror(errno));
-    return false;
-}
-
-static bool sync_dir(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY);
-    if (fd < 0) {
-        return false;
-    }
-    bool synced = fsync(fd) == 0;
-    return close(fd) == 0 && synced;
-}
-
 static bool write_file(const char *dir, const char *name, const struct bytes *b, char *why)
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (fd < 0) {
-        return fail(why, "cannot make", path);
+        return files_fail(why, "cannot make", path);
     }
     for (size_t at = 0; at < b->size;) {
         ssize_t wrote = write(fd, b->data + at, b->size - at);
         if (wrote < 0 && errno != EINTR) {
-            fail(why, "cannot write", path);
+            files_fail(why, "cannot write", path);
             close(fd);
             return false;
         }
         at += wrote > 0 ? (size_t)wrote : 0;
     }
     bool synced = fsync(fd) == 0;
-    return (close(fd) == 0 && synced) || fail(why, "cannot write", path);
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        char file[PATH_SIZE];
-        if (entry->d_name[0] != '.' &&
-            snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < (int)sizeof file) {
-            unlink(file);
-        }
-    }
-    if (dir != NULL) {
-        closedir(dir);
-        rmdir(path);
-    }
-}
-
-static bool make_folders(const char *dir, char *why)
-{
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s", dir);
-    for (char *at = path + 1; *at != '\0'; at++) {
-        if (*at == '/') {
-            *at = '\0';
-            (void)mkdir(path, 0755); /* the last one says whether it worked */
-            *at = '/';
-        }
-    }
-    return mkdir(path, 0755) == 0 || errno == EEXIST || fail(why, "cannot make", path);
+    return (close(fd) == 0 && synced) || files_fail(why, "cannot write", path);
 }
 
 bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
-                      const struct bytes *const *tasks, uint32_t count, char *why)
+                      const struct bytes *const *tasks, uint32_t count, struct stored_files *stored,
+                      char *why)
 {
+    struct stored_files now = {0};
     char part[PATH_SIZE], whole[PATH_SIZE], name[64];
     struct bytes meta = {0};
     if (strlen(dir) + 64 > sizeof part) {
@@ -137,25 +83,34 @@ bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t ma
     }
     snprintf(whole, sizeof whole, "%.900s/%s%" PRId64, dir, kind, id);
     snprintf(part, sizeof part, "%.900s/%s%" PRId64 ".part", dir, kind, id);
-    remove_folder(part);
-    bool ok = make_folders(dir, why) && make_folders(part, why);
+    files_remove_tree(part);
+    bool ok = files_make_folders(dir, why) && files_make_folders(part, why);
     bytes_put(&meta, META_MAGIC, 8);
     bytes_i64(&meta, VERSION);
     bytes_i64(&meta, id);
     bytes_i64(&meta, max_parallelism);
-    bytes_i64(&meta, count);
+    size_t count_at = bytes_reserve_i64(&meta);
     for (uint32_t t = 0; t < count && ok; t++) {
         snprintf(name, sizeof name, "task-%u", t);
         ok = write_file(part, name, tasks[t], why);
         bytes_text(&meta, name);
         bytes_i64(&meta, (int64_t)tasks[t]->size);
-        bytes_i64(&meta, crc_of(tasks[t]->data, tasks[t]->size));
+        bytes_i64(&meta, files_crc(0, tasks[t]->data, tasks[t]->size));
+        ok = ok && stored_files_add(&now, stored, tasks[t]->attached, part, why);
     }
-    bytes_i64(&meta, crc_of(meta.data, meta.size));
+    for (uint32_t f = 0; f < now.count; f++) {
+        bytes_text(&meta, now.files[f].name);
+        bytes_i64(&meta, now.files[f].size);
+        bytes_i64(&meta, now.files[f].crc);
+    }
+    bytes_set_i64(&meta, count_at, (int64_t)count + now.count);
+    bytes_i64(&meta, files_crc(0, meta.data, meta.size));
     ok = ok && write_file(part, "_metadata", &meta, why);
     bytes_free(&meta);
-    return ok && ((sync_dir(part) && rename(part, whole) == 0 && sync_dir(dir)) ||
-                  fail(why, "cannot complete", whole));
+    ok = ok && ((files_sync_folder(part) && rename(part, whole) == 0 && files_sync_folder(dir)) ||
+                files_fail(why, "cannot complete", whole));
+    stored_files_take(stored, &now, ok ? whole : NULL);
+    return ok;
 }
 
 /* ------------------------------------------------------------------------------------- Reading */
@@ -169,7 +124,7 @@ static char *read_file(const char *dir, const char *name, int64_t size_max, size
     FILE *file = fopen(path, "rb");
     if (file == NULL || fstat(fileno(file), &stat) != 0 || !S_ISREG(stat.st_mode) ||
         stat.st_size > size_max) {
-        fail(why, "cannot read", path);
+        files_fail(why, "cannot read", path);
         if (file != NULL) {
             fclose(file);
         }
@@ -179,7 +134,7 @@ static char *read_file(const char *dir, const char *name, int64_t size_max, size
     *size = data != NULL ? fread(data, 1, (size_t)stat.st_size, file) : 0;
     fclose(file);
     if (data == NULL || *size != (size_t)stat.st_size) {
-        fail(why, "cannot read", path);
+        files_fail(why, "cannot read", path);
         free(data);
         return NULL;
     }
@@ -225,6 +180,30 @@ static bool read_sections(struct checkpoint *c, const char *data, size_t size)
     return !r.bad;
 }
 
+/* A file of a database: read, and left where it is. */
+static bool check_stored(struct checkpoint *c, const char *path, const char *name,
+                         int64_t size_said, int64_t crc_said, char *why)
+{
+    char file[PATH_SIZE + 256];
+    int64_t size;
+    uint32_t crc;
+    snprintf(file, sizeof file, "%s/%s", path, name);
+    if (!files_sum(file, false, &size, &crc, why)) {
+        return false;
+    }
+    if (size != size_said || (int64_t)crc != crc_said) {
+        snprintf(why, WHY_SIZE, "%.150s/%.60s is damaged", path, name);
+        return false;
+    }
+    char **stored = realloc(c->stored, (c->stored_count + 1) * sizeof *stored);
+    if (stored == NULL) {
+        abort();
+    }
+    c->stored = stored;
+    stored[c->stored_count++] = must_strdup(name);
+    return true;
+}
+
 /* One file that the metadata names: its size and sum must be as said. */
 static bool read_task(struct checkpoint *c, const char *path, struct reader *meta, char *why)
 {
@@ -237,6 +216,9 @@ static bool read_task(struct checkpoint *c, const char *path, struct reader *met
         return false;
     }
     snprintf(name, sizeof name, "%.*s", (int)text.size, text.data);
+    if (strncmp(name, STORED_FILE, strlen(STORED_FILE)) == 0) {
+        return check_stored(c, path, name, size_said, crc, why);
+    }
     char *data = read_file(path, name, FILE_SIZE_MAX, &size, why);
     if (data == NULL) {
         return false;
@@ -247,7 +229,7 @@ static bool read_task(struct checkpoint *c, const char *path, struct reader *met
     }
     c->files = files;
     files[c->file_count++] = data;
-    if ((int64_t)size != size_said || (int64_t)crc_of(data, size) != crc ||
+    if ((int64_t)size != size_said || (int64_t)files_crc(0, data, size) != crc ||
         !read_sections(c, data, size)) {
         snprintf(why, WHY_SIZE, "%.150s/%.60s is damaged", path, name);
         return false;
@@ -266,7 +248,7 @@ static bool open_metadata(struct reader *meta, const char *path, const char *dat
         memcpy(&crc, data + size - SUM, SUM);
     }
     if (size < HEAD + SUM || memcmp(data, META_MAGIC, 8) != 0 ||
-        crc != (int64_t)crc_of(data, size - SUM)) {
+        crc != (int64_t)files_crc(0, data, size - SUM)) {
         snprintf(why, WHY_SIZE, "%.150s/_metadata is damaged", path);
         return false;
     }
@@ -289,6 +271,7 @@ static struct checkpoint *load_one(const char *path, char *why)
     }
     bool ok = open_metadata(&meta, path, data, size, why);
     struct checkpoint *c = must_calloc(1, sizeof *c);
+    c->path = must_strdup(path);
     if (ok) {
         c->id = read_i64(&meta);
         c->max_parallelism = (uint32_t)read_i64(&meta);
@@ -310,7 +293,12 @@ void checkpoint_free(struct checkpoint *c)
         for (uint32_t f = 0; f < c->file_count; f++) {
             free(c->files[f]);
         }
+        for (uint32_t f = 0; f < c->stored_count; f++) {
+            free(c->stored[f]);
+        }
         free(c->files);
+        free(c->stored);
+        free(c->path);
         free(c->sections);
         free(c);
     }
@@ -346,7 +334,7 @@ static int64_t *list(const char *path, const char *kind, size_t *count, bool rem
             ids[(*count)++] = id;
         } else if (remove_parts && strcmp(end, ".part") == 0 &&
                    snprintf(part, sizeof part, "%s/%s", path, entry->d_name) < (int)sizeof part) {
-            remove_folder(part);
+            files_remove_tree(part);
         }
     }
     if (dir != NULL) {
@@ -394,7 +382,7 @@ void checkpoint_prune(const char *dir, uint32_t retained)
     for (size_t i = retained; i < count; i++) {
         char path[PATH_SIZE];
         snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[i]);
-        remove_folder(path);
+        files_remove_tree(path);
     }
     free(ids);
 }

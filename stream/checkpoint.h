@@ -2,6 +2,7 @@
  * Checkpoints in a directory.
  *
  *     DIR/chk-7/task-0, task-1 …   the state of each task: sections, one an operator
+ *     DIR/chk-7/rocks-…            files of databases, see stored_files.h
  *     DIR/chk-7/_metadata          which files there are, their sizes and sums; written last
  *     DIR/savepoint-8/…            the same, kept until the user removes it
  *
@@ -14,8 +15,11 @@
 
 #include "stream/bytes.h"
 
-#define CHECKPOINT "chk-"
-#define SAVEPOINT  "savepoint-"
+#define CHECKPOINT  "chk-"
+#define SAVEPOINT   "savepoint-"
+#define STORED_FILE "rocks-" /* how the name of a database's file begins */
+
+struct stored_files;
 
 /* What one subtask of an operator had. Views alias the checkpoint. */
 struct section {
@@ -32,6 +36,9 @@ struct checkpoint {
     uint32_t section_count;
     char **files; /* [file_count], owned */
     uint32_t file_count;
+    char **stored; /* [stored_count] names of files of databases, owned; their sums are right */
+    uint32_t stored_count;
+    char *path; /* of its folder, owned */
 };
 
 /* A section of a task's file: an operator's state behind its head. `began` is what section_begin
@@ -40,10 +47,13 @@ size_t section_begin(struct bytes *b, const char *uid, uint32_t subtask, uint32_
                      int64_t watermark);
 void section_end(struct bytes *b, size_t began);
 
-/* Writes and completes checkpoint `id` of `count` tasks; kind: CHECKPOINT or SAVEPOINT. Returns
- * false with `why` filled (256 bytes): the disk refused; there is then no such checkpoint. */
+/* Writes and completes checkpoint `id` of `count` tasks; kind: CHECKPOINT or SAVEPOINT. stored: the
+ * databases' files of the last checkpoint, then of this one; NULL: nothing is attached to the
+ * tasks. Returns false with `why` filled (256 bytes): the disk refused; there is then no such
+ * checkpoint. */
 bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
-                      const struct bytes *const *tasks, uint32_t count, char *why);
+                      const struct bytes *const *tasks, uint32_t count, struct stored_files *stored,
+                      char *why);
 /* Reads a checkpoint: DIR/chk-N, or the newest whole one in DIR. Returns owned; NULL with `why`
  * (256 bytes) if there is none that is whole. */
 struct checkpoint *checkpoint_load(const char *path, char *why);

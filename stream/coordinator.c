@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "stream/control.h"
+#include "stream/stored_files.h"
 #include "stream/task.h"
 
 struct part {
@@ -41,8 +42,10 @@ struct coordinator {
     char saved[CONTROL_LINE + 64]; /* that of a stop, complete */
     int64_t newest;                /* the last number given */
     int64_t next_ms;
-    int64_t began_ms;  /* the one under way */
-    uint32_t failures; /* of checkpoints, since the last one that was completed */
+    int64_t began_ms;           /* the one under way */
+    uint32_t failures;          /* of checkpoints, since the last one that was completed */
+    struct stored_files stored; /* of the last checkpoint that had any */
+    _Atomic int64_t canonical;  /* the last savepoint that was begun */
 };
 
 struct coordinator *coordinator_new(struct job *job)
@@ -67,6 +70,7 @@ void coordinator_free(struct coordinator *c)
         bytes_free(&c->parts[t].last);
     }
     if (c != NULL) {
+        stored_files_free(&c->stored);
         free(c->parts);
         free(c);
     }
@@ -96,6 +100,11 @@ bool coordinator_drains(struct coordinator *c)
 const char *coordinator_saved(const struct coordinator *c)
 {
     return c->saved;
+}
+
+bool coordinator_is_savepoint(struct coordinator *c, int64_t id)
+{
+    return atomic_load_explicit(&c->canonical, memory_order_acquire) == id;
 }
 
 static uint32_t index_of(const struct job *job, const struct task *task)
@@ -167,17 +176,32 @@ static void notify_done_tasks(struct coordinator *c)
     }
 }
 
-/* Frozen tables of the checkpoint under way may thaw: their rows have been copied. */
-static void release_parts(struct coordinator *c)
+/* Frozen tables of the checkpoint under way may thaw: their rows have been copied. What is attached
+ * goes on with the copies. */
+static void release_parts(struct coordinator *c, struct bytes *whole)
 {
     pthread_mutex_lock(&c->job->lock);
     for (uint32_t t = 0; t < c->job->task_count; t++) {
         struct part *part = &c->parts[t];
         if (part->id == c->running && part->bytes.hole_count > 0) {
+            whole[t].attached = part->bytes.attached;
+            part->bytes.attached = NULL;
             bytes_free(&part->bytes);
         }
     }
     pthread_mutex_unlock(&c->job->lock);
+}
+
+/* Files of databases that the checkpoint under way has taken, or will not take. */
+static void release_attached(struct coordinator *c)
+{
+    for (uint32_t t = 0; t < c->job->task_count; t++) {
+        pthread_mutex_lock(&c->job->lock);
+        struct attached *attached = c->parts[t].bytes.attached;
+        c->parts[t].bytes.attached = NULL;
+        pthread_mutex_unlock(&c->job->lock);
+        attached_free(attached);
+    }
 }
 
 /* Writes the checkpoint, part by part, each whole only while it is written. */
@@ -188,15 +212,18 @@ static bool write_parts(struct coordinator *c, const char *dir, const char *kind
     uint32_t count = c->job->task_count;
     struct bytes *whole = must_calloc(count, sizeof *whole);
     const struct bytes **all = must_calloc(count, sizeof *all);
+    bool ok = true;
     for (uint32_t t = 0; t < count; t++) {
         all[t] = parts[t];
         if (parts[t]->hole_count > 0) {
-            bytes_materialise(parts[t], &whole[t]);
+            ok = ok && bytes_materialise(parts[t], &whole[t], why);
             all[t] = &whole[t];
         }
     }
-    release_parts(c);
-    bool ok = checkpoint_write(dir, kind, c->running, env->max_parallelism, all, count, why);
+    release_parts(c, whole);
+    ok = ok &&
+         checkpoint_write(dir, kind, c->running, env->max_parallelism, all, count, &c->stored, why);
+    release_attached(c);
     for (uint32_t t = 0; t < count; t++) {
         bytes_free(&whole[t]);
     }
@@ -362,6 +389,9 @@ static void begin(struct coordinator *c)
     c->began_ms = job_now(c->job);
     if (c->why == ASK_STOP) {
         atomic_store(&c->stops_at, c->running);
+    }
+    if (is_savepoint(c)) {
+        atomic_store(&c->canonical, c->running);
     }
     atomic_store(&c->wanted, c->running);
     wake_all(c);

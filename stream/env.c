@@ -44,6 +44,7 @@ st_env *st_env_new(void)
     env->retained = 1;
     env->restart = restart_default();
     env->checkpoint_timeout_ms = 600000;
+    env->rocksdb_memory = (int64_t)128 << 20;
     return env;
 }
 
@@ -85,6 +86,7 @@ void st_env_free(st_env *env)
     free(env->checkpoint_dir);
     free(env->savepoint_dir);
     free(env->restore_path);
+    free(env->rocksdb_dir);
     free(env->errors);
     free(env);
 }
@@ -179,6 +181,29 @@ static bool read_duration(const char *value, int64_t *ms)
         if (strcmp(end, units[u].unit) == 0 && end != value && number >= 0 &&
             number <= INT64_MAX / units[u].ms) {
             *ms = number * units[u].ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A size as Flink writes it: "64mb", "1 g"; a bare number is bytes. */
+static bool read_memory(const char *value, int64_t *bytes)
+{
+    static const struct {
+        const char *unit;
+        int shift;
+    } units[] = {{"", 0},    {"b", 0},  {"bytes", 0}, {"k", 10}, {"kb", 10}, {"m", 20},
+                 {"mb", 20}, {"g", 30}, {"gb", 30},   {"t", 40}, {"tb", 40}};
+    char *end;
+    long long number = strtoll(value, &end, 10);
+    while (*end == ' ') {
+        end++;
+    }
+    for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
+        if (strcmp(end, units[u].unit) == 0 && end != value && number > 0 &&
+            number <= INT64_MAX >> units[u].shift) {
+            *bytes = number << units[u].shift;
             return true;
         }
     }
@@ -350,6 +375,29 @@ static bool set_tolerable(st_env *env, const char *value)
     return ok;
 }
 
+static bool set_backend(st_env *env, const char *value)
+{
+    env->backend = strcmp(value, "rocksdb") == 0 ? BACKEND_ROCKSDB : BACKEND_HASHMAP;
+    return env->backend == BACKEND_ROCKSDB || strcmp(value, "hashmap") == 0;
+}
+
+static bool set_incremental(st_env *env, const char *value)
+{
+    return read_truth(value, &env->incremental);
+}
+
+static bool set_rocksdb_dir(st_env *env, const char *value)
+{
+    free(env->rocksdb_dir);
+    env->rocksdb_dir = must_strdup(value);
+    return *value != '\0';
+}
+
+static bool set_rocksdb_memory(st_env *env, const char *value)
+{
+    return read_memory(value, &env->rocksdb_memory);
+}
+
 /* A port or a range of them ("9250-9260"). */
 static bool set_prom_port(st_env *env, const char *value)
 {
@@ -403,6 +451,11 @@ static const struct {
     {"restart-strategy.fixed-delay.attempts", set_attempts, "a number above 0"},
     {"restart-strategy.fixed-delay.delay", set_delay, "a duration (1s)"},
     {"restart-strategy.type", set_restart, "none, fixed-delay, failure-rate or exponential-delay"},
+    {"state.backend", set_backend, "hashmap or rocksdb"},
+    {"state.backend.incremental", set_incremental, "true or false"},
+    {"state.backend.rocksdb.localdir", set_rocksdb_dir, "a folder"},
+    {"state.backend.rocksdb.memory.fixed-per-slot", set_rocksdb_memory, "a size (128mb)"},
+    {"state.backend.type", set_backend, "hashmap or rocksdb"},
 };
 
 /* Levenshtein's distance, of short words. */

@@ -1,7 +1,7 @@
 /*
- * Folds, see fold.h, and the rolling fold of a keyed stream.
+ * Folds, see fold.h.
  *
- * Source: Flink SumAggregator, ComparableAggregator, StreamGroupedReduceOperator.
+ * Source: Flink SumAggregator, ComparableAggregator.
  */
 #include "stream/fold.h"
 
@@ -124,8 +124,7 @@ static void add_field(enum st_kind kind, char *to, const char *more)
 #undef ADD
 }
 
-/* The new record in place of the old one, each with text of its own. */
-static void replace(const struct fold *fold, char *cell, const char *record)
+void fold_replace(const struct fold *fold, char *cell, const char *record)
 {
     task_free_text(fold->op->task, &fold->layout, cell);
     memcpy(cell, record, fold->cell->size);
@@ -153,7 +152,7 @@ static void fold_builtin(const struct fold *fold, char *cell, const char *record
     case ST_MIN_BY:
     case ST_MAX_BY:
         if (fold->builtin == ST_MIN_BY ? order < 0 : order > 0) {
-            replace(fold, cell, record);
+            fold_replace(fold, cell, record);
         }
         break;
     }
@@ -184,7 +183,7 @@ void fold_one(const struct fold *fold, char *cell, bool fresh, const char *recor
 {
     if (fresh && fold->first_is_copied) {
         if (!fold->row_is_cell) {
-            replace(fold, cell, record);
+            fold_replace(fold, cell, record);
         }
     } else if (fold->builtin != 0) {
         fold_builtin(fold, cell, record);
@@ -207,7 +206,7 @@ static inline void sum_int64(const struct fold *fold, char *const *cells, const 
     for (uint32_t k = 0; k < count; k++, records += size) {
         char *cell = cells[k];
         if (fresh[k] != 0 && !fold->row_is_cell) {
-            replace(fold, cell, records);
+            fold_replace(fold, cell, records);
         }
         if (out != NULL) {
             record_copy(out + (size_t)k * size, cell, size);
@@ -250,89 +249,3 @@ void fold_many(const struct fold *fold, char *const *cells, const uint8_t *fresh
         }
     }
 }
-
-/* ------------------------------------------------------------------ Rolling, of a keyed stream */
-
-struct rolling {
-    struct op op;
-    struct key_reader reader;
-    struct fold fold;
-    struct table table;
-};
-
-static void rolling_open(struct op *op)
-{
-    struct rolling *r = (struct rolling *)(void *)op;
-    r->reader = key_reader_of(&op->node->key);
-    fold_init(&r->fold, op);
-    fold_table(&r->fold, &r->table, &r->reader);
-}
-
-static void rolling_close(struct op *op)
-{
-    table_free(&((struct rolling *)(void *)op)->table);
-}
-
-static void rolling_batch(struct op *op, uint32_t input, const struct batch *batch)
-{
-    struct rolling *r = (struct rolling *)(void *)op;
-    struct output *output = op_output(op);
-    char *cells[BATCH_SIZE];
-    uint8_t fresh[BATCH_SIZE];
-    (void)input;
-    table_find_many(&r->table, NULL, batch->records, op->node->in->size, batch->count, cells,
-                    fresh);
-    if (!r->fold.row_is_cell) {
-        for (uint32_t k = 0; k < batch->count; k++) {
-            cells[k] += r->reader.layout.size;
-        }
-    }
-    fold_many(&r->fold, cells, fresh, batch->records, batch->count, output->out.records);
-    output_push(output, &(struct batch){output->out.records, batch->times, batch->count});
-}
-
-static void rolling_snapshot(struct op *op, struct bytes *to)
-{
-    struct rolling *r = (struct rolling *)(void *)op;
-    bytes_type(to, &r->reader.type);
-    bytes_type(to, r->fold.cell);
-    bytes_i64(to, r->table.row_end);
-    table_freeze(&r->table, &r->fold.layout, &op->task->frozen, to);
-}
-
-static void rolling_restore(struct op *op, struct section *section)
-{
-    struct rolling *r = (struct rolling *)(void *)op;
-    struct reader *from = &section->state;
-    char *key = arena_alloc(&op->task->arena, r->reader.layout.size);
-    char *cell = arena_alloc(&op->task->arena, r->fold.cell->size);
-    restore_type(op, from, &r->reader.type);
-    restore_type(op, from, r->fold.cell);
-    for (int64_t left = read_i64(from); left > 0 && !from->bad; left--) {
-        bool is_new, ok = r->fold.row_is_cell || read_record(from, &r->reader.layout, key);
-        if (!ok || !read_record(from, &r->fold.layout, cell)) {
-            return; /* said by the caller */
-        }
-        if (r->fold.row_is_cell) {
-            key_read(&r->reader, cell, key);
-        }
-        if (!op_owns(op, &r->reader, key)) {
-            continue;
-        }
-        if (r->fold.row_is_cell) {
-            table_find_or_insert(&r->table, &r->reader, cell, &is_new);
-        } else {
-            uint32_t row = table_find_or_insert_key(&r->table, key, &is_new);
-            replace(&r->fold, table_payload(&r->table, row), cell);
-        }
-    }
-}
-
-const struct op_class op_fold = {
-    .size = sizeof(struct rolling),
-    .snapshot = rolling_snapshot,
-    .restore = rolling_restore,
-    .open = rolling_open,
-    .close = rolling_close,
-    .batch = rolling_batch,
-};

@@ -25,6 +25,8 @@ struct fold {
 void fold_init(struct fold *fold, struct op *op);
 /* A table whose payload is the cell. */
 void fold_table(const struct fold *fold, struct table *table, const struct key_reader *reader);
+/* A cell in place of the one that is there, each with text of its own. */
+void fold_replace(const struct fold *fold, char *cell, const char *record);
 /* One record into a cell. */
 void fold_one(const struct fold *fold, char *cell, bool fresh, const char *record);
 /* Record k goes into cells[k], in order; fresh[k]: the cell has been made for it. With `out`, what

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "stream/graph.h"
+#include "stream/rocks_rows.h"
 
 /* Rows as a reader expects them. Rows without text are images of memory, page by page. */
 static void write_rows(const struct table *t, const struct layout *key,
@@ -56,11 +57,24 @@ void table_freeze(struct table *t, const struct layout *payload, struct frozen *
     f->next = *list;
     *list = f;
     t->frozen = f;
+    t->watched = true;
+    bytes_hole(to, f);
+}
+
+void image_freeze(struct rows_image *image, struct frozen **list, struct bytes *to)
+{
+    struct frozen *f = must_calloc(1, sizeof *f);
+    f->image = image;
+    f->next = *list;
+    *list = f;
     bytes_hole(to, f);
 }
 
 static void free_one(struct frozen *f)
 {
+    if (f->image != NULL) {
+        rows_image_free(f->image);
+    }
     free(f->table.pages);
     free(f->dead);
     free(f);
@@ -82,6 +96,7 @@ void frozen_thaw(struct frozen **list)
         }
         if (f->owner != NULL) {
             f->owner->frozen = NULL;
+            f->owner->watched = f->owner->marks != NULL;
         }
         free_one(f);
     }
@@ -125,9 +140,10 @@ static void reserve(const struct bytes *from, struct bytes *to)
     }
 }
 
-void bytes_materialise(const struct bytes *from, struct bytes *to)
+bool bytes_materialise(const struct bytes *from, struct bytes *to, char *why)
 {
     size_t at = 0;
+    bool ok = true;
     reserve(from, to);
     for (uint32_t h = 0; h < from->hole_count; h++) {
         const struct hole *hole = &from->holes[h];
@@ -135,7 +151,11 @@ void bytes_materialise(const struct bytes *from, struct bytes *to)
         bytes_put(to, from->data + at, hole->at - at);
         at = hole->at;
         size_t before = to->size;
-        write_rows(&f->table, &f->key, &f->payload, to);
+        if (f->image != NULL) {
+            ok = ok && rows_image_write(f->image, to, why);
+        } else {
+            write_rows(&f->table, &f->key, &f->payload, to);
+        }
         size_t shift = 0; /* of the sizes: what holes before the section have put in between */
         for (uint32_t e = 0; e < h; e++) {
             shift += from->holes[e].at <= hole->sizes[0] ? from->holes[e].filled : 0;
@@ -144,4 +164,5 @@ void bytes_materialise(const struct bytes *from, struct bytes *to)
         grow_sizes(to, hole, shift, to->size - before);
     }
     bytes_put(to, from->data + at, from->size - at);
+    return ok;
 }

@@ -22,8 +22,11 @@
 #include "stream/bytes.h"
 #include "stream/table.h"
 
+struct rows_image;
+
 struct frozen {
-    struct table table; /* as it was; its pages are a list of its own */
+    struct rows_image *image; /* of a database, in place of a table: rocks_rows.h; owned */
+    struct table table;       /* as it was; its pages are a list of its own */
     struct layout key, payload;
     struct table *owner; /* the table that goes on; NULL when it has been emptied since */
     uint8_t *dead;       /* [page_count] the table has a page of its own instead; the task's */
@@ -36,12 +39,15 @@ struct frozen {
  * not point to anything but text. */
 void table_freeze(struct table *t, const struct layout *payload, struct frozen **list,
                   struct bytes *to);
+/* The same for rows of a database; takes the image. */
+void image_freeze(struct rows_image *image, struct frozen **list, struct bytes *to);
 /* Takes those off the list whose snapshot is done with. */
 void frozen_thaw(struct frozen **list);
 /* Frees all, whatever their state. */
 void frozen_free_all(struct frozen **list);
 
-/* The whole snapshot: `from` with its holes filled. `to` is empty; owned by the caller. */
-void bytes_materialise(const struct bytes *from, struct bytes *to);
+/* The whole snapshot: `from` with its holes filled. `to` is empty; owned by the caller. Returns
+ * false with `why` (256 bytes) if a database could not be read. */
+bool bytes_materialise(const struct bytes *from, struct bytes *to, char *why);
 
 #endif

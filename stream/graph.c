@@ -528,8 +528,8 @@ static const char *windows_wrong(const st_stream *s, const st_windows *w)
         if (w->gap_ms <= 0) {
             return "the gap between sessions is above 0 ms";
         }
-        if (triggers) {
-            return "sessions fire when they end: they take no trigger yet";
+        if (triggers && w->trigger.functions->on_merge == NULL) {
+            return "sessions merge, and so must their trigger: its functions need .on_merge";
         }
         break;
     case ST_WINDOW_COUNT:

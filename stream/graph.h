@@ -88,6 +88,9 @@ struct st_stream {
     st_stream *next;   /* all streams of the env, to free them */
 };
 
+/* Where keyed state lies: state.backend. */
+enum backend { BACKEND_HASHMAP = 0, BACKEND_ROCKSDB };
+
 /* Milliseconds of processing time. */
 struct job_clock {
     bool is_virtual;
@@ -117,12 +120,16 @@ struct st_env {
     bool listens, shows_progress;
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
-    struct control *control; /* while it runs, if it listens */
+    struct control *control;        /* while it runs, if it listens */
     bool allow_non_restored;
     uint32_t retained;
     struct restart_strategy restart;
     int64_t checkpoint_timeout_ms;
     uint32_t tolerable_failures; /* of checkpoints, one behind the other */
+    enum backend backend;
+    bool incremental;       /* checkpoints of databases have their files */
+    char *rocksdb_dir;      /* owned; NULL: that of temporary files */
+    int64_t rocksdb_memory; /* bytes, of a slot */
 };
 
 /* Memory that the process cannot do without; ends the process if there is none. */

@@ -6,6 +6,9 @@
  *     row:    key | present | state | state …      those that are present
  *     timer:  time | the key's place among the rows
  *
+ * Rows in a database (rocks_rows.h) are written in the same way; those with timers are pinned. They
+ * may be whole in the section, or files whose rows have the states that the section says.
+ *
  * What is over is not written. A state whose time to live has been taken away since is read
  * without; one that has been given one begins to live at the restore.
  */
@@ -65,9 +68,9 @@ static void write_state(struct process *p, uint32_t s, struct bytes *to)
     }
 }
 
-static void write_row(struct process *p, struct bytes *to)
+/* What is behind the key. */
+static void write_body(struct process *p, struct bytes *to)
 {
-    bytes_record(to, &p->readers[0].layout, table_row(&p->table, p->row));
     bytes_u32(to, head_of(p)->present);
     for (uint32_t s = 0; s < p->state_count; s++) {
         if ((head_of(p)->present >> s & 1) != 0) {
@@ -91,13 +94,11 @@ static void write_states(struct process *p, struct bytes *to)
     }
 }
 
-void keyed_rows_snapshot(struct process *p, struct bytes *to)
+/* The rows of a table that has them all. place: [row_end] of each. */
+static void write_rows(struct process *p, int64_t *place, struct bytes *to)
 {
     uint8_t *live = table_live_rows(&p->table);
-    int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place), next = 0;
-    int64_t now_ms = p->has_ttl ? job_now(p->op.task->job) : 0;
-    bytes_type(to, &p->readers[0].type);
-    write_states(p, to);
+    int64_t now_ms = p->has_ttl ? job_now(p->op.task->job) : 0, next = 0;
     size_t count_at = bytes_reserve_i64(to);
     for (p->row = 0; p->row < p->table.row_end; p->row++) {
         if (live[p->row] == 0) {
@@ -111,19 +112,32 @@ void keyed_rows_snapshot(struct process *p, struct bytes *to)
             continue;
         }
         place[p->row] = next++;
-        write_row(p, to);
+        bytes_record(to, &p->readers[0].layout, table_row(&p->table, p->row));
+        write_body(p, to);
     }
     bytes_set_i64(to, count_at, next);
+    free(live);
+}
+
+void keyed_rows_snapshot(struct process *p, struct bytes *to)
+{
+    int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place);
+    bytes_type(to, &p->readers[0].type);
+    write_states(p, to);
+    if (p->rows.op != NULL) {
+        rows_snapshot(&p->rows, to, place);
+    } else {
+        write_rows(p, place, to);
+    }
     timers_write(&p->event, place, to);
     timers_write(&p->processing, place, to);
     free(place);
-    free(live);
 }
 
 /* ----------------------------------------------------------------------------------- Restoring */
 
 /* What the section says of its states: which of ours each is, and whether it has times. */
-struct said {
+struct states_said {
     uint32_t count;
     uint32_t ours[STATES_MAX];
     bool ttl[STATES_MAX];
@@ -142,7 +156,7 @@ static uint32_t find_state(struct process *p, st_str name)
                  (int)name.size, name.data);
 }
 
-static void read_states(struct process *p, struct reader *from, struct said *said)
+static void read_states(struct process *p, struct reader *from, struct states_said *said)
 {
     said->count = read_u32(from);
     from->bad |= said->count > STATES_MAX;
@@ -166,13 +180,13 @@ static void read_states(struct process *p, struct reader *from, struct said *sai
     said->count = from->bad ? 0 : said->count;
 }
 
-static int64_t read_touched(const struct said *said, uint32_t i, struct reader *from)
+static int64_t read_touched(const struct states_said *said, uint32_t i, struct reader *from)
 {
     return said->ttl[i] ? read_i64(from) : said->now_ms;
 }
 
-static bool read_value(struct process *p, uint32_t s, bool own, const struct said *said, uint32_t i,
-                       struct reader *from)
+static bool read_value(struct process *p, uint32_t s, bool own, const struct states_said *said,
+                       uint32_t i, struct reader *from)
 {
     const st_state *state = state_of(p, s);
     void *record = said->record;
@@ -190,8 +204,8 @@ static bool read_value(struct process *p, uint32_t s, bool own, const struct sai
     return ok;
 }
 
-static bool read_list(struct process *p, uint32_t s, bool own, const struct said *said, uint32_t i,
-                      struct reader *from)
+static bool read_list(struct process *p, uint32_t s, bool own, const struct states_said *said,
+                      uint32_t i, struct reader *from)
 {
     const st_state *state = state_of(p, s);
     void *record = said->record;
@@ -211,8 +225,8 @@ static bool read_list(struct process *p, uint32_t s, bool own, const struct said
     return true;
 }
 
-static bool read_map(struct process *p, uint32_t s, bool own, const struct said *said, uint32_t i,
-                     struct reader *from)
+static bool read_map(struct process *p, uint32_t s, bool own, const struct states_said *said,
+                     uint32_t i, struct reader *from)
 {
     struct map *map = &p->maps[s];
     for (uint32_t left = read_u32(from); left > 0; left--) {
@@ -230,7 +244,8 @@ static bool read_map(struct process *p, uint32_t s, bool own, const struct said 
 }
 
 /* The states of a row; of a row that is not ours they are read and left. */
-static bool read_row(struct process *p, bool own, const struct said *said, struct reader *from)
+static bool read_row(struct process *p, bool own, const struct states_said *said,
+                     struct reader *from)
 {
     uint32_t present = read_u32(from);
     for (uint32_t i = 0; i < said->count; i++) {
@@ -262,6 +277,94 @@ static bool read_row(struct process *p, bool own, const struct said *said, struc
     return !from->bad;
 }
 
+/* ------------------------------------------------------------------------- Rows in a database */
+
+static enum row_worth row_worth(struct op *op, uint32_t row)
+{
+    struct process *p = process_of(op);
+    p->row = row;
+    if (p->has_ttl) {
+        keyed_state_expire(p, job_now(op->task->job));
+    }
+    return head_of(p)->timers > 0 ? ROW_PINNED : head_of(p)->present != 0 ? ROW_FULL : ROW_EMPTY;
+}
+
+static void row_write(struct op *op, uint32_t row, struct bytes *to)
+{
+    process_of(op)->row = row;
+    write_body(process_of(op), to);
+}
+
+static bool row_read(struct op *op, uint32_t row, struct reader *from)
+{
+    process_of(op)->row = row;
+    return read_row(process_of(op), true, process_of(op)->said, from);
+}
+
+static void row_drop(struct op *op, uint32_t row)
+{
+    process_of(op)->row = row;
+    keyed_state_drop(process_of(op));
+}
+
+void keyed_rows_open(struct process *p)
+{
+    static const struct row_codec codec = {row_worth, row_write, row_read, row_drop};
+    bool varies = false;
+    if (!rows_are_stored(&p->op)) {
+        return;
+    }
+    struct states_said *own = must_calloc(1, sizeof *own);
+    own->count = p->state_count;
+    own->record = must_calloc(1, ST_RECORD_SIZE_MAX);
+    own->key = must_calloc(1, ST_RECORD_SIZE_MAX);
+    for (uint32_t s = 0; s < p->state_count; s++) {
+        own->ours[s] = s;
+        own->ttl[s] = state_of(p, s)->ttl_ms > 0;
+        varies |= state_of(p, s)->kind != ST_STATE_VALUE_OF || p->layouts[s].text_count > 0;
+    }
+    p->written = p->said = own;
+    rows_open(&p->rows, &p->op, &p->table, &p->readers[0], &codec, varies);
+}
+
+void keyed_rows_close(struct process *p)
+{
+    rows_close(&p->rows);
+    if (p->written != NULL) {
+        free(p->written->record);
+        free(p->written->key);
+        free(p->written);
+    }
+    p->written = p->said = NULL;
+}
+
+/* Are rows that say so read as ours are? Of states of ours that they do not have none is present.
+ */
+static bool is_as_written(const struct process *p, const struct states_said *said)
+{
+    for (uint32_t i = 0; i < said->count; i++) {
+        if (said->ours[i] != i || p->written == NULL || said->ttl[i] != p->written->ttl[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes the rows of a section's files. Returns how many more are in the section. */
+static int64_t restore_files(struct process *p, struct states_said *said, struct reader *from)
+{
+    struct rows_said files;
+    if (!rows_read_said(&files, from)) {
+        return 0;
+    }
+    p->said = said;
+    rows_restore(&p->rows, &files, &p->op, is_as_written(p, said), row_read);
+    p->said = p->written;
+    return files.pinned;
+}
+
+/* ----------------------------------------------------------------------------------- A section */
+
 static void timer_added(void *self, uint32_t row)
 {
     struct process *p = self;
@@ -269,24 +372,36 @@ static void timer_added(void *self, uint32_t row)
     head_of(p)->timers++;
 }
 
-void keyed_rows_restore(struct process *p, struct reader *from)
+/* Which of the rows have timers: [row_count], owned; `from` stands before the rows and stays. */
+static uint8_t *find_pinned(struct process *p, const struct states_said *said, int64_t row_count,
+                            struct reader from)
+{
+    uint8_t *pinned = must_calloc((size_t)row_count + 1, 1);
+    char *key = arena_alloc(&p->op.task->arena, p->readers[0].layout.size);
+    bool ok = true;
+    for (int64_t r = 0; r < row_count && ok; r++) {
+        ok = read_record(&from, &p->readers[0].layout, key) && read_row(p, false, said, &from);
+    }
+    for (int kind = 0; kind < 2 && ok; kind++) {
+        for (uint32_t left = read_u32(&from); left > 0 && !from.bad; left--) {
+            (void)read_i64(&from);
+            int64_t place = read_i64(&from);
+            if (place >= 0 && place < row_count) {
+                pinned[place] = 1;
+            }
+        }
+    }
+    return pinned;
+}
+
+/* The rows of a section, and where they lie now: rows[r]. Those that have timers stay in the table
+ * while there is no room for all. */
+static bool read_rows(struct process *p, const struct states_said *said, int64_t row_count,
+                      uint32_t *rows, struct reader *from)
 {
     struct op *op = &p->op;
-    struct said said = {.now_ms = p->has_ttl ? job_now(op->task->job) : 0,
-                        .record = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX),
-                        .key = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX)};
-    if (from->at == from->end) {
-        return; /* it had none then */
-    }
-    restore_type(op, from, &p->readers[0].type);
-    read_states(p, from, &said);
-    int64_t row_count = read_i64(from);
-    if (from->bad || row_count < 0 || row_count > from->end - from->at) {
-        from->bad = true;
-        return;
-    }
-    uint32_t *rows = must_calloc((size_t)row_count + 1, sizeof *rows);
     char *key = arena_alloc(&op->task->arena, p->readers[0].layout.size);
+    uint8_t *pinned = p->rows.op != NULL ? find_pinned(p, said, row_count, *from) : NULL;
     bool ok = true;
     for (int64_t r = 0; r < row_count && ok; r++) {
         bool is_new;
@@ -294,9 +409,45 @@ void keyed_rows_restore(struct process *p, struct reader *from)
         bool own = ok && op_owns(op, &p->readers[0], key);
         p->row = own ? table_find_or_insert_key(&p->table, key, &is_new) : ROW_NONE;
         rows[r] = p->row;
-        ok = ok && read_row(p, own, &said, from);
+        if (own && pinned != NULL && pinned[r] != 0) {
+            head_of(p)->timers++;
+        }
+        ok = ok && read_row(p, own, said, from);
+        if (own && pinned != NULL && pinned[r] == 0) {
+            rows_make_room(&p->rows);
+        }
     }
-    if (ok) {
+    for (int64_t r = 0; r < row_count && ok && pinned != NULL; r++) {
+        if (pinned[r] != 0 && rows[r] != ROW_NONE) {
+            p->row = rows[r];
+            head_of(p)->timers--; /* its timers are counted as they are set */
+        }
+    }
+    free(pinned);
+    return ok;
+}
+
+void keyed_rows_restore(struct process *p, struct reader *from)
+{
+    struct op *op = &p->op;
+    struct states_said said = {.now_ms = p->has_ttl ? job_now(op->task->job) : 0,
+                               .record = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX),
+                               .key = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX)};
+    if (from->at == from->end) {
+        return; /* it had none then */
+    }
+    restore_type(op, from, &p->readers[0].type);
+    read_states(p, from, &said);
+    int64_t row_count = read_i64(from);
+    if (row_count == ROWS_IN_FILES && !from->bad) {
+        row_count = restore_files(p, &said, from);
+    }
+    if (from->bad || row_count < 0 || row_count > from->end - from->at) {
+        from->bad = true;
+        return;
+    }
+    uint32_t *rows = must_calloc((size_t)row_count + 1, sizeof *rows);
+    if (read_rows(p, &said, row_count, rows, from)) {
         timers_read(&p->event, rows, row_count, from, timer_added, p);
         timers_read(&p->processing, rows, row_count, from, timer_added, p);
     }

@@ -70,6 +70,13 @@ static void clear_slot(struct process *p, uint32_t s)
     head_of(p)->present &= ~(1u << s);
 }
 
+void keyed_state_drop(struct process *p)
+{
+    for (uint32_t s = 0; s < p->state_count; s++) {
+        clear_slot(p, s);
+    }
+}
+
 void keyed_state_close(struct process *p)
 {
     const st_state *const *states = p->op.node->options.states;
@@ -89,7 +96,7 @@ void keyed_state_close(struct process *p)
 
 void drop_row_if_empty(struct process *p)
 {
-    if (head_of(p)->present == 0 && head_of(p)->timers == 0) {
+    if (row_is_empty(p)) {
         table_remove(&p->table, p->row);
     }
 }
@@ -182,6 +189,9 @@ void keyed_state_sweep(struct process *p, uint32_t count)
         p->row = p->swept;
         if (head_of(p)->present != 0) {
             keyed_state_expire(p, now_ms);
+            if (head_of(p)->present == 0) {
+                table_touch(&p->table, p->row);
+            }
             drop_row_if_empty(p);
         }
     }

@@ -28,13 +28,20 @@ static void process_open(struct op *op)
         table_init(&p->table, &p->readers[0], &op->task->memory, &payload, false);
         timers_init(&p->event, &op->task->memory);
         timers_init(&p->processing, &op->task->memory);
+        keyed_rows_open(p);
     }
+}
+
+static void process_ready(struct op *op)
+{
+    rows_ready(&process_of(op)->rows);
 }
 
 static void process_close(struct op *op)
 {
     struct process *p = process_of(op);
     if (p->has_rows) {
+        keyed_rows_close(p);
         keyed_state_close(p);
         table_free(&p->table);
         timers_free(&p->event);
@@ -96,6 +103,7 @@ static void fire(struct process *p, struct timers *timers, int64_t until, bool e
     struct st_out *out = &op->outputs[0].out;
     for (struct timer timer; timers_take(timers, until, &timer);) {
         p->row = timer.row;
+        table_touch(&p->table, p->row);
         head_of(p)->timers--;
         op->key = table_row(&p->table, timer.row);
         p->timer_time = timer.time;
@@ -158,6 +166,9 @@ static void keyed_batch(struct process *p, uint32_t input, const struct batch *b
     if (p->has_ttl) {
         keyed_state_sweep(p, batch->count * SWEPT_FOR_A_RECORD);
     }
+    if (p->rows.op != NULL) {
+        rows_load(&p->rows, reader, record, fn->in->size, batch->count);
+    }
     for (uint32_t k = 0; k < batch->count; k++, record += fn->in->size) {
         bool is_new;
         op->ctx.times = batch->times != NULL ? batch->times + k : NULL;
@@ -170,7 +181,7 @@ static void keyed_batch(struct process *p, uint32_t input, const struct batch *b
             op->key = key;
         }
         call_function(op, fn, record);
-        if (p->has_rows && head_of(p)->present == 0 && head_of(p)->timers == 0) {
+        if (p->has_rows && row_is_empty(p)) {
             op_flush(op); /* what was put out may view the key */
             table_remove(&p->table, p->row);
         }
@@ -234,6 +245,7 @@ const struct op_class op_process = {
     .restore = process_restore,
     .size = sizeof(struct process),
     .open = process_open,
+    .ready = process_ready,
     .close = process_close,
     .batch = process_batch,
     .watermark = process_watermark,

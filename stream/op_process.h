@@ -20,6 +20,7 @@
 #define STREAM_OP_PROCESS_H
 
 #include "stream/map.h"
+#include "stream/rocks_rows.h"
 #include "stream/timers.h"
 
 #define STATES_MAX 32
@@ -28,6 +29,8 @@ struct row_head {
     uint32_t present; /* bits, by state */
     uint32_t timers;  /* of both kinds */
 };
+
+struct states_said;
 
 struct process {
     struct op op;
@@ -43,6 +46,9 @@ struct process {
     struct map maps[STATES_MAX]; /* of map states */
     struct timers event, processing;
     int64_t timer_time; /* what st_timestamp says in a timer */
+    struct rocks_rows rows;
+    struct states_said *written; /* what rows in a database are written by; owned, or NULL */
+    struct states_said *said;    /* what rows at hand were written by */
 };
 
 static inline struct process *process_of(struct op *op)
@@ -53,6 +59,13 @@ static inline struct process *process_of(struct op *op)
 static inline struct row_head *head_of(struct process *p)
 {
     return (struct row_head *)(void *)table_payload(&p->table, p->row);
+}
+
+/* Has it neither state nor timers? One that is in a database stays until the database knows. */
+static inline bool row_is_empty(struct process *p)
+{
+    return head_of(p)->present == 0 && head_of(p)->timers == 0 &&
+           !table_is_stored(&p->table, p->row);
 }
 
 static inline void *slot_of(struct process *p, uint32_t s)
@@ -70,6 +83,8 @@ static inline int64_t *touched_of(struct process *p, uint32_t s)
 void keyed_state_open(struct process *p, struct layout *payload);
 /* Frees what the rows hold besides themselves. */
 void keyed_state_close(struct process *p);
+/* Takes away all states of the row at hand. */
+void keyed_state_drop(struct process *p);
 /* Takes away what is over of the row at hand. */
 void keyed_state_expire(struct process *p, int64_t now_ms);
 /* Goes on by `count` rows with the walk that takes away what is over. No key is at hand. */
@@ -77,6 +92,9 @@ void keyed_state_sweep(struct process *p, uint32_t count);
 /* Takes the row at hand away if it has neither state nor timers. */
 void drop_row_if_empty(struct process *p);
 
+/* Rows in a database, where the backend has one. */
+void keyed_rows_open(struct process *p);
+void keyed_rows_close(struct process *p);
 /* All rows and timers into a snapshot, and those that this subtask owns out of one. */
 void keyed_rows_snapshot(struct process *p, struct bytes *to);
 void keyed_rows_restore(struct process *p, struct reader *from);

@@ -147,17 +147,6 @@ static void sessions_wake(struct op *op, int64_t now_ms)
 
 /* ------------------------------------------------------------------------------------- Records */
 
-/* The place of a window among the merged ones in the Java set that Flink collects them in: the
- * first of them keeps its state, and the others' elements come behind it. */
-static uint32_t place_in_java_set(const struct session *session)
-{
-    uint64_t in = (uint64_t)session->start + (uint64_t)session->end;
-    in = (in ^ (in >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    in = (in ^ (in >> 27)) * UINT64_C(0x94d049bb133111eb);
-    uint32_t hash = (uint32_t)(in ^ (in >> 31));
-    return (hash ^ hash >> 16) & 15;
-}
-
 /* Merges what touches `with` into one session; returns its place, or the count if nothing does. */
 static uint32_t merge_touching(struct sessions *s, struct session_list *list,
                                const struct session *with)
@@ -173,7 +162,8 @@ static uint32_t merge_touching(struct sessions *s, struct session_list *list,
             continue;
         }
         /* The list is in order of start, and the set keeps that order in one place. */
-        bool second_first = place_in_java_set(one) < place_in_java_set(&list->items[target]);
+        bool second_first = window_set_place(one->start, one->end) <
+                            window_set_place(list->items[target].start, list->items[target].end);
         struct session *keep = &list->items[second_first ? i : target];
         struct session *gone = &list->items[second_first ? target : i];
         cells_merge(&s->cells, keep->cell, gone->cell);

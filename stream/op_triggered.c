@@ -1,14 +1,14 @@
 /*
- * Tumbling, sliding and global windows that fire when a trigger says so.
+ * Tumbling, sliding, session and global windows that fire when a trigger says so.
  *
- *     table of keys:      key         -> how many windows it has
- *     table of windows:   {key, start} -> | filled, timers | the trigger's state | cell |
+ *     table of keys:      key         -> how many windows it has, the first of its sessions
+ *     table of windows:   {key, start} -> | filled, timers … | the trigger's state | cell |
  *     timers:             (time, window)
  *
  * Each window of each key is a row of its own with timers of its own, for each may fire at another
  * moment. (Without a trigger all keys of a window fire together: op_slices.c.) A timer keeps the
  * row of its window, so that a row's number is never taken by another window while one is to come.
- * What purges, empties the cell and leaves the trigger's state.
+ * What purges, empties the cell and leaves the trigger's state. Sessions: triggered_sessions.c.
  *
  * Source: Flink WindowOperator.processElement, onEventTime, onProcessingTime, clearAllState,
  * registerCleanupTimer; PurgingTrigger.
@@ -22,57 +22,9 @@
 
 #define TRIGGER_STATE_MAX 256
 
-struct window_key {
-    int64_t key_row, start;
-};
-
-struct window_head {
-    uint32_t filled; /* the cell has something */
-    uint32_t timers;
-};
-
-struct triggered {
-    struct op op;
-    struct key_reader reader, window_reader;
-    struct cells cells;
-    struct table keys, windows;
-    struct timers event, processing;
-    const st_trigger *trigger;
-    uint32_t state_size; /* of the trigger, rounded up */
-    int64_t size, slide, offset, lateness;
-    bool global, by_clock;
-    uint32_t at; /* the window at hand */
-    int64_t time;
-};
-
 static struct triggered *triggered_of(struct op *op)
 {
     return (struct triggered *)(void *)op;
-}
-
-static struct window_head *head_of(struct triggered *t)
-{
-    return (struct window_head *)(void *)table_payload(&t->windows, t->at);
-}
-
-static const struct window_key *key_of(const struct triggered *t)
-{
-    return (const struct window_key *)(const void *)table_row(&t->windows, t->at);
-}
-
-static void *trigger_state(struct triggered *t)
-{
-    return head_of(t) + 1;
-}
-
-static char *cell_of(struct triggered *t)
-{
-    return (char *)trigger_state(t) + t->state_size;
-}
-
-static uint32_t *windows_of_key(struct triggered *t)
-{
-    return (uint32_t *)(void *)table_payload(&t->keys, (uint32_t)key_of(t)->key_row);
 }
 
 static void windows_open(struct triggered *t)
@@ -109,8 +61,9 @@ static void triggered_open(struct op *op)
     t->reader = key_reader_of(&op->node->key);
     cells_init(&t->cells, op);
     t->cells.fold.row_is_cell = false;
-    struct layout count = {.size = 8};
-    table_init(&t->keys, &t->reader, &op->task->memory, &count, false);
+    t->gap = spec->kind == ST_WINDOW_SESSION ? spec->gap_ms : 0;
+    struct layout windows_of = {.size = sizeof(struct windows_of)};
+    table_init(&t->keys, &t->reader, &op->task->memory, &windows_of, false);
     windows_open(t);
     timers_init(&t->event, &op->task->memory);
     timers_init(&t->processing, &op->task->memory);
@@ -123,8 +76,8 @@ static void triggered_close(struct op *op)
         return;
     }
     for (t->at = 0; t->at < t->windows.row_end; t->at++) {
-        if (head_of(t)->filled != 0) { /* of a free row: zeros */
-            cells_drop(&t->cells, cell_of(t));
+        if (window_head_of(t)->filled != 0) { /* of a free row: zeros */
+            cells_drop(&t->cells, window_cell_of(t));
         }
     }
     table_free(&t->windows);
@@ -145,9 +98,9 @@ void triggered_timer(struct op *op, int64_t time_ms, bool event_time, bool set)
     struct triggered *t = triggered_of(op);
     struct timers *timers = event_time ? &t->event : &t->processing;
     if (set) {
-        head_of(t)->timers += timers_add(timers, time_ms, t->at) ? 1 : 0;
+        window_head_of(t)->timers += timers_add(timers, time_ms, t->at) ? 1 : 0;
     } else {
-        head_of(t)->timers -= timers_remove(timers, time_ms, t->at) ? 1 : 0;
+        window_head_of(t)->timers -= timers_remove(timers, time_ms, t->at) ? 1 : 0;
     }
     update_wakeup(t);
 }
@@ -155,12 +108,16 @@ void triggered_timer(struct op *op, int64_t time_ms, bool event_time, bool set)
 /* ---------------------------------------------------------------------------- A window at hand */
 
 /* Sets what a function may ask of the window at hand. */
-static void enter(struct triggered *t)
+void triggered_enter(struct triggered *t)
 {
-    const struct window_key *key = key_of(t);
+    const struct window_key *key = window_key_of(t);
     t->op.key = t->op.node->keyed ? table_row(&t->keys, (uint32_t)key->key_row) : NULL;
-    t->op.window_start = t->global ? ST_TIME_MIN : key->start;
-    t->op.window_end = t->global ? ST_TIME_MAX : key->start + t->size;
+    t->op.window_start = t->global    ? ST_TIME_MIN
+                         : t->gap > 0 ? window_head_of(t)->start
+                                      : key->start;
+    t->op.window_end = t->global    ? ST_TIME_MAX
+                       : t->gap > 0 ? window_head_of(t)->end
+                                    : key->start + t->size;
 }
 
 static int64_t last_of(const struct triggered *t)
@@ -168,24 +125,24 @@ static int64_t last_of(const struct triggered *t)
     return t->global ? ST_TIME_MAX : t->op.window_end - 1;
 }
 
-static int64_t cleanup_time(const struct triggered *t)
+int64_t triggered_cleanup_time(const struct triggered *t)
 {
     return time_plus(last_of(t), t->lateness);
 }
 
 static void empty_cell(struct triggered *t)
 {
-    if (head_of(t)->filled != 0) {
+    if (window_head_of(t)->filled != 0) {
         op_flush(&t->op); /* what was put out may view it */
-        cells_drop(&t->cells, cell_of(t));
-        memset(cell_of(t), 0, t->cells.layout.size);
-        head_of(t)->filled = 0;
+        cells_drop(&t->cells, window_cell_of(t));
+        memset(window_cell_of(t), 0, t->cells.layout.size);
+        window_head_of(t)->filled = 0;
     }
 }
 
 static bool trigger_has_state(struct triggered *t)
 {
-    const char *state = trigger_state(t);
+    const char *state = window_trigger_state(t);
     for (uint32_t i = 0; i < t->state_size; i++) {
         if (state[i] != 0) {
             return true;
@@ -195,17 +152,32 @@ static bool trigger_has_state(struct triggered *t)
 }
 
 /* Takes the window at hand away if nothing is left of it, and its key with its last window. */
-static void leave(struct triggered *t)
+void triggered_leave(struct triggered *t)
 {
-    if (head_of(t)->filled == 0 && head_of(t)->timers == 0 && !trigger_has_state(t)) {
-        uint32_t *count = windows_of_key(t), key_row = (uint32_t)key_of(t)->key_row;
+    if (window_head_of(t)->filled == 0 && window_head_of(t)->timers == 0 && !trigger_has_state(t)) {
+        struct windows_of *of = windows_of_key(t);
+        uint32_t key_row = (uint32_t)window_key_of(t)->key_row;
         op_flush(&t->op); /* what was put out may view the key */
+        if (t->gap > 0) {
+            sessions_take_out(t);
+        }
         table_remove(&t->windows, t->at);
-        if (--*count == 0) {
+        if (--of->count == 0) {
             table_remove(&t->keys, key_row);
         }
     }
     t->op.key = NULL;
+}
+
+void triggered_clear(struct triggered *t)
+{
+    if (t->trigger->functions->clear != NULL) {
+        t->trigger->functions->clear(&t->op.ctx, window_trigger_state(t), t->trigger->argument);
+    }
+    memset(window_trigger_state(t), 0, t->state_size);
+    if (t->gap > 0) {
+        sessions_take_out(t);
+    }
 }
 
 /* Does what the trigger said. */
@@ -214,8 +186,8 @@ static void act(struct triggered *t, enum st_trigger_result result)
     bool fires = result == ST_FIRE || result == ST_FIRE_AND_PURGE;
     bool purges =
         result == ST_PURGE || result == ST_FIRE_AND_PURGE || (fires && t->trigger->purging);
-    if (fires && head_of(t)->filled != 0) {
-        cells_emit(&t->cells, cell_of(t), last_of(t));
+    if (fires && window_head_of(t)->filled != 0) {
+        cells_emit(&t->cells, window_cell_of(t), last_of(t));
     }
     if (purges) {
         empty_cell(t);
@@ -228,19 +200,23 @@ static void at_timer(struct triggered *t, const struct timer *timer, bool event_
 {
     const st_trigger_functions *f = t->trigger->functions;
     t->at = timer->row;
-    head_of(t)->timers--;
-    enter(t);
+    window_head_of(t)->timers--;
+    triggered_enter(t);
+    if (window_head_of(t)->gone != 0) {
+        triggered_leave(t);
+        return;
+    }
     t->time = timer->time;
     t->op.ctx.times = &t->time;
     t->op.ctx.index = 0;
     act(t, (event_time ? f->on_event_time : f->on_processing_time)(
-               &t->op.ctx, trigger_state(t), t->trigger->argument, timer->time));
-    if (event_time != t->by_clock && timer->time == cleanup_time(t)) {
+               &t->op.ctx, window_trigger_state(t), t->trigger->argument, timer->time));
+    if (event_time != t->by_clock && timer->time == triggered_cleanup_time(t)) {
         empty_cell(t);
-        memset(trigger_state(t), 0, t->state_size);
+        triggered_clear(t);
     }
     t->op.ctx.times = NULL;
-    leave(t);
+    triggered_leave(t);
 }
 
 static void triggered_watermark(struct op *op, int64_t watermark)
@@ -268,22 +244,27 @@ static void add_to_window(struct triggered *t, uint32_t key_row, int64_t start, 
     bool is_new;
     struct window_key key = {key_row, start};
     t->at = table_find_or_insert_key(&t->windows, &key, &is_new);
-    *windows_of_key(t) += is_new ? 1 : 0;
-    enter(t);
-    char *cell = cell_of(t);
-    uint8_t fresh = head_of(t)->filled == 0 ? 1 : 0;
+    windows_of_key(t)->count += is_new ? 1 : 0;
+    triggered_take(t, record, time);
+}
+
+void triggered_take(struct triggered *t, const char *record, int64_t time)
+{
+    triggered_enter(t);
+    char *cell = window_cell_of(t);
+    uint8_t fresh = window_head_of(t)->filled == 0 ? 1 : 0;
     cells_add(&t->cells, &cell, &fresh, record, 1);
-    head_of(t)->filled = 1;
+    window_head_of(t)->filled = 1;
     t->time = time;
     t->op.ctx.times = &t->time;
     t->op.ctx.index = 0;
-    act(t, t->trigger->functions->on_element(&t->op.ctx, trigger_state(t), t->trigger->argument,
-                                             record));
-    if (cleanup_time(t) != ST_TIME_MAX) {
-        triggered_timer(&t->op, cleanup_time(t), !t->by_clock, true);
+    act(t, t->trigger->functions->on_element(&t->op.ctx, window_trigger_state(t),
+                                             t->trigger->argument, record));
+    if (triggered_cleanup_time(t) != ST_TIME_MAX) {
+        triggered_timer(&t->op, triggered_cleanup_time(t), !t->by_clock, true);
     }
     t->op.ctx.times = NULL;
-    leave(t);
+    triggered_leave(t);
 }
 
 /* Into each of its windows that is not over. */
@@ -312,7 +293,8 @@ static void triggered_batch(struct op *op, uint32_t input, const struct batch *b
     const char *record = batch->records;
     (void)input;
     for (uint32_t k = 0; k < batch->count; k++, record += op->node->in->size) {
-        add_record(t, record, batch->times != NULL ? batch->times[k] : ST_TIME_MIN);
+        int64_t time = batch->times != NULL ? batch->times[k] : ST_TIME_MIN;
+        (t->gap > 0 ? sessions_add : add_record)(t, record, time);
     }
     op_flush(op);
 }
@@ -324,22 +306,31 @@ static void triggered_snapshot(struct op *op, struct bytes *to)
     struct triggered *t = triggered_of(op);
     uint8_t *live = table_live_rows(&t->windows);
     int64_t *place = must_calloc((size_t)t->windows.row_end + 1, sizeof *place), next = 0;
+    int64_t gone = 0;
+    for (t->at = 0; t->at < t->windows.row_end; t->at++) {
+        gone += live[t->at] != 0 && window_head_of(t)->gone != 0 ? 1 : 0;
+    }
     bytes_type(to, &t->reader.type);
     bytes_text(to, t->trigger->functions->name);
     bytes_u32(to, t->state_size);
     cells_write_type(&t->cells, to);
-    bytes_i64(to, t->windows.live);
+    bytes_i64(to, t->windows.live - gone);
     for (t->at = 0; t->at < t->windows.row_end; t->at++) {
-        if (live[t->at] == 0) {
+        place[t->at] = -1;
+        if (live[t->at] == 0 || window_head_of(t)->gone != 0) {
             continue;
         }
         place[t->at] = next++;
-        bytes_record(to, &t->reader.layout, table_row(&t->keys, (uint32_t)key_of(t)->key_row));
-        bytes_i64(to, key_of(t)->start);
-        bytes_put(to, trigger_state(t), t->state_size);
-        bytes_u32(to, head_of(t)->filled);
-        if (head_of(t)->filled != 0) {
-            cells_write(&t->cells, cell_of(t), to);
+        bytes_record(to, &t->reader.layout,
+                     table_row(&t->keys, (uint32_t)window_key_of(t)->key_row));
+        bytes_i64(to, t->gap > 0 ? window_head_of(t)->start : window_key_of(t)->start);
+        if (t->gap > 0) {
+            bytes_i64(to, window_head_of(t)->end);
+        }
+        bytes_put(to, window_trigger_state(t), t->state_size);
+        bytes_u32(to, window_head_of(t)->filled);
+        if (window_head_of(t)->filled != 0) {
+            cells_write(&t->cells, window_cell_of(t), to);
         }
     }
     timers_write(&t->event, place, to);
@@ -352,7 +343,8 @@ static void triggered_snapshot(struct op *op, struct bytes *to)
 static bool read_window(struct triggered *t, char *key, uint32_t *row, struct reader *from)
 {
     bool is_new, ok = read_record(from, &t->reader.layout, key);
-    struct window_key at = {.start = read_i64(from)};
+    int64_t start = read_i64(from), end = t->gap > 0 ? read_i64(from) : 0;
+    struct window_key at = {.start = t->gap > 0 ? t->next_id++ : start};
     const char *state = read_bytes(from, t->state_size);
     uint32_t filled = read_u32(from);
     bool own = ok && state != NULL && op_owns(&t->op, &t->reader, key);
@@ -366,10 +358,13 @@ static bool read_window(struct triggered *t, char *key, uint32_t *row, struct re
     }
     at.key_row = table_find_or_insert_key(&t->keys, key, &is_new);
     t->at = *row = table_find_or_insert_key(&t->windows, &at, &is_new);
-    *windows_of_key(t) += is_new ? 1 : 0;
-    head_of(t)->filled = filled;
-    memcpy(trigger_state(t), state, t->state_size);
-    memcpy(cell_of(t), cell, t->cells.layout.size);
+    windows_of_key(t)->count += is_new ? 1 : 0;
+    if (t->gap > 0) {
+        sessions_put_in(t, start, end);
+    }
+    window_head_of(t)->filled = filled;
+    memcpy(window_trigger_state(t), state, t->state_size);
+    memcpy(window_cell_of(t), cell, t->cells.layout.size);
     return true;
 }
 
@@ -377,7 +372,7 @@ static void timer_added(void *self, uint32_t row)
 {
     struct triggered *t = self;
     t->at = row;
-    head_of(t)->timers++;
+    window_head_of(t)->timers++;
 }
 
 static void triggered_restore(struct op *op, struct section *section)

@@ -773,6 +773,12 @@ typedef struct st_trigger_functions {
                                             int64_t time_ms);
     enum st_trigger_result (*on_processing_time)(st_context *ctx, void *state, int64_t argument,
                                                  int64_t time_ms);
+    /* Sessions only, which need it: the window at hand has come from others, `merged` is the state
+     * of one of them. Called for each; `state` begins as zero bytes. May set timers. */
+    void (*on_merge)(st_context *ctx, void *state, int64_t argument, const void *merged);
+    /* The window goes, or has gone into another: may delete its timers. NULL: those that are left
+     * are passed over. */
+    void (*clear)(st_context *ctx, void *state, int64_t argument);
 } st_trigger_functions;
 typedef struct st_trigger {
     const st_trigger_functions *functions; /* borrowed; NULL: at the window's end */
@@ -809,7 +815,7 @@ typedef struct st_windows {
     uint32_t count, slide_count;          /* count only; slide_count 0: tumbling */
     int64_t lateness_ms;
     const st_tag *late;
-    st_trigger trigger; /* tumbling, sliding and global; of none: the window's end */
+    st_trigger trigger; /* all but count windows; of none: the window's end */
 } st_windows;
 #define ST_TUMBLING(ms, ...)                                                                       \
     ((st_windows){.kind = ST_WINDOW_TUMBLING, .size_ms = (ms), __VA_ARGS__})

@@ -71,10 +71,34 @@ static inline bool is_shared(const struct table *t, uint32_t p)
 /* A row that may be written to. */
 static inline char *own_row(struct table *t, uint32_t row)
 {
-    if (__builtin_expect(t->frozen != NULL, 0) && is_shared(t, row >> t->page_shift)) {
-        unshare(t, row >> t->page_shift);
+    if (__builtin_expect(t->watched, 0)) {
+        if (is_shared(t, row >> t->page_shift)) {
+            unshare(t, row >> t->page_shift);
+        }
+        table_touch(t, row);
     }
     return table_row(t, row);
+}
+
+void table_mark_rows(struct table *t)
+{
+    assert(t->row_end == 0);
+    t->mark_capacity = 64;
+    t->marks = must_calloc(t->mark_capacity, 1);
+    t->watched = true;
+}
+
+/* The marks of a row that comes into use. */
+static void mark_new(struct table *t, uint32_t row)
+{
+    if (row >= t->mark_capacity) {
+        uint8_t *marks = must_calloc((size_t)t->mark_capacity * 2, 1);
+        memcpy(marks, t->marks, t->mark_capacity);
+        free(t->marks);
+        t->marks = marks;
+        t->mark_capacity *= 2;
+    }
+    t->marks[row] = ROW_LIVE | ROW_TOUCHED;
 }
 
 /* Gives up all rows: their text, and those pages that are not the frozen table's now. */
@@ -95,6 +119,10 @@ static void give_up_rows(struct table *t)
     if (t->frozen != NULL) {
         t->frozen->owner = NULL;
         t->frozen = NULL;
+        t->watched = t->marks != NULL;
+    }
+    if (t->marks != NULL) {
+        memset(t->marks, 0, t->mark_capacity);
     }
 }
 
@@ -114,6 +142,7 @@ void table_free(struct table *t)
     large_free(t->index, ((size_t)t->index_mask + 1) * sizeof *t->index);
     free(t->pages);
     free(t->free_rows);
+    free(t->marks);
     *t = (struct table){0};
 }
 
@@ -244,6 +273,9 @@ static uint32_t insert(struct table *t, const void *key, const void *record, uin
                        uint32_t at)
 {
     uint32_t row = new_row(t);
+    if (t->marks != NULL) {
+        mark_new(t, row);
+    }
     char *bytes = own_row(t, row);
     if (t->holds_record) {
         memcpy(bytes, record, t->record_size);
@@ -351,6 +383,48 @@ void table_find_many(struct table *t, struct table *const *tables, const void *r
     }
 }
 
+/* As find_many looks, without making rows; compiled for each form. */
+static inline __attribute__((always_inline)) uint32_t
+missing_many(enum key_form form, const struct table *t, const struct key_reader *reader,
+             const char *records, uint32_t stride, uint32_t count, uint32_t *missing)
+{
+    uint32_t hashes[BATCH_SIZE], found = 0, at;
+    uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    for (uint32_t k = 0; k < count; k++) {
+        hashes[k] =
+            hash_of(form, reader, key_in(form, reader, records + (size_t)k * stride, space));
+        __builtin_prefetch(&t->index[hashes[k] & t->index_mask]);
+    }
+    for (uint32_t k = 0; t->index_mask >= PREFETCH_FROM && k < count; k++) {
+        uint32_t row = candidate(t, hashes[k]);
+        if (row != ROW_NONE) {
+            __builtin_prefetch(table_row(t, row), 1);
+        }
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        const void *key = key_in(form, reader, records + (size_t)k * stride, space);
+        if (probe(form, t, key, hashes[k], &at) == ROW_NONE) {
+            missing[found++] = k;
+        }
+    }
+    return found;
+}
+
+uint32_t table_missing_many(const struct table *t, const struct key_reader *reader,
+                            const void *records, uint32_t stride, uint32_t count, uint32_t *missing)
+{
+    assert(count <= BATCH_SIZE);
+    switch (form_of(reader)) {
+    case KEY_OF_8_BYTES:
+        return missing_many(KEY_OF_8_BYTES, t, reader, records, stride, count, missing);
+    case KEY_OF_TEXT:
+        return missing_many(KEY_OF_TEXT, t, reader, records, stride, count, missing);
+    case KEY_OF_ANY:
+        break;
+    }
+    return missing_many(KEY_OF_ANY, t, reader, records, stride, count, missing);
+}
+
 /* ------------------------------------------------------------------------------- One at a time */
 
 uint32_t table_find(const struct table *t, const void *record)
@@ -428,6 +502,9 @@ void table_remove(struct table *t, uint32_t row)
     bytes = own_row(t, row);
     limbo_take_text(&t->pool->limbo, &t->text, bytes);
     memset(bytes, 0, t->row_size);
+    if (t->marks != NULL) {
+        t->marks[row] = 0;
+    }
     if (t->free_count == t->free_capacity) {
         t->free_capacity = t->free_capacity * 2 + 64;
         uint32_t *rows = must_calloc(t->free_capacity, sizeof *rows);

@@ -21,6 +21,11 @@
 #define ROW_NONE   UINT32_MAX
 #define BATCH_SIZE 256
 
+/* Marks of a row, of a table that has them. */
+#define ROW_LIVE    1u
+#define ROW_TOUCHED 2u /* may have been written to since the mark was taken away */
+#define ROW_STORED  4u /* a database has the row, as it is or as it was: rocks_rows.h */
+
 struct frozen;
 
 struct table {
@@ -35,7 +40,10 @@ struct table {
     char **pages;         /* [page_count] */
     uint32_t page_count, page_capacity;
     struct frozen *frozen; /* whose pages are not to be written to; see frozen.h */
-    uint32_t row_end;      /* rows below it are in use or in free_rows */
+    uint8_t *marks;        /* [mark_capacity > row_end] of rows; NULL: it has none */
+    uint32_t mark_capacity;
+    bool watched;     /* frozen or marked: what is written to has to be told */
+    uint32_t row_end; /* rows below it are in use or in free_rows */
     uint32_t *free_rows;
     uint32_t free_count, free_capacity;
     uint32_t *index; /* [index_mask + 1] upper bits of the hash, row + 1 below; 0: empty */
@@ -62,6 +70,13 @@ uint32_t table_find_or_insert_key(struct table *t, const void *key, bool *is_new
  * lies, fresh[k] whether record k made it. tables: [count] one each, or NULL: all in t. */
 void table_find_many(struct table *t, struct table *const *tables, const void *records,
                      uint32_t stride, uint32_t count, char **rows, uint8_t *fresh);
+/* From now on rows have marks; of an empty table. */
+void table_mark_rows(struct table *t);
+/* Which of `count` <= BATCH_SIZE records have a key without a row; their numbers into missing.
+ * Returns how many there are; of a key that is there twice, both. */
+uint32_t table_missing_many(const struct table *t, const struct key_reader *reader,
+                            const void *records, uint32_t stride, uint32_t count,
+                            uint32_t *missing);
 /* Which rows are in use: [row_end] bytes of 0 or 1; owned by the caller, NULL if there are no rows.
  */
 uint8_t *table_live_rows(const struct table *t);
@@ -72,6 +87,19 @@ static inline char *table_row(const struct table *t, uint32_t row)
 {
     uint32_t in_page = row & ((1u << t->page_shift) - 1);
     return t->pages[row >> t->page_shift] + (size_t)in_page * t->row_size;
+}
+
+/* A row is written to by other ways than the functions above. */
+static inline void table_touch(struct table *t, uint32_t row)
+{
+    if (t->marks != NULL) {
+        t->marks[row] |= ROW_TOUCHED;
+    }
+}
+
+static inline bool table_is_stored(const struct table *t, uint32_t row)
+{
+    return t->marks != NULL && (t->marks[row] & ROW_STORED) != 0;
 }
 
 static inline char *table_payload(const struct table *t, uint32_t row)

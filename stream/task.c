@@ -119,7 +119,7 @@ void op_end(struct op *op)
 
 static enum step finish(struct task *task)
 {
-    struct bytes last = {0};
+    struct bytes last = {.canonical = true}; /* for savepoints as well */
     op_end(task->ops[0]);
     task_flush(task);
     if (task->job->coordinator != NULL) {
@@ -163,7 +163,7 @@ void task_snapshot(struct task *task, int64_t id, struct bytes *to)
 /* At the barrier: what the chain has, and the barrier on its way. */
 static void take_part(struct task *task, int64_t id)
 {
-    struct bytes part = {0};
+    struct bytes part = {.canonical = coordinator_is_savepoint(task->job->coordinator, id)};
     task_snapshot(task, id, &part);
     for (uint32_t w = 0; w < task->writer_count; w++) {
         writer_mark(task->writers[w], MARK_BARRIER, id);

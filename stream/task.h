@@ -253,6 +253,8 @@ void coordinator_finish(struct coordinator *c);
 /* The checkpoint that sources are to begin, and the last that is complete. Any thread. */
 int64_t coordinator_wanted(struct coordinator *c);
 int64_t coordinator_completed(struct coordinator *c);
+/* Is checkpoint `id`, which has begun, a savepoint? Any thread. */
+bool coordinator_is_savepoint(struct coordinator *c, int64_t id);
 /* Are sources to put out nothing behind barrier `id`? Are they to end? Any thread. */
 bool coordinator_stops(struct coordinator *c, int64_t id);
 bool coordinator_drains(struct coordinator *c);

@@ -132,12 +132,17 @@ struct timer *timers_list(const struct timers *t, uint32_t *count)
 
 void timers_write(const struct timers *t, const int64_t *place, struct bytes *to)
 {
-    uint32_t count;
+    uint32_t count, kept = 0;
     struct timer *all = timers_list(t, &count);
-    bytes_u32(to, count);
     for (uint32_t i = 0; i < count; i++) {
-        bytes_i64(to, all[i].time);
-        bytes_i64(to, place[all[i].row]);
+        kept += place[all[i].row] >= 0 ? 1 : 0;
+    }
+    bytes_u32(to, kept);
+    for (uint32_t i = 0; i < count; i++) {
+        if (place[all[i].row] >= 0) {
+            bytes_i64(to, all[i].time);
+            bytes_i64(to, place[all[i].row]);
+        }
     }
     free(all);
 }

@@ -38,7 +38,7 @@ bool timers_take(struct timers *t, int64_t until, struct timer *timer);
 /* Those that hold, in the order in which they will fire; owned by the caller. */
 struct timer *timers_list(const struct timers *t, uint32_t *count);
 /* Those that hold into a snapshot, in the order in which they will fire, each with the place of its
- * row: place[row]. */
+ * row: place[row]; below 0: it is left out. */
 void timers_write(const struct timers *t, const int64_t *place, struct bytes *to);
 /* Sets what was written; rows[place] is the row now, ROW_NONE: not ours. `added` is called for each
  * that was not set. */

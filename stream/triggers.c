@@ -26,8 +26,20 @@ static enum st_trigger_result count_element(st_context *ctx, void *state, int64_
     return ST_FIRE;
 }
 
-const st_trigger_functions st_count_trigger = {"count", sizeof(int64_t), count_element, go_on,
-                                               go_on};
+static void count_merge(st_context *ctx, void *state, int64_t argument, const void *merged)
+{
+    const int64_t *other = merged;
+    int64_t *count = state;
+    (void)ctx, (void)argument;
+    *count += *other;
+}
+
+const st_trigger_functions st_count_trigger = {.name = "count",
+                                               .state_size = sizeof(int64_t),
+                                               .on_element = count_element,
+                                               .on_event_time = go_on,
+                                               .on_processing_time = go_on,
+                                               .on_merge = count_merge};
 
 /* ------------------------------------------------------------------------- The end of a window */
 
@@ -56,8 +68,26 @@ static enum st_trigger_result event_at_end(st_context *ctx, void *state, int64_t
     return time_ms == last_of(ctx) ? ST_FIRE : ST_CONTINUE;
 }
 
-const st_trigger_functions st_event_time_trigger = {"event time", 0, event_element, event_at_end,
-                                                    go_on};
+static void event_merge(st_context *ctx, void *state, int64_t argument, const void *merged)
+{
+    (void)state, (void)argument, (void)merged;
+    if (last_of(ctx) > st_watermark(ctx)) {
+        st_set_event_timer(ctx, last_of(ctx));
+    }
+}
+
+static void event_clear(st_context *ctx, void *state, int64_t argument)
+{
+    (void)state, (void)argument;
+    st_delete_event_timer(ctx, last_of(ctx));
+}
+
+const st_trigger_functions st_event_time_trigger = {.name = "event time",
+                                                    .on_element = event_element,
+                                                    .on_event_time = event_at_end,
+                                                    .on_processing_time = go_on,
+                                                    .on_merge = event_merge,
+                                                    .clear = event_clear};
 
 static enum st_trigger_result processing_element(st_context *ctx, void *state, int64_t argument,
                                                  const void *record)
@@ -74,8 +104,26 @@ static enum st_trigger_result fire_always(st_context *ctx, void *state, int64_t 
     return ST_FIRE;
 }
 
-const st_trigger_functions st_processing_time_trigger = {"processing time", 0, processing_element,
-                                                         go_on, fire_always};
+static void processing_merge(st_context *ctx, void *state, int64_t argument, const void *merged)
+{
+    (void)state, (void)argument, (void)merged;
+    if (last_of(ctx) > st_now(ctx)) {
+        st_set_processing_timer(ctx, last_of(ctx));
+    }
+}
+
+static void processing_clear(st_context *ctx, void *state, int64_t argument)
+{
+    (void)state, (void)argument;
+    st_delete_processing_timer(ctx, last_of(ctx));
+}
+
+const st_trigger_functions st_processing_time_trigger = {.name = "processing time",
+                                                         .on_element = processing_element,
+                                                         .on_event_time = go_on,
+                                                         .on_processing_time = fire_always,
+                                                         .on_merge = processing_merge,
+                                                         .clear = processing_clear};
 
 /* ---------------------------------------------------------------------------------- Continuous */
 
@@ -91,6 +139,14 @@ static int64_t set_next(st_context *ctx, struct next_fire *next, int64_t time, i
     int64_t last = last_of(ctx);
     *next = (struct next_fire){time > last - interval ? last : time + interval, 1};
     return next->time;
+}
+
+/* Of two windows the one that fires first. */
+static void merge_next(struct next_fire *next, const struct next_fire *merged)
+{
+    if (merged->is_set != 0 && (next->is_set == 0 || merged->time < next->time)) {
+        *next = *merged;
+    }
 }
 
 static enum st_trigger_result continuous_event_element(st_context *ctx, void *state,
@@ -126,9 +182,34 @@ static enum st_trigger_result continuous_event_time(st_context *ctx, void *state
     return ST_FIRE;
 }
 
+static void continuous_event_merge(st_context *ctx, void *state, int64_t argument,
+                                   const void *merged)
+{
+    struct next_fire *next = state;
+    (void)argument;
+    merge_next(next, merged);
+    if (next->is_set != 0) {
+        st_set_event_timer(ctx, next->time);
+    }
+}
+
+static void continuous_event_clear(st_context *ctx, void *state, int64_t argument)
+{
+    const struct next_fire *next = state;
+    (void)argument;
+    if (next->is_set != 0) {
+        st_delete_event_timer(ctx, next->time);
+    }
+}
+
 const st_trigger_functions st_continuous_event_time_trigger = {
-    "continuous event time", sizeof(struct next_fire), continuous_event_element,
-    continuous_event_time, go_on};
+    .name = "continuous event time",
+    .state_size = sizeof(struct next_fire),
+    .on_element = continuous_event_element,
+    .on_event_time = continuous_event_time,
+    .on_processing_time = go_on,
+    .on_merge = continuous_event_merge,
+    .clear = continuous_event_clear};
 
 static enum st_trigger_result continuous_processing_element(st_context *ctx, void *state,
                                                             int64_t argument, const void *record)
@@ -153,6 +234,31 @@ static enum st_trigger_result continuous_processing_time(st_context *ctx, void *
     return ST_FIRE;
 }
 
+static void continuous_processing_merge(st_context *ctx, void *state, int64_t argument,
+                                        const void *merged)
+{
+    struct next_fire *next = state;
+    (void)argument;
+    merge_next(next, merged);
+    if (next->is_set != 0) {
+        st_set_processing_timer(ctx, next->time);
+    }
+}
+
+static void continuous_processing_clear(st_context *ctx, void *state, int64_t argument)
+{
+    const struct next_fire *next = state;
+    (void)argument;
+    if (next->is_set != 0) {
+        st_delete_processing_timer(ctx, next->time);
+    }
+}
+
 const st_trigger_functions st_continuous_processing_time_trigger = {
-    "continuous processing time", sizeof(struct next_fire), continuous_processing_element, go_on,
-    continuous_processing_time};
+    .name = "continuous processing time",
+    .state_size = sizeof(struct next_fire),
+    .on_element = continuous_processing_element,
+    .on_event_time = go_on,
+    .on_processing_time = continuous_processing_time,
+    .on_merge = continuous_processing_merge,
+    .clear = continuous_processing_clear};

@@ -76,6 +76,24 @@ def check_znodes(trace, version, how):
             check(said.get(name) == value, f"{where}: {name} {said.get(name)}, not {value}")
 
 
+def check_told(trace, version, how):
+    """Transactions stand where their time is, elections in these stories are clean, and why ZooKeeper refused is known."""
+    with open(trace, encoding="utf-8") as f:
+        records = [json.loads(line) for line in f]
+    wall = records[0]["wall"]
+    for r in records:
+        where = f"{version} {how} record {r['n']}"
+        check(r.get("unclean", 0) == 0, f"{where}: an unclean election: {r}")
+        if r["k"] != "zap" or how != "log.1":
+            continue
+        check(r.get("code") != "UNKNOWN", f"{where}: refused, and nobody knows why: {r}")
+        check(r["ok"] == 1 or r.get("benign") == 1, f"{where}: a refusal that is not everyday: {r}")
+        for key, value in r.get("set", []):
+            if key.endswith("/state") and value is not None:
+                off = (value["mtime"] - wall) * 1000 - r["t"]
+                check(abs(off) < 500000, f"{where}: {key} is told {off} us before its time")
+
+
 def check_version(version, folder):
     trace = os.path.join(folder, "t.ndjson")
     with open(os.path.join(HERE, "corpus", version, "describe.txt"), encoding="utf-8") as f:
@@ -90,6 +108,7 @@ def check_version(version, folder):
         out, _ = kcsim("describe", trace)
         check(partitions(out) == described, f"{version} {how}: described as {out}")
         check_znodes(trace, version, how)
+        check_told(trace, version, how)
     if not logs(version, "server.log") or version == "0.8.2.2":
         return
     # Without ZooKeeper, states and assignments are inferred, and right all the same.

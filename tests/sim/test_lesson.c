@@ -6,7 +6,7 @@
  * and what comes of that stop. Expected values are the story of that run: leader 2, then 3
  * at 12.004 s.
  */
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
+#define _DEFAULT_SOURCE /* open_memstream, strsep */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,25 +133,29 @@ START_TEST(what_the_run_does_not_answer_is_told_with_its_place)
 }
 END_TEST
 
-START_TEST(a_record_list_is_judged_however_it_is_written)
+/* Goal: one rule for what is typed, here and on the page: tests/ui/lesson.test.js reads the same
+   table. */
+START_TEST(what_is_typed_is_judged_by_the_rule_that_the_page_has)
 {
-    static const char *const right[] = {"p1#1..6", "p1#1-6", "p1#1..p1#6", "p1#1, p1#2..6",
-                                        "p1#4..6 p1#1..3"};
-    static const char *const wrong[] = {"p1#1..5", "none", "p1#1", "p2#1..6",
-                                        "six",     "p1#",  "#",    "p1#6..1"};
-    char *message;
-    struct sim_lesson *lesson = teach(
-        "{at: 3s, ask: which?, answer: {records: acknowledged of orders-0, now: true}, because: x}",
-        &message);
-    ck_assert_ptr_nonnull(lesson);
-    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
-        ck_assert_msg(sim_lesson_judge(lesson->stops, right[i], NULL) == SIM_LESSON_RIGHT, "%s",
-                      right[i]);
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-        ck_assert_msg(sim_lesson_judge(lesson->stops, wrong[i], NULL) == SIM_LESSON_WRONG, "%s",
-                      wrong[i]);
-    sim_lesson_free(lesson);
-    free(message);
+    char line[256];
+    unsigned cases = 0;
+    FILE *table = fopen(KC_SOURCE_DIR "/tests/sim/lesson_answers.tsv", "r");
+    ck_assert_msg(table != NULL, "%s", KC_SOURCE_DIR "/tests/sim/lesson_answers.tsv");
+    while (fgets(line, sizeof(line), table) != NULL) {
+        char *rest = line;
+        if (line[0] == '#')
+            continue;
+        const char *answer = strsep(&rest, "\t"), *typed = strsep(&rest, "\t"),
+                   *same = strsep(&rest, "\n");
+        ck_assert_ptr_nonnull(same);
+        const struct sim_lesson_stop stop = {.ask = "?", .answer = answer};
+        const bool is_right = sim_lesson_judge(&stop, typed, NULL) == SIM_LESSON_RIGHT;
+        ck_assert_msg(is_right == (strcmp(same, "yes") == 0), "'%s' for '%s'", typed, answer);
+        ck_assert_msg(sim_lesson_same_answer(answer, typed) == is_right, "%s", answer);
+        cases++;
+    }
+    fclose(table);
+    ck_assert_uint_gt(cases, 30);
 }
 END_TEST
 
@@ -188,7 +192,7 @@ int main(void)
                         sizeof(answered) / sizeof(answered[0]));
     tcase_add_loop_test(tests, what_the_run_does_not_answer_is_told_with_its_place, 0,
                         sizeof(refused) / sizeof(refused[0]));
-    tcase_add_test(tests, a_record_list_is_judged_however_it_is_written);
+    tcase_add_test(tests, what_is_typed_is_judged_by_the_rule_that_the_page_has);
     tcase_add_test(tests, a_wrong_broker_is_explained_by_the_election);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

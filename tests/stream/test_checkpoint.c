@@ -37,7 +37,7 @@ static void write_checkpoint(int64_t id)
     bytes_text(&b, "some state");
     section_end(&b, began);
     const struct bytes *parts[] = {&a, &b};
-    ck_assert_msg(checkpoint_write(dir, CHECKPOINT, id, 128, parts, 2, why), "%s", why);
+    ck_assert_msg(checkpoint_write(dir, CHECKPOINT, id, 128, parts, 2, NULL, why), "%s", why);
     bytes_free(&a);
     bytes_free(&b);
 }

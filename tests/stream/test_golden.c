@@ -1,7 +1,7 @@
 /*
  * The recorded jobs give what Apache Flink 1.17.2 printed, byte for byte: at parallelism 1 as it is
  * (sorted where its page says that order is free), at parallelism 2 sorted; with threads and in
- * steps, chained and not.
+ * steps, chained and not; with keyed state in memory and in databases.
  */
 #include <check.h>
 #include <stdio.h>
@@ -14,12 +14,13 @@
 struct mode {
     uint32_t parallelism;
     bool in_steps;
-    const char *chaining;
+    const char *chaining, *backend;
 };
 
 static const struct mode modes[] = {
-    {1, true, "true"},  {1, false, "true"},  {2, true, "true"},
-    {2, false, "true"}, {1, false, "false"},
+    {1, true, "true", "hashmap"},  {1, false, "true", "hashmap"},  {2, true, "true", "hashmap"},
+    {2, false, "true", "hashmap"}, {1, false, "false", "hashmap"}, {1, true, "true", "rocksdb"},
+    {2, false, "true", "rocksdb"},
 };
 #define MODES (sizeof modes / sizeof modes[0])
 
@@ -68,6 +69,9 @@ static void run(const struct golden_job *job, const struct mode *mode)
     st_env *env = st_env_new();
     st_env_set_parallelism(env, mode->parallelism);
     ck_assert_int_eq(st_env_set(env, "pipeline.operator-chaining", mode->chaining), ST_OK);
+    st_env_set(env, "state.backend", mode->backend);
+    st_env_set(env, "state.backend.rocksdb.localdir", out);
+    st_env_set(env, "state.backend.rocksdb.memory.fixed-per-slot", "1kb");
     if (mode->in_steps) {
         st_env_run_in_steps(env);
     }
@@ -79,9 +83,10 @@ static void run(const struct golden_job *job, const struct mode *mode)
         char *expected = read_lines(in, job->outputs[i], sort);
         char *actual = read_lines(out, job->outputs[i], sort);
         ck_assert_msg(strcmp(expected, actual) == 0,
-                      "%s/%s, parallelism %u, %s, chaining %s\n--- expected\n%s--- actual\n%s",
+                      "%s/%s, parallelism %u, %s, chaining %s, %s\n--- expected\n%s--- actual\n%s",
                       job->name, job->outputs[i], mode->parallelism,
-                      mode->in_steps ? "steps" : "threads", mode->chaining, expected, actual);
+                      mode->in_steps ? "steps" : "threads", mode->chaining, mode->backend, expected,
+                      actual);
         free(expected);
         free(actual);
         snprintf(path, sizeof path, "%s/%s", out, job->outputs[i]);

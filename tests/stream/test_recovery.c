@@ -112,6 +112,8 @@ static void write_files(st_stream *s, const char *path)
 
 /* ------------------------------------------------------------------------------ A run, a round */
 
+static bool on_rocksdb; /* checkpoints are files of databases; otherwise all state is in memory */
+
 /* In a process of its own; returns how it ended, as waitpid says. */
 static int run(const struct golden_job *job, const char *in, const char *out, uint32_t parallelism,
                bool restore)
@@ -127,6 +129,11 @@ static int run(const struct golden_job *job, const char *in, const char *out, ui
         st_env_set_parallelism(env, parallelism);
         st_env_set(env, "execution.checkpointing.interval", "5ms");
         st_env_set(env, "execution.checkpointing.dir", dir);
+        if (on_rocksdb) {
+            st_env_set(env, "state.backend", "rocksdb");
+            st_env_set(env, "state.backend.incremental", "true");
+            st_env_set(env, "state.backend.rocksdb.localdir", out);
+        }
         if (restore) {
             st_env_set(env, "execution.savepoint.path", dir);
         }
@@ -262,6 +269,15 @@ START_TEST(a_killed_job_goes_on_at_another_parallelism)
 }
 END_TEST
 
+START_TEST(a_killed_job_goes_on_with_its_databases)
+{
+    const struct golden_job *job = &golden_jobs[_i];
+    on_rocksdb = true;
+    for (int64_t k = 1; round_of(job, k, k % 8 == 1 ? 1 : 2, k % 8 == 1 ? 2 : 1); k += 4) {
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream recovery");
@@ -270,6 +286,7 @@ int main(void)
     tcase_add_loop_test(tc, a_killed_job_goes_on_where_its_checkpoint_was, 0,
                         (int)golden_job_count);
     tcase_add_loop_test(tc, a_killed_job_goes_on_at_another_parallelism, 0, (int)golden_job_count);
+    tcase_add_loop_test(tc, a_killed_job_goes_on_with_its_databases, 0, (int)golden_job_count);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

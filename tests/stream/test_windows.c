@@ -223,8 +223,11 @@ static enum st_trigger_result sum_time(st_context *ctx, void *state, int64_t lim
     return ST_FIRE;
 }
 
-static const st_trigger_functions sum_trigger = {"sum", sizeof(int64_t), sum_element, sum_time,
-                                                 sum_time};
+static const st_trigger_functions sum_trigger = {.name = "sum",
+                                                 .state_size = sizeof(int64_t),
+                                                 .on_element = sum_element,
+                                                 .on_event_time = sum_time,
+                                                 .on_processing_time = sum_time};
 
 START_TEST(a_trigger_of_ones_own_has_state_and_timers)
 {

@@ -3,8 +3,9 @@
  * never ends before what was seen. Then the real lessons: their answers, as the tool wrote them, are right here, too.
  */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
+import { sameAnswer } from "../../ui/web/answers.js";
 import { Lesson, stopsOf } from "../../ui/web/lesson.js";
 import { root, withRun } from "./read.js";
 
@@ -51,6 +52,16 @@ test("what an explanation has shown stays open", () => {
     assert.equal(lesson.limit(), 9);
     lesson.go();
     assert.equal(lesson.limit(), 9);
+});
+
+test("what is typed is judged as the tool judges it", () => {
+    const lines = readFileSync(`${root}/tests/sim/lesson_answers.tsv`, "utf8").trimEnd().split("\n");
+    const cases = lines.filter((line) => !line.startsWith("#")).map((line) => line.split("\t"));
+    assert.ok(cases.length > 30);
+    for (const [answer, typed, same] of cases) {
+        assert.equal(sameAnswer(typed, answer), same === "yes", `${typed} for ${answer}`);
+        assert.equal(sameAnswer(answer, typed), same === "yes", `${answer} for ${typed}`);
+    }
 });
 
 const folder = "scenarios/lessons";

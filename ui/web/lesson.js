@@ -12,6 +12,8 @@
  * Invariant: at < stops.length, and no answer of a later stop is set; limit() never falls.
  */
 
+import { sameAnswer } from "./answers.js";
+
 /** @typedef {{say: string, value: string, wrong?: string}} Choice */
 /** @typedef {{text: string, key: string, record: number}} Show */
 /**
@@ -74,7 +76,7 @@ export class Lesson {
         const free = typeof what === "string";
         if (free !== (choices.length === 0) || (!free && choices[what] === undefined)) return null;
         const given = free
-            ? { right: same(what, answer.value), said: what }
+            ? { right: sameAnswer(what, answer.value), said: what }
             : { right: what === answer.id, said: choices[what].say };
         this.given[this.at] = given;
         return given;
@@ -99,23 +101,6 @@ export class Lesson {
         this.at++;
         this.open(this.stop.record);
     }
-}
-
-/**
- * Are two texts the same answer? Case, blanks around commas and a full stop do not count.
- *
- * @param {string} a
- * @param {string} b
- */
-function same(a, b) {
-    const plain = (/** @type {string} */ text) =>
-        text
-            .trim()
-            .toLowerCase()
-            .replace(/\s*,\s*/g, ",")
-            .replace(/\s+/g, " ")
-            .replace(/\.$/, "");
-    return plain(a) === plain(b);
 }
 
 /**

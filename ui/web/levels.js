@@ -4,8 +4,13 @@
  *     flags[n]   bits: level (0 story, 1 protocol, 2 everything) | refused | benign | fault | change | violation
  *
  * One pass over all records, which are looked at without being decoded (trace.glance). The story is what one would
- * tell: faults, sessions, elections, writes to ZooKeeper, requests of the controller and what brokers make of them. The
- * protocol adds who asked and who answered; everything else is reads, answers that say nothing, and logs.
+ * tell: faults, sessions, elections, what is written to ZooKeeper of controllers, brokers, topics and leaders, requests of
+ * the controller and what brokers make of them. The protocol adds who asked and who answered, and other writes;
+ * everything else is reads, answers that say nothing, and logs.
+ *
+ * A trace of logs (kcsim import) is told shorter, for an incident is long, and its reader wants to know what became of
+ * leaders: processes, sessions that end, who controls, elections, leaders and ISRs as written. Requests, what brokers
+ * make of them, and events of the controller are one level down.
  */
 
 /** @typedef {import("./trace.js").Trace} Trace */
@@ -48,6 +53,12 @@ const IMPORTANT = new Set([
 
 const CLIENT = /^[pu][0-9]/;
 
+/** Znodes that a person would name; others are housekeeping. */
+const TOLD =
+    /^\/(controller|brokers\/ids\/[0-9]+|brokers\/topics\/[^/]+(\/partitions\/[0-9]+\/state)?|admin\/(delete_topics\/[^/]+|reassign_partitions|preferred_replica_election))$/;
+const NOTIFIED = /^\/(isr_change|log_dir_event)_notification\/./; // a controller hears of it: where that is told, so is this
+const CONFIG = /^\/config\/[^/]+\/[^/]+$/;
+
 /** One record, as far as its flags need it; strings are compared by their numbers. */
 class Sight {
     /** @param {Trace} trace */
@@ -77,6 +88,12 @@ class Sight {
         /** @type {Map<number, boolean>} */
         this.clients = new Map();
         this.name = of("name");
+        this.path = of("path");
+        this.inferred = of("inferred");
+        this.node = of("node");
+        /** @type {Map<number, boolean>} */
+        this.paths = new Map();
+        this.isOfLogs = trace.count > 0 && trace.field(1, "inferred") !== undefined;
     }
 
     /** @param {number} n */
@@ -168,13 +185,13 @@ class Sight {
             case "check":
                 return this.fields[this.ok] === 0 ? STORY : ALL;
             case "session":
-                return this.text(this.seenBy) === "server" || this.text(this.what) === "expired" ? STORY : PROTOCOL;
+                return this.sessionLevel();
             case "queue":
                 return this.queueLevel();
             case "move":
-                return this.has(this.direct) ? ALL : this.text(this.machine) === "partition" ? STORY : PROTOCOL;
+                return this.moveLevel();
             case "zap":
-                return this.has(this.zxid) ? STORY : ALL;
+                return this.zapLevel();
             case "zreq":
             case "zrep":
                 return this.isWrite() ? PROTOCOL : ALL;
@@ -197,9 +214,37 @@ class Sight {
         }
     }
 
+    sessionLevel() {
+        const isTold = this.text(this.seenBy) === "server" || this.text(this.what) === "expired";
+        const isEnd = this.text(this.what) !== "created" && this.has(this.node);
+        return isTold && (isEnd || !this.isOfLogs) ? STORY : PROTOCOL;
+    }
+
+    moveLevel() {
+        if (this.has(this.direct)) return ALL;
+        if (this.text(this.machine) !== "partition") return PROTOCOL;
+        return this.isOfLogs && this.text(this.to) !== "OfflinePartition" ? PROTOCOL : STORY;
+    }
+
+    /** What changed something; of the log of an import also what must have. */
+    zapLevel() {
+        if (this.fields[this.ok] === 0 || !(this.has(this.zxid) || this.has(this.inferred))) return ALL;
+        const path = this.fields[this.path];
+        let told = this.paths.get(path);
+        if (told === undefined) this.paths.set(path, (told = this.isTold(this.text(this.path))));
+        if (told) return STORY;
+        return this.text(this.op) === "setData" && CONFIG.test(this.text(this.path)) ? STORY : PROTOCOL;
+    }
+
+    /** @param {string} path @returns {boolean} */
+    isTold(path) {
+        return TOLD.test(path) || (!this.isOfLogs && NOTIFIED.test(path));
+    }
+
     /** The events that the controller works on; answers that come in are many and alike. */
     queueLevel() {
         const what = this.text(this.what);
+        if (this.isOfLogs) return what === "done" ? ALL : PROTOCOL;
         if (what === "start") return this.text(this.name).endsWith("ResponseReceived") ? PROTOCOL : STORY;
         return what === "done" ? ALL : PROTOCOL;
     }
@@ -217,6 +262,7 @@ class Sight {
         const failed = this.has(this.error) && this.fields[this.error] !== 0;
         if (failed) return STORY;
         if (this.has(this.re)) return api === "UpdateMetadata" ? ALL : PROTOCOL;
+        if (this.isOfLogs) return PROTOCOL;
         return api === "UpdateMetadata" || api === "Produce" ? PROTOCOL : STORY;
     }
 
@@ -239,6 +285,7 @@ class Sight {
             case "leader":
             case "follower":
             case "no-leader":
+                return this.isOfLogs ? PROTOCOL : STORY;
             case "isr":
             case "offline":
             case "deleted":

@@ -45,6 +45,9 @@ export class Model {
         this.facts = facts;
         this.flags = flagsOf(trace);
         this.upTo = trace.count; // of the records that have flags
+        /** @type {number[]} records that were refused and should not have been, and checks that failed */
+        this.bad = [];
+        this.noteBad(1);
         for (const prefix of ["zn:/controller", "zn:/brokers/topics/", "zn:/brokers/ids/", "node."])
             for (const key of facts.keys(prefix)) this.markChanges(key, 1);
         this.lanes = trace.lanes;
@@ -70,6 +73,12 @@ export class Model {
         for (let i = history.count - 1; i >= 0 && history.n(i) >= from; i--) this.flags[history.n(i)] |= CHANGE;
     }
 
+    /** @param {number} from */
+    noteBad(from) {
+        for (let n = from; n <= this.trace.count; n++)
+            if (this.isViolation(n) || (this.refused(n) && !this.benign(n))) this.bad.push(n);
+    }
+
     /**
      * Takes what is new in the trace.
      *
@@ -82,6 +91,7 @@ export class Model {
             this.flags = longer(new Uint8Array(Math.max(trace.count + 1, 2 * this.flags.length)), this.flags);
         flagsOf(trace, this.flags, from);
         this.upTo = trace.count;
+        this.noteBad(from);
         for (const key of touched) this.markChanges(key, from);
         if (this.lanes !== trace.lanes) {
             this.lanes = trace.lanes;

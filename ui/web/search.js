@@ -16,11 +16,12 @@ const sliceMs = 12;
  * @param {App} app
  * @param {string} text
  * @param {number[]} hits is filled, ascending
+ * @param {number} from the first record
  */
-function* find(app, text, hits) {
+function* find(app, text, hits, from) {
     const wanted = text.toLowerCase();
     let start = performance.now();
-    for (let n = 1; n <= app.last(); n++) {
+    for (let n = from; n <= app.last(); n++) {
         if (sentence(app.trace, n).toLowerCase().includes(wanted)) hits.push(n);
         if (n % 64 === 0 && performance.now() - start > sliceMs) {
             yield n;
@@ -37,6 +38,8 @@ export function mountSearch(app) {
     let hits = [];
     let running = 0;
     let done = true;
+    let searched = 0; // records that the search has seen, once it is done
+    let { facts } = app; // of the run that was searched
 
     function show() {
         if (input.value.trim() === "") return fill(found);
@@ -46,14 +49,27 @@ export function mountSearch(app) {
     }
 
     function start() {
+        hits = [];
+        goOn(1);
+    }
+
+    /** A run that has grown is searched from where the search ended. */
+    function grew() {
+        if (!done || facts !== app.facts) return start();
+        goOn(searched + 1);
+    }
+
+    /** @param {number} from the first record */
+    function goOn(from) {
         running++;
         const mine = running;
-        hits = [];
+        facts = app.facts;
+        searched = app.last();
         const text = input.value.trim();
         done = text === "";
         show();
         if (done) return;
-        const search = find(app, text, hits);
+        const search = find(app, text, hits, from);
         function more() {
             if (mine !== running) return;
             done = search.next().done === true;
@@ -85,6 +101,6 @@ export function mountSearch(app) {
         }
     });
     app.on("moment", show);
-    app.on("trace", start);
+    app.on("trace", grew);
     app.on("limit", start);
 }

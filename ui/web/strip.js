@@ -376,17 +376,33 @@ function tickStep(end, most) {
     }
 }
 
+/**
+ * The first row that is not left of a place: one binary search, however long the run is.
+ *
+ * @param {App} app
+ * @param {Layout} layout
+ * @param {number} x from where the axis begins
+ */
+function firstRow(app, layout, x) {
+    const rows = app.rows();
+    const share = x / (layout.right - layout.left);
+    if (layout.steps) return Math.min(rows.count, Math.max(0, Math.ceil(share * rows.count) - 1));
+    return rows.at(app.trace.atTime(Math.ceil(share * endOf(app)) - 1)) + 1;
+}
+
 /** Small bars where something happens, crosses where something is refused. @param {Ink} ink @param {App} app @param {Layout} layout @param {number} y */
 function drawActivity(ink, app, layout, y) {
     const cell = 3;
     const cells = Math.ceil((layout.right - layout.left) / cell) + 1;
     const counts = new Uint32Array(cells);
     const bad = new Uint8Array(cells);
-    const { shown } = app.rows();
-    for (const n of shown) {
-        const i = Math.floor((xOf(app, layout, n) - layout.left) / cell);
-        counts[i]++;
-        if (app.model.isViolation(n) || (app.model.refused(n) && !app.model.benign(n))) bad[i] = 1;
+    for (let i = 0, row = 0; i < cells; i++) {
+        const next = firstRow(app, layout, (i + 1) * cell);
+        counts[i] = Math.max(0, next - row);
+        row = next;
+    }
+    for (const n of app.model.bad) {
+        if (app.model.level(n) <= app.level) bad[Math.floor((xOf(app, layout, n) - layout.left) / cell)] = 1;
     }
     const most = Math.log1p(counts.reduce((a, b) => Math.max(a, b), 1));
     for (let i = 0; i < cells; i++) {

@@ -17,6 +17,18 @@ import { dataInWords } from "./znode_words.js";
 const mostParts = 3; // partitions that are named
 
 /**
+ * Who did it. What the logs of a cluster show nobody's scenario has asked for.
+ *
+ * @param {Trace} trace
+ * @param {number} n
+ * @returns {string}
+ */
+export function whoOf(trace, n) {
+    const lane = trace.at(n);
+    return lane === "w" && trace.field(1, "inferred") !== undefined ? "the logs" : laneInWords(lane);
+}
+
+/**
  * The sentence of a record in two parts: who, and what. Where the sentence does not begin with who, it is whole.
  *
  * @param {Trace} trace
@@ -24,7 +36,7 @@ const mostParts = 3; // partitions that are named
  * @returns {Words}
  */
 export function split(trace, n) {
-    const who = laneInWords(trace.at(n));
+    const who = whoOf(trace, n);
     const whole = sentence(trace, n);
     if (whole.slice(0, who.length).toLowerCase() !== who.toLowerCase()) return { who, what: whole };
     return { who, what: whole.slice(who.length).replace(/^[:\s]+/, "") };
@@ -41,7 +53,7 @@ export function rowWords(trace, n) {
     const shorter = short[trace.kind(n)];
     const record = trace.record(n);
     const what = shorter === undefined ? null : shorter(trace, record);
-    return what === null ? split(trace, n) : { who: laneInWords(trace.at(n)), what: what + doubt(record) };
+    return what === null ? split(trace, n) : { who: whoOf(trace, n), what: what + doubt(record) };
 }
 
 /** @type {Record<string, (trace: Trace, record: TraceRecord) => string | null>} null: the sentence will do */
@@ -137,10 +149,10 @@ function zapWords(trace, record) {
     const from = frm === undefined ? "" : laneInWords(String(frm));
     if (record["ok"] === 0) return `refuses ${from === "" ? "" : `${from}: `}${what}: ${code}`;
     const asked = from === "" ? what : `${what} for ${from}`;
-    if (record["zxid"] === undefined) return asked;
-    const changes = trace.sets(record.n).filter(([key]) => key.startsWith("zn:"));
-    if (changes.length === 0) return asked;
-    return someOf(changes.map(([key, value]) => znodeWords(trace, key.slice(3), value)));
+    if (record["zxid"] === undefined && record["inferred"] === undefined) return asked;
+    const changes = new Map(trace.sets(record.n).filter(([key]) => key.startsWith("zn:"))); // as each was left
+    if (changes.size === 0) return asked;
+    return someOf([...changes].map(([key, value]) => znodeWords(trace, key.slice(3), value)));
 }
 
 /**
@@ -159,7 +171,8 @@ function znodeWords(trace, path, value) {
         return `${name}: leader ${leaderWords(data["leader"])} e${data["leader_epoch"]} isr ${listWords(data["isr"])}`;
     if (path === "/controller_epoch") return `/controller_epoch is ${value.data}`;
     const what = dataInWords(path, value.data, trace.tables.znodes);
-    return `${value.version === 0 ? "creates" : "sets"} ${name}${what === "" ? "" : `: ${what}`}`;
+    const isNew = value.czxid > 0 ? value.czxid === value.mzxid : value.version === 0;
+    return `${isNew ? "creates" : "sets"} ${name}${what === "" ? "" : `: ${what}`}`;
 }
 
 /**

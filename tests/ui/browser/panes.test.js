@@ -9,6 +9,7 @@ const failover = report("basics/g14-failover-with-a-dead-leader.yaml");
 const clients = report("clients/an-unclean-election-loses-exactly-these.yaml");
 const transform = report("clients/a-transform-writes-each-record-once.yaml");
 const zombie = report("defects/KAFKA-6082-on.yaml");
+const refusing = report("deletion/why-ineligible-and-not-offline.yaml");
 
 /** @param {any} page @param {string} selector */
 async function texts(page, selector) {
@@ -172,6 +173,53 @@ test("state machines: the move of a step is drawn, many tokens are counted", asy
     await frames(many);
     assert.ok((await many.locator(".token-list .token").count()) > 10);
     await calm(many);
+});
+
+test("state machines: a refused move is a dashed edge with a cross, and moves no token", async () => {
+    const page = await open(refusing, "#e=1&pane=machines&lv=2");
+    const n = await page.evaluate(
+        "[...app.trace.ofKind('move')].find((n) => app.trace.field(n, 'ok') === 0 && app.trace.field(n, 'machine') === 'replica')",
+    );
+    const { from, to, at, partition, replica } = await page.evaluate(`app.trace.record(${n})`);
+    await tell(page, `app.reveal(${n})`);
+    const edge = page.locator(".chart g.refused");
+    assert.equal(await edge.count(), 1);
+    assert.equal(await edge.locator("title").textContent(), `${from} → ${to}`);
+    assert.equal(await edge.locator("path.cross").count(), 1);
+    const style = (/** @type {string} */ path) =>
+        edge
+            .locator(path)
+            .evaluate((/** @type {any} */ e) => [getComputedStyle(e).strokeDasharray, getComputedStyle(e).stroke]);
+    const [dash, color] = await style(".line");
+    assert.notEqual(dash, "none");
+    assert.deepEqual(await style(".cross"), ["none", color]);
+    const legal = page.locator(".chart g.legal").filter({ hasText: `${from} → ${to}` });
+    assert.equal(await legal.count(), 0); // so there is no edge below it
+    const ends = await page.evaluate(
+        (/** @type {string[]} */ states) => {
+            const box = (/** @type {Element | null | undefined} */ e) =>
+                /** @type {Element} */ (e).getBoundingClientRect();
+            const line = box(document.querySelector(".chart g.refused .line"));
+            const chart = document.querySelector(".chart g.refused")?.closest(".chart");
+            return states.map((state) => {
+                const b = box(chart?.querySelector(`.state[title^="${state}:"]`));
+                const near = 24; // the tip, and where the line leaves the box
+                return (
+                    line.left <= b.right + near &&
+                    line.right >= b.left - near &&
+                    line.top <= b.bottom + near &&
+                    line.bottom >= b.top - near
+                );
+            });
+        },
+        [from, to],
+    );
+    assert.deepEqual(ends, [true, true], "the edge touches both states");
+    assert.equal(await page.evaluate(`app.facts.value('rs.${at.slice(1)}.${partition}.${replica}', app.n)`), from);
+    assert.match((await texts(page, ".moves-of-step li.bad")).join(), /✕ .*refuses to move replica/);
+    await tell(page, `app.reveal(${n - 1})`);
+    assert.equal(await page.locator(".chart g.refused").count(), 0);
+    await calm(page);
 });
 
 test("ZooKeeper: the tree of the moment, unfolds, tells all of a znode", async () => {

@@ -110,6 +110,27 @@ export function index(make) {
     };
 }
 
+/**
+ * The same for what goes on where it ended when the trace has grown.
+ *
+ * @template T
+ * @param {() => T} make of nothing yet
+ * @param {(app: App, made: T, from: number) => void} extend by the records from `from` on
+ * @returns {(app: App) => T}
+ */
+export function growing(make, extend) {
+    const kept = memory(
+        () => /** @type {{upTo: number, of: object | null, made: T}} */ ({ upTo: 0, of: null, made: make() }),
+    );
+    return (app) => {
+        const state = kept(app);
+        if (state.of !== app.facts) Object.assign(state, { of: app.facts, made: make(), upTo: 0 });
+        if (state.upTo < app.trace.count) extend(app, state.made, state.upTo + 1);
+        state.upTo = app.trace.count;
+        return state.made;
+    };
+}
+
 /** @param {App} app draws the panes again, because one of them was turned, not the moment */
 export function redraw(app) {
     app.tell("pane");

@@ -7,7 +7,7 @@
  */
 import { fill, h, recordButton, span } from "../dom.js";
 import { term } from "../glossary.js";
-import { grid, index, lastAtMost } from "./common.js";
+import { grid, growing, lastAtMost } from "./common.js";
 
 /** @typedef {import("../app.js").App} App */
 /** @typedef {{n: number, name: string}} Event */
@@ -17,17 +17,18 @@ const requestsShown = 12;
 const waitsLooked = 5000;
 
 /** Records of each controller's queue. */
-const queueRecords = index((app) => {
-    /** @type {Map<string, number[]>} */
-    const byLane = new Map();
-    for (const n of app.trace.ofKind("queue")) {
-        const lane = app.trace.at(n);
-        const list = byLane.get(lane) ?? [];
-        list.push(n);
-        byLane.set(lane, list);
-    }
-    return byLane;
-});
+const queueRecords = growing(
+    () => /** @type {Map<string, number[]>} */ (new Map()),
+    (app, byLane, from) => {
+        const records = app.trace.ofKind("queue");
+        for (let i = lastAtMost(records, from - 1) + 1; i < records.length; i++) {
+            const lane = app.trace.at(records[i]);
+            const list = byLane.get(lane) ?? [];
+            list.push(records[i]);
+            byLane.set(lane, list);
+        }
+    },
+);
 
 /**
  * The event in work and those that wait, oldest first.
@@ -62,23 +63,28 @@ export function queueAt(app, lane) {
     return { work, waiting, depth };
 }
 
-/** Where each waiting request is answered: places of `wait` records, and the record of the answer, or 0. */
-const waits = index((app) => {
-    const { trace } = app;
-    const numbers = trace.ofKind("wait");
-    /** @type {Map<string, number>} */
-    const byMessage = new Map();
-    numbers.forEach((n, i) => byMessage.set(`${trace.at(n)} ${trace.field(trace.by(n), "m")}`, i));
-    const answered = new Uint32Array(numbers.length);
-    if (numbers.length > 0) {
-        for (const n of trace.ofKind("send")) {
-            const re = trace.field(n, "re");
-            const place = re === undefined ? undefined : byMessage.get(`${trace.at(n)} ${re}`);
-            if (place !== undefined) answered[place] = n;
+/** Where each waiting request is answered: `wait` records, and the record of the answer, or 0. */
+const waits = growing(
+    () => ({
+        numbers: /** @type {number[]} */ ([]),
+        answered: /** @type {number[]} */ ([]),
+        byMessage: /** @type {Map<string, number>} */ (new Map()),
+    }),
+    ({ trace }, { numbers, answered, byMessage }, from) => {
+        const all = trace.ofKind("wait");
+        for (let i = lastAtMost(all, from - 1) + 1; i < all.length; i++) {
+            byMessage.set(`${trace.at(all[i])} ${trace.field(trace.by(all[i]), "m")}`, numbers.push(all[i]) - 1);
+            answered.push(0);
         }
-    }
-    return { numbers, answered };
-});
+        if (numbers.length === 0) return;
+        const sends = trace.ofKind("send");
+        for (let i = lastAtMost(sends, from - 1) + 1; i < sends.length; i++) {
+            const re = trace.field(sends[i], "re");
+            const place = re === undefined ? undefined : byMessage.get(`${trace.at(sends[i])} ${re}`);
+            if (place !== undefined) answered[place] = sends[i];
+        }
+    },
+);
 
 /**
  * The requests that wait at the moment.

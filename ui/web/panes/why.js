@@ -5,9 +5,10 @@
  * that nothing came, the line says so and names what was waited on. A decision shows its candidates.
  */
 import { fill, h, recordButton, seconds } from "../dom.js";
-import { laneInWords, sentence } from "../narrate.js";
+import { sentence } from "../narrate.js";
 import { term } from "../glossary.js";
 import { chain } from "../why.js";
+import { whoOf } from "../words.js";
 import { fold, grid, memory } from "./common.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -87,13 +88,14 @@ function item(app, link, last) {
     const { trace, model } = app;
     const { n, how } = link;
     const fault = model.isFault(n);
+    const isAsked = fault && trace.field(1, "inferred") === undefined; // of logs nobody knows
     const record = trace.record(n);
     const because = how === "asked" ? "" : how === "mute" ? "because nothing came, " : "because, ";
     const waited = trace.mute(n) !== 0 && trace.by(n) !== 0 && trace.by(n) !== trace.mute(n);
     return h(
         "li",
         { class: [fault && "fault", last && "root", n === app.n && "here"].filter(Boolean).join(" ") },
-        h("span", { class: "when" }, `${because}${seconds(trace.t(n))} · ${laneInWords(trace.at(n))} · record ${n}`),
+        h("span", { class: "when" }, `${because}${seconds(trace.t(n))} · ${whoOf(trace, n)} · record ${n}`),
         h(
             "button",
             { type: "button", class: "step", "data-key": `step ${n}`, "data-record": n, onClick: () => app.reveal(n) },
@@ -105,7 +107,7 @@ function item(app, link, last) {
         refusal(app, record),
         candidates(app, record),
         readings(app, record),
-        last && h("p", { class: "detail" }, fault ? "Here it began: the scenario asked for it." : "Here it began."),
+        last && h("p", { class: "detail" }, isAsked ? "Here it began: the scenario asked for it." : "Here it began."),
     );
 }
 

@@ -1,0 +1,65 @@
+/*
+ * A RocksDB database: the few calls that the state backend `rocksdb` makes.
+ *
+ *     put, delete ──► batch ──► memtable ──► SST files        no write-ahead log: what a crash
+ *                                                             loses is in a checkpoint, or replayed
+ *
+ * The library is loaded when the first database is opened (librocksdb.so, its C interface): it is
+ * eleven megabytes of C++ whose loading would more than double the time that a program without it
+ * takes to begin, and a job of one's own need not link it.
+ *
+ * Errors: a call that can fail returns false (NULL) with `why` filled, ROCKS_WHY bytes.
+ *
+ * Threads: a database belongs to one task; a walk, and the end of one, may be another thread's.
+ */
+#ifndef STREAM_ROCKS_H
+#define STREAM_ROCKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ROCKS_WHY      256
+#define ROCKS_MANY_MAX 256
+
+struct rocks;
+struct rocks_walk;
+
+/* Opens the database in `folder`, made if it is not there. `memory`: bytes that it may use, about:
+ * half for blocks read, half for what is not yet in files. Returns a counted reference. */
+struct rocks *rocks_open(const char *folder, size_t memory, char *why);
+/* Opens one that is not written to. */
+struct rocks *rocks_open_to_read(const char *folder, char *why);
+/* Gives the reference up. The database is closed with the last one: each walk has one. */
+void rocks_close(struct rocks *r);
+
+/* What is under `count` <= ROCKS_MANY_MAX keys: values[k] is NULL where there is nothing, otherwise
+ * owned by the caller, who gives it to rocks_free. */
+bool rocks_get_many(struct rocks *r, uint32_t count, const char *const *keys,
+                    const size_t *key_sizes, char **values, size_t *value_sizes, char *why);
+void rocks_free(char *value);
+
+/* Into the batch at hand, which is written when it is large. */
+bool rocks_put(struct rocks *r, const char *key, size_t key_size, const char *value,
+               size_t value_size, char *why);
+bool rocks_delete(struct rocks *r, const char *key, size_t key_size, char *why);
+/* Writes the batch at hand. Reads do not see it before. */
+bool rocks_write(struct rocks *r, char *why);
+
+/* A copy of the database as it is (after rocks_write) in a new folder of the same file system: SST
+ * files by hard links. */
+bool rocks_checkpoint(struct rocks *r, const char *folder, char *why);
+
+/* All that is there now, in the order of the keys, whatever is written meanwhile. Owned. */
+struct rocks_walk *rocks_walk_begin(struct rocks *r);
+/* The first entry at or behind `key`. */
+void rocks_walk_seek(struct rocks_walk *w, const char *key, size_t key_size);
+/* The entry at hand; false: there are no more (or a file could not be read: rocks_walk_failed).
+ * Views are valid until the next call. */
+bool rocks_walk_entry(struct rocks_walk *w, const char **key, size_t *key_size, const char **value,
+                      size_t *value_size);
+void rocks_walk_next(struct rocks_walk *w);
+bool rocks_walk_failed(struct rocks_walk *w, char *why);
+void rocks_walk_end(struct rocks_walk *w);
+
+#endif

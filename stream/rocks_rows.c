@@ -1,0 +1,519 @@
+/*
+ * Keyed rows in a RocksDB database, see rocks_rows.h.
+ */
+#include "stream/rocks_rows.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define GROUP_SIZE    2 /* bytes of the key group before a key, the high one first */
+#define FOLDER_PREFIX "kcsim-rocksdb"
+#define ROWS_MIN      16
+#define ROW_OVERHEAD  64 /* bytes: of a record in lists and maps, besides itself */
+
+_Noreturn static void fail(struct rocks_rows *rows, const char *why)
+{
+    task_fail(rows->op->task, "%s: %s", rows->op->node->name, why);
+}
+
+/* ---------------------------------------------------------------------------- Opening, closing */
+
+/* Operators whose rows are in databases: those of a slot share its memory. */
+static uint32_t count_sharers(const st_env *env)
+{
+    uint32_t count = 0;
+    for (uint32_t n = 0; n < env->node_count; n++) {
+        const struct node *node = env->nodes[n];
+        bool may_have = node->kind == NODE_FOLD || node->options.states != NULL;
+        count += node->keyed && may_have ? 1 : 0;
+    }
+    return count > 0 ? count : 1;
+}
+
+bool rows_are_stored(const struct op *op)
+{
+    return op->node->keyed && op->task->job->env->backend == BACKEND_ROCKSDB;
+}
+
+static size_t memory_of(const struct rocks_rows *rows)
+{
+    const st_env *env = rows->op->task->job->env;
+    return (size_t)env->rocksdb_memory / count_sharers(env);
+}
+
+void rows_open(struct rocks_rows *rows, struct op *op, struct table *table,
+               const struct key_reader *reader, const struct row_codec *codec, bool varies)
+{
+    char why[FILES_WHY];
+    const char *parent = op->task->job->env->rocksdb_dir;
+    const char *temporary = getenv("TMPDIR");
+    *rows = (struct rocks_rows){
+        .op = op, .codec = codec, .table = table, .reader = reader, .varies = varies, .lock = -1};
+    if (parent == NULL) {
+        parent = temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp";
+    }
+    if (!files_make_own_folder(parent, FOLDER_PREFIX, rows->folder, &rows->lock, why)) {
+        fail(rows, why);
+    }
+    size_t half = memory_of(rows) / 2, rows_max = half / (table->row_size + 2 * sizeof(uint32_t));
+    rows->held_max = half;
+    rows->rows_max = rows_max > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)rows_max;
+    rows->rows_max = rows->rows_max < ROWS_MIN ? ROWS_MIN : rows->rows_max;
+    table_mark_rows(table);
+}
+
+static void open_database(struct rocks_rows *rows)
+{
+    char why[ROCKS_WHY], path[FILES_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/db", rows->folder);
+    rows->db = rocks_open(path, memory_of(rows) / 2, why);
+    if (rows->db == NULL) {
+        fail(rows, why);
+    }
+}
+
+void rows_ready(struct rocks_rows *rows)
+{
+    if (rows->op != NULL && rows->db == NULL) {
+        open_database(rows);
+    }
+}
+
+void rows_close(struct rocks_rows *rows)
+{
+    if (rows->op == NULL) {
+        return;
+    }
+    rocks_close(rows->db);
+    if (rows->lock >= 0) {
+        files_remove_tree(rows->folder);
+        close(rows->lock);
+    }
+    bytes_free(&rows->key);
+    bytes_free(&rows->value);
+    *rows = (struct rocks_rows){0};
+}
+
+/* ---------------------------------------------------------------------------------------- Keys */
+
+static void put_group(struct bytes *to, uint32_t group)
+{
+    const unsigned char high_first[GROUP_SIZE] = {(unsigned char)(group >> 8),
+                                                  (unsigned char)group};
+    bytes_put(to, high_first, sizeof high_first);
+}
+
+/* Equal keys, equal bytes: what is behind the end of text in a field of characters goes. */
+static void put_key(struct rocks_rows *rows, const struct key_reader *reader, const void *record,
+                    struct bytes *to)
+{
+    uint64_t key[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    const uint32_t groups = rows->op->task->job->env->max_parallelism;
+    key_read(reader, record, key);
+    for (uint32_t f = 0; f < reader->count; f++) {
+        if (reader->kind[f] == ST_KIND_CHARS) {
+            char *at = (char *)(void *)key + reader->to[f];
+            size_t length = strnlen(at, reader->size[f]);
+            memset(at + length, 0, reader->size[f] - length);
+        }
+    }
+    put_group(to, st_key_group(key_java_hash(reader, key), groups));
+    bytes_record(to, &reader->layout, key);
+}
+
+/* How the key lies in a row of the table: at its places in a key, or in the record. */
+static struct key_reader reader_of_rows(const struct rocks_rows *rows)
+{
+    struct key_reader reader = *rows->reader;
+    for (uint32_t f = 0; f < reader.count && !rows->table->holds_record; f++) {
+        reader.from[f] = reader.to[f];
+    }
+    return reader;
+}
+
+static bool group_is_own(const struct rocks_rows *rows, uint32_t group)
+{
+    const struct op *op = rows->op;
+    uint32_t groups = op->task->job->env->max_parallelism;
+    return group < groups &&
+           st_key_group_owner(group, op->ctx.parallelism, groups) == op->ctx.subtask;
+}
+
+/* ------------------------------------------------------------------------------------- Writing */
+
+/* Brings what the database has of a row up to the row. Returns whether the row is to stay. */
+static bool store_row(struct rocks_rows *rows, const struct key_reader *reader, uint32_t row,
+                      char *why, bool *ok)
+{
+    uint8_t *mark = &rows->table->marks[row];
+    enum row_worth worth = rows->codec->worth(rows->op, row);
+    bool stored = (*mark & ROW_STORED) != 0;
+    rows->key.size = rows->value.size = 0;
+    if (worth == ROW_FULL || stored) {
+        put_key(rows, reader, table_row(rows->table, row), &rows->key);
+    }
+    if (worth == ROW_FULL) {
+        rows->codec->write(rows->op, row, &rows->value);
+        *ok = rocks_put(rows->db, rows->key.data, rows->key.size, rows->value.data,
+                        rows->value.size, why);
+        rows->stored += stored ? 0 : 1;
+        *mark = ROW_LIVE | ROW_STORED;
+    } else if (stored) {
+        *ok = rocks_delete(rows->db, rows->key.data, rows->key.size, why);
+        rows->stored--;
+        *mark = ROW_LIVE | ROW_TOUCHED;
+    }
+    return worth != ROW_EMPTY;
+}
+
+static void drop_row(struct rocks_rows *rows, uint32_t row)
+{
+    if (rows->codec->drop != NULL) {
+        rows->codec->drop(rows->op, row);
+    }
+    table_remove(rows->table, row);
+}
+
+/* All rows that were touched into the database; those that hold nothing go. */
+static void store_rows(struct rocks_rows *rows)
+{
+    char why[ROCKS_WHY];
+    struct table *t = rows->table;
+    const struct key_reader reader = reader_of_rows(rows);
+    bool ok = true;
+    rows_ready(rows);
+    for (uint32_t row = 0; row < t->row_end && ok; row++) {
+        if ((t->marks[row] & (ROW_LIVE | ROW_TOUCHED)) == (ROW_LIVE | ROW_TOUCHED) &&
+            !store_row(rows, &reader, row, why, &ok)) {
+            drop_row(rows, row);
+        }
+    }
+    if (!ok || !rocks_write(rows->db, why)) {
+        fail(rows, why);
+    }
+}
+
+/* Only pinned rows stay in the table. */
+static void empty_table(struct rocks_rows *rows)
+{
+    struct table *t = rows->table;
+    uint32_t pinned = 0;
+    store_rows(rows);
+    for (uint32_t row = 0; row < t->row_end; row++) {
+        pinned += (t->marks[row] & (ROW_LIVE | ROW_STORED)) == ROW_LIVE ? 1 : 0;
+    }
+    for (uint32_t row = 0; row < t->row_end; row++) {
+        if ((t->marks[row] & ROW_STORED) == 0) {
+            continue;
+        }
+        if (pinned > 0) {
+            drop_row(rows, row);
+        } else if (rows->codec->drop != NULL) {
+            rows->codec->drop(rows->op, row);
+        }
+    }
+    if (pinned == 0) {
+        table_clear(t);
+    }
+    rows->held = 0;
+    if (pinned > rows->rows_max / 2) { /* nothing to gain by looking at them again soon */
+        rows->rows_max = pinned * 2;
+    }
+}
+
+void rows_make_room(struct rocks_rows *rows)
+{
+    if (rows->op != NULL && (rows->table->live >= rows->rows_max || rows->held >= rows->held_max)) {
+        empty_table(rows);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- Loading */
+
+/* The value of a key into a row of its own, unless an earlier record has made one. */
+static void take_value(struct rocks_rows *rows, const struct key_reader *reader, const void *record,
+                       const char *value, size_t size)
+{
+    bool is_new;
+    uint32_t row = table_find_or_insert(rows->table, reader, record, &is_new);
+    if (is_new) {
+        struct reader from = {value, value + size, false};
+        rows->table->marks[row] = ROW_LIVE | ROW_STORED;
+        rows->held += rows->varies ? size : 0;
+        if (!rows->codec->read(rows->op, row, &from)) {
+            fail(rows, "a row in the database is damaged");
+        }
+        rows->table->marks[row] = ROW_LIVE | ROW_STORED;
+    }
+}
+
+void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const void *records,
+               uint32_t stride, uint32_t count)
+{
+    uint32_t missing[BATCH_SIZE];
+    size_t sizes[ROCKS_MANY_MAX], value_sizes[ROCKS_MANY_MAX], ends[ROCKS_MANY_MAX];
+    const char *keys[ROCKS_MANY_MAX];
+    char *values[ROCKS_MANY_MAX], why[ROCKS_WHY];
+    rows_make_room(rows);
+    rows->held += rows->varies ? (size_t)count * (stride + ROW_OVERHEAD) : 0;
+    if (rows->stored == 0) {
+        return;
+    }
+    uint32_t some = table_missing_many(rows->table, reader, records, stride, count, missing);
+    if (some == 0) {
+        return;
+    }
+    rows->key.size = 0;
+    for (uint32_t m = 0; m < some; m++) {
+        put_key(rows, reader, (const char *)records + (size_t)missing[m] * stride, &rows->key);
+        ends[m] = rows->key.size;
+    }
+    for (uint32_t m = 0; m < some; m++) {
+        size_t began = m > 0 ? ends[m - 1] : 0;
+        keys[m] = rows->key.data + began;
+        sizes[m] = ends[m] - began;
+    }
+    if (!rocks_get_many(rows->db, some, keys, sizes, values, value_sizes, why)) {
+        fail(rows, why);
+    }
+    for (uint32_t m = 0; m < some; m++) {
+        if (values[m] != NULL) {
+            take_value(rows, reader, (const char *)records + (size_t)missing[m] * stride, values[m],
+                       value_sizes[m]);
+            rocks_free(values[m]);
+        }
+    }
+}
+
+/* ----------------------------------------------------------------------------------- Snapshots */
+
+struct rows_image {
+    struct rocks_walk *walk;
+    bool with_key;
+};
+
+bool rows_image_write(struct rows_image *image, struct bytes *to, char *why)
+{
+    const char *key, *value;
+    size_t key_size, value_size;
+    rocks_walk_seek(image->walk, "", 0); /* a last part is written into more than one checkpoint */
+    for (; rocks_walk_entry(image->walk, &key, &key_size, &value, &value_size);
+         rocks_walk_next(image->walk)) {
+        if (image->with_key) {
+            bytes_put(to, key + GROUP_SIZE, key_size - GROUP_SIZE);
+        }
+        bytes_put(to, value, value_size);
+    }
+    return !rocks_walk_failed(image->walk, why);
+}
+
+void rows_image_free(struct rows_image *image)
+{
+    rocks_walk_end(image->walk);
+    free(image);
+}
+
+/* Pinned rows as a snapshot has them. */
+static int64_t write_pinned(struct rocks_rows *rows, struct bytes *to, int64_t *place)
+{
+    struct table *t = rows->table;
+    int64_t count = 0;
+    for (uint32_t row = 0; row < t->row_end && place != NULL; row++) {
+        if ((t->marks[row] & (ROW_LIVE | ROW_STORED)) == ROW_LIVE) {
+            place[row] = count++;
+            if (!t->holds_record) {
+                bytes_record(to, &rows->reader->layout, table_row(t, row));
+            }
+            rows->codec->write(rows->op, row, to);
+        }
+    }
+    return count;
+}
+
+/* A folder beside the database with its files, which the snapshot's bytes own. */
+static void attach_files(struct rocks_rows *rows, struct bytes *to, const char *prefix)
+{
+    static _Atomic uint64_t number;
+    char why[ROCKS_WHY], path[FILES_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/files-%llu", rows->folder,
+             (unsigned long long)atomic_fetch_add(&number, 1));
+    if (!rocks_checkpoint(rows->db, path, why)) {
+        fail(rows, why);
+    }
+    bytes_attach(to, path, prefix);
+}
+
+static void snapshot_files(struct rocks_rows *rows, struct bytes *to, int64_t *place)
+{
+    const struct op *op = rows->op;
+    uint32_t groups = op->task->job->env->max_parallelism, first = 0, o = 0;
+    char prefix[64];
+    while (op->task->ops[o] != op) {
+        o++;
+    }
+    snprintf(prefix, sizeof prefix, STORED_FILE "%u-%u-%u-", op->task->vertex, op->task->subtask,
+             o);
+    while (first < groups && !group_is_own(rows, first)) {
+        first++;
+    }
+    uint32_t end = first;
+    while (end < groups && group_is_own(rows, end)) {
+        end++;
+    }
+    bytes_i64(to, ROWS_IN_FILES);
+    bytes_text(to, prefix);
+    bytes_u32(to, first);
+    bytes_u32(to, end);
+    bytes_i64(to, rows->stored);
+    size_t count_at = bytes_reserve_i64(to);
+    bytes_set_i64(to, count_at, write_pinned(rows, to, place));
+    attach_files(rows, to, prefix);
+}
+
+void rows_snapshot(struct rocks_rows *rows, struct bytes *to, int64_t *place)
+{
+    store_rows(rows);
+    if (rows->op->task->job->env->incremental && !to->canonical) {
+        snapshot_files(rows, to, place);
+        return;
+    }
+    size_t count_at = bytes_reserve_i64(to);
+    int64_t pinned = write_pinned(rows, to, place);
+    bytes_set_i64(to, count_at, pinned + rows->stored);
+    if (rows->stored > 0) {
+        struct rows_image *image = must_calloc(1, sizeof *image);
+        image->walk = rocks_walk_begin(rows->db);
+        image->with_key = !rows->table->holds_record;
+        image_freeze(image, &rows->op->task->frozen, to);
+    }
+}
+
+/* ----------------------------------------------------------------------------------- Restoring */
+
+bool rows_read_said(struct rows_said *said, struct reader *from)
+{
+    said->prefix = read_text(from);
+    said->first_group = read_u32(from);
+    said->end_group = read_u32(from);
+    said->stored = read_i64(from);
+    said->pinned = read_i64(from);
+    from->bad |= said->stored < 0 || said->pinned < 0 || said->pinned > from->end - from->at;
+    return !from->bad;
+}
+
+/* The files of a section under their own names in a new folder. RocksDB writes no SST file twice,
+ * so these may be the checkpoint's own; the others are copied. */
+static bool bring_files(struct rocks_rows *rows, st_str prefix, const char *folder, char *why)
+{
+    const struct checkpoint *from = rows->op->task->job->restored;
+    bool ok = files_make_folders(folder, why);
+    for (uint32_t f = 0; f < from->stored_count && ok; f++) {
+        const char *name = from->stored[f], *own = name + prefix.size;
+        char source[FILES_PATH_MAX], target[FILES_PATH_MAX];
+        if (strncmp(name, prefix.data, prefix.size) != 0 || strchr(own, '/') != NULL) {
+            continue;
+        }
+        if (snprintf(source, sizeof source, "%s/%s", from->path, name) >= (int)sizeof source ||
+            snprintf(target, sizeof target, "%s/%s", folder, own) >= (int)sizeof target) {
+            snprintf(why, FILES_WHY, "the name of %.100s is too long", name);
+            return false;
+        }
+        size_t length = strlen(own);
+        bool is_sst = length > 4 && strcmp(own + length - 4, ".sst") == 0;
+        ok = is_sst ? files_link_or_copy(source, target, why) : files_copy(source, target, why);
+    }
+    return ok;
+}
+
+/* Rows of the files whose keys are this subtask's, put in as they are. */
+static bool copy_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *why)
+{
+    const char *key, *value;
+    size_t key_size, value_size;
+    bool ok = true;
+    for (; ok && rocks_walk_entry(walk, &key, &key_size, &value, &value_size);
+         rocks_walk_next(walk)) {
+        uint32_t group = key_size > GROUP_SIZE
+                             ? (uint32_t)(unsigned char)key[0] << 8 | (unsigned char)key[1]
+                             : UINT32_MAX;
+        if (group_is_own(rows, group)) {
+            ok = rocks_put(rows->db, key, key_size, value, value_size, why);
+            rows->stored++;
+        }
+    }
+    return ok && rocks_write(rows->db, why) && !rocks_walk_failed(walk, why);
+}
+
+/* The same, each through the table. */
+static bool read_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *why,
+                      bool (*read)(struct op *op, uint32_t row, struct reader *from))
+{
+    const char *key, *value;
+    size_t key_size, value_size;
+    uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    for (; rocks_walk_entry(walk, &key, &key_size, &value, &value_size); rocks_walk_next(walk)) {
+        bool is_new;
+        struct reader keys = {key + GROUP_SIZE, key + key_size, false};
+        struct reader from = {value, value + value_size, false};
+        if (key_size < GROUP_SIZE || !read_record(&keys, &rows->reader->layout, space)) {
+            snprintf(why, ROCKS_WHY, "a key in the checkpoint is damaged");
+            return false;
+        }
+        if (op_owns(rows->op, rows->reader, space)) {
+            uint32_t row = table_find_or_insert_key(rows->table, space, &is_new);
+            if (!read(rows->op, row, &from)) {
+                snprintf(why, ROCKS_WHY, "a row in the checkpoint is damaged");
+                return false;
+            }
+            rows->held += rows->varies ? value_size : 0;
+            rows_make_room(rows);
+        }
+    }
+    return !rocks_walk_failed(walk, why);
+}
+
+static bool read_files(struct rocks_rows *rows, const char *folder, bool same,
+                       bool (*read)(struct op *op, uint32_t row, struct reader *from), char *why)
+{
+    struct rocks *db = rocks_open_to_read(folder, why);
+    if (db == NULL) {
+        return false;
+    }
+    struct rocks_walk *walk = rocks_walk_begin(db);
+    rows_ready(rows);
+    bool ok = same ? copy_rows(rows, walk, why) : read_rows(rows, walk, why, read);
+    rocks_walk_end(walk);
+    rocks_close(db);
+    return ok;
+}
+
+void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct op *op, bool same,
+                  bool (*read)(struct op *op, uint32_t row, struct reader *from))
+{
+    char why[FILES_WHY], folder[FILES_PATH_MAX + 32];
+    bool all_own = true;
+    if (rows->op == NULL) {
+        restore_fail(op, "the checkpoint has its rows in files of RocksDB: set state.backend to "
+                         "rocksdb, or begin with a savepoint, which both backends read");
+    }
+    for (uint32_t g = said->first_group; g < said->end_group && all_own; g++) {
+        all_own = group_is_own(rows, g);
+    }
+    if (all_own && same && rows->db == NULL && rows->table->live == 0) {
+        snprintf(folder, sizeof folder, "%s/db", rows->folder);
+        if (!bring_files(rows, said->prefix, folder, why)) {
+            restore_fail(rows->op, "%s", why);
+        }
+        open_database(rows); /* goes on with the files themselves */
+        rows->stored = said->stored;
+        return;
+    }
+    snprintf(folder, sizeof folder, "%s/restored", rows->folder);
+    bool ok =
+        bring_files(rows, said->prefix, folder, why) && read_files(rows, folder, same, read, why);
+    files_remove_tree(folder);
+    if (!ok) {
+        restore_fail(rows->op, "%s", why);
+    }
+}
