@@ -27,8 +27,8 @@
 /* Bytes for the records and timestamps of all rings between threads into which a task writes by one
  * writer. Few packets are under way, but they go round in a memory that is larger than the second
  * cache: to write where the consumer has read a moment ago means to wait for its cache to let go,
- * line by line (2 to 3 ns a record of 24 bytes, and 10 between distant cores); what it read a
- * thousand microseconds ago it has let go already (0.5 ns, and 4 to 8). */
+ * line by line (2 to 3 ns a record of 24 bytes, and 10 between distant cores); what it read
+ * a millisecond ago it has let go already (0.5 ns, and 4 to 8). */
 #define RING_ROUND_SIZE  ((size_t)4 << 20)
 #define ROOM_LEFT        4 /* free packets that a producer needs to be run */
 #define PACKET_MARKS     64
