@@ -252,7 +252,7 @@ static bool source_goes_on(struct task *task, uint32_t *runs)
 {
     struct coordinator *c = task->job->coordinator;
     return goes_on(task, runs) && atomic_load(&task->job->cancelled) == 0 &&
-           (c == NULL || coordinator_wanted(c) <= task->barrier) && task_has_room(task);
+           (c == NULL || coordinator_next(c, task->barrier) == 0) && task_has_room(task);
 }
 
 static enum step step_source(struct task *task)
