@@ -18,6 +18,16 @@ void *must_calloc(size_t count, size_t size)
     return memory;
 }
 
+void *calloc_apart(size_t size)
+{
+    size = (size + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, size);
+    if (memory == NULL) {
+        abort();
+    }
+    return memset(memory, 0, size);
+}
+
 char *must_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;

@@ -137,6 +137,9 @@ struct st_env {
 
 /* Memory that the process cannot do without; ends the process if there is none. */
 void *must_calloc(size_t count, size_t size);
+/* Zeroed memory that shares no line of the cache with any other: what a thread writes all the time
+ * does not take from another what that one reads. Never NULL; freed with free(). */
+void *calloc_apart(size_t size);
 char *must_strdup(const char *text);
 
 /* A new source at parallelism 1, and the stream of it; *node is the source. */

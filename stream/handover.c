@@ -35,9 +35,7 @@ static void call(struct writer *w, const struct batch *batch, const struct mark 
     receiver->in_step = true;
     task_show_state(w->task, TASK_FULL);
     task_show_state(receiver, TASK_BUSY);
-    if (setjmp(receiver->failure) != 0) {
-        longjmp(w->task->failure, 1); /* the receiver has said why */
-    }
+    receiver->escape = w->task->escape;
     if (batch != NULL) {
         op_batch(receiver->ops[0], channel->input, batch);
     } else {

@@ -101,7 +101,7 @@ static void wait_for(struct socket_sink *s, int fd, short events, int64_t at_mos
     struct pollfd one = {.fd = fd, .events = events};
     (void)poll(&one, fd >= 0 ? 1 : 0, (int)(at_most_ms < LOOK_MS ? at_most_ms : LOOK_MS));
     if (atomic_load(&s->op.task->job->cancelled) != 0) {
-        longjmp(s->op.task->failure, 1);
+        longjmp(*s->op.task->escape, 1);
     }
 }
 

@@ -99,18 +99,6 @@ void plan_nodes(st_env *env)
 
 /* --------------------------------------------------------------------------------------- Tasks */
 
-/* Zeroed memory that shares no line of the cache with any other: what a thread writes all the time
- * does not take from another what that one reads. Freed with free(). */
-static void *calloc_apart(size_t size)
-{
-    size = (size + 63) / 64 * 64;
-    void *memory = aligned_alloc(64, size);
-    if (memory == NULL) {
-        abort();
-    }
-    return memset(memory, 0, size);
-}
-
 /* The tasks of a vertex (a chain) are a row of the job's array. */
 struct vertex {
     uint32_t first_task, parallelism, op_count;
@@ -274,7 +262,7 @@ static void add_channel(struct task *task, struct ring *ring, struct task *sende
     task->next_channel = task->channel_count - 1;
 }
 
-static struct ring *make_ring(struct job *job, const st_type *type)
+static struct ring *make_ring(struct job *job, const st_type *type, size_t round_size)
 {
     struct ring **rings = must_calloc(job->ring_count + 1, sizeof(struct ring *));
     if (job->ring_count > 0) {
@@ -283,7 +271,7 @@ static struct ring *make_ring(struct job *job, const st_type *type)
     free(job->rings);
     job->rings = rings;
     struct ring *ring = calloc_apart(sizeof *ring);
-    ring_init(ring, type);
+    ring_init(ring, type, round_size);
     return rings[job->ring_count++] = ring;
 }
 
@@ -331,12 +319,14 @@ static void connect_edge(const struct planner *p, const struct node *node, const
             count += is_connected(edge->partitioning, from, m, to, n);
         }
         struct writer *writer = writer_new(sender->task, edge, count);
+        const uint32_t others = count > 1 ? count - 1 : 1;
         bool by_call = may_hand_over(p->env, node, edge);
         count = 0;
         for (uint32_t to = 0; to < n; to++) {
             if (is_connected(edge->partitioning, from, m, to, n)) {
                 struct task *receiver = task_of(p, node->index, to);
-                writer->rings[count] = make_ring(p->job, type);
+                size_t size = receiver->slot == sender->task->slot ? 0 : RING_ROUND_SIZE / others;
+                writer->rings[count] = make_ring(p->job, type, size);
                 writer->receivers[count] = receiver;
                 add_channel(receiver, writer->rings[count], sender->task, edge->input);
                 if (by_call && receiver->slot == sender->task->slot) {

@@ -7,38 +7,43 @@
 
 #include "stream/graph.h"
 
-static void packet_init(struct packet *p, const struct layout *layout)
+/* Memory whose pages come as they are touched. */
+static void *take(size_t size)
 {
-    p->records = must_calloc(BATCH_SIZE, layout->size);
-    p->times = must_calloc(BATCH_SIZE, sizeof *p->times);
+    void *memory = aligned_alloc(64, size);
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
 }
 
-static void packet_free(struct packet *p)
+static size_t records_size(const struct ring *r)
 {
-    free(p->records);
-    free(p->times);
-    free(p->text);
+    return (size_t)BATCH_SIZE * r->layout.size;
 }
 
-void ring_init(struct ring *r, const st_type *type)
+void ring_init(struct ring *r, const st_type *type, size_t round_size)
 {
     r->layout = layout_of(type);
-    r->packets = must_calloc(RING_PACKETS, sizeof *r->packets);
-    for (uint32_t p = 0; p < RING_PACKETS; p++) {
-        packet_init(&r->packets[p], &r->layout);
-    }
+    r->packets = calloc_apart(RING_PACKETS * sizeof *r->packets);
+    size_t packets = round_size / (records_size(r) + BATCH_SIZE * sizeof(int64_t));
+    r->round = packets > RING_PACKETS ? (uint32_t)packets : RING_PACKETS;
+    r->records = take(r->round * records_size(r));
+    r->times = take(r->round * BATCH_SIZE * sizeof *r->times);
 }
 
 static void spilled_free(struct spilled *one)
 {
-    packet_free(&one->packet);
+    free(one->packet.own);
+    free(one->packet.text);
     free(one);
 }
 
 void ring_free(struct ring *r)
 {
     for (uint32_t p = 0; p < RING_PACKETS; p++) {
-        packet_free(&r->packets[p]);
+        free(r->packets[p].own);
+        free(r->packets[p].text);
     }
     if (r->open_spills && r->open != NULL) {
         spilled_free((struct spilled *)(void *)r->open);
@@ -47,48 +52,40 @@ void ring_free(struct ring *r)
         next = one->next;
         spilled_free(one);
     }
+    free(r->records);
+    free(r->times);
     free(r->packets);
     *r = (struct ring){0};
 }
 
-/* Are more than `limit` packets in the ring? By the producer. */
-static bool holds_more(struct ring *r, uint32_t limit)
+static struct packet *open_spilled(struct ring *r)
+{
+    struct spilled *one = calloc_apart(sizeof *one);
+    one->packet.own = take(records_size(r) + BATCH_SIZE * sizeof *r->times);
+    one->packet.records = one->packet.own;
+    one->packet.times = (int64_t *)(void *)(one->packet.own + records_size(r));
+    return &one->packet;
+}
+
+static struct packet *open_slot(struct ring *r)
 {
     uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    if (head - r->seen_tail > limit) {
-        r->seen_tail = atomic_load(&r->tail);
-    }
-    return head - r->seen_tail > limit;
-}
-
-static bool has_no_slot(struct ring *r)
-{
-    return holds_more(r, RING_PACKETS - 1);
-}
-
-bool ring_has_room(struct ring *r)
-{
-    return !holds_more(r, RING_PACKETS - ROOM_LEFT);
-}
-
-bool ring_is_full(struct ring *r)
-{
-    return r->spilled != NULL || has_no_slot(r);
+    struct packet *p = &r->packets[head & (RING_PACKETS - 1)];
+    free(p->own); /* a spilled packet had the slot before */
+    p->own = NULL;
+    p->records = r->records + r->next * records_size(r);
+    p->times = r->times + (size_t)r->next * BATCH_SIZE;
+    r->next = r->next + 1 == r->round ? 0 : r->next + 1;
+    p->count = p->mark_count = p->text_size = 0;
+    p->timed = false;
+    return p;
 }
 
 struct packet *ring_open(struct ring *r)
 {
-    if (r->open == NULL && ring_is_full(r)) {
-        struct spilled *one = must_calloc(1, sizeof *one);
-        packet_init(&one->packet, &r->layout);
-        r->open = &one->packet;
-        r->open_spills = true;
-    } else if (r->open == NULL) {
-        uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-        r->open = &r->packets[head & (RING_PACKETS - 1)];
-        r->open->count = r->open->mark_count = r->open->text_size = 0;
-        r->open->timed = false;
-        r->open_spills = false;
+    if (r->open == NULL) {
+        r->open_spills = ring_is_full(r);
+        r->open = r->open_spills ? open_spilled(r) : open_slot(r);
     }
     return r->open;
 }
@@ -101,13 +98,13 @@ static void publish_one(struct ring *r)
 
 bool ring_drain(struct ring *r)
 {
-    while (r->spilled != NULL && !has_no_slot(r)) {
+    while (r->spilled != NULL && !ring_holds_more(r, RING_PACKETS - 1)) {
         struct spilled *first = r->spilled;
         uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-        struct packet *slot = &r->packets[head & (RING_PACKETS - 1)], empty = *slot;
+        struct packet *slot = &r->packets[head & (RING_PACKETS - 1)], before = *slot;
         r->spilled = first->next;
         *slot = first->packet;
-        first->packet = empty;
+        first->packet = before;
         spilled_free(first);
         publish_one(r);
     }
@@ -133,28 +130,11 @@ bool ring_publish(struct ring *r)
     return true;
 }
 
-struct packet *ring_peek(struct ring *r)
-{
-    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-    if (tail == r->seen_head) {
-        r->seen_head = atomic_load(&r->head);
-        if (tail == r->seen_head) {
-            return NULL;
-        }
-    }
-    return &r->packets[tail & (RING_PACKETS - 1)];
-}
-
 void ring_pop(struct ring *r)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
     r->read_record = r->read_mark = 0;
     atomic_store(&r->tail, tail + 1); /* in one order with slot_sleep's */
-}
-
-bool ring_is_clear(struct ring *r)
-{
-    return r->open == NULL && r->spilled == NULL && ring_packets(r) == 0;
 }
 
 #define NO_TIMES_4   ST_TIME_MIN, ST_TIME_MIN, ST_TIME_MIN, ST_TIME_MIN
@@ -189,9 +169,4 @@ char *packet_text(struct packet *p, uint32_t size)
     char *text = p->text + p->text_size;
     p->text_size += size;
     return text;
-}
-
-uint32_t ring_packets(struct ring *r)
-{
-    return (uint32_t)(atomic_load(&r->head) - atomic_load(&r->tail));
 }

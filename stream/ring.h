@@ -23,7 +23,13 @@
 #include "stream/record.h"
 #include "stream/table.h"
 
-#define RING_PACKETS     16
+#define RING_PACKETS 16
+/* Bytes for the records and timestamps of all rings between threads into which a task writes by one
+ * writer. Few packets are under way, but they go round in a memory that is larger than the second
+ * cache: to write where the consumer has read a moment ago means to wait for its cache to let go,
+ * line by line (2 to 3 ns a record of 24 bytes, and 10 between distant cores); what it read
+ * a millisecond ago it has let go already (0.5 ns, and 4 to 8). */
+#define RING_ROUND_SIZE  ((size_t)4 << 20)
 #define ROOM_LEFT        4 /* free packets that a producer needs to be run */
 #define PACKET_MARKS     64
 #define PACKET_TEXT_SIZE ((uint32_t)32 * 1024)
@@ -37,10 +43,12 @@ struct mark {
     int64_t value;   /* watermark; barrier's checkpoint id */
 };
 
-struct packet {
-    uint32_t count, mark_count;
+struct packet { /* what follows up to the marks is one line of the cache */
+    _Alignas(64) uint32_t count;
+    uint32_t mark_count;
     char *records;  /* [BATCH_SIZE] */
     int64_t *times; /* [BATCH_SIZE], of [count] if `timed`, else no record has one */
+    char *own;      /* a spilled packet's memory for both, else NULL */
     bool timed;
     char *text;
     uint32_t text_size, text_capacity;
@@ -57,12 +65,16 @@ struct spilled {
 struct ring {
     struct layout layout;   /* of the records */
     struct packet *packets; /* [RING_PACKETS] */
-    /* The producer's: */
+    char *records;          /* [round][BATCH_SIZE], where packets put theirs in turn */
+    int64_t *times;         /* [round][BATCH_SIZE] */
+    uint32_t round;         /* >= RING_PACKETS */
+    /* The producer's; the consumer asks for `head` again and again. */
     _Alignas(64) _Atomic uint64_t head; /* packets published */
-    uint64_t seen_tail;
+    _Alignas(64) uint64_t seen_tail;
     struct packet *open;                    /* not yet published */
     struct spilled *spilled, *spilled_last; /* published once there is room */
     bool open_spills;                       /* the open packet will be the last of them */
+    uint32_t next;                          /* of the round: for the next packet */
     /* The consumer's: */
     _Alignas(64) _Atomic uint64_t tail; /* packets read */
     uint64_t seen_head;
@@ -70,10 +82,9 @@ struct ring {
     uint32_t read_mark;
 };
 
-void ring_init(struct ring *r, const st_type *type);
+/* `type` outlives the ring; round_size: see RING_ROUND_SIZE, 0 if one thread has both sides. */
+void ring_init(struct ring *r, const st_type *type, size_t round_size);
 void ring_free(struct ring *r);
-/* Is there no packet to open but one of the heap? */
-bool ring_is_full(struct ring *r);
 /* The packet being filled; never NULL. */
 struct packet *ring_open(struct ring *r);
 /* Hands the open packet, if any, to the consumer, or to the spilled ones; returns whether there was
@@ -81,17 +92,55 @@ struct packet *ring_open(struct ring *r);
 bool ring_publish(struct ring *r);
 /* Moves spilled packets into the ring; returns whether none is left. By the producer. */
 bool ring_drain(struct ring *r);
-/* The packet to read, or NULL; valid until ring_pop. */
-struct packet *ring_peek(struct ring *r);
 void ring_pop(struct ring *r);
-/* Published and not yet read. Any thread. */
-uint32_t ring_packets(struct ring *r);
+
+/* Are more than `limit` packets in the ring? By the producer. */
+static inline bool ring_holds_more(struct ring *r, uint32_t limit)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    if (head - r->seen_tail > limit) {
+        r->seen_tail = atomic_load(&r->tail);
+    }
+    return head - r->seen_tail > limit;
+}
+
 /* Is there room for what a step usually puts out? By the producer. */
-bool ring_has_room(struct ring *r);
+static inline bool ring_has_room(struct ring *r)
+{
+    return !ring_holds_more(r, RING_PACKETS - ROOM_LEFT);
+}
+
+/* Is there no packet to open but one of the heap? By the producer. */
+static inline bool ring_is_full(struct ring *r)
+{
+    return r->spilled != NULL || ring_holds_more(r, RING_PACKETS - 1);
+}
+
+/* The packet to read, or NULL; valid until ring_pop. By the consumer. */
+static inline struct packet *ring_peek(struct ring *r)
+{
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    if (tail == r->seen_head) {
+        r->seen_head = atomic_load(&r->head);
+        if (tail == r->seen_head) {
+            return NULL;
+        }
+    }
+    return &r->packets[tail & (RING_PACKETS - 1)];
+}
+
+/* Published and not yet read. Any thread. */
+static inline uint32_t ring_packets(struct ring *r)
+{
+    return (uint32_t)(atomic_load(&r->head) - atomic_load(&r->tail));
+}
 
 /* Nothing under way, to the producer's knowledge: no packet open, spilled, or not yet read. For who
  * is producer and consumer in one. */
-bool ring_is_clear(struct ring *r);
+static inline bool ring_is_clear(struct ring *r)
+{
+    return r->open == NULL && r->spilled == NULL && ring_packets(r) == 0;
+}
 
 /* The timestamps of records that have none. */
 extern const int64_t no_times[BATCH_SIZE];

@@ -53,6 +53,11 @@ void router_free(struct router *r)
 
 /* --------------------------------------------------------------------------------------- Codes */
 
+static bool is_number(const struct key_reader *reader)
+{
+    return reader->count == 1 && (reader->kind[0] == ST_KIND_I64 || reader->kind[0] == ST_KIND_U64);
+}
+
 static void codes_of_numbers(const char *key, uint32_t stride, uint32_t count, uint32_t *codes)
 {
     for (uint32_t k = 0; k < count; k++, key += stride) {
@@ -87,7 +92,7 @@ static void codes_of_any(const struct key_reader *reader, const char *record, ui
 static void codes_of(const struct key_reader *reader, const char *records, uint32_t stride,
                      uint32_t count, uint32_t *codes)
 {
-    if (reader->count == 1 && (reader->kind[0] == ST_KIND_I64 || reader->kind[0] == ST_KIND_U64)) {
+    if (is_number(reader)) {
         codes_of_numbers(records + reader->from[0], stride, count, codes);
     } else if (reader->count == 1 && reader->kind[0] == ST_KIND_STR) {
         codes_of_texts(records + reader->from[0], stride, count, codes);
@@ -112,27 +117,57 @@ WIDE static inline __m256i mixed(__m256i h, int by, uint32_t factor)
                               _mm256_set1_epi32((int)factor));
 }
 
-/* murmur_of, a key group, and its ring. */
-WIDE static void wide_rings(const struct router *r, uint32_t count, uint32_t *codes)
+/* Of eight codes: murmur_of, a key group, and its ring. */
+WIDE static inline __m256i rings_of(const struct router *r, __m256i h)
 {
-    const __m256i mask = _mm256_set1_epi32((int)r->group_mask);
-    const __m256i rings = _mm256_set1_epi32((int)r->ring_count);
-    const __m128i shift = _mm_cvtsi32_si128((int)r->group_shift);
-    for (uint32_t k = 0; k < count; k += 8) {
+    h = _mm256_mullo_epi32(h, _mm256_set1_epi32((int)0xcc9e2d51u));
+    h = _mm256_mullo_epi32(rotated(h, 15), _mm256_set1_epi32((int)0x1b873593u));
+    h = rotated(h, 13);
+    h = _mm256_add_epi32(h, _mm256_slli_epi32(h, 2));
+    h = _mm256_add_epi32(h, _mm256_set1_epi32((int)0xe6546b64u));
+    h = _mm256_xor_si256(h, _mm256_set1_epi32(4));
+    h = mixed(h, 16, 0x85ebca6bu);
+    h = mixed(h, 13, 0xc2b2ae35u);
+    h = _mm256_abs_epi32(_mm256_xor_si256(h, _mm256_srli_epi32(h, 16)));
+    h = _mm256_and_si256(h, _mm256_set1_epi32((int)r->group_mask));
+    h = _mm256_mullo_epi32(h, _mm256_set1_epi32((int)r->ring_count));
+    return _mm256_srl_epi32(h, _mm_cvtsi32_si128((int)r->group_shift));
+}
+
+/* From codes to rings in place, from record `from` on. Behind the last: no ring. */
+WIDE static void wide_rings(const struct router *r, uint32_t from, uint32_t count, uint32_t *codes)
+{
+    for (uint32_t k = from; k < count; k += 8) {
         __m256i *at = (__m256i *)(void *)(codes + k);
-        __m256i h = _mm256_loadu_si256(at);
-        h = _mm256_mullo_epi32(h, _mm256_set1_epi32((int)0xcc9e2d51u));
-        h = _mm256_mullo_epi32(rotated(h, 15), _mm256_set1_epi32((int)0x1b873593u));
-        h = rotated(h, 13);
-        h = _mm256_add_epi32(h, _mm256_slli_epi32(h, 2));
-        h = _mm256_add_epi32(h, _mm256_set1_epi32((int)0xe6546b64u));
-        h = _mm256_xor_si256(h, _mm256_set1_epi32(4));
-        h = mixed(h, 16, 0x85ebca6bu);
-        h = mixed(h, 13, 0xc2b2ae35u);
-        h = _mm256_abs_epi32(_mm256_xor_si256(h, _mm256_srli_epi32(h, 16)));
-        h = _mm256_mullo_epi32(_mm256_and_si256(h, mask), rings);
-        _mm256_storeu_si256(at, _mm256_srl_epi32(h, shift));
+        _mm256_storeu_si256(at, rings_of(r, _mm256_loadu_si256(at)));
     }
+    _mm256_storeu_si256((__m256i *)(void *)(codes + count), _mm256_set1_epi32(-1));
+}
+
+/* Four numbers, `stride` bytes apart. */
+WIDE static inline __m256i four_numbers(const char *key, size_t stride)
+{
+    __m128d low = _mm_setzero_pd(), high = low;
+    low = _mm_loadh_pd(_mm_loadl_pd(low, (const void *)key), (const void *)(key + stride));
+    key += 2 * stride;
+    high = _mm_loadh_pd(_mm_loadl_pd(high, (const void *)key), (const void *)(key + stride));
+    return _mm256_set_m128i(_mm_castpd_si128(high), _mm_castpd_si128(low));
+}
+
+/* codes_of_numbers and wide_rings in one, of as many eights as there are; returns of how many. */
+WIDE static uint32_t wide_rings_of_numbers(const struct router *r, const char *key, size_t stride,
+                                           uint32_t count, uint32_t *rings)
+{
+    uint32_t k = 0;
+    for (; k + 8 <= count; k += 8, key += 8 * stride) {
+        __m256i low = four_numbers(key, stride), high = four_numbers(key + 4 * stride, stride);
+        low = _mm256_xor_si256(low, _mm256_srli_epi64(low, 32));
+        high = _mm256_xor_si256(high, _mm256_srli_epi64(high, 32));
+        __m256 codes = _mm256_shuffle_ps(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high), 0x88);
+        __m256i in_order = _mm256_permute4x64_epi64(_mm256_castps_si256(codes), 0xD8);
+        _mm256_storeu_si256((__m256i *)(void *)(rings + k), rings_of(r, in_order));
+    }
+    return k;
 }
 
 WIDE static uint32_t wide_pick(const struct router *r, const uint32_t *rings, uint32_t count,
@@ -140,16 +175,22 @@ WIDE static uint32_t wide_pick(const struct router *r, const uint32_t *rings, ui
 {
     const __m256i wanted = _mm256_set1_epi32((int)ring);
     uint32_t picked = 0;
-    for (uint32_t k = 0; k < count; k += 8) {
+    uint64_t first = 0; /* of the eight, in each byte */
+    for (uint32_t k = 0; k < count; k += 8, first += UINT64_C(0x0808080808080808)) {
         __m256i eight = _mm256_loadu_si256((const __m256i *)(const void *)(rings + k));
         __m256i same = _mm256_cmpeq_epi32(eight, wanted);
         uint32_t set = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(same));
-        set &= count - k >= 8 ? 0xFFu : (1u << (count - k)) - 1;
-        uint64_t numbers = r->bits[set] + k * UINT64_C(0x0101010101010101);
+        uint64_t numbers = r->bits[set] + first;
         memcpy(picks + picked, &numbers, 8);
         picked += (uint32_t)__builtin_popcount(set);
     }
     return picked;
+}
+
+WIDE static inline void copy_32(char *to, const char *records, uint32_t pick)
+{
+    const void *from = records + (size_t)pick * 24;
+    _mm256_storeu_si256((__m256i *)(void *)to, _mm256_loadu_si256(from));
 }
 
 /* Records of 24 bytes as if they had 32: what is written too much is the place of the next. The
@@ -157,12 +198,14 @@ WIDE static uint32_t wide_pick(const struct router *r, const uint32_t *rings, ui
 WIDE static void wide_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count)
 {
     uint32_t k = 0;
-    for (; k + 1 < count; k++) {
-        const void *from = records + (size_t)picks[k] * 24;
-        _mm256_storeu_si256((__m256i *)(void *)(to + (size_t)k * 24), _mm256_loadu_si256(from));
+    for (; k + 4 < count; k += 4, to += 4 * 24) {
+        copy_32(to, records, picks[k]);
+        copy_32(to + 24, records, picks[k + 1]);
+        copy_32(to + 48, records, picks[k + 2]);
+        copy_32(to + 72, records, picks[k + 3]);
     }
-    if (k < count) {
-        memcpy(to + (size_t)k * 24, records + (size_t)picks[k] * 24, 24);
+    for (; k < count; k++, to += 24) {
+        memcpy(to, records + (size_t)picks[k] * 24, 24);
     }
 }
 
@@ -192,14 +235,20 @@ void router_choose(const struct router *r, const void *records, uint32_t stride,
                    uint32_t rings[PICKS_MAX])
 {
     assert(count <= BATCH_SIZE);
-    codes_of(&r->reader, records, stride, count, rings);
 #if HAS_WIDE
     if (r->wide) {
-        memset(rings + count, 0, 8 * sizeof *rings);
-        wide_rings(r, count, rings);
+        uint32_t done = 0;
+        if (is_number(&r->reader)) {
+            const char *key = (const char *)records + r->reader.from[0];
+            done = wide_rings_of_numbers(r, key, stride, count, rings);
+        }
+        codes_of(&r->reader, (const char *)records + (size_t)done * stride, stride, count - done,
+                 rings + done);
+        wide_rings(r, done, count, rings);
         return;
     }
 #endif
+    codes_of(&r->reader, records, stride, count, rings);
     narrow_rings(r, count, rings);
 }
 

@@ -32,8 +32,8 @@ struct router {
 void router_init(struct router *r, const st_key_spec *spec, uint32_t ring_count,
                  uint32_t max_parallelism);
 void router_free(struct router *r);
-/* rings[k]: where record k goes, for count <= BATCH_SIZE records, `stride` bytes apart. Writes up
- * to eight values behind the last. */
+/* rings[k]: where record k goes, for count <= BATCH_SIZE records, `stride` bytes apart. Up to
+ * eight values behind the last are written to as well. */
 void router_choose(const struct router *r, const void *records, uint32_t stride, uint32_t count,
                    uint32_t rings[PICKS_MAX]);
 /* The numbers of the records that go to `ring`, rising; returns how many. */

@@ -25,7 +25,6 @@
 #define SECOND_SILENT_MS      50
 #define SECOND_ALONE_MS       1000
 #define TURNS_BETWEEN_FLUSHES 64 /* how often a busy slot looks at the clock */
-#define STEPS_IN_TURN         4
 
 /* ------------------------------------------------------------------------------------ Sleeping */
 
@@ -133,16 +132,11 @@ static enum step step_with_second(struct task *task)
     return step == STEP_NOTHING && !task->second_first ? STEP_WORKED : step;
 }
 
-/* Some steps of one task. Returns whether it did something. */
-static bool run_steps_of(struct task *task)
+/* A step of one task. Returns whether it did something. */
+static bool run_step_of(struct task *task)
 {
-    enum step step = STEP_WORKED;
-    bool worked = false;
     task_show_state(task, TASK_BUSY);
-    for (uint32_t steps = STEPS_IN_TURN; step == STEP_WORKED && steps > 0; steps--) {
-        step = task->second_first ? step_with_second(task) : task_step(task);
-        worked |= step == STEP_WORKED || step == STEP_DONE;
-    }
+    enum step step = task->second_first ? step_with_second(task) : task_step(task);
     task->full = step == STEP_FULL;
     task_show_state(task, task->full ? TASK_FULL : TASK_IDLE);
     if (step == STEP_FAILED) {
@@ -150,7 +144,7 @@ static bool run_steps_of(struct task *task)
     } else if (step == STEP_DONE) {
         job_set_finished(task);
     }
-    return worked;
+    return step == STEP_WORKED || step == STEP_DONE;
 }
 
 /* One turn of all tasks that can run. Returns whether one of them did something. */
@@ -160,7 +154,7 @@ static bool slot_turn(struct slot *slot)
     for (uint32_t t = 0; t < slot->task_count && atomic_load(&slot->job->cancelled) == 0; t++) {
         struct task *task = slot->tasks[t];
         if (!task->done && !task->in_step) {
-            worked |= run_steps_of(task);
+            worked |= run_step_of(task);
         }
     }
     return worked;
@@ -196,7 +190,7 @@ void task_await_room(struct task *task, struct ring *ring)
     slot->awaited = NULL;
     task_show_state(task, TASK_BUSY);
     if (atomic_load(&task->job->cancelled) != 0) {
-        longjmp(task->failure, 1);
+        longjmp(*task->escape, 1);
     }
 }
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RUNS_IN_STEP 4 /* polls of a source, or runs of records */
+
 /* ----------------------------------------------------------------------- Through the operators */
 
 void output_push(struct output *output, const struct batch *batch)
@@ -190,6 +192,7 @@ static void align(struct task *task, int64_t id)
 bool task_notify(struct task *task, int64_t id)
 {
     task->notified = id;
+    task->escape = &task->failure;
     if (setjmp(task->failure) != 0) {
         return false;
     }
@@ -208,6 +211,7 @@ bool task_notify(struct task *task, int64_t id)
 bool task_notify_aborted(struct task *task, int64_t id)
 {
     task->aborted++;
+    task->escape = &task->failure;
     if (setjmp(task->failure) != 0) {
         return false;
     }
@@ -237,6 +241,20 @@ static bool hear(struct task *task, struct coordinator *c)
     return true;
 }
 
+/* Some more in the same step? Step by step, where they are told apart from outside, no. */
+static bool goes_on(const struct task *task, uint32_t *runs)
+{
+    return ++*runs < RUNS_IN_STEP && !task->job->in_steps && !task->second_first;
+}
+
+/* May a source go on without a look at what a step begins with? */
+static bool source_goes_on(struct task *task, uint32_t *runs)
+{
+    struct coordinator *c = task->job->coordinator;
+    return goes_on(task, runs) && atomic_load(&task->job->cancelled) == 0 &&
+           (c == NULL || coordinator_next(c, task->barrier) == 0) && task_has_room(task);
+}
+
 static enum step step_source(struct task *task)
 {
     struct op *source = task->ops[0];
@@ -245,13 +263,20 @@ static enum step step_source(struct task *task)
         atomic_store(&task->woken, 0);
         return STEP_NOTHING;
     }
-    enum st_poll poll = c != NULL && coordinator_drains(c) ? ST_END : source->class->poll(source);
+    uint32_t runs = 0;
+    bool drains = c != NULL && coordinator_drains(c);
+    enum st_poll poll = drains ? ST_END : source->class->poll(source);
     op_flush(source);
+    while (poll == ST_MORE && source_goes_on(task, &runs)) {
+        task_end_step(task);
+        poll = source->class->poll(source);
+        op_flush(source);
+    }
     switch (poll) {
     case ST_MORE:
         return STEP_WORKED;
     case ST_IDLE:
-        return STEP_NOTHING;
+        return runs > 0 ? STEP_WORKED : STEP_NOTHING;
     case ST_END:
         break;
     }
@@ -405,7 +430,7 @@ static bool second_goes_first(const struct task *task)
 }
 
 /* Packet by packet in turn. */
-static enum step step_input(struct task *task)
+static bool read_next(struct task *task)
 {
     bool second_only = second_goes_first(task);
     for (uint32_t i = 0; i < task->channel_count; i++) {
@@ -420,10 +445,25 @@ static enum step step_input(struct task *task)
             bool to_end = read_run(task, channel, p);
             task->next_channel = to_end ? c + 1 : c;
             task->next_channel -= task->next_channel == task->channel_count ? c + 1 : 0;
-            return all_ended(task) ? finish(task) : STEP_WORKED;
+            return true;
         }
     }
-    return STEP_NOTHING;
+    return false;
+}
+
+static enum step step_input(struct task *task)
+{
+    uint32_t runs = 0;
+    if (!read_next(task)) {
+        return STEP_NOTHING;
+    }
+    while (!all_ended(task) && goes_on(task, &runs) && task_has_room(task)) {
+        task_end_step(task);
+        if (!read_next(task)) {
+            break;
+        }
+    }
+    return all_ended(task) ? finish(task) : STEP_WORKED;
 }
 
 static bool wake_operators(struct task *task)
@@ -461,6 +501,7 @@ static enum step step(struct task *task)
     if (coordinator != NULL && !hear(task, coordinator)) {
         return STEP_FAILED;
     }
+    task->escape = &task->failure;
     if (setjmp(task->failure) != 0) {
         return STEP_FAILED;
     }
@@ -519,7 +560,10 @@ bool task_has_room(struct task *task)
 
 bool task_drain(struct task *task)
 {
-    bool all = true;
+    bool all = true, opened = false;
+    if (!task->spills) {
+        return true;
+    }
     for (uint32_t w = 0; w < task->writer_count; w++) {
         for (uint32_t r = 0; r < task->writers[w]->ring_count; r++) {
             struct ring *ring = task->writers[w]->rings[r];
@@ -527,8 +571,10 @@ bool task_drain(struct task *task)
                 all &= ring_drain(ring);
                 task_wake(task->writers[w]->receivers[r]);
             }
+            opened |= ring->open_spills;
         }
     }
+    task->spills = !all || opened;
     return all;
 }
 
@@ -588,6 +634,7 @@ static void restore_op(struct op *op, const struct checkpoint *from)
 
 bool task_open(struct task *task)
 {
+    task->escape = &task->failure;
     if (setjmp(task->failure) != 0) {
         return false;
     }
@@ -618,6 +665,7 @@ bool task_open(struct task *task)
 
 void task_close(struct task *task)
 {
+    task->escape = &task->failure;
     if (setjmp(task->failure) != 0) {
         return; /* a close that fails: what is left is not closed, the job has failed anyway */
     }
@@ -668,7 +716,7 @@ void task_fail(struct task *task, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     note_failure(task, text);
-    longjmp(task->failure, 1);
+    longjmp(*task->escape, 1);
 }
 
 void st_fail(st_context *ctx, const char *format, ...)

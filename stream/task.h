@@ -151,13 +151,13 @@ struct task {
     /* As planned; other threads read these. */
     struct job *job;
     struct slot *slot;
-    uint32_t vertex, subtask;
     struct op **ops; /* [op_count] in order of the chain: 0 is the head */
     struct channel *channels;
     struct writer **writers;
     uint32_t op_count, channel_count, writer_count;
+    uint32_t vertex, subtask;
     /* What changes from step to step. */
-    uint32_t next_channel;
+    _Alignas(64) uint32_t next_channel;
     bool second_first; /* the second input only, where it can be read */
     bool read_second;  /* something of it has been read */
     bool is_open;      /* its operators are */
@@ -165,6 +165,7 @@ struct task {
     bool ended;        /* has put out all, part of which may still be spilled */
     bool done;         /* ended, and all of it has gone */
     bool full;         /* its last step found no room */
+    bool spills;       /* a writer has packets that are not in its ring */
     bool finished;     /* done, and no thread of its own touches it; guarded by job->lock */
     struct memory_pool memory;
     struct arena arena;
@@ -178,6 +179,7 @@ struct task {
     int64_t second_until_ms, second_quiet_ms;
     _Atomic int woken; /* its source is to be polled: see source.c */
     jmp_buf failure;
+    jmp_buf *escape; /* where a failure jumps to: `failure`, or that of who runs it by call */
 };
 
 /* A thread with the tasks that it runs: one subtask of each vertex of a slot sharing group. */

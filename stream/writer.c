@@ -62,6 +62,9 @@ static struct packet *open_packet(struct writer *w, uint32_t r)
             task_wake(w->receivers[i]); /* none may sleep on what was published quietly */
         }
         task_await_room(w->task, ring);
+        struct packet *p = ring_open(ring);
+        w->task->spills |= ring->open_spills;
+        return p;
     }
     return ring_open(ring);
 }

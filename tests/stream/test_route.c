@@ -152,6 +152,7 @@ int main(void)
 {
     Suite *suite = suite_create("routing");
     TCase *tc = tcase_create("route");
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, numbers_go_to_the_owners_of_their_groups);
     tcase_add_test(tc, texts_go_to_the_owners_of_their_groups);
     tcase_add_test(tc, text_beyond_ascii_hashes_as_java_does);
