@@ -28,6 +28,13 @@ pair c 50000000 1000
 pair c 50000000 1000000
 pair d 30000000 1000
 pair f 2000000 0
+echo "job e: b with state in RocksDB; 1e7 keys do not fit its memory"
+local="state.backend.rocksdb.localdir=$folder"
+"$bin/jobs" b 20000000 1000 state.backend=rocksdb "$local"
+"$bin/jobs" b 20000000 1000000 state.backend=rocksdb "$local"
+"$bin/jobs" b 20000000 10000000 state.backend=rocksdb "$local"
 echo "a checkpoint each second:"
 "$bin/jobs" b 50000000 1000000
-"$bin/jobs" b 50000000 1000000 execution.checkpointing.interval=1s "execution.checkpointing.dir=$folder"
+"$bin/jobs" b 50000000 1000000 execution.checkpointing.interval=1s "execution.checkpointing.dir=$folder/b"
+"$bin/jobs" b 20000000 1000000 state.backend=rocksdb state.backend.incremental=true "$local" \
+    execution.checkpointing.interval=1s "execution.checkpointing.dir=$folder/e"

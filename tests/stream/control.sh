@@ -1,6 +1,7 @@
 #!/bin/sh
 # Questions to a running job: list, savepoint, checkpoint, stop, drain, cancel. A job that is stopped
-# with a savepoint and begun with it again, twice and at other parallelisms, gives each line once.
+# with a savepoint and begun with it again, twice and at other parallelisms, gives each line once; from
+# state in memory to RocksDB, and back.
 #
 # usage: control.sh PROGRAM
 set -u
@@ -55,7 +56,9 @@ newest() {
 }
 
 start -p 3 -s "$(newest)" -D execution.checkpointing.savepoint-dir="$folder/save" \
-    -D execution.checkpointing.interval=100ms -D execution.checkpointing.dir="$folder/ck"
+    -D execution.checkpointing.interval=100ms -D execution.checkpointing.dir="$folder/ck" \
+    -D state.backend=rocksdb -D state.backend.incremental=true \
+    -D state.backend.rocksdb.localdir="$folder/local"
 "$program" stream checkpoint >/dev/null || complain "no checkpoint"
 for _ in $(seq 200); do # until records have come to the sums
     "$program" stream metrics counter >"$folder/metrics" || complain "no metrics"
@@ -79,10 +82,12 @@ grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of t
 "$program" stream list | grep -q ' records/s in, .*/s out, last checkpoint ' ||
     complain "the list has no rates"
 "$program" stream status --format xml 2>/dev/null && complain "a status as XML"
+ls "$folder"/ck/chk-*/rocks-* >/dev/null || complain "the checkpoints have no files of databases"
 "$program" stream savepoint counter >/dev/null || complain "no savepoint in the configured folder"
 "$program" stream stop >/dev/null || complain "no stop of the only job"
 ended 0
 
+[ -z "$(ls "$folder/local")" ] || complain "folders of databases are left"
 start -p 1 -s "$(newest)"
 "$program" stream stop --drain -p "$folder/save" counter >/dev/null || complain "no drain"
 ended 0
