@@ -39,8 +39,8 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[];
 
 /* Parses argv with the command's options into `input` (state->input of its parser). A wrong command
-   line ends the program with SIM_EXIT_USAGE and a message, --help with SIM_EXIT_MET; so this returns
-   only where all is well. */
+   line ends the program with SIM_EXIT_USAGE and a message, --help with SIM_EXIT_MET; so this
+   returns only where all is well. */
 void cli_parse(const struct cli_command *command, int argc, char **argv, void *input);
 
 /* Prints the help of a command: examples, usage, options. */
@@ -62,6 +62,9 @@ struct ui_page_options;
 /* Writes the page of a trace (ui/page.h) to `file`, "-": standard output. False after a message. */
 bool cli_report_write(const char *file, const struct sim_trace *trace,
                       const struct ui_page_options *options);
+/* The same of two traces, side by side, under those names. */
+bool cli_pair_write(const char *file, const struct sim_trace *a, const struct sim_trace *b,
+                    const char *const names[2]);
 
 /* Opens a file to be written, "-": standard output. NULL after a message. */
 FILE *cli_create(const char *file);

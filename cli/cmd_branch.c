@@ -36,6 +36,7 @@ enum {
     KEY_SEEDS,
     KEY_BAD,
     KEY_FOLDER,
+    KEY_REPORT,
 };
 
 struct edit {
@@ -45,7 +46,7 @@ struct edit {
 };
 
 struct arguments {
-    const char *file, *trace, *save, *folder, *bad;
+    const char *file, *trace, *save, *folder, *bad, *report;
     struct cli_moment moment;
     struct cli_play_options play;
     struct edit edits[EDITS_MAX];
@@ -321,6 +322,7 @@ static bool is_the_same_run(const struct arguments *a, const struct sim_trace *b
 
 static int branch(const struct arguments *a, const struct origin *o)
 {
+    static const char *const names[2] = {"the run", "the branch"};
     const struct sim_trace *before = origin_trace(o);
     struct sim_record r;
     uint64_t n = cli_moment_find(&a->moment, before);
@@ -338,6 +340,8 @@ static int branch(const struct arguments *a, const struct origin *o)
         if (is_the_same_run(a, before, play.trace, parted, first_us)) {
             code = (int)cli_play_exit(&play);
             if (a->trace != NULL && !cli_trace_write(a->trace, play.trace))
+                code = SIM_EXIT_SOFTWARE;
+            if (a->report != NULL && !cli_pair_write(a->report, before, play.trace, names))
                 code = SIM_EXIT_SOFTWARE;
             tell(a, before, &play, parted);
         }
@@ -421,9 +425,10 @@ static void check_whole(const struct arguments *a, struct argp_state *state)
         adds = adds || a->edits[i].how == KEY_ADD;
     if (a->file == NULL)
         argp_error(state, "which trace, or scenario?");
-    else if (a->graph && (a->edit_count > 0 || a->save != NULL || a->trace != NULL))
+    else if (a->graph &&
+             (a->edit_count > 0 || a->save != NULL || a->trace != NULL || a->report != NULL))
         argp_error(state, "--graph asks about the run as it is: no --add, --drop, --move, --save, "
-                          "--trace");
+                          "--trace, --report");
     else if (!a->graph && a->edit_count == 0)
         argp_error(state,
                    "what is to be other? --add STEP, --drop LINE, --move LINE=TIME (or --graph)");
@@ -462,6 +467,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_FOLDER:
         a->folder = arg;
+        return 0;
+    case KEY_REPORT:
+        a->report = arg;
         return 0;
     case KEY_GRAPH:
         a->graph = true;
@@ -508,6 +516,10 @@ static const struct argp_option options[] = {
     {.name = "seed", .key = 's', .arg = "N", .doc = "in place of the scenario's, or the trace's"},
     {.name = "until", .key = 'u', .arg = "TIME", .doc = "in place of the scenario's: 30s, 2m"},
     {.name = "trace", .key = 't', .arg = "FILE", .doc = "write the records of the branch"},
+    {.name = "report",
+     .key = KEY_REPORT,
+     .arg = "FILE",
+     .doc = "write a page that shows run and branch, side by side"},
     {.name = "save", .key = KEY_SAVE, .arg = "FILE", .doc = "write the scenario of the branch"},
     {.name = "folder",
      .key = KEY_FOLDER,
@@ -534,7 +546,7 @@ const struct cli_command cli_branch = {
     .group = "Look at a trace",
     .line = "what if: the same run with one fault more or less",
     .arguments = "TRACE|SCENARIO",
-    .examples = "kcsim branch out.ndjson --at 6.4s --add 'kill: 3'\n"
+    .examples = "kcsim branch out.ndjson --at 6.4s --add 'kill: 3' --report diff.html\n"
                 "kcsim branch my.yaml --drop 12 --trace without.ndjson\n"
                 "kcsim branch my.yaml --move victim=9s --save later.yaml\n"
                 "kcsim branch my.yaml --graph --seeds 20\n",

@@ -11,8 +11,10 @@
 #include "sim/diff.h"
 #include "sim/narrate.h"
 
+enum { KEY_REPORT = 256 };
+
 struct arguments {
-    const char *file[2];
+    const char *file[2], *report;
     bool json;
 };
 
@@ -78,6 +80,8 @@ static int run(const struct cli_command *command, int argc, char **argv)
         bool equal = a.json ? print_json(left, right, a.file)
                             : sim_diff_print(stdout, left, right, a.file[0], a.file[1]);
         code = equal ? SIM_EXIT_MET : SIM_EXIT_FAILED;
+        if (a.report != NULL && !cli_pair_write(a.report, left, right, a.file))
+            code = SIM_EXIT_SOFTWARE;
     }
     sim_trace_free(left);
     sim_trace_free(right);
@@ -88,6 +92,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
     switch (key) {
+    case KEY_REPORT:
+        a->report = arg;
+        return 0;
     case 'f':
         a->json = strcmp(arg, "json") == 0;
         if (!a->json && strcmp(arg, "human") != 0)
@@ -110,6 +117,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option options[] = {
+    {.name = "report",
+     .key = KEY_REPORT,
+     .arg = "FILE",
+     .doc = "write a page that shows both, side by side"},
     {.name = "format", .key = 'f', .arg = "FORMAT", .doc = "human, json"},
     {0},
 };
@@ -120,6 +131,7 @@ const struct cli_command cli_diff = {
     .line = "two runs, aligned by cause: where they part, and what differs",
     .arguments = "TRACE TRACE",
     .examples = "kcsim diff before.ndjson after.ndjson\n"
+                "kcsim diff before.ndjson after.ndjson --report diff.html\n"
                 "kcsim run my.yaml --trace - --output /dev/null | kcsim diff old.ndjson -\n",
     .about =
         "Records are the same thing where their causes are; what merely came later or has another\n"

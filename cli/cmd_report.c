@@ -5,6 +5,7 @@
 
 #include "cli/look.h"
 #include "ui/page.h"
+#include "ui/pair.h"
 
 struct arguments {
     const char *trace, *output;
@@ -15,6 +16,16 @@ bool cli_report_write(const char *file, const struct sim_trace *trace,
 {
     FILE *out = cli_create(file);
     return out != NULL && cli_created(out, file, ui_page_write(out, trace, options));
+}
+
+bool cli_pair_write(const char *file, const struct sim_trace *a, const struct sim_trace *b,
+                    const char *const names[2])
+{
+    FILE *out = cli_create(file);
+    struct sim_align *align = sim_align_new(a, b);
+    bool good = out != NULL && cli_created(out, file, ui_pair_write(out, align, names));
+    sim_align_free(align);
+    return good;
 }
 
 static int run(const struct cli_command *command, int argc, char **argv)

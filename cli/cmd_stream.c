@@ -8,6 +8,7 @@
  * The job's code finds the interface in this program, which therefore exports it.
  */
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,7 +47,7 @@ static job_function *load_job(const char *name)
 {
     char path[PATH_SIZE];
     if (!find_job(name, path)) {
-        cli_error("stream run: %s: there is no such job; a shared object (JOB.so) or an example "
+        cli_error("stream: %s: there is no such job; a shared object (JOB.so) or an example "
                   "(examples/word_count) is expected",
                   name);
         return NULL;
@@ -54,7 +55,7 @@ static job_function *load_job(const char *name)
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed: the job may still use it */
     void *symbol = object != NULL ? dlsym(object, "st_job") : NULL;
     if (symbol == NULL) {
-        cli_error("stream run: %s", dlerror());
+        cli_error("stream: %s", dlerror());
         return NULL;
     }
     job_function *job;
@@ -121,11 +122,57 @@ static int run_job(int argc, char **argv)
     return code;
 }
 
+/* Takes `--format FORM` out of the words; NULL: a form is missing. */
+static const char *take_format(int *argc, char **argv)
+{
+    const char *form = "text";
+    int kept = 1;
+    for (int i = 1; i < *argc; i++) {
+        if (strncmp(argv[i], "--format=", 9) == 0) {
+            form = argv[i] + 9;
+        } else if (strcmp(argv[i], "--format") == 0) {
+            form = i + 1 < *argc ? argv[++i] : NULL;
+        } else {
+            argv[kept++] = argv[i];
+        }
+    }
+    argv[kept] = NULL;
+    *argc = kept;
+    return form;
+}
+
+/* Prints the graph of a job, which is not run. argv[0] is the job. Source: Flink CliFrontend.info.
+ */
+static int tell_graph(int argc, char **argv)
+{
+    const char *form = take_format(&argc, argv);
+    job_function *job = load_job(argv[0]);
+    if (job == NULL || form == NULL) {
+        if (form == NULL) {
+            cli_error("stream info: --format takes text, dot or json");
+        }
+        return SIM_EXIT_USAGE;
+    }
+    st_env *env = st_env_new();
+    enum st_err err = st_env_take_arguments(env, &argc, argv);
+    int own = err == ST_OK ? job(env, argc, argv) : 0;
+    char *plan = err == ST_OK && own == 0 ? st_env_plan(env, form) : NULL;
+    if (plan != NULL) {
+        fputs(plan, stdout);
+    } else if (own == 0) {
+        fputs(st_env_error(env), stderr);
+    }
+    free(plan);
+    st_env_free(env);
+    return plan != NULL ? SIM_EXIT_MET : SIM_EXIT_USAGE;
+}
+
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     if (argc < 2) {
-        cli_error("stream takes a word: run, list, status, metrics, checkpoint, savepoint, stop, "
-                  "cancel");
+        cli_error(
+            "stream takes a word: run, info, list, status, metrics, checkpoint, savepoint, stop, "
+            "cancel");
         return SIM_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
@@ -135,17 +182,18 @@ static int run(const struct cli_command *command, int argc, char **argv)
     if (stream_ask_knows(argv[1])) {
         return stream_ask(argc - 1, argv + 1);
     }
-    if (strcmp(argv[1], "run") != 0) {
-        cli_error("stream: no word '%s'; there are run, list, status, metrics, checkpoint, "
+    bool info = strcmp(argv[1], "info") == 0;
+    if (!info && strcmp(argv[1], "run") != 0) {
+        cli_error("stream: no word '%s'; there are run, info, list, status, metrics, checkpoint, "
                   "savepoint, stop, cancel",
                   argv[1]);
         return SIM_EXIT_USAGE;
     }
     if (argc < 3) {
-        cli_error("stream run takes a job: JOB.so, or examples/word_count");
+        cli_error("stream %s takes a job: JOB.so, or examples/word_count", argv[1]);
         return SIM_EXIT_USAGE;
     }
-    return run_job(argc - 2, argv + 2);
+    return (info ? tell_graph : run_job)(argc - 2, argv + 2);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -163,7 +211,10 @@ static const struct argp_option options[] = {
     {.name = "allowNonRestoredState", .key = 'n', .doc = "drop state of operators that are gone"},
     {.name = "steps", .key = KEY_STEPS, .doc = "on one thread and virtual time: always alike"},
     {.name = "progress", .key = KEY_PROGRESS, .doc = "tell each second how far it is"},
-    {.name = "format", .key = KEY_FORMAT, .arg = "FORM", .doc = "list, status: text or json"},
+    {.name = "format",
+     .key = KEY_FORMAT,
+     .arg = "FORM",
+     .doc = "list, status: text or json; info: dot, too"},
     {0},
 };
 
@@ -171,11 +222,13 @@ const struct cli_command cli_stream = {
     .name = "stream",
     .group = "Stream jobs",
     .line = "run a stream job: windows, state, checkpoints",
-    .arguments = "run JOB [FLAG…]\nlist|status [--format FORM] [ID]\nmetrics|checkpoint|cancel "
+    .arguments = "run JOB [FLAG…]\ninfo JOB [--format FORM] [FLAG…]\nlist|status [--format FORM] "
+                 "[ID]\nmetrics|checkpoint|cancel "
                  "[ID]\nsavepoint [ID [DIR]]\n"
                  "stop [-d] [-p DIR] [ID]",
     .examples = "kcsim stream run examples/word_count --input text.txt\n"
                 "kcsim stream run examples/tumbling --steps\n"
+                "kcsim stream info examples/tumbling --format dot\n"
                 "kcsim stream run ./my_job.so -D execution.checkpointing.interval=1s \\\n"
                 "      -D execution.checkpointing.dir=ck -p 2\n"
                 "kcsim stream status my_job --format json\n"

@@ -25,11 +25,12 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether the number at `at` is one of those that move, by what stands before it in a log line. */
+/* Whether the number at `at` is one of those that move, by what stands before it in a log line or
+   in the data of a znode. */
 static bool follows_counter(const char *text, size_t at)
 {
     static const char *const before[] = {"-> ", "(broker epoch): ", "correlation id ",
-                                         "correlationId="};
+                                         "correlationId=", "\"timestamp\":\""};
     for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
         size_t size = strlen(before[i]);
         if (at >= size && memcmp(text + at - size, before[i], size) == 0)

@@ -8,7 +8,7 @@
  * Neither has what merely counts what came before, for that moves with everything: numbers of
  * records, messages, events, timers, sessions, transactions of ZooKeeper (and broker epochs, which
  * are such), correlation ids; nor times. In texts such numbers are runs of ten digits and more
- * (timestamps, names of sequential znodes), and in log lines what follows certain words.
+ * (names of sequential znodes), and what follows certain words of log lines and of znodes' data.
  */
 #ifndef SIM_ALIGN_SAME_H
 #define SIM_ALIGN_SAME_H

@@ -135,6 +135,10 @@ static void explain_pair(FILE *out, const struct sim_align *align, const char *c
         fputc('.', out);
         return;
     }
+    if (r[0].kind == SIM_K_FAULT && r[0].t != r[1].t && cause[0] == 0) {
+        fputs("Both scenarios ask for it, at another time.", out);
+        return;
+    }
     fputs("Both have it, and not the same", out);
     if (cause[0] != 0) {
         fputs(", though both have what it comes of: ", out);

@@ -42,6 +42,7 @@
 #include <stdint.h>
 #include <string.h>
 
+/* For compilers that know them. */
 #if defined(__GNUC__)
 #define ST_UNUSED           __attribute__((unused))
 #define ST_PRINTF(fmt, arg) __attribute__((format(printf, fmt, arg)))
@@ -55,6 +56,7 @@ typedef struct st_stream st_stream;   /* a stream of one type; lives as long as 
 typedef struct st_context st_context; /* what a function may ask: see "Inside a function" */
 typedef struct st_out st_out;         /* where a function puts records */
 
+/* What a call that can fail returns; st_env_error has the words. */
 enum st_err {
     ST_OK = 0,
     ST_ERR_GRAPH,     /* the job is not well formed; who acts: its author */
@@ -70,17 +72,21 @@ enum st_err {
 #define ST_TIME_MAX INT64_MAX /* the watermark at the end of the input */
 
 /* ------------------------------------------------------------------------------------- Records */
+/* What a record is to the runtime, and text. Nothing here fails the job or allocates; all of it may
+ * be used by any thread, at any time. */
 
 /* Text or bytes: a view, not terminated. In a function's `in` it aliases memory of the runtime and
  * is valid until the function returns. */
 typedef struct st_str {
-    const char *data;
-    uint32_t size; /* bytes, below 2^31 */
-    uint32_t zero; /* always 0, so that no byte of a record is undefined */
+    const char *data; /* [size]; of an empty text anything */
+    uint32_t size;    /* bytes, below 2^31 */
+    uint32_t zero;    /* always 0, so that no byte of a record is undefined */
 } st_str;
 
+/* The view of a literal; it may hold zero bytes. */
 #define ST_STR(literal) ((st_str){(literal), (uint32_t)sizeof(literal) - 1, 0})
 
+/* What a field is: found by ST_TYPE from its C type. */
 enum st_kind {
     ST_KIND_NONE = 0,
     ST_KIND_BOOL,
@@ -99,24 +105,27 @@ enum st_kind {
     ST_KIND_END
 };
 
-#define ST_FIELDS_MAX      16
-#define ST_KEY_FIELDS_MAX  4
+#define ST_FIELDS_MAX      16   /* of a type */
+#define ST_KEY_FIELDS_MAX  4    /* of a key */
 #define ST_RECORD_SIZE_MAX 4096 /* bytes of the C struct; text behind views is not counted */
 
+/* A field of a type. */
 typedef struct st_field {
-    const char *name;
-    uint16_t offset; /* bytes */
-    uint16_t size;   /* bytes */
-    enum st_kind kind;
+    const char *name;  /* borrowed */
+    uint16_t offset;   /* bytes */
+    uint16_t size;     /* bytes */
+    enum st_kind kind; /* decides how it is hashed, printed and written */
 } st_field;
 
+/* What the runtime knows of a record. Constant; lives as long as the env that uses it. */
 typedef struct st_type {
-    const char *name;
-    uint32_t size; /* bytes, sizeof the struct */
-    uint32_t field_count;
-    st_field fields[ST_FIELDS_MAX];
+    const char *name;               /* a checkpoint has it, and refuses another */
+    uint32_t size;                  /* bytes, sizeof the struct */
+    uint32_t field_count;           /* 1 … ST_FIELDS_MAX */
+    st_field fields[ST_FIELDS_MAX]; /* [field_count] in the order in which they print */
 } st_type;
 
+/* The kind of a field by its C type; another type does not compile. */
 #define ST_KIND_OF(x)                                                                              \
     _Generic((x), st_str: ST_KIND_STR, bool: ST_KIND_BOOL, char: ST_KIND_I8, signed char: ST_KIND_I8, \
         unsigned char: ST_KIND_U8, short: ST_KIND_I16, unsigned short: ST_KIND_U16,                \
@@ -140,13 +149,16 @@ typedef struct st_type {
     _Static_assert(sizeof(T) <= ST_RECORD_SIZE_MAX, "a record of this size is not moved by value")
 
 /* Types of one value. */
-extern const st_type st_type_st_str, st_type_int32_t, st_type_int64_t, st_type_uint64_t,
-    st_type_double;
+extern const st_type st_type_st_str;
+extern const st_type st_type_int32_t;
+extern const st_type st_type_int64_t;
+extern const st_type st_type_uint64_t;
+extern const st_type st_type_double;
 
 /* A field by its place: st_sum(s, ST_FIELD(word, count)). */
 typedef struct st_field_ref {
-    const st_type *type;
-    uint16_t offset;
+    const st_type *type; /* of the record */
+    uint16_t offset;     /* bytes, of the field in it */
 } st_field_ref;
 #define ST_FIELD(T, f) ((st_field_ref){&st_type_##T, (uint16_t)offsetof(T, f)})
 /* The value itself, where the record is one value (st_type_int64_t …). */
@@ -154,16 +166,18 @@ typedef struct st_field_ref {
 
 /* What a stream is keyed by: one to four fields. */
 typedef struct st_key_spec {
-    const st_type *type;
-    uint32_t count;
-    uint16_t offset[ST_KEY_FIELDS_MAX];
+    const st_type *type;                /* of the record */
+    uint32_t count;                     /* fields; 1 … ST_KEY_FIELDS_MAX */
+    uint16_t offset[ST_KEY_FIELDS_MAX]; /* [count] bytes, of the fields in it */
 } st_key_spec;
+/* ST_KEY(word, text): by these fields; ST_KEY_VALUE(int64_t): by the value that a record is. */
 #define ST_KEY(T, ...)                                                                             \
     ((st_key_spec){&st_type_##T, ST_COUNT(__VA_ARGS__), {ST_EACH(ST_OFFSET_ROW, T, __VA_ARGS__)}})
 #define ST_KEY_VALUE(T) ((st_key_spec){&st_type_##T, 1, {0}})
 
 /* Takes the next piece of *rest that holds none of `separators` (bytes of a C string) and is not
- * empty; returns false when there is none. *piece aliases *rest. */
+ * empty, and moves *rest behind it; returns false when there is none, *piece unchanged. *piece
+ * aliases what *rest views. */
 bool st_next_token(st_str *rest, const char *separators, st_str *piece);
 /* Cuts at each `separator` into at most `parts_max` parts (empty ones count; the last takes the
  * rest); returns their number. The parts alias `text`. */
@@ -174,7 +188,7 @@ bool st_parse_int64(st_str text, int64_t *value);
 bool st_str_equal(st_str a, st_str b);
 /* Below, equal or above 0 as a stands before, with or behind b, bytewise. */
 int st_str_compare(st_str a, st_str b);
-/* The view of a C string; aliases it. */
+/* The view of a C string (below 2^31 bytes); aliases it. */
 st_str st_str_of(const char *text);
 
 /* Java's hashCode of the key that `spec` takes from `record` (a String, Integer, Long …; of several
@@ -188,29 +202,41 @@ uint32_t st_key_group(int32_t hash, uint32_t max_parallelism);
 uint32_t st_key_group_owner(uint32_t group, uint32_t parallelism, uint32_t max_parallelism);
 
 /* --------------------------------------------------------------------------- Inside a function */
+/* For the functions of a job, with the ctx (and out) that they were given: on the thread of their
+ * subtask, until they return. What is used against its rules (state without a key at hand, a record
+ * of another type than the operator's) fails the job, as st_fail does: no call here returns an
+ * error. */
 
 /* The first members are read by the loops of the macros; they are not for a body to touch. */
 struct st_context {
     const int64_t *times; /* [record of the batch], or NULL where the stream has no timestamps */
     uint32_t index;       /* of the record at hand */
     uint32_t subtask;     /* 0 … parallelism - 1 */
-    uint32_t parallelism;
-    void *self;
-    const void *arg;
+    uint32_t parallelism; /* of the operator */
+    void *self;      /* [.self_size] bytes of this subtask, zeros at first; not in checkpoints */
+    const void *arg; /* the operator's .arg; borrowed, shared by all subtasks */
 };
 
+/* Where records go that a function puts out; st_emit writes into it. */
 struct st_out {
-    char *records;  /* [capacity] of record_size bytes */
-    int64_t *times; /* [capacity] */
-    uint32_t count, capacity, record_size;
-    int64_t time; /* what the next record gets */
+    char *records;        /* [capacity] of record_size bytes */
+    int64_t *times;       /* [capacity] */
+    uint32_t count;       /* records so far */
+    uint32_t capacity;    /* records; then they are handed on */
+    uint32_t record_size; /* bytes */
+    int64_t time;         /* what the next record gets */
 };
 
-/* Ends the job, or this attempt at it, with a message; does not return. */
+/* Ends the job, or this attempt at it (restart strategy), with a message of at most 383 bytes,
+ * which st_env_error has then; does not return: it jumps out of the function, so memory of one's
+ * own that is not in ctx->self is lost. */
 _Noreturn void st_fail(st_context *ctx, const char *format, ...) ST_PRINTF(2, 3);
+/* Hands on what `out` holds; st_emit does it when there is no room, the runtime at the end. */
 void st_flush(st_out *out);
+/* Fails the job: a record of `size` bytes is not what the operator puts out. For st_emit. */
 _Noreturn void st_emit_mismatch(const st_out *out, uint32_t size);
 
+/* What st_emit calls: copies a record of `size` bytes, with the timestamp out->time. */
 static inline void st_emit_bytes(st_out *out, const void *record, uint32_t size)
 {
     if (out->record_size != size) {
@@ -229,34 +255,41 @@ static inline void st_emit_bytes(st_out *out, const void *record, uint32_t size)
 #define st_emit_at(out, record, timestamp)                                                         \
     ((out)->time = (timestamp), st_emit_bytes((out), (record), (uint32_t)sizeof *(record)))
 
-/* The timestamp of the record at hand; ST_TIME_MIN if it has none. */
+/* The timestamp of the record at hand, ms; ST_TIME_MIN if it has none. */
 static inline int64_t st_timestamp(const st_context *ctx)
 {
     return ctx->times != NULL ? ctx->times[ctx->index] : ST_TIME_MIN;
 }
-/* The watermark of the operator; that of the record at hand, which follows it, not included. */
+/* The watermark of the operator, ms; that of the record at hand, which follows it, not included.
+ * ST_TIME_MIN before the first, ST_TIME_MAX behind the last record. */
 int64_t st_watermark(const st_context *ctx);
 /* Processing time, milliseconds since the epoch (or of the clock that was injected). */
 int64_t st_now(const st_context *ctx);
 /* The key at hand: a pointer to the value of the key's field; of several fields, to a struct of
- * them in the order of ST_KEY. Aliases; valid until the function returns. */
+ * them in the order of ST_KEY; NULL where the stream has no key. Aliases; valid until the function
+ * returns. */
 const void *st_key(const st_context *ctx);
-/* The window at hand, in st_process_window and in a result function; ends are exclusive. */
+/* The window at hand, in st_process_window, in a result function and in a trigger, ms; ends are
+ * exclusive. Of a global or count window ST_TIME_MIN and ST_TIME_MAX. */
 int64_t st_window_start(const st_context *ctx);
 int64_t st_window_end(const st_context *ctx);
-/* Memory for what one puts out, valid until what was put out is handled; never NULL. */
+/* `size` bytes for what one puts out, valid until what was put out is handled (so longer than the
+ * call); never NULL, aligned to 16, not cleared. The runtime frees it. */
 void *st_alloc(st_context *ctx, size_t size);
-/* printf into such memory. */
+/* printf into such memory; a text of at most 2^31 - 1 bytes. */
 st_str st_format(st_context *ctx, const char *format, ...) ST_PRINTF(2, 3);
 
 /* A side output: ST_TAG(late, event); then st_emit_side(ctx, late, &record) in a function, and
  * st_side_output(stream, late) for the stream of them. A record nobody asked for is dropped. */
 typedef struct st_tag {
-    const char *name;
-    const st_type *type;
+    const char *name;    /* shown */
+    const st_type *type; /* of its records */
 } st_tag;
 #define ST_TAG(tag, T) static const st_tag tag ST_UNUSED = {#tag, &st_type_##T}
+/* What st_emit_side calls. The record is copied; its timestamp is that of the record at hand. Fails
+ * the job if its size is not that of the tag's type. */
 void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, uint32_t size);
+/* Puts out a record (a pointer to one) under a tag. */
 #define st_emit_side(ctx, tag, record)                                                             \
     st_emit_side_bytes((ctx), &(tag), (record), (uint32_t)sizeof *(record))
 
@@ -269,10 +302,11 @@ enum st_state_kind {
     ST_STATE_BROADCAST_OF,
     ST_STATE_MAP_OF
 };
+/* A state as it is declared; its address is what operators and calls know it by. Constant. */
 typedef struct st_state {
-    const char *name;
-    const st_type *type; /* of a map: its values' */
-    enum st_state_kind kind;
+    const char *name;               /* what a checkpoint knows it by */
+    const st_type *type;            /* of a map: its values' */
+    enum st_state_kind kind;        /* value, list, map … */
     const struct st_function *fold; /* reducing, aggregating: what st_state_add does; else NULL */
     bool begins_with_first;         /* reducing: the first value is taken as it is */
     const st_type *key_type;        /* of a map; else NULL */
@@ -281,7 +315,7 @@ typedef struct st_state {
      * over is never returned, and goes in time. Source: Flink StateTtlConfig (OnCreateAndWrite,
      * OnReadAndWrite; NeverReturnExpired). */
     int64_t ttl_ms;
-    bool ttl_on_read;
+    bool ttl_on_read; /* reading counts as writing */
 } st_state;
 /* Behind the type named members may follow: ST_VALUE_STATE(last, event, .ttl_ms = 60000). */
 #define ST_STATE_DEFINE(state, T, ...)                                                             \
@@ -312,9 +346,12 @@ typedef struct st_state {
 #define ST_BROADCAST_STATE(state, T) ST_STATE_DEFINE(state, T, .kind = ST_STATE_BROADCAST_OF)
 #define ST_STATES(...)               ((const st_state *const[]){__VA_ARGS__, NULL})
 
-/* The value under the key at hand, or NULL if there is none. Aliases; valid until state changes. */
+/* The value under the key at hand, or NULL if there is none. Aliases; valid until state of this key
+ * changes or the function returns. All that ask of keyed state fail the job if no key is at hand or
+ * `state` is not in the operator's .states. */
 const void *st_value_get(st_context *ctx, const st_state *state);
-/* Copies *value (of the state's type) under the key at hand. */
+/* Copies *value (of the state's type), with the text that it views, under the key at hand; it may
+ * alias what st_value_get returned. */
 void st_value_set(st_context *ctx, const st_state *state, const void *value);
 /* Folds *value into a reducing or aggregating state under the key at hand; value_type is the type
  * that the macro finds by its name. Fails the job if the state folds nothing or another type. */
@@ -322,18 +359,21 @@ void st_state_add_at(st_context *ctx, const st_state *state, const st_type *valu
                      const void *value);
 #define st_state_add(ctx, state, T, value) st_state_add_at((ctx), &(state), &st_type_##T, (value))
 /* The elements under the key at hand, in the order of adding; *count is 0 if there are none.
- * Aliases; valid until state changes. */
+ * Aliases; [*count] of the state's type; valid until state of this key changes or the function
+ * returns. Operator state: the elements of the subtask. */
 const void *st_list_get(st_context *ctx, const st_state *state, uint32_t *count);
-/* Copies one element behind the others. */
+/* Copies one element, with its text, behind the others. */
 void st_list_add(st_context *ctx, const st_state *state, const void *element);
 /* Replaces all elements by `count` copies; these may alias what st_list_get returned. */
 void st_list_update(st_context *ctx, const st_state *state, const void *elements, uint32_t count);
 /* The value of *key under the key at hand, or NULL. Aliases; valid until the step ends or the entry
  * changes. */
 const void *st_map_get(st_context *ctx, const st_state *state, const void *key);
-/* Copies both; an entry that is there keeps its place. */
+/* Copies both, with their text; an entry that is there keeps its place. */
 void st_map_put(st_context *ctx, const st_state *state, const void *key, const void *value);
+/* Takes an entry away; nothing happens if there is none. */
 void st_map_remove(st_context *ctx, const st_state *state, const void *key);
+/* How many entries there are under the key at hand. */
 uint32_t st_map_count(st_context *ctx, const st_state *state);
 /* Walks over the entries in the order in which they were put in; the returned one may be removed on
  * the way. False behind the last:
@@ -343,22 +383,28 @@ uint32_t st_map_count(st_context *ctx, const st_state *state);
  */
 bool st_map_next(st_context *ctx, const st_state *state, uint64_t *cursor, const void **key,
                  const void **value);
-/* Takes away what the key at hand has. */
+/* Takes away what the key at hand has in this state: value, list or map. */
 void st_state_clear(st_context *ctx, const st_state *state);
 
 /* Timers of the key at hand; one (key, time) is one timer however often it is set. .on_timer runs
- * when the watermark (processing time) reaches `time_ms`; if it has already, at its next advance.
- */
+ * when the watermark (processing time) reaches `time_ms` (ms of the epoch); if it has already, at
+ * its next advance. To delete one that is not set does nothing. Fails the job where no key is at
+ * hand or the operator has no .on_timer; in a trigger the timers are those of the window. */
 void st_set_event_timer(st_context *ctx, int64_t time_ms);
 void st_set_processing_timer(st_context *ctx, int64_t time_ms);
 void st_delete_event_timer(st_context *ctx, int64_t time_ms);
 void st_delete_processing_timer(st_context *ctx, int64_t time_ms);
 
 /* -------------------------------------------------------------------------- Defining functions */
+/* Macros for file scope. Each defines a constant, fn, which lives as long as the program (or the
+ * shared object) and is given to an operator; several operators may have the same. The body is that
+ * of one record; it is called by the thread of its subtask. A body that wants to fail calls
+ * st_fail. */
 
+/* What a source says. */
 enum st_poll { ST_MORE = 1, ST_IDLE, ST_END }; /* what a source says: call again, later, no more */
-/* In a source that then returns ST_IDLE: when to call again, of processing time, unless something
- * else comes up before; ST_TIME_MAX: only then. Without it, a millisecond later. */
+/* In a source that then returns ST_IDLE: when to call again, ms of processing time, unless
+ * something else comes up before; ST_TIME_MAX: only then. Without it, a millisecond later. */
 void st_poll_at(st_context *ctx, int64_t time_ms);
 /* In a source that then returns ST_IDLE: to be called again when `fd` is readable (or at its end,
  * or broken). For one descriptor or several, until the next call; it may be called sooner, and
@@ -371,6 +417,7 @@ typedef struct st_waker st_waker;
 st_waker *st_waker_of(st_context *ctx);
 void st_wake(st_waker *waker);
 
+/* What a function does. */
 enum st_function_kind {
     ST_FN_MAP = 1,
     ST_FN_FILTER,
@@ -385,11 +432,13 @@ enum st_function_kind {
 
 /* What the macros below define. `acc`: [record] accumulator; fresh[k]: it has no value yet. */
 typedef struct st_function {
-    const char *name;
-    const st_type *in, *out;
-    enum st_function_kind kind;
-    int line;
-    const char *file;
+    const char *name;           /* shown, where the operator has none */
+    const st_type *in;          /* of a source: NULL */
+    const st_type *out;         /* of a sink: NULL */
+    enum st_function_kind kind; /* which member of `call` it has */
+    int line;                   /* where it was defined */
+    const char *file;           /* likewise */
+    /* The loop over a batch: [count] records of the types above. */
     union {
         void (*map)(st_context *, const void *in, void *out, uint32_t count);
         uint32_t (*filter)(st_context *, const void *in, void *out, int64_t *times, uint32_t count);
@@ -403,6 +452,7 @@ typedef struct st_function {
     } call;
 } st_function;
 
+/* What the macros below end with. */
 #define ST_DEFINE(fn, k, I, O, member)                                                             \
     static const st_function fn ST_UNUSED = {.name = #fn,                                          \
                                              .in = (I),                                            \
@@ -544,54 +594,64 @@ typedef struct st_function {
     ST_DEFINE(fn, ST_FN_TIMESTAMP, &st_type_##In, NULL, timestamp);                                \
     static inline int64_t fn##_one(const In *in ST_UNUSED)
 
-/* ----------------------------------------------------------------------------------- Operators */
+/* ------------------------------------------------------------------ Options and the environment */
+/* A job from its beginning to its end. All by one thread, that which builds the job. */
 
+/* Does an operator run in the task of the one before it? Always where it can; begins a task, to
+ * which those behind it may be chained; is alone in its task. */
 enum st_chaining { ST_CHAIN_ALWAYS = 0, ST_CHAIN_HEAD, ST_CHAIN_NEVER };
 
 /* Named arguments of an operator: st_map(s, f, .name = "lower", .parallelism = 2). Borrowed until
  * the env is freed, the functions and .arg too. The first two are filled by the macros. */
 typedef struct st_options {
-    const char *file;
-    int line;
-    const char *name;     /* shown; the function's name by default */
-    const char *uid;      /* what a checkpoint knows the operator by; by default its place */
-    uint32_t parallelism; /* 0: the environment's */
-    enum st_chaining chaining;
+    const char *file;          /* of the call */
+    int line;                  /* likewise */
+    const char *name;          /* shown; the function's name by default */
+    const char *uid;           /* what a checkpoint knows the operator by; by default its place */
+    uint32_t parallelism;      /* 0: the environment's */
+    enum st_chaining chaining; /* whether its task is one of its own */
     /* One thread runs one subtask of each operator of a group; NULL: the group of all its inputs,
      * or else "default". A group of its own buys an operator threads of its own. Borrowed. */
     const char *slot_sharing_group;
-    size_t self_size; /* bytes of ctx->self, zeroed, one a subtask */
-    const void *arg;  /* ctx->arg, shared by the subtasks: read only */
-    void (*open)(st_context *ctx);
+    size_t self_size;                          /* bytes of ctx->self, zeroed, one a subtask */
+    const void *arg;                           /* ctx->arg, shared by the subtasks: read only */
+    void (*open)(st_context *ctx);             /* before the first record */
     void (*close)(st_context *ctx);            /* at the end of the input, and after a failure */
     void (*end)(st_context *ctx, st_out *out); /* the input has ended; may still put out */
+    /* A timer of st_set_event_timer or st_set_processing_timer has come; st_key is its key. */
     void (*on_timer)(st_context *ctx, int64_t time_ms, st_out *out);
     const st_state *const *states;          /* keyed: ST_STATES(&a, &b) */
     const st_state *const *operator_states; /* lists of the subtask */
-    /* Of functions with operator state: after it has been restored, before open; before each
-     * snapshot, to bring it up to date; when a checkpoint, and so all before it, is complete. */
+    /* After operator state has been restored, before open. */
     void (*initialize_state)(st_context *ctx);
+    /* Before each snapshot, to bring operator state up to date. */
     void (*snapshot_state)(st_context *ctx, int64_t checkpoint_id);
+    /* This checkpoint, and so all before it, is complete. A few may be left out. */
     void (*notify_checkpoint_complete)(st_context *ctx, int64_t checkpoint_id);
     const st_function *merge; /* st_aggregate: ST_FOLD(merge, Acc, Acc), see there */
     uint64_t rate_per_s; /* st_generate: records a second, all subtasks together; 0: no limit */
 } st_options;
 
+/* Named arguments, with the place in the source. */
 #define ST_WITH(...) (&(st_options){.file = __FILE__, .line = __LINE__, __VA_ARGS__})
 
-/* A new job without operators; returns owned. st_env_free frees it with all its streams. */
+/* A new job without operators; returns owned, never NULL. */
 st_env *st_env_new(void);
+/* Frees it with all its streams; not while it executes. NULL: nothing. */
 void st_env_free(st_env *env);
 /* Sets a key of Flink's configuration ("parallelism.default"), in text as in its file. Returns
- * ST_ERR_CONFIG, with st_env_error telling why, for a key or value that is not known. */
+ * ST_ERR_CONFIG, with st_env_error telling why, for a key or value that is not known; the job can
+ * then not be executed. Both texts are copied. */
 enum st_err st_env_set(st_env *env, const char *key, const char *value);
+/* The parallelism of operators that do not say: 1 … 32768; 0: that of the command line, then of the
+ * configuration. */
 void st_env_set_parallelism(st_env *env, uint32_t parallelism);
 /* Takes the flags that every job has out of a command line, as `kcsim stream run` does, and leaves
  * the others: -D KEY=VALUE, -p N (--parallelism), -s PATH (--fromSavepoint), -n
  * (--allowNonRestoredState), --steps (st_env_run_in_steps),
- * --progress (st_env_show_progress); behind "--" nothing is taken. argv[0] stays; argv[*argc] is NULL then.
- * Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known; the job can
- * then not be executed. Source: Flink CliFrontendParser. */
+ * --progress (st_env_show_progress); behind "--" nothing is taken. argv[0] stays; argv[*argc] is
+ * NULL then. Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known;
+ * the job can then not be executed. Source: Flink CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
 /* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's
  * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at
@@ -604,18 +664,29 @@ void st_env_show_progress(st_env *env);
 /* Runs the job on the calling thread, one step of one subtask at a time, always in the same order,
  * on virtual time: it starts at 0 and jumps to the next timer when nothing else is left to do. */
 void st_env_run_in_steps(st_env *env);
-/* What was wrong, a line each; valid until the env changes. */
+/* What was wrong, a line each ("" if nothing was), with file:line of your source where there is
+ * one. Aliases; valid until the next call on the env. */
 const char *st_env_error(const st_env *env);
-/* Runs the job to the end of its inputs. Threads: those of the subtasks end before it returns. */
+/* Runs the job to the end of its inputs, or until it is stopped from outside.
+ * Returns ST_OK, also after a stop with a savepoint; ST_ERR_GRAPH before anything has run;
+ * ST_ERR_FAILED when a function failed and no restart is left; ST_ERR_RESTORE, ST_ERR_IO,
+ * ST_ERR_CANCELLED; then st_env_error tells why. The name, borrowed for the call, is what
+ * commands know the job by. Blocks the calling thread, which does the checkpoints; the
+ * threads of the subtasks end before it returns. */
 enum st_err st_execute(st_env *env, const char *job_name);
 /* The graph of the job in one of "text", "dot", "json"; owned by the caller (free). NULL with
  * st_env_error set if the job is not well formed. */
 char *st_env_plan(st_env *env, const char *format);
 
-/* Sources. A path is copied. */
+/* -------------------------------------------------------------------------------------- Sources */
+/* What an env reads. As with operators, building does not fail at once: see there. A file that
+ * cannot be read fails the job when it runs. Paths are copied. */
+
+/* The records of a function of one's own. */
 st_stream *st_from_source_at(st_env *, const st_function *, const st_options *);
 #define st_from_source(env, fn, ...) st_from_source_at((env), &(fn), ST_WITH(__VA_ARGS__))
-/* Records number 0 … count - 1; subtasks take turns by blocks. */
+/* Records number 0 … count - 1, made by an ST_GENERATOR; subtasks take turns by blocks. Restored it
+ * goes on where the checkpoint was. */
 st_stream *st_generate_at(st_env *, const st_function *, uint64_t count, const st_options *);
 #define st_generate(env, fn, count, ...) st_generate_at((env), &(fn), (count), ST_WITH(__VA_ARGS__))
 /* `count` records of an array, borrowed until the job has ended. */
@@ -656,6 +727,15 @@ typedef struct st_socket {
  * Source: Flink DataStream.socketTextStream; op_socket.c says where that is another. */
 st_stream *st_read_socket_at(st_env *, st_socket, const st_options *);
 #define st_read_socket(env, socket, ...) st_read_socket_at((env), (socket), ST_WITH(__VA_ARGS__))
+
+/* ------------------------------------------------------------------------------------ Operators */
+/* A macro names an operator; the function with _at behind it is what the macro calls, with the
+ * place in your source, and has the same arguments, options by pointer.
+ *
+ * All are called by the thread that builds the env. Streams that they return are never NULL and
+ * live as long as their env. A mistake (types that do not fit, state without a key …) is kept with
+ * its place, the returned stream is then one on which all is allowed, and st_execute refuses the
+ * job. What options point to is borrowed until the env is freed. */
 
 /* One record in, one, none or one, any number out. */
 st_stream *st_map_at(st_stream *, const st_function *, const st_options *);
@@ -721,6 +801,8 @@ st_stream *st_reduce_at(st_stream *, const st_function *, const st_options *);
 #define st_reduce(s, fn, ...) st_reduce_at((s), &(fn), ST_WITH(__VA_ARGS__))
 
 /* ---------------------------------------------------------------------------- Time and windows */
+/* Times are signed milliseconds of the epoch, durations milliseconds. A window [start, end) has the
+ * records of start … end - 1. As with operators, building does not fail at once: see there. */
 
 /* Watermarks: the largest timestamp so far less the bound, less 1 ms. */
 typedef struct st_watermarks {
@@ -734,10 +816,15 @@ typedef struct st_watermarks {
  * ST_TIME_MIN: nothing. `self`: of the subtask, zero bytes at first, kept in checkpoints as it
  * lies: numbers only, at most 256 bytes. Source: Flink WatermarkGenerator. */
 typedef struct st_watermark_generator {
-    size_t self_size;
-    int64_t (*on_event)(void *self, const void *record, int64_t time_ms); /* NULL: no */
-    int64_t (*periodic)(void *self); /* at each pipeline.auto-watermark-interval; NULL: no */
+    size_t self_size; /* bytes */
+    /* At each record, whose timestamp is time_ms; NULL: not. */
+    int64_t (*on_event)(void *self, const void *record, int64_t time_ms);
+    /* At each pipeline.auto-watermark-interval of processing time; NULL: not. */
+    int64_t (*periodic)(void *self);
 } st_watermark_generator;
+/* Timestamps by an ST_TIMESTAMP, and watermarks: st_assign_timestamps(s, time_of, .bound_ms =
+ * 1000). Without timestamps there are no windows of event time. At the parallelism of what is read.
+ */
 st_stream *st_assign_timestamps_at(st_stream *, const st_function *, st_watermarks,
                                    const st_options *);
 #define st_assign_timestamps(s, fn, ...)                                                           \
@@ -747,6 +834,7 @@ st_stream *st_assign_timestamps_at(st_stream *, const st_function *, st_watermar
 st_stream *st_assign_ingestion_time_at(st_stream *, const st_options *);
 #define st_assign_ingestion_time(s) st_assign_ingestion_time_at((s), ST_WITH(0))
 
+/* Which windows. */
 enum st_window_kind {
     ST_WINDOW_NONE = 0,
     ST_WINDOW_TUMBLING,
@@ -765,12 +853,15 @@ enum st_trigger_result { ST_CONTINUE = 0, ST_FIRE, ST_PURGE, ST_FIRE_AND_PURGE }
 /* `state`: of the window at hand, zero bytes at first, kept in checkpoints as it lies: numbers
  * only, at most 256 bytes. `argument` is the st_trigger's. */
 typedef struct st_trigger_functions {
-    const char *name; /* what a checkpoint knows it by */
-    size_t state_size;
+    const char *name;  /* what a checkpoint knows it by */
+    size_t state_size; /* bytes */
+    /* A record has come into the window; st_timestamp is its own. */
     enum st_trigger_result (*on_element)(st_context *ctx, void *state, int64_t argument,
                                          const void *record);
+    /* A timer of the window: the watermark has reached time_ms. */
     enum st_trigger_result (*on_event_time)(st_context *ctx, void *state, int64_t argument,
                                             int64_t time_ms);
+    /* Likewise: the clock has. */
     enum st_trigger_result (*on_processing_time)(st_context *ctx, void *state, int64_t argument,
                                                  int64_t time_ms);
     /* Sessions only, which need it: the window at hand has come from others, `merged` is the state
@@ -780,14 +871,19 @@ typedef struct st_trigger_functions {
      * are passed over. */
     void (*clear)(st_context *ctx, void *state, int64_t argument);
 } st_trigger_functions;
+/* A trigger of a window: functions and their argument. */
 typedef struct st_trigger {
     const st_trigger_functions *functions; /* borrowed; NULL: at the window's end */
     int64_t argument;                      /* a count, an interval … above 0 */
     bool purging;                          /* what fires is purged (PurgingTrigger) */
 } st_trigger;
-extern const st_trigger_functions st_count_trigger, st_event_time_trigger,
-    st_processing_time_trigger, st_continuous_event_time_trigger,
-    st_continuous_processing_time_trigger;
+/* Those that come with us, used by the macros below. Source: Flink CountTrigger, EventTimeTrigger,
+ * ProcessingTimeTrigger, ContinuousEventTimeTrigger, ContinuousProcessingTimeTrigger. */
+extern const st_trigger_functions st_count_trigger;
+extern const st_trigger_functions st_event_time_trigger;
+extern const st_trigger_functions st_processing_time_trigger;
+extern const st_trigger_functions st_continuous_event_time_trigger;
+extern const st_trigger_functions st_continuous_processing_time_trigger;
 /* ST_TUMBLING(5000, .trigger = ST_ON_COUNT(3)), ST_GLOBAL(.trigger = ST_ON_COUNT(3, .purging =
  * true)). A trigger takes the place of the one that fires at the window's end. */
 #define ST_ON_COUNT(n, ...)                                                                        \
@@ -808,14 +904,17 @@ extern const st_trigger_functions st_count_trigger, st_event_time_trigger,
  * late when window end - 1 + lateness <= watermark for each of its windows; it goes to `late`, if
  * given, and is counted. */
 typedef struct st_windows {
-    enum st_window_kind kind;
-    bool processing_time;
-    int64_t size_ms, slide_ms, offset_ms; /* slide_ms: sliding only */
-    int64_t gap_ms;                       /* session only */
-    uint32_t count, slide_count;          /* count only; slide_count 0: tumbling */
-    int64_t lateness_ms;
-    const st_tag *late;
-    st_trigger trigger; /* all but count windows; of none: the window's end */
+    enum st_window_kind kind; /* set by the macros below */
+    bool processing_time;     /* by the clock; records need no timestamps, none is late */
+    int64_t size_ms;          /* tumbling and sliding; above 0 */
+    int64_t slide_ms;         /* sliding; above 0 */
+    int64_t offset_ms;        /* tumbling and sliding; smaller than the slide, may be negative */
+    int64_t gap_ms;           /* session; above 0 */
+    uint32_t count;           /* count windows: elements, above 0 */
+    uint32_t slide_count;     /* count windows: fires each so many; 0: tumbling */
+    int64_t lateness_ms;      /* how much longer a window of event time waits; 0 or more */
+    const st_tag *late;       /* where late records go; NULL: they are counted only */
+    st_trigger trigger;       /* all but count windows; of none: the window's end */
 } st_windows;
 #define ST_TUMBLING(ms, ...)                                                                       \
     ((st_windows){.kind = ST_WINDOW_TUMBLING, .size_ms = (ms), __VA_ARGS__})
@@ -841,7 +940,10 @@ st_stream *st_process_window_at(st_stream *, const st_function *, const st_optio
 #define st_process_window(s, fn, ...) st_process_window_at((s), &(fn), ST_WITH(__VA_ARGS__))
 
 /* --------------------------------------------------------------------------------------- Sinks */
+/* The ends of a stream. As with operators, building does not fail at once: see there. What cannot
+ * be written while the job runs fails the job (restart strategy). */
 
+/* Each record to a function of one's own (ST_SINK): at least once. */
 void st_sink_at(st_stream *, const st_function *, const st_options *);
 #define st_sink(s, fn, ...) st_sink_at((s), &(fn), ST_WITH(__VA_ARGS__))
 /* Prints each record as Flink prints a Tuple, (a,1,5), or the value alone if the type has one
@@ -862,12 +964,14 @@ void st_print_at(st_stream *, const char *path, const st_options *);
  * pre_commit, its text is copied. With checkpoints off there is one transaction, committed at the
  * end of the input. Source: Flink TwoPhaseCommitSinkFunction. */
 typedef struct st_two_phase {
-    const st_type *in, *transaction;
+    const st_type *in;                         /* of the records */
+    const st_type *transaction;                /* of txn */
     void (*begin)(st_context *ctx, void *txn); /* txn: zero bytes */
+    /* [count] records of type `in`, borrowed for the call. */
     void (*write)(st_context *ctx, void *txn, const void *records, uint32_t count);
-    void (*pre_commit)(st_context *ctx, void *txn); /* what was written is safe, but not seen */
-    void (*commit)(st_context *ctx, const void *txn);
-    void (*abort)(st_context *ctx, const void *txn);
+    void (*pre_commit)(st_context *ctx, void *txn);   /* what was written is safe, but not seen */
+    void (*commit)(st_context *ctx, const void *txn); /* what was pre-committed is seen */
+    void (*abort)(st_context *ctx, const void *txn);  /* of the open one: it is as if never begun */
     void (*recover_and_commit)(st_context *ctx, const void *txn); /* NULL: commit */
     void (*recover_and_abort)(st_context *ctx, const void *txn);  /* NULL: abort */
 } st_two_phase;

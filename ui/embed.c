@@ -19,6 +19,11 @@ EMBED(ui_embedded_style, "style.css");
 EMBED(ui_embedded_script, "script.js");
 EMBED(ui_embedded_style_hash, "style.css.sha256");
 EMBED(ui_embedded_script_hash, "script.js.sha256");
+EMBED(ui_embedded_pair, "pair.html");
+EMBED(ui_embedded_pair_style, "pair.css");
+EMBED(ui_embedded_pair_script, "pair.js");
+EMBED(ui_embedded_pair_style_hash, "pair.css.sha256");
+EMBED(ui_embedded_pair_script_hash, "pair.js.sha256");
 
 static struct ui_part part(const char *begin, const char *end)
 {
@@ -48,4 +53,29 @@ struct ui_part ui_part_style_hash(void)
 struct ui_part ui_part_script_hash(void)
 {
     return part(ui_embedded_script_hash, ui_embedded_script_hash_end);
+}
+
+struct ui_part ui_part_pair(void)
+{
+    return part(ui_embedded_pair, ui_embedded_pair_end);
+}
+
+struct ui_part ui_part_pair_style(void)
+{
+    return part(ui_embedded_pair_style, ui_embedded_pair_style_end);
+}
+
+struct ui_part ui_part_pair_script(void)
+{
+    return part(ui_embedded_pair_script, ui_embedded_pair_script_end);
+}
+
+struct ui_part ui_part_pair_style_hash(void)
+{
+    return part(ui_embedded_pair_style_hash, ui_embedded_pair_style_hash_end);
+}
+
+struct ui_part ui_part_pair_script_hash(void)
+{
+    return part(ui_embedded_pair_script_hash, ui_embedded_pair_script_hash_end);
 }

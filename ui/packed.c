@@ -51,7 +51,7 @@ static void put_byte(struct ui_bytes *b, uint8_t byte)
     ui_bytes_put(b, &byte, 1);
 }
 
-static void put_varint(struct ui_bytes *b, uint64_t value)
+void ui_bytes_varint(struct ui_bytes *b, uint64_t value)
 {
     for (; value >= 0x80; value >>= 7)
         put_byte(b, (uint8_t)(value | 0x80));
@@ -64,7 +64,7 @@ static void put_fixed(struct ui_bytes *b, uint64_t value, int size)
         put_byte(b, (uint8_t)(value >> 8 * i));
 }
 
-static void put_frame(struct ui_bytes *out, const struct ui_bytes *body)
+void ui_bytes_frame(struct ui_bytes *out, const struct ui_bytes *body)
 {
     enum { LEVEL = 8 };
     uLongf size = compressBound(body->size);
@@ -78,11 +78,16 @@ static void put_frame(struct ui_bytes *out, const struct ui_bytes *body)
     free(room);
 }
 
+void ui_bytes_end(struct ui_bytes *out)
+{
+    put_fixed(out, 0, 4);
+}
+
 /* ---- values ---- */
 
 static void put_tag(struct ui_bytes *b, int type, uint64_t x)
 {
-    put_varint(b, x << 3 | (unsigned)type);
+    ui_bytes_varint(b, x << 3 | (unsigned)type);
 }
 
 /* Strings are numbered; what a table of names cannot hold stands where it is used. */
@@ -167,10 +172,10 @@ static void put_facts(struct packer *p, const struct sim_record *r)
     struct sim_value value;
     const char *key;
     while (sim_record_next_set(r, &walk, &key, &value)) {
-        put_varint(&p->rows, sim_keys_intern(&p->names->strings, key, strlen(key)));
+        ui_bytes_varint(&p->rows, sim_keys_intern(&p->names->strings, key, strlen(key)));
         p->value.size = 0;
         put_value(p, &p->value, &value);
-        put_varint(&p->rows, p->value.size);
+        ui_bytes_varint(&p->rows, p->value.size);
         ui_bytes_put(&p->rows, p->value.at, p->value.size);
         p->fact_count++;
     }
@@ -198,17 +203,17 @@ static uint32_t lane_number(struct packer *p, sim_lane lane)
 
 static void put_record(struct packer *p, const struct sim_record *r)
 {
-    put_varint(&p->column[0], (uint64_t)(r->t - p->last_t));
+    ui_bytes_varint(&p->column[0], (uint64_t)(r->t - p->last_t));
     put_fixed(&p->column[1], lane_number(p, r->at), 2);
     put_byte(&p->column[2], (uint8_t)r->kind);
-    put_varint(&p->column[3], r->by != 0 ? r->n - r->by : 0);
-    put_varint(&p->column[4], r->mute != 0 ? r->n - r->mute : 0);
+    ui_bytes_varint(&p->column[3], r->by != 0 ? r->n - r->by : 0);
+    ui_bytes_varint(&p->column[4], r->mute != 0 ? r->n - r->mute : 0);
     size_t begin = p->rows.size;
     put_fields(p, r);
-    put_varint(&p->column[5], p->rows.size - begin);
+    ui_bytes_varint(&p->column[5], p->rows.size - begin);
     begin = p->rows.size;
     put_facts(p, r);
-    put_varint(&p->column[6], p->rows.size - begin);
+    ui_bytes_varint(&p->column[6], p->rows.size - begin);
     p->last_t = r->t;
 }
 
@@ -218,7 +223,7 @@ static void put_strings(struct packer *p, struct ui_bytes *body)
 {
     for (uint32_t id = p->strings_written; id < p->names->strings.count; id++) {
         const char *name = sim_keys_name(&p->names->strings, id);
-        put_varint(body, strlen(name));
+        ui_bytes_varint(body, strlen(name));
         ui_bytes_put(body, name, strlen(name));
     }
     p->strings_written = p->names->strings.count;
@@ -227,9 +232,9 @@ static void put_strings(struct packer *p, struct ui_bytes *body)
 static void put_block(struct packer *p, uint64_t count)
 {
     struct ui_bytes body = {0};
-    put_varint(&body, count);
-    put_varint(&body, p->names->strings.count - p->strings_written);
-    put_varint(&body, p->fact_count);
+    ui_bytes_varint(&body, count);
+    ui_bytes_varint(&body, p->names->strings.count - p->strings_written);
+    ui_bytes_varint(&body, p->fact_count);
     put_strings(p, &body);
     for (int i = 0; i < COLUMNS; i++) {
         ui_bytes_put(&body, p->column[i].at, p->column[i].size);
@@ -238,7 +243,7 @@ static void put_block(struct packer *p, uint64_t count)
     ui_bytes_put(&body, p->rows.at, p->rows.size);
     p->rows.size = 0;
     p->fact_count = 0;
-    put_frame(p->out, &body);
+    ui_bytes_frame(p->out, &body);
     free(body.at);
 }
 
@@ -260,7 +265,7 @@ static void put_blocks(struct packer *p, uint64_t first, uint64_t last)
 
 /* ---- the header ---- */
 
-static void print_text(FILE *out, const char *text)
+void ui_print_json(FILE *out, const char *text)
 {
     struct sim_value value = {.type = SIM_V_TEXT, .text = text, .size = (uint32_t)strlen(text)};
     sim_value_print(out, &value);
@@ -333,7 +338,7 @@ static void put_text_frame(struct packer *p, FILE *out, char **text, const size_
 {
     if (fclose(out) != 0)
         abort();
-    put_frame(p->out, &(struct ui_bytes){.at = (uint8_t *)*text, .size = *size});
+    ui_bytes_frame(p->out, &(struct ui_bytes){.at = (uint8_t *)*text, .size = *size});
     free(*text);
 }
 
@@ -347,10 +352,10 @@ static void put_header(struct packer *p, const char *remark)
         sim_trace_get(p->trace, 1, &meta) ? sim_record_text(&meta, SIM_F_VERSION) : NULL;
     FILE *out = open_text(&text, &size);
     fputs("{\"version\":", out);
-    print_text(out, version != NULL ? version : "");
+    ui_print_json(out, version != NULL ? version : "");
     fprintf(out, ",\"records\":%" PRIu64 ",\"finished\":%d,\"remark\":", count,
             is_finished(p->trace));
-    print_text(out, remark != NULL ? remark : "");
+    ui_print_json(out, remark != NULL ? remark : "");
     print_names(out, "kinds", kind_name, SIM_K_END);
     print_names(out, "fields", field_name, SIM_F_END);
     print_lanes(out, p, 0);
@@ -395,7 +400,7 @@ static void write_whole(struct ui_packing *packing, const struct sim_trace *trac
     ui_bytes_put(out, UI_PACKED_SCHEMA "\n", strlen(UI_PACKED_SCHEMA "\n"));
     put_header(&p, remark);
     put_blocks(&p, 1, sim_trace_count(trace));
-    put_fixed(out, 0, 4);
+    ui_bytes_end(out);
     clear(&p);
 }
 
@@ -446,6 +451,6 @@ void ui_packing_write_since(struct ui_packing *packing, const struct sim_trace *
     if (from->meta)
         put_blocks(&p, 1, 1);
     put_blocks(&p, from->records + 1, sim_trace_count(trace));
-    put_fixed(out, 0, 4);
+    ui_bytes_end(out);
     clear(&p);
 }

@@ -44,6 +44,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "sim/trace.h"
 
@@ -57,6 +58,14 @@ struct ui_bytes {
 
 /* Appends; ends the process where memory is short. */
 void ui_bytes_put(struct ui_bytes *bytes, const void *data, size_t size);
+
+/* Appends a varint; a frame, which is `body` deflated, with its sizes. */
+void ui_bytes_varint(struct ui_bytes *bytes, uint64_t value);
+void ui_bytes_frame(struct ui_bytes *bytes, const struct ui_bytes *body);
+/* Appends the u32 0 that ends the frames. */
+void ui_bytes_end(struct ui_bytes *bytes);
+/* Prints a text as JSON. */
+void ui_print_json(FILE *out, const char *text);
 
 /* Packs all records of `trace` (borrowed, SIM_TRACE_KEEP) behind what `out` has. remark: a sentence
    on what is missing or inferred, shown with the trace; NULL: none. */

@@ -48,5 +48,11 @@ struct ui_part ui_part_style(void);
 struct ui_part ui_part_script(void);
 struct ui_part ui_part_style_hash(void);
 struct ui_part ui_part_script_hash(void);
+/* The same of the page of two traces (pair.h). */
+struct ui_part ui_part_pair(void);
+struct ui_part ui_part_pair_style(void);
+struct ui_part ui_part_pair_script(void);
+struct ui_part ui_part_pair_style_hash(void);
+struct ui_part ui_part_pair_script_hash(void);
 
 #endif

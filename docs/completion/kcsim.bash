@@ -22,7 +22,7 @@ _kcsim() {
     stream)
         if [[ $COMP_CWORD == 2 ]]; then
             mapfile -t COMPREPLY < <(compgen -W \
-                'run list status metrics checkpoint savepoint stop cancel' -- "$word")
+                'run info list status metrics checkpoint savepoint stop cancel' -- "$word")
         else
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
         fi

@@ -14,7 +14,7 @@ complain() {
 
 file_of() {
     case $1 in
-    C) echo core ;; U) echo rules ;; R) echo records ;;
+    C) echo core ;; U) echo rules ;; F) echo errors ;; R) echo records ;;
     E) echo exactly_once ;; T) echo calls ;; G) echo groups ;;
     esac
 }

@@ -7,129 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client_desk.h"
+#include "client_watch.h"
 #include "wire/errors.h"
 #include "wire/messages.h"
-
-#define MS     ((int64_t)1000)
-#define SECOND ((int64_t)1000000)
-
-/* ---- what is asked ---- */
-
-/* The moments of one API's requests, in order. */
-struct moments {
-    struct kdesk *k;
-    int16_t api;
-    size_t count;
-    int64_t at_us[256];
-    int node[256];
-    int32_t topics[256]; /* of Metadata: how many it asks about; -1: all */
-};
-
-static void note_request(void *context, int client, int node, int16_t api, const void *m)
-{
-    struct moments *of = context;
-    (void)client;
-    if (api != of->api || of->count == 256)
-        return;
-    of->at_us[of->count] = kdesk_now(of->k);
-    of->node[of->count] = node;
-    if (api == WIRE_API_METADATA)
-        of->topics[of->count] = ((const struct wire_metadata_request *)m)->topics.count;
-    of->count++;
-}
-
-static struct moments *moments_of(struct kdesk *k, int16_t api)
-{
-    struct moments *of = calloc(1, sizeof *of);
-    of->k = k;
-    of->api = api;
-    kdesk_on_request(k, note_request, of);
-    return of;
-}
-
-/* Whether one was sent at this time, or in the millisecond behind it. */
-static bool was_asked_at(const struct moments *of, int64_t at_us)
-{
-    for (size_t i = 0; i < of->count; i++)
-        if (of->at_us[i] >= at_us && of->at_us[i] <= at_us + MS)
-            return true;
-    return false;
-}
-
-/* ---- what is answered ---- */
-
-/* Changes the error of the next `left` answers of an API, and notes when the first came. */
-struct forge {
-    struct kdesk *k;
-    int16_t api;
-    int error, left;
-    int64_t first_us;
-};
-
-static void forge(void *context, int client, int16_t api, void *m)
-{
-    struct forge *f = context;
-    int16_t *error = NULL;
-    (void)client;
-    if (api != f->api || f->left == 0)
-        return;
-    if (api == WIRE_API_FETCH) {
-        struct wire_fetch_response *r = m;
-        if (r->responses.count == 0)
-            return;
-        struct wire_fetch_response_response *t = (void *)((uint8_t *)m + r->responses.at);
-        struct wire_fetch_response_partition_response *p =
-            (void *)((uint8_t *)m + t->partition_responses.at);
-        error = &p->error_code;
-    } else if (api == WIRE_API_LIST_OFFSETS) {
-        struct wire_list_offsets_response *r = m;
-        struct wire_list_offsets_response_topic *t = (void *)((uint8_t *)m + r->topics.at);
-        struct wire_list_offsets_response_partition *p = (void *)((uint8_t *)m + t->partitions.at);
-        error = &p->error_code;
-    } else if (api == WIRE_API_ADD_PARTITIONS_TO_TXN) {
-        struct wire_add_partitions_to_txn_response *r = m;
-        struct wire_add_partitions_to_txn_response_topic_result *t =
-            (void *)((uint8_t *)m + r->results.at);
-        struct wire_add_partitions_to_txn_response_partition_result *p =
-            (void *)((uint8_t *)m + t->results.at);
-        error = &p->error_code;
-    } else if (api == WIRE_API_PRODUCE) {
-        struct wire_produce_response *r = m;
-        struct wire_produce_response_response *t = (void *)((uint8_t *)m + r->responses.at);
-        struct wire_produce_response_partition_response *p =
-            (void *)((uint8_t *)m + t->partition_responses.at);
-        error = &p->error_code;
-    }
-    ck_assert_ptr_nonnull(error);
-    *error = (int16_t)f->error;
-    f->left--;
-    f->first_us = f->first_us == 0 ? kdesk_now(f->k) : f->first_us;
-}
-
-static struct forge *forge_next(struct kdesk *k, int16_t api, int error, int left)
-{
-    struct forge *f = calloc(1, sizeof *f);
-    *f = (struct forge){.k = k, .api = api, .error = error, .left = left};
-    kdesk_on_response(k, forge, f);
-    return f;
-}
-
-/* ---- who asks ---- */
-
-static struct kdesk *three(void)
-{
-    struct kdesk *k = kdesk_new(3, 0);
-    kdesk_topic(k, "t", 3, 1, 3, NULL);
-    return k;
-}
-
-static int client_of(struct kdesk *k, enum kl_kind kind)
-{
-    struct kl_config c = kl_config_default(kind);
-    c.auto_offset_reset = KL_RESET_EARLIEST;
-    return kdesk_client(k, &c);
-}
 
 /* ---- connections ---- */
 
@@ -415,24 +295,13 @@ END_TEST
 
 /* ---- transactions ---- */
 
-static int call(struct kdesk *k, int client, enum kl_input_kind kind)
-{
-    uint64_t tag = kdesk_command(k, client, (struct kl_input){.kind = kind});
-    for (int i = 0; i < 400 && kdesk_ending(k, client, tag) == NULL; i++)
-        kdesk_run(k, 100 * MS);
-    ck_assert_ptr_nonnull(kdesk_ending(k, client, tag));
-    return kdesk_ending(k, client, tag)->error;
-}
-
 /* Begins a transaction, has its first AddPartitionsToTxn fail, and commits. */
-static int adding_fails(int error, int64_t again_us)
+static struct ending adding_fails(int error, int64_t again_us)
 {
     struct kdesk *k = three();
-    struct kl_config config = kl_config_default(KL_PRODUCER);
-    config.transactional_id = "tx";
-    int p = kdesk_client(k, &config);
-    ck_assert_int_eq(call(k, p, KL_IN_INIT_TRANSACTIONS), 0);
-    ck_assert_int_eq(call(k, p, KL_IN_BEGIN), 0);
+    int p = transactional(k, "tx");
+    ck_assert_int_eq(call(k, p, KL_IN_INIT_TRANSACTIONS).error, 0);
+    ck_assert_int_eq(call(k, p, KL_IN_BEGIN).error, 0);
     struct forge *f = forge_next(k, WIRE_API_ADD_PARTITIONS_TO_TXN, error, 1);
     struct moments *of = moments_of(k, WIRE_API_ADD_PARTITIONS_TO_TXN);
     kdesk_send(k, p, "t", 0, "a");
@@ -444,7 +313,7 @@ static int adding_fails(int error, int64_t again_us)
     } else {
         ck_assert_uint_eq(of->count, 1);
     }
-    int ended = call(k, p, KL_IN_COMMIT);
+    struct ending ended = call(k, p, KL_IN_COMMIT);
     free(f);
     free(of);
     kdesk_free(k);
@@ -454,11 +323,14 @@ static int adding_fails(int error, int64_t again_us)
 /* Rule add-partitions-errors */
 START_TEST(partitions_that_cannot_be_added_now_are_added_later)
 {
-    ck_assert_int_eq(adding_fails(WIRE_ERROR_CONCURRENT_TRANSACTIONS, 20 * MS), 0);
-    ck_assert_int_eq(adding_fails(WIRE_ERROR_COORDINATOR_LOAD_IN_PROGRESS, 500 * MS), 0);
-    ck_assert_int_eq(adding_fails(WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION, 500 * MS), 0);
-    ck_assert_int_ne(adding_fails(WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED, 0), 0);
-    ck_assert_int_ne(adding_fails(WIRE_ERROR_INVALID_PRODUCER_EPOCH, 0), 0);
+    ck_assert_int_eq(adding_fails(WIRE_ERROR_CONCURRENT_TRANSACTIONS, 20 * MS).error, 0);
+    ck_assert_int_eq(adding_fails(WIRE_ERROR_COORDINATOR_LOAD_IN_PROGRESS, 500 * MS).error, 0);
+    ck_assert_int_eq(adding_fails(WIRE_ERROR_UNKNOWN_TOPIC_OR_PARTITION, 500 * MS).error, 0);
+    ck_assert_int_eq(adding_fails(WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED, 0).remedy,
+                     KL_REMEDY_ABORT);
+    ck_assert_int_eq(adding_fails(WIRE_ERROR_UNKNOWN_PRODUCER_ID, 0).remedy, KL_REMEDY_ABORT);
+    ck_assert_int_eq(adding_fails(WIRE_ERROR_INVALID_PRODUCER_EPOCH, 0).remedy,
+                     KL_REMEDY_NONE_LEFT);
 }
 END_TEST
 
@@ -472,21 +344,21 @@ START_TEST(what_an_abort_gives_up_leaves_no_hole)
     config.linger_ms = 3000;
     int p = kdesk_client(k, &config), c = client_of(k, KL_CONSUMER);
     kdesk_assign(k, c, "t", 1, KL_OFFSET_BEGINNING);
-    ck_assert_int_eq(call(k, p, KL_IN_INIT_TRANSACTIONS), 0);
-    ck_assert_int_eq(call(k, p, KL_IN_BEGIN), 0);
+    ck_assert_int_eq(call(k, p, KL_IN_INIT_TRANSACTIONS).error, 0);
+    ck_assert_int_eq(call(k, p, KL_IN_BEGIN).error, 0);
     kdesk_send(k, p, "t", 0, "a");
-    ck_assert_int_eq(call(k, p, KL_IN_COMMIT), 0);
-    ck_assert_int_eq(call(k, p, KL_IN_BEGIN), 0);
+    ck_assert_int_eq(call(k, p, KL_IN_COMMIT).error, 0);
+    ck_assert_int_eq(call(k, p, KL_IN_BEGIN).error, 0);
     uint64_t b = kdesk_send(k, p, "t", 0, "b");
     kdesk_send(k, p, "t", 0, "c");
     kdesk_run(k, 100 * MS);
     uint32_t produced = kdesk_requests(k, p, WIRE_API_PRODUCE);
-    ck_assert_int_eq(call(k, p, KL_IN_ABORT), 0);
+    ck_assert_int_eq(call(k, p, KL_IN_ABORT).error, 0);
     ck_assert_int_eq(kdesk_delivery(k, p, b)->persisted, KL_NOT_PERSISTED);
     ck_assert_uint_eq(kdesk_requests(k, p, WIRE_API_PRODUCE), produced);
-    ck_assert_int_eq(call(k, p, KL_IN_BEGIN), 0);
+    ck_assert_int_eq(call(k, p, KL_IN_BEGIN).error, 0);
     kdesk_send(k, p, "t", 0, "d");
-    ck_assert_int_eq(call(k, p, KL_IN_COMMIT), 0);
+    ck_assert_int_eq(call(k, p, KL_IN_COMMIT).error, 0);
     ck_assert_uint_eq(kdesk_requests(k, p, WIRE_API_PRODUCE), produced + 1);
     kdesk_run(k, 2 * SECOND);
     ck_assert_ptr_nonnull(strstr(kdesk_read(k, c, "t", 0), "d@"));

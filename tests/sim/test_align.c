@@ -191,6 +191,39 @@ START_TEST(a_fault_is_when_it_acts_and_an_absence_has_any_cause)
 }
 END_TEST
 
+static uint64_t put_znode(struct sim_trace *t, int64_t at, uint64_t by, const char *path,
+                          const char *data, int64_t zxid)
+{
+    ck_assert(sim_trace_begin(t, SIM_K_ZAP, at, SIM_LANE_ZK, by, 0));
+    sim_trace_text(t, SIM_F_OP, "create");
+    sim_trace_text(t, SIM_F_PATH, path);
+    sim_trace_int(t, SIM_F_ZXID, zxid);
+    hand_znode(t, "/broker", data, zxid, zxid);
+    return sim_trace_end(t);
+}
+
+/* Timestamps, zxids, owners and numbers in names of znodes only count; a port does not. */
+START_TEST(what_only_counts_does_not_differ)
+{
+    struct sim_trace *a = begun(), *b = begun();
+    uint64_t x = put_fault(a, 1000, "kill", "1"), y = put_fault(b, 1000, "kill", "1");
+    uint64_t left =
+        put_znode(a, 2000, x, "/isr_change_0000000001", "{\"port\":9092,\"timestamp\":\"2\"}", 40);
+    uint64_t right =
+        put_znode(b, 3000, y, "/isr_change_0000000012", "{\"port\":9092,\"timestamp\":\"3\"}", 50);
+    uint64_t other = put_znode(a, 2000, x, "/c", "{\"port\":9092}", 41);
+    put_znode(b, 3000, y, "/c", "{\"port\":9093}", 51);
+    struct sim_align *align = sim_align_new(a, b);
+    ck_assert_uint_eq(align->side[0].other[left], right);
+    ck_assert_int_eq(align->side[0].state[left], SIM_ALIGN_MOVED);
+    ck_assert_int_eq(align->side[0].state[other], SIM_ALIGN_CHANGED);
+    check_whole(align);
+    sim_align_free(align);
+    sim_trace_free(a);
+    sim_trace_free(b);
+}
+END_TEST
+
 START_TEST(a_trace_is_itself)
 {
     struct hand hand;
@@ -440,6 +473,7 @@ int main(void)
     tcase_add_test(tc, what_moved_is_the_same_and_what_differs_is_told_once);
     tcase_add_test(tc, what_is_equal_is_paired_first);
     tcase_add_test(tc, a_fault_is_when_it_acts_and_an_absence_has_any_cause);
+    tcase_add_test(tc, what_only_counts_does_not_differ);
     tcase_add_test(tc, a_trace_is_itself);
     tcase_add_loop_test(tc, numbers_play_no_part, 0, 4);
     tcase_add_loop_test(tc, a_branch_is_the_run_up_to_its_fork, 0,

@@ -42,6 +42,12 @@ stream --input "$folder/longer" "$@" -s "$folder/ck" -p 2 >"$folder/printed"
 grep -q '^(kcsim-was-here,2)$' "$folder/printed" || complain "what was added is not counted"
 [ "$(wc -l <"$folder/printed")" = 3 ] || complain "a restored run reads again what was read"
 
+"$program" stream info examples/word_count --format json | grep -q '"ship_strategy": "HASH"' ||
+    complain "no graph as JSON"
+"$program" stream info --format=dot examples/word_count 2>/dev/null && complain "the job comes first"
+"$program" stream info examples/word_count --format=dot | grep -q '^digraph job {' ||
+    complain "no graph as DOT"
+
 # refuses TEXT ARGUMENT…: exit code 64, TEXT in the message
 refuses() {
     text=$1
@@ -60,4 +66,7 @@ refuses 'a number from 1 to 32768' run examples/word_count -p none
 refuses 'no such job' run examples/nix
 refuses 'a value is expected' run examples/word_count -s
 refuses 'takes a job' run
+refuses 'takes a job' info
+refuses 'text, dot or json' info examples/word_count --format xml
+refuses 'no such job' info examples/nix
 [ "$problems" = 0 ]

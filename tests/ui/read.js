@@ -52,10 +52,11 @@ export function oracle(...args) {
 
 /**
  * @param {string} html
+ * @param {string} [id] of the block
  * @returns {string} the text of its data block
  */
-export function dataBlock(html) {
-    const begin = '<script type="application/octet-stream" id="trace">';
+export function dataBlock(html, id = "trace") {
+    const begin = `<script type="application/octet-stream" id="${id}">`;
     const at = html.lastIndexOf(begin);
     const end = html.indexOf("</script>", at);
     return html.slice(at + begin.length, end < 0 ? undefined : end);

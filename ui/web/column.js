@@ -27,8 +27,10 @@ const scrolled = new WeakMap();
 /**
  * @param {App} app
  * @param {Pane[]} panes in the order in which they are shown
+ * @param {App[]} [apps] all whose moment may be shown
+ * @param {() => App} [now] the one whose moment is shown
  */
-export function mountColumn(app, panes) {
+export function mountColumn(app, panes, apps = [app], now = () => app) {
     const column = byId("column");
     const fixed = panes.filter((pane) => pane.always);
     const tabbed = panes.filter((pane) => !pane.always);
@@ -39,13 +41,13 @@ export function mountColumn(app, panes) {
     const body = h("div", { id: "pane", class: "pane", role: "tabpanel", tabindex: "0" });
     for (const element of [...sections, body])
         element.addEventListener("scroll", () => scrolled.set(element, element.scrollTop), { passive: true });
-    const tabs = tabbed.map((pane) => makeTab(app, pane, tabbed));
+    const tabs = tabbed.map((pane) => makeTab(now, pane, tabbed));
     fill(list, ...tabs);
     column.append(...sections, ...(tabbed.length > 0 ? [list, body] : []));
 
     function draw() {
-        fixed.forEach((pane, i) => renderKeeping(sections[i], pane, app));
-        const current = tabbed.find((pane) => pane.id === app.pane) ?? tabbed[0];
+        fixed.forEach((pane, i) => renderKeeping(sections[i], pane, now()));
+        const current = tabbed.find((pane) => pane.id === now().pane) ?? tabbed[0];
         if (current === undefined) return;
         tabbed.forEach((pane, i) => {
             tabs[i].setAttribute("aria-selected", String(pane === current));
@@ -53,19 +55,19 @@ export function mountColumn(app, panes) {
         });
         body.setAttribute("aria-labelledby", `tab-${current.id}`);
         body.dataset["pane"] = current.id;
-        renderKeeping(body, current, app);
+        renderKeeping(body, current, now());
     }
     for (const event of /** @type {const} */ (["moment", "level", "why", "pane", "trace", "limit", "theme"]))
-        app.on(event, draw);
+        for (const one of apps) one.on(event, draw);
     draw();
 }
 
 /**
- * @param {App} app
+ * @param {() => App} now
  * @param {Pane} pane
  * @param {Pane[]} all arrows go round among these
  */
-function makeTab(app, pane, all) {
+function makeTab(now, pane, all) {
     /** @param {KeyboardEvent} event */
     function turn(event) {
         const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -73,7 +75,7 @@ function makeTab(app, pane, all) {
         event.preventDefault();
         event.stopPropagation();
         const next = all[(all.indexOf(pane) + step + all.length) % all.length];
-        app.show(next.id);
+        now().show(next.id);
         document.getElementById(`tab-${next.id}`)?.focus();
     }
     return h(
@@ -84,7 +86,7 @@ function makeTab(app, pane, all) {
             id: `tab-${pane.id}`,
             "aria-controls": "pane",
             title: pane.key ? `key ${pane.key}` : null,
-            onClick: () => app.show(pane.id),
+            onClick: () => now().show(pane.id),
             onKeydown: turn,
         },
         pane.title,

@@ -25,7 +25,7 @@ export function mountHead(app) {
 }
 
 /** @param {App} app */
-function mountLevel(app) {
+export function mountLevel(app) {
     const level = /** @type {HTMLSelectElement} */ (byId("level"));
     level.addEventListener("change", () => app.setLevel(Number(level.value)));
     app.on("level", () => (level.value = String(app.level)));
@@ -39,7 +39,7 @@ function mountTableButton(app) {
 }
 
 /** @param {App} app */
-function mountToast(app) {
+export function mountToast(app) {
     const toast = byId("toast");
     let hide = 0;
     app.on("say", () => {

@@ -14,11 +14,17 @@ const reading = [
     "Click a row to go there, double-click to ask why. The violet line is the chain of causes.",
 ];
 
-/** @param {Pane[]} panes */
-export function mountHelp(panes) {
+/**
+ * @param {Pane[]} panes
+ * @param {{reading: string[], list: import("./keys.js").Key[]}} [other] of a page that is read otherwise
+ */
+export function mountHelp(panes, other = { reading, list: keys }) {
     const dialog = /** @type {HTMLDialogElement} */ (byId("help"));
     const rows = [
-        ...keys.map((key) => ({ shown: key.shown, says: key.says })),
+        ...other.list.map((key) => ({
+            shown: key.shown,
+            says: key.says,
+        })),
         ...panes
             .filter((pane) => pane.key && !pane.always)
             .map((pane) => ({ shown: pane.key ?? "", says: pane.title })),
@@ -27,7 +33,7 @@ export function mountHelp(panes) {
         dialog,
         h("form", { method: "dialog" }, h("button", { class: "close", "aria-label": "Close" }, "✕")),
         h("h2", { id: "help-title" }, "How to read this page"),
-        reading.map((text) => h("p", null, text)),
+        other.reading.map((text) => h("p", null, text)),
         h("h3", null, "Signs"),
         h("div", { class: "signs" }, signs()),
         h("h3", null, "Keys"),

@@ -56,16 +56,18 @@ export const keys = [
 /**
  * @param {App} app
  * @param {Pane[]} panes
+ * @param {() => App} [now] whose moment the keys move
+ * @param {Key[]} [list] of the page
  */
-export function mountKeys(app, panes) {
+export function mountKeys(app, panes, now = () => app, list = keys) {
     document.addEventListener("keydown", (event) => {
         if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || usesKey(event)) return;
         const pane = panes.find((one) => one.key === event.key && !one.always);
-        const key = keys.find((one) => one.keys.includes(event.key));
+        const key = list.find((one) => one.keys.includes(event.key));
         if (pane === undefined && key === undefined) return;
         event.preventDefault();
-        if (key !== undefined) key.act(app, event);
-        else if (pane !== undefined) app.show(pane.id);
+        if (key !== undefined) key.act(now(), event);
+        else if (pane !== undefined) now().show(pane.id);
     });
 }
 

@@ -119,6 +119,17 @@ export async function load(text) {
 }
 
 /**
+ * @param {string} text what stands in another data block of the page
+ * @param {string} schema
+ * @returns {Promise<Uint8Array[]>} its frames; throws a TraceProblem where they are not whole
+ */
+export async function loadFrames(text, schema) {
+    const { frames, whole } = await readFrames(decode(text), schema);
+    if (!whole) throw new TraceProblem("What stands in this page is cut off or damaged.", "the alignment");
+    return frames;
+}
+
+/**
  * @param {Uint8Array} bytes a packed trace
  * @returns {Promise<Trace>} throws a TraceProblem where there is nothing to show
  */

@@ -27,37 +27,72 @@ import { brokerColour, colours } from "./theme.js";
  * @property {number} row height of a band's row
  * @property {string[]} partitions that are shown
  * @property {boolean} steps equal steps instead of true time
+ * @property {Axis} axis
  */
+/** @typedef {{t: number, share: number}} Place on an axis: in µs, in equal steps */
+/**
+ * Where records are on the axis: that of the run alone, or one that two runs share.
+ *
+ * @typedef {object} Axis
+ * @property {() => number} end in µs
+ * @property {(n: number) => number} share of a record, 0…1, in equal steps
+ * @property {(share: number) => number} at the record with a row that is nearest before
+ * @property {() => Place} moment
+ * @property {() => Place | null} mark where a line is drawn
+ */
+/** @typedef {{canvas: HTMLCanvasElement, pages: Pages, axis: Axis}} Parts */
 
 const mostRows = { wide: 8, narrow: 4 };
 const faultsHeight = 18;
 const footHeight = 30;
 
-/** @param {App} app */
-export function mountStrip(app) {
-    const canvas = /** @type {HTMLCanvasElement} */ (byId("strip-canvas"));
+/**
+ * @param {App} app
+ * @returns {Parts} of a page with one run
+ */
+function ownParts(app) {
+    const rows = () => app.rows();
+    const share = (/** @type {number} */ n) => (rows().at(n) + 1) / Math.max(1, rows().count);
+    return {
+        canvas: /** @type {HTMLCanvasElement} */ (byId("strip-canvas")),
+        pages: new Pages([app]),
+        axis: {
+            end: () => endOf(app),
+            share,
+            at: (share) => rows().shown[Math.max(0, Math.min(Math.round(share * rows().count), rows().count) - 1)],
+            moment: () => ({ t: app.trace.t(app.n), share: share(app.n) }),
+            mark: () => null,
+        },
+    };
+}
+
+/**
+ * @param {App} app
+ * @param {Parts} [parts] where it stands, and what it shares with the overview of another run
+ */
+export function mountStrip(app, { canvas, pages, axis } = ownParts(app)) {
     const still = document.createElement("canvas");
-    const pages = new Pages(app);
     let steps = false;
     /** @type {Layout | null} */
     let layout = null;
 
     function drawStill() {
-        layout = layOut(app, canvas, pages, steps);
+        layout = layOut(axis, canvas, pages, steps);
         canvas.style.height = `${layout.height}px`;
         drawBands(prepare(still, layout.width, layout.height), app, layout);
-        pages.draw(layout.partitions.length, redraw);
+        pages.draw(layout.partitions.length);
         drawMoment();
     }
     function drawMoment() {
         if (layout === null) return;
         const ink = prepare(canvas, layout.width, layout.height);
         ink.drawImage(still, 0, 0, layout.width, layout.height);
-        drawHandle(ink, app, layout);
+        drawHandle(ink, layout);
         tellSlider(app, canvas);
     }
     const redraw = once(drawStill);
     onResize(canvas, redraw);
+    pages.turned.push(redraw);
     app.on("moment", drawMoment);
     for (const event of /** @type {const} */ (["theme", "level", "trace", "limit"])) app.on(event, drawStill);
     mountAxisButton(() => {
@@ -69,21 +104,30 @@ export function mountStrip(app) {
     drawStill();
 }
 
-/** Which partitions are shown, where there are more than rows: those whose leadership changes most come first. */
-class Pages {
-    /** @param {App} app */
-    constructor(app) {
-        this.app = app;
+/**
+ * Which partitions are shown, where there are more than rows: those whose leadership changes most come first. Overviews that
+ * stand together share it, so that they show the same ones.
+ */
+export class Pages {
+    /** @param {App[]} apps */
+    constructor(apps) {
+        this.apps = apps;
         this.page = 0;
         this.size = mostRows.wide;
         this.order = this.#sort();
-        app.on("trace", () => (this.order = this.#sort()));
+        /** @type {(() => void)[]} who draws when it was turned */
+        this.turned = [];
+        for (const app of apps) app.on("trace", () => (this.order = this.#sort()));
     }
 
     #sort() {
-        const { leaders } = this.app.model.bands;
-        return Object.keys(leaders)
-            .map((tp, place) => ({ tp, place, bands: leaders[tp].length }))
+        /** @type {Map<string, number>} */
+        const bands = new Map();
+        for (const { model } of this.apps)
+            for (const [tp, list] of Object.entries(model.bands.leaders))
+                bands.set(tp, (bands.get(tp) ?? 0) + list.length);
+        return [...bands]
+            .map(([tp, count], place) => ({ tp, place, bands: count }))
             .sort((a, b) => b.bands - a.bands || a.place - b.place);
     }
 
@@ -98,26 +142,27 @@ class Pages {
             .map((one) => one.tp);
     }
 
-    /** @param {number} shown @param {() => void} redraw */
-    draw(shown, redraw) {
+    /** @param {number} by */
+    #turn(by) {
+        this.page += by;
+        for (const redraw of this.turned) redraw();
+    }
+
+    /** @param {number} shown */
+    draw(shown) {
         const place = byId("strip-pages");
         const all = this.order.length;
         if (all <= shown) return fill(place);
         const first = this.page * this.size + 1;
-        /** @param {number} by */
-        const turn = (by) => () => {
-            this.page += by;
-            redraw();
-        };
         fill(
             place,
-            h("button", { type: "button", "aria-label": "Partitions before", onClick: turn(-1) }, "‹"),
+            h("button", { type: "button", "aria-label": "Partitions before", onClick: () => this.#turn(-1) }, "‹"),
             h(
                 "span",
                 { title: "those whose leadership changes most come first" },
                 ` ${first}–${first + shown - 1} of ${all} `,
             ),
-            h("button", { type: "button", "aria-label": "More partitions", onClick: turn(1) }, "›"),
+            h("button", { type: "button", "aria-label": "More partitions", onClick: () => this.#turn(1) }, "›"),
         );
     }
 }
@@ -153,13 +198,13 @@ function mountScrubbing(app, canvas, layout) {
 }
 
 /**
- * @param {App} app
+ * @param {Axis} axis
  * @param {HTMLCanvasElement} canvas
  * @param {Pages} pages
  * @param {boolean} steps
  * @returns {Layout}
  */
-function layOut(app, canvas, pages, steps) {
+function layOut(axis, canvas, pages, steps) {
     const width = canvas.clientWidth;
     const narrow = width < 620;
     const most = narrow || window.innerHeight < 700 ? mostRows.narrow : mostRows.wide;
@@ -176,15 +221,19 @@ function layOut(app, canvas, pages, steps) {
         row,
         partitions,
         steps,
+        axis,
     };
 }
 
 /** Where a record is on the axis. @param {App} app @param {Layout} layout @param {number} n */
 function xOf(app, layout, n) {
-    const span = layout.right - layout.left;
-    const time = n > app.trace.count ? endOf(app) : app.trace.t(n);
-    const share = layout.steps ? (app.rows().at(n) + 1) / Math.max(1, app.rows().count) : time / endOf(app);
-    return layout.left + span * Math.min(1, Math.max(0, share));
+    const t = n > app.trace.count ? endOf(app) : app.trace.t(n);
+    return xAt(layout, { t, share: layout.steps ? layout.axis.share(n) : 0 });
+}
+
+/** @param {Layout} layout @param {Place} place */
+function xAt({ left, right, steps, axis }, { t, share }) {
+    return left + (right - left) * Math.min(1, Math.max(0, steps ? share : t / axis.end()));
 }
 
 /**
@@ -192,7 +241,7 @@ function xOf(app, layout, n) {
  *
  * @param {App} app
  */
-function endOf(app) {
+export function endOf(app) {
     return Math.max(1, app.trace.t(app.trace.count)) * 1.05;
 }
 
@@ -207,7 +256,8 @@ function recordAt(app, layout, x) {
     const share = Math.min(1, Math.max(0, (x - layout.left) / (layout.right - layout.left)));
     const rows = app.rows();
     if (rows.count === 0) return 1;
-    const row = layout.steps ? Math.round(share * rows.count) - 1 : rows.at(app.trace.atTime(share * endOf(app)));
+    if (layout.steps) return layout.axis.at(share);
+    const row = rows.at(app.trace.atTime(share * layout.axis.end()));
     return rows.shown[Math.max(0, Math.min(row, rows.count - 1))];
 }
 
@@ -223,8 +273,9 @@ function drawBands(ink, app, layout) {
     for (const tp of layout.partitions) {
         y += layout.row;
         drawRowName(ink, layout, tp, y);
-        const largest = Math.max(1, ...bands.leaders[tp].map((band) => band.isr.length));
-        for (const band of bands.leaders[tp]) {
+        const list = bands.leaders[tp] ?? []; // only the other run may have it
+        const largest = Math.max(1, ...list.map((band) => band.isr.length));
+        for (const band of list) {
             const long = `leader ${band.leader}, isr ${band.isr.join(" ")}`;
             const share = Math.max(1, band.isr.length) / largest;
             drawBand(ink, app, layout, { ...band, who: band.leader, y, share, long, bold });
@@ -233,7 +284,23 @@ function drawBands(ink, app, layout) {
     drawFaults(ink, app, layout);
     drawFoot(ink, app, layout, y + layout.row);
     if (!layout.steps) drawEnd(ink, app, layout);
+    drawMark(ink, layout);
     if (app.limit < app.trace.count) hideFuture(ink, app, layout);
+}
+
+/** Where two runs part. @param {Ink} ink @param {Layout} layout */
+function drawMark(ink, layout) {
+    const mark = layout.axis.mark();
+    if (mark === null) return;
+    const x = Math.round(xAt(layout, mark)) + 0.5;
+    ink.strokeStyle = colours().chain;
+    ink.lineWidth = 2;
+    ink.setLineDash([5, 3]);
+    ink.beginPath();
+    ink.moveTo(x, faultsHeight - 4);
+    ink.lineTo(x, layout.height - footHeight + 12);
+    ink.stroke();
+    ink.setLineDash([]);
 }
 
 /**
@@ -351,14 +418,16 @@ function drawFoot(ink, app, layout, y) {
     ink.font = `11px ${colours().sans}`;
     ink.textAlign = "left";
     ink.textBaseline = "alphabetic";
-    const step = tickStep(endOf(app), (layout.right - layout.left) / 80);
-    for (let t = 0; t <= endOf(app); t += step) {
-        const x = layout.left + ((layout.right - layout.left) * t) / endOf(app);
+    const end = layout.axis.end();
+    const ended = xOf(app, layout, app.trace.count);
+    const step = tickStep(end, (layout.right - layout.left) / 80);
+    for (let t = 0; t <= end; t += step) {
+        const x = layout.left + ((layout.right - layout.left) * t) / end;
         ink.fillStyle = colours().rule;
         ink.fillRect(x, y + 12, 1, footHeight - 12);
         ink.fillStyle = colours().muted;
-        if (x < xOf(app, layout, app.trace.count) - 28)
-            ink.fillText(endOf(app) >= 2e6 ? `${t / 1e6} s` : `${t / 1e3} ms`, x + 3, y + footHeight - 4);
+        if (Math.abs(x - ended) > 28 && x < layout.right - 28)
+            ink.fillText(end >= 2e6 ? `${t / 1e6} s` : `${t / 1e3} ms`, x + 3, y + footHeight - 4);
     }
 }
 
@@ -386,8 +455,12 @@ function tickStep(end, most) {
 function firstRow(app, layout, x) {
     const rows = app.rows();
     const share = x / (layout.right - layout.left);
-    if (layout.steps) return Math.min(rows.count, Math.max(0, Math.ceil(share * rows.count) - 1));
-    return rows.at(app.trace.atTime(Math.ceil(share * endOf(app)) - 1)) + 1;
+    if (!layout.steps) return rows.at(app.trace.atTime(Math.ceil(share * layout.axis.end()) - 1)) + 1;
+    const isLeft = (/** @type {number} */ row) => layout.axis.share(rows.shown[row]) < share;
+    let row = Math.max(0, rows.at(layout.axis.at(share))); // it, or one beside it
+    while (row > 0 && !isLeft(row - 1)) row--;
+    while (row < rows.count && isLeft(row)) row++;
+    return row;
 }
 
 /** Small bars where something happens, crosses where something is refused. @param {Ink} ink @param {App} app @param {Layout} layout @param {number} y */
@@ -427,9 +500,9 @@ function hideFuture(ink, app, layout) {
     ink.fillText("what comes is hidden", x + 8, 9);
 }
 
-/** @param {Ink} ink @param {App} app @param {Layout} layout */
-function drawHandle(ink, app, layout) {
-    const x = Math.round(xOf(app, layout, app.n));
+/** @param {Ink} ink @param {Layout} layout */
+function drawHandle(ink, layout) {
+    const x = Math.round(xAt(layout, layout.axis.moment()));
     const bottom = layout.height - footHeight + 12;
     ink.fillStyle = colours().page;
     ink.fillRect(x - 2, 0, 4, bottom);

@@ -104,7 +104,7 @@ function printLight(root, redraw) {
         theme = root.dataset["theme"];
         root.dataset["theme"] = "light";
         root.style.setProperty("--screen", `${window.innerWidth}px`); // canvases are not laid out for paper
-        root.style.setProperty("--diagram", `${byId("rows").clientWidth}px`);
+        root.style.setProperty("--diagram", `${document.getElementById("rows")?.clientWidth ?? 0}px`);
         redraw();
     });
     window.addEventListener("afterprint", () => {

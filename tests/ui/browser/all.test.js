@@ -5,6 +5,7 @@ import "./page.test.js";
 import "./panes.test.js";
 import "./lesson.test.js";
 import "./live.test.js";
+import "./pair.test.js";
 import "./axe.test.js";
 import "./huge.test.js";
 import "./firefox.test.js";

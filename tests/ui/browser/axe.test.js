@@ -3,30 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { axe, calm, open, report, tell } from "./browser.js";
+import { calm, findings, open, report, tell } from "./browser.js";
 
 const file = report("clients/an-unclean-election-loses-exactly-these.yaml");
 const panes = ["why", "machines", "zookeeper", "queues", "record", "clients", "verdict", "logs", "words"];
-
-/**
- * @param {any} page
- * @returns {Promise<string[]>} what is serious or critical, with the element
- */
-async function findings(page) {
-    await page.evaluate(axe);
-    return page.evaluate(async () => {
-        const { violations } = await /** @type {any} */ (window).axe.run(document, {
-            resultTypes: ["violations"],
-        });
-        return violations
-            .filter((/** @type {any} */ one) => one.impact === "serious" || one.impact === "critical")
-            .flatMap((/** @type {any} */ one) =>
-                one.nodes.map(
-                    (/** @type {any} */ node) => `${one.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`,
-                ),
-            );
-    });
-}
 
 for (const dark of [false, true]) {
     for (const width of [360, 1440]) {

@@ -64,6 +64,22 @@ export function report(scenario, ...more) {
     return made1;
 }
 
+/**
+ * The page of a run and its branch.
+ *
+ * @param {string} scenario below scenarios/
+ * @param {...string} change options of kcsim branch
+ * @returns {Promise<string>} its file
+ */
+export async function branch(scenario, ...change) {
+    const out = join(folder, `${basename(scenario, ".yaml")}.pair.html`);
+    const args = ["branch", join(root, "scenarios", scenario), ...change, "--report", out];
+    await run(kcsim, args, { maxBuffer: 1e8 }).catch((failed) => {
+        if (failed.code > 3) throw failed; // a verdict is no failure
+    });
+    return out;
+}
+
 /** @param {string} name of a file that a test makes */
 export function scratch(name) {
     return join(folder, name);
@@ -195,4 +211,26 @@ export async function press(page, ...keys) {
         await page.keyboard.press(key);
         await frames(page);
     }
+}
+
+/**
+ * What axe-core finds.
+ *
+ * @param {Page} page
+ * @returns {Promise<string[]>} what is serious or critical, with the element
+ */
+export async function findings(page) {
+    await page.evaluate(axe);
+    return page.evaluate(async () => {
+        const { violations } = await /** @type {any} */ (window).axe.run(document, {
+            resultTypes: ["violations"],
+        });
+        return violations
+            .filter((/** @type {any} */ one) => one.impact === "serious" || one.impact === "critical")
+            .flatMap((/** @type {any} */ one) =>
+                one.nodes.map(
+                    (/** @type {any} */ node) => `${one.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`,
+                ),
+            );
+    });
 }
