@@ -27,12 +27,18 @@ static inline const char *example_flag(int argc, char **argv, const char *flag,
     return otherwise;
 }
 
-/* The lines of the file behind --input, else those of `text`. */
+/* The lines that the socket behind --host and --port sends (the port alone: localhost), or those of
+ * the file behind --input, else those of `text`. */
 static inline st_stream *example_lines(st_env *env, int argc, char **argv, const char *text)
 {
     static st_str lines[EXAMPLE_LINES_MAX];
     uint32_t count = 0;
     const char *path = example_flag(argc, argv, "--input", NULL);
+    long port = strtol(example_flag(argc, argv, "--port", "0"), NULL, 10);
+    if (port > 0 && port <= UINT16_MAX) {
+        const char *host = example_flag(argc, argv, "--host", "localhost");
+        return st_read_socket(env, ST_SOCKET(host, (uint16_t)port));
+    }
     for (st_str rest = st_str_of(text);
          path == NULL && count < EXAMPLE_LINES_MAX && st_next_token(&rest, "\n", &lines[count]);) {
         count++;

@@ -76,6 +76,8 @@ struct sim_znode_told {
     bool exists, real; /* real: a transaction told of it */
     int64_t czxid, mzxid, ctime, mtime, owner;
     int32_t version;
+    bool has_epoch; /* of a state that lines tell of */
+    int32_t leader_epoch;
     bool demanded; /* of a state, while transactions are looked through: what a line may wait for */
     int32_t demanded_epoch, demanded_leader;
 };

@@ -537,12 +537,29 @@ bool sim_import_has_txns(const struct sim_story *s)
 
 /* ---- znodes that lines make likely ---- */
 
+/* A controller that names a state's epoch, and no version, may only have read what is there. */
+static bool is_there_already(struct sim_znode_told *z, const char *path, const char *data,
+                             size_t size, int32_t version)
+{
+    char topic[SM_TOPIC_NAME_MAX + 1];
+    int32_t partition;
+    struct sim_state_text state;
+    if (data == NULL || !sm_path_is_partition_state(path, topic, &partition))
+        return false;
+    sim_span_state((struct sim_span){data, size}, &state);
+    if (version < 0 && z->exists && z->has_epoch && state.leader_epoch <= z->leader_epoch)
+        return true;
+    z->has_epoch = true;
+    z->leader_epoch = state.leader_epoch;
+    return false;
+}
+
 uint64_t sim_import_znode(struct sim_story *s, const char *path, const char *data, size_t size,
                           int32_t version, sim_lane from, uint64_t by)
 {
     struct sim_znode_told *z = znode_of(s, path);
     bool known = data == NULL ? !z->exists : z->exists && version >= 0 && z->version >= version;
-    if (known || (z->real && version < 0))
+    if (known || (z->real && version < 0) || is_there_already(z, path, data, size, version))
         return 0;
     bool create = !z->exists;
     int64_t ms = s->t / 1000;

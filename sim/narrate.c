@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "sim/narrate_znode.h"
+#include "wire/errors.h"
 
 struct condition {
     enum sim_field field; /* SIM_F_NONE: no condition */
@@ -342,6 +343,17 @@ static void add_value(struct sentence *s, const struct sim_value *v)
     }
 }
 
+/* "STALE_CONTROLLER_EPOCH (11)"; a code that Kafka does not have is a number. */
+static void add_error(struct sentence *s, int64_t code)
+{
+    const bool fits = code != 0 && code >= INT16_MIN && code <= INT16_MAX;
+    const char *name = fits ? wire_error_name((int32_t)code) : "ERROR";
+    if (strcmp(name, "ERROR") != 0)
+        add_format(s, "%s (%" PRId64 ")", name, code);
+    else
+        add_format(s, "%" PRId64, code);
+}
+
 /* Lanes of messages are in words; a `to` that is no lane is a state of a machine. */
 static void add_field(struct sentence *s, const struct sim_record *r, enum sim_field field,
                       const struct sim_value *v)
@@ -350,6 +362,8 @@ static void add_field(struct sentence *s, const struct sim_record *r, enum sim_f
     sim_lane lane = may_be_lane && v->type == SIM_V_TEXT ? sim_lane_named(v->text) : 0;
     if (lane != 0)
         add_lane(s, lane);
+    else if (field == SIM_F_ERROR && v->type == SIM_V_INT)
+        add_error(s, v->number);
     else
         add_value(s, v);
 }
@@ -518,4 +532,16 @@ void sim_narrate_print_table(FILE *out)
         fprintf(out, "}%s\n", i + 1 < count ? "," : "");
     }
     fputs("]\n", out);
+}
+
+void sim_narrate_print_errors(FILE *out)
+{
+    const char *between = "";
+    fputc('{', out);
+#define X(name, code, retriable, text)                                                             \
+    fprintf(out, "%s\"%d\":\"%s\"", between, code, #name);                                         \
+    between = ",";
+    WIRE_ERRORS_MAP(X)
+#undef X
+    fputs("}\n", out);
 }

@@ -8,6 +8,7 @@
  *     {field}     is the value in words: lanes become "controller 2", lists "1,2,3"
  *     {at}        is the lane of the record; {t}, {n}, {by} are numbers
  *     {a!b}       is {a}, and absent where {b} has the same words
+ *     {error}     is Kafka's name of the code, and the code
  *     {znodes}    is what the record made of znodes (narrate_znode.h); where it set none, what was
  *                 asked for: "applies create /a"
  *     [ … ]       is left out where a field inside it is absent
@@ -30,5 +31,8 @@ size_t sim_narrate(const struct sim_record *record, char *out, size_t capacity);
 /* Prints the table as JSON: [{"k":…, "if":[["what","put"],…], "say":…}, …]. A condition whose text
    is "*" asks for presence, "-" for absence. */
 void sim_narrate_print_table(FILE *out);
+
+/* Prints Kafka's names of its error codes, which {error} has words from: {"11":"STALE_…", …}. */
+void sim_narrate_print_errors(FILE *out);
 
 #endif

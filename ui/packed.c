@@ -363,6 +363,8 @@ static void put_header(struct packer *p, const char *remark)
     sim_narrate_print_table(out);
     fputs(",\"znodes\":", out);
     sim_narrate_print_znodes(out);
+    fputs(",\"errors\":", out);
+    sim_narrate_print_errors(out);
     print_machines(out,
                    sim_trace_count(p->trace) > 0 ? sim_record_text(&meta, SIM_F_PROFILE) : NULL);
     fputs("}}", out);

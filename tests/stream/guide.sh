@@ -47,4 +47,23 @@ as_flink() {
 }
 as_flink event_time 12_seed_tumbling3s --tell no
 as_flink value_state 25_valuestate_diff
+
+# What somebody types into a socket, as in the notes: `nc -lk 9999`, and --port 9999.
+if command -v python3 >/dev/null; then
+    typed=$(python3 - "$program" <<'PYTHON'
+import socket, subprocess, sys
+listener = socket.create_server(("127.0.0.1", 0))
+port = str(listener.getsockname()[1])
+job = subprocess.Popen([sys.argv[1], "stream", "run", "examples/word_count", "--port", port,
+                        "--host", "127.0.0.1"], stdout=subprocess.PIPE)
+connection = listener.accept()[0]
+connection.sendall(b"hello world\nhello\n")
+connection.close()
+sys.stdout.write(job.communicate()[0].decode())
+PYTHON
+    )
+    [ "$typed" = "(hello,1)
+(world,1)
+(hello,2)" ] || complain "from a socket: $typed"
+fi
 [ "$problems" = 0 ]

@@ -179,6 +179,10 @@ test("sentences leave out what is absent", () => {
     assert.equal(narrate(record({ ok: 1, list: [] }), table), "Controller 2 and -");
     assert.equal(narrate(record({ why: 1, list: [1, [2, null]] }), table), "All 1,2,nothing");
     assert.equal(narrate({ ...record({}), k: "new" }, table), "new at c2");
+    const errors = { errors: { 11: "STALE_CONTROLLER_EPOCH" } };
+    const refused = [{ k: "x", if: [], say: "error {error}" }];
+    assert.equal(narrate(record({ error: 11 }), refused, errors), "Error STALE_CONTROLLER_EPOCH (11)");
+    assert.equal(narrate(record({ error: 12 }), refused, errors), "Error 12");
     const unless = [{ k: "x", if: [], say: "{to}[ (that is {frm!to})] {znodes}" }];
     assert.equal(narrate(record({ to: "b1", frm: "b1", op: "create" }), unless), "Broker 1 applies create");
     assert.equal(

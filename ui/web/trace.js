@@ -20,7 +20,7 @@ export { TraceProblem, json } from "./values.js";
  * @typedef {{n: number, t: number, at: string, k: string, by: number, mute?: number, [field: string]: any}} TraceRecord
  * @typedef {import("./roles.js").Lane} Lane
  * @typedef {import("./values.js").Value} Value
- * @typedef {{version: string, records: number, finished: number, remark: string, kinds: string[], fields: string[], lanes: string[], tables: {narrate: any[], znodes: any[]}}} Header
+ * @typedef {{version: string, records: number, finished: number, remark: string, kinds: string[], fields: string[], lanes: string[], tables: {narrate: any[], znodes: any[], errors: {[code: string]: string}}}} Header
  */
 
 /** @typedef {{version: number, from: number, records: number, finished: number, meta: number, lanes: string[]}} Growth */

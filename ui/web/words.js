@@ -59,11 +59,11 @@ export function rowWords(trace, n) {
 /** @type {Record<string, (trace: Trace, record: TraceRecord) => string | null>} null: the sentence will do */
 const short = {
     send: sendWords,
-    recv: (_, record) => {
-        if (record["ok"] === 0) return `refuses ${record["api"]}: ${record["code"] ?? errorWords(record)}`;
+    recv: (trace, record) => {
+        if (record["ok"] === 0) return `refuses ${record["api"]}: ${record["code"] ?? errorName(trace, record)}`;
         return record["re"] === undefined
             ? `${record["api"]} arrives`
-            : `${record["api"]} answer arrives${errorWords(record)}`;
+            : `${record["api"]} answer arrives${errorWords(trace, record)}`;
     },
     fault: (trace, record) => faultWords(trace, record.n),
     session: (_, record) => {
@@ -107,7 +107,7 @@ const short = {
 function sendWords(trace, record) {
     const whom = record["to"] === undefined ? "" : `${laneInWords(String(record["to"]))}  `; // an operator has no lane
     const to = `→ ${whom}${record["api"]}`;
-    if (record["re"] !== undefined) return `${to} answer${errorWords(record)}`;
+    if (record["re"] !== undefined) return `${to} answer${errorWords(trace, record)}`;
     const parts = partitionsOf(trace, record);
     return parts.length === 0 ? to : `${to}: ${someOf(parts)}`;
 }
@@ -211,10 +211,14 @@ function listWords(list) {
     return Array.isArray(list) ? `[${list.join(",")}]` : "[]";
 }
 
-/** @param {TraceRecord} record */
-function errorWords(record) {
-    const error = record["error"];
-    return error === undefined || error === 0 ? "" : `, error ${error}`;
+/** @param {Trace} trace @param {TraceRecord} record @returns {string} */
+function errorName(trace, record) {
+    return trace.tables.errors[record["error"]] ?? `error ${record["error"]}`;
+}
+
+/** @param {Trace} trace @param {TraceRecord} record */
+function errorWords(trace, record) {
+    return record["error"] === undefined || record["error"] === 0 ? "" : `, ${errorName(trace, record)}`;
 }
 
 /** @param {string[]} parts */
