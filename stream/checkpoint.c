@@ -180,6 +180,27 @@ static bool read_sections(struct checkpoint *c, const char *data, size_t size)
     return !r.bad;
 }
 
+/* Takes the bytes of a task's file. */
+static void own_file(struct checkpoint *c, char *data)
+{
+    char **files = realloc(c->files, (c->file_count + 1) * sizeof *files);
+    if (files == NULL) {
+        abort();
+    }
+    c->files = files;
+    files[c->file_count++] = data;
+}
+
+bool checkpoint_add_task(struct checkpoint *c, const struct bytes *part)
+{
+    char *data = must_calloc(1, part->size + 8);
+    if (part->size > 0) {
+        memcpy(data, part->data, part->size);
+    }
+    own_file(c, data);
+    return read_sections(c, data, part->size);
+}
+
 /* A file of a database: read, and left where it is. */
 static bool check_stored(struct checkpoint *c, const char *path, const char *name,
                          int64_t size_said, int64_t crc_said, char *why)
@@ -223,12 +244,7 @@ static bool read_task(struct checkpoint *c, const char *path, struct reader *met
     if (data == NULL) {
         return false;
     }
-    char **files = realloc(c->files, (c->file_count + 1) * sizeof *files);
-    if (files == NULL) {
-        abort();
-    }
-    c->files = files;
-    files[c->file_count++] = data;
+    own_file(c, data);
     if ((int64_t)size != size_said || (int64_t)files_crc(0, data, size) != crc ||
         !read_sections(c, data, size)) {
         snprintf(why, WHY_SIZE, "%.150s/%.60s is damaged", path, name);

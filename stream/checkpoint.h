@@ -58,6 +58,8 @@ bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t ma
  * (256 bytes) if there is none that is whole. */
 struct checkpoint *checkpoint_load(const char *path, char *why);
 void checkpoint_free(struct checkpoint *c);
+/* Adds the sections of a task, copied from its part; false if the part is damaged. */
+bool checkpoint_add_task(struct checkpoint *c, const struct bytes *part);
 /* Removes all checkpoints of DIR but the newest `retained`, and what a killed process left. */
 void checkpoint_prune(const char *dir, uint32_t retained);
 /* The largest number of a checkpoint, or of a savepoint, in DIR; 0 if there is none. */

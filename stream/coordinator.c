@@ -9,7 +9,9 @@
  * the job stops with it: then sources put out nothing behind its barrier, the tasks are told, and
  * the threads end. To drain is to let the input end: the last checkpoint is the savepoint.
  *
- * One checkpoint is under way at a time. The thread that runs the job does the writing, so that the
+ * Some checkpoints may be under way at a time (execution.checkpointing.max-concurrent-checkpoints),
+ * see pending.h; they complete in order. One that takes too long or cannot be written is given up,
+ * of which operators are told as well. The thread that runs the job does the writing, so that the
  * stream does not wait for the disk. A task that is done hands in a last part, which counts for
  * every later checkpoint.
  *
@@ -20,29 +22,24 @@
 #include <string.h>
 
 #include "stream/control.h"
+#include "stream/kept.h"
+#include "stream/pending.h"
 #include "stream/stored_files.h"
 #include "stream/task.h"
 
-struct part {
-    int64_t id;
-    struct bytes bytes; /* of checkpoint id */
-    bool is_last;
-    struct bytes last;
-};
-
 struct coordinator {
     struct job *job;
-    struct part *parts; /* [task] */
-    _Atomic int64_t wanted, completed;
+    struct pendings pending;
+    _Atomic int64_t wanted, oldest, completed; /* oldest: under way, or the next one */
+    int64_t *aborted;                          /* [aborted_count] in order; guarded by job->lock */
+    _Atomic uint32_t aborted_count;
     _Atomic int64_t stops_at; /* no record behind this barrier; 0: none */
     _Atomic int drains;
-    int64_t running;               /* 0: none */
-    enum question why;             /* of the one under way: ASK_NOTHING by itself */
-    char target[CONTROL_LINE];     /* folder of the savepoint under way */
+    enum question asked;           /* by the one question that is open */
+    char target[CONTROL_LINE];     /* folder of the savepoint that was asked for */
     char saved[CONTROL_LINE + 64]; /* that of a stop, complete */
     int64_t newest;                /* the last number given */
     int64_t next_ms;
-    int64_t began_ms;           /* the one under way */
     uint32_t failures;          /* of checkpoints, since the last one that was completed */
     struct stored_files stored; /* of the last checkpoint that had any */
     _Atomic int64_t canonical;  /* the last savepoint that was begun */
@@ -53,32 +50,47 @@ struct coordinator *coordinator_new(struct job *job)
     struct coordinator *c = must_calloc(1, sizeof *c);
     const st_env *env = job->env;
     c->job = job;
-    c->parts = must_calloc(job->task_count, sizeof *c->parts);
+    pendings_init(&c->pending, job->task_count);
     c->newest =
         env->checkpoint_dir != NULL ? checkpoint_newest(env->checkpoint_dir, CHECKPOINT) : 0;
     if (job->restored != NULL && job->restored->id > c->newest) {
         c->newest = job->restored->id;
     }
+    c->oldest = c->newest + 1;
     c->next_ms = ST_TIME_MIN;
     return c;
 }
 
 void coordinator_free(struct coordinator *c)
 {
-    for (uint32_t t = 0; c != NULL && t < c->job->task_count; t++) {
-        bytes_free(&c->parts[t].bytes);
-        bytes_free(&c->parts[t].last);
-    }
     if (c != NULL) {
+        pendings_free(&c->pending);
+        free(c->aborted);
         stored_files_free(&c->stored);
-        free(c->parts);
         free(c);
     }
 }
 
-int64_t coordinator_wanted(struct coordinator *c)
+int64_t coordinator_next(struct coordinator *c, int64_t barrier)
 {
-    return atomic_load_explicit(&c->wanted, memory_order_acquire);
+    int64_t wanted = atomic_load_explicit(&c->wanted, memory_order_acquire);
+    if (wanted <= barrier) {
+        return 0;
+    }
+    int64_t oldest = atomic_load_explicit(&c->oldest, memory_order_acquire);
+    int64_t next = barrier + 1 > oldest ? barrier + 1 : oldest;
+    return next <= wanted ? next : 0;
+}
+
+int64_t coordinator_aborted(struct coordinator *c, uint32_t seen)
+{
+    if (atomic_load_explicit(&c->aborted_count, memory_order_acquire) <= seen) {
+        return 0;
+    }
+    pthread_mutex_lock(&c->job->lock);
+    int64_t id = c->aborted[seen];
+    pthread_mutex_unlock(&c->job->lock);
+    return id;
 }
 
 int64_t coordinator_completed(struct coordinator *c)
@@ -119,39 +131,61 @@ static uint32_t index_of(const struct job *job, const struct task *task)
 void coordinator_take(struct coordinator *c, struct task *task, int64_t id, struct bytes *part,
                       bool is_last)
 {
-    struct part *own = &c->parts[index_of(c->job, task)];
-    struct bytes *to = is_last ? &own->last : &own->bytes;
+    uint32_t index = index_of(c->job, task);
     pthread_mutex_lock(&c->job->lock);
-    bytes_free(to);
-    *to = *part;
-    *part = (struct bytes){0};
-    own->id = is_last ? own->id : id;
-    own->is_last |= is_last;
+    pendings_take(&c->pending, index, is_last ? 0 : id, part);
     c->job->changes++;
     pthread_cond_broadcast(&c->job->changed);
     pthread_mutex_unlock(&c->job->lock);
 }
 
-/* The parts of checkpoint `running`, if all are in. A part stays as it is until the next
- * checkpoint. */
-static bool gather(struct coordinator *c, const struct bytes **parts)
+/* The parts of a checkpoint, if all are in. They stay as they are until it is dropped. */
+static bool gather(struct coordinator *c, const struct pending *one, const struct bytes **parts)
 {
-    bool all = true;
     pthread_mutex_lock(&c->job->lock);
-    for (uint32_t t = 0; t < c->job->task_count; t++) {
-        const struct part *part = &c->parts[t];
-        bool taken = part->id == c->running;
-        all &= taken || part->is_last;
-        parts[t] = taken ? &part->bytes : &part->last;
-    }
+    bool all = pendings_gather(&c->pending, one, parts);
     pthread_mutex_unlock(&c->job->lock);
     return all;
+}
+
+static void wake_all(struct coordinator *c)
+{
+    for (uint32_t t = 0; t < c->job->task_count; t++) {
+        task_wake(c->job->tasks[t]);
+    }
+}
+
+/* It is no longer under way. */
+static void drop(struct coordinator *c, struct pending *one)
+{
+    pthread_mutex_lock(&c->job->lock);
+    pendings_drop(&c->pending, one);
+    atomic_store(&c->oldest, c->pending.oldest != NULL ? c->pending.oldest->id : c->newest + 1);
+    pthread_mutex_unlock(&c->job->lock);
+}
+
+/* It is given up: the tasks are told. */
+static void abandon(struct coordinator *c, struct pending *one)
+{
+    uint32_t count = atomic_load(&c->aborted_count);
+    pthread_mutex_lock(&c->job->lock);
+    int64_t *aborted = must_calloc(count + 1, sizeof *aborted);
+    if (count > 0) {
+        memcpy(aborted, c->aborted, count * sizeof *aborted);
+    }
+    aborted[count] = one->id;
+    free(c->aborted);
+    c->aborted = aborted;
+    atomic_store(&c->aborted_count, count + 1);
+    pthread_mutex_unlock(&c->job->lock);
+    drop(c, one);
+    wake_all(c);
 }
 
 /* A checkpoint that could not be completed. The job goes on as long as its author tolerates that;
  * a barrier that is still on its way is passed over, for a part counts for its own checkpoint only.
  * Source: Flink CheckpointFailureManager. */
-static void checkpoint_failed(struct coordinator *c, enum st_err err, const char *why)
+static void checkpoint_failed(struct coordinator *c, int64_t id, enum st_err err, const char *why)
 {
     struct job *job = c->job;
     if (job->env->control != NULL) {
@@ -160,7 +194,7 @@ static void checkpoint_failed(struct coordinator *c, enum st_err err, const char
     if (++c->failures <= job->env->tolerable_failures) {
         return;
     }
-    job_note_failure(job, err, "checkpoint %lld: %s", (long long)c->running, why);
+    job_note_failure(job, err, "checkpoint %lld: %s", (long long)id, why);
     job_cancel(job);
 }
 
@@ -176,39 +210,39 @@ static void notify_done_tasks(struct coordinator *c)
     }
 }
 
-/* Frozen tables of the checkpoint under way may thaw: their rows have been copied. What is attached
- * goes on with the copies. */
-static void release_parts(struct coordinator *c, struct bytes *whole)
+/* Frozen tables of the checkpoint may thaw: their rows have been copied. What is attached goes on
+ * with the copies. */
+static void release_parts(struct coordinator *c, struct pending *one, struct bytes *whole)
 {
     pthread_mutex_lock(&c->job->lock);
     for (uint32_t t = 0; t < c->job->task_count; t++) {
-        struct part *part = &c->parts[t];
-        if (part->id == c->running && part->bytes.hole_count > 0) {
-            whole[t].attached = part->bytes.attached;
-            part->bytes.attached = NULL;
-            bytes_free(&part->bytes);
+        struct bytes *part = &one->parts[t];
+        if (part->hole_count > 0) {
+            whole[t].attached = part->attached;
+            part->attached = NULL;
+            bytes_free(part);
         }
     }
     pthread_mutex_unlock(&c->job->lock);
 }
 
-/* Files of databases that the checkpoint under way has taken, or will not take. */
-static void release_attached(struct coordinator *c)
+/* Files of databases that the checkpoint has taken, or will not take. */
+static void release_attached(struct coordinator *c, struct pending *one)
 {
     for (uint32_t t = 0; t < c->job->task_count; t++) {
         pthread_mutex_lock(&c->job->lock);
-        struct attached *attached = c->parts[t].bytes.attached;
-        c->parts[t].bytes.attached = NULL;
+        struct attached *attached = one->parts[t].attached;
+        one->parts[t].attached = NULL;
         pthread_mutex_unlock(&c->job->lock);
         attached_free(attached);
     }
 }
 
-/* Writes the checkpoint, part by part, each whole only while it is written. */
-static bool write_parts(struct coordinator *c, const char *dir, const char *kind,
-                        const struct bytes *const *parts, char *why)
+/* Writes the checkpoint, part by part, each whole only while it is written. dir NULL: in memory. */
+static bool write_parts(struct coordinator *c, struct pending *one, const char *dir,
+                        const char *kind, const struct bytes *const *parts, char *why)
 {
-    const st_env *env = c->job->env;
+    st_env *env = c->job->env;
     uint32_t count = c->job->task_count;
     struct bytes *whole = must_calloc(count, sizeof *whole);
     const struct bytes **all = must_calloc(count, sizeof *all);
@@ -220,10 +254,14 @@ static bool write_parts(struct coordinator *c, const char *dir, const char *kind
             all[t] = &whole[t];
         }
     }
-    release_parts(c, whole);
-    ok = ok &&
-         checkpoint_write(dir, kind, c->running, env->max_parallelism, all, count, &c->stored, why);
-    release_attached(c);
+    release_parts(c, one, whole);
+    if (ok && dir != NULL) {
+        ok =
+            checkpoint_write(dir, kind, one->id, env->max_parallelism, all, count, &c->stored, why);
+    } else if (ok) {
+        ok = kept_write(&env->kept, one->id, all, count, why);
+    }
+    release_attached(c, one);
     for (uint32_t t = 0; t < count; t++) {
         bytes_free(&whole[t]);
     }
@@ -232,23 +270,16 @@ static bool write_parts(struct coordinator *c, const char *dir, const char *kind
     return ok;
 }
 
-static bool is_savepoint(const struct coordinator *c)
+static bool is_savepoint(enum question why)
 {
-    return c->why == ASK_SAVEPOINT || c->why == ASK_STOP || c->why == ASK_DRAIN;
+    return why == ASK_SAVEPOINT || why == ASK_STOP || why == ASK_DRAIN;
 }
 
-static void wake_all(struct coordinator *c)
+static void tell_completed(struct coordinator *c, const struct pending *one)
 {
-    for (uint32_t t = 0; t < c->job->task_count; t++) {
-        task_wake(c->job->tasks[t]);
-    }
-}
-
-static void tell_completed(struct coordinator *c)
-{
-    atomic_store(&c->completed, c->running);
+    atomic_store(&c->completed, one->id);
     if (c->job->env->control != NULL) {
-        control_completed(c->job->env->control, c->running, job_now(c->job) - c->began_ms);
+        control_completed(c->job->env->control, one->id, job_now(c->job) - one->began_ms);
     }
     wake_all(c);
 }
@@ -261,66 +292,73 @@ static void give_up(struct coordinator *c, const char *why)
     wake_all(c);
 }
 
-static void complete_savepoint(struct coordinator *c, const struct bytes *const *parts)
+/* Returns whether it was written. */
+static bool complete_savepoint(struct coordinator *c, struct pending *one,
+                               const struct bytes *const *parts)
 {
     char why[256], path[CONTROL_LINE + 64];
     struct control *control = c->job->env->control;
-    if (!write_parts(c, c->target, SAVEPOINT, parts, why)) {
-        if (c->why == ASK_DRAIN) {
+    if (!write_parts(c, one, c->target, SAVEPOINT, parts, why)) {
+        if (one->why == ASK_DRAIN) {
             job_note_failure(c->job, ST_ERR_IO, "checkpoint: %s", why);
             job_cancel(c->job); /* its input has ended: it cannot go on */
         } else {
             give_up(c, why);
         }
-        return;
+        return false;
     }
-    snprintf(path, sizeof path, "%s/" SAVEPOINT "%lld", c->target, (long long)c->running);
-    if (c->why == ASK_SAVEPOINT) {
+    snprintf(path, sizeof path, "%s/" SAVEPOINT "%lld", c->target, (long long)one->id);
+    if (one->why == ASK_SAVEPOINT) {
         control_answer(control, true, path);
-        return;
+        return true;
     }
     snprintf(c->saved, sizeof c->saved, "%s", path); /* answered when all is committed */
-    tell_completed(c);
-    if (c->why == ASK_STOP) {
+    tell_completed(c, one);
+    if (one->why == ASK_STOP) {
         c->job->stopped = true;
         job_cancel(c->job);
     }
+    return true;
 }
 
-static void complete_checkpoint(struct coordinator *c, const struct bytes *const *parts)
+static bool complete_checkpoint(struct coordinator *c, struct pending *one,
+                                const struct bytes *const *parts)
 {
     char why[256];
     const st_env *env = c->job->env;
-    bool kept = env->checkpoint_dir != NULL &&
-                (env->checkpoint_interval_ms > 0 || c->why == ASK_CHECKPOINT);
-    if (kept && !write_parts(c, env->checkpoint_dir, CHECKPOINT, parts, why)) {
-        if (c->why == ASK_CHECKPOINT) {
+    bool kept = (env->checkpoint_dir != NULL || env->storage_in_memory) &&
+                (env->checkpoint_interval_ms > 0 || one->why == ASK_CHECKPOINT);
+    const char *dir = env->storage_in_memory ? NULL : env->checkpoint_dir;
+    if (kept && !write_parts(c, one, dir, CHECKPOINT, parts, why)) {
+        if (one->why == ASK_CHECKPOINT) {
             control_answer(env->control, false, why);
         }
-        checkpoint_failed(c, ST_ERR_IO, why);
-        return;
+        checkpoint_failed(c, one->id, ST_ERR_IO, why);
+        return false;
     }
     c->failures = 0;
-    tell_completed(c);
-    if (kept) {
-        checkpoint_prune(env->checkpoint_dir, env->retained);
+    tell_completed(c, one);
+    if (kept && dir != NULL) {
+        checkpoint_prune(dir, env->retained);
     }
-    if (c->why == ASK_CHECKPOINT) {
+    if (one->why == ASK_CHECKPOINT) {
         char text[64];
-        snprintf(text, sizeof text, "checkpoint %lld", (long long)c->running);
+        snprintf(text, sizeof text, "checkpoint %lld", (long long)one->id);
         control_answer(env->control, true, text);
     }
+    return true;
 }
 
-static void complete(struct coordinator *c, const struct bytes *const *parts)
+static void complete(struct coordinator *c, struct pending *one, const struct bytes *const *parts)
 {
-    if (is_savepoint(c)) {
-        complete_savepoint(c, parts);
+    bool written = is_savepoint(one->why) ? complete_savepoint(c, one, parts)
+                                          : complete_checkpoint(c, one, parts);
+    c->asked = one->why == c->asked ? ASK_NOTHING : c->asked;
+    if (written) {
+        drop(c, one);
     } else {
-        complete_checkpoint(c, parts);
+        abandon(c, one);
     }
-    c->running = 0;
-    c->why = ASK_NOTHING;
 }
 
 /* The folder of a savepoint: what was asked for, else what is configured. */
@@ -343,103 +381,134 @@ static bool find_target(struct coordinator *c)
 static bool take_question(struct coordinator *c)
 {
     struct control *control = c->job->env->control;
-    enum question asked = control != NULL ? control_next(control, c->target) : ASK_NOTHING;
-    if (asked == ASK_CANCEL) {
+    const st_env *env = c->job->env;
+    if (control == NULL || c->asked != ASK_NOTHING) {
+        return false;
+    }
+    c->asked = control_next(control, c->target);
+    if (c->asked == ASK_CANCEL) {
         job_note_failure(c->job, ST_ERR_CANCELLED, "cancelled");
         job_cancel(c->job);
         return false;
     }
-    c->why = asked;
-    if (asked == ASK_CHECKPOINT && c->job->env->checkpoint_dir == NULL) {
+    if (c->asked == ASK_CHECKPOINT && env->checkpoint_dir == NULL && !env->storage_in_memory) {
         control_answer(control, false, "execution.checkpointing.dir is not set");
-        c->why = ASK_NOTHING;
-    } else if (is_savepoint(c) && !find_target(c)) {
+        c->asked = ASK_NOTHING;
+    } else if (is_savepoint(c->asked) && !find_target(c)) {
         control_answer(control, false, "no folder for savepoints is named or configured");
-        c->why = ASK_NOTHING;
+        c->asked = ASK_NOTHING;
     }
-    if (c->why == ASK_DRAIN) {
+    if (c->asked == ASK_DRAIN) {
         atomic_store(&c->drains, 1);
         wake_all(c);
         return false;
     }
-    return c->why != ASK_NOTHING;
+    return c->asked != ASK_NOTHING;
 }
 
-/* The one under way takes too long. One that ends the job is waited for. */
-static void time_out(struct coordinator *c)
+/* It takes too long. One that ends the job is waited for. */
+static void time_out(struct coordinator *c, struct pending *one)
 {
     char why[96];
     snprintf(why, sizeof why, "not complete after %lld ms",
              (long long)c->job->env->checkpoint_timeout_ms);
-    if (c->why == ASK_STOP) {
+    if (one->why == ASK_STOP) {
         give_up(c, why);
-    } else if (c->why == ASK_SAVEPOINT || c->why == ASK_CHECKPOINT) {
+    } else if (one->why == ASK_SAVEPOINT || one->why == ASK_CHECKPOINT) {
         control_answer(c->job->env->control, false, why);
     }
-    if (c->why == ASK_NOTHING) {
-        checkpoint_failed(c, ST_ERR_FAILED, why);
+    if (one->why == ASK_NOTHING) {
+        checkpoint_failed(c, one->id, ST_ERR_FAILED, why);
+    } else {
+        c->asked = ASK_NOTHING;
     }
-    c->running = 0;
-    c->why = ASK_NOTHING;
+    abandon(c, one);
 }
 
-static void begin(struct coordinator *c)
+static struct pending *add_pending(struct coordinator *c, enum question why)
 {
-    c->running = ++c->newest;
-    c->began_ms = job_now(c->job);
-    if (c->why == ASK_STOP) {
-        atomic_store(&c->stops_at, c->running);
+    int64_t now = job_now(c->job);
+    pthread_mutex_lock(&c->job->lock);
+    struct pending *one = pendings_add(&c->pending, ++c->newest, why, now);
+    atomic_store(&c->oldest, c->pending.oldest->id);
+    pthread_mutex_unlock(&c->job->lock);
+    return one;
+}
+
+static void begin(struct coordinator *c, enum question why)
+{
+    const struct pending *one = add_pending(c, why);
+    if (why == ASK_STOP) {
+        atomic_store(&c->stops_at, one->id);
     }
-    if (is_savepoint(c)) {
-        atomic_store(&c->canonical, c->running);
+    if (is_savepoint(why)) {
+        atomic_store(&c->canonical, one->id);
     }
-    atomic_store(&c->wanted, c->running);
+    atomic_store(&c->wanted, one->id);
     wake_all(c);
+}
+
+/* Completes what is whole, from the oldest on, and gives up what takes too long. */
+static void look_at_pending(struct coordinator *c, int64_t now)
+{
+    const st_env *env = c->job->env;
+    const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
+    while (c->pending.oldest != NULL && gather(c, c->pending.oldest, parts)) {
+        complete(c, c->pending.oldest, parts);
+        int64_t pause = now + env->checkpoint_pause_ms;
+        c->next_ms = c->next_ms > pause ? c->next_ms : pause;
+    }
+    free(parts);
+    while (c->pending.oldest != NULL && !c->job->in_steps &&
+           now >= c->pending.oldest->began_ms + env->checkpoint_timeout_ms) {
+        time_out(c, c->pending.oldest);
+    }
+}
+
+/* May one more be under way? Behind the one that stops the job there is none. A pause between
+ * checkpoints leaves room for one at a time. Source: Flink CheckpointCoordinatorConfiguration. */
+static bool has_room(const struct coordinator *c)
+{
+    const st_env *env = c->job->env;
+    uint32_t most = env->checkpoint_pause_ms > 0 ? 1 : env->checkpoints_at_once;
+    return c->pending.count < most && c->asked != ASK_STOP && atomic_load(&c->drains) == 0;
 }
 
 int64_t coordinator_step(struct coordinator *c)
 {
     const st_env *env = c->job->env;
-    const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
     int64_t now = job_now(c->job);
     if (c->next_ms == ST_TIME_MIN) { /* the first call: all tasks run */
         c->next_ms =
             env->checkpoint_interval_ms > 0 ? now + env->checkpoint_interval_ms : ST_TIME_MAX;
     }
-    if (c->running != 0 && gather(c, parts)) {
-        complete(c, parts);
-        int64_t pause = now + env->checkpoint_pause_ms;
-        c->next_ms = c->next_ms > pause ? c->next_ms : pause;
-    }
-    free(parts);
+    look_at_pending(c, now);
     notify_done_tasks(c);
-    int64_t deadline = c->began_ms + env->checkpoint_timeout_ms;
-    if (c->running != 0 && !c->job->in_steps && now >= deadline) {
-        time_out(c);
-    }
-    if (c->running != 0 || coordinator_drains(c)) {
-        return c->running == 0 || c->job->in_steps ? ST_TIME_MAX : deadline;
-    }
-    if (take_question(c)) {
-        begin(c);
-    } else if (now >= c->next_ms && !coordinator_drains(c)) {
-        begin(c);
+    if (has_room(c) && take_question(c)) {
+        begin(c, c->asked);
+    } else if (has_room(c) && now >= c->next_ms) {
+        begin(c, ASK_NOTHING);
         c->next_ms = now + env->checkpoint_interval_ms;
-    } else {
-        return c->next_ms;
     }
-    return c->job->in_steps ? ST_TIME_MAX : now + env->checkpoint_timeout_ms;
+    const struct pending *oldest = c->pending.oldest;
+    if (oldest != NULL && c->job->in_steps) {
+        return ST_TIME_MAX;
+    }
+    int64_t deadline = oldest != NULL ? oldest->began_ms + env->checkpoint_timeout_ms : ST_TIME_MAX;
+    int64_t next = has_room(c) ? c->next_ms : ST_TIME_MAX;
+    return next < deadline ? next : deadline;
 }
 
 void coordinator_finish(struct coordinator *c)
 {
     const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
-    for (bool more = !c->job->stopped; more;) {
-        more = c->why == ASK_SAVEPOINT; /* that commits nothing: another one behind it */
-        c->running = ++c->newest;       /* all parts are last ones */
-        c->began_ms = job_now(c->job);
-        if (gather(c, parts)) {
-            complete(c, parts);
+    while (c->pending.oldest != NULL && !c->job->stopped && gather(c, c->pending.oldest, parts)) {
+        complete(c, c->pending.oldest, parts); /* all parts are last ones */
+    }
+    if (!c->job->stopped) { /* savepoints have committed nothing */
+        struct pending *one = add_pending(c, c->asked == ASK_DRAIN ? ASK_DRAIN : ASK_NOTHING);
+        if (gather(c, one, parts)) {
+            complete(c, one, parts);
         }
     }
     free(parts);

@@ -1,6 +1,7 @@
 /*
  * The environment: configuration under Flink's names, and the list of mistakes.
  */
+#include "stream/kept.h"
 #include "stream/graph.h"
 
 #include <stdarg.h>
@@ -32,6 +33,7 @@ st_env *st_env_new(void)
     env->buffer_timeout_ms = 100;
     env->chaining = true;
     env->retained = 1;
+    env->checkpoints_at_once = 1;
     env->restart = restart_default();
     env->checkpoint_timeout_ms = 600000;
     env->rocksdb_memory = (int64_t)128 << 20;
@@ -73,6 +75,7 @@ void st_env_free(st_env *env)
         env->streams = next;
     }
     free(env->nodes);
+    kept_free(env->kept);
     free(env->checkpoint_dir);
     free(env->savepoint_dir);
     free(env->restore_path);
@@ -247,6 +250,20 @@ static bool set_pause(st_env *env, const char *value)
     return read_duration(value, &env->checkpoint_pause_ms);
 }
 
+static bool set_at_once(st_env *env, const char *value)
+{
+    int64_t number = 0;
+    bool ok = read_count(value, 1000, &number);
+    env->checkpoints_at_once = ok ? (uint32_t)number : env->checkpoints_at_once;
+    return ok;
+}
+
+static bool set_storage(st_env *env, const char *value)
+{
+    env->storage_in_memory = strcmp(value, "jobmanager") == 0;
+    return env->storage_in_memory || strcmp(value, "filesystem") == 0;
+}
+
 static bool set_dir(st_env *env, const char *value)
 {
     free(env->checkpoint_dir);
@@ -414,10 +431,12 @@ static const struct {
     {"execution.buffer-timeout", set_buffer_timeout, "a duration (100ms)"},
     {"execution.checkpointing.dir", set_dir, "a folder"},
     {"execution.checkpointing.interval", set_interval, "a duration (1s)"},
+    {"execution.checkpointing.max-concurrent-checkpoints", set_at_once, "a number above 0"},
     {"execution.checkpointing.min-pause", set_pause, "a duration (0s)"},
     {"execution.checkpointing.mode", set_mode, "EXACTLY_ONCE or AT_LEAST_ONCE"},
     {"execution.checkpointing.num-retained", set_retained, "a number above 0"},
     {"execution.checkpointing.savepoint-dir", set_savepoint_dir, "a folder"},
+    {"execution.checkpointing.storage", set_storage, "filesystem or jobmanager"},
     {"execution.checkpointing.timeout", set_timeout, "a duration above 0 (10min)"},
     {"execution.checkpointing.tolerable-failed-checkpoints", set_tolerable, "a number from 0"},
     {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},

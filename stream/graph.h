@@ -114,6 +114,9 @@ struct st_env {
     bool at_least_once;
     int64_t checkpoint_interval_ms; /* 0: no checkpoints */
     int64_t checkpoint_pause_ms;
+    uint32_t checkpoints_at_once;
+    bool storage_in_memory;
+    struct kept *kept;    /* owned: the newest checkpoint in memory, or NULL */
     char *checkpoint_dir; /* owned */
     char *savepoint_dir;  /* owned; NULL: the checkpoints' */
     char *restore_path;   /* owned */

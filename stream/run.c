@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "stream/control.h"
+#include "stream/kept.h"
 #include "stream/task.h"
 
 int64_t job_now(struct job *job)
@@ -229,8 +230,11 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
     const char *path = env->restore_path;
     struct checkpoint *from = NULL;
     *err = ST_OK;
-    if (again && env->checkpoint_dir != NULL &&
-        checkpoint_newest(env->checkpoint_dir, CHECKPOINT) > 0) {
+    if (again && env->kept != NULL) {
+        from = kept_load(env->kept, env->max_parallelism);
+        path = NULL;
+    } else if (again && env->checkpoint_dir != NULL &&
+               checkpoint_newest(env->checkpoint_dir, CHECKPOINT) > 0) {
         path = env->checkpoint_dir;
     }
     if (path != NULL) {
@@ -297,9 +301,10 @@ enum st_err st_execute(st_env *env, const char *job_name)
     if (env->errors == NULL && env->node_count == 0) {
         env_mistake(env, NULL, 0, "the job has no operators");
     }
-    if (env->checkpoint_interval_ms > 0 && env->checkpoint_dir == NULL) {
+    if (env->checkpoint_interval_ms > 0 && env->checkpoint_dir == NULL && !env->storage_in_memory) {
         env_mistake(env, NULL, 0,
-                    "execution.checkpointing.interval needs execution.checkpointing.dir");
+                    "execution.checkpointing.interval needs execution.checkpointing.dir (or "
+                    "execution.checkpointing.storage: jobmanager, in memory)");
     }
     if (env->errors == NULL) {
         plan_nodes(env);

@@ -628,6 +628,9 @@ typedef struct st_options {
     void (*snapshot_state)(st_context *ctx, int64_t checkpoint_id);
     /* This checkpoint, and so all before it, is complete. A few may be left out. */
     void (*notify_checkpoint_complete)(st_context *ctx, int64_t checkpoint_id);
+    /* This checkpoint has been given up (too slow, or the disk refused): its snapshot is nobody's.
+     */
+    void (*notify_checkpoint_aborted)(st_context *ctx, int64_t checkpoint_id);
     const st_function *merge; /* st_aggregate: ST_FOLD(merge, Acc, Acc), see there */
     uint64_t rate_per_s; /* st_generate: records a second, all subtasks together; 0: no limit */
 } st_options;

@@ -205,6 +205,38 @@ bool task_notify(struct task *task, int64_t id)
     return true;
 }
 
+bool task_notify_aborted(struct task *task, int64_t id)
+{
+    task->aborted++;
+    if (setjmp(task->failure) != 0) {
+        return false;
+    }
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        task->channels[c].blocked = task->channels[c].blocked && task->channels[c].barrier > id;
+    }
+    for (uint32_t o = 0; o < task->op_count; o++) {
+        struct op *op = task->ops[o];
+        if (op->node->options.notify_checkpoint_aborted != NULL) {
+            op->node->options.notify_checkpoint_aborted(&op->ctx, id);
+        }
+    }
+    return true;
+}
+
+/* What the coordinator has to say; false if an operator failed. */
+static bool hear(struct task *task, struct coordinator *c)
+{
+    if (coordinator_completed(c) > task->notified && !task_notify(task, coordinator_completed(c))) {
+        return false;
+    }
+    for (int64_t id; (id = coordinator_aborted(c, task->aborted)) != 0;) {
+        if (!task_notify_aborted(task, id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum step step_source(struct task *task)
 {
     struct op *source = task->ops[0];
@@ -258,10 +290,30 @@ static bool all_ended(const struct task *task)
     return true;
 }
 
+/* Without alignment: takes part in all checkpoints whose barriers have come on every open channel;
+ * barriers of later ones may have come before. Source: Flink CheckpointBarrierTracker. */
+static void take_passed(struct task *task)
+{
+    int64_t passed = ST_TIME_MAX;
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        const struct channel *channel = &task->channels[c];
+        passed = !channel->ended && channel->barrier < passed ? channel->barrier : passed;
+    }
+    for (int64_t id; passed != ST_TIME_MAX &&
+                     (id = coordinator_next(task->job->coordinator, task->barrier)) != 0 &&
+                     id <= passed;) {
+        take_part(task, id);
+    }
+}
+
 /* A channel that has ended keeps no barrier waiting. */
 static void align_rest(struct task *task)
 {
     int64_t id = task->barrier;
+    if (task->job->env->at_least_once) {
+        take_passed(task);
+        return;
+    }
     for (uint32_t c = 0; c < task->channel_count; c++) {
         id = task->channels[c].barrier > id ? task->channels[c].barrier : id;
     }
@@ -277,13 +329,17 @@ static void take_barrier(struct task *task, struct channel *channel, int64_t id)
 {
     bool given_up = false;
     channel->barrier = id;
+    if (task->job->env->at_least_once) {
+        take_passed(task);
+        return;
+    }
     for (uint32_t c = 0; c < task->channel_count; c++) {
         struct channel *other = &task->channels[c];
         other->blocked = other->blocked && other->barrier >= id;
         given_up |= other->barrier > id;
     }
     if (!given_up) {
-        channel->blocked = !task->job->env->at_least_once;
+        channel->blocked = true;
         align(task, id);
     }
 }
@@ -402,8 +458,7 @@ void task_end_step(struct task *task)
 static enum step step(struct task *task)
 {
     struct coordinator *coordinator = task->job->coordinator;
-    if (coordinator != NULL && coordinator_completed(coordinator) > task->notified &&
-        !task_notify(task, coordinator_completed(coordinator))) {
+    if (coordinator != NULL && !hear(task, coordinator)) {
         return STEP_FAILED;
     }
     if (setjmp(task->failure) != 0) {
@@ -414,9 +469,11 @@ static enum step step(struct task *task)
         task->done = drained;
         return drained ? STEP_DONE : STEP_FULL;
     }
-    if (task->channel_count == 0 && task->job->coordinator != NULL &&
-        coordinator_wanted(task->job->coordinator) > task->barrier) {
-        take_part(task, coordinator_wanted(task->job->coordinator));
+    int64_t wanted = task->channel_count == 0 && coordinator != NULL
+                         ? coordinator_next(coordinator, task->barrier)
+                         : 0;
+    if (wanted != 0) {
+        take_part(task, wanted);
     }
     if (!task_has_room(task)) {
         return STEP_FULL;
@@ -646,7 +703,8 @@ bool task_has_input(struct task *task)
     struct coordinator *coordinator = task->job->coordinator;
     return coordinator != NULL &&
            (coordinator_completed(coordinator) > task->notified ||
-            (task->channel_count == 0 && coordinator_wanted(coordinator) > task->barrier));
+            coordinator_aborted(coordinator, task->aborted) != 0 ||
+            (task->channel_count == 0 && coordinator_next(coordinator, task->barrier) != 0));
 }
 
 /* -------------------------------------------------------------------------------------- Memory */

@@ -172,6 +172,7 @@ struct task {
     int64_t watermark;     /* the least of the channels', never going back */
     int64_t barrier;       /* the last checkpoint that it took part in */
     int64_t notified;      /* the last completed one that its operators know of */
+    uint32_t aborted;      /* how many have been given up that they know of */
     _Atomic int state;     /* enum task_state */
     /* Threads: until when only the second input is read, at the latest and when it is silent. */
     int64_t second_until_ms, second_quiet_ms;
@@ -248,8 +249,10 @@ int64_t coordinator_step(struct coordinator *c);
 /* The last one, when all tasks are done: what is still to be committed. After a stop, whose
  * savepoint was the last: tells all tasks of it. */
 void coordinator_finish(struct coordinator *c);
-/* The checkpoint that sources are to begin, and the last that is complete. Any thread. */
-int64_t coordinator_wanted(struct coordinator *c);
+/* The checkpoint that a source is to begin behind `barrier`, its last one; 0: none. The last one
+ * that is complete. The one that was given up behind `seen` others; 0: none. Any thread. */
+int64_t coordinator_next(struct coordinator *c, int64_t barrier);
+int64_t coordinator_aborted(struct coordinator *c, uint32_t seen);
 int64_t coordinator_completed(struct coordinator *c);
 /* Is checkpoint `id`, which has begun, a savepoint? Any thread. */
 bool coordinator_is_savepoint(struct coordinator *c, int64_t id);
@@ -297,6 +300,8 @@ enum step task_step(struct task *task);
 void task_snapshot(struct task *task, int64_t id, struct bytes *to);
 /* Tells the operators that a checkpoint is complete; false if one failed. */
 bool task_notify(struct task *task, int64_t id);
+/* The same of one that is given up; its barrier keeps no input waiting any more. */
+bool task_notify_aborted(struct task *task, int64_t id);
 /* Opens, or closes, all operators; false if one failed. */
 bool task_open(struct task *task);
 void task_close(struct task *task);

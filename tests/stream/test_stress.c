@@ -93,6 +93,8 @@ static int run_job(uint32_t parallelism, const char *mode)
     st_env_set(env, "execution.checkpointing.mode", mode);
     st_env_set(env, "execution.checkpointing.dir", path);
     st_env_set(env, "execution.checkpointing.num-retained", "3");
+    st_env_set(env, "execution.checkpointing.max-concurrent-checkpoints",
+               parallelism % 2 == 0 ? "3" : "1");
     if (access(path, F_OK) == 0) {
         st_env_set(env, "execution.savepoint.path", path);
     }

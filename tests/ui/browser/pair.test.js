@@ -114,11 +114,13 @@ test("why, on either side, down to the fault", async () => {
     await page.locator("table.ended tr", { hasText: "leader of t-0" }).locator("button").first().click();
     await frames(page);
     assert.equal((await where(page)).side, 0);
-    assert.match(await page.locator("#pane").innerText(), /Why is leader of t-0[^]*kill 2/);
+    assert.match(await page.locator("#pane").innerText(), /Why is leader of t-0 = 2\?/);
     await press(page, "o");
     assert.equal((await where(page)).side, 1);
+    await press(page, "Escape", "g");
     await page.locator(".said.of-1 button").click();
-    assert.match(await page.locator("#pane").innerText(), /Why did this happen/);
+    await frames(page);
+    assert.match(await page.locator("#pane").innerText(), /Why did this happen\?[^]*kill 3/);
     await calm(page);
 });
 

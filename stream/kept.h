@@ -1,0 +1,20 @@
+/*
+ * The newest checkpoint in memory (execution.checkpointing.storage: jobmanager): a job that fails
+ * begins again with it as long as the process lives. Source: Flink JobManagerCheckpointStorage.
+ */
+#ifndef STREAM_KEPT_H
+#define STREAM_KEPT_H
+
+#include "stream/checkpoint.h"
+
+struct kept;
+
+/* Copies the parts of a checkpoint in place of what *kept has (NULL: nothing). Returns false with
+ * `why` (256 bytes): a database's files are not kept in memory. */
+bool kept_write(struct kept **kept, int64_t id, const struct bytes *const *parts, uint32_t count,
+                char *why);
+void kept_free(struct kept *kept);
+/* As if it had been read from files; owned by the caller. */
+struct checkpoint *kept_load(const struct kept *kept, uint32_t max_parallelism);
+
+#endif
