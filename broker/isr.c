@@ -132,8 +132,9 @@ void kb_isr_check(const struct kb_step *s)
     }
 }
 
-/* A LeaderAndIsr has the last word. What is in flight stays so: it may still succeed, and then the
-   controller has to be told. */
+/* A LeaderAndIsr has the last word. It waits for what is in flight (kb_must_wait_for_isr); but what
+   a failed directory overtakes stays in flight: it may still succeed, and then the controller has to
+   be told. */
 void kb_isr_forget(const struct kb_step *s, struct kb_row *row)
 {
     kb_list_remove(s->r, KB_LIST_ISR_WRITE, &s->r->isr_write, kb_row_index(s->r, row));

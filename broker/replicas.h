@@ -471,6 +471,14 @@ bool kb_follower_forgotten(const struct kb_replicas *r, const char *topic, int32
 /* Returns whether a produce waits for a result that no partition here will ever give: only its
    deadline ends it. Linear in the operations that wait. */
 bool kb_waits_in_vain(const struct kb_replicas *r);
+
+/* Returns whether a LeaderAndIsr or StopReplica (api; any other: false) names a partition whose ISR
+   write ZooKeeper has not answered. It must not be handed in then: in Kafka the thread that writes
+   holds the partition's lock, retries over lost connections included, and the handler of the
+   request waits for it (Partition.leaderIsrUpdateLock; expandIsr, shrinkIsr over ZooKeeper). Else a
+   write could be applied behind what came meanwhile, even to the namesake of a deleted topic. */
+bool kb_must_wait_for_isr(const struct kb_replicas *r, enum wire_api api,
+                          const struct wire_batch *batch, uint32_t broker_index);
 /* Returns what a topic's configuration says; all zero for one that is not known. */
 struct kb_topic_config kb_topic_config(const struct kb_replicas *r, const char *topic);
 int32_t kb_controller_epoch(const struct kb_replicas *r);

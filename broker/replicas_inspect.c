@@ -146,6 +146,26 @@ bool kb_waits_in_vain(const struct kb_replicas *r)
     return false;
 }
 
+bool kb_must_wait_for_isr(const struct kb_replicas *r, enum wire_api api,
+                          const struct wire_batch *batch, uint32_t broker_index)
+{
+    const enum wire_record_kind kind =
+        api == WIRE_API_LEADER_AND_ISR ? WIRE_RECORD_LEADER_AND_ISR : WIRE_RECORD_STOP_REPLICA;
+    struct wire_record_view v = {0};
+
+    if (r->isr_writes == 0 || (api != WIRE_API_LEADER_AND_ISR && api != WIRE_API_STOP_REPLICA) ||
+        batch->controller_epoch < r->controller_epoch) {
+        return false;
+    }
+    while (wire_batch_next_for(batch, kind, broker_index, &v)) {
+        uint32_t row = kb_row_find(r, v.topic, v.record->partition);
+        if (row != KB_NO_ROW && kb_row(r, row)->isr_op != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int32_t kb_controller_epoch(const struct kb_replicas *r)
 {
     return r->controller_epoch;

@@ -60,6 +60,8 @@ struct arguments {
 struct origin {
     char *text, *file; /* of the scenario; owned */
     size_t size;
+    struct sim_scenario_file *files; /* that it names, as the trace has them; owned, or NULL */
+    uint32_t file_count;
     struct sim_trace *trace; /* owned, NULL: a scenario that was played now */
     struct cli_play play;
     bool played;
@@ -77,6 +79,11 @@ static void origin_free(struct origin *o)
     sim_trace_free(o->trace);
     free(o->text);
     free(o->file);
+    for (uint32_t i = 0; i < o->file_count; i++) {
+        free(o->files[i].path);
+        free(o->files[i].text);
+    }
+    free(o->files);
 }
 
 static bool is_scenario_file(const char *name)
@@ -86,12 +93,13 @@ static bool is_scenario_file(const char *name)
 }
 
 /* Plays a text; prints what is wrong with it. */
-static bool play_text(struct cli_play *play, const char *file, const char *text, size_t size,
+static bool play_text(struct cli_play *play, const struct origin *o, const char *text,
                       const struct cli_play_options *options, enum sim_color color)
 {
     struct sim_diagnostics d;
     sim_diagnostics_init(&d);
-    struct sim_scenario *scenario = sim_scenario_parse(file, text, size, &d);
+    struct sim_scenario *scenario =
+        sim_scenario_parse_with(o->file, text, strlen(text), o->files, o->file_count, &d);
     sim_diagnostics_print(&d, stderr, sim_color_wanted(color, stderr));
     sim_diagnostics_free(&d);
     if (scenario == NULL)
@@ -99,6 +107,26 @@ static bool play_text(struct cli_play *play, const char *file, const char *text,
     cli_play_scenario(play, scenario, options);
     play->owns_scenario = true;
     return true;
+}
+
+/* A trace of before has none: then they are looked for beside it. */
+static void take_files(struct origin *o, const struct sim_record *meta)
+{
+    struct sim_value list, pair, path, text;
+    struct sim_walk walk = {0};
+    if (!sim_record_get(meta, SIM_F_FILES, &list) || list.type != SIM_V_LIST)
+        return;
+    while (sim_list_next(&list, &walk, &pair)) {
+        struct sim_walk in = {0};
+        if (pair.type != SIM_V_LIST || !sim_list_next(&pair, &in, &path) ||
+            !sim_list_next(&pair, &in, &text) || path.type != SIM_V_TEXT || text.type != SIM_V_TEXT)
+            continue;
+        o->files = realloc(o->files, (o->file_count + 1) * sizeof(*o->files));
+        if (o->files == NULL)
+            abort();
+        o->files[o->file_count++] = (struct sim_scenario_file){
+            strndup(path.text, path.size), strndup(text.text, text.size), text.size};
+    }
 }
 
 static bool take_meta(const struct arguments *a, struct origin *o)
@@ -112,6 +140,7 @@ static bool take_meta(const struct arguments *a, struct origin *o)
     const char *name = sim_record_text(&meta, SIM_F_FILE);
     o->size = text.size;
     o->text = strndup(text.text, text.size);
+    take_files(o, &meta);
     if (o->text == NULL || asprintf(&o->file, "%s/%s", a->folder != NULL ? a->folder : ".",
                                     name != NULL ? name : "scenario.yaml") < 0)
         abort();
@@ -335,7 +364,7 @@ static int branch(const struct arguments *a, const struct origin *o)
     struct cli_play play;
     int code = SIM_EXIT_DATA;
     if (text != NULL && (a->save == NULL || write_file(a->save, text)) &&
-        play_text(&play, o->file, text, strlen(text), &a->play, a->color)) {
+        play_text(&play, o, text, &a->play, a->color)) {
         uint64_t parted = sim_branch_parted(before, play.trace);
         if (is_the_same_run(a, before, play.trace, parted, first_us)) {
             code = (int)cli_play_exit(&play);
@@ -362,7 +391,7 @@ static int graph(const struct arguments *a, const struct origin *o)
     struct cli_play run;
     if (text == NULL)
         cli_error("%s: %s", o->file, error);
-    if (text == NULL || !play_text(&run, o->file, text, strlen(text), &a->play, a->color)) {
+    if (text == NULL || !play_text(&run, o, text, &a->play, a->color)) {
         free(text);
         return SIM_EXIT_DATA;
     }

@@ -48,7 +48,8 @@ static json_t *state_of(const struct cli_live_page *p)
     json_t *acts = json_array();
     for (unsigned i = 0; i < cli_live_run_acts(p->run); i++)
         json_array_append_new(acts, json_string(cli_live_run_act_text(p->run, i)));
-    return json_pack("{sI sI sI sI sb sf sb ss* sI so}", "run", (json_int_t)p->opened_ms, "records",
+    return json_pack("{sI sI sI sI sI sb sf sb ss* sI so}", "run", (json_int_t)p->opened_ms, "news",
+                     (json_int_t)p->news, "records",
                      (json_int_t)sim_trace_count(cli_live_run_trace(p->run)), "version",
                      (json_int_t)cli_live_trace_version(p->trace), "now",
                      (json_int_t)cli_live_run_now(p->run), "playing", p->playing, "speed", p->speed,

@@ -13,9 +13,9 @@
  *                           {"do": "act", "step": "kill: 3"}: answers with the state, or with
  *                           {"error": …} where it cannot be done
  *
- * The state is {run, records, version, now, playing, speed, over, stuck, seed, acts}: `version`
- * counts the times that the records became others (an act, an undo), `run` is another one at each
- * start of a server.
+ * The state is {run, news, records, version, now, playing, speed, over, stuck, seed, acts}:
+ * `version` counts the times that the records became others (an act, an undo), `run` is another one
+ * at each start of a server; of two states that with the higher `news` is the newer one.
  *
  * Only loopback is listened on, and only requests for it are answered: the Host header must name
  * it, an Origin header, where there is one, too; so no page of somebody else's, and no name that

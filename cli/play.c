@@ -58,6 +58,21 @@ static void write_expectations(struct sim_trace *trace, const struct sim_scenari
     sim_trace_list_end(trace);
 }
 
+/* So that the run can be played again where the files are not. */
+static void write_files(struct sim_trace *trace, const struct sim_scenario *s)
+{
+    if (s->file_count == 0)
+        return;
+    sim_trace_list_begin(trace, SIM_F_FILES);
+    for (uint32_t i = 0; i < s->file_count; i++) {
+        sim_trace_list_begin(trace, SIM_F_NONE);
+        sim_trace_text(trace, SIM_F_NONE, s->files[i].path);
+        sim_trace_bytes(trace, SIM_F_NONE, s->files[i].text, s->files[i].size);
+        sim_trace_list_end(trace);
+    }
+    sim_trace_list_end(trace);
+}
+
 static void write_meta(struct sim_trace *trace, const char *file, const struct sim_scenario *s,
                        const struct sim_lesson *lesson, uint64_t seed)
 {
@@ -73,6 +88,7 @@ static void write_meta(struct sim_trace *trace, const char *file, const struct s
         if (s->question != NULL)
             sim_trace_text(trace, SIM_F_QUESTION, s->question);
         sim_trace_bytes(trace, SIM_F_SCENARIO, s->text, s->text_size);
+        write_files(trace, s);
         write_lanes(trace, s);
         write_expectations(trace, s);
     }
@@ -261,8 +277,7 @@ static void answer_lesson(struct cli_play *p, const struct cli_play_options *opt
     p->trace = sim_trace_new(&(struct sim_trace_options){.mode = SIM_TRACE_KEEP});
     run_world(p, options);
     const bool whole = p->result.ending != SIM_ENDED_INTERRUPTED;
-    struct sim_lesson *lesson =
-        whole ? sim_lesson_new(p->scenario, p->trace, &diagnostics) : NULL;
+    struct sim_lesson *lesson = whole ? sim_lesson_new(p->scenario, p->trace, &diagnostics) : NULL;
     fflush(stdout);
     sim_diagnostics_print(&diagnostics, stderr, sim_color_wanted(SIM_COLOR_AUTO, stderr));
     sim_diagnostics_free(&diagnostics);

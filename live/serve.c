@@ -194,14 +194,19 @@ void live_serve_batch_answer(struct live_serve *s, uint64_t connection,
     forget(s, a);
 }
 
-static void give_batch(struct live_serve *s, const struct asked *from, const uint8_t *bytes,
+/* Returns false while it must wait: it is offered again. */
+static bool give_batch(struct live_serve *s, const struct asked *from, const uint8_t *bytes,
                        size_t size)
 {
     struct live_process *p = s->process;
     struct wire_batch *batch = read_batch(s, from, bytes, size);
     if (batch == NULL) {
         live_listener_close(p->listener, from->connection);
-        return;
+        return true;
+    }
+    if (kn_node_must_wait(&p->node, (enum wire_api)from->api, batch, 0)) {
+        free(batch);
+        return false;
     }
     remember(s, from)->batch = batch;
     live_take(p, &(struct kn_input){.kind = KN_IN_BATCH_REQUEST,
@@ -209,6 +214,7 @@ static void give_batch(struct live_serve *s, const struct asked *from, const uin
                                     .call_id = from->connection,
                                     .api = from->api,
                                     .batch = batch});
+    return true;
 }
 
 /* ---- requests of clients ---- */
@@ -277,7 +283,7 @@ bool live_serve_request(void *context, uint64_t connection, const uint8_t *bytes
                       .version = header.version,
                       .correlation_id = header.correlation_id};
     if (err == SM_ERR_OK && is_from_controller(a.api))
-        give_batch(p->serve, &a, bytes + body, size - body);
+        return give_batch(p->serve, &a, bytes + body, size - body);
     else if (err == SM_ERR_OK)
         give_request(p->serve, &a, &header, bytes + body, size - body);
     else if (err == SM_ERR_RANGE && a.api == WIRE_API_API_VERSIONS)

@@ -236,18 +236,55 @@ static void session_step(struct turn *t, struct kn_session_input in)
 
 /* ---- controller ---- */
 
-/* Takes over what the controller sends to its own node. */
+static uint32_t own_index(const struct kn_node *n, const struct wire_batch *batch)
+{
+    const struct wire_broker *own = wire_batch_broker(batch, n->id);
+    return own == NULL ? 0 : own->index;
+}
+
+/* Takes over what the controller sends to its own node, or keeps in mind that it has to wait: the
+   controller keeps the batch until it is answered. */
 static void send_to_self(struct turn *t, const struct kc_output *o, uint64_t record)
 {
-    const struct wire_broker *own = wire_batch_broker(o->batch, t->node->id);
-    assert(!t->node->has_own_answer);
-    t->node->own_correlation = o->correlation;
+    struct kn_node *n = t->node;
+    uint32_t index = own_index(n, o->batch);
+    assert(!n->has_own_answer && !n->own_waits);
+    n->own_correlation = o->correlation;
+    if (kn_node_must_wait(n, (enum wire_api)o->api, o->batch, index)) {
+        n->own_waits = true;
+        n->own_api = o->api;
+        n->own_record = record;
+        return;
+    }
     broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
                                             .api = o->api,
                                             .record = record,
                                             .call_id = OWN_CALL,
-                                            .index = own == NULL ? 0 : own->index,
+                                            .index = index,
                                             .batch = o->batch});
+}
+
+static bool own_may_go_on(const struct kn_node *n)
+{
+    if (!n->own_waits)
+        return false;
+    const struct wire_batch *batch = kc_batch_in_flight(n->controller, n->id, n->own_correlation);
+    return batch == NULL ||
+           !kn_node_must_wait(n, (enum wire_api)n->own_api, batch, own_index(n, batch));
+}
+
+static void own_goes_on(struct turn *t)
+{
+    struct kn_node *n = t->node;
+    const struct wire_batch *batch = kc_batch_in_flight(n->controller, n->id, n->own_correlation);
+    n->own_waits = false;
+    if (batch != NULL)
+        broker_step(t, (struct kb_broker_input){.kind = KB_BROKER_IN_BATCH,
+                                                .api = n->own_api,
+                                                .record = n->own_record,
+                                                .call_id = OWN_CALL,
+                                                .index = own_index(n, batch),
+                                                .batch = batch});
 }
 
 static uint64_t controller_put(void *context, const struct kc_output *o)
@@ -292,7 +329,7 @@ static uint64_t controller_put(void *context, const struct kc_output *o)
         break;
     case KC_OUT_CLOSE:
         if (to_self)
-            t->node->has_own_answer = false;
+            t->node->has_own_answer = t->node->own_waits = false;
         break;
     case KC_OUT_NONE:
     case KC_OUT_BATCH:
@@ -557,7 +594,8 @@ static bool has_consequence(const struct kn_node *n)
         return false;
     if (n->has_failed || n->controller_has_more || expired_head_waits(n) || n->session_has_expired)
         return true;
-    if (n->broker != NULL && (n->has_own_answer || kb_broker_has_call(n->broker)))
+    if (n->broker != NULL &&
+        (n->has_own_answer || own_may_go_on(n) || kb_broker_has_call(n->broker)))
         return true;
     if (n->may_renew && kn_session_state(n->session) == KN_SESSION_EXPIRED)
         return true;
@@ -576,6 +614,8 @@ static void consequence(struct turn *t)
         controller_step(t, (struct kc_input){.kind = KC_IN_MORE, .record = t->record});
     } else if (n->has_own_answer) {
         hear_own_answer(t);
+    } else if (own_may_go_on(n)) {
+        own_goes_on(t);
     } else if (n->broker != NULL && kb_broker_has_call(n->broker)) {
         call_controller(t);
     } else if (expired_head_waits(n) && (n->deny_count > 0 || !n->session_has_expired)) {
@@ -757,6 +797,12 @@ bool kn_node_listens(const struct kn_node *n)
 bool kn_node_takes_requests(const struct kn_node *n)
 {
     return kn_node_listens(n) && kb_broker_has_room(n->broker);
+}
+
+bool kn_node_must_wait(const struct kn_node *n, enum wire_api api, const struct wire_batch *batch,
+                       uint32_t index)
+{
+    return n->replicas != NULL && kb_must_wait_for_isr(n->replicas, api, batch, index);
 }
 
 bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context)

@@ -66,7 +66,9 @@ struct kn_node {
     bool has_failed;          /* start-up failed: the process ends */
     bool has_own_answer; /* the broker part has answered the controller, who has not heard it */
     bool listens;        /* has registered, once in this life */
-    uint8_t unused[2];
+    bool own_waits;      /* what the controller sent to its own broker part waits for an ISR write */
+    uint8_t unused[1];
+    int32_t own_api;
     struct kb_broker *broker; /* NULL: this process serves nobody */
     void *scratch;            /* of the broker part, for one step; may be shared between nodes */
     size_t scratch_size;
@@ -76,7 +78,8 @@ struct kn_node {
     const struct kb_payloads *payloads;
     int64_t date_offset_us;   /* how wrong this machine's date is: what the broker part writes into
                                  records; 0 in the real world */
-    uint64_t own_correlation; /* of that answer */
+    uint64_t own_correlation; /* of that answer, or of what waits */
+    uint64_t own_record;      /* of what waits */
     int32_t own_error, own_partition_error;
     uint32_t own_count, own_capacity;
     struct wire_answer_item *own_item; /* the caller's, as the blocks: grown to what it has */
@@ -107,7 +110,8 @@ enum kn_input_kind {
        kn_node_listens) says no. */
     KN_IN_REQUEST,       /* a client's: call_id, api, version, message, size, listener, client */
     KN_IN_BATCH_REQUEST, /* LeaderAndIsr, UpdateMetadata, StopReplica from a controller: call_id,
-                            api, batch, index: this node's bit in the batch */
+                            api, batch, index: this node's bit in the batch. Not while
+                            kn_node_must_wait. */
     KN_IN_DROP,          /* the client of call_id has gone: no response is wanted */
     KN_IN_PEER_RESPONSE, /* broker_id answered `correlation` of KN_OUT_PEER_REQUEST: api, version,
                             message, size */
@@ -256,6 +260,11 @@ bool kn_node_listens(const struct kn_node *n);
    before Kafka's full request queue.
  */
 bool kn_node_takes_requests(const struct kn_node *n);
+
+/* Returns whether a controller's request must not be handed in yet: it names a partition whose ISR
+   write is not answered (kb_must_wait_for_isr). Nor must any that came behind it. */
+bool kn_node_must_wait(const struct kn_node *n, enum wire_api api, const struct wire_batch *batch,
+                       uint32_t index);
 
 /* Returns whether nothing is under way but requests to brokers that is_dead(context, id) names. */
 bool kn_node_is_quiet(const struct kn_node *n, bool (*is_dead)(void *, int32_t), void *context);

@@ -172,6 +172,33 @@ static char *load_bytes(const char *name, size_t limit, struct sim_place place, 
     return text;
 }
 
+static const struct sim_scenario_file *given_file(const struct sim_reader *r, const char *path)
+{
+    for (uint32_t i = 0; i < r->beside_count; i++) {
+        if (strcmp(r->beside[i].path, path) == 0) {
+            return &r->beside[i];
+        }
+    }
+    return NULL;
+}
+
+/* Each path once. */
+static void remember_file(struct sim_reader *r, const char *path, char *text, size_t size)
+{
+    struct sim_scenario *s = r->s;
+    for (uint32_t i = 0; i < s->file_count; i++) {
+        if (strcmp(s->files[i].path, path) == 0) {
+            return;
+        }
+    }
+    struct sim_scenario_file *all = sim_memory_take(r->memory, (s->file_count + 1) * sizeof(*all));
+    if (s->file_count > 0) {
+        memcpy(all, s->files, s->file_count * sizeof(*all));
+    }
+    all[s->file_count++] = (struct sim_scenario_file){sim_scenario_text(s, path), text, size};
+    s->files = all;
+}
+
 char *sim_read_file(struct sim_reader *r, const char *path, struct sim_place place, size_t limit,
                     char **name, size_t *size)
 {
@@ -180,9 +207,19 @@ char *sim_read_file(struct sim_reader *r, const char *path, struct sim_place pla
                 ? sim_memory_format(r->memory, "%s", path)
                 : sim_memory_format(r->memory, "%.*s%s", (int)(slash + 1 - r->s->file), r->s->file,
                                     path);
-    char *bytes = load_bytes(*name, limit, place, size, r->d);
-    char *text = bytes == NULL ? NULL : sim_memory_copy(r->memory, bytes, *size);
-    free(bytes);
+    const struct sim_scenario_file *given = given_file(r, path);
+    char *text = NULL;
+    if (given != NULL) {
+        text = sim_memory_copy(r->memory, given->text, given->size);
+        *size = given->size;
+    } else {
+        char *bytes = load_bytes(*name, limit, place, size, r->d);
+        text = bytes == NULL ? NULL : sim_memory_copy(r->memory, bytes, *size);
+        free(bytes);
+    }
+    if (text != NULL) {
+        remember_file(r, path, text, *size);
+    }
     return text;
 }
 
@@ -808,8 +845,16 @@ bool sim_step_is_by_znode(const struct sim_scenario *s, const struct sim_step *s
 struct sim_scenario *sim_scenario_parse(const char *file, const char *text, size_t size,
                                         struct sim_diagnostics *d)
 {
+    return sim_scenario_parse_with(file, text, size, NULL, 0, d);
+}
+
+struct sim_scenario *sim_scenario_parse_with(const char *file, const char *text, size_t size,
+                                             const struct sim_scenario_file *beside, uint32_t count,
+                                             struct sim_diagnostics *d)
+{
     struct sim_scenario *s = sim_scenario_new(file);
-    struct sim_reader r = {.s = s, .memory = s->memory, .d = d};
+    struct sim_reader r = {
+        .s = s, .memory = s->memory, .d = d, .beside = beside, .beside_count = count};
     const uint32_t errors = d->errors;
     s->text = sim_memory_copy(s->memory, text, size);
     s->text_size = size;

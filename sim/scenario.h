@@ -481,10 +481,19 @@ struct sim_expect {
 
 /* ---- the whole ---- */
 
+/* A file that a scenario names: a dump, properties, a reassignment. */
+struct sim_scenario_file {
+    char *path; /* as the scenario writes it */
+    char *text; /* its bytes, NUL-terminated */
+    size_t size;
+};
+
 struct sim_scenario {
     char *file; /* name as given to load */
     char *text; /* the file's bytes, NUL-terminated */
     size_t text_size;
+    struct sim_scenario_file *files; /* that were read, in this order */
+    uint32_t file_count;
     char *title, *question, *source; /* NULL where absent */
     enum sm_version version;
     struct sm_profile profile; /* of version, with `defects` applied */
@@ -510,7 +519,7 @@ struct sim_scenario {
     struct sim_expect *expect;
     uint32_t expect_count;
     const struct sim_lesson_spec *lesson; /* sim/lesson_spec.h; NULL: it is no lesson */
-    void *memory;          /* the scenario's own */
+    void *memory;                         /* the scenario's own */
 };
 
 /* Loads the file, or a text under the name `file`. Returns an owned scenario, or NULL with at least
@@ -519,6 +528,11 @@ struct sim_scenario {
 struct sim_scenario *sim_scenario_load(const char *file, struct sim_diagnostics *diagnostics);
 struct sim_scenario *sim_scenario_parse(const char *file, const char *text, size_t size,
                                         struct sim_diagnostics *diagnostics);
+/* The same with `beside` (borrowed for the call): what it has of the files that the text names is
+   taken from there, and not from the folder. */
+struct sim_scenario *sim_scenario_parse_with(const char *file, const char *text, size_t size,
+                                             const struct sim_scenario_file *beside, uint32_t count,
+                                             struct sim_diagnostics *diagnostics);
 /* Returns an empty scenario to be filled by another reader; sim_scenario_text gives memory that
    lives as long as it. */
 struct sim_scenario *sim_scenario_new(const char *file);

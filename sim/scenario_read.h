@@ -40,6 +40,8 @@ struct sim_reader {
     struct sim_scenario *s;
     struct sim_memory *memory;
     struct sim_diagnostics *d;
+    const struct sim_scenario_file *beside; /* borrowed: files that are not read from the disk */
+    uint32_t beside_count;
     struct sim_known_topic *topics; /* sorted by name once `topics_sorted` */
     uint32_t topic_count;
     struct sim_known_label *labels;

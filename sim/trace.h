@@ -108,7 +108,7 @@ enum sim_kind {
     X(PROPS, "props", "properties of the cluster")                                                 \
     X(LANES, "lanes", "[{id, node, role}…]")                                                       \
     X(TOPICS, "topics", "topics at the start")                                                     \
-    X(EXPECT, "expect", "expectations; at the end what became of each")                                                            \
+    X(EXPECT, "expect", "expectations; at the end what became of each")                            \
     X(LESSON, "lesson", "stops and questions")                                                     \
     X(CHOICES, "choices", "choice log")                                                            \
     X(DIGEST, "digest", "XXH3-64, 16 hexadecimal digits")                                          \
@@ -222,7 +222,8 @@ enum sim_kind {
     X(SHOW, "show", "of a lesson: [{text, key, record}…], what to look at")                        \
     X(FIELD, "field", "of a fact: the part of it that is meant")                                   \
     X(RECORD, "record", "number of a record")                                                      \
-    X(INFERRED, "inferred", "1: of an import: no line states this record, it follows from others")
+    X(INFERRED, "inferred", "1: of an import: no line states this record, it follows from others") \
+    X(FILES, "files", "[[path, text]…] of the files that the scenario names")
 
 enum sim_field {
     SIM_F_NONE,

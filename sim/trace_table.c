@@ -28,14 +28,14 @@ static const struct word fields[SIM_F_END] = {
 /* Zero ends a row. Every kind also has what a refusal says, and the facts. */
 enum { FIELDS_MAX = 20 };
 static const uint8_t common[] = {
-    SIM_F_SET, SIM_F_REFS, SIM_F_OK, SIM_F_CODE, SIM_F_RULE, SIM_F_HAVE, SIM_F_WANT, SIM_F_BENIGN,
-    SIM_F_INFERRED,
+    SIM_F_SET,  SIM_F_REFS, SIM_F_OK,     SIM_F_CODE,     SIM_F_RULE,
+    SIM_F_HAVE, SIM_F_WANT, SIM_F_BENIGN, SIM_F_INFERRED,
 };
 static const uint8_t own[SIM_K_END][FIELDS_MAX] = {
     [SIM_K_META] = {SIM_F_SCHEMA, SIM_F_VERSION, SIM_F_SEED, SIM_F_FILE, SIM_F_SCENARIO,
-                    SIM_F_TITLE, SIM_F_QUESTION, SIM_F_PROFILE, SIM_F_PROPS, SIM_F_LANES,
-                    SIM_F_TOPICS, SIM_F_EXPECT, SIM_F_LESSON, SIM_F_CHOICES, SIM_F_DIGEST,
-                    SIM_F_WALL},
+                    SIM_F_FILES, SIM_F_TITLE, SIM_F_QUESTION, SIM_F_PROFILE, SIM_F_PROPS,
+                    SIM_F_LANES, SIM_F_TOPICS, SIM_F_EXPECT, SIM_F_LESSON, SIM_F_CHOICES,
+                    SIM_F_DIGEST, SIM_F_WALL},
     [SIM_K_GIVEN] = {SIM_F_GENERATE},
     [SIM_K_FAULT] = {SIM_F_VERB, SIM_F_TARGET, SIM_F_HIT, SIM_F_LABEL, SIM_F_UNTIL, SIM_F_STEP},
     [SIM_K_SEND] = {SIM_F_M, SIM_F_TO, SIM_F_API, SIM_F_RE, SIM_F_CORR, SIM_F_CE, SIM_F_BE,

@@ -85,7 +85,8 @@ const char *sim_reproduce(char *out, size_t capacity, const struct sim_result *r
  * so. */
 const char *sim_open_reason(const struct sim_result *result, char *out, size_t capacity);
 
-/* Print text inside XML, or inside a GitHub annotation (property: before its "::"). */
+/* Print text inside XML or HTML (attributes too), or inside a GitHub annotation (property: before
+ * its "::"). */
 void sim_print_xml(FILE *out, const char *text);
 void sim_print_github(FILE *out, const char *text, bool property);
 

@@ -224,10 +224,42 @@ uint64_t sim_full_own_request(struct sim_world *w, struct sim_process *p, const 
     return note_request(w, p, (enum wire_api)o->api, o->batch, by, by, sim_process_lane(p));
 }
 
+static bool must_wait(const struct sim_process *p, const struct sim_message *m)
+{
+    const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
+    return kn_node_must_wait(&p->node, m->api, m->batch->batch, own == NULL ? 0 : own->index);
+}
+
+/* Behind all that waits already. */
+static void lock_out(struct sim_process *p, struct sim_message *m)
+{
+    struct sim_message **last = &p->locked;
+    while (*last != NULL)
+        last = &(*last)->next;
+    m->next = NULL;
+    *last = m;
+}
+
+void sim_full_unlock(struct sim_world *w, struct sim_process *p)
+{
+    if (p->locked == NULL || must_wait(p, p->locked))
+        return;
+    while (p->locked != NULL) { /* in order; the first that has to wait again keeps the others */
+        struct sim_message *m = p->locked;
+        p->locked = m->next;
+        m->next = NULL;
+        sim_push(w, w->now_us, (struct sim_event){.kind = SIM_E_HANDLE, .p = m});
+    }
+}
+
 void sim_full_request(struct sim_world *w, struct sim_message *m)
 {
     struct sim_process *p = m->process;
     const struct wire_broker *own = wire_batch_broker(m->batch->batch, p->id);
+    if (p->locked != NULL || must_wait(p, m)) {
+        lock_out(p, m);
+        return;
+    }
     w->counts.requests++;
     m->by = note_request(w, p, m->api, m->batch->batch, m->by, m->m,
                          sim_process_lane(m->channel->controller));
@@ -358,6 +390,11 @@ static int64_t keep_flushed(void *context, const char *topic, int32_t partition,
 
 void sim_full_forget(struct sim_world *w, struct sim_process *p)
 {
+    while (p->locked != NULL) {
+        struct sim_message *m = p->locked;
+        p->locked = m->next;
+        sim_message_free(w, m);
+    }
     while (p->pending != NULL) {
         struct sim_message *m = p->pending;
         p->pending = m->next;

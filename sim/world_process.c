@@ -453,6 +453,8 @@ void sim_process_step(struct sim_world *w, struct sim_process *p, struct kn_inpu
         w->steps_at_instant++;
         in = (struct kn_input){.kind = KN_IN_MORE, .record = in.record};
     } while (out.more && w->steps_at_instant < SIM_STEPS_PER_INSTANT_MAX);
+    if (p->is_full)
+        sim_full_unlock(w, p);
 }
 
 /* ---- what reaches a process ---- */

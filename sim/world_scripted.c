@@ -457,5 +457,9 @@ void sim_scripted_handle(struct sim_world *w, struct sim_message *m)
         sim_message_drop(w, m, p->life_record, "dead");
         return;
     }
+    if (p->life == SIM_PAUSED) {
+        sim_wait_in_inbox(p, m);
+        return;
+    }
     take_up(w, m, NULL);
 }

@@ -237,6 +237,7 @@ struct sim_process {
     struct sim_peer **peers;      /* [process index], NULL: never used */
     uint32_t peer_count;
     struct sim_message *pending; /* requests that its broker part has not answered */
+    struct sim_message *locked;  /* controllers' requests that wait for an ISR write, in order */
     struct sim_timer *broker_timers;
     uint32_t broker_timer_count;
     struct sim_message *inbox, *inbox_last; /* while it stands still */
@@ -613,6 +614,7 @@ void sim_full_free(struct sim_process *p);
 bool sim_full_grow(struct sim_world *w, struct kn_node *n, enum kn_block block,
                    const char *short_of, size_t scratch_needed);
 void sim_full_request(struct sim_world *w, struct sim_message *m); /* takes it */
+void sim_full_unlock(struct sim_world *w, struct sim_process *p);  /* after a step: who may go on? */
 void sim_full_output(struct sim_world *w, struct sim_process *p, const struct kn_output *o);
 /* A request waits for its broker part under a number (m->call_id), and is taken out by it (NULL: it
    is gone). */

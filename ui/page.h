@@ -34,9 +34,6 @@ bool ui_page_write(FILE *out, const struct sim_trace *trace, const struct ui_pag
 void ui_summary_print(FILE *out, const struct sim_trace *trace,
                       const struct ui_page_options *options);
 
-/* Prints text with what HTML reads as markup escaped, in attributes too. */
-void ui_escape(FILE *out, const char *text);
-
 /* The parts of the page, as built (embed.c): bytes without a zero behind them. */
 struct ui_part {
     const char *at;

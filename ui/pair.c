@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/verdict.h"
 #include "sim/branch.h"
 #include "sim/diff.h"
 #include "sim/narrate.h"
@@ -254,7 +255,7 @@ static void put_summary(FILE *out, const void *context)
     sim_diff_print(memory, trace_of(s, 0), trace_of(s, 1), s->names[0], s->names[1]);
     fclose(memory);
     fputs("<noscript>\n<pre>", out);
-    ui_escape(out, text);
+    sim_print_xml(out, text);
     fputs("</pre>\n</noscript>", out);
     free(text);
 }

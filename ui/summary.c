@@ -8,34 +8,9 @@
 
 #include "sim/moment.h"
 #include "sim/narrate.h"
+#include "sim/verdict.h"
 
 enum { SHOWN = 200, SENTENCE = 600 };
-
-void ui_escape(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        case '\'':
-            fputs("&#39;", out);
-            break;
-        default:
-            fputc(*text, out);
-            break;
-        }
-    }
-}
 
 static bool is_fault(const struct sim_record *r)
 {
@@ -65,7 +40,7 @@ static void print_record(FILE *out, const struct sim_record *r)
     char sentence[SENTENCE], time[SIM_TIME_TEXT];
     sim_narrate(r, sentence, sizeof(sentence));
     fprintf(out, "<li>%s: ", sim_time_text(time, r->t));
-    ui_escape(out, sentence);
+    sim_print_xml(out, sentence);
     fputs("</li>\n", out);
 }
 
@@ -93,7 +68,7 @@ static void print_paragraph(FILE *out, const char *lead, const char *text)
     if (text == NULL || text[0] == '\0')
         return;
     fprintf(out, "<p>%s", lead);
-    ui_escape(out, text);
+    sim_print_xml(out, text);
     fputs("</p>\n", out);
 }
 
@@ -118,7 +93,7 @@ void ui_summary_print(FILE *out, const struct sim_trace *trace,
     if (sim_trace_get(trace, 1, &meta)) {
         const char *title = sim_record_text(&meta, SIM_F_TITLE);
         fputs("<h1>", out);
-        ui_escape(out, title != NULL ? title : options->name != NULL ? options->name : "A run");
+        sim_print_xml(out, title != NULL ? title : options->name != NULL ? options->name : "A run");
         fputs("</h1>\n", out);
         print_paragraph(out, "", sim_record_text(&meta, SIM_F_QUESTION));
     }

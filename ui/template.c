@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "sim/verdict.h"
+
 static void put_part(FILE *out, struct ui_part part)
 {
     fwrite(part.at, 1, part.size, out);
@@ -46,7 +48,7 @@ void ui_put_policy(FILE *out, struct ui_part style_hash, struct ui_part script_h
         return;
     }
     fputs("'; connect-src 'self'\"><meta name=\"kcsim-live\" content=\"", out);
-    ui_escape(out, live);
+    sim_print_xml(out, live);
     fputs("\">", out);
 }
 
@@ -70,7 +72,7 @@ void ui_put_title(FILE *out, const struct sim_trace *trace, const char *name)
     const char *title = sim_trace_get(trace, 1, &meta) ? sim_record_text(&meta, SIM_F_TITLE) : NULL;
     if (title == NULL)
         title = name;
-    ui_escape(out, title != NULL ? title : "A run");
+    sim_print_xml(out, title != NULL ? title : "A run");
 }
 
 static const char *find(const char *at, const char *end, const char *text)

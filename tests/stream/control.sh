@@ -82,7 +82,7 @@ grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of t
 "$program" stream list | grep -q ' records/s in, .*/s out, last checkpoint ' ||
     complain "the list has no rates"
 "$program" stream status --format xml 2>/dev/null && complain "a status as XML"
-ls "$folder"/ck/chk-*/rocks-* >/dev/null || complain "the checkpoints have no files of databases"
+find "$folder/ck" -name "rocks-*" 2>/dev/null | grep -q . || complain "the checkpoints have no files of databases"
 "$program" stream savepoint counter >/dev/null || complain "no savepoint in the configured folder"
 "$program" stream stop >/dev/null || complain "no stop of the only job"
 ended 0

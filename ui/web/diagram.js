@@ -29,8 +29,10 @@ export function mountDiagram(app) {
     const diagram = new Diagram(app);
     const draw = once(() => diagram.draw());
     onResize(diagram.view, () => {
+        const seen = diagram.seesMoment();
         diagram.measure();
-        draw();
+        if (seen) diagram.showMoment();
+        else draw();
     });
     diagram.view.addEventListener("scroll", () => diagram.scrolled() && draw(), { passive: true });
     app.on("trace", () => {
@@ -147,8 +149,14 @@ class Diagram {
         const ink = prepare(this.canvas, width, height);
         paintWindow(ink, { app, lanes: this.lanes, lines: this.lines(), top: this.top, height });
         drawLaneHeads(app, this.lanes);
+        byId("back").hidden = this.seesMoment();
+    }
+
+    /** Is the moment in the window? */
+    seesMoment() {
+        const { app, room } = this;
         const y = app.rows().middle(app.n) * app.rowHeight - this.top;
-        byId("back").hidden = y > -app.rowHeight && y < height + app.rowHeight;
+        return y > -app.rowHeight && y < room + app.rowHeight;
     }
 
     /**

@@ -66,7 +66,7 @@ function zookeeperHead(lanes) {
 function nodeHead(app, lanes, node, active) {
     const state = app.model.node(node.id, app.n);
     const width = node.right - node.left;
-    const text = nodeWords(node.id, state, active, width + 6);
+    const text = nodeWords(node.id, state, active, width);
     const name = label(node.left + width / 2, width, state === "up" ? "node" : "node down", text);
     name.dataset["node"] = String(node.id);
     const heads = [name];

@@ -38,12 +38,15 @@ class Panel {
         document.addEventListener("keydown", (event) => this.key(event), true);
         app.on("moment", () => this.draw());
         app.on("limit", () => this.draw());
+        app.on("level", () => this.draw());
         this.turn(true);
     }
 
-    /** Has the run come to the stop? */
+    /** Has the run come to the stop? Its record may have no row at this level: then the row before it is as good. */
     arrived() {
-        return this.app.n >= this.lesson.stop.record;
+        const rows = this.app.rows();
+        const { record } = this.lesson.stop;
+        return this.app.n >= record || rows.at(this.app.n) >= rows.at(record);
     }
 
     /** @param {boolean} on off: the whole run is open, and the lesson waits where it is */

@@ -45,11 +45,12 @@ function rowBefore(app, n) {
 }
 
 /**
- * Where a page without a link opens: right before the first fault, when the cluster is at work.
+ * Where a page without a link opens: right before the first fault, when the cluster is at work; a lesson at its first stop.
  *
  * @param {App} app
  */
 function opening(app) {
+    if (app.limit < app.trace.count) return app.limit;
     const first = app.trace.ofKind("fault").find((n) => app.trace.t(n) > 0);
     return first === undefined ? 1 : rowBefore(app, first - 1);
 }

@@ -21,7 +21,7 @@ import { TraceProblem } from "./trace.js";
 /** @typedef {import("./app.js").App} App */
 /**
  * What the server tells.
- * @typedef {{run: number, records: number, version: number, now: number, playing: boolean, speed: number, over: boolean,
+ * @typedef {{run: number, news: number, records: number, version: number, now: number, playing: boolean, speed: number, over: boolean,
  *            stuck?: string, seed: number, acts: string[]}} State
  */
 
@@ -71,10 +71,15 @@ class Live {
     /** @param {State} state */
     hear(state) {
         if (state.run !== this.run) return location.reload();
-        this.state = state;
+        this.learn(state);
         this.lost = false;
         this.draw();
         void this.catchUp();
+    }
+
+    /** What was told earlier may come later: an answer, behind an event. @param {State} state */
+    learn(state) {
+        if (this.state === null || state.news >= this.state.news) this.state = state;
     }
 
     /** Fetches until what is shown is what there is. */
@@ -126,7 +131,7 @@ class Live {
             const answer = await fetch("/do", { method: "POST", body: JSON.stringify(what) });
             const said = await answer.json();
             this.message = said.error === undefined ? "" : String(said.error);
-            if (said.error === undefined) this.state = said;
+            if (said.error === undefined) this.learn(said);
         } catch {
             this.lost = true;
         }

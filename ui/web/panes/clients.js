@@ -1,15 +1,17 @@
 /**
  * Clients: what producers were told of their records, what consumers have read, their transactions and groups; and
- * the records that logs have lost up to the moment.
+ * what is lost up to the moment: acknowledged records, by name, and what was cut from logs.
  */
 import { fill, h, recordButton, seconds } from "../dom.js";
 import { term } from "../glossary.js";
-import { factButton, grid, index, lastAtMost, memory, pager, plain } from "./common.js";
+import { Lost, lossWords } from "../lost.js";
+import { factButton, grid, growing, index, lastAtMost, memory, pager, plain } from "./common.js";
 
 /** @typedef {import("../app.js").App} App */
 
 const atOnce = 10;
 const truncationsShown = 20;
+const lossesShown = 20;
 
 const remembered = memory(() => ({ producers: { page: 0 }, consumers: { page: 0 } }));
 
@@ -21,6 +23,11 @@ const clients = index((app) => {
     const keys = new Map(ids("u").map((id) => [id, app.facts.keys(`u.${id}.pos.`)]));
     return { producers: ids("p"), consumers: ids("u"), positions: keys };
 });
+
+const lostRecords = growing(
+    () => new Lost(),
+    ({ trace }, lost, from) => lost.grow(trace, from),
+);
 
 /** @param {any} value of node.pN */
 function state(value) {
@@ -70,6 +77,38 @@ function consumerRow(app, id) {
             there.length > 8 && `and ${there.length - 8} more`,
             there.length === 0 && "·",
         ),
+    ];
+}
+
+/**
+ * Acknowledged records that nobody has any more.
+ *
+ * @param {App} app
+ */
+function lostPart(app) {
+    const all = lostRecords(app).at(app.n);
+    if (all.length === 0) return [];
+    const count = all.reduce((sum, loss) => sum + loss.last - loss.first + 1, 0);
+    return [
+        h("h3", null, "Acknowledged, and lost", h("small", null, ` ${count} up to the moment`)),
+        grid(
+            "Acknowledged records that are lost",
+            ["records", "partition", "offsets", "who leads without them"],
+            all
+                .slice(-lossesShown)
+                .map((loss) => [
+                    h("span", { class: "bad" }, lossWords(loss)),
+                    loss.partition,
+                    `${loss.offset}…${loss.offset + loss.last - loss.first}`,
+                    recordButton(
+                        app,
+                        loss.start,
+                        `broker ${app.trace.at(loss.start).slice(1)}, ${seconds(app.trace.t(loss.start))}`,
+                    ),
+                ]),
+        ),
+        all.length > lossesShown &&
+            h("p", { class: "muted" }, `and ${all.length - lossesShown} runs of records before`),
     ];
 }
 
@@ -132,6 +171,7 @@ function render(element, app) {
                 ["", "state", term(app, "rebalance", "group"), "reads next"],
                 part(consumers, memo.consumers).map((id) => consumerRow(app, id)),
             ),
+        ...lostPart(app),
         h(
             "h3",
             null,
