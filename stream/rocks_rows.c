@@ -142,29 +142,70 @@ static bool group_is_own(const struct rocks_rows *rows, uint32_t group)
 
 /* ------------------------------------------------------------------------------------- Writing */
 
-/* Brings what the database has of a row up to the row. Returns whether the row is to stay. */
-static bool store_row(struct rocks_rows *rows, const struct key_reader *reader, uint32_t row,
-                      char *why, bool *ok)
+/* A row that was touched, with its key in rows->key. */
+struct touched {
+    uint64_t order; /* the key's first bytes, as the database orders them */
+    size_t key_at, key_size;
+    uint32_t row;
+};
+
+static int in_order(const void *a, const void *b)
 {
-    uint8_t *mark = &rows->table->marks[row];
-    enum row_worth worth = rows->codec->worth(rows->op, row);
-    bool stored = (*mark & ROW_STORED) != 0;
-    rows->key.size = rows->value.size = 0;
-    if (worth == ROW_FULL || stored) {
-        put_key(rows, reader, table_row(rows->table, row), &rows->key);
+    const struct touched *x = a, *y = b;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* In the database's order, about: written so, each row finds its place beside the one before it.
+ * Owned by the caller. */
+static struct touched *list_touched(struct rocks_rows *rows, uint32_t *count)
+{
+    const struct table *t = rows->table;
+    const struct key_reader reader = reader_of_rows(rows);
+    struct touched *list = must_calloc((size_t)t->live + 1, sizeof *list);
+    *count = 0;
+    rows->key.size = 0;
+    for (uint32_t row = 0; row < t->row_end; row++) {
+        unsigned char first[sizeof(uint64_t)] = {0};
+        if ((t->marks[row] & (ROW_LIVE | ROW_TOUCHED)) != (ROW_LIVE | ROW_TOUCHED)) {
+            continue;
+        }
+        struct touched *one = &list[(*count)++];
+        one->row = row;
+        one->key_at = rows->key.size;
+        put_key(rows, &reader, table_row(t, row), &rows->key);
+        one->key_size = rows->key.size - one->key_at;
+        memcpy(first, rows->key.data + one->key_at,
+               one->key_size < sizeof first ? one->key_size : sizeof first);
+        for (uint32_t i = 0; i < sizeof first; i++) {
+            one->order = one->order << 8 | first[i];
+        }
     }
+    if (*count > 1) {
+        qsort(list, *count, sizeof *list, in_order);
+    }
+    return list;
+}
+
+/* Brings what the database has of a row up to the row. *stays: the row holds something. */
+static bool store_row(struct rocks_rows *rows, const struct touched *one, char *why, bool *stays)
+{
+    uint8_t *mark = &rows->table->marks[one->row];
+    enum row_worth worth = rows->codec->worth(rows->op, one->row);
+    const char *key = rows->key.data + one->key_at;
+    bool stored = (*mark & ROW_STORED) != 0, ok = true;
     if (worth == ROW_FULL) {
-        rows->codec->write(rows->op, row, &rows->value);
-        *ok = rocks_put(rows->db, rows->key.data, rows->key.size, rows->value.data,
-                        rows->value.size, why);
+        rows->value.size = 0;
+        rows->codec->write(rows->op, one->row, &rows->value);
+        ok = rocks_put(rows->db, key, one->key_size, rows->value.data, rows->value.size, why);
         rows->stored += stored ? 0 : 1;
         *mark = ROW_LIVE | ROW_STORED;
     } else if (stored) {
-        *ok = rocks_delete(rows->db, rows->key.data, rows->key.size, why);
+        ok = rocks_delete(rows->db, key, one->key_size, why);
         rows->stored--;
         *mark = ROW_LIVE | ROW_TOUCHED;
     }
-    return worth != ROW_EMPTY;
+    *stays = worth != ROW_EMPTY;
+    return ok;
 }
 
 static void drop_row(struct rocks_rows *rows, uint32_t row)
@@ -179,16 +220,17 @@ static void drop_row(struct rocks_rows *rows, uint32_t row)
 static void store_rows(struct rocks_rows *rows)
 {
     char why[ROCKS_WHY];
-    struct table *t = rows->table;
-    const struct key_reader reader = reader_of_rows(rows);
-    bool ok = true;
+    uint32_t count;
+    bool ok = true, stays;
     rows_ready(rows);
-    for (uint32_t row = 0; row < t->row_end && ok; row++) {
-        if ((t->marks[row] & (ROW_LIVE | ROW_TOUCHED)) == (ROW_LIVE | ROW_TOUCHED) &&
-            !store_row(rows, &reader, row, why, &ok)) {
-            drop_row(rows, row);
+    struct touched *list = list_touched(rows, &count);
+    for (uint32_t i = 0; i < count && ok; i++) {
+        ok = store_row(rows, &list[i], why, &stays);
+        if (!stays) {
+            drop_row(rows, list[i].row);
         }
     }
+    free(list);
     if (!ok || !rocks_write(rows->db, why)) {
         fail(rows, why);
     }
