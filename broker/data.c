@@ -231,10 +231,11 @@ static void put_one(void *context, const struct kb_output *o)
 static const char *of_replicas(const char *short_of)
 {
     static const char *const names[] = {
-        "replicas.topics",  "replicas.partitions",   "replicas.replicas",  "replicas.topic_name",
-        "replicas.batches", "replicas.segments", "replicas.epochs",       "replicas.producers", "replicas.transactions",
-        "replicas.waits",   "replicas.operations",   "replicas.fetchers",  "replicas.sessions",
-        "replicas.live",    "replicas.scratch_bytes"};
+        "replicas.topics",     "replicas.partitions", "replicas.replicas",
+        "replicas.topic_name", "replicas.batches",    "replicas.segments",
+        "replicas.epochs",     "replicas.producers",  "replicas.transactions",
+        "replicas.waits",      "replicas.operations", "replicas.fetchers",
+        "replicas.sessions",   "replicas.live",       "replicas.scratch_bytes"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i] + strlen("replicas."), short_of) == 0)
             return names[i];

@@ -216,7 +216,7 @@ void kb_log_delete(const struct kb_step *s, struct kb_row *row)
     row->log_start = row->log_end = row->hw = row->flushed = row->checkpoint_hw = 0;
     row->open_txn = -1;
     row->open = (struct kb_segment){0};
-    row->open_first_ms = row->closed_bytes = 0;
+    row->closed_bytes = 0;
 }
 
 /* ---- the high watermark ---- */

@@ -106,8 +106,25 @@ bool kb_segments_must_roll(const struct kb_replicas *r, const struct kb_row *row
         return false;
     }
     return row->open.bytes > config->segment_bytes - bytes_of(batches, count) ||
-           (row->open_first_ms >= 0 &&
-            newest_of(batches, count) - row->open_first_ms > config->segment_ms);
+           (row->open.first_ms >= 0 &&
+            newest_of(batches, count) - row->open.first_ms > config->segment_ms);
+}
+
+void kb_segments_cut_start(struct kb_replicas *r, struct kb_row *row, int64_t offset)
+{
+    uint32_t n = 0;
+
+    for (; n < row->segments.count; n++) {
+        int64_t next = n + 1 < row->segments.count ? closed(r, row, n + 1)->base : row->open.base;
+        if (next > offset) {
+            break;
+        }
+        row->closed_bytes -= closed(r, row, n)->bytes;
+    }
+    kb_extent_drop_first(r, KB_POOL_SEGMENTS, &row->segments, n);
+    if (n > 0) {
+        kb_retention_note(r, row); /* another is the first, and may be older */
+    }
 }
 
 void kb_segments_roll(const struct kb_step *s, struct kb_row *row, const struct kb_batch *batches,
@@ -123,8 +140,8 @@ void kb_segments_roll(const struct kb_step *s, struct kb_row *row, const struct 
     *last = row->open;
     row->closed_bytes += last->bytes;
     row->open = (struct kb_segment){.base = offset};
-    row->open_first_ms = 0;
     row->flushed = row->log_end;
+    kb_segments_cut_start(s->r, row, row->log_start);
     kb_fact(s, KB_FACT_ROLLED, row, 0, offset);
 }
 
@@ -137,7 +154,7 @@ void kb_segments_take(const struct kb_step *s, struct kb_row *row, const struct 
         return;
     }
     if (row->open.bytes == 0) {
-        row->open_first_ms = newest;
+        row->open.first_ms = newest;
         row->open.max_ms = -1;
     }
     row->open.bytes += bytes_of(batches, count);
@@ -155,10 +172,9 @@ static void look_again(const struct kb_replicas *r, struct kb_row *row, uint32_t
     uint32_t first = kb_log_search(r, row, row->open.base);
 
     if (row->open.bytes == 0) {
-        row->open.max_ms = row->open_first_ms = 0;
+        row->open.max_ms = row->open.first_ms = 0;
     } else if (first < kept) {
         row->open.max_ms = newest_of(batches + first, kept - first);
-        row->open_first_ms = batches[first].max_timestamp;
     }
 }
 
@@ -166,45 +182,32 @@ void kb_segments_cut_end(struct kb_replicas *r, struct kb_row *row, uint32_t kep
 {
     const struct kb_batch *batches = kb_log_batches(r, row);
     bool shorter = kept < row->batches.count;
+    int64_t gone = INT64_MAX; /* where what goes as a whole begins */
 
     while (row->segments.count > 0 && row->open.base > end) {
+        gone = row->open.base;
         row->open = *closed(r, row, row->segments.count - 1);
         row->closed_bytes -= row->open.bytes;
         kb_extent_drop_last(r, KB_POOL_SEGMENTS, &row->segments, 1);
-        row->open_first_ms = -1;
         shorter = true;
     }
     for (uint32_t i = kept; i < row->batches.count; i++) {
-        if (batches[i].base_offset >= row->open.base) {
+        if (batches[i].base_offset >= row->open.base && batches[i].base_offset < gone) {
             row->open.bytes -= batches[i].size;
         }
     }
     if (shorter) {
         look_again(r, row, kept);
+        kb_segments_cut_start(r, row, row->log_start);
         kb_retention_note(r, row);
     }
-}
-
-void kb_segments_cut_start(struct kb_replicas *r, struct kb_row *row, int64_t offset)
-{
-    uint32_t n = 0;
-
-    for (; n < row->segments.count; n++) {
-        int64_t next =
-            n + 1 < row->segments.count ? closed(r, row, n + 1)->base : row->open.base;
-        if (next > offset) {
-            break;
-        }
-        row->closed_bytes -= closed(r, row, n)->bytes;
-    }
-    kb_extent_drop_first(r, KB_POOL_SEGMENTS, &row->segments, n);
 }
 
 void kb_segments_restart(struct kb_replicas *r, struct kb_row *row, int64_t offset)
 {
     kb_extent_drop_last(r, KB_POOL_SEGMENTS, &row->segments, row->segments.count);
     row->open = (struct kb_segment){.base = offset};
-    row->open_first_ms = row->closed_bytes = 0;
+    row->closed_bytes = 0;
 }
 
 /* ---- finding ---- */

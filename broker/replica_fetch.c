@@ -172,9 +172,9 @@ static struct kb_fetch_result *read_item(struct kb_replicas *r, struct terms t,
     if (t.committed && read.count > 0 && !collect_aborted(r, p, item->offset, result)) {
         return result;
     }
-    reading->rolled = reading->rolled || (p->segments.count > 0 &&
-                                          has_rolled(r, p, t, item->offset,
-                                                     segment_of(r, p, item->offset)));
+    reading->rolled =
+        reading->rolled || (p->segments.count > 0 &&
+                            has_rolled(r, p, t, item->offset, segment_of(r, p, item->offset)));
     reading->bytes += read.bytes;
     reading->bytes_left = reading->bytes_left > read.bytes ? reading->bytes_left - read.bytes : 0;
     return result;

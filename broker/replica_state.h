@@ -113,8 +113,9 @@ void kb_list_remove(struct kb_replicas *r, enum kb_list list, struct kb_head *he
 /* A part of a log that is begun and deleted as one: [base, base of the next). */
 struct kb_segment {
     int64_t base;
-    int64_t bytes;  /* as it was written: records that DeleteRecords has deleted count */
-    int64_t max_ms; /* largest timestamp */
+    int64_t bytes;    /* as it was written: records that DeleteRecords has deleted count */
+    int64_t first_ms; /* of its first append: what its age to roll counts from; -1 never rolls */
+    int64_t max_ms;   /* largest timestamp */
 };
 
 /* Queues of a fetcher: a row that is fetched and was mentioned stands in none. */
@@ -148,7 +149,6 @@ struct kb_row {
     struct kb_extent batches, epochs, producers, transactions;
     struct kb_extent segments; /* closed ones, in their order */
     struct kb_segment open;    /* what appends go to; 0 bytes: nothing in it yet */
-    int64_t open_first_ms;     /* … from when its age counts: the time of its first append */
     int64_t closed_bytes;
 
     uint8_t isr_state, isr_count;
@@ -338,8 +338,8 @@ struct kb_replicas {
     uint8_t expired; /* its session is gone, and the next registration is not there yet */
     int64_t checkpoint_start_us;
     int64_t isr_changed_us, isr_notified_us;
-    int64_t retention_due_ms; /* nothing can be deleted before; INT64_MAX never */
-    int64_t producers_due_ms; /* nobody can be forgotten before */
+    int64_t retention_due_ms;           /* nothing can be deleted before; INT64_MAX never */
+    int64_t producers_due_ms;           /* nobody can be forgotten before */
     int64_t armed_us[KB_TIMER_FETCHER]; /* -1 */
     uint64_t next_correlation;
     uint32_t next_xid;

@@ -119,6 +119,9 @@ enum sm_err kb_replicas_step(struct kb_replicas *r, int64_t now_us, const struct
            in->kind == KB_IN_LOG);
     dispatch(&s, in);
     if (in->kind == KB_IN_TOPIC_CONFIG) {
+        if (in->value == 1 && r->started) {
+            kb_timers_arm(&s);
+        }
         return SM_ERR_OK; /* whoever knows it says so between two steps, and hears nothing */
     }
     kb_scratch_clear(r); /* what follows needs room for requests */

@@ -323,7 +323,7 @@ enum kb_input_kind {
     KB_IN_ZK_REPLY,        /* reply */
     KB_IN_TIMER,           /* timer */
     KB_IN_TOPIC_CONFIG,    /* topic, request: struct kb_topic_config; nothing is put, also where a
-                              fetcher's turn has come meanwhile */
+                              fetcher's turn has come meanwhile; value 1: but timers are */
     KB_IN_DIR_FAILED,      /* value: log directory 0.. */
     KB_IN_SHUTTING_DOWN,   /* the clean stop has begun: no fetcher is started any more */
 };

@@ -45,8 +45,7 @@
     X("log.roll.hours", LONG, logs.roll_hours, 1, 2147483647)                                      \
     X("log.cleanup.policy", CLEANUP, logs.cleanup, 0, 0)                                           \
     X("log.message.timestamp.type", STAMP, logs.log_append_time, 0, 0)                             \
-    X("log.message.timestamp.difference.max.ms", LONG, logs.timestamp_difference_ms, 0,            \
-      INT64_MAX)                                                                                   \
+    X("log.message.timestamp.difference.max.ms", LONG, logs.timestamp_difference_ms, 0, INT64_MAX) \
     X("log.dirs", NAMES, log_dirs, 1, KB_DIRS_MAX)                                                 \
     X("compression.type", CODEC, compression, 0, 0)                                                \
     X("num.partitions", INT, num_partitions, 1, 100000)                                            \
@@ -385,8 +384,8 @@ static int64_t count_names(const char *text)
 }
 
 /* One of a setting's own words, or more of them between commas. */
-static bool read_word(const struct sim_property_row *row, const char *value,
-                      struct sim_place place, struct sim_diagnostics *d, int64_t *out)
+static bool read_word(const struct sim_property_row *row, const char *value, struct sim_place place,
+                      struct sim_diagnostics *d, int64_t *out)
 {
     const struct kb_setting *setting = strncmp(row->name, "log.", 4) == 0
                                            ? kb_broker_setting(row->name)

@@ -97,7 +97,7 @@ static json_t *named(const struct sim_property_row *rows)
                             : rows->type == SIM_P_CODEC ? codecs()
                             : rows->type == SIM_P_CLEANUP || rows->type == SIM_P_STAMP
                                 ? typed("string")
-                                                        : typed("integer"));
+                                : typed("integer"));
     }
     return json_pack("{s:s,s:o,s:b}", "type", "object", "properties", properties,
                      "additionalProperties", 0);

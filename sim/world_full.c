@@ -31,8 +31,8 @@ static int64_t first_ms(int64_t ms, int64_t other, int64_t other_ms)
 static struct kb_log_config log_config_of(const struct sim_log_settings *s)
 {
     const int64_t minute = 60000, hour = 60 * minute;
-    const int64_t by_minutes = s->retention_minutes != 0 ? first_ms(0, s->retention_minutes, minute)
-                                                         : 0;
+    const int64_t by_minutes =
+        s->retention_minutes != 0 ? first_ms(0, s->retention_minutes, minute) : 0;
     return (struct kb_log_config){
         .retention_ms =
             first_ms(s->retention_ms != 0 ? s->retention_ms : by_minutes, s->retention_hours, hour),
