@@ -400,6 +400,61 @@ START_TEST(ingestion_time_follows_the_clock)
 }
 END_TEST
 
+/* Of two subtasks the second has had a record, at 9000, when the checkpoint was made. */
+static bool begins_anew;
+
+ST_SOURCE(second_subtask_only, event)
+{
+    int64_t *next = ctx->self;
+    if (begins_anew) {
+        st_emit(out, &((event){ST_STR("a"), 5000 + *next, 8 + *next}));
+        return ++*next < 2 ? ST_MORE : ST_END;
+    }
+    if (ctx->subtask == 1 && ++*next == 1) {
+        st_emit(out, &((event){ST_STR("a"), 9000, 1}));
+    }
+    return ST_IDLE;
+}
+
+static void enough(st_context *ctx, int64_t checkpoint_id)
+{
+    if (checkpoint_id == 2) {
+        st_fail(ctx, "enough");
+    }
+}
+
+static void run_with_silent_subtask(const char *folder, uint32_t parallelism)
+{
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "10ms");
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    if (begins_anew) {
+        st_env_set(env, "execution.savepoint.path", folder);
+    }
+    st_stream *s =
+        st_from_source(env, second_subtask_only, .parallelism = parallelism,
+                       .self_size = sizeof(int64_t), .notify_checkpoint_complete = enough);
+    s = st_assign_timestamps(s, time_of, .every_record = true);
+    st_sink(st_process(s, tell_watermark, .parallelism = parallelism), tell_line, .parallelism = 1);
+    st_env_run_in_steps(env);
+    ck_assert_int_eq(st_execute(env, "silent"), begins_anew ? ST_OK : ST_ERR_FAILED);
+    st_env_free(env);
+}
+
+START_TEST(a_subtask_without_records_holds_back_what_is_restored_at_another_parallelism)
+{
+    char folder[] = "/tmp/kcsim-windows-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    story[0] = '\0';
+    run_with_silent_subtask(folder, 2);
+    begins_anew = true;
+    run_with_silent_subtask(folder, 1);
+    ck_assert_ptr_nonnull(strstr(story, ": 4999\n")); /* what the record before it brought */
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 static int polls;
 
 /* Three records, a second apart; it says when it wants to be asked. */
@@ -501,6 +556,8 @@ int main(void)
     tcase_add_test(tc, watermarks_by_punctuation);
     tcase_add_test(tc, watermarks_by_the_clock);
     tcase_add_test(tc, ingestion_time_follows_the_clock);
+    tcase_add_test(tc,
+                   a_subtask_without_records_holds_back_what_is_restored_at_another_parallelism);
     tcase_add_test(tc, a_source_says_when_to_be_asked_again);
     tcase_add_test(tc, rules_are_broadcast_beside_a_keyed_stream);
     suite_add_tcase(suite, tc);
