@@ -153,7 +153,11 @@ bool cells_read(const struct cells *cells, char *cell, struct reader *from)
         return ok;
     }
     void *record = arena_alloc(&task->arena, cells->element.size);
-    for (uint32_t left = read_u32(from); left > 0; left--) {
+    uint32_t left = read_u32(from);
+    if (left == 0) {
+        return false; /* a window has an element */
+    }
+    for (; left > 0; left--) {
         if (!read_record(from, &cells->element, record)) {
             return false;
         }

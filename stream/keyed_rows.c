@@ -281,6 +281,8 @@ static bool read_value(struct process *p, uint32_t s, bool own, const struct sta
         if (p->layouts[s].text_count > 0 && !record_own_text(&p->layouts[s], record)) {
             abort();
         }
+        task_free_text(p->op.task, &p->layouts[s],
+                       slot_of(p, s)); /* of a key that is there twice */
         memcpy(slot_of(p, s), record, state->type->size);
         if (state->ttl_ms > 0) {
             *touched_of(p, s) = touched;
@@ -339,6 +341,9 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
         if ((present >> i & 1) == 0) {
             continue;
         }
+        if (own) {
+            head_of(p)->present |= 1u << s; /* what a damaged one has before its end is freed too */
+        }
         switch (state_of(p, s)->kind) {
         case ST_STATE_LIST_OF:
             ok = read_list(p, s, own, said, i, from);
@@ -354,9 +359,6 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
         }
         if (!ok) {
             return false;
-        }
-        if (own) {
-            head_of(p)->present |= 1u << s;
         }
     }
     return !from->bad;
@@ -459,11 +461,13 @@ static void timer_added(void *self, uint32_t row)
     head_of(p)->timers++;
 }
 
-/* Which of the rows have timers: [row_count], owned; `from` stands before the rows and stays. */
+/* Which of the rows have timers: [row_count], until the step ends; `from` stands before the rows
+ * and stays. */
 static uint8_t *find_pinned(struct process *p, const struct states_said *said, int64_t row_count,
                             struct reader from)
 {
-    uint8_t *pinned = must_calloc((size_t)row_count + 1, 1);
+    uint8_t *pinned = arena_alloc(&p->op.task->arena, (size_t)row_count + 1);
+    memset(pinned, 0, (size_t)row_count + 1);
     char *key = arena_alloc(&p->op.task->arena, p->readers[0].layout.size);
     bool ok = true;
     for (int64_t r = 0; r < row_count && ok; r++) {
@@ -510,7 +514,6 @@ static bool read_rows(struct process *p, const struct states_said *said, int64_t
             head_of(p)->timers--; /* its timers are counted as they are set */
         }
     }
-    free(pinned);
     return ok;
 }
 
@@ -533,10 +536,9 @@ void keyed_rows_restore(struct process *p, struct reader *from)
         from->bad = true;
         return;
     }
-    uint32_t *rows = must_calloc((size_t)row_count + 1, sizeof *rows);
+    uint32_t *rows = arena_alloc(&op->task->arena, ((size_t)row_count + 1) * sizeof *rows);
     if (read_rows(p, &said, row_count, rows, from)) {
         timers_read(&p->event, rows, row_count, from, timer_added, p);
         timers_read(&p->processing, rows, row_count, from, timer_added, p);
     }
-    free(rows);
 }

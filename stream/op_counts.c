@@ -179,6 +179,10 @@ static void counts_restore(struct op *op, struct section *section)
         bool own = op_owns(op, &c->reader, key);
         uint32_t row = own ? table_find_or_insert_key(&c->table, key, &is_new) : 0;
         char *cell = own ? cell_at(c, row) : memset(other, 0, c->kept.layout.size);
+        if (own && !is_new) { /* a key that is there twice */
+            from->bad = true;
+            return;
+        }
         if (own) {
             memcpy(table_payload(&c->table, row), counter, sizeof(struct counter));
         }

@@ -577,13 +577,13 @@ static bool restore_row(struct windows *w, struct slice *slice, struct reader *f
     bool own = op_owns(&w->op, &w->reader, key);
     memset(cell, 0, w->cells.layout.size);
     bool ok = cells_read(&w->cells, cell, from);
-    if (own && ok) {
-        uint32_t row = table_find_or_insert_key(&slice->table, key, &is_new);
+    uint32_t row = own && ok ? table_find_or_insert_key(&slice->table, key, &is_new) : ROW_NONE;
+    if (row != ROW_NONE && is_new) {
         memcpy(table_payload(&slice->table, row), cell, w->cells.layout.size);
-    } else {
-        cells_drop(&w->cells, cell);
+        return true;
     }
-    return ok;
+    cells_drop(&w->cells, cell);
+    return ok && !own; /* a key that is there twice is damage */
 }
 
 static void slices_restore(struct op *op, struct section *section)

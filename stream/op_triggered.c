@@ -371,7 +371,11 @@ static bool read_window(struct triggered *t, char *key, uint32_t *row, struct re
     }
     at.key_row = table_find_or_insert_key(&t->keys, key, &is_new);
     t->at = *row = table_find_or_insert_key(&t->windows, &at, &is_new);
-    windows_of_key(t)->count += is_new ? 1 : 0;
+    if (!is_new) { /* a window that is there twice */
+        cells_drop(&t->cells, cell);
+        return false;
+    }
+    windows_of_key(t)->count++;
     if (t->gap > 0) {
         sessions_put_in(t, start, end);
     }
@@ -405,7 +409,7 @@ static void triggered_restore(struct op *op, struct section *section)
         from->bad = true;
         return;
     }
-    uint32_t *rows = must_calloc((size_t)count + 1, sizeof *rows);
+    uint32_t *rows = arena_alloc(&op->task->arena, ((size_t)count + 1) * sizeof *rows);
     char *key = arena_alloc(&op->task->arena, t->reader.layout.size);
     bool ok = true;
     for (int64_t w = 0; w < count && ok; w++) {
@@ -416,7 +420,7 @@ static void triggered_restore(struct op *op, struct section *section)
         timers_read(&t->processing, rows, count, from, timer_added, t);
         update_wakeup(t);
     }
-    free(rows);
+    from->bad |= !ok;
 }
 
 const struct op_class op_triggered = {
