@@ -108,12 +108,35 @@ static void rolling_snapshot(struct op *op, struct bytes *to)
     table_freeze(&r->table, &r->fold.layout, &op->task->frozen, to);
 }
 
+/* Cells that are rows, by batch: each of a million rows would wait for memory by itself. Those of
+ * others are passed over. Returns how many were read. */
+static int64_t restore_batch(struct rolling *r, int64_t left, char *cells, char *key,
+                             struct reader *from)
+{
+    struct op *op = &r->op;
+    char *rows[BATCH_SIZE];
+    uint8_t fresh[BATCH_SIZE];
+    uint32_t size = r->fold.layout.size, own = 0;
+    int64_t read = 0;
+    for (; read < left && read < BATCH_SIZE; read++) {
+        char *cell = cells + (size_t)own * size;
+        if (!read_record(from, &r->fold.layout, cell)) {
+            break;
+        }
+        key_read(&r->reader, cell, key);
+        own += op_owns(op, &r->reader, key) ? 1 : 0;
+    }
+    table_find_many(&r->table, NULL, cells, size, own, rows, fresh);
+    rows_make_room(&r->rows);
+    return read;
+}
+
 static void rolling_restore(struct op *op, struct section *section)
 {
     struct rolling *r = rolling_of(op);
     struct reader *from = &section->state;
     char *key = arena_alloc(&op->task->arena, r->reader.layout.size);
-    char *cell = arena_alloc(&op->task->arena, r->fold.cell->size);
+    char *cell = arena_alloc(&op->task->arena, (size_t)r->fold.cell->size * BATCH_SIZE);
     restore_type(op, from, &r->reader.type);
     restore_type(op, from, r->fold.cell);
     int64_t count = read_i64(from);
@@ -124,23 +147,23 @@ static void rolling_restore(struct op *op, struct section *section)
             count = said.pinned;
         }
     }
+    if (!from->bad && count > 0 && count <= (from->end - from->at) / r->fold.layout.size &&
+        r->rows.op == NULL) {
+        table_reserve(&r->table, (uint32_t)(count < UINT32_MAX ? count : 0));
+    }
+    while (r->fold.row_is_cell && count > 0 && !from->bad) {
+        count -= restore_batch(r, count, cell, key, from);
+    }
     for (; count > 0 && !from->bad; count--) {
-        bool is_new, ok = r->fold.row_is_cell || read_record(from, &r->reader.layout, key);
+        bool is_new, ok = read_record(from, &r->reader.layout, key);
         if (!ok || !read_record(from, &r->fold.layout, cell)) {
             return; /* said by the caller */
-        }
-        if (r->fold.row_is_cell) {
-            key_read(&r->reader, cell, key);
         }
         if (!op_owns(op, &r->reader, key)) {
             continue;
         }
-        if (r->fold.row_is_cell) {
-            table_find_or_insert(&r->table, &r->reader, cell, &is_new);
-        } else {
-            uint32_t row = table_find_or_insert_key(&r->table, key, &is_new);
-            fold_replace(&r->fold, table_payload(&r->table, row), cell);
-        }
+        uint32_t row = table_find_or_insert_key(&r->table, key, &is_new);
+        fold_replace(&r->fold, table_payload(&r->table, row), cell);
         rows_make_room(&r->rows);
     }
 }

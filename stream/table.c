@@ -302,6 +302,13 @@ static inline void reserve(struct table *t, uint32_t more)
     }
 }
 
+void table_reserve(struct table *t, uint32_t more)
+{
+    if (more < 1u << 29) {
+        reserve(t, more);
+    }
+}
+
 /* The place in the old index of a key that has not been moved; false: it has none. */
 static __attribute__((noinline)) bool probe_old(const struct table *t, const void *key,
                                                 uint32_t hash, uint32_t *at)

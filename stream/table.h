@@ -76,6 +76,8 @@ void table_find_many(struct table *t, struct table *const *tables, const void *r
                      uint32_t stride, uint32_t count, char **rows, uint8_t *fresh);
 /* From now on rows have marks; of an empty table. */
 void table_mark_rows(struct table *t);
+/* Room for so many more rows, so that the index need not grow for them. A hint. */
+void table_reserve(struct table *t, uint32_t more);
 /* Which of `count` <= BATCH_SIZE records have a key without a row; their numbers into missing.
  * Returns how many there are; of a key that is there twice, both. */
 uint32_t table_missing_many(const struct table *t, const struct key_reader *reader,

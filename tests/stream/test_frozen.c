@@ -18,9 +18,9 @@
 
 #include "stream/stream.h"
 
-#define KEYS     3000
-#define RECORDS  150000
-#define RATE     200000 /* records a second, so that there is time for checkpoints */
+#define KEYS     1500
+#define RECORDS  60000
+#define RATE     100000 /* records a second, so that there is time for checkpoints */
 #define FAILURES 5
 
 typedef struct {
