@@ -90,6 +90,20 @@ static void insert_batch(uint64_t *seed, uint64_t range)
     }
 }
 
+/* In the index, and in what of the one before has not been moved. */
+static uint32_t count_entries(void)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i <= table.index_mask; i++) {
+        count += table.index[i] != 0 ? 1 : 0;
+    }
+    for (uint32_t i = table.moved; table.old_index != NULL && i <= table.old_mask; i++) {
+        uint32_t entry = table.old_index[i];
+        count += entry != 0 && (entry & table.old_mask) != table.old_mask ? 1 : 0;
+    }
+    return count;
+}
+
 /* Grows from nothing to all keys, emptied between; some go again on the way. */
 START_TEST(is_what_was_put_in)
 {
@@ -116,6 +130,7 @@ START_TEST(is_what_was_put_in)
         }
         ck_assert_uint_eq(table.live, count);
         ck_assert_uint_gt(count, KEYS / 2);
+        ck_assert_uint_eq(count_entries(), count);
         table_clear(&table);
         memset(is_there, 0, sizeof is_there);
     }
