@@ -402,7 +402,7 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
         ring->read_record = to;
         op_batch(task->ops[0], channel->input,
                  &(struct batch){p->records + (size_t)from * ring->layout.size,
-                                 p->timed ? p->times + from : no_times, to - from});
+                                 p->timed != 0 ? p->times + from : no_times, to - from});
     }
     while (ring->read_mark < p->mark_count && p->marks[ring->read_mark].before == to) {
         task_take_mark(task, channel, &p->marks[ring->read_mark++]);

@@ -207,6 +207,7 @@ struct job {
     uint32_t task_count;
     struct slot **slots;
     uint32_t slot_count;
+    uint32_t processors; /* that this process may use */
     struct ring **rings;
     uint32_t ring_count;
     struct job_clock clock;

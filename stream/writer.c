@@ -53,14 +53,23 @@ static void publish(struct writer *w, uint32_t r)
     }
 }
 
+/* Wakes those receivers that sleep. A publication alone is a plain store, which may not have been
+ * seen yet when a receiver that is about to sleep is asked whether it does; behind this fence
+ * either it has seen what was published or it is seen to sleep. */
+static void writer_wake(struct writer *w)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t i = 0; i < w->ring_count; i++) {
+        task_wake(w->receivers[i]);
+    }
+}
+
 /* The open packet of a ring; may wait for room, which is back-pressure. */
 static struct packet *open_packet(struct writer *w, uint32_t r)
 {
     struct ring *ring = w->rings[r];
     if (ring->open == NULL && ring_is_full(ring)) {
-        for (uint32_t i = 0; i < w->ring_count; i++) {
-            task_wake(w->receivers[i]); /* none may sleep on what was published quietly */
-        }
+        writer_wake(w); /* none may sleep on what was published quietly */
         task_await_room(w->task, ring);
         struct packet *p = ring_open(ring);
         w->task->spills |= ring->open_spills;
@@ -80,15 +89,15 @@ static inline void append(struct writer *w, uint32_t r, const char *record, bool
             task_fail(w->task, "a record with %u bytes of text; %u can be sent on", size,
                       RECORD_TEXT_MAX);
         }
-        char *text = packet_text(p, size);
+        char *text = packet_text(ring, size);
         if (text == NULL) {
             publish(w, r);
             p = open_packet(w, r);
-            text = packet_text(p, size);
+            text = packet_text(ring, size);
         }
         char *to = p->records + (size_t)p->count * ring->layout.size;
         record_copy(to, record, ring->layout.size);
-        record_move_text(&ring->layout, to, &text);
+        record_move_text(&ring->layout, to, text, packet_text_read(ring, text));
     } else {
         record_copy(p->records + (size_t)p->count * ring->layout.size, record, ring->layout.size);
     }
@@ -127,6 +136,7 @@ static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *ba
     struct packet *p = open_packet(w, r);
     const uint32_t size = layout->size, at = layout->text[0], first = done;
     uint32_t room = BATCH_SIZE - p->count, text_size = p->text_size;
+    const char *text_read = w->rings[r]->text_read;
     char *to = p->records + (size_t)p->count * size;
     count = count - done < room ? count : done + room;
     for (; done < count; done++, to += size) {
@@ -138,7 +148,7 @@ static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *ba
         }
         record_copy(to, record, size);
         text_copy_loosely(p->text + text_size, text.data, text.size);
-        text.data = p->text + text_size;
+        text.data = text_read + text_size;
         memcpy(to + at, &text, sizeof text);
         text_size += text.size;
     }
@@ -331,7 +341,7 @@ bool writer_flush(struct writer *w)
     bool some = false;
     for (uint32_t r = 0; r < w->ring_count; r++) {
         some |= ring_publish(w->rings[r]);
-        task_wake(w->receivers[r]);
     }
+    writer_wake(w);
     return some;
 }
