@@ -60,6 +60,26 @@ static void *take(size_t size)
     return memory;
 }
 
+static size_t at_least_chunk(size_t size)
+{
+    return size < CHUNK_SIZE_BYTES ? CHUNK_SIZE_BYTES : size;
+}
+
+/* A large one in huge pages. */
+static void *blocks_take(size_t size)
+{
+    return size > CHUNK_SIZE_BYTES / 2 ? large_calloc(at_least_chunk(size)) : take(size);
+}
+
+static void blocks_free(void *blocks, size_t size)
+{
+    if (size > CHUNK_SIZE_BYTES / 2) {
+        large_free(blocks, at_least_chunk(size));
+    } else {
+        free(blocks);
+    }
+}
+
 static size_t records_size(const struct ring *r)
 {
     return (size_t)BATCH_SIZE * r->layout.size;
@@ -71,9 +91,10 @@ void ring_init(struct ring *r, const st_type *type, size_t round_size)
     r->times_at = lines(sizeof(struct packet)) + lines(records_size(r));
     r->text_at = r->times_at + BATCH_SIZE * sizeof(int64_t);
     r->block_size = r->text_at + (r->layout.text_count > 0 ? PACKET_TEXT_SIZE : 0);
+    r->limit = round_size > 0 ? RING_PACKETS_MAX : RING_PACKETS;
     size_t packets = round_size / r->block_size;
-    r->round = packets > RING_PACKETS ? (uint32_t)packets : RING_PACKETS;
-    r->blocks = large_calloc(r->round * r->block_size);
+    r->round = packets > r->limit ? (uint32_t)packets : r->limit;
+    r->blocks = blocks_take(r->round * r->block_size);
     if (round_size > 0) {
         r->stage = take(r->block_size);
     }
@@ -97,7 +118,7 @@ static void free_of_heap(struct of_heap *one)
 
 void ring_free(struct ring *r)
 {
-    for (uint32_t p = 0; p < RING_PACKETS; p++) {
+    for (uint32_t p = 0; p < RING_PACKETS_MAX; p++) {
         free_of_heap(&r->of_heap[p]);
     }
     if (r->open_spills && r->open != NULL) {
@@ -109,7 +130,7 @@ void ring_free(struct ring *r)
     }
     free(r->text_own);
     free(r->stage);
-    large_free(r->blocks, r->round * r->block_size);
+    blocks_free(r->blocks, r->round * r->block_size);
     *r = (struct ring){0};
 }
 
@@ -117,7 +138,7 @@ void ring_free(struct ring *r)
 
 static struct of_heap *of_heap_at(struct ring *r, uint64_t index)
 {
-    return &r->of_heap[index & (RING_PACKETS - 1)];
+    return &r->of_heap[index & (r->limit - 1)];
 }
 
 static struct packet *open_spilled(struct ring *r)
@@ -199,7 +220,7 @@ static void publish_stage(struct ring *r)
 
 bool ring_drain(struct ring *r)
 {
-    while (r->spilled != NULL && !ring_holds_more(r, RING_PACKETS - 1)) {
+    while (r->spilled != NULL && !ring_holds_more(r, r->limit - 1)) {
         struct spilled *first = r->spilled;
         struct of_heap *of_heap =
             of_heap_at(r, atomic_load_explicit(&r->head, memory_order_relaxed));
@@ -247,9 +268,50 @@ bool ring_publish(struct ring *r)
 void ring_pop(struct ring *r)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    const struct packet *p = ring_block(r, r->read_block);
+    r->times_used = p->timed != 0 ? BATCH_SIZE * sizeof(int64_t) : 0;
+    r->text_used = p->text_size <= PACKET_TEXT_SIZE ? p->text_size : 0;
     r->read_record = r->read_mark = 0;
     r->read_block = r->read_block + 1 == r->round ? 0 : r->read_block + 1;
     atomic_store(&r->tail, tail + 1); /* in one order with slot_sleep's */
+}
+
+#define LINES_AHEAD 24 /* as many as a processor awaits at once */
+
+/* Where what is used of a block goes on. */
+static size_t skip_unused(const struct ring *r, size_t at)
+{
+    if (at == LINE) {
+        return lines(sizeof(struct packet));
+    }
+    if (at >= r->times_at + r->times_used && at < r->text_at) {
+        return r->text_at;
+    }
+    return at;
+}
+
+void ring_foresee(struct ring *r)
+{
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    if (r->ahead < tail) {
+        r->ahead = tail;
+        r->ahead_block = r->read_block;
+        r->ahead_at = 0;
+    }
+    if (r->ahead == r->seen_head) {
+        r->seen_head = atomic_load_explicit(&r->head, memory_order_acquire);
+    }
+    const char *block = (const char *)ring_block(r, r->ahead_block);
+    for (int i = 0; i < LINES_AHEAD && r->ahead < r->seen_head; i++) {
+        __builtin_prefetch(block + r->ahead_at);
+        r->ahead_at = skip_unused(r, r->ahead_at + LINE);
+        if (r->ahead_at >= r->text_at + r->text_used) {
+            r->ahead++;
+            r->ahead_block = r->ahead_block + 1 == r->round ? 0 : r->ahead_block + 1;
+            r->ahead_at = 0;
+            block = (const char *)ring_block(r, r->ahead_block);
+        }
+    }
 }
 
 /* ------------------------------------------------------------------------------ Into a packet */

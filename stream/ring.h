@@ -33,10 +33,12 @@
 #include "stream/record.h"
 #include "stream/table.h"
 
-#define RING_PACKETS 16
+#define RING_PACKETS_MAX 64 /* under way between threads, one of which may stop for a moment */
+#define RING_PACKETS     16 /* within a thread */
 /* Bytes for the blocks of all rings between threads into which a task writes by one writer. Few
  * packets are under way, but they go round in a memory that is larger than the second cache. */
-#define RING_ROUND_SIZE  ((size_t)4 << 20)
+#define RING_ROUND_SIZE  ((size_t)2 << 20)
+#define WAKE_PACKETS     8 /* so many are worth to wake who reads them */
 #define ROOM_LEFT        4 /* free packets that a producer needs to be run */
 #define PACKET_MARKS     64
 #define PACKET_TEXT_SIZE ((uint32_t)32 * 1024)
@@ -80,7 +82,8 @@ struct ring {
     struct layout layout; /* of the records */
     char *blocks;         /* [round] of block_size bytes */
     size_t block_size, times_at, text_at; /* in a block; the records are behind the packet */
-    uint32_t round;                       /* >= RING_PACKETS */
+    uint32_t round;                       /* >= limit */
+    uint32_t limit;                       /* packets under way, a power of two */
     struct packet *stage;                 /* NULL: one thread has both sides */
     /* The producer's; the consumer asks for `head` again and again. */
     _Alignas(64) _Atomic uint64_t head; /* packets published */
@@ -92,13 +95,19 @@ struct ring {
     bool open_spills;                       /* the open packet will be the last of them */
     bool some_of_heap;                      /* in of_heap */
     uint32_t next;                          /* block of the next packet */
-    struct of_heap of_heap[RING_PACKETS];
+    struct of_heap of_heap[RING_PACKETS_MAX];
     /* The consumer's: */
     _Alignas(64) _Atomic uint64_t tail; /* packets read */
     uint64_t seen_head;
     uint32_t read_block;  /* of the packet that is read next */
     uint32_t read_record; /* its place in its packet */
     uint32_t read_mark;
+    /* What has been asked for before it is read: up to byte ahead_at of a packet's block. */
+    uint32_t ahead_block;
+    uint64_t ahead;
+    size_t ahead_at;
+    size_t times_used, text_used; /* bytes of the packet read last */
+    struct ring *next_into;       /* of those between threads into the same slot, in a circle */
 };
 
 /* `type` outlives the ring; round_size: see RING_ROUND_SIZE, 0 if one thread has both sides. */
@@ -126,13 +135,13 @@ static inline bool ring_holds_more(struct ring *r, uint32_t limit)
 /* Is there room for what a step usually puts out? By the producer. */
 static inline bool ring_has_room(struct ring *r)
 {
-    return !ring_holds_more(r, RING_PACKETS - ROOM_LEFT);
+    return !ring_holds_more(r, r->limit - ROOM_LEFT);
 }
 
 /* Is there no packet to open but one of the heap? By the producer. */
 static inline bool ring_is_full(struct ring *r)
 {
-    return r->spilled != NULL || ring_holds_more(r, RING_PACKETS - 1);
+    return r->spilled != NULL || ring_holds_more(r, r->limit - 1);
 }
 
 static inline struct packet *ring_block(const struct ring *r, uint32_t block)
@@ -152,6 +161,10 @@ static inline struct packet *ring_peek(struct ring *r)
     }
     return ring_block(r, r->read_block);
 }
+
+/* Asks for some lines of what has been published, so that they are near when they are read; by the
+ * consumer, who has something else to do meanwhile. */
+void ring_foresee(struct ring *r);
 
 /* Published and not yet read. Any thread. */
 static inline uint32_t ring_packets(struct ring *r)

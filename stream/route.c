@@ -42,6 +42,7 @@ void router_init(struct router *r, const st_key_spec *spec, uint32_t ring_count,
 #if HAS_WIDE
     r->wide =
         r->group_mask != 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+    r->wider = r->wide && wider_is_usable();
 #endif
 }
 
@@ -141,7 +142,9 @@ WIDE static void wide_rings(const struct router *r, uint32_t from, uint32_t coun
         __m256i *at = (__m256i *)(void *)(codes + k);
         _mm256_storeu_si256(at, rings_of(r, _mm256_loadu_si256(at)));
     }
-    _mm256_storeu_si256((__m256i *)(void *)(codes + count), _mm256_set1_epi32(-1));
+    for (uint32_t k = count; k < count + 16; k += 8) {
+        _mm256_storeu_si256((__m256i *)(void *)(codes + k), _mm256_set1_epi32(-1));
+    }
 }
 
 /* Four numbers, `stride` bytes apart. */
@@ -256,11 +259,30 @@ uint32_t router_pick(const struct router *r, const uint32_t rings[PICKS_MAX], ui
                      uint32_t ring, uint8_t picks[PICKS_MAX])
 {
 #if HAS_WIDE
+    if (r->wider) {
+        return wider_pick(rings, count, ring, picks);
+    }
     if (r->wide) {
         return wide_pick(r, rings, count, ring, picks);
     }
 #endif
     return narrow_pick(rings, count, ring, picks);
+}
+
+void router_pick_times(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
+                       uint32_t ring, const int64_t *times, const uint8_t *picks, uint32_t picked,
+                       int64_t to[PICKS_MAX])
+{
+#if HAS_WIDE
+    if (r->wider) {
+        wider_pick_times(rings, count, ring, times, to);
+        return;
+    }
+#endif
+    (void)r;
+    for (uint32_t k = 0; k < picked; k++) {
+        to[k] = times[picks[k]];
+    }
 }
 
 static inline __attribute__((always_inline)) void
@@ -275,6 +297,10 @@ void router_gather(const struct router *r, void *to, const void *records, uint32
                    const uint8_t *picks, uint32_t count)
 {
 #if HAS_WIDE
+    if (r->wider && size == 24) {
+        wider_gather_24(to, records, picks, count);
+        return;
+    }
     if (r->wide && size == 24) {
         wide_gather_24(to, records, picks, count);
         return;

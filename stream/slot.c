@@ -33,7 +33,7 @@
 static bool slot_ready(struct slot *slot)
 {
     if (atomic_load(&slot->job->cancelled) != 0 ||
-        (slot->awaited != NULL && ring_packets(slot->awaited) < RING_PACKETS)) {
+        (slot->awaited != NULL && ring_packets(slot->awaited) < slot->awaited->limit)) {
         return true;
     }
     for (uint32_t t = 0; t < slot->task_count; t++) {

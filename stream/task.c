@@ -265,10 +265,12 @@ static enum step step_source(struct task *task)
     }
     uint32_t runs = 0;
     bool drains = c != NULL && coordinator_drains(c);
+    slot_foresee(task->slot);
     enum st_poll poll = drains ? ST_END : source->class->poll(source);
     op_flush(source);
     while (poll == ST_MORE && source_goes_on(task, &runs)) {
         task_end_step(task);
+        slot_foresee(task->slot);
         poll = source->class->poll(source);
         op_flush(source);
     }
@@ -411,7 +413,7 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
         return false;
     }
     ring_pop(ring);
-    if (task_sleeps(channel->sender) && ring_packets(ring) <= RING_PACKETS / 2) {
+    if (task_sleeps(channel->sender) && ring_packets(ring) <= ring->limit / 2) {
         task_wake(channel->sender);
     }
     return true;
@@ -459,6 +461,7 @@ static enum step step_input(struct task *task)
     }
     while (!all_ended(task) && goes_on(task, &runs) && task_has_room(task)) {
         task_end_step(task);
+        slot_foresee(task->slot);
         if (!read_next(task)) {
             break;
         }

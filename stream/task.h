@@ -68,6 +68,7 @@ struct writer {
     struct task *task;
     enum st_partitioning partitioning;
     struct router router;    /* by key */
+    int64_t picked_times[PICKS_MAX]; /* of the records picked for one receiver */
     struct ring **rings;     /* [ring_count], in order of the receiving subtask */
     struct task **receivers; /* [ring_count] */
     uint32_t ring_count;
@@ -77,7 +78,6 @@ struct writer {
     uint32_t own;         /* its ring; OWN_NONE: there is none */
     uint32_t own_channel; /* of the receiver */
     char *own_records;    /* [BATCH_SIZE] */
-    int64_t *own_times;   /* [BATCH_SIZE] */
 };
 
 #define OWN_NONE UINT32_MAX
@@ -191,6 +191,7 @@ struct slot {
     uint32_t task_count;
     struct task *waiting; /* in the middle of its step, for room in `awaited`; NULL: none */
     struct ring *awaited;
+    struct ring *into; /* one of those that other threads fill, to be foreseen; NULL: none */
     int64_t flushed_ms;
     /* Sleeping: whoever changes something that a task of it waits for wakes it. */
     pthread_t thread;
@@ -322,6 +323,14 @@ bool task_drain(struct task *task);
 bool task_flush(struct task *task);
 /* Jumps out to task_step, which says STEP_FAILED. */
 _Noreturn void task_fail(struct task *task, const char *format, ...) ST_PRINTF(2, 3);
+/* Asks for some of what other threads have sent to tasks of this slot. */
+static inline void slot_foresee(struct slot *slot)
+{
+    if (slot->into != NULL) {
+        slot->into = slot->into->next_into;
+        ring_foresee(slot->into);
+    }
+}
 /* Wakes the slot of a task, if it sleeps. */
 void task_wake(struct task *task);
 static inline bool task_sleeps(const struct task *task)

@@ -33,7 +33,6 @@ void writer_free(struct writer *w)
     free(w->receivers);
     router_free(&w->router);
     free(w->own_records);
-    free(w->own_times);
     free(w);
 }
 
@@ -42,13 +41,12 @@ void writer_set_own(struct writer *w, uint32_t own, uint32_t channel)
     w->own = own;
     w->own_channel = channel;
     w->own_records = must_calloc(BATCH_SIZE, w->rings[own]->layout.size);
-    w->own_times = must_calloc(BATCH_SIZE, sizeof *w->own_times);
 }
 
 static void publish(struct writer *w, uint32_t r)
 {
     ring_publish(w->rings[r]);
-    if (task_sleeps(w->receivers[r]) && ring_packets(w->rings[r]) >= RING_PACKETS / 2) {
+    if (task_sleeps(w->receivers[r]) && ring_packets(w->rings[r]) >= WAKE_PACKETS) {
         task_wake(w->receivers[r]);
     }
 }
@@ -120,13 +118,6 @@ static inline int64_t time_of(const struct batch *batch, uint32_t k)
     return batch->times != NULL ? batch->times[k] : ST_TIME_MIN;
 }
 
-static void gather_times(int64_t *to, const int64_t *times, const uint8_t *picks, uint32_t count)
-{
-    for (uint32_t k = 0; k < count; k++) {
-        to[k] = times[picks[k]];
-    }
-}
-
 /* Those records from `done` on that have one short text each and fit into the open packet as it is.
  * Returns how many have been written, with those before. */
 static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *batch,
@@ -154,7 +145,7 @@ static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *ba
     }
     int64_t *times = packet_times(p, done - first, is_timed(batch));
     if (times != NULL) {
-        gather_times(times, batch->times, picks + first, done - first);
+        memcpy(times, w->picked_times + first, (done - first) * sizeof *times);
     }
     p->count += done - first;
     p->text_size = text_size;
@@ -198,7 +189,7 @@ static void write_picked(struct writer *w, uint32_t r, const struct batch *batch
                       layout->size, picks + done, run);
         int64_t *times = packet_times(p, run, timed);
         if (times != NULL) {
-            gather_times(times, batch->times, picks + done, run);
+            memcpy(times, w->picked_times + done, run * sizeof *times);
         }
         p->count += run;
         if (p->count == BATCH_SIZE) {
@@ -217,11 +208,8 @@ static void write_own(struct writer *w, const struct batch *batch, const uint8_t
     }
     router_gather(&w->router, w->own_records, batch->records, w->rings[w->own]->layout.size, picks,
                   count);
-    if (is_timed(batch)) {
-        gather_times(w->own_times, batch->times, picks, count);
-    }
     handover_batch(
-        w, &(struct batch){w->own_records, is_timed(batch) ? w->own_times : no_times, count});
+        w, &(struct batch){w->own_records, is_timed(batch) ? w->picked_times : no_times, count});
 }
 
 static void write_all_to(struct writer *w, uint32_t r, const struct batch *batch);
@@ -241,10 +229,15 @@ static void write_by_key(struct writer *w, const struct batch *batch)
     if (w->ring_count == 1) {
         write_all_to(w, 0, batch);
     } else {
+        slot_foresee(w->task->slot);
         router_choose(&w->router, batch->records, w->rings[0]->layout.size, batch->count, rings);
         for (uint32_t i = 1; i <= w->ring_count; i++) {
             uint32_t r = w->own != OWN_NONE ? (w->own + i) % w->ring_count : i - 1;
             uint32_t count = router_pick(&w->router, rings, batch->count, r, picks);
+            if (is_timed(batch)) {
+                router_pick_times(&w->router, rings, batch->count, r, batch->times, picks, count,
+                                  w->picked_times);
+            }
             if (r == w->own && count > 0) {
                 write_own(w, batch, picks, count);
             } else if (count > 0) {

@@ -35,17 +35,23 @@ static void check_batch(const struct router *r, const st_key_spec *spec, const v
 {
     uint32_t rings[PICKS_MAX], seen = 0;
     uint8_t picks[PICKS_MAX];
+    int64_t times[BATCH_SIZE], picked_times[PICKS_MAX];
     char *copies = malloc((size_t)BATCH_SIZE * size);
+    for (uint32_t k = 0; k < count; k++) {
+        times[k] = (int64_t)draw();
+    }
     router_choose(r, records, size, count, rings);
     for (uint32_t ring = 0; ring < r->ring_count; ring++) {
         uint32_t picked = router_pick(r, rings, count, ring, picks);
         router_gather(r, copies, records, size, picks, picked);
+        router_pick_times(r, rings, count, ring, times, picks, picked, picked_times);
         for (uint32_t p = 0; p < picked; p++) {
             const char *record = (const char *)records + (size_t)picks[p] * size;
             uint32_t group = st_key_group(st_key_hash(spec, record), r->max_parallelism);
             ck_assert(st_key_group_owner(group, r->ring_count, r->max_parallelism) == ring);
             ck_assert(p == 0 || picks[p] > picks[p - 1]);
             ck_assert(memcmp(copies + (size_t)p * size, record, size) == 0);
+            ck_assert(picked_times[p] == times[picks[p]]);
         }
         seen += picked;
     }
@@ -61,6 +67,8 @@ static void both_ways(const st_key_spec *spec, uint32_t size, const void *record
         for (uint32_t n = 0; n < sizeof rings / sizeof rings[0] && rings[n] <= groups[g]; n++) {
             struct router r;
             router_init(&r, spec, rings[n], groups[g]);
+            check_batch(&r, spec, records, size, count);
+            r.wider = false;
             check_batch(&r, spec, records, size, count);
             r.wide = false;
             check_batch(&r, spec, records, size, count);

@@ -1,0 +1,81 @@
+/*
+ * Records to subtasks by key with AVX-512, see route.h.
+ *
+ * Picking is compressing: a mask says which of eight or sixteen lanes belong to a ring, and one
+ * instruction puts those behind each other. What is written too much is the place of the next.
+ */
+#include "stream/route.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define WIDER __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,popcnt")))
+
+bool wider_is_usable(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2") &&
+           __builtin_cpu_supports("popcnt");
+}
+
+WIDER uint32_t wider_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint8_t *picks)
+{
+    const __m512i wanted = _mm512_set1_epi32((int)ring);
+    const __m128i step = _mm_set1_epi8(16);
+    __m128i numbers = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    uint32_t picked = 0;
+    for (uint32_t k = 0; k < count; k += 16) {
+        __mmask16 set = _mm512_cmpeq_epi32_mask(_mm512_loadu_si512(rings + k), wanted);
+        __m128i some = _mm_maskz_compress_epi8(set, numbers);
+        _mm_storeu_si128((__m128i *)(void *)(picks + picked), some);
+        picked += (uint32_t)__builtin_popcount(set);
+        numbers = _mm_add_epi8(numbers, step);
+    }
+    return picked;
+}
+
+WIDER void wider_pick_times(const uint32_t *rings, uint32_t count, uint32_t ring,
+                            const int64_t *times, int64_t *to)
+{
+    const __m256i wanted = _mm256_set1_epi32((int)ring);
+    for (uint32_t k = 0; k < count; k += 8) {
+        __m256i eight = _mm256_loadu_si256((const __m256i *)(const void *)(rings + k));
+        __mmask8 set = _mm256_cmpeq_epi32_mask(eight, wanted);
+        __m512i some = _mm512_maskz_loadu_epi64(set, times + k);
+        _mm512_storeu_si512(to, _mm512_maskz_compress_epi64(set, some));
+        to += __builtin_popcount(set);
+    }
+}
+
+WIDER static inline __m256i load_32(const char *records, uint32_t pick)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)(records + (size_t)pick * 24));
+}
+
+WIDER static inline __m512i load_two(const char *records, const uint8_t *picks)
+{
+    __m512i first = _mm512_castsi256_si512(load_32(records, picks[0]));
+    return _mm512_inserti64x4(first, load_32(records, picks[1]), 1);
+}
+
+/* Eight records are three lines: each is read as 32 bytes, and the lines are put together of pairs
+ * of pairs. The last of all is not read like that: what is behind it may not be there. */
+WIDER void wider_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count)
+{
+    const __m512i first = _mm512_setr_epi64(0, 1, 2, 4, 5, 6, 8, 9);
+    const __m512i second = _mm512_setr_epi64(2, 4, 5, 6, 8, 9, 10, 12);
+    const __m512i third = _mm512_setr_epi64(5, 6, 8, 9, 10, 12, 13, 14);
+    uint32_t k = 0;
+    for (; k + 8 < count; k += 8, to += (size_t)8 * 24) {
+        __m512i a = load_two(records, picks + k), b = load_two(records, picks + k + 2);
+        __m512i c = load_two(records, picks + k + 4), d = load_two(records, picks + k + 6);
+        _mm512_storeu_si512(to, _mm512_permutex2var_epi64(a, first, b));
+        _mm512_storeu_si512(to + 64, _mm512_permutex2var_epi64(b, second, c));
+        _mm512_storeu_si512(to + 128, _mm512_permutex2var_epi64(c, third, d));
+    }
+    for (; k < count; k++, to += 24) {
+        memcpy(to, records + (size_t)picks[k] * 24, 24);
+    }
+}
+
+#endif
