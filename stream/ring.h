@@ -17,11 +17,12 @@
  * cache. To publish it means to stream what it has, line by line, past the caches into a block of
  * the ring's memory (ring.c):
  *
- *     stage ══stream══► | block | block | block | …      a block: header, marks, records, times, text
+ *     stage ══stream══► | block | block | block | …      a block: header, marks, records, times,
+ * text
  *
- * where written lines that another cache has had must be asked for from it, one wait of up to 300 ns
- * each between distant cores, streamed ones ask nobody. What is not used of a block is not streamed.
- * Where one thread has both sides, packets are filled in their blocks.
+ * where written lines that another cache has had must be asked for from it, one wait of up to 300
+ * ns each between distant cores, streamed ones ask nobody. What is not used of a block is not
+ * streamed. Where one thread has both sides, packets are filled in their blocks.
  *
  * Threads: ring_open/ring_publish by the producer, ring_peek/ring_pop by the consumer, only.
  */
@@ -79,8 +80,8 @@ struct of_heap {
 /* Each side has a line of the cache for what it writes, and remembers in it what it last saw of the
  * other's index: it looks at that line only when what it remembers is not enough. */
 struct ring {
-    struct layout layout; /* of the records */
-    char *blocks;         /* [round] of block_size bytes */
+    struct layout layout;                 /* of the records */
+    char *blocks;                         /* [round] of block_size bytes */
     size_t block_size, times_at, text_at; /* in a block; the records are behind the packet */
     uint32_t round;                       /* >= limit */
     uint32_t limit;                       /* packets under way, a power of two */

@@ -59,6 +59,11 @@ static bool is_number(const struct key_reader *reader)
     return reader->count == 1 && (reader->kind[0] == ST_KIND_I64 || reader->kind[0] == ST_KIND_U64);
 }
 
+static bool is_text(const struct key_reader *reader)
+{
+    return reader->count == 1 && reader->kind[0] == ST_KIND_STR;
+}
+
 static void codes_of_numbers(const char *key, uint32_t stride, uint32_t count, uint32_t *codes)
 {
     for (uint32_t k = 0; k < count; k++, key += stride) {
@@ -95,7 +100,7 @@ static void codes_of(const struct key_reader *reader, const char *records, uint3
 {
     if (is_number(reader)) {
         codes_of_numbers(records + reader->from[0], stride, count, codes);
-    } else if (reader->count == 1 && reader->kind[0] == ST_KIND_STR) {
+    } else if (is_text(reader)) {
         codes_of_texts(records + reader->from[0], stride, count, codes);
     } else {
         codes_of_any(reader, records, stride, count, codes);
@@ -240,13 +245,15 @@ void router_choose(const struct router *r, const void *records, uint32_t stride,
     assert(count <= BATCH_SIZE);
 #if HAS_WIDE
     if (r->wide) {
-        uint32_t done = 0;
+        const char *key = (const char *)records + r->reader.from[0];
+        uint32_t done = 0, coded = 0; /* to rings, to codes */
         if (is_number(&r->reader)) {
-            const char *key = (const char *)records + r->reader.from[0];
-            done = wide_rings_of_numbers(r, key, stride, count, rings);
+            coded = done = wide_rings_of_numbers(r, key, stride, count, rings);
+        } else if (r->wider && is_text(&r->reader)) {
+            coded = wider_codes_of_texts(key, stride, count, rings);
         }
-        codes_of(&r->reader, (const char *)records + (size_t)done * stride, stride, count - done,
-                 rings + done);
+        codes_of(&r->reader, (const char *)records + (size_t)coded * stride, stride, count - coded,
+                 rings + coded);
         wide_rings(r, done, count, rings);
         return;
     }

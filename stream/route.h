@@ -53,6 +53,10 @@ bool wider_is_usable(void);
 uint32_t wider_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint8_t *picks);
 void wider_pick_times(const uint32_t *rings, uint32_t count, uint32_t ring, const int64_t *times,
                       int64_t *to);
+/* String.hashCode of as many eights of texts as there are, `stride` bytes apart; returns of how
+ * many.
+ */
+uint32_t wider_codes_of_texts(const char *key, size_t stride, uint32_t count, uint32_t *codes);
 /* Records of 24 bytes. */
 void wider_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count);
 

@@ -47,6 +47,60 @@ WIDER void wider_pick_times(const uint32_t *rings, uint32_t count, uint32_t ring
     }
 }
 
+#define LOOSE WIDER READS_BEYOND
+
+LOOSE static inline __m512i eight(const uint64_t w[8])
+{
+    return _mm512_set_epi64((int64_t)w[7], (int64_t)w[6], (int64_t)w[5], (int64_t)w[4],
+                            (int64_t)w[3], (int64_t)w[2], (int64_t)w[1], (int64_t)w[0]);
+}
+
+/* Of eight short texts of ASCII at once, or false: sums of neighbours, of pairs, of halves, as
+ * java_hash_of_word has them. What is not of a text is shifted out. */
+LOOSE static inline bool codes_of_eight(const char *key, size_t stride, uint32_t *codes)
+{
+    const __m512i neighbours = _mm512_set1_epi16(0x011F), pairs = _mm512_set1_epi32(0x000103C1);
+    uint64_t sizes[8], words[8];
+    bool short_ones = true;
+    for (int i = 0; i < 8; i++, key += stride) {
+        st_str text;
+        memcpy(&text, key, sizeof text);
+        short_ones &= text.size - 1 < 8 && ((uintptr_t)text.data & 4095) <= 4096 - 8;
+        sizes[i] = text.size;
+        words[i] = (uintptr_t)text.data;
+    }
+    if (!short_ones) {
+        return false;
+    }
+    for (int i = 0; i < 8; i++) {
+        words[i] = *(const loose_word *)words[i];
+    }
+    __m512i bits = _mm512_slli_epi64(_mm512_sub_epi64(_mm512_set1_epi64(8), eight(sizes)), 3);
+    __m512i word = _mm512_sllv_epi64(eight(words), bits);
+    if (_mm512_test_epi64_mask(word, _mm512_set1_epi8((char)0x80)) != 0) {
+        return false;
+    }
+    __m512i sums = _mm512_madd_epi16(_mm512_maddubs_epi16(word, neighbours), pairs);
+    sums = _mm512_add_epi64(_mm512_mul_epu32(sums, _mm512_set1_epi64(31 * 31 * 31 * 31)),
+                            _mm512_srli_epi64(sums, 32));
+    _mm256_storeu_si256((__m256i *)(void *)codes, _mm512_cvtepi64_epi32(sums));
+    return true;
+}
+
+LOOSE uint32_t wider_codes_of_texts(const char *key, size_t stride, uint32_t count, uint32_t *codes)
+{
+    uint32_t k = 0;
+    for (; k + 8 <= count; k += 8, key += 8 * stride) {
+        bool done = codes_of_eight(key, stride, codes + k);
+        for (uint32_t i = 0; !done && i < 8; i++) {
+            st_str text;
+            memcpy(&text, key + i * stride, sizeof text);
+            codes[k + i] = (uint32_t)java_hash_of_text(text.data, text.size);
+        }
+    }
+    return k;
+}
+
 WIDER static inline __m256i load_32(const char *records, uint32_t pick)
 {
     return _mm256_loadu_si256((const __m256i *)(const void *)(records + (size_t)pick * 24));

@@ -82,9 +82,9 @@ static void pause_a_little(void)
     }
 }
 
-/* Looks again for a while before it sleeps. One that waits for room waits for a receiver that works:
- * if that has a processor of its own it will soon have made some, and need not stop to wake this
- * one. Not too often: what is looked at has to come from the other's cache each time. */
+/* Looks again for a while before it sleeps. One that waits for room waits for a receiver that
+ * works: if that has a processor of its own it will soon have made some, and need not stop to wake
+ * this one. Not too often: what is looked at has to come from the other's cache each time. */
 static bool soon_ready(struct slot *slot)
 {
     bool held_up = slot->awaited != NULL;

@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RUNS_IN_STEP 4 /* polls of a source, or runs of records */
+/* Polls of a source, and runs of records. A poll may end as many packets. A slot whose source goes
+ * on before it has read what has come makes the others wait that sent it. */
+#define POLLS_IN_STEP 4
+#define RUNS_IN_STEP  (RING_PACKETS_MAX / 2)
 
 /* ----------------------------------------------------------------------- Through the operators */
 
@@ -242,16 +245,16 @@ static bool hear(struct task *task, struct coordinator *c)
 }
 
 /* Some more in the same step? Step by step, where they are told apart from outside, no. */
-static bool goes_on(const struct task *task, uint32_t *runs)
+static bool goes_on(const struct task *task, uint32_t *runs, uint32_t limit)
 {
-    return ++*runs < RUNS_IN_STEP && !task->job->in_steps && !task->second_first;
+    return ++*runs < limit && !task->job->in_steps && !task->second_first;
 }
 
 /* May a source go on without a look at what a step begins with? */
 static bool source_goes_on(struct task *task, uint32_t *runs)
 {
     struct coordinator *c = task->job->coordinator;
-    return goes_on(task, runs) && atomic_load(&task->job->cancelled) == 0 &&
+    return goes_on(task, runs, POLLS_IN_STEP) && atomic_load(&task->job->cancelled) == 0 &&
            (c == NULL || coordinator_next(c, task->barrier) == 0) && task_has_room(task);
 }
 
@@ -459,7 +462,7 @@ static enum step step_input(struct task *task)
     if (!read_next(task)) {
         return STEP_NOTHING;
     }
-    while (!all_ended(task) && goes_on(task, &runs) && task_has_room(task)) {
+    while (!all_ended(task) && goes_on(task, &runs, RUNS_IN_STEP) && task_has_room(task)) {
         task_end_step(task);
         slot_foresee(task->slot);
         if (!read_next(task)) {

@@ -67,10 +67,10 @@ struct op_class {
 struct writer {
     struct task *task;
     enum st_partitioning partitioning;
-    struct router router;    /* by key */
+    struct router router;            /* by key */
     int64_t picked_times[PICKS_MAX]; /* of the records picked for one receiver */
-    struct ring **rings;     /* [ring_count], in order of the receiving subtask */
-    struct task **receivers; /* [ring_count] */
+    struct ring **rings;             /* [ring_count], in order of the receiving subtask */
+    struct task **receivers;         /* [ring_count] */
     uint32_t ring_count;
     uint32_t turn;   /* rebalance, rescale */
     uint64_t random; /* shuffle */

@@ -113,6 +113,16 @@ static inline bool is_timed(const struct batch *batch)
     return batch->times != NULL && batch->times != no_times;
 }
 
+/* What was put out one by one has an array of timestamps even where no record has one. */
+static bool has_times(const struct batch *batch)
+{
+    uint32_t k = 0;
+    while (is_timed(batch) && k < batch->count && batch->times[k] == ST_TIME_MIN) {
+        k++;
+    }
+    return is_timed(batch) && k < batch->count;
+}
+
 static inline int64_t time_of(const struct batch *batch, uint32_t k)
 {
     return batch->times != NULL ? batch->times[k] : ST_TIME_MIN;
@@ -277,8 +287,10 @@ static void write_in_turn(struct writer *w, const struct batch *batch)
     }
 }
 
-void writer_write(struct writer *w, const struct batch *batch)
+void writer_write(struct writer *w, const struct batch *given)
 {
+    const struct batch *batch =
+        &(struct batch){given->records, has_times(given) ? given->times : NULL, given->count};
     switch (w->partitioning) {
     case ST_PART_HASH:
         write_by_key(w, batch);

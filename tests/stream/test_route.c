@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "stream/route.h"
 
@@ -107,11 +109,12 @@ static int32_t plain_hash(const char *text, uint32_t size)
     return (int32_t)h;
 }
 
-START_TEST(texts_go_to_the_owners_of_their_groups)
+/* Of `least` to `most` bytes. */
+static void check_texts(uint32_t least, uint32_t most)
 {
     worded records[BATCH_SIZE];
     for (uint32_t k = 0; k < BATCH_SIZE; k++) {
-        uint32_t size = (uint32_t)(draw() % 40);
+        uint32_t size = least + (uint32_t)(draw() % (most - least + 1));
         char *text = malloc(size + (size == 0));
         for (uint32_t i = 0; i < size; i++) {
             text[i] = (char)(draw() % 128);
@@ -123,6 +126,33 @@ START_TEST(texts_go_to_the_owners_of_their_groups)
     for (uint32_t k = 0; k < BATCH_SIZE; k++) {
         free((void *)(uintptr_t)records[k].text.data);
     }
+}
+
+START_TEST(texts_go_to_the_owners_of_their_groups)
+{
+    check_texts(0, 40);
+    check_texts(0, 8);
+    check_texts(1, 8); /* all of eight are short */
+    check_texts(8, 9);
+}
+END_TEST
+
+/* Short ones at the end of a page behind which there is none, and some beyond ASCII among them. */
+START_TEST(short_texts_are_not_read_beyond_their_page)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(pages != MAP_FAILED && mprotect(pages + page, page, PROT_NONE) == 0);
+    memcpy(pages + page - 16, "abcdefghij\xC3\xA4stuv", 16);
+    worded records[64];
+    for (uint32_t k = 0; k < 64; k++) {
+        uint32_t size = k % 9, back = k < 32 ? 16 : size + k % 4;
+        records[k] = (worded){{pages + page - back, size, 0}, k};
+        ck_assert(st_key_hash(&by_text, &records[k]) ==
+                  java_hash_of_long_text(records[k].text.data, size));
+    }
+    both_ways(&by_text, sizeof *records, records, 64);
+    munmap(pages, 2 * page);
 }
 END_TEST
 
@@ -162,6 +192,7 @@ int main(void)
     TCase *tc = tcase_create("route");
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, numbers_go_to_the_owners_of_their_groups);
+    tcase_add_test(tc, short_texts_are_not_read_beyond_their_page);
     tcase_add_test(tc, texts_go_to_the_owners_of_their_groups);
     tcase_add_test(tc, text_beyond_ascii_hashes_as_java_does);
     suite_add_tcase(suite, tc);
