@@ -51,10 +51,6 @@ static const char head[] =
 static const char tail[] =
     "## What is not here\n"
     "\n"
-    "* M5, KAFKA-5879: an ISR change notification handled from the list of znodes that came\n"
-    "  with the watch, and not from a fresh one. Reading a list twice, and a deleted znode in\n"
-    "  vain, is all that it did; the controller here has no list before its event is taken\n"
-    "  up.\n"
     "* M20, KAFKA-6879 and KAFKA-4360: a deadlock between a session's callback and the\n"
     "  controller's lock. Steps have no locks.\n"
     "\n"

@@ -135,6 +135,8 @@ static enum sim_ending play_until_end(struct cli_play *p, const struct cli_play_
             return SIM_ENDED_INTERRUPTED;
         if (until_quiet && sim_world_is_over(p->world))
             return SIM_ENDED_QUIET;
+        if (until_quiet && sim_trace_count(p->trace) > SIM_HORIZON_RECORDS)
+            return SIM_ENDED_AT_HORIZON;
         int64_t now = sim_world_now(p->world);
         int64_t next = sim_world_next(p->world);
         int64_t stop = earlier(until_us, sim_expect_next(p->expectations, now));

@@ -1,7 +1,7 @@
 /*
  * One input of the controller: queue it, or go on with the flow that waits for it.
  *
- * Watches carry no data, only the event that reads again; a path for which no handler is registered
+ * Watches carry no data, only the event that reads again (but for KAFKA-5879, isr_listener.c); a path for which no handler is registered
  * is not heard (a resigned controller's watches still fire once).
  *
  * Source: Kafka KafkaController (handlers at the end of the file), ZooKeeperClient.
@@ -68,6 +68,15 @@ static void changed(struct kc_controller *c, const char *path)
     }
 }
 
+static void put_of_folder(struct kc_controller *c, enum kc_event_kind event)
+{
+    if (event == KC_EVENT_ISR_CHANGE_NOTIFICATION && kc_defect(c, SM_DEFECT_LISTED_AT_WATCH)) {
+        kc_isr_listen(c);
+    } else {
+        kc_put(c, event);
+    }
+}
+
 void kc_watch_event(struct kc_controller *c, const struct kc_input *in)
 {
     char topic[SM_TOPIC_NAME_MAX + 1];
@@ -77,7 +86,7 @@ void kc_watch_event(struct kc_controller *c, const struct kc_input *in)
         if ((folders[i].types >> in->event_type & 1) != 0 &&
             strcmp(folders[i].path, in->path) == 0) {
             if ((c->handlers & folders[i].handler) != 0) {
-                kc_put(c, folders[i].event);
+                put_of_folder(c, folders[i].event);
             }
             return;
         }
@@ -131,7 +140,12 @@ static void take(struct kc_controller *c, const struct kc_input *in)
     switch ((enum kc_input_kind)in->kind) {
     case KC_IN_NONE:
     case KC_IN_MORE:
-    case KC_IN_ZK_REPLY: /* the flow in work takes it */
+        break;
+    case KC_IN_ZK_REPLY: /* the flow in work takes it, unless a listener has asked */
+        if (kc_isr_is_listing(c, in->reply)) {
+            c->step->in = NULL;
+            kc_isr_listed(c, in->reply);
+        }
         break;
     case KC_IN_START:
         c->session = in->session;

@@ -13,7 +13,8 @@
 bool kc_controller_is_quiet(const struct kc_controller *c, bool (*is_dead)(void *, int32_t),
                             void *context)
 {
-    if (c->event.kind != KC_EVENT_NONE || c->event_count > 0 || c->op_count > 0 || c->depth > 0) {
+    if (c->event.kind != KC_EVENT_NONE || c->event_count > 0 || c->op_count > 0 || c->depth > 0 ||
+        c->listing_xid != 0) {
         return false;
     }
     for (uint32_t i = 0; i < c->broker_count; i++) {
@@ -235,7 +236,7 @@ static uint64_t flow_digest(const struct kc_controller *c)
     for (uint32_t i = 0; i < c->event_count; i++) {
         h = mix(h, kc_event_at(c, i)->kind);
     }
-    return h;
+    return c->listing_xid == 0 ? h : mix(h, c->listing_again);
 }
 
 uint64_t kc_controller_digest(const struct kc_controller *c)

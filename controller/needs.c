@@ -81,6 +81,17 @@ static uint32_t bytes_of(const struct kc_input *in)
     return 0;
 }
 
+/* KAFKA-5879: a list travels with its event, and is copied to the scratch when its turn comes. */
+static uint32_t listed_by(const struct kc_controller *c, const struct kc_input *in)
+{
+    struct wire_zk_result_view v = {0};
+
+    if (in->kind != KC_IN_ZK_REPLY || !kc_isr_is_listing(c, in->reply)) {
+        return 0;
+    }
+    return wire_zk_result_next(in->reply, &v) ? v.result->data_size : 0;
+}
+
 static bool scratch_fits(const struct kc_controller *c, const struct kc_input *in)
 {
     uint64_t znode = 256 + (uint64_t)c->largest_topic * (48 + 36ull * c->limits.replicas);
@@ -92,7 +103,7 @@ static bool scratch_fits(const struct kc_controller *c, const struct kc_input *i
                                 (sizeof(struct wire_call_item) + c->limits.topic_name + 16)
                           : 0;
 
-    return c->scratch_used + reply * 3 + znode * 2 + calls + answer + 16384 <=
+    return c->scratch_used + reply * 3 + znode * 2 + calls + answer + c->listing_most + 16384 <=
            c->limits.scratch_bytes;
 }
 
@@ -255,7 +266,7 @@ static void need_reply(const struct kc_controller *c, const struct kc_input *in,
 {
     struct wire_zk_result_view v = {0};
 
-    if (c->depth == 0 || c->op_count == 0) {
+    if (c->depth == 0 || c->op_count == 0 || kc_isr_is_listing(c, in->reply)) {
         return;
     }
     const struct kc_bulk *bulk = kc_bulk_of(c);
@@ -320,7 +331,7 @@ const char *kc_short_of(struct kc_controller *c, const struct kc_input *in)
         return "events";
     }
     kc_arena_tidy(c, &c->event_arena);
-    if (!kc_arena_room(c, &c->event_arena, bytes_of(in) + 1024)) {
+    if (!kc_arena_room(c, &c->event_arena, bytes_of(in) + listed_by(c, in) + 1024)) {
         return "event_bytes";
     }
     if (!scratch_fits(c, in)) {

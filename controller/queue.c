@@ -3,6 +3,7 @@
  *
  * First in, first out; `clear` preempts all that waits, and those who asked for something are told
  * that the controller has moved. An event carries no data about ZooKeeper: its flow reads again.
+ * Exception: with KAFKA-5879 that of the ISR changes carries a list (isr_listener.c).
  *
  * Source: Kafka ControllerEventManager; the preempt methods of the events in KafkaController.scala.
  */

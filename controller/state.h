@@ -380,6 +380,12 @@ struct kc_controller {
     uint32_t slot_used, slot_high, slot_free;
     uint32_t wait_first, wait_last; /* … that wait to be asked */
 
+    /* KAFKA-5879, isr_listener.c: the list that is asked for beside the flow in work */
+    uint32_t listing_xid;   /* of its request in flight; 0 none */
+    uint32_t listing_again; /* the watch has fired once more meanwhile */
+    uint32_t listing_most;  /* bytes of the longest list so far: room in the scratch */
+    uint32_t listing_unused;
+
     /* batches */
     struct kc_arena batches, event_arena;
     uint64_t batch_id;   /* of the last one begun */
@@ -633,6 +639,16 @@ const void *kc_event_bytes(const struct kc_controller *c, const struct kc_event 
 void kc_start_event(struct kc_controller *c);
 void kc_finish_event(struct kc_controller *c);
 void kc_reply(struct kc_controller *c, const struct wire_call *answer);
+
+/* ---- isr_listener.c: KAFKA-5879, with the defect only ---- */
+/* The child watch of the notifications has fired: lists them beside the flow in work. */
+void kc_isr_listen(struct kc_controller *c);
+/* Returns whether `reply` answers that, and not what a flow has asked. */
+bool kc_isr_is_listing(const struct kc_controller *c, const struct wire_zk_reply *reply);
+/* Puts the event that carries what was listed. */
+void kc_isr_listed(struct kc_controller *c, const struct wire_zk_reply *reply);
+/* Makes the list of the event in work the names that its flow reads and deletes. */
+void kc_isr_keep_listed(struct kc_controller *c);
 
 /* ---- batch.c ---- */
 /* Begins the batch of `owner`. False: the owner's earlier batch is dirty (KAFKA-2300): IllegalState. */

@@ -375,6 +375,19 @@ static enum kc_slot_next answer_isr_change(struct kc_controller *c, struct kc_fr
 static const struct kc_bulk read_isr_changes = {
     .select = kc_select_name, .ask = ask_isr_change, .answer = answer_isr_change};
 
+/* The list is read now, when the event is in work (KAFKA-5879). */
+static enum kc_next isr_if_active(struct kc_controller *c, struct kc_frame *f)
+{
+    if (!kc_is_active(c)) {
+        return KC_RETURN;
+    }
+    if (kc_defect(c, SM_DEFECT_LISTED_AT_WATCH)) {
+        kc_isr_keep_listed(c);
+        f->row++;
+    }
+    return KC_NEXT;
+}
+
 /* The names are kept over the flows that this one calls. */
 static enum kc_next isr_begin(struct kc_controller *c, struct kc_frame *f)
 {
@@ -448,7 +461,7 @@ static enum kc_catch delete_anyway(struct kc_controller *c, struct kc_frame *f)
 }
 
 static const struct kc_row isr_rows[] = {
-    {.name = "active?", .run = kc_if_active},
+    {.name = "active?", .run = isr_if_active},
     {.name = "list ISR changes", .bulk = &kc_list_isr_changes},
     {.name = "begin", .run = isr_begin},
     [ISR_READ] = {.name = "read ISR changes", .bulk = &read_isr_changes},

@@ -72,10 +72,16 @@ void sim_expect_moment(struct sim_expectations *e, int64_t now_us, uint64_t last
    all events up to and at that time are done. */
 int64_t sim_expect_next(const struct sim_expectations *e, int64_t now_us);
 
+/* More records than that, and a run that is to become quiet is taken for one that never does: a
+   controller that fails and stands again every few milliseconds writes them in a minute, the largest
+   run of scenarios/ a sixth. A number of records and not of seconds, so that every machine says the
+   same. */
+enum { SIM_HORIZON_RECORDS = 2000000 };
+
 enum sim_ending {
     SIM_ENDED_QUIET,      /* nothing was left to do */
     SIM_ENDED_AT_UNTIL,   /* the time that the scenario names */
-    SIM_ENDED_AT_HORIZON, /* not quiet within the horizon */
+    SIM_ENDED_AT_HORIZON, /* not quiet within the scenario's time or SIM_HORIZON_RECORDS */
     SIM_ENDED_INTERRUPTED,
 };
 /* The run is over. A quiet end stands for all time to come: what `by` and `at` name later is judged

@@ -35,8 +35,7 @@ static const struct sim_topic *topic_named(const struct sim_scenario *s, const c
     return NULL;
 }
 
-static void check_given(struct sim_reader *r, const struct sim_yaml *isr,
-                        const struct sim_given *g)
+static void check_given(struct sim_reader *r, const struct sim_yaml *isr, const struct sim_given *g)
 {
     if (g->leader != SM_NO_LEADER && !sm_list_has(&g->isr, g->leader)) {
         sim_error(r->d, isr->place, "the leader %d is not in the ISR", g->leader);
@@ -126,12 +125,12 @@ static bool check_holder(struct sim_reader *r, const struct sim_yaml *key,
                      g->partition);
 }
 
-static bool read_log(struct sim_reader *r, const struct sim_yaml *key,
-                     const struct sim_yaml *node, struct sim_given *g)
+static bool read_log(struct sim_reader *r, const struct sim_yaml *key, const struct sim_yaml *node,
+                     struct sim_given *g)
 {
     struct sim_given_log log = {0};
-    bool good = sim_read_node_id(r, key, "a broker id", &log.broker) &&
-                check_holder(r, key, g, log.broker);
+    bool good =
+        sim_read_node_id(r, key, "a broker id", &log.broker) && check_holder(r, key, g, log.broker);
     if (node->kind != SIM_YAML_LIST || node->count > SIM_GIVEN_RECORDS_MAX) {
         return sim_error(r->d, node->place, "a log is a list of at most %d records: [a@0, b@0]",
                          SIM_GIVEN_RECORDS_MAX);
@@ -156,7 +155,8 @@ static bool read_logs(struct sim_reader *r, const struct sim_yaml *node, struct 
         return true;
     }
     if (node->kind != SIM_YAML_MAP) {
-        return sim_error(r->d, node->place, "log is a mapping by broker: {1: [a@0, b@0], 2: [a@0]}");
+        return sim_error(r->d, node->place,
+                         "log is a mapping by broker: {1: [a@0, b@0], 2: [a@0]}");
     }
     g->logs = sim_memory_take(r->memory, (node->count + 1) * sizeof(*g->logs));
     for (uint32_t i = 0; i < node->count; i++) {
@@ -187,11 +187,10 @@ static bool read_hw(struct sim_reader *r, const struct sim_yaml *node, struct si
     if (node == NULL || !sim_read_int(r, node, "hw", 0, INT32_MAX, &g->hw)) {
         return node == NULL;
     }
-    return g->hw <= most ||
-           sim_error(r->d, node->place,
-                     "high watermark %" PRId64 ", but not all of the ISR have more than %" PRId64
-                     " records",
-                     g->hw, most);
+    return g->hw <= most || sim_error(r->d, node->place,
+                                      "high watermark %" PRId64
+                                      ", but not all of the ISR have more than %" PRId64 " records",
+                                      g->hw, most);
 }
 
 /* ---- a partition ---- */

@@ -67,6 +67,8 @@ bool sim_read_time(struct sim_reader *r, const struct sim_yaml *node, const char
 /* One of `words`; *out is its index. */
 bool sim_read_word(struct sim_reader *r, const struct sim_yaml *node, const char *what,
                    const char *const *words, uint32_t *out);
+/* Adds a note with all words that `what` may be. */
+void sim_note_words(struct sim_reader *r, const char *what, const char *const *words);
 /* A list of distinct broker ids that are nodes (`known`) or any. */
 bool sim_read_ids(struct sim_reader *r, const struct sim_yaml *node, const char *what,
                   struct sm_list *out);
@@ -78,22 +80,7 @@ bool sim_read_partition(struct sim_reader *r, const struct sim_yaml *node, const
 bool sim_read_topic(struct sim_reader *r, const struct sim_yaml *node, char **topic);
 /* A whole number and nothing else. */
 bool sim_parse_int(const char *text, int64_t *out);
-/* scenario_target.c */
-bool sim_read_target(struct sim_reader *r, const struct sim_yaml *node, bool zookeeper_too,
-                     struct sim_target *out);
 bool sim_read_api(struct sim_reader *r, const struct sim_yaml *node, enum wire_api *out);
-bool sim_read_pattern(struct sim_reader *r, const struct sim_yaml *node, enum sim_shape other,
-                      struct sim_pattern *out);
-/* A value to compare with: 3, "> 3", none, [1, 2], On*. */
-struct sim_comparison {
-    enum sim_op op;
-    bool is_number, is_list, is_glob;
-    int64_t number;
-    char *text;
-    struct sm_list list;
-};
-bool sim_read_comparison(struct sim_reader *r, const struct sim_yaml *node,
-                         struct sim_comparison *out);
 /* {0: [1, 2], …} or [[1, 2], …], from partition `first` on, without gaps: *lists has *count lists.
  */
 bool sim_read_assignment(struct sim_reader *r, const struct sim_yaml *node, int32_t first,
@@ -109,9 +96,38 @@ struct sim_known_topic *sim_known_topic(struct sim_reader *r, const char *name);
 /* Node ids for messages: "1, 2, 3"; names of topics and labels for suggestions. */
 const char *sim_known_ids(struct sim_reader *r);
 
+/* ---- scenario_target.c, scenario_pattern.c ---- */
+
+bool sim_read_target(struct sim_reader *r, const struct sim_yaml *node, bool zookeeper_too,
+                     struct sim_target *out);
+bool sim_read_pattern(struct sim_reader *r, const struct sim_yaml *node, enum sim_shape other,
+                      struct sim_pattern *out);
+/* A value to compare with: 3, "> 3", none, [1, 2], On*. */
+struct sim_comparison {
+    enum sim_op op;
+    bool is_number, is_list, is_glob;
+    int64_t number;
+    char *text;
+    struct sm_list list;
+};
+bool sim_read_comparison(struct sim_reader *r, const struct sim_yaml *node,
+                         struct sim_comparison *out);
+
+/* ---- scenario_files.c ---- */
+
+/* The bytes of the file `name` ("-": standard input), malloc'ed and ended by a zero; NULL with an
+   error at `place`, also where there are more than `limit`. */
+char *sim_load_bytes(const char *name, size_t limit, struct sim_place place, size_t *size,
+                     struct sim_diagnostics *d);
 /* The bytes of a file next to the scenario, NULL with an error at `place`. *name is its name. */
 char *sim_read_file(struct sim_reader *r, const char *path, struct sim_place place, size_t limit,
                     char **name, size_t *size);
+
+/* ---- scenario_cluster.c, scenario_topics.c ---- */
+
+void sim_read_cluster(struct sim_reader *r, const struct sim_yaml *root);
+/* `topics`; then all names of topics are known, those of the dump and of steps too. */
+void sim_read_topics(struct sim_reader *r, const struct sim_yaml *root);
 
 /* ---- scenario_steps.c, scenario_expect.c, scenario_lesson.c ---- */
 void sim_read_given(struct sim_reader *r, const struct sim_yaml *node); /* scenario_given.c */

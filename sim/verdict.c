@@ -94,7 +94,10 @@ const char *sim_open_reason(const struct sim_result *result, char *out, size_t c
     }
     if (result->ending == SIM_ENDED_AT_HORIZON) {
         char time[SIM_TIME_TEXT];
-        snprintf(out, capacity, "not quiet after %s", sim_time_exact(time, result->end_us));
+        if (result->records > SIM_HORIZON_RECORDS) /* when, is of the one seed, and no class */
+            snprintf(out, capacity, "not quiet after %d records", SIM_HORIZON_RECORDS);
+        else
+            snprintf(out, capacity, "not quiet after %s", sim_time_exact(time, result->end_us));
         return out;
     }
     return NULL;

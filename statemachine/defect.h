@@ -117,6 +117,10 @@
       "the rebalancer elects preferred replicas that are not in the ISR, in vain, each interval")  \
     X(REASSIGNMENT_DROPPED, "KAFKA-9089", "0.8.0..2.3", CONTROLLER, "M18", "reassignments-finish", \
       "a reassignment that meets an unexpected error is forgotten half-way")                       \
+    X(LISTED_AT_WATCH, "KAFKA-5879", "0.11.0..1.0", CONTROLLER, "M5", "",                          \
+      "ISR change notifications are listed when their watch fires, and not when the event is "     \
+      "taken up: events that have waited read and delete znodes that are gone, and tell brokers "  \
+      "change by change what one request could tell")                                              \
     X(CONTEXT_KEPT, "KAFKA-5310", "0.8.0..0.10.2", CONTROLLER, "S9",                               \
       "reassignment-keeps-replicas",                                                               \
       "a controller that resigns keeps its reassignments, and starts them again when it is "       \

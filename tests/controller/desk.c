@@ -423,6 +423,7 @@ struct desk *desk_new_within(const struct kc_config *config, const struct kc_lim
     d->peer[0].c = desk_block_of(limits);
     d->peer[0].alive = true;
     d->peer[0].balance_due = -1;
+    d->peer[0].beside = sm_defect_on(&config->profile, SM_DEFECT_LISTED_AT_WATCH);
     kc_controller_init(d->peer[0].c, limits, config);
     desk_connect(d, CONN_OUTSIDE);
     for (size_t i = 0; sm_persistent_paths[i] != NULL; i++) {

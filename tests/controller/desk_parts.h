@@ -29,6 +29,7 @@ struct peer {
     bool waits;   /* … and a new one is yet to be made */
     int64_t balance_due;       /* -1: not armed */
     uint32_t asked, in_flight; /* ZooKeeper requests: delivered, and not answered yet */
+    uint32_t beside; /* of these, outside of the window at most (controller/isr_listener.c) */
 };
 
 struct held {

@@ -166,7 +166,8 @@ static void take_request(struct desk *d, int who, const struct wire_zk_request *
     }
     d->largest_group = operations > d->largest_group ? operations : d->largest_group;
     d->peer[who].in_flight++;
-    ck_assert_uint_le(d->peer[who].in_flight, kc_controller_limits(d->peer[who].c)->window);
+    ck_assert_uint_le(d->peer[who].in_flight,
+                      kc_controller_limits(d->peer[who].c)->window + d->peer[who].beside);
     desk_push(d, ZK_REQUEST, who)->bytes = desk_copy(r, r->size);
 }
 
