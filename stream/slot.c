@@ -215,6 +215,9 @@ void task_await_room(struct task *task, struct ring *ring)
     while (atomic_load(&task->job->cancelled) == 0 && (!ring_drain(ring) || ring_is_full(ring))) {
         if (!slot_turn(slot)) {
             slot_flush(slot);
+            for (uint32_t w = 0; w < task->writer_count; w++) {
+                writer_wake(task->writers[w]); /* of what has been drained */
+            }
             slot_sleep(slot);
         }
     }

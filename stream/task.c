@@ -581,12 +581,10 @@ bool task_drain(struct task *task)
     for (uint32_t w = 0; w < task->writer_count; w++) {
         for (uint32_t r = 0; r < task->writers[w]->ring_count; r++) {
             struct ring *ring = task->writers[w]->rings[r];
-            if (ring->spilled != NULL) {
-                all &= ring_drain(ring);
-                task_wake(task->writers[w]->receivers[r]);
-            }
+            all &= ring_drain(ring);
             opened |= ring->open_spills;
         }
+        writer_wake(task->writers[w]);
     }
     task->spills = !all || opened;
     return all;

@@ -372,6 +372,10 @@ void writer_write(struct writer *w, const struct batch *batch);
 void writer_mark(struct writer *w, enum mark_kind kind, int64_t value);
 /* Publishes open packets and wakes who reads them; returns whether there were any. */
 bool writer_flush(struct writer *w);
+/* Wakes those receivers that sleep. A publication alone is a plain store, which may not have been
+ * seen yet when a receiver that is about to sleep is asked whether it does; behind the fence in
+ * here either it has seen what was published or it is seen to sleep. */
+void writer_wake(struct writer *w);
 
 /* Handing on by call instead of through a ring, see handover.c. May what the writer has for its own
  * receiver be handed to it now? */

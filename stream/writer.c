@@ -51,10 +51,7 @@ static void publish(struct writer *w, uint32_t r)
     }
 }
 
-/* Wakes those receivers that sleep. A publication alone is a plain store, which may not have been
- * seen yet when a receiver that is about to sleep is asked whether it does; behind this fence
- * either it has seen what was published or it is seen to sleep. */
-static void writer_wake(struct writer *w)
+void writer_wake(struct writer *w)
 {
     atomic_thread_fence(memory_order_seq_cst);
     for (uint32_t i = 0; i < w->ring_count; i++) {
