@@ -18,11 +18,8 @@
 
 #include "stream/graph.h"
 
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#if STREAMS
 #include <emmintrin.h>
-#define STREAMS 1
-#else
-#define STREAMS 0 /* the thread sanitizer does not see streamed stores */
 #endif
 
 #define LINE 64
@@ -166,7 +163,7 @@ static struct packet *open_block(struct ring *r)
         free_of_heap(of_heap_at(r, atomic_load_explicit(&r->head, memory_order_relaxed)));
     }
     lead_into(r, p, (char *)p);
-    p->count = p->mark_count = p->text_size = 0;
+    p->count = p->mark_count = p->text_size = r->streamed = 0;
     p->text_capacity = r->layout.text_count > 0 ? PACKET_TEXT_SIZE : 0;
     p->timed = 0;
     r->text_read = (char *)block + r->text_at;
@@ -200,13 +197,24 @@ static void stream_head(struct packet *block, const struct packet *p)
     stream(block, p, offsetof(struct packet, marks) + p->mark_count * sizeof p->marks[0]);
 }
 
+char *ring_stream_records(struct ring *r, uint32_t count)
+{
+    char *block = (char *)ring_block(r, r->next) + lines(sizeof(struct packet));
+    size_t from = (size_t)r->streamed * r->layout.size, to = (size_t)count * r->layout.size;
+    if (to > from) {
+        stream(block + from, r->stage->records + from, to - from);
+        r->streamed = count;
+    }
+    return block + to;
+}
+
 static void publish_stage(struct ring *r)
 {
     struct packet *p = r->stage, *block = ring_block(r, r->next);
-    char *records = p->records, *text = p->text;
+    char *text = p->text;
     int64_t *times = p->times;
+    (void)ring_stream_records(r, p->count);
     lead_into(r, p, (char *)block);
-    stream(p->records, records, (size_t)p->count * r->layout.size);
     if (p->timed != 0) {
         stream(p->times, times, p->count * sizeof *times);
     }

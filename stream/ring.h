@@ -34,6 +34,12 @@
 #include "stream/record.h"
 #include "stream/table.h"
 
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#define STREAMS 1
+#else
+#define STREAMS 0 /* the thread sanitizer does not see streamed stores */
+#endif
+
 #define RING_PACKETS_MAX 64 /* under way between threads, one of which may stop for a moment */
 #define RING_PACKETS     16 /* within a thread */
 /* Bytes for the blocks of all rings between threads into which a task writes by one writer. Few
@@ -89,9 +95,10 @@ struct ring {
     /* The producer's; the consumer asks for `head` again and again. */
     _Alignas(64) _Atomic uint64_t head; /* packets published */
     _Alignas(64) uint64_t seen_tail;
-    struct packet *open;                    /* not yet published */
-    char *text_read;                        /* where the open packet's text will be read */
-    char *text_own;                         /* the open packet's text, if it is of the heap */
+    struct packet *open; /* not yet published */
+    uint32_t streamed;   /* so many of its records are in the block already; of eight */
+    char *text_read;     /* where the open packet's text will be read */
+    char *text_own;      /* the open packet's text, if it is of the heap */
     struct spilled *spilled, *spilled_last; /* published once there is room */
     bool open_spills;                       /* the open packet will be the last of them */
     bool some_of_heap;                      /* in of_heap */
@@ -119,6 +126,15 @@ struct packet *ring_open(struct ring *r);
 /* Hands the open packet, if any, to the consumer, or to the spilled ones; returns whether there was
  * one. Whoever then looks whether the consumer sleeps may see what was before: see writer_wake. */
 bool ring_publish(struct ring *r);
+/* Streams the open packet's records up to `count`, a multiple of eight, from the stage; those
+ * behind may be streamed to what it returns, the beginning of a line, and are then counted in
+ * `streamed`. */
+char *ring_stream_records(struct ring *r, uint32_t count);
+/* Is the open packet filled beside its block? */
+static inline bool ring_is_staged(const struct ring *r)
+{
+    return STREAMS != 0 && r->stage != NULL && r->open == r->stage;
+}
 /* Moves spilled packets into the ring; returns whether none is left. By the producer. */
 bool ring_drain(struct ring *r);
 void ring_pop(struct ring *r);

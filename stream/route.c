@@ -332,3 +332,14 @@ void router_gather(const struct router *r, void *to, const void *records, uint32
         break;
     }
 }
+
+uint32_t router_stream(const struct router *r, void *to, const void *records, const uint8_t *picks,
+                       uint32_t count)
+{
+    assert(r->wider);
+#if HAS_WIDE
+    return wider_stream_24(to, records, picks, count);
+#else
+    return 0;
+#endif
+}

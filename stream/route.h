@@ -47,6 +47,15 @@ void router_pick_times(const struct router *r, const uint32_t rings[PICKS_MAX], 
 /* Copies the records of `picks`, in that order, behind each other to `to`. */
 void router_gather(const struct router *r, void *to, const void *records, uint32_t size,
                    const uint8_t *picks, uint32_t count);
+/* Can router_stream do it with records of this size? */
+static inline bool router_streams(const struct router *r, uint32_t size)
+{
+    return r->wider && size == 24;
+}
+/* The same past the caches, to the beginning of a line, of as many eights of records as can be;
+ * returns of how many records. */
+uint32_t router_stream(const struct router *r, void *to, const void *records, const uint8_t *picks,
+                       uint32_t count);
 
 /* For route.c: the same with AVX-512, only where wider_is_usable. */
 bool wider_is_usable(void);
@@ -59,5 +68,6 @@ void wider_pick_times(const uint32_t *rings, uint32_t count, uint32_t ring, cons
 uint32_t wider_codes_of_texts(const char *key, size_t stride, uint32_t count, uint32_t *codes);
 /* Records of 24 bytes. */
 void wider_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count);
+uint32_t wider_stream_24(char *to, const char *records, const uint8_t *picks, uint32_t count);
 
 #endif

@@ -112,24 +112,45 @@ WIDER static inline __m512i load_two(const char *records, const uint8_t *picks)
     return _mm512_inserti64x4(first, load_32(records, picks[1]), 1);
 }
 
-/* Eight records are three lines: each is read as 32 bytes, and the lines are put together of pairs
- * of pairs. The last of all is not read like that: what is behind it may not be there. */
-WIDER void wider_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count)
+/* Eight records of 24 bytes are three lines: each is read as 32 bytes, and the lines are put
+ * together of pairs of pairs. So the last of all must not be among them: what is behind it may not
+ * be there. */
+WIDER static inline void three_lines(__m512i lines[3], const char *records, const uint8_t *picks)
 {
     const __m512i first = _mm512_setr_epi64(0, 1, 2, 4, 5, 6, 8, 9);
     const __m512i second = _mm512_setr_epi64(2, 4, 5, 6, 8, 9, 10, 12);
     const __m512i third = _mm512_setr_epi64(5, 6, 8, 9, 10, 12, 13, 14);
+    __m512i a = load_two(records, picks), b = load_two(records, picks + 2);
+    __m512i c = load_two(records, picks + 4), d = load_two(records, picks + 6);
+    lines[0] = _mm512_permutex2var_epi64(a, first, b);
+    lines[1] = _mm512_permutex2var_epi64(b, second, c);
+    lines[2] = _mm512_permutex2var_epi64(c, third, d);
+}
+
+WIDER void wider_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count)
+{
     uint32_t k = 0;
-    for (; k + 8 < count; k += 8, to += (size_t)8 * 24) {
-        __m512i a = load_two(records, picks + k), b = load_two(records, picks + k + 2);
-        __m512i c = load_two(records, picks + k + 4), d = load_two(records, picks + k + 6);
-        _mm512_storeu_si512(to, _mm512_permutex2var_epi64(a, first, b));
-        _mm512_storeu_si512(to + 64, _mm512_permutex2var_epi64(b, second, c));
-        _mm512_storeu_si512(to + 128, _mm512_permutex2var_epi64(c, third, d));
+    for (__m512i lines[3]; k + 8 < count; k += 8, to += (size_t)8 * 24) {
+        three_lines(lines, records, picks + k);
+        _mm512_storeu_si512(to, lines[0]);
+        _mm512_storeu_si512(to + 64, lines[1]);
+        _mm512_storeu_si512(to + 128, lines[2]);
     }
     for (; k < count; k++, to += 24) {
         memcpy(to, records + (size_t)picks[k] * 24, 24);
     }
+}
+
+WIDER uint32_t wider_stream_24(char *to, const char *records, const uint8_t *picks, uint32_t count)
+{
+    uint32_t k = 0;
+    for (__m512i lines[3]; k + 8 < count; k += 8, to += (size_t)8 * 24) {
+        three_lines(lines, records, picks + k);
+        _mm512_stream_si512((void *)to, lines[0]);
+        _mm512_stream_si512((void *)(to + 64), lines[1]);
+        _mm512_stream_si512((void *)(to + 128), lines[2]);
+    }
+    return k;
 }
 
 #endif

@@ -178,6 +178,26 @@ static void write_picked_with_text(struct writer *w, uint32_t r, const struct ba
     }
 }
 
+/* Records into the open packet: once the lines begun before are whole, by whole lines straight into
+ * its block; what is left over waits in the stage. */
+static void put_records(struct writer *w, struct ring *ring, const char *records,
+                        const uint8_t *picks, uint32_t count)
+{
+    const uint32_t size = ring->layout.size;
+    uint32_t at = ring->open->count, done = 0;
+    if (ring_is_staged(ring) && router_streams(&w->router, size) && count > 16) {
+        done = -at & 7;
+        router_gather(&w->router, ring->open->records + (size_t)at * size, records, size, picks,
+                      done);
+        char *to = ring_stream_records(ring, at + done);
+        uint32_t streamed = router_stream(&w->router, to, records, picks + done, count - done);
+        ring->streamed += streamed;
+        done += streamed;
+    }
+    router_gather(&w->router, ring->open->records + (size_t)(at + done) * size, records, size,
+                  picks + done, count - done);
+}
+
 /* Records of a batch to ring r. */
 static void write_picked(struct writer *w, uint32_t r, const struct batch *batch,
                          const uint8_t *picks, uint32_t count)
@@ -192,8 +212,7 @@ static void write_picked(struct writer *w, uint32_t r, const struct batch *batch
         struct packet *p = open_packet(w, r);
         uint32_t room = BATCH_SIZE - p->count;
         run = count - done < room ? count - done : room;
-        router_gather(&w->router, p->records + (size_t)p->count * layout->size, batch->records,
-                      layout->size, picks + done, run);
+        put_records(w, w->rings[r], batch->records, picks + done, run);
         int64_t *times = packet_times(p, run, timed);
         if (times != NULL) {
             memcpy(times, w->picked_times + done, run * sizeof *times);
