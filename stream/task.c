@@ -13,6 +13,7 @@
  * on before it has read what has come makes the others wait that sent it. */
 #define POLLS_IN_STEP 4
 #define RUNS_IN_STEP  (RING_PACKETS_MAX / 2)
+#define FREED_IN_STEP 8192 /* texts and lists at most, of those that a snapshot has kept */
 
 /* ----------------------------------------------------------------------- Through the operators */
 
@@ -505,7 +506,7 @@ void task_end_step(struct task *task)
         frozen_thaw(&task->frozen);
     }
     if (task->frozen == NULL) {
-        limbo_empty(&task->memory.limbo);
+        limbo_empty(&task->memory.limbo, FREED_IN_STEP);
     }
 }
 
