@@ -32,6 +32,13 @@ static const struct row {
     {"a_disk_that_failed_is_not_waited_for",
      "steps:\n  - {at: 5s, fail-log-dir: 3, partitions: [t-0]}\n",
      "  - {end: {partition: t-0, is: {isr: [2, 1]}}}\n", 5, 40},
+    /* Its followers ask the leader in vain: it was told that the topic is gone. */
+    {"a_deletion_that_waits_for_the_dead_is_not_waited_for",
+     "steps:\n  - {at: 5s, kill: 3}\n  - {at: 20s, kill: 1}\n  - {at: 20001ms, delete-topic: t}\n"
+     "  - {at: 22s, restart: 3}\n",
+     "  - {end: {znode: /admin/delete_topics/t, is: present}}\n"
+     "  - {end: {partition: t-0, is: {leader: 2, isr: [2]}}}\n",
+     26, 40},
     {"a_consumer_that_comes_late_reads_all",
      "clients: [{produce: t, count: 3}, {consume: t, from: 50s}]\n",
      "  - {end: {client: u1, is: {read: 3}}}\n", 50, 55},
