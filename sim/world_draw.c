@@ -46,26 +46,6 @@ int32_t sim_draw_id(struct sim_drawer *d)
     return d->s->nodes[sim_draw_below(d, d->s->node_count)].id;
 }
 
-uint32_t sim_draw_brokers(const struct sim_drawer *d, int32_t *ids)
-{
-    const struct sim_node *nodes = d->s->nodes;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < d->s->node_count; i++)
-        if (nodes[i].role != SIM_NODE_CONTROLLER)
-            ids[count++] = nodes[i].id;
-    if (count > 0)
-        return count;
-    for (uint32_t i = 0; i < d->s->node_count; i++)
-        ids[i] = nodes[i].id;
-    return d->s->node_count;
-}
-
-int32_t sim_draw_broker(struct sim_drawer *d)
-{
-    int32_t *ids = sim_memory_take(&d->plan->memory, d->s->node_count * sizeof(*ids));
-    return ids[sim_draw_below(d, sim_draw_brokers(d, ids))];
-}
-
 const struct sim_topic *sim_draw_topic(struct sim_drawer *d)
 {
     return &d->s->topics[sim_draw_below(d, d->s->topic_count)];

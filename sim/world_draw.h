@@ -50,10 +50,6 @@ int64_t sim_draw_session_us(const struct sim_drawer *d); /* zookeeper.session.ti
 /* ---- whom ---- */
 
 int32_t sim_draw_id(struct sim_drawer *d);
-/* Sets `ids`, with room for all nodes, to those that may host partitions, in the order of the
-   scenario; where none may, to all. Returns how many they are. */
-uint32_t sim_draw_brokers(const struct sim_drawer *d, int32_t *ids);
-int32_t sim_draw_broker(struct sim_drawer *d); /* one of these */
 const struct sim_topic *sim_draw_topic(struct sim_drawer *d); /* of those given; there is one */
 int32_t sim_draw_partition_of(struct sim_drawer *d, const struct sim_topic *topic);
 struct sim_target sim_draw_named(struct sim_drawer *d, enum sim_target_kind kind, const char *text);

@@ -21,17 +21,17 @@ static void name_topic(struct sim_drawer *d, struct sim_step *step, const char *
 
 static int32_t some_factor(struct sim_drawer *d)
 {
-    int32_t *ids = sim_memory_take(&d->plan->memory, d->s->node_count * sizeof(*ids));
-    uint32_t brokers = sim_draw_brokers(d, ids);
-    return 1 + (int32_t)sim_draw_below(d, brokers < 3 ? brokers : 3);
+    return 1 + (int32_t)sim_draw_below(d, d->s->node_count < 3 ? d->s->node_count : 3);
 }
 
 /* `want` different brokers, in any order. */
 static void some_replicas(struct sim_drawer *d, int32_t want, struct sm_list *out)
 {
-    int32_t *ids = sim_memory_take(&d->plan->memory, d->s->node_count * sizeof(*ids));
-    int32_t left = (int32_t)sim_draw_brokers(d, ids);
+    int32_t left = (int32_t)d->s->node_count;
+    int32_t *ids = sim_memory_take(&d->plan->memory, (size_t)left * sizeof(*ids));
     want = want < 1 ? 1 : want > left ? left : want > SM_REPLICAS_MAX ? SM_REPLICAS_MAX : want;
+    for (int32_t i = 0; i < left; i++)
+        ids[i] = d->s->nodes[i].id;
     for (out->count = 0; out->count < want;) {
         uint64_t which = sim_draw_below(d, (uint64_t)left);
         out->id[out->count++] = ids[which];
@@ -97,7 +97,7 @@ static void follow_topic(struct sim_drawer *d, const char *name, int32_t partiti
 static void draw_unled(struct sim_drawer *d, const char *name)
 {
     int64_t session = sim_draw_session_us(d);
-    int32_t id = sim_draw_broker(d);
+    int32_t id = sim_draw_id(d);
     struct sim_step *kill = sim_draw_step(d, SIM_VERB_KILL);
     int64_t more = sim_draw_duration(d, 3 * session);
     kill->target = sim_draw_ids(d, &id, 1);

@@ -138,14 +138,29 @@ void sim_draw_channel(struct sim_drawer *d, enum sim_verb verb)
     step->loss_percent = (int32_t)sim_draw_below(d, 21);
 }
 
+/* A node that may host partitions; where none does, any. */
+static int32_t some_broker(struct sim_drawer *d)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < d->s->node_count; i++)
+        count += d->s->nodes[i].role != SIM_NODE_CONTROLLER;
+    if (count == 0)
+        return sim_draw_id(d);
+    uint64_t left = sim_draw_below(d, count);
+    uint32_t i = 0;
+    for (;; i++)
+        if (d->s->nodes[i].role != SIM_NODE_CONTROLLER && left-- == 0)
+            return d->s->nodes[i].id;
+}
+
 /* For seconds, where most holds are short: who is not told of a leader goes on with the one before,
    and logs differ only while he does. */
 void sim_draw_stall(struct sim_drawer *d, enum sim_verb verb)
 {
     struct sim_step *step = sim_draw_timed(d, verb);
     int64_t session = sim_draw_session_us(d);
-    int32_t to = sim_draw_broker(d);
-    int32_t from = sim_draw_broker(d);
+    int32_t to = some_broker(d);
+    int32_t from = some_broker(d);
     step->channel = (struct sim_channel){.api = WIRE_API_NONE};
     step->channel.to = sim_draw_ids(d, &to, 1);
     if (from == to || sim_draw_one_in(d, 2))

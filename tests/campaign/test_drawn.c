@@ -13,7 +13,6 @@
 #include "sim/diagnostics.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
-#include "sim/world_state.h"
 
 enum { FROM = 2000000, UNTIL = 20000000, SESSION = 6000000, TEXT = 6000 };
 
@@ -121,42 +120,6 @@ START_TEST(faults_keep_to_their_window)
 }
 END_TEST
 
-static uint32_t check_brokers(const struct sm_list *replicas)
-{
-    for (int32_t i = 0; i < replicas->count; i++)
-        ck_assert_int_le(replicas->id[i], 3);
-    return (uint32_t)replicas->count;
-}
-
-/* Goal: what is drawn for administrators names brokers, wherever controllers stand among them. */
-START_TEST(replicas_are_put_on_brokers)
-{
-    static const char text[] =
-        "title: t\n"
-        "cluster: {nodes: [{id: 9, role: controller}, 1, {id: 8, role: controller}, 2, 3]}\n"
-        "topics: {t: {assignment: {0: [1, 2], 1: [2, 3]}}}\n"
-        "random: {faults: {create-topic: 5, add-partitions: 5, delete-topic: 5, reassign: 5},\n"
-        "  from: 2s, until: 20s}\n"
-        "until: 40s\n";
-    uint32_t placed = 0;
-    struct sim_diagnostics d;
-    sim_diagnostics_init(&d);
-    struct sim_scenario *s = sim_scenario_parse("t.yaml", text, strlen(text), &d);
-    ck_assert_ptr_nonnull(s);
-    for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct sim_world w = {.options = {.seed = seed}};
-        const struct sim_scenario *plan = sim_random_plan(&w, s);
-        for (uint32_t i = 0; i < plan->step_count; i++)
-            for (uint32_t a = 0; a < plan->steps[i].partition_arg_count; a++)
-                placed += check_brokers(&plan->steps[i].partitions[a].replicas);
-        sim_random_free(&w);
-    }
-    ck_assert_uint_gt(placed, 100);
-    sim_scenario_free(s);
-    sim_diagnostics_free(&d);
-}
-END_TEST
-
 START_TEST(the_seed_decides_and_nothing_else)
 {
     for (uint64_t seed = 1; seed <= 5; seed++) {
@@ -243,7 +206,6 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, every_class_acts_in_its_time, 0, SIM_CHAOS_END);
     tcase_add_test(tc, faults_keep_to_their_window);
-    tcase_add_test(tc, replicas_are_put_on_brokers);
     tcase_add_test(tc, the_seed_decides_and_nothing_else);
     tcase_add_test(tc, swarm_switches_classes_off_one_by_one);
     tcase_add_test(tc, a_class_draws_by_itself);
