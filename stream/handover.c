@@ -9,8 +9,9 @@
  * The channel between the two has a ring as all others have, and the ring comes first: a call is
  * made only while nothing is in it, so nothing overtakes anything. Barriers and the end always go
  * through the ring, where alignment finds them; until they have been read, so does all that is
- * behind them. A receiver that is being aligned, that is being run, or that has no room for what it
- * puts out, is not called: its ring fills up, and that is back-pressure as ever.
+ * behind them. A receiver that is being aligned, that is being run, that reads its inputs in turn,
+ * or that has no room for what it puts out, is not called: its ring fills up, and that is
+ * back-pressure as ever.
  *
  * A call runs the receiver within a step of the sender. A sender whose receiver waits for room is
  * held up with it, and is no more to be run than that (task->in_step). Why this ends: of all tasks
@@ -23,8 +24,8 @@ bool handover_is_open(const struct writer *w)
 {
     struct task *receiver = w->receivers[w->own];
     const struct channel *channel = &receiver->channels[w->own_channel];
-    return receiver->is_open && !receiver->in_step && !channel->blocked && !channel->ended &&
-           ring_is_clear(w->rings[w->own]) && task_has_room(receiver);
+    return receiver->is_open && !receiver->in_step && !receiver->in_turn && !channel->blocked &&
+           !channel->ended && ring_is_clear(w->rings[w->own]) && task_has_room(receiver);
 }
 
 /* Either of the two, in the receiver's name. */

@@ -45,6 +45,7 @@ struct timestamps {
     int64_t emitted;   /* the last watermark */
     int64_t record_ms; /* when the last record came, for idleness */
     bool is_idle;
+    bool is_restored;
     uint64_t self[GENERATOR_SELF_MAX / 8]; /* the generator's */
 };
 
@@ -201,12 +202,13 @@ static void timestamps_restore(struct op *op, struct section *section)
     }
     const st_watermark_generator *generator = op->node->watermarks.generator;
     const char *self = generator != NULL ? read_bytes(&section->state, generator->self_size) : NULL;
-    bool first = t->emitted == ST_TIME_MIN && t->max == ST_TIME_MIN;
+    bool first = !t->is_restored; /* one that had seen no record counts as well */
     if (self != NULL && (first || emitted < t->emitted)) {
         memcpy(t->self, self, generator->self_size);
     }
     t->max = first || max < t->max ? max : t->max;
     t->emitted = first || emitted < t->emitted ? emitted : t->emitted;
+    t->is_restored = true;
 }
 
 const struct op_class op_timestamps = {

@@ -22,8 +22,9 @@
 
 #include "stream/task.h"
 
-#define SECOND_SILENT_MS      50
-#define SECOND_ALONE_MS       1000
+#define TURN_SILENT_MS        50
+#define TURNS_MS              1000
+#define TURNS_MAX             4096
 #define TURNS_BETWEEN_FLUSHES 64 /* how often a busy slot looks at the clock */
 
 /* ------------------------------------------------------------------------------------ Sleeping */
@@ -66,7 +67,7 @@ static int64_t next_look(struct slot *slot)
         }
         int64_t own = task_wakeup(task), polled = next_poll(task, soon);
         own = polled < own ? polled : own;
-        own = task->second_first && task->second_quiet_ms < own ? task->second_quiet_ms : own;
+        own = task->in_turn && task->turns_quiet_ms < own ? task->turns_quiet_ms : own;
         next = own < next ? own : next;
     }
     return next;
@@ -110,33 +111,37 @@ void task_wake(struct task *task)
 
 /* --------------------------------------------------------------------------------------- Turns */
 
-/* Of two connected streams the second is often the one that tells how to read the first, and what
- * two short ones give together may depend on their order. So a task begins with the second alone,
- * until that has been silent for a moment (or has not been silent for long). */
-static void begin_with_second(struct task *task)
+/* What two connected streams give together may depend on the order in which they are read. While
+ * both have something, Flink reads an element (a record, a watermark) of each in turn, the first
+ * input first; and as sources begin together, that is what short inputs meet. So a task begins like
+ * that and waits for the one whose turn it is; until that has been silent for a moment, or enough
+ * has been read for packets to be worth it.
+ * Source: Flink StreamMultipleInputProcessor, InputSelection.fairSelectNextIndex. */
+static void begin_in_turn(struct task *task)
 {
     int64_t now = job_now(task->job);
-    task->second_first =
-        task->channel_count > 0 && task->channels[task->channel_count - 1].input == 1;
-    task->second_until_ms = now + SECOND_ALONE_MS;
-    task->second_quiet_ms = now + SECOND_SILENT_MS;
+    task->in_turn = task->channel_count > 0 && task->channels[0].input == 0 &&
+                    task->channels[task->channel_count - 1].input == 1;
+    task->turns_until_ms = now + TURNS_MS;
+    task->turns_quiet_ms = now + TURN_SILENT_MS;
 }
 
-static enum step step_with_second(struct task *task)
+static enum step step_in_turn(struct task *task)
 {
-    task->read_second = false;
+    uint32_t turns = task->turns;
     enum step step = task_step(task);
     int64_t now = job_now(task->job);
-    task->second_quiet_ms = task->read_second ? now + SECOND_SILENT_MS : task->second_quiet_ms;
-    task->second_first = now < task->second_until_ms && now < task->second_quiet_ms;
-    return step == STEP_NOTHING && !task->second_first ? STEP_WORKED : step;
+    task->turns_quiet_ms = task->turns > turns ? now + TURN_SILENT_MS : task->turns_quiet_ms;
+    task->in_turn =
+        task->turns < TURNS_MAX && now < task->turns_until_ms && now < task->turns_quiet_ms;
+    return step == STEP_NOTHING && !task->in_turn ? STEP_WORKED : step;
 }
 
 /* A step of one task. Returns whether it did something. */
 static bool run_step_of(struct task *task)
 {
     task_show_state(task, TASK_BUSY);
-    enum step step = task->second_first ? step_with_second(task) : task_step(task);
+    enum step step = task->in_turn ? step_in_turn(task) : task_step(task);
     task->full = step == STEP_FULL;
     task_show_state(task, task->full ? TASK_FULL : TASK_IDLE);
     if (step == STEP_FAILED) {
@@ -223,7 +228,7 @@ static void slot_run(struct slot *slot)
 {
     await_others(slot);
     for (uint32_t t = 0; t < slot->task_count; t++) {
-        begin_with_second(slot->tasks[t]);
+        begin_in_turn(slot->tasks[t]);
     }
     for (uint32_t turns = 1; !slot_done(slot) && atomic_load(&slot->job->cancelled) == 0; turns++) {
         if (!slot_turn(slot)) {

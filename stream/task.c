@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RUNS_IN_STEP 4 /* polls of a source, or runs of records */
+#define RUNS_IN_STEP  4    /* polls of a source, or runs of records */
+#define FREED_IN_STEP 8192 /* texts and lists at most, of those that a snapshot has kept */
 
 /* ----------------------------------------------------------------------- Through the operators */
 
@@ -244,7 +245,7 @@ static bool hear(struct task *task, struct coordinator *c)
 /* Some more in the same step? Step by step, where they are told apart from outside, no. */
 static bool goes_on(const struct task *task, uint32_t *runs)
 {
-    return ++*runs < RUNS_IN_STEP && !task->job->in_steps && !task->second_first;
+    return ++*runs < RUNS_IN_STEP && !task->job->in_steps && !task->in_turn;
 }
 
 /* May a source go on without a look at what a step begins with? */
@@ -391,21 +392,25 @@ void task_take_mark(struct task *task, struct channel *channel, const struct mar
     }
 }
 
-/* One run of records and the marks behind it. Returns whether the packet has been read to its end.
- */
+/* One run of records and the marks behind it; while two inputs are read in turn, one record or one
+ * mark. Returns whether the packet has been read to its end. */
 static bool read_run(struct task *task, struct channel *channel, struct packet *p)
 {
     struct ring *ring = channel->ring;
     uint32_t from = ring->read_record;
     uint32_t to = ring->read_mark < p->mark_count ? p->marks[ring->read_mark].before : p->count;
-    if (to > from) {
+    bool some = to > from;
+    if (some) {
+        to = task->in_turn ? from + 1 : to;
         ring->read_record = to;
         op_batch(task->ops[0], channel->input,
                  &(struct batch){p->records + (size_t)from * ring->layout.size,
                                  p->timed ? p->times + from : no_times, to - from});
     }
-    while (ring->read_mark < p->mark_count && p->marks[ring->read_mark].before == to) {
+    while (!(some && task->in_turn) && ring->read_mark < p->mark_count &&
+           p->marks[ring->read_mark].before == to) {
         task_take_mark(task, channel, &p->marks[ring->read_mark++]);
+        some = true;
     }
     if (ring->read_record < p->count || ring->read_mark < p->mark_count) {
         return false;
@@ -417,31 +422,35 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
     return true;
 }
 
-/* Has the second of two inputs something that may be read before the first is? */
-static bool second_goes_first(const struct task *task)
+/* Which inputs may be read now: a bit each. In turn, that whose turn it is, unless it cannot go on.
+ */
+static uint32_t open_inputs(const struct task *task)
 {
-    for (uint32_t c = 0; task->second_first && c < task->channel_count; c++) {
+    uint32_t open = 0;
+    for (uint32_t c = 0; task->in_turn && c < task->channel_count; c++) {
         const struct channel *channel = &task->channels[c];
-        if (channel->input == 1 && !channel->ended && !channel->blocked) {
-            return true;
-        }
+        open |= !channel->ended && !channel->blocked ? 1u << channel->input : 0;
     }
-    return false;
+    return (open >> task->turn & 1) != 0 ? 1u << task->turn : UINT32_MAX;
+}
+
+static bool may_read(const struct channel *channel, uint32_t inputs)
+{
+    return !channel->ended && !channel->blocked && (inputs >> channel->input & 1) != 0;
 }
 
 /* Packet by packet in turn. */
 static bool read_next(struct task *task)
 {
-    bool second_only = second_goes_first(task);
+    uint32_t inputs = open_inputs(task);
     for (uint32_t i = 0; i < task->channel_count; i++) {
         uint32_t c = task->next_channel + i;
         c -= c >= task->channel_count ? task->channel_count : 0;
         struct channel *channel = &task->channels[c];
-        bool may_read =
-            !channel->ended && !channel->blocked && (!second_only || channel->input == 1);
-        struct packet *p = may_read ? ring_peek(channel->ring) : NULL;
+        struct packet *p = may_read(channel, inputs) ? ring_peek(channel->ring) : NULL;
         if (p != NULL) {
-            task->read_second |= channel->input == 1;
+            task->turn = 1 - channel->input;
+            task->turns++;
             bool to_end = read_run(task, channel, p);
             task->next_channel = to_end ? c + 1 : c;
             task->next_channel -= task->next_channel == task->channel_count ? c + 1 : 0;
@@ -491,7 +500,7 @@ void task_end_step(struct task *task)
         frozen_thaw(&task->frozen);
     }
     if (task->frozen == NULL) {
-        limbo_empty(&task->memory.limbo);
+        limbo_empty(&task->memory.limbo, FREED_IN_STEP);
     }
 }
 
@@ -739,12 +748,10 @@ void st_emit_mismatch(const st_out *out, uint32_t size)
 
 bool task_has_input(struct task *task)
 {
-    bool second_only = second_goes_first(task);
+    uint32_t inputs = open_inputs(task);
     for (uint32_t c = 0; c < task->channel_count; c++) {
         const struct channel *channel = &task->channels[c];
-        bool may_read =
-            !channel->ended && !channel->blocked && (!second_only || channel->input == 1);
-        if (may_read && ring_peek(channel->ring) != NULL) {
+        if (may_read(channel, inputs) && ring_peek(channel->ring) != NULL) {
             return true;
         }
     }

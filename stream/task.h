@@ -26,6 +26,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdlib.h>
 
 #include "stream/checkpoint.h"
 #include "stream/frozen.h"
@@ -158,8 +159,9 @@ struct task {
     uint32_t vertex, subtask;
     /* What changes from step to step. */
     _Alignas(64) uint32_t next_channel;
-    bool second_first; /* the second input only, where it can be read */
-    bool read_second;  /* something of it has been read */
+    uint32_t turn;     /* in_turn: the input that is read next, 0 or 1 */
+    uint32_t turns;    /* how often something has been read */
+    bool in_turn;      /* two inputs are read a record or mark each: see slot.c */
     bool is_open;      /* its operators are */
     bool in_step;      /* is being run, perhaps waiting within: is not to be run again */
     bool ended;        /* has put out all, part of which may still be spilled */
@@ -175,8 +177,8 @@ struct task {
     int64_t notified;      /* the last completed one that its operators know of */
     uint32_t aborted;      /* how many have been given up that they know of */
     _Atomic int state;     /* enum task_state */
-    /* Threads: until when only the second input is read, at the latest and when it is silent. */
-    int64_t second_until_ms, second_quiet_ms;
+    /* Threads: until when inputs are read in turn, at the latest and when one is silent. */
+    int64_t turns_until_ms, turns_quiet_ms;
     _Atomic int woken; /* its source is to be polled: see source.c */
     jmp_buf failure;
     jmp_buf *escape; /* where a failure jumps to: `failure`, or that of who runs it by call */
@@ -268,10 +270,23 @@ const char *coordinator_saved(const struct coordinator *c);
 void coordinator_take(struct coordinator *c, struct task *task, int64_t id, struct bytes *part,
                       bool is_last);
 
+/* Gives up memory of malloc that a frozen row may point to. */
+static inline void task_free_shared(struct task *task, void *memory)
+{
+    if (task->frozen != NULL) {
+        limbo_take(&task->memory.limbo, memory);
+    } else {
+        free(memory);
+    }
+}
+
 /* Copies one element behind the others. */
-void list_add(struct list *list, const struct layout *layout, const void *element);
+void list_add(struct task *task, struct list *list, const struct layout *layout,
+              const void *element);
 /* The time of the last element; from the first one on, or never. */
-void list_touch_last(struct list *list, int64_t now_ms);
+void list_touch_last(struct task *task, struct list *list, int64_t now_ms);
+/* Before elements or times that are there are changed: copies that nobody else looks at. */
+void list_own(struct task *task, struct list *list, const struct layout *layout);
 /* Empties a list; text goes when the step ends. */
 void list_clear(struct task *task, struct list *list, const struct layout *layout);
 void list_write(const struct list *list, const struct layout *layout, struct bytes *to);

@@ -400,6 +400,61 @@ START_TEST(ingestion_time_follows_the_clock)
 }
 END_TEST
 
+/* Of two subtasks the second has had a record, at 9000, when the checkpoint was made. */
+static bool begins_anew;
+
+ST_SOURCE(second_subtask_only, event)
+{
+    int64_t *next = ctx->self;
+    if (begins_anew) {
+        st_emit(out, &((event){ST_STR("a"), 5000 + *next, 8 + *next}));
+        return ++*next < 2 ? ST_MORE : ST_END;
+    }
+    if (ctx->subtask == 1 && ++*next == 1) {
+        st_emit(out, &((event){ST_STR("a"), 9000, 1}));
+    }
+    return ST_IDLE;
+}
+
+static void enough(st_context *ctx, int64_t checkpoint_id)
+{
+    if (checkpoint_id == 2) {
+        st_fail(ctx, "enough");
+    }
+}
+
+static void run_with_silent_subtask(const char *folder, uint32_t parallelism)
+{
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "10ms");
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    if (begins_anew) {
+        st_env_set(env, "execution.savepoint.path", folder);
+    }
+    st_stream *s =
+        st_from_source(env, second_subtask_only, .parallelism = parallelism,
+                       .self_size = sizeof(int64_t), .notify_checkpoint_complete = enough);
+    s = st_assign_timestamps(s, time_of, .every_record = true);
+    st_sink(st_process(s, tell_watermark, .parallelism = parallelism), tell_line, .parallelism = 1);
+    st_env_run_in_steps(env);
+    ck_assert_int_eq(st_execute(env, "silent"), begins_anew ? ST_OK : ST_ERR_FAILED);
+    st_env_free(env);
+}
+
+START_TEST(a_subtask_without_records_holds_back_what_is_restored_at_another_parallelism)
+{
+    char folder[] = "/tmp/kcsim-windows-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    story[0] = '\0';
+    run_with_silent_subtask(folder, 2);
+    begins_anew = true;
+    run_with_silent_subtask(folder, 1);
+    ck_assert_ptr_nonnull(strstr(story, ": 4999\n")); /* what the record before it brought */
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 static int polls;
 
 /* Three records, a second apart; it says when it wants to be asked. */
@@ -436,6 +491,45 @@ START_TEST(a_source_says_when_to_be_asked_again)
 }
 END_TEST
 
+/* -------------------------------------------------------------------------------------- Two inputs
+ */
+
+ST_PROCESS(tell_left, event, st_str)
+{
+    int64_t watermark = st_watermark(ctx) != ST_TIME_MIN ? st_watermark(ctx) : -1;
+    st_str line = st_format(ctx, "left %" PRId64 " at %" PRId64, in->value, watermark);
+    st_emit(out, &line);
+}
+
+ST_PROCESS(tell_right, event, st_str)
+{
+    st_str line = st_format(ctx, "right %" PRId64, in->value);
+    st_emit(out, &line);
+}
+
+/* As Flink 1.17.2 reads them: a record or watermark of each, the first input first. */
+START_TEST(two_inputs_are_read_in_turn)
+{
+    bool keyed = _i == 1;
+    with_seven();
+    st_env *env = st_env_new();
+    st_stream *left = st_from_array(env, event, seven, 3);
+    st_stream *right = st_from_array(env, event, seven + 2, 5);
+    if (keyed) { /* and a watermark behind each record that raises it */
+        left = timed(env, seven, 3);
+        right = timed(env, seven + 2, 5);
+    }
+    st_sink(st_co_process(st_connect(left, right), tell_left, tell_right), tell_line);
+    story[0] = '\0';
+    ck_assert_msg(st_execute(env, "turns") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    ck_assert_str_eq(story, keyed ? "left 1 at -1\nright 3\nleft 2 at 99\nright 4\nleft 3 at 199\n"
+                                    "right 5\nright 6\nright 7\n"
+                                  : "left 1 at -1\nright 3\nleft 2 at -1\nright 4\nleft 3 at -1\n"
+                                    "right 5\nright 6\nright 7\n");
+}
+END_TEST
+
 /* --------------------------------------------------------------------------------------- Broadcast
  */
 
@@ -457,10 +551,24 @@ ST_PROCESS(apply_rules, event, st_str)
     st_emit(out, &line);
 }
 
+static _Atomic int learned; /* by all subtasks */
+
 ST_PROCESS(learn_rule, int64_t, st_str)
 {
+    learned++;
     ck_assert_ptr_null(st_key(ctx));
     st_list_add(ctx, &rules, in);
+}
+
+/* The first four of the seven, once all rules are known. */
+ST_SOURCE(after_the_rules, event)
+{
+    int64_t *next = ctx->self;
+    if (learned < 2 * 3) {
+        return ST_IDLE;
+    }
+    st_emit(out, &seven[*next]);
+    return ++*next < 4 ? ST_MORE : ST_END;
 }
 
 START_TEST(rules_are_broadcast_beside_a_keyed_stream)
@@ -469,7 +577,8 @@ START_TEST(rules_are_broadcast_beside_a_keyed_stream)
     with_seven();
     st_env *env = st_env_new();
     st_stream *all = st_broadcast(st_from_array(env, int64_t, numbers, 2));
-    st_stream *s = st_key_by(st_from_array(env, event, seven, 4), ST_KEY(event, key));
+    st_stream *s = st_from_source(env, after_the_rules, .self_size = sizeof(int64_t));
+    s = st_key_by(s, ST_KEY(event, key));
     s = st_co_process(st_connect(s, all), apply_rules, learn_rule, .states = ST_STATES(&seen),
                       .operator_states = ST_STATES(&rules), .parallelism = 3);
     st_sink(s, tell_line, .parallelism = 1);
@@ -501,7 +610,10 @@ int main(void)
     tcase_add_test(tc, watermarks_by_punctuation);
     tcase_add_test(tc, watermarks_by_the_clock);
     tcase_add_test(tc, ingestion_time_follows_the_clock);
+    tcase_add_test(tc,
+                   a_subtask_without_records_holds_back_what_is_restored_at_another_parallelism);
     tcase_add_test(tc, a_source_says_when_to_be_asked_again);
+    tcase_add_loop_test(tc, two_inputs_are_read_in_turn, 0, 2);
     tcase_add_test(tc, rules_are_broadcast_beside_a_keyed_stream);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
