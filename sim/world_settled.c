@@ -8,9 +8,9 @@
  * Asked is the follower, not the assignment: who has not been told to follow, whose disk has failed
  * or whose fetcher has given the partition up does not come back by itself.
  *
- * Exception: a topic whose deletion waits for a broker that is dead. Everybody has been told that it
- * is gone, and yet who leads it goes on: it refuses its followers (UNKNOWN_TOPIC_OR_PARTITION), and
- * they ask again each second, as Kafka's do. That is rest; story_end.c says what is waited for.
+ * Exception: a topic whose deletion waits for a broker that is dead. Everybody has been told that
+ * it is gone, and yet who leads it goes on: it refuses its followers (UNKNOWN_TOPIC_OR_PARTITION),
+ * and they ask again each second, as Kafka's do. That is rest; story_end.c says what is waited for.
  *
  * It is looked at after every event of a world that is quiet otherwise. An ISR changes by a write
  * to ZooKeeper, what a broker follows by a controller's request or a start; so one answer stands
@@ -86,7 +86,7 @@ static bool all_back(const struct sim_world *w, const struct sim_process *p)
     while ((topic = kb_partition_next(p->replicas, &at, &partition)) != NULL)
         if (kb_partition(p->replicas, topic, partition, &own) && own.hosted == KB_ONLINE &&
             own.leader != p->id && own.fetch_state != KB_NOT_FETCHING &&
-            own.fetch_state != KB_FETCH_FAILED && 
+            own.fetch_state != KB_FETCH_FAILED &&
             !is_back(w, p->id, topic, partition, &own, &deletion))
             return false;
     return true;
