@@ -10,7 +10,11 @@
 set -eu
 build=${1:-build/release}
 rounds=${2:-3}
-[ $# -gt 2 ] && shift 2 && rows=" $* " || rows=
+rows=
+if [ $# -gt 2 ]; then
+    shift 2
+    rows=" $* "
+fi
 here=$(dirname "$0")
 cmake --build "$build" --target bench_stream >/dev/null
 bin=$build/bench/stream
@@ -62,8 +66,7 @@ row() {
 }
 
 rocks="state.backend=rocksdb state.backend.incremental=true state.backend.rocksdb.localdir=$folder/state"
-each_second="execution.checkpointing.interval=1s execution.checkpointing.dir=$folder/state/ck"
-each_second="$each_second state.checkpoints.dir=file://$folder/state/flink"
+each_second="execution.checkpointing.interval=1s state.checkpoints.dir=file://$folder/state/checkpoints"
 # shellcheck disable=SC2086 # settings are words
 {
     row a a 1000 200000000 100000000
