@@ -230,7 +230,9 @@ void kb_need_add(struct kb_need *need, enum kb_pool_id pool, const struct kb_ext
     if (more == 0 || first + wanted <= capacity || (wanted <= capacity && first >= count)) {
         return;
     }
-    need->classes[pool][class_for(wanted + (wanted <= capacity ? count : 0))]++;
+    uint32_t class = class_for(wanted + (wanted <= capacity ? count : 0));
+    need->classes[pool][class]++;
+    need->any[pool] |= UINT32_C(1) << class;
 }
 
 const char *kb_need_check(const struct kb_replicas *r, const struct kb_need *need)
@@ -241,7 +243,8 @@ const char *kb_need_check(const struct kb_replicas *r, const struct kb_need *nee
     for (int pool = 0; pool < KB_POOL_END; pool++) {
         const struct kb_pool *p = &r->pools[pool];
         uint64_t fresh = 0;
-        for (uint32_t class = 0; class < KB_CLASSES; class ++) {
+        for (uint32_t left = need->any[pool]; left != 0; left &= left - 1) {
+            uint32_t class = (uint32_t)__builtin_ctz(left);
             uint32_t wanted = need->classes[pool][class];
             uint32_t have = p->free_count[class];
             fresh += (uint64_t)(wanted > have ? wanted - have : 0) << class;

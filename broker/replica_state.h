@@ -53,7 +53,8 @@ enum kb_pool_id {
 
 /* What an input will take out of the pools, counted before anything is changed. */
 struct kb_need {
-    uint32_t classes[KB_POOL_END][KB_CLASSES];
+    uint32_t classes[KB_POOL_END][KB_CLASSES]; /* how many extents of 2^class items */
+    uint32_t any[KB_POOL_END];                 /* a bit for each class of which there is one */
 };
 
 void *kb_extent_at(struct kb_replicas *r, enum kb_pool_id pool, const struct kb_extent *e,

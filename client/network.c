@@ -21,6 +21,10 @@ enum { API_VERSIONS_MS = 10000 }; /* api.version.request.timeout.ms */
 
 uint32_t kl_broker_find(const struct kl_client *c, int32_t id)
 {
+    /* Rows are made in the order in which metadata tells the brokers, mostly 1, 2, 3 … */
+    if (id >= 1 && (uint32_t)id <= c->broker_count && kl_broker_at(c, (uint32_t)id)->id == id) {
+        return (uint32_t)id;
+    }
     for (uint32_t i = 1; i <= c->broker_count; i++) {
         if (kl_broker_at(c, i)->id == id) {
             return i;

@@ -56,8 +56,11 @@ _Static_assert(sizeof(struct wire_string) == sizeof(struct wire_bytes), "alike: 
 void wire_defaults_of(const struct wire_layout *layout, void *to)
 {
     memset(to, 0, layout->size);
-    for (uint16_t i = 0; i < layout->count; i++)
-        default_of(&layout->fields[i], to);
+    for (uint16_t i = 0; i < layout->count; i++) {
+        const struct wire_field *f = &layout->fields[i];
+        if (f->def != 0 || f->null_default || f->kind == WIRE_STRUCT) /* most have no bit set */
+            default_of(f, to);
+    }
 }
 
 void wire_defaults(enum wire_direction direction, int16_t api, void *head)
