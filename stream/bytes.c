@@ -121,6 +121,18 @@ void bytes_set_i64(struct bytes *b, size_t at, int64_t value)
     memcpy(b->data + at, &value, sizeof value);
 }
 
+size_t bytes_reserve_u32(struct bytes *b)
+{
+    size_t at = b->size;
+    bytes_u32(b, 0);
+    return at;
+}
+
+void bytes_set_u32(struct bytes *b, size_t at, uint32_t value)
+{
+    memcpy(b->data + at, &value, sizeof value);
+}
+
 const char *read_bytes(struct reader *r, size_t size)
 {
     if (r->bad || (size_t)(r->end - r->at) < size) {

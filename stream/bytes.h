@@ -60,6 +60,8 @@ void bytes_hole(struct bytes *b, struct frozen *frozen);
 /* Where a number will be known later: bytes_set_i64 writes it. */
 size_t bytes_reserve_i64(struct bytes *b);
 void bytes_set_i64(struct bytes *b, size_t at, int64_t value);
+size_t bytes_reserve_u32(struct bytes *b);
+void bytes_set_u32(struct bytes *b, size_t at, uint32_t value);
 
 uint32_t read_u32(struct reader *r);
 int64_t read_i64(struct reader *r);

@@ -28,13 +28,24 @@ static void append(const struct cells *cells, struct elements *list, const char 
         if (list->count > 0) {
             memcpy(records, list->records, list->count * size);
         }
-        free(list->records);
+        task_free_shared(cells->op->task, list->records);
         list->records = records;
     }
     char *to = list->records + list->count++ * size;
     memcpy(to, record, size);
     if (cells->element.text_count > 0 && !record_own_text(&cells->element, to)) {
         abort();
+    }
+}
+
+void cells_own_elements(const struct cells *cells, struct elements *list)
+{
+    struct task *task = cells->op->task;
+    if (task->frozen != NULL && list->count > 0) {
+        char *records = must_calloc(list->capacity, cells->element.size);
+        memcpy(records, list->records, (size_t)list->count * cells->element.size);
+        task_free_shared(task, list->records);
+        list->records = records;
     }
 }
 
@@ -93,10 +104,11 @@ void cells_drop(const struct cells *cells, char *cell)
     }
     struct elements *list = (struct elements *)(void *)cell;
     for (uint32_t e = 0; cells->element.text_count > 0 && e < list->count; e++) {
-        task_free_text(cells->op->task, &cells->element,
-                       list->records + (size_t)e * cells->element.size);
+        char element[ST_RECORD_SIZE_MAX]; /* the one in the list may be looked at by a snapshot */
+        memcpy(element, list->records + (size_t)e * cells->element.size, cells->element.size);
+        task_free_text(cells->op->task, &cells->element, element);
     }
-    free(list->records);
+    task_free_shared(cells->op->task, list->records);
     *list = (struct elements){0};
 }
 
@@ -141,7 +153,11 @@ bool cells_read(const struct cells *cells, char *cell, struct reader *from)
         return ok;
     }
     void *record = arena_alloc(&task->arena, cells->element.size);
-    for (uint32_t left = read_u32(from); left > 0; left--) {
+    uint32_t left = read_u32(from);
+    if (left == 0) {
+        return false; /* a window has an element */
+    }
+    for (; left > 0; left--) {
         if (!read_record(from, &cells->element, record)) {
             return false;
         }

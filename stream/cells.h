@@ -3,6 +3,8 @@
  * aggregate), or the list of its elements (st_process_window). Used by all kinds of windows.
  *
  *     bytes of a cell:   | accumulator or record |      or      | struct elements |
+ *
+ * A snapshot may look at elements while more are added behind them (frozen.h).
  */
 #ifndef STREAM_CELLS_H
 #define STREAM_CELLS_H
@@ -33,6 +35,8 @@ void cells_emit(const struct cells *cells, char *cell, int64_t time);
 void cells_merge(const struct cells *cells, char *to, char *from);
 /* Gives up what a cell holds. Records under way may view it until the step ends. */
 void cells_drop(const struct cells *cells, char *cell);
+/* Before the elements of a list are changed that are there: a copy that no snapshot looks at. */
+void cells_own_elements(const struct cells *cells, struct elements *list);
 /* A cell into a snapshot, and back into an empty cell; false: damaged. */
 void cells_write(const struct cells *cells, const char *cell, struct bytes *to);
 bool cells_read(const struct cells *cells, char *cell, struct reader *from);

@@ -3,6 +3,7 @@
  */
 #include "stream/frozen.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -31,13 +32,39 @@ static void write_rows(const struct table *t, const struct layout *key,
     }
 }
 
-static char **copy_pages(const struct table *t)
+static struct frozen *add(struct frozen **list, struct bytes *to)
 {
-    char **pages = must_calloc((size_t)t->page_count + 1, sizeof *pages);
-    if (t->page_count > 0) {
-        memcpy(pages, t->pages, t->page_count * sizeof *pages);
+    struct frozen *f = must_calloc(1, sizeof *f);
+    f->next = *list;
+    *list = f;
+    bytes_hole(to, f);
+    return f;
+}
+
+static void *copy_of(const void *from, size_t size)
+{
+    void *copy = must_calloc(size + 1, 1);
+    if (size > 0) {
+        memcpy(copy, from, size);
     }
-    return pages;
+    return copy;
+}
+
+static struct frozen_table *add_table(struct frozen *f, struct table *t)
+{
+    struct frozen_table *one = must_calloc(1, sizeof *one);
+    assert(t->frozen == NULL);
+    *one = (struct frozen_table){.table = *t, .owner = t, .next = f->tables};
+    one->table.pages = copy_of(t->pages, t->page_count * sizeof *t->pages);
+    one->table.free_rows = copy_of(t->free_rows, t->free_count * sizeof *t->free_rows);
+    one->table.index = one->table.old_index = NULL;
+    one->table.marks = NULL;
+    one->table.watched = false;
+    one->dead = must_calloc((size_t)t->page_count + 1, 1);
+    f->tables = one;
+    t->frozen = one;
+    t->watched = true;
+    return one;
 }
 
 void table_freeze(struct table *t, const struct layout *payload, struct frozen **list,
@@ -47,27 +74,29 @@ void table_freeze(struct table *t, const struct layout *payload, struct frozen *
         write_rows(t, &t->reader->layout, payload, to);
         return;
     }
-    struct frozen *f = must_calloc(1, sizeof *f);
-    f->table = *t;
-    f->owner = t;
-    f->table.pages = copy_pages(t);
+    struct frozen *f = add(list, to);
     f->key = t->reader->layout;
     f->payload = *payload;
-    f->dead = must_calloc(t->page_count, 1);
-    f->next = *list;
-    *list = f;
-    t->frozen = f;
-    t->watched = true;
-    bytes_hole(to, f);
+    add_table(f, t);
+}
+
+struct frozen *view_freeze(const void *of, size_t size, void (*write)(void *view, struct bytes *to),
+                           struct frozen **list, struct bytes *to)
+{
+    struct frozen *f = add(list, to);
+    f->view = copy_of(of, size);
+    f->write = write;
+    return f;
+}
+
+void table_freeze_for(struct frozen *f, struct table *t, struct table *view)
+{
+    *view = add_table(f, t)->table;
 }
 
 void image_freeze(struct rows_image *image, struct frozen **list, struct bytes *to)
 {
-    struct frozen *f = must_calloc(1, sizeof *f);
-    f->image = image;
-    f->next = *list;
-    *list = f;
-    bytes_hole(to, f);
+    add(list, to)->image = image;
 }
 
 static void free_one(struct frozen *f)
@@ -75,9 +104,32 @@ static void free_one(struct frozen *f)
     if (f->image != NULL) {
         rows_image_free(f->image);
     }
-    free(f->table.pages);
-    free(f->dead);
+    if (f->free_view != NULL) {
+        f->free_view(f->view);
+    }
+    for (struct frozen_table *one = f->tables, *next; one != NULL; one = next) {
+        next = one->next;
+        free(one->table.pages);
+        free(one->table.free_rows);
+        free(one->dead);
+        free(one);
+    }
+    free(f->view);
     free(f);
+}
+
+/* Pages that are not the table's any more go back; others are its own again. */
+static void thaw_table(struct frozen_table *one)
+{
+    for (uint32_t p = 0; p < one->table.page_count; p++) {
+        if (one->dead[p] != 0) {
+            page_give(one->table.pool, one->table.pages[p]);
+        }
+    }
+    if (one->owner != NULL) {
+        one->owner->frozen = NULL;
+        one->owner->watched = one->owner->marks != NULL;
+    }
 }
 
 void frozen_thaw(struct frozen **list)
@@ -89,14 +141,8 @@ void frozen_thaw(struct frozen **list)
             continue;
         }
         *list = f->next;
-        for (uint32_t p = 0; p < f->table.page_count; p++) {
-            if (f->dead[p] != 0) {
-                page_give(f->table.pool, f->table.pages[p]);
-            }
-        }
-        if (f->owner != NULL) {
-            f->owner->frozen = NULL;
-            f->owner->watched = f->owner->marks != NULL;
+        for (struct frozen_table *one = f->tables; one != NULL; one = one->next) {
+            thaw_table(one);
         }
         free_one(f);
     }
@@ -127,8 +173,9 @@ static void reserve(const struct bytes *from, struct bytes *to)
 {
     size_t size = from->size;
     for (uint32_t h = 0; h < from->hole_count; h++) {
-        const struct table *t = &from->holes[h].frozen->table;
-        size += (size_t)t->row_end * t->row_size;
+        for (const struct frozen_table *t = from->holes[h].frozen->tables; t != NULL; t = t->next) {
+            size += (size_t)t->table.row_end * t->table.row_size;
+        }
     }
     if (size >= CHUNK_SIZE_BYTES) {
         to->capacity = (size + CHUNK_SIZE_BYTES - 1) / CHUNK_SIZE_BYTES * CHUNK_SIZE_BYTES;
@@ -153,8 +200,10 @@ bool bytes_materialise(const struct bytes *from, struct bytes *to, char *why)
         size_t before = to->size;
         if (f->image != NULL) {
             ok = ok && rows_image_write(f->image, to, why);
+        } else if (f->write != NULL) {
+            f->write(f->view, to);
         } else {
-            write_rows(&f->table, &f->key, &f->payload, to);
+            write_rows(&f->tables->table, &f->key, &f->payload, to);
         }
         size_t shift = 0; /* of the sizes: what holes before the section have put in between */
         for (uint32_t e = 0; e < h; e++) {

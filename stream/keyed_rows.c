@@ -9,8 +9,9 @@
  * Rows in a database (rocks_rows.h) are written in the same way; those with timers are pinned. They
  * may be whole in the section, or files whose rows have the states that the section says.
  *
- * What is over is not written. A state whose time to live has been taken away since is read
- * without; one that has been given one begins to live at the restore.
+ * What is over is not written. All of it is written beside the flow, by a view of the operator
+ * (frozen.h): what writes here changes nothing. A state whose time to live has been taken away
+ * since is read without; one that has been given one begins to live at the restore.
  */
 #include <stdlib.h>
 
@@ -23,57 +24,118 @@ static const st_state *state_of(const struct process *p, uint32_t s)
 
 /* ------------------------------------------------------------------------------------- Writing */
 
-static void write_list(const struct list *list, const struct layout *layout, bool ttl,
-                       struct bytes *to)
+static void write_list(struct process *p, uint32_t s, struct bytes *to)
 {
-    bytes_u32(to, list->count);
+    const struct list *list = slot_of(p, s);
+    const struct layout *layout = &p->layouts[s];
+    uint32_t count = 0;
+    size_t count_at = bytes_reserve_u32(to);
     for (uint32_t e = 0; e < list->count; e++) {
+        if (list->times != NULL && keyed_state_is_over(state_of(p, s), list->times[e], p->now_ms)) {
+            continue;
+        }
         bytes_record(to, layout, list->elements + (size_t)e * layout->size);
-        if (ttl) {
+        if (state_of(p, s)->ttl_ms > 0) {
             bytes_i64(to, list->times[e]);
         }
+        count++;
     }
+    bytes_set_u32(to, count_at, count);
 }
 
-static void write_map(const struct map *map, const struct map_head *head, struct bytes *to)
+static void write_map(struct process *p, uint32_t s, struct bytes *to)
 {
-    bytes_u32(to, head->count);
+    const struct map *map = &p->maps[s];
+    const struct map_head *head = slot_of(p, s);
+    uint32_t count = 0;
+    size_t count_at = bytes_reserve_u32(to);
     for (uint32_t entry = head->first; entry != 0; entry = map_behind(map, head, entry)) {
+        if (keyed_state_is_over(map->state, map_touched(map, entry), p->now_ms)) {
+            continue;
+        }
         bytes_record(to, &map->key, map_key(map, entry));
         bytes_record(to, &map->value, map_value(map, entry));
         if (map->state->ttl_ms > 0) {
-            bytes_i64(to, *map_touched(map, entry));
+            bytes_i64(to, map_touched(map, entry));
         }
+        count++;
     }
+    bytes_set_u32(to, count_at, count);
 }
 
 static void write_state(struct process *p, uint32_t s, struct bytes *to)
 {
-    bool ttl = state_of(p, s)->ttl_ms > 0;
     switch (state_of(p, s)->kind) {
     case ST_STATE_LIST_OF:
-        write_list(slot_of(p, s), &p->layouts[s], ttl, to);
+        write_list(p, s, to);
         break;
     case ST_STATE_MAP_OF:
-        write_map(&p->maps[s], slot_of(p, s), to);
+        write_map(p, s, to);
         break;
     case ST_STATE_VALUE_OF:
     case ST_STATE_UNION_OF:
     case ST_STATE_BROADCAST_OF:
         bytes_record(to, &p->layouts[s], slot_of(p, s));
-        if (ttl) {
+        if (state_of(p, s)->ttl_ms > 0) {
             bytes_i64(to, *touched_of(p, s));
         }
         break;
     }
 }
 
-/* What is behind the key. */
-static void write_body(struct process *p, struct bytes *to)
+/* Does a state that is present hold something that is not over? */
+static bool holds(struct process *p, uint32_t s)
 {
-    bytes_u32(to, head_of(p)->present);
+    const st_state *state = state_of(p, s);
+    if (state->ttl_ms == 0) {
+        return true;
+    }
+    switch (state->kind) {
+    case ST_STATE_LIST_OF: {
+        const struct list *list = slot_of(p, s);
+        for (uint32_t e = 0; e < list->count; e++) {
+            if (!keyed_state_is_over(state, list->times[e], p->now_ms)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    case ST_STATE_MAP_OF: {
+        const struct map *map = &p->maps[s];
+        const struct map_head *head = slot_of(p, s);
+        for (uint32_t entry = head->first; entry != 0; entry = map_behind(map, head, entry)) {
+            if (!keyed_state_is_over(state, map_touched(map, entry), p->now_ms)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    case ST_STATE_VALUE_OF:
+    case ST_STATE_UNION_OF:
+    case ST_STATE_BROADCAST_OF:
+        break;
+    }
+    return !keyed_state_is_over(state, *touched_of(p, s), p->now_ms);
+}
+
+/* The present states of a row that hold something at now_ms: bits, by state. */
+static uint32_t states_that_hold(struct process *p)
+{
+    uint32_t present = head_of(p)->present;
+    for (uint32_t s = 0; p->has_ttl && s < p->state_count; s++) {
+        if ((present >> s & 1) != 0 && !holds(p, s)) {
+            present &= ~(1u << s);
+        }
+    }
+    return present;
+}
+
+/* What is behind the key. */
+static void write_body(struct process *p, uint32_t present, struct bytes *to)
+{
+    bytes_u32(to, present);
     for (uint32_t s = 0; s < p->state_count; s++) {
-        if ((head_of(p)->present >> s & 1) != 0) {
+        if ((present >> s & 1) != 0) {
             write_state(p, s, to);
         }
     }
@@ -94,44 +156,67 @@ static void write_states(struct process *p, struct bytes *to)
     }
 }
 
-/* The rows of a table that has them all. place: [row_end] of each. */
+/* The rows of a table that has them all. place: [row_end] of each; below 0: it is not written. */
 static void write_rows(struct process *p, int64_t *place, struct bytes *to)
 {
     uint8_t *live = table_live_rows(&p->table);
-    int64_t now_ms = p->has_ttl ? job_now(p->op.task->job) : 0, next = 0;
+    int64_t next = 0;
     size_t count_at = bytes_reserve_i64(to);
     for (p->row = 0; p->row < p->table.row_end; p->row++) {
-        if (live[p->row] == 0) {
-            continue;
-        }
-        if (p->has_ttl) {
-            keyed_state_expire(p, now_ms);
-        }
-        if (head_of(p)->present == 0 && head_of(p)->timers == 0) {
-            table_remove(&p->table, p->row);
+        uint32_t present = live[p->row] != 0 ? states_that_hold(p) : 0;
+        place[p->row] = -1;
+        if (live[p->row] == 0 || (present == 0 && head_of(p)->timers == 0)) {
             continue;
         }
         place[p->row] = next++;
         bytes_record(to, &p->readers[0].layout, table_row(&p->table, p->row));
-        write_body(p, to);
+        write_body(p, present, to);
     }
     bytes_set_i64(to, count_at, next);
     free(live);
 }
 
-void keyed_rows_snapshot(struct process *p, struct bytes *to)
+/* Rows and timers; of the operator or of a view of it. */
+static void write_all(void *view, struct bytes *to)
 {
+    struct process *p = view;
     int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place);
-    bytes_type(to, &p->readers[0].type);
-    write_states(p, to);
-    if (p->rows.op != NULL) {
-        rows_snapshot(&p->rows, to, place);
-    } else {
-        write_rows(p, place, to);
-    }
+    write_rows(p, place, to);
     timers_write(&p->event, place, to);
     timers_write(&p->processing, place, to);
     free(place);
+}
+
+static void freeze(struct process *p, struct bytes *to)
+{
+    struct frozen *f = view_freeze(p, sizeof *p, write_all, &p->op.task->frozen, to);
+    struct process *view = f->view;
+    table_freeze_for(f, &p->table, &view->table);
+    table_freeze_for(f, &p->event.set, &view->event.set);
+    table_freeze_for(f, &p->processing.set, &view->processing.set);
+    for (uint32_t s = 0; s < p->state_count; s++) {
+        if (state_of(p, s)->kind == ST_STATE_MAP_OF) {
+            table_freeze_for(f, &p->maps[s].entries, &view->maps[s].entries);
+        }
+    }
+}
+
+void keyed_rows_snapshot(struct process *p, struct bytes *to)
+{
+    p->now_ms = p->has_ttl ? job_now(p->op.task->job) : 0;
+    bytes_type(to, &p->readers[0].type);
+    write_states(p, to);
+    if (p->rows.op != NULL) {
+        int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place);
+        rows_snapshot(&p->rows, to, place);
+        timers_write(&p->event, place, to);
+        timers_write(&p->processing, place, to);
+        free(place);
+    } else if (p->table.frozen == NULL) {
+        freeze(p, to);
+    } else { /* by an earlier checkpoint that is still written */
+        write_all(p, to);
+    }
 }
 
 /* ----------------------------------------------------------------------------------- Restoring */
@@ -196,6 +281,8 @@ static bool read_value(struct process *p, uint32_t s, bool own, const struct sta
         if (p->layouts[s].text_count > 0 && !record_own_text(&p->layouts[s], record)) {
             abort();
         }
+        task_free_text(p->op.task, &p->layouts[s],
+                       slot_of(p, s)); /* of a key that is there twice */
         memcpy(slot_of(p, s), record, state->type->size);
         if (state->ttl_ms > 0) {
             *touched_of(p, s) = touched;
@@ -216,10 +303,10 @@ static bool read_list(struct process *p, uint32_t s, bool own, const struct stat
             return false;
         }
         if (own) {
-            list_add(slot_of(p, s), &p->layouts[s], record);
+            list_add(p->op.task, slot_of(p, s), &p->layouts[s], record);
         }
         if (own && state->ttl_ms > 0) {
-            list_touch_last(slot_of(p, s), touched);
+            list_touch_last(p->op.task, slot_of(p, s), touched);
         }
     }
     return true;
@@ -254,6 +341,9 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
         if ((present >> i & 1) == 0) {
             continue;
         }
+        if (own) {
+            head_of(p)->present |= 1u << s; /* what a damaged one has before its end is freed too */
+        }
         switch (state_of(p, s)->kind) {
         case ST_STATE_LIST_OF:
             ok = read_list(p, s, own, said, i, from);
@@ -269,9 +359,6 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
         }
         if (!ok) {
             return false;
-        }
-        if (own) {
-            head_of(p)->present |= 1u << s;
         }
     }
     return !from->bad;
@@ -291,8 +378,10 @@ static enum row_worth row_worth(struct op *op, uint32_t row)
 
 static void row_write(struct op *op, uint32_t row, struct bytes *to)
 {
-    process_of(op)->row = row;
-    write_body(process_of(op), to);
+    struct process *p = process_of(op);
+    p->row = row;
+    p->now_ms = p->has_ttl ? job_now(op->task->job) : 0;
+    write_body(p, states_that_hold(p), to);
 }
 
 static bool row_read(struct op *op, uint32_t row, struct reader *from)
@@ -372,11 +461,13 @@ static void timer_added(void *self, uint32_t row)
     head_of(p)->timers++;
 }
 
-/* Which of the rows have timers: [row_count], owned; `from` stands before the rows and stays. */
+/* Which of the rows have timers: [row_count], until the step ends; `from` stands before the rows
+ * and stays. */
 static uint8_t *find_pinned(struct process *p, const struct states_said *said, int64_t row_count,
                             struct reader from)
 {
-    uint8_t *pinned = must_calloc((size_t)row_count + 1, 1);
+    uint8_t *pinned = arena_alloc(&p->op.task->arena, (size_t)row_count + 1);
+    memset(pinned, 0, (size_t)row_count + 1);
     char *key = arena_alloc(&p->op.task->arena, p->readers[0].layout.size);
     bool ok = true;
     for (int64_t r = 0; r < row_count && ok; r++) {
@@ -423,7 +514,6 @@ static bool read_rows(struct process *p, const struct states_said *said, int64_t
             head_of(p)->timers--; /* its timers are counted as they are set */
         }
     }
-    free(pinned);
     return ok;
 }
 
@@ -446,10 +536,9 @@ void keyed_rows_restore(struct process *p, struct reader *from)
         from->bad = true;
         return;
     }
-    uint32_t *rows = must_calloc((size_t)row_count + 1, sizeof *rows);
+    uint32_t *rows = arena_alloc(&op->task->arena, ((size_t)row_count + 1) * sizeof *rows);
     if (read_rows(p, &said, row_count, rows, from)) {
         timers_read(&p->event, rows, row_count, from, timer_added, p);
         timers_read(&p->processing, rows, row_count, from, timer_added, p);
     }
-    free(rows);
 }

@@ -103,11 +103,6 @@ void drop_row_if_empty(struct process *p)
 
 /* -------------------------------------------------------------------------------- Time to live */
 
-static bool is_over(const st_state *state, int64_t touched, int64_t now_ms)
-{
-    return state->ttl_ms > 0 && touched <= now_ms - state->ttl_ms;
-}
-
 /* The clock, where the state wants to know it. */
 static int64_t now_for(const struct process *p, const st_state *state)
 {
@@ -119,10 +114,17 @@ static void expire_list(struct process *p, uint32_t s, int64_t now_ms)
 {
     const st_state *state = p->op.node->options.states[s];
     struct list *list = slot_of(p, s);
-    uint32_t size = p->layouts[s].size, kept = 0;
-    for (uint32_t e = 0; e < list->count; e++) {
+    uint32_t size = p->layouts[s].size, kept = 0, e = 0;
+    while (e < list->count && !keyed_state_is_over(state, list->times[e], now_ms)) {
+        e++;
+    }
+    if (e == list->count) {
+        return;
+    }
+    list_own(p->op.task, list, &p->layouts[s]);
+    for (e = 0; e < list->count; e++) {
         char *from = list->elements + (size_t)e * size;
-        if (is_over(state, list->times[e], now_ms)) {
+        if (keyed_state_is_over(state, list->times[e], now_ms)) {
             task_free_text(p->op.task, &p->layouts[s], from);
             continue;
         }
@@ -141,7 +143,7 @@ static void expire_map(struct process *p, uint32_t s, int64_t now_ms)
     struct map_head *head = slot_of(p, s);
     for (uint32_t entry = head->first, behind; entry != 0; entry = behind) {
         behind = map_behind(map, head, entry);
-        if (is_over(map->state, *map_touched(map, entry), now_ms)) {
+        if (keyed_state_is_over(map->state, map_touched(map, entry), now_ms)) {
             map_remove(map, head, entry);
         }
     }
@@ -167,7 +169,7 @@ static void expire_slot(struct process *p, uint32_t s, int64_t now_ms)
     case ST_STATE_VALUE_OF:
     case ST_STATE_UNION_OF:
     case ST_STATE_BROADCAST_OF:
-        if (is_over(state, *touched_of(p, s), now_ms)) {
+        if (keyed_state_is_over(state, *touched_of(p, s), now_ms)) {
             clear_slot(p, s);
         }
         break;
@@ -187,7 +189,8 @@ void keyed_state_sweep(struct process *p, uint32_t count)
     for (; count > 0 && p->table.row_end > 0; count--) {
         p->swept = p->swept + 1 < p->table.row_end ? p->swept + 1 : 0;
         p->row = p->swept;
-        if (head_of(p)->present != 0) {
+        const struct row_head *head = (const void *)table_payload(&p->table, p->row);
+        if (head->present != 0) {
             keyed_state_expire(p, now_ms);
             if (head_of(p)->present == 0) {
                 table_touch(&p->table, p->row);
@@ -330,6 +333,7 @@ const void *st_list_get(st_context *ctx, const st_state *state, uint32_t *count)
     struct list *list = list_of(ctx, state, &s);
     if (s < STATES_MAX && state->ttl_on_read) {
         int64_t now_ms = now_for(process_at(ctx), state);
+        list_own(process_at(ctx)->op.task, list, &process_at(ctx)->layouts[s]);
         for (uint32_t e = 0; e < list->count; e++) {
             list->times[e] = now_ms;
         }
@@ -343,9 +347,9 @@ void st_list_add(st_context *ctx, const st_state *state, const void *element)
     uint32_t s;
     struct layout layout = layout_of(state->type);
     struct list *list = list_of(ctx, state, &s);
-    list_add(list, &layout, element);
+    list_add(((struct op *)(void *)ctx)->task, list, &layout, element);
     if (s < STATES_MAX && state->ttl_ms > 0) {
-        list_touch_last(list, now_for(process_at(ctx), state));
+        list_touch_last(process_at(ctx)->op.task, list, now_for(process_at(ctx), state));
     }
     mark_present(ctx, s);
 }
@@ -355,11 +359,12 @@ void st_list_update(st_context *ctx, const st_state *state, const void *elements
     uint32_t s;
     struct list *list = list_of(ctx, state, &s), copy = {0};
     struct layout layout = layout_of(state->type);
+    struct task *task = ((struct op *)(void *)ctx)->task;
     int64_t now_ms = s < STATES_MAX ? now_for(process_at(ctx), state) : 0;
     for (uint32_t e = 0; e < count; e++) {
-        list_add(&copy, &layout, (const char *)elements + (size_t)e * layout.size);
+        list_add(task, &copy, &layout, (const char *)elements + (size_t)e * layout.size);
         if (s < STATES_MAX && state->ttl_ms > 0) {
-            list_touch_last(&copy, now_ms);
+            list_touch_last(task, &copy, now_ms);
         }
     }
     st_state_clear(ctx, state);
@@ -401,12 +406,12 @@ static uint32_t entry_of(st_context *ctx, const st_state *state, const void *key
     struct process *p = process_at(ctx);
     uint32_t entry = head->count > 0 ? map_find(map, p->row, key) : 0;
     int64_t now_ms = now_for(p, state);
-    if (entry != 0 && is_over(state, *map_touched(map, entry), now_ms)) {
+    if (entry != 0 && keyed_state_is_over(state, map_touched(map, entry), now_ms)) {
         st_map_remove(ctx, state, key);
         return 0;
     }
     if (entry != 0 && state->ttl_on_read) {
-        *map_touched(map, entry) = now_ms;
+        map_touch(map, entry, now_ms);
     }
     return entry;
 }
@@ -465,7 +470,7 @@ bool st_map_next(st_context *ctx, const st_state *state, uint64_t *cursor, const
         return false;
     }
     if (state->ttl_on_read) {
-        *map_touched(map, entry) = now_for(p, state);
+        map_touch(map, entry, now_for(p, state));
     }
     *key = map_key(map, entry);
     *value = map_value(map, entry);

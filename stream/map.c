@@ -62,9 +62,17 @@ void map_close(struct map *map)
     table_free(&map->entries);
 }
 
-static struct links *links_of(const struct map *map, uint32_t entry)
+static const struct links *links_of(const struct map *map, uint32_t entry)
 {
     assert(entry > 0);
+    return (const struct links *)(const void *)table_payload(&map->entries, entry - 1);
+}
+
+/* To be written to. */
+static struct links *own_links(struct map *map, uint32_t entry)
+{
+    assert(entry > 0);
+    table_own_row(&map->entries, entry - 1);
     return (struct links *)(void *)table_payload(&map->entries, entry - 1);
 }
 
@@ -73,14 +81,19 @@ const void *map_key(const struct map *map, uint32_t entry)
     return table_row(&map->entries, entry - 1) + KEY_AT;
 }
 
-void *map_value(const struct map *map, uint32_t entry)
+const void *map_value(const struct map *map, uint32_t entry)
 {
     return links_of(map, entry) + 1;
 }
 
-int64_t *map_touched(const struct map *map, uint32_t entry)
+int64_t map_touched(const struct map *map, uint32_t entry)
 {
-    return &links_of(map, entry)->touched;
+    return links_of(map, entry)->touched;
+}
+
+void map_touch(struct map *map, uint32_t entry, int64_t now_ms)
+{
+    own_links(map, entry)->touched = now_ms;
 }
 
 /* {owner, key} without undefined bytes; in `space`. */
@@ -109,11 +122,11 @@ uint32_t map_find(const struct map *map, uint32_t owner, const void *key)
 
 static void append(struct map *map, struct map_head *head, uint32_t entry)
 {
-    struct links *own = links_of(map, entry);
+    struct links *own = own_links(map, entry);
     own->before = head->last;
     own->behind = 0;
     if (head->last != 0) {
-        links_of(map, head->last)->behind = entry;
+        own_links(map, head->last)->behind = entry;
     } else {
         head->first = entry;
     }
@@ -135,17 +148,17 @@ void map_put(struct map *map, struct map_head *head, uint32_t owner, const void 
     if (is_new) {
         append(map, head, entry);
     } else {
-        limbo_take_text(&map->entries.pool->limbo, &map->value, map_value(map, entry));
+        limbo_take_text(&map->entries.pool->limbo, &map->value, own_links(map, entry) + 1);
     }
-    memcpy(map_value(map, entry), copy, map->value.size);
-    *map_touched(map, entry) = now_ms;
+    memcpy(own_links(map, entry) + 1, copy, map->value.size);
+    map_touch(map, entry, now_ms);
 }
 
 void map_remove(struct map *map, struct map_head *head, uint32_t entry)
 {
     const struct links own = *links_of(map, entry);
-    *(own.before != 0 ? &links_of(map, own.before)->behind : &head->first) = own.behind;
-    *(own.behind != 0 ? &links_of(map, own.behind)->before : &head->last) = own.before;
+    *(own.before != 0 ? &own_links(map, own.before)->behind : &head->first) = own.behind;
+    *(own.behind != 0 ? &own_links(map, own.behind)->before : &head->last) = own.before;
     head->count--;
     table_remove(&map->entries, entry - 1);
 }

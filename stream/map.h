@@ -44,7 +44,8 @@ void map_clear(struct map *map, struct map_head *head);
 /* The entry behind this one, 0: it is the last; of 0 the first. */
 uint32_t map_behind(const struct map *map, const struct map_head *head, uint32_t entry);
 const void *map_key(const struct map *map, uint32_t entry);
-void *map_value(const struct map *map, uint32_t entry);
-int64_t *map_touched(const struct map *map, uint32_t entry);
+const void *map_value(const struct map *map, uint32_t entry);
+int64_t map_touched(const struct map *map, uint32_t entry);
+void map_touch(struct map *map, uint32_t entry, int64_t now_ms);
 
 #endif

@@ -71,7 +71,7 @@ void memory_pool_free(struct memory_pool *pool)
         munmap(pool->chunks[c], CHUNK_SIZE_BYTES);
     }
     free(pool->chunks);
-    limbo_empty(&pool->limbo);
+    limbo_empty(&pool->limbo, UINT32_MAX);
     free(pool->limbo.texts);
     *pool = (struct memory_pool){0};
 }
@@ -90,33 +90,37 @@ void large_free(void *memory, size_t size)
     }
 }
 
+void limbo_take(struct limbo *limbo, void *memory)
+{
+    if (limbo->count == limbo->capacity) {
+        limbo->capacity = limbo->capacity * 2 + 64;
+        void **texts = must_calloc(limbo->capacity, sizeof *texts);
+        if (limbo->count > 0) {
+            memcpy(texts, limbo->texts, limbo->count * sizeof *texts);
+        }
+        free(limbo->texts);
+        limbo->texts = texts;
+    }
+    limbo->texts[limbo->count++] = memory;
+}
+
 void limbo_take_text(struct limbo *limbo, const struct layout *layout, void *record)
 {
     for (uint32_t t = 0; t < layout->text_count; t++) {
-        if (limbo->count == limbo->capacity) {
-            limbo->capacity = limbo->capacity * 2 + 64;
-            char **texts = must_calloc(limbo->capacity, sizeof *texts);
-            if (limbo->count > 0) {
-                memcpy(texts, limbo->texts, limbo->count * sizeof *texts);
-            }
-            free(limbo->texts);
-            limbo->texts = texts;
-        }
         union {
             st_str view;
             char *owned;
         } text = {{0}};
         char *at = (char *)record + layout->text[t];
         memcpy(&text.view, at, sizeof text.view);
-        limbo->texts[limbo->count++] = text.owned;
+        limbo_take(limbo, text.owned);
         memset(at, 0, sizeof text.view);
     }
 }
 
-void limbo_empty(struct limbo *limbo)
+void limbo_empty(struct limbo *limbo, uint32_t most)
 {
-    for (uint32_t i = 0; i < limbo->count; i++) {
-        free(limbo->texts[i]);
+    for (; limbo->count > 0 && most > 0; most--) {
+        free(limbo->texts[--limbo->count]);
     }
-    limbo->count = 0;
 }

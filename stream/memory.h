@@ -17,7 +17,7 @@
 /* Text that state has given up, and that records under way, or pages that a snapshot still reads,
  * may view: freed when the step ends and no snapshot is read. */
 struct limbo {
-    char **texts;
+    void **texts; /* and other memory */
     uint32_t count, capacity;
 };
 
@@ -34,9 +34,12 @@ void page_give(struct memory_pool *pool, void *page);
 void memory_pool_free(struct memory_pool *pool);
 
 struct layout;
+/* Takes memory of malloc, or NULL. */
+void limbo_take(struct limbo *limbo, void *memory);
 /* Takes the text of a record that state held; clears the views. */
 void limbo_take_text(struct limbo *limbo, const struct layout *layout, void *record);
-void limbo_empty(struct limbo *limbo);
+/* Frees what it has, or a part: much at once would stop the task. */
+void limbo_empty(struct limbo *limbo, uint32_t most);
 
 /* A zeroed array; owned by the caller, who gives the same size to large_free. Never NULL. */
 void *large_calloc(size_t size);

@@ -72,6 +72,7 @@ static void evict(struct counts *c, struct elements *list)
     }
     size_t size = c->kept.element.size;
     uint32_t over = list->count - c->size;
+    cells_own_elements(&c->kept, list);
     for (uint32_t e = 0; e < over; e++) {
         task_free_text(c->op.task, &c->kept.element, list->records + e * size);
     }
@@ -133,13 +134,10 @@ static void counts_batch(struct op *op, uint32_t input, const struct batch *batc
     op_flush(op);
 }
 
-static void counts_snapshot(struct op *op, struct bytes *to)
+static void write_rows(void *view, struct bytes *to)
 {
-    struct counts *c = (struct counts *)(void *)op;
+    struct counts *c = view;
     uint8_t *live = table_live_rows(&c->table);
-    bytes_type(to, &c->reader.type);
-    cells_write_type(&c->kept, to);
-    bytes_i64(to, c->table.live);
     for (uint32_t row = 0; row < c->table.row_end; row++) {
         if (live[row] != 0) {
             bytes_record(to, &c->reader.layout, table_row(&c->table, row));
@@ -148,6 +146,20 @@ static void counts_snapshot(struct op *op, struct bytes *to)
         }
     }
     free(live);
+}
+
+static void counts_snapshot(struct op *op, struct bytes *to)
+{
+    struct counts *c = (struct counts *)(void *)op;
+    bytes_type(to, &c->reader.type);
+    cells_write_type(&c->kept, to);
+    bytes_i64(to, c->table.live);
+    if (c->table.frozen != NULL) {
+        write_rows(c, to);
+        return;
+    }
+    struct frozen *f = view_freeze(c, sizeof *c, write_rows, &op->task->frozen, to);
+    table_freeze_for(f, &c->table, &((struct counts *)f->view)->table);
 }
 
 static void counts_restore(struct op *op, struct section *section)
@@ -167,6 +179,10 @@ static void counts_restore(struct op *op, struct section *section)
         bool own = op_owns(op, &c->reader, key);
         uint32_t row = own ? table_find_or_insert_key(&c->table, key, &is_new) : 0;
         char *cell = own ? cell_at(c, row) : memset(other, 0, c->kept.layout.size);
+        if (own && !is_new) { /* a key that is there twice */
+            from->bad = true;
+            return;
+        }
         if (own) {
             memcpy(table_payload(&c->table, row), counter, sizeof(struct counter));
         }

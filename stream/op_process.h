@@ -12,9 +12,9 @@
  * All states of a key are in one row: one lookup a record, however many there are. A row goes when
  * it has neither state nor timers, so what a job has forgotten costs nothing.
  *
- * Time to live is of processing time. What is over is not given to a function; it goes when it is
- * asked for, when a snapshot comes by, and by a walk over the rows that goes on by some of them
- * with each batch. Source: Flink TtlStateFactory, TtlUtils.expired, TtlIncrementalCleanup.
+ * Time to live is of processing time. What is over is not given to a function, and not written; it
+ * goes when it is asked for, and by a walk over the rows that goes on by some of them with each
+ * batch. Source: Flink TtlStateFactory, TtlUtils.expired, TtlIncrementalCleanup.
  */
 #ifndef STREAM_OP_PROCESS_H
 #define STREAM_OP_PROCESS_H
@@ -46,6 +46,7 @@ struct process {
     struct map maps[STATES_MAX]; /* of map states */
     struct timers event, processing;
     int64_t timer_time; /* what st_timestamp says in a timer */
+    int64_t now_ms;     /* of a view: when the barrier came */
     struct rocks_rows rows;
     struct states_said *written; /* what rows in a database are written by; owned, or NULL */
     struct states_said *said;    /* what rows at hand were written by */
@@ -56,8 +57,10 @@ static inline struct process *process_of(struct op *op)
     return (struct process *)(void *)op;
 }
 
+/* Of the row at hand, to be read and written. */
 static inline struct row_head *head_of(struct process *p)
 {
+    table_own_row(&p->table, p->row);
     return (struct row_head *)(void *)table_payload(&p->table, p->row);
 }
 
@@ -70,6 +73,7 @@ static inline bool row_is_empty(struct process *p)
 
 static inline void *slot_of(struct process *p, uint32_t s)
 {
+    table_own_row(&p->table, p->row);
     return table_payload(&p->table, p->row) + p->slots[s];
 }
 
@@ -87,6 +91,11 @@ void keyed_state_close(struct process *p);
 void keyed_state_drop(struct process *p);
 /* Takes away what is over of the row at hand. */
 void keyed_state_expire(struct process *p, int64_t now_ms);
+/* Is what was touched then over by now? */
+static inline bool keyed_state_is_over(const st_state *state, int64_t touched, int64_t now_ms)
+{
+    return state->ttl_ms > 0 && touched <= now_ms - state->ttl_ms;
+}
 /* Goes on by `count` rows with the walk that takes away what is over. No key is at hand. */
 void keyed_state_sweep(struct process *p, uint32_t count);
 /* Takes the row at hand away if it has neither state nor timers. */

@@ -27,6 +27,7 @@ struct session {
 struct session_list {
     struct session *items;
     uint32_t count, capacity;
+    uint64_t freeze; /* the last one behind which items and cells are nobody else's */
 };
 
 struct sessions {
@@ -36,6 +37,7 @@ struct sessions {
     struct table table;
     struct timers timers;
     int64_t gap, lateness;
+    uint64_t freeze; /* how many there have been */
 };
 
 static struct sessions *sessions_of(struct op *op)
@@ -46,6 +48,31 @@ static struct sessions *sessions_of(struct op *op)
 static struct session_list *list_of(struct sessions *s, uint32_t row)
 {
     return (struct session_list *)(void *)table_payload(&s->table, row);
+}
+
+/* The same, to be changed: what a snapshot may look at stays as it is. */
+static struct session_list *own_list(struct sessions *s, uint32_t row)
+{
+    struct task *task = s->op.task;
+    table_own_row(&s->table, row);
+    struct session_list *list = list_of(s, row);
+    if (task->frozen == NULL || list->freeze == s->freeze) {
+        return list;
+    }
+    list->freeze = s->freeze;
+    if (list->items == NULL) {
+        return list;
+    }
+    struct session *items = must_calloc(list->capacity, sizeof *items);
+    memcpy(items, list->items, list->count * sizeof *items);
+    for (uint32_t i = 0; i < list->count; i++) {
+        items[i].cell = must_calloc(1, s->cells.layout.size);
+        memcpy(items[i].cell, list->items[i].cell, s->cells.layout.size);
+        task_free_shared(task, list->items[i].cell);
+    }
+    task_free_shared(task, list->items);
+    list->items = items;
+    return list;
 }
 
 static void sessions_open(struct op *op)
@@ -101,7 +128,7 @@ static void fire(struct sessions *s, uint32_t row, const struct session *session
 
 static void at_timer(struct sessions *s, uint32_t row, int64_t time)
 {
-    struct session_list *list = list_of(s, row);
+    struct session_list *list = own_list(s, row);
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->items[i].end - 1 == time) {
             fire(s, row, &list->items[i]);
@@ -209,7 +236,7 @@ static void add_record(struct sessions *s, const char *record, int64_t time)
     struct op *op = &s->op;
     struct session own = {time, time_plus(time, s->gap), NULL};
     uint32_t row = table_find_or_insert(&s->table, &s->reader, record, &is_new);
-    struct session_list *list = list_of(s, row);
+    struct session_list *list = own_list(s, row);
     uint32_t at = merge_touching(s, list, &own);
     uint8_t fresh = at == list->count ? 1 : 0;
     if (fresh != 0 && time_plus(own.end - 1, s->lateness) <= op->watermark) {
@@ -252,13 +279,10 @@ static void sessions_batch(struct op *op, uint32_t input, const struct batch *ba
     op_flush(op);
 }
 
-static void sessions_snapshot(struct op *op, struct bytes *to)
+static void write_rows(void *view, struct bytes *to)
 {
-    struct sessions *s = sessions_of(op);
+    struct sessions *s = view;
     uint8_t *live = table_live_rows(&s->table);
-    bytes_type(to, &s->reader.type);
-    cells_write_type(&s->cells, to);
-    bytes_i64(to, s->table.live);
     for (uint32_t row = 0; row < s->table.row_end; row++) {
         const struct session_list *list = list_of(s, row);
         if (live[row] == 0) {
@@ -273,6 +297,21 @@ static void sessions_snapshot(struct op *op, struct bytes *to)
         }
     }
     free(live);
+}
+
+static void sessions_snapshot(struct op *op, struct bytes *to)
+{
+    struct sessions *s = sessions_of(op);
+    bytes_type(to, &s->reader.type);
+    cells_write_type(&s->cells, to);
+    bytes_i64(to, s->table.live);
+    if (s->table.frozen != NULL) {
+        write_rows(s, to);
+        return;
+    }
+    struct frozen *f = view_freeze(s, sizeof *s, write_rows, &op->task->frozen, to);
+    table_freeze_for(f, &s->table, &sessions_of(f->view)->table);
+    s->freeze++;
 }
 
 /* A session as it was, with its timers. */

@@ -195,7 +195,9 @@ static void slice_empty(struct windows *w, struct slice *slice)
     struct table *t = &slice->table;
     if (w->cells.lists) {
         for (uint32_t row = 0; row < t->row_end; row++) {
-            cells_drop(&w->cells, cell_of(w, table_row(t, row)));
+            struct elements list; /* that in the row may be looked at by a snapshot */
+            memcpy(&list, cell_of(w, table_row(t, row)), sizeof list);
+            cells_drop(&w->cells, (char *)&list);
         }
     }
     table_clear(t);
@@ -506,6 +508,22 @@ static void slices_batch(struct op *op, uint32_t input, const struct batch *batc
 
 /* ----------------------------------------------------------------------------------- Snapshots */
 
+/* Of a slice whose cells are lists. */
+struct slice_view {
+    const struct windows *w; /* what it is made of does not change */
+    struct table table;
+};
+
+static void write_lists(void *view, struct bytes *to)
+{
+    const struct slice_view *v = view;
+    for (uint32_t row = 0; row < v->table.row_end; row++) {
+        char *bytes = table_row(&v->table, row);
+        bytes_record(to, &v->w->reader.layout, bytes);
+        cells_write(&v->w->cells, cell_of(v->w, bytes), to);
+    }
+}
+
 static void write_slice(struct windows *w, struct slice *slice, struct bytes *to)
 {
     struct table *t = &slice->table;
@@ -515,11 +533,13 @@ static void write_slice(struct windows *w, struct slice *slice, struct bytes *to
         table_freeze(t, &w->cells.layout, &w->op.task->frozen, to);
         return;
     }
-    for (uint32_t row = 0; row < t->row_end; row++) {
-        char *bytes = table_row(t, row);
-        bytes_record(to, &w->reader.layout, bytes);
-        cells_write(&w->cells, cell_of(w, bytes), to);
+    struct slice_view view = {w, *t};
+    if (t->frozen != NULL) {
+        write_lists(&view, to);
+        return;
     }
+    struct frozen *f = view_freeze(&view, sizeof view, write_lists, &w->op.task->frozen, to);
+    table_freeze_for(f, t, &((struct slice_view *)f->view)->table);
 }
 
 /* In the order of their starts, so that equal states are equal bytes. */
@@ -557,13 +577,13 @@ static bool restore_row(struct windows *w, struct slice *slice, struct reader *f
     bool own = op_owns(&w->op, &w->reader, key);
     memset(cell, 0, w->cells.layout.size);
     bool ok = cells_read(&w->cells, cell, from);
-    if (own && ok) {
-        uint32_t row = table_find_or_insert_key(&slice->table, key, &is_new);
+    uint32_t row = own && ok ? table_find_or_insert_key(&slice->table, key, &is_new) : ROW_NONE;
+    if (row != ROW_NONE && is_new) {
         memcpy(table_payload(&slice->table, row), cell, w->cells.layout.size);
-    } else {
-        cells_drop(&w->cells, cell);
+        return true;
     }
-    return ok;
+    cells_drop(&w->cells, cell);
+    return ok && !own; /* a key that is there twice is damage */
 }
 
 static void slices_restore(struct op *op, struct section *section)

@@ -9,7 +9,8 @@
 
 #include "stream/task.h"
 
-void list_add(struct list *list, const struct layout *layout, const void *element)
+void list_add(struct task *task, struct list *list, const struct layout *layout,
+              const void *element)
 {
     size_t size = layout->size;
     char *old = NULL;
@@ -24,31 +25,61 @@ void list_add(struct list *list, const struct layout *layout, const void *elemen
     }
     char *to = list->elements + list->count++ * size;
     memcpy(to, element, size);
-    free(old);
+    task_free_shared(task, old);
     if (layout->text_count > 0 && !record_own_text(layout, to)) {
         abort();
     }
 }
 
-void list_touch_last(struct list *list, int64_t now_ms)
+/* Times in place of those that are there, with room for so many. */
+static void move_times(struct task *task, struct list *list, uint32_t capacity)
 {
-    if (list->times == NULL || (list->count & (list->count - 1)) == 0) { /* whenever it doubles */
-        int64_t *times = realloc(list->times, (size_t)list->count * 2 * sizeof *times);
-        if (times == NULL) {
-            abort();
-        }
-        list->times = times;
+    int64_t *times = must_calloc(capacity, sizeof *times);
+    if (list->times != NULL) {
+        memcpy(times, list->times, list->count * sizeof *times);
     }
-    list->times[list->count - 1] = now_ms;
+    task_free_shared(task, list->times);
+    list->times = times;
+}
+
+void list_touch_last(struct task *task, struct list *list, int64_t now_ms)
+{
+    uint32_t before = list->count - 1;
+    if (list->times == NULL || (list->count & before) == 0) { /* whenever it doubles */
+        list->count = before;
+        move_times(task, list, (before + 1) * 2);
+        list->count = before + 1;
+    }
+    list->times[before] = now_ms;
+}
+
+void list_own(struct task *task, struct list *list, const struct layout *layout)
+{
+    if (task->frozen == NULL || list->count == 0) {
+        return;
+    }
+    char *elements = must_calloc(list->capacity, layout->size);
+    memcpy(elements, list->elements, (size_t)list->count * layout->size);
+    task_free_shared(task, list->elements);
+    list->elements = elements;
+    if (list->times != NULL) {
+        uint32_t capacity = 2;
+        while (capacity <= list->count) { /* as list_touch_last has it */
+            capacity *= 2;
+        }
+        move_times(task, list, capacity);
+    }
 }
 
 void list_clear(struct task *task, struct list *list, const struct layout *layout)
 {
     for (uint32_t e = 0; layout->text_count > 0 && e < list->count; e++) {
-        task_free_text(task, layout, list->elements + (size_t)e * layout->size);
+        char element[ST_RECORD_SIZE_MAX]; /* the one in the list may be looked at by a snapshot */
+        memcpy(element, list->elements + (size_t)e * layout->size, layout->size);
+        task_free_text(task, layout, element);
     }
-    free(list->elements);
-    free(list->times);
+    task_free_shared(task, list->elements);
+    task_free_shared(task, list->times);
     *list = (struct list){0};
 }
 
@@ -127,7 +158,7 @@ void operator_state_read(struct op *op, const struct section *section, struct re
                 return;
             }
             if (is_mine(op, states[s], section, dealt)) {
-                list_add(&op->lists[s], &layout, element);
+                list_add(op->task, &op->lists[s], &layout, element);
             }
         }
     }

@@ -301,20 +301,13 @@ static void triggered_batch(struct op *op, uint32_t input, const struct batch *b
 
 /* ----------------------------------------------------------------------------------- Snapshots */
 
-static void triggered_snapshot(struct op *op, struct bytes *to)
+/* Windows and timers; of the operator or of a view of it. */
+static void write_all(void *view, struct bytes *to)
 {
-    struct triggered *t = triggered_of(op);
+    struct triggered *t = view;
     uint8_t *live = table_live_rows(&t->windows);
     int64_t *place = must_calloc((size_t)t->windows.row_end + 1, sizeof *place), next = 0;
-    int64_t gone = 0;
-    for (t->at = 0; t->at < t->windows.row_end; t->at++) {
-        gone += live[t->at] != 0 && window_head_of(t)->gone != 0 ? 1 : 0;
-    }
-    bytes_type(to, &t->reader.type);
-    bytes_text(to, t->trigger->functions->name);
-    bytes_u32(to, t->state_size);
-    cells_write_type(&t->cells, to);
-    bytes_i64(to, t->windows.live - gone);
+    size_t count_at = bytes_reserve_i64(to);
     for (t->at = 0; t->at < t->windows.row_end; t->at++) {
         place[t->at] = -1;
         if (live[t->at] == 0 || window_head_of(t)->gone != 0) {
@@ -333,10 +326,30 @@ static void triggered_snapshot(struct op *op, struct bytes *to)
             cells_write(&t->cells, window_cell_of(t), to);
         }
     }
+    bytes_set_i64(to, count_at, next);
     timers_write(&t->event, place, to);
     timers_write(&t->processing, place, to);
     free(place);
     free(live);
+}
+
+static void triggered_snapshot(struct op *op, struct bytes *to)
+{
+    struct triggered *t = triggered_of(op);
+    bytes_type(to, &t->reader.type);
+    bytes_text(to, t->trigger->functions->name);
+    bytes_u32(to, t->state_size);
+    cells_write_type(&t->cells, to);
+    if (t->windows.frozen != NULL) {
+        write_all(t, to);
+        return;
+    }
+    struct frozen *f = view_freeze(t, sizeof *t, write_all, &op->task->frozen, to);
+    struct triggered *view = f->view;
+    table_freeze_for(f, &t->keys, &view->keys);
+    table_freeze_for(f, &t->windows, &view->windows);
+    table_freeze_for(f, &t->event.set, &view->event.set);
+    table_freeze_for(f, &t->processing.set, &view->processing.set);
 }
 
 /* A window of the section; ROW_NONE: not ours. False: damaged. */
@@ -358,7 +371,11 @@ static bool read_window(struct triggered *t, char *key, uint32_t *row, struct re
     }
     at.key_row = table_find_or_insert_key(&t->keys, key, &is_new);
     t->at = *row = table_find_or_insert_key(&t->windows, &at, &is_new);
-    windows_of_key(t)->count += is_new ? 1 : 0;
+    if (!is_new) { /* a window that is there twice */
+        cells_drop(&t->cells, cell);
+        return false;
+    }
+    windows_of_key(t)->count++;
     if (t->gap > 0) {
         sessions_put_in(t, start, end);
     }
@@ -392,7 +409,7 @@ static void triggered_restore(struct op *op, struct section *section)
         from->bad = true;
         return;
     }
-    uint32_t *rows = must_calloc((size_t)count + 1, sizeof *rows);
+    uint32_t *rows = arena_alloc(&op->task->arena, ((size_t)count + 1) * sizeof *rows);
     char *key = arena_alloc(&op->task->arena, t->reader.layout.size);
     bool ok = true;
     for (int64_t w = 0; w < count && ok; w++) {
@@ -403,7 +420,7 @@ static void triggered_restore(struct op *op, struct section *section)
         timers_read(&t->processing, rows, count, from, timer_added, t);
         update_wakeup(t);
     }
-    free(rows);
+    from->bad |= !ok;
 }
 
 const struct op_class op_triggered = {

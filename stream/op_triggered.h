@@ -43,9 +43,10 @@ struct triggered {
     int64_t time;
 };
 
-/* Of the window at hand. */
+/* Of the window at hand, to be read and written. */
 static inline struct window_head *window_head_of(struct triggered *t)
 {
+    table_own_row(&t->windows, t->at);
     return (struct window_head *)(void *)table_payload(&t->windows, t->at);
 }
 
@@ -66,8 +67,9 @@ static inline char *window_cell_of(struct triggered *t)
 
 static inline struct windows_of *windows_of_key(struct triggered *t)
 {
-    return (struct windows_of *)(void *)table_payload(&t->keys,
-                                                      (uint32_t)window_key_of(t)->key_row);
+    uint32_t row = (uint32_t)window_key_of(t)->key_row;
+    table_own_row(&t->keys, row);
+    return (struct windows_of *)(void *)table_payload(&t->keys, row);
 }
 
 /* Sets what a function may ask of the window at hand. */

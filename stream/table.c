@@ -15,6 +15,12 @@
 #define INDEX_MIN     64u
 #define PREFETCH_FROM (1u << 14) /* entries: a smaller index lies in the nearest caches */
 
+/* Growing of the index: places that are moved at once, looked at together, moved for each row that
+ * may come. */
+#define GROW_AT_ONCE   (1u << 14)
+#define GROW_BLOCK     32u
+#define GROW_FOR_A_ROW 16u
+
 enum key_form { KEY_OF_8_BYTES, KEY_OF_TEXT, KEY_OF_ANY };
 
 static enum key_form form_of(const struct key_reader *reader)
@@ -54,27 +60,26 @@ void table_init(struct table *t, const struct key_reader *reader, struct memory_
     t->index = large_calloc(INDEX_MIN * sizeof *t->index);
 }
 
-/* A page of its own in place of one that is shared with a frozen table. */
-static void unshare(struct table *t, uint32_t p)
-{
-    char *copy = page_take(t->pool);
-    memcpy(copy, t->pages[p], PAGE_SIZE_BYTES);
-    t->pages[p] = copy;
-    t->frozen->dead[p] = 1;
-}
-
 static inline bool is_shared(const struct table *t, uint32_t p)
 {
     return t->frozen != NULL && p < t->frozen->table.page_count && t->frozen->dead[p] == 0;
+}
+
+void table_unshare(struct table *t, uint32_t page)
+{
+    if (is_shared(t, page)) {
+        char *copy = page_take(t->pool);
+        memcpy(copy, t->pages[page], PAGE_SIZE_BYTES);
+        t->pages[page] = copy;
+        t->frozen->dead[page] = 1;
+    }
 }
 
 /* A row that may be written to. */
 static inline char *own_row(struct table *t, uint32_t row)
 {
     if (__builtin_expect(t->watched, 0)) {
-        if (is_shared(t, row >> t->page_shift)) {
-            unshare(t, row >> t->page_shift);
-        }
+        table_own_row(t, row);
         table_touch(t, row);
     }
     return table_row(t, row);
@@ -126,9 +131,18 @@ static void give_up_rows(struct table *t)
     }
 }
 
+static void free_old_index(struct table *t)
+{
+    if (t->old_index != NULL) {
+        large_free(t->old_index, ((size_t)t->old_mask + 1) * sizeof *t->old_index);
+        t->old_index = NULL;
+    }
+}
+
 void table_clear(struct table *t)
 {
     give_up_rows(t);
+    free_old_index(t);
     memset(t->index, 0, ((size_t)t->index_mask + 1) * sizeof *t->index);
     t->page_count = t->row_end = t->live = t->free_count = 0;
 }
@@ -139,6 +153,7 @@ void table_free(struct table *t)
         return;
     }
     give_up_rows(t);
+    free_old_index(t);
     large_free(t->index, ((size_t)t->index_mask + 1) * sizeof *t->index);
     free(t->pages);
     free(t->free_rows);
@@ -213,42 +228,102 @@ static uint32_t hash_of_row(const struct table *t, uint32_t row)
     return hash_of(form_of(t->reader), t->reader, table_row(t, row) + t->key_offset);
 }
 
-/* Room for `more` rows at a load of two thirds. So a row's number + 1 fits below the mask. */
+/* An entry of the old index whose row is gone: its row + 1 is the mask, which no row's is, since a
+ * third of an index is empty. */
+static bool is_gone(uint32_t entry, uint32_t mask)
+{
+    return (entry & mask) == mask;
+}
+
+static void put_entry(struct table *t, uint32_t row)
+{
+    uint32_t hash = hash_of_row(t, row), at = hash & t->index_mask;
+    while (t->index[at] != 0) {
+        at = (at + 1) & t->index_mask;
+    }
+    t->index[at] = (hash & ~t->index_mask) | (row + 1);
+}
+
+/* Goes on with the growing by about so many places of the old index. Rows are prefetched by the
+ * block, for an entry has only a part of the hash. */
+static void move_entries(struct table *t, uint64_t places)
+{
+    uint64_t had = (uint64_t)t->old_mask + 1, end = t->moved + places;
+    end = end < had ? end : had;
+    while (t->moved < end) {
+        uint32_t rows[GROW_BLOCK], count = 0;
+        for (uint32_t i = 0; i < GROW_BLOCK && t->moved < had; i++, t->moved++) {
+            uint32_t entry = t->old_index[t->moved];
+            if (entry != 0 && !is_gone(entry, t->old_mask)) {
+                rows[count] = (entry & t->old_mask) - 1;
+                __builtin_prefetch(table_row(t, rows[count++]) + t->key_offset);
+            }
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            put_entry(t, rows[i]);
+        }
+    }
+    if (t->moved == had) {
+        free_old_index(t);
+    }
+}
+
+/* Room for `more` rows at a load of two thirds. So a row's number + 1 fits below the mask. A small
+ * index is moved at once, a large one by and by with what is inserted. */
 static void grow(struct table *t, uint32_t more)
 {
     uint64_t had = (uint64_t)t->index_mask + 1, size = had;
+    if (t->old_index != NULL) {
+        move_entries(t, UINT32_MAX);
+    }
     while (((uint64_t)t->live + more) * 2 > size) {
         size *= 2;
     }
     assert(size <= (uint64_t)1 << 31);
-    uint32_t *old = t->index;
+    t->old_index = t->index;
+    t->old_mask = t->index_mask;
+    t->moved = 0;
     t->index = large_calloc(size * sizeof *t->index);
     t->index_mask = (uint32_t)(size - 1);
-    for (uint64_t i = 0; i < had; i++) {
-        if (old[i] != 0) {
-            uint32_t row = (old[i] & (uint32_t)(had - 1)) - 1, hash = hash_of_row(t, row);
-            uint32_t at = hash & t->index_mask;
-            while (t->index[at] != 0) {
-                at = (at + 1) & t->index_mask;
-            }
-            t->index[at] = (hash & ~t->index_mask) | (row + 1);
-        }
+    if (had <= GROW_AT_ONCE) {
+        move_entries(t, had);
     }
-    large_free(old, had * sizeof *old);
 }
 
+/* The index is moved long before it is to grow again: it has then taken two thirds of its old size
+ * in. */
 static inline void reserve(struct table *t, uint32_t more)
 {
+    if (__builtin_expect(t->old_index != NULL, 0)) {
+        move_entries(t, (uint64_t)more * GROW_FOR_A_ROW);
+    }
     if (((uint64_t)t->live + more) * 3 > ((uint64_t)t->index_mask + 1) * 2) {
         grow(t, more);
     }
 }
 
-/* The row of a key; *at is its place in the index, or the empty place where it would go. */
+/* The place in the old index of a key that has not been moved; false: it has none. */
+static __attribute__((noinline)) bool probe_old(const struct table *t, const void *key,
+                                                uint32_t hash, uint32_t *at)
+{
+    enum key_form form = form_of(t->reader);
+    uint32_t mask = t->old_mask, i = hash & mask;
+    for (uint32_t entry; (entry = t->old_index[i]) != 0; i = (i + 1) & mask) {
+        if (i >= t->moved && ((entry ^ hash) & ~mask) == 0 && !is_gone(entry, mask) &&
+            equal(form, t->reader, table_row(t, (entry & mask) - 1) + t->key_offset, key)) {
+            *at = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The row of a key; *at is its place in the index, or the empty place where it would go: also of a
+ * key that is still in the old index. */
 static inline uint32_t probe(enum key_form form, const struct table *t, const void *key,
                              uint32_t hash, uint32_t *at)
 {
-    uint32_t i = hash & t->index_mask;
+    uint32_t i = hash & t->index_mask, old;
     for (uint32_t entry; (entry = t->index[i]) != 0; i = (i + 1) & t->index_mask) {
         uint32_t row = (entry & t->index_mask) - 1;
         if (((entry ^ hash) & ~t->index_mask) == 0 &&
@@ -258,6 +333,9 @@ static inline uint32_t probe(enum key_form form, const struct table *t, const vo
         }
     }
     *at = i;
+    if (__builtin_expect(t->old_index != NULL, 0) && probe_old(t, key, hash, &old)) {
+        return (t->old_index[old] & t->old_mask) - 1;
+    }
     return ROW_NONE;
 }
 
@@ -287,7 +365,7 @@ static uint32_t insert(struct table *t, const void *key, const void *record, uin
         }
         own_text(&t->reader->layout, bytes);
     }
-    assert(row + 1 <= t->index_mask);
+    assert(row + 1 < t->index_mask);
     t->index[at] = (hash & ~t->index_mask) | (row + 1);
     t->live++;
     return row;
@@ -496,9 +574,14 @@ void table_remove(struct table *t, uint32_t row)
     enum key_form form = form_of(t->reader);
     char *bytes = table_row(t, row);
     const void *key = bytes + t->key_offset;
-    uint32_t at, found = probe(form, t, key, hash_of(form, t->reader, key), &at);
+    uint32_t hash = hash_of(form, t->reader, key);
+    uint32_t at, old, found = probe(form, t, key, hash, &at);
     assert(found == row);
-    close_gap(t, at);
+    if (t->index[at] != 0) {
+        close_gap(t, at);
+    } else if (probe_old(t, key, hash, &old)) {
+        t->old_index[old] |= t->old_mask;
+    }
     bytes = own_row(t, row);
     limbo_take_text(&t->pool->limbo, &t->text, bytes);
     memset(bytes, 0, t->row_size);

@@ -1,12 +1,13 @@
 /*
  * Rows by key: what keyed state and windows lie in.
  *
- *     index   | hash, row | - | hash, row | …        open addressing, 4 bytes an entry: the low
- * bits |                               of a hash say where it belongs, the others are kept pages [
- * key | payload ][ key | payload ] …   rows, densely from 0, in pages
+ *     index   | hash, row | - | hash, row | …   open addressing, 4 bytes an entry: the low bits
+ *                                              of a hash say where it belongs, the others are kept
+ *     pages   [ key | payload ][ key | payload ] …   rows, densely from 0
  *
- * Rows never move: the index is rebuilt when it grows, pages are not. So a row's number is its name
- * for timers, a walk over all rows is a walk over memory, and a snapshot needs the pages only.
+ * Rows never move: the index is rebuilt when it grows (a large one in steps, in which the old one
+ * is looked into as well), pages are not. So a row's number is its name for timers, a walk over all
+ * rows is a walk over memory, and a snapshot needs the pages only.
  *
  * Lookups go by batch: first all hashes with a prefetch of their index entries, then the entries
  * with a prefetch of their rows, then the rows. Of a table beyond the caches a batch waits for
@@ -26,7 +27,7 @@
 #define ROW_TOUCHED 2u /* may have been written to since the mark was taken away */
 #define ROW_STORED  4u /* a database has the row, as it is or as it was: rocks_rows.h */
 
-struct frozen;
+struct frozen_table;
 
 struct table {
     const struct key_reader *reader; /* borrowed */
@@ -39,8 +40,8 @@ struct table {
     struct layout text;   /* views in a row whose text the table owns */
     char **pages;         /* [page_count] */
     uint32_t page_count, page_capacity;
-    struct frozen *frozen; /* whose pages are not to be written to; see frozen.h */
-    uint8_t *marks;        /* [mark_capacity > row_end] of rows; NULL: it has none */
+    struct frozen_table *frozen; /* whose pages are not to be written to; see frozen.h */
+    uint8_t *marks;              /* [mark_capacity > row_end] of rows; NULL: it has none */
     uint32_t mark_capacity;
     bool watched;     /* frozen or marked: what is written to has to be told */
     uint32_t row_end; /* rows below it are in use or in free_rows */
@@ -48,6 +49,9 @@ struct table {
     uint32_t free_count, free_capacity;
     uint32_t *index; /* [index_mask + 1] upper bits of the hash, row + 1 below; 0: empty */
     uint32_t index_mask;
+    /* While the index grows: the one before, of which places below `moved` are in the new one. */
+    uint32_t *old_index; /* [old_mask + 1]; NULL: it does not grow */
+    uint32_t old_mask, moved;
     uint32_t live;
 };
 
@@ -87,6 +91,18 @@ static inline char *table_row(const struct table *t, uint32_t row)
 {
     uint32_t in_page = row & ((1u << t->page_shift) - 1);
     return t->pages[row >> t->page_shift] + (size_t)in_page * t->row_size;
+}
+
+/* A page of its own in place of one that is shared with a frozen table. */
+void table_unshare(struct table *t, uint32_t page);
+
+/* The row, to be written to. The functions above that insert have seen to that; others have not. */
+static inline char *table_own_row(struct table *t, uint32_t row)
+{
+    if (__builtin_expect(t->frozen != NULL, 0)) {
+        table_unshare(t, row >> t->page_shift);
+    }
+    return table_row(t, row);
 }
 
 /* A row is written to by other ways than the functions above. */

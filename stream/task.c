@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RUNS_IN_STEP 4 /* polls of a source, or runs of records */
+#define RUNS_IN_STEP  4    /* polls of a source, or runs of records */
+#define FREED_IN_STEP 8192 /* texts and lists at most, of those that a snapshot has kept */
 
 /* ----------------------------------------------------------------------- Through the operators */
 
@@ -499,7 +500,7 @@ void task_end_step(struct task *task)
         frozen_thaw(&task->frozen);
     }
     if (task->frozen == NULL) {
-        limbo_empty(&task->memory.limbo);
+        limbo_empty(&task->memory.limbo, FREED_IN_STEP);
     }
 }
 

@@ -26,6 +26,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdlib.h>
 
 #include "stream/checkpoint.h"
 #include "stream/frozen.h"
@@ -269,10 +270,23 @@ const char *coordinator_saved(const struct coordinator *c);
 void coordinator_take(struct coordinator *c, struct task *task, int64_t id, struct bytes *part,
                       bool is_last);
 
+/* Gives up memory of malloc that a frozen row may point to. */
+static inline void task_free_shared(struct task *task, void *memory)
+{
+    if (task->frozen != NULL) {
+        limbo_take(&task->memory.limbo, memory);
+    } else {
+        free(memory);
+    }
+}
+
 /* Copies one element behind the others. */
-void list_add(struct list *list, const struct layout *layout, const void *element);
+void list_add(struct task *task, struct list *list, const struct layout *layout,
+              const void *element);
 /* The time of the last element; from the first one on, or never. */
-void list_touch_last(struct list *list, int64_t now_ms);
+void list_touch_last(struct task *task, struct list *list, int64_t now_ms);
+/* Before elements or times that are there are changed: copies that nobody else looks at. */
+void list_own(struct task *task, struct list *list, const struct layout *layout);
 /* Empties a list; text goes when the step ends. */
 void list_clear(struct task *task, struct list *list, const struct layout *layout);
 void list_write(const struct list *list, const struct layout *layout, struct bytes *to);

@@ -21,7 +21,7 @@ void timers_init(struct timers *t, struct memory_pool *pool)
                                   {"row", offsetof(struct slot, row), 8, ST_KIND_I64}}};
     const st_key_spec both = {&type, 2, {offsetof(struct slot, time), offsetof(struct slot, row)}};
     *t = (struct timers){.reader = key_reader_of(&both)};
-    table_init(&t->set, &t->reader, pool, &(struct layout){0}, false);
+    table_init(&t->set, &t->reader, pool, &(struct layout){.size = sizeof(uint64_t)}, false);
 }
 
 void timers_free(struct timers *t)
@@ -75,8 +75,9 @@ bool timers_add(struct timers *t, int64_t time, uint32_t row)
 {
     bool is_new;
     struct slot slot = {time, row};
-    table_find_or_insert_key(&t->set, &slot, &is_new);
+    uint32_t at = table_find_or_insert_key(&t->set, &slot, &is_new);
     if (is_new) {
+        memcpy(table_payload(&t->set, at), &t->order, sizeof t->order);
         push(t, (struct timer){time, t->order++, row});
     }
     return is_new;
@@ -92,11 +93,25 @@ bool timers_remove(struct timers *t, int64_t time, uint32_t row)
     return found != ROW_NONE;
 }
 
+/* Takes a timer of the heap out of the table, if it still holds: one that was deleted and set again
+ * is twice in the heap. */
+static bool take_set(struct timers *t, const struct timer *timer)
+{
+    struct slot slot = {timer->time, timer->row};
+    uint32_t found = table_find(&t->set, &slot);
+    if (found == ROW_NONE ||
+        memcmp(table_payload(&t->set, found), &timer->order, sizeof timer->order) != 0) {
+        return false;
+    }
+    table_remove(&t->set, found);
+    return true;
+}
+
 bool timers_take(struct timers *t, int64_t until, struct timer *timer)
 {
     while (t->count > 0 && t->heap[0].time <= until) {
         *timer = pop(t);
-        if (timers_remove(t, timer->time, timer->row)) {
+        if (take_set(t, timer)) {
             return true;
         }
     }
@@ -110,23 +125,22 @@ static int in_order(const void *a, const void *b)
 
 struct timer *timers_list(const struct timers *t, uint32_t *count)
 {
-    struct timer *list = must_calloc((size_t)t->count + 1, sizeof *list);
-    uint32_t n = 0, held = 0;
-    for (uint32_t i = 0; i < t->count; i++) {
-        struct slot slot = {t->heap[i].time, t->heap[i].row};
-        if (table_find(&t->set, &slot) != ROW_NONE) {
-            list[n++] = t->heap[i];
+    struct timer *list = must_calloc((size_t)t->set.live + 1, sizeof *list);
+    uint8_t *live = table_live_rows(&t->set);
+    uint32_t n = 0;
+    for (uint32_t r = 0; r < t->set.row_end; r++) {
+        struct slot slot;
+        if (live[r] != 0) {
+            memcpy(&slot, table_row(&t->set, r), sizeof slot);
+            list[n] = (struct timer){.time = slot.time, .row = (uint32_t)slot.row};
+            memcpy(&list[n++].order, table_payload(&t->set, r), sizeof list->order);
         }
     }
+    free(live);
     if (n > 1) {
         qsort(list, n, sizeof *list, in_order);
     }
-    for (uint32_t i = 0; i < n; i++) { /* one deleted and set again is there twice */
-        if (i == 0 || list[i].time != list[i - 1].time || list[i].row != list[i - 1].row) {
-            list[held++] = list[i];
-        }
-    }
-    *count = held;
+    *count = n;
     return list;
 }
 

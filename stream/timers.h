@@ -21,7 +21,7 @@ struct timer {
 
 struct timers {
     struct key_reader reader;
-    struct table set; /* of {time, row} */
+    struct table set; /* {time, row}: order */
     struct timer *heap;
     uint32_t count, capacity;
     uint64_t order;
@@ -35,7 +35,8 @@ bool timers_add(struct timers *t, int64_t time, uint32_t row);
 bool timers_remove(struct timers *t, int64_t time, uint32_t row);
 /* Takes the next timer at or before `until`; false if there is none. */
 bool timers_take(struct timers *t, int64_t until, struct timer *timer);
-/* Those that hold, in the order in which they will fire; owned by the caller. */
+/* Those that hold, in the order in which they were set for their times; owned by the caller. Looks
+ * at the table only, which may be frozen. */
 struct timer *timers_list(const struct timers *t, uint32_t *count);
 /* Those that hold into a snapshot, in the order in which they will fire, each with the place of its
  * row: place[row]; below 0: it is left out. */

@@ -23,11 +23,13 @@ struct touched {
 
 static struct window_head *head_at(struct triggered *t, uint32_t row)
 {
+    table_own_row(&t->windows, row);
     return (struct window_head *)(void *)table_payload(&t->windows, row);
 }
 
 static struct windows_of *of_key(struct triggered *t, uint32_t key_row)
 {
+    table_own_row(&t->keys, key_row);
     return (struct windows_of *)(void *)table_payload(&t->keys, key_row);
 }
 
