@@ -472,6 +472,7 @@ static enum sm_err take(struct kb_turn *t)
         return give(t, (struct kb_input){.kind = KB_IN_DIR_FAILED, .value = t->in->value});
     case KB_BROKER_IN_TOPIC_CONFIG:
         return give(t, (struct kb_input){.kind = KB_IN_TOPIC_CONFIG,
+                                         .value = 1,
                                          .topic = t->in->topic,
                                          .request = t->in->config});
     case KB_BROKER_IN_BROKER_CONFIG:

@@ -231,10 +231,11 @@ static void put_one(void *context, const struct kb_output *o)
 static const char *of_replicas(const char *short_of)
 {
     static const char *const names[] = {
-        "replicas.topics",  "replicas.partitions",   "replicas.replicas",  "replicas.topic_name",
-        "replicas.batches", "replicas.epochs",       "replicas.producers", "replicas.transactions",
-        "replicas.waits",   "replicas.operations",   "replicas.fetchers",  "replicas.sessions",
-        "replicas.live",    "replicas.scratch_bytes"};
+        "replicas.topics",     "replicas.partitions", "replicas.replicas",
+        "replicas.topic_name", "replicas.batches",    "replicas.segments",
+        "replicas.epochs",     "replicas.producers",  "replicas.transactions",
+        "replicas.waits",      "replicas.operations", "replicas.fetchers",
+        "replicas.sessions",   "replicas.live",       "replicas.scratch_bytes"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i] + strlen("replicas."), short_of) == 0)
             return names[i];
@@ -245,7 +246,9 @@ static const char *of_replicas(const char *short_of)
 enum sm_err kb_data_step(struct kb_turn *t, const struct kb_input *in)
 {
     struct kb_outputs out = {.put = put_one, .context = t};
-    enum sm_err err = kb_replicas_step(t->out->replicas, t->now_us, in, &out);
+    struct kb_input timed = *in;
+    timed.wall_ms = kb_wall_ms(t);
+    enum sm_err err = kb_replicas_step(t->out->replicas, t->now_us, &timed, &out);
     if (err == SM_ERR_LIMIT)
         t->out->short_of = of_replicas(out.short_of);
     return err;

@@ -95,6 +95,8 @@ static void append_all(const struct kb_step *s, struct kb_row *row, const struct
     uint32_t before = row->batches.count;
 
     kb_append_reserve(s->r, row, kb_append_room(s->r, row, batches, count));
+    kb_segments_roll(s, row, batches, count, count == 0 ? 0 : batches[0].base_offset);
+    kb_segments_take(s, row, batches, count);
     for (uint32_t i = 0; i < count; i++) {
         kb_log_append(s, row, &batches[i]);
     }
@@ -112,7 +114,9 @@ static void take_records(const struct kb_step *s, uint32_t row,
         kb_fetch_delay(s, row);
         return;
     }
-    if (p->fetch_offset != p->log_end || !may_append(s, p, result->batches, result->batch_count)) {
+    if (p->fetch_offset != p->log_end ||
+        kb_segments_too_small(s->r, p, result->batches, result->batch_count) ||
+        !may_append(s, p, result->batches, result->batch_count)) {
         kb_fetch_fail(s, row);
         return;
     }
@@ -122,7 +126,7 @@ static void take_records(const struct kb_step *s, uint32_t row,
         kb_fetch_fail(s, row);
         return;
     }
-    kb_log_set_start(s, p, result->log_start);
+    kb_log_set_start(s, p, result->log_start, KB_START_ASKED);
     p->fetch_offset = p->log_end;
     if (result->batch_count > 0 || p->log_start != start) {
         kb_fetcher_queue(s->r, row, KB_QUEUE_CHANGED);

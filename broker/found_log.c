@@ -22,6 +22,7 @@ void kb_on_log(const struct kb_step *s, const struct kb_found_log *found)
     row->dir = 0;
     r->dir_logs[0]++;
     kb_append_reserve(r, row, kb_append_room(r, row, found->batches, found->count));
+    kb_segments_take(s, row, found->batches, found->count);
     for (uint32_t i = 0; i < found->count; i++) {
         kb_log_append(s, row, &found->batches[i]);
     }

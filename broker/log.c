@@ -10,6 +10,9 @@
  * may lie behind the last batch where a truncation met the middle of one (Kafka does so), and the
  * first batch may begin below the log's start, where records were deleted.
  *
+ * It is cut into segments (log_segments.c): a reading ends where one does, and whole ones go when
+ * they are too old (retention.c).
+ *
  * Source: Kafka kafka.log.Log.
  */
 #include "broker/replica_state.h"
@@ -42,7 +45,8 @@ uint32_t kb_log_search(const struct kb_replicas *r, const struct kb_row *row, in
 struct kb_append_room kb_append_room(const struct kb_replicas *r, const struct kb_row *row,
                                      const struct kb_batch *batches, uint32_t count)
 {
-    struct kb_append_room room = {.batches = count};
+    struct kb_append_room room = {.batches = count,
+                                  .segments = kb_segments_must_roll(r, row, batches, count)};
     int32_t epoch = kb_epochs_latest(r, row);
     int64_t producer = -1;
 
@@ -152,6 +156,7 @@ void kb_log_truncate(const struct kb_step *s, struct kb_row *row, int64_t offset
     }
     uint32_t kept = kb_log_search(r, row, offset);
     tell_truncation(s, row, kept, offset);
+    kb_segments_cut_end(r, row, kept, offset);
     drop_last(s, row, row->batches.count - kept);
     kb_epochs_cut_end(r, row, offset);
     truncated(s, row, row->log_start, offset);
@@ -161,19 +166,21 @@ void kb_log_restart_at(const struct kb_step *s, struct kb_row *row, int64_t offs
 {
     tell_truncation(s, row, 0, offset);
     drop_last(s, row, row->batches.count);
+    kb_segments_restart(s->r, row, offset);
     kb_extent_drop_last(s->r, KB_POOL_EPOCHS, &row->epochs, row->epochs.count);
     truncated(s, row, offset, offset);
     kb_log_set_hw(s, row, offset);
 }
 
 /* Deleting records or retention: batches that end before go; one that reaches over it stays. */
-void kb_log_set_start(const struct kb_step *s, struct kb_row *row, int64_t offset)
+bool kb_log_set_start(const struct kb_step *s, struct kb_row *row, int64_t offset,
+                      enum kb_start_reason reason)
 {
     struct kb_replicas *r = s->r;
     uint32_t n;
 
     if (offset <= row->log_start) {
-        return;
+        return false;
     }
     assert(offset <= row->hw);
     row->log_start = offset;
@@ -183,10 +190,12 @@ void kb_log_set_start(const struct kb_step *s, struct kb_row *row, int64_t offse
         kb_payload(s, batch->payload, -1);
     }
     kb_extent_drop_first(r, KB_POOL_BATCHES, &row->batches, n);
+    kb_segments_cut_start(r, row, offset);
     kb_epochs_cut_start(r, row, offset);
     kb_producers_on_start(r, row);
     note_change(r, row);
-    kb_fact(s, KB_FACT_START, row, 0, offset);
+    kb_fact(s, KB_FACT_START, row, (int32_t)reason, offset);
+    return true;
 }
 
 void kb_log_delete(const struct kb_step *s, struct kb_row *row)
@@ -198,6 +207,7 @@ void kb_log_delete(const struct kb_step *s, struct kb_row *row)
     kb_extent_free(r, KB_POOL_EPOCHS, &row->epochs);
     kb_extent_free(r, KB_POOL_PRODUCERS, &row->producers);
     kb_extent_free(r, KB_POOL_TRANSACTIONS, &row->transactions);
+    kb_extent_free(r, KB_POOL_SEGMENTS, &row->segments);
     kb_list_remove(r, KB_LIST_HW, &r->hw, kb_row_index(r, row));
     if (row->has_log) {
         r->dir_logs[row->dir]--;
@@ -205,6 +215,8 @@ void kb_log_delete(const struct kb_step *s, struct kb_row *row)
     row->has_log = row->attached = row->dir = 0;
     row->log_start = row->log_end = row->hw = row->flushed = row->checkpoint_hw = 0;
     row->open_txn = -1;
+    row->open = (struct kb_segment){0};
+    row->closed_bytes = 0;
 }
 
 /* ---- the high watermark ---- */
@@ -261,6 +273,9 @@ struct kb_read kb_log_read(const struct kb_replicas *r, const struct kb_row *row
         return read;
     }
     i = kb_log_search(r, row, offset);
+    if (row->segments.count > 0 && i < row->batches.count) {
+        bound = smaller(bound, kb_segment_next(r, row, batches[i].base_offset));
+    }
     for (; i < row->batches.count && kb_batch_end(&batches[i]) <= bound; i++) {
         if (read.bytes + batches[i].size > max_bytes && (read.count > 0 || !at_least_one)) {
             break;

@@ -7,8 +7,9 @@
  *                    is committed (they hold the last stable offset back), aborted ones as long as
  *                    the log has their records (consumers have to skip them)
  *
- * All of it is a function of the log: a truncation builds it anew. Differs: Kafka keeps snapshots
- * and forgets a producer after seven days.
+ * All of it is a function of the log, until somebody is forgotten who has been idle for too long
+ * (retention.c); a truncation builds it anew. Differs: so does a restart, where Kafka's snapshots
+ * may still know a producer whose batches are deleted.
  *
  * Source: Kafka kafka.log.ProducerStateManager, ProducerAppendInfo, TransactionIndex.
  */
@@ -213,6 +214,26 @@ static void note_end(struct kb_replicas *r, struct kb_row *row, struct kb_produc
     find_oldest_open(r, row);
 }
 
+uint32_t kb_producers_forget(struct kb_replicas *r, struct kb_row *row, int64_t before_ms,
+                             int64_t *oldest_ms)
+{
+    uint32_t kept = 0, known = row->producers.count;
+
+    for (uint32_t i = 0; i < known; i++) {
+        const struct kb_producer *p = kb_extent_at(r, KB_POOL_PRODUCERS, &row->producers, i);
+        if (p->first_offset < 0 && p->timestamp <= before_ms) {
+            continue;
+        }
+        *oldest_ms = p->timestamp < *oldest_ms ? p->timestamp : *oldest_ms;
+        if (kept != i) {
+            *(struct kb_producer *)kb_extent_at(r, KB_POOL_PRODUCERS, &row->producers, kept) = *p;
+        }
+        kept++;
+    }
+    kb_extent_drop_last(r, KB_POOL_PRODUCERS, &row->producers, known - kept);
+    return known - kept;
+}
+
 void kb_producers_note(struct kb_replicas *r, struct kb_row *row, const struct kb_batch *batch)
 {
     struct kb_producer *p;
@@ -226,6 +247,7 @@ void kb_producers_note(struct kb_replicas *r, struct kb_row *row, const struct k
     } else {
         note_data(row, p, batch);
     }
+    kb_producers_note_due(r, p->timestamp);
 }
 
 /* Never needs more room than there was: what a shorter log says is part of what the longer said. */

@@ -43,6 +43,7 @@ static uint64_t take(uint64_t *at, uint64_t size)
 
 static const uint32_t item_sizes[KB_POOL_END] = {
     [KB_POOL_BATCHES] = sizeof(struct kb_batch),
+    [KB_POOL_SEGMENTS] = sizeof(struct kb_segment),
     [KB_POOL_EPOCHS] = sizeof(struct kb_epoch),
     [KB_POOL_PRODUCERS] = sizeof(struct kb_producer),
     [KB_POOL_TRANSACTIONS] = sizeof(struct kb_transaction),
@@ -54,6 +55,8 @@ static uint32_t pool_limit(const struct kb_limits *l, int pool)
     switch ((enum kb_pool_id)pool) {
     case KB_POOL_BATCHES:
         return l->batches;
+    case KB_POOL_SEGMENTS:
+        return l->segments;
     case KB_POOL_EPOCHS:
         return l->epochs;
     case KB_POOL_PRODUCERS:
@@ -111,6 +114,7 @@ struct kb_limits kb_limits_default(void)
         .replicas = 5,
         .topic_name = 64,
         .batches = 1024,
+        .segments = 16,
         .epochs = 256,
         .producers = 64,
         .transactions = 64,
@@ -139,6 +143,7 @@ struct kb_limits kb_limits_above(const struct kb_limits *limits, const char *sho
         {"waits", &l.waits},         {"operations", &l.operations},
         {"fetchers", &l.fetchers},   {"sessions", &l.sessions},
         {"live", &l.live},           {"scratch_bytes", &l.scratch_bytes},
+        {"segments", &l.segments},
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (strcmp(fields[i].name, name) == 0)
@@ -164,6 +169,15 @@ struct kb_config kb_config_default(struct sm_profile profile, int32_t broker_id)
         .isr_linger_us = 5000000,
         .isr_max_delay_us = 60000000,
         .flush_messages = 0,
+        .retention_check_us = 300000000,
+        .producer_check_us = 600000000,
+        .producer_expiry_ms = 604800000,
+        .log = {.retention_ms = 604800000,
+                .retention_bytes = -1,
+                .segment_ms = 604800000,
+                .timestamp_difference_ms = INT64_MAX,
+                .segment_bytes = 1 << 30,
+                .cleanup = KB_CLEANUP_DELETE},
         .fetch_min_bytes = 1,
         .fetch_max_bytes = 1 << 20,
         .fetch_response_bytes = 10 << 20,
@@ -202,6 +216,7 @@ void kb_replicas_init(struct kb_replicas *r, const struct kb_limits *limits,
     r->next_correlation = 1;
     r->next_xid = 1;
     r->next_session = 1;
+    r->retention_due_ms = r->producers_due_ms = INT64_MAX;
     for (int t = 0; t < KB_TIMER_FETCHER; t++) {
         r->armed_us[t] = -1;
     }
@@ -270,7 +285,8 @@ static void topic_release(struct kb_replicas *r, uint32_t topic)
     struct kb_topic *t = kb_topic(r, topic);
     uint32_t *link = topic_bucket(r, kb_topic_name(t));
 
-    if (t->users != 0 || t->config.min_insync != 0 || t->config.compression != 0) {
+    if (t->users != 0 || t->config.min_insync != 0 || t->config.compression != 0 ||
+        t->config.log.set != 0) {
         return;
     }
     while (*link != topic + 1) {
@@ -302,6 +318,10 @@ void kb_topic_configure(struct kb_replicas *r, const char *name, struct kb_topic
 {
     uint32_t topic = kb_topic_take(r, name);
 
+    if (kb_topic(r, topic)->users > 1 &&
+        memcmp(&kb_topic(r, topic)->config.log, &config.log, sizeof config.log) != 0) {
+        r->retention_due_ms = 0; /* nobody knows: the next check looks at all */
+    }
     kb_topic(r, topic)->config = config;
     kb_topic_drop(r, topic);
 }
@@ -557,6 +577,7 @@ static void copy_row(const struct kb_replicas *from, struct kb_replicas *to, uin
         remote->prev_dirty = place_moved(from, to, remote->prev_dirty);
     }
     kb_extent_copy(from, &p->batches, to, KB_POOL_BATCHES, &q->batches);
+    kb_extent_copy(from, &p->segments, to, KB_POOL_SEGMENTS, &q->segments);
     kb_extent_copy(from, &p->epochs, to, KB_POOL_EPOCHS, &q->epochs);
     kb_extent_copy(from, &p->producers, to, KB_POOL_PRODUCERS, &q->producers);
     kb_extent_copy(from, &p->transactions, to, KB_POOL_TRANSACTIONS, &q->transactions);

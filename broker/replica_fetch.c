@@ -57,6 +57,7 @@ struct reading {
     uint32_t count, capacity;
     int64_t bytes, bytes_left;
     bool error;
+    bool rolled; /* what may be read goes on in another segment */
 };
 
 static bool is_broker(int32_t replica_id)
@@ -70,6 +71,22 @@ static int64_t bound_of(const struct kb_replicas *r, const struct kb_row *row, s
         return row->log_end;
     }
     return t.committed ? kb_log_stable(r, row) : row->hw;
+}
+
+/* In which segment a reading began: whether the log has begun another since. */
+static uint32_t segment_of(const struct kb_replicas *r, const struct kb_row *row, int64_t offset)
+{
+    return (uint32_t)kb_segment_base(r, row, offset);
+}
+
+/* What may be read ends in another segment than that in which the offset was: the answer is given
+   as it is. Source: DelayedFetch.tryComplete, case F. */
+static bool has_rolled(const struct kb_replicas *r, const struct kb_row *row, struct terms t,
+                       int64_t offset, uint32_t segment)
+{
+    int64_t bound = bound_of(r, row, t);
+
+    return bound != offset && segment_of(r, row, bound) != segment;
 }
 
 static bool overlaps(const struct kb_transaction *t, int64_t from, int64_t to)
@@ -155,6 +172,9 @@ static struct kb_fetch_result *read_item(struct kb_replicas *r, struct terms t,
     if (t.committed && read.count > 0 && !collect_aborted(r, p, item->offset, result)) {
         return result;
     }
+    reading->rolled =
+        reading->rolled || (p->segments.count > 0 &&
+                            has_rolled(r, p, t, item->offset, segment_of(r, p, item->offset)));
     reading->bytes += read.bytes;
     reading->bytes_left = reading->bytes_left > read.bytes ? reading->bytes_left - read.bytes : 0;
     return result;
@@ -319,8 +339,9 @@ static uint32_t read_dirty(struct kb_replicas *r, struct terms t, struct reading
 
     while (place != 0 && reading->count + loose < reading->capacity) {
         struct kb_row *row;
-        const struct kb_remote *remote = kb_remote_of_place(r, place, &row);
+        struct kb_remote *remote = kb_remote_of_place(r, place, &row);
         struct kb_fetch_item item = item_of_remote(r, row, remote);
+        remote->segment = segment_of(r, row, remote->offset);
         read_item(r, t, reading, kb_row_index(r, row), &item);
         place = remote->next_dirty;
     }
@@ -498,6 +519,7 @@ static void wait(const struct kb_step *s, const struct kb_input *in, const struc
         wait->log_start = item->log_start;
         wait->epoch = item->current_leader_epoch;
         wait->max_bytes = item->max_bytes;
+        wait->base_offset = kb_segment_base(r, kb_row(r, row), item->offset);
         kb_wait_watch(r, operation, next++, row);
     }
 }
@@ -525,6 +547,7 @@ void kb_on_fetch(const struct kb_step *s, const struct kb_input *in)
         note_loose(s, fetch, &reading, session, cached);
     }
     if (fetch->max_wait_us <= 0 || reading.bytes >= fetch->min_bytes || reading.error ||
+        reading.rolled ||
         (loose == 0 && (session == KB_NO_ROW || kb_session(r, session)->cached_count == 0))) {
         answer(s, in->call_id, session, &reading, cached);
     } else {
@@ -563,7 +586,8 @@ bool kb_fetch_may_end(struct kb_replicas *r, const struct kb_operation *op)
         const struct kb_wait *wait = kb_wait_at(r, op, i);
         struct kb_fetch_item item = item_of_wait(r, wait);
         uint32_t row = wait->row == 0 ? KB_NO_ROW : wait->row - 1;
-        if (kb_row_error(r, row, 0, item.current_leader_epoch, t.only_leader) != WIRE_ERROR_NONE) {
+        if (kb_row_error(r, row, 0, item.current_leader_epoch, t.only_leader) != WIRE_ERROR_NONE ||
+            has_rolled(r, kb_row(r, row), t, item.offset, (uint32_t)wait->base_offset)) {
             return true;
         }
         bytes += available(r, kb_row(r, row), t, &item);
@@ -573,7 +597,8 @@ bool kb_fetch_may_end(struct kb_replicas *r, const struct kb_operation *op)
         const struct kb_remote *remote = kb_remote_of_place(r, place, &row);
         struct kb_fetch_item item = item_of_remote(r, row, remote);
         if (kb_row_error(r, kb_row_index(r, row), 0, item.current_leader_epoch, true) !=
-            WIRE_ERROR_NONE) {
+                WIRE_ERROR_NONE ||
+            has_rolled(r, row, t, item.offset, remote->segment)) {
             return true;
         }
         bytes += available(r, row, t, &item);

@@ -107,6 +107,7 @@ static void need_append(const struct kb_replicas *r, struct kb_need *need, uint3
     }
     room = kb_append_room(r, p, batches, count);
     kb_need_add(need, KB_POOL_BATCHES, &p->batches, room.batches);
+    kb_need_add(need, KB_POOL_SEGMENTS, &p->segments, room.segments);
     kb_need_add(need, KB_POOL_EPOCHS, &p->epochs, as_leader ? 1 : room.epochs);
     kb_need_add(need, KB_POOL_PRODUCERS, &p->producers, room.producers);
     kb_need_add(need, KB_POOL_TRANSACTIONS, &p->transactions, room.transactions);

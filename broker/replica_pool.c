@@ -237,8 +237,12 @@ void kb_need_add(struct kb_need *need, enum kb_pool_id pool, const struct kb_ext
 
 const char *kb_need_check(const struct kb_replicas *r, const struct kb_need *need)
 {
-    static const char *const names[KB_POOL_END] = {"batches", "epochs", "producers", "transactions",
-                                                   "waits"};
+    static const char *const names[KB_POOL_END] = {[KB_POOL_BATCHES] = "batches",
+                                                   [KB_POOL_SEGMENTS] = "segments",
+                                                   [KB_POOL_EPOCHS] = "epochs",
+                                                   [KB_POOL_PRODUCERS] = "producers",
+                                                   [KB_POOL_TRANSACTIONS] = "transactions",
+                                                   [KB_POOL_WAITS] = "waits"};
 
     for (int pool = 0; pool < KB_POOL_END; pool++) {
         const struct kb_pool *p = &r->pools[pool];

@@ -42,6 +42,38 @@ static int32_t check_batches(const struct kb_replicas *r, const struct kb_produc
     return WIRE_ERROR_NONE;
 }
 
+/* Whether a producer's clock may say this. Differs: of a batch's records only the first and the
+   newest are looked at. Source: LogValidator.validateTimestamp. */
+static bool is_out_of_time(const struct kb_step *s, const struct kb_row *row,
+                           const struct kb_batch *batch)
+{
+    struct kb_log_config room;
+    const struct kb_log_config *config = kb_log_config_of(s->r, row, &room);
+    const int64_t times[] = {batch->first_timestamp, batch->max_timestamp};
+    const int64_t most = config->timestamp_difference_ms;
+
+    for (int i = 0; i < 2 && !config->log_append_time && most != INT64_MAX; i++) {
+        if (times[i] != -1 && (times[i] < s->wall_ms - most || times[i] - most > s->wall_ms)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the log has against them: the last that is asked before their producers are. */
+static int32_t check_for_log(const struct kb_step *s, const struct kb_produce_item *item,
+                             const struct kb_row *row)
+{
+    for (uint32_t i = 0; i < item->batch_count; i++) {
+        if (is_out_of_time(s, row, &item->batches[i])) {
+            return WIRE_ERROR_INVALID_TIMESTAMP;
+        }
+    }
+    return kb_segments_too_small(s->r, row, item->batches, item->batch_count)
+               ? WIRE_ERROR_RECORD_LIST_TOO_LARGE
+               : WIRE_ERROR_NONE;
+}
+
 static int32_t check_partition(const struct kb_replicas *r, const struct kb_produce *produce,
                                const struct kb_produce_item *item, uint32_t row)
 {
@@ -79,6 +111,7 @@ static void append_batches(const struct kb_step *s, struct kb_row *row,
 
     room.epochs = 1;
     kb_append_reserve(s->r, row, room);
+    kb_segments_take(s, row, item->batches, item->batch_count);
     kb_remotes_settle(s, row);
     for (uint32_t i = 0; i < item->batch_count; i++) {
         struct kb_batch batch = item->batches[i];
@@ -102,6 +135,11 @@ static struct appended append_item(const struct kb_step *s, const struct kb_prod
     a.row = kb_row_find(r, item->topic, item->partition);
     a.error = check_partition(r, produce, item, a.row);
     if (a.error == WIRE_ERROR_NONE) {
+        a.error = check_for_log(s, item, kb_row(r, a.row));
+    }
+    if (a.error == WIRE_ERROR_NONE) { /* as Kafka does, also where the producer is refused then */
+        row = kb_row(r, a.row);
+        kb_segments_roll(s, row, item->batches, item->batch_count, row->log_end);
         a.error = check_producers(r, produce, item, a.row, &duplicate);
     }
     if (a.error != WIRE_ERROR_NONE) {
@@ -322,7 +360,7 @@ static struct kb_delete_records_result delete_item(const struct kb_step *s,
         result.error = WIRE_ERROR_OFFSET_OUT_OF_RANGE;
         return result;
     }
-    kb_log_set_start(s, kb_row(s->r, row), offset);
+    kb_log_set_start(s, kb_row(s->r, row), offset, KB_START_ASKED);
     kb_sessions_mark_row(s->r, kb_row(s->r, row));
     result.low_watermark = kb_row(s->r, row)->log_start;
     return result;

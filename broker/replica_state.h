@@ -44,6 +44,7 @@ struct kb_extent {
 
 enum kb_pool_id {
     KB_POOL_BATCHES,
+    KB_POOL_SEGMENTS,
     KB_POOL_EPOCHS,
     KB_POOL_PRODUCERS,
     KB_POOL_TRANSACTIONS,
@@ -110,6 +111,14 @@ void kb_list_remove(struct kb_replicas *r, enum kb_list list, struct kb_head *he
 
 /* ---- rows ---- */
 
+/* A part of a log that is begun and deleted as one: [base, base of the next). */
+struct kb_segment {
+    int64_t base;
+    int64_t bytes;    /* as it was written: records that DeleteRecords has deleted count */
+    int64_t first_ms; /* of its first append: what its age to roll counts from; -1 never rolls */
+    int64_t max_ms;   /* largest timestamp */
+};
+
 /* Queues of a fetcher: a row that is fetched and was mentioned stands in none. */
 enum kb_queue {
     KB_QUEUE_NONE,
@@ -139,6 +148,9 @@ struct kb_row {
     int64_t checkpoint_hw; /* what a restart finds */
     int64_t open_txn;      /* first offset of the oldest open transaction, -1 */
     struct kb_extent batches, epochs, producers, transactions;
+    struct kb_extent segments; /* closed ones, in their order */
+    struct kb_segment open;    /* what appends go to; 0 bytes: nothing in it yet */
+    int64_t closed_bytes;
 
     uint8_t isr_state, isr_count;
     uint8_t listed[KB_LIST_END]; /* 1: in that list */
@@ -185,7 +197,7 @@ struct kb_remote {
     int32_t max_bytes;
     uint32_t next_cached, prev_cached; /* place + 1; place = row * replicas + slot */
     uint32_t next_dirty, prev_dirty;
-    uint32_t unused2;
+    uint32_t segment; /* in which `offset` was when it was read: low bits of its base */
 };
 
 struct kb_topic {
@@ -238,7 +250,7 @@ struct kb_wait {
     uint32_t row;        /* plus one; 0: waits on none any more */
     uint32_t next, prev; /* ring of the items of one row, oldest first, plus one */
     int64_t offset;      /* PRODUCE: the high watermark that is needed; FETCH: asked */
-    int64_t base_offset;
+    int64_t base_offset; /* PRODUCE; FETCH: of the segment in which `offset` was then */
     int64_t log_start;
     uint32_t topic; /* plus one: names outlive rows */
     int32_t partition;
@@ -299,6 +311,8 @@ enum kb_timer {
     KB_TIMER_ISR_NOTIFY,
     KB_TIMER_HW_CHECKPOINT,
     KB_TIMER_WAITS,
+    KB_TIMER_RETENTION,
+    KB_TIMER_PRODUCERS,
     KB_TIMER_FETCHER,
 };
 
@@ -325,6 +339,8 @@ struct kb_replicas {
     uint8_t expired; /* its session is gone, and the next registration is not there yet */
     int64_t checkpoint_start_us;
     int64_t isr_changed_us, isr_notified_us;
+    int64_t retention_due_ms;           /* nothing can be deleted before; INT64_MAX never */
+    int64_t producers_due_ms;           /* nobody can be forgotten before */
     int64_t armed_us[KB_TIMER_FETCHER]; /* -1 */
     uint64_t next_correlation;
     uint32_t next_xid;
@@ -404,6 +420,7 @@ struct kb_step {
     struct kb_replicas *r;
     struct kb_outputs *out;
     int64_t now_us;
+    int64_t wall_ms;
 };
 
 /* replica_block.c */
@@ -440,14 +457,16 @@ const struct kb_batch *kb_log_batches(const struct kb_replicas *r, const struct 
 void kb_log_append(const struct kb_step *s, struct kb_row *row, const struct kb_batch *batch);
 /* What appending these batches may take out of the pools, at most. */
 struct kb_append_room {
-    uint32_t batches, epochs, producers, transactions;
+    uint32_t batches, epochs, producers, transactions, segments;
 };
 struct kb_append_room kb_append_room(const struct kb_replicas *r, const struct kb_row *row,
                                      const struct kb_batch *batches, uint32_t count);
 void kb_append_reserve(struct kb_replicas *r, struct kb_row *row, struct kb_append_room room);
 void kb_log_truncate(const struct kb_step *s, struct kb_row *row, int64_t offset);
 void kb_log_restart_at(const struct kb_step *s, struct kb_row *row, int64_t offset);
-void kb_log_set_start(const struct kb_step *s, struct kb_row *row, int64_t offset);
+/* Returns whether it moved. */
+bool kb_log_set_start(const struct kb_step *s, struct kb_row *row, int64_t offset,
+                      enum kb_start_reason reason);
 void kb_log_set_hw(const struct kb_step *s, struct kb_row *row, int64_t hw);
 void kb_log_delete(const struct kb_step *s, struct kb_row *row);
 int64_t kb_log_stable(const struct kb_replicas *r, const struct kb_row *row);
@@ -465,6 +484,38 @@ struct kb_read {
 };
 struct kb_read kb_log_read(const struct kb_replicas *r, const struct kb_row *row, int64_t offset,
                            int64_t bound, int64_t max_bytes, bool at_least_one);
+
+/* log_segments.c: where a log is cut into pieces. None of them drops a batch. */
+/* What the topic says of its logs, or the broker; `room` is where it may be put together. */
+const struct kb_log_config *kb_log_config_of(const struct kb_replicas *r, const struct kb_row *row,
+                                             struct kb_log_config *room);
+/* Whether appending these batches, as one, begins a new segment. */
+bool kb_segments_must_roll(const struct kb_replicas *r, const struct kb_row *row,
+                           const struct kb_batch *batches, uint32_t count);
+/* Before they are appended, from `offset` on: rolls where it is due. */
+void kb_segments_roll(const struct kb_step *s, struct kb_row *row, const struct kb_batch *batches,
+                      uint32_t count, int64_t offset);
+/* They are being appended: counts them. */
+void kb_segments_take(const struct kb_step *s, struct kb_row *row, const struct kb_batch *batches,
+                      uint32_t count);
+/* Whether they are too large for a segment of this log. */
+bool kb_segments_too_small(const struct kb_replicas *r, const struct kb_row *row,
+                           const struct kb_batch *batches, uint32_t count);
+/* Before all batches from the `kept`-th on are dropped, so that the log ends at `end`. */
+void kb_segments_cut_end(struct kb_replicas *r, struct kb_row *row, uint32_t kept, int64_t end);
+void kb_segments_cut_start(struct kb_replicas *r, struct kb_row *row, int64_t offset);
+void kb_segments_restart(struct kb_replicas *r, struct kb_row *row, int64_t offset);
+/* Base of the segment in which `offset` lies; and of the one behind that, INT64_MAX for none. */
+int64_t kb_segment_base(const struct kb_replicas *r, const struct kb_row *row, int64_t offset);
+int64_t kb_segment_next(const struct kb_replicas *r, const struct kb_row *row, int64_t offset);
+
+/* retention.c: what is too old, or too much */
+/* The log has changed: looks when something of it may go at the earliest. */
+void kb_retention_note(struct kb_replicas *r, const struct kb_row *row);
+void kb_retention_check(const struct kb_step *s);
+void kb_producers_expire(const struct kb_step *s);
+/* The earliest moment (ms) at which this producer may be forgotten. */
+void kb_producers_note_due(struct kb_replicas *r, int64_t timestamp_ms);
 
 /* leader_epochs.c */
 struct kb_epoch_end {
@@ -489,6 +540,10 @@ void kb_producers_note(struct kb_replicas *r, struct kb_row *row, const struct k
 void kb_producers_rebuild(struct kb_replicas *r, struct kb_row *row);
 /* The log starts later: forgets aborted transactions that ended before. */
 void kb_producers_on_start(struct kb_replicas *r, struct kb_row *row);
+/* Forgets who has been idle since `before_ms` or longer, and has no transaction open. Returns how
+   many; *oldest_ms: the least timestamp of those that stay, where that is less. */
+uint32_t kb_producers_forget(struct kb_replicas *r, struct kb_row *row, int64_t before_ms,
+                             int64_t *oldest_ms);
 const struct kb_producer *kb_producer_find(const struct kb_replicas *r, const struct kb_row *row,
                                            int64_t id);
 

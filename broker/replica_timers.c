@@ -6,6 +6,8 @@
  *     ISR check        every replica.lag.time.max.ms / 2     rows with a lagging member
  *     ISR notification every 2.5 s                           rows whose ISR was written
  *     HW checkpoint    every 5 s, from the first LeaderAndIsr  rows whose high watermark moved
+ *     retention        every 5 min, the first after 30 s       all, once something may be too old
+ *     producers        every 10 min                            all, once one may be idle too long
  *
  * A checkpoint names the partitions that are open: a log whose partition was not named by any
  * LeaderAndIsr of this life loses its entry, and with it its high watermark (KAFKA-1647 is about
@@ -41,6 +43,28 @@ static void arm_periodic(const struct kb_step *s, enum kb_timer timer, bool want
     }
 }
 
+enum { RETENTION_DELAY_US = 30000000 }; /* Source: LogManager.InitialTaskDelayMs */
+
+/* For the first point of the grid at which the clock on the wall says `due_ms` or more; one that is
+   armed for earlier stays. The grid goes by the clock that does not jump. */
+static void arm_when_due(const struct kb_step *s, enum kb_timer timer, int64_t due_ms,
+                         int64_t first_us, int64_t period_us)
+{
+    const int64_t farthest_ms = INT64_MAX / 4000;
+    int64_t in_ms = due_ms <= s->wall_ms ? 0 : due_ms - s->wall_ms, at_us;
+
+    if (due_ms == INT64_MAX || in_ms > farthest_ms) {
+        arm(s, timer, -1);
+        return;
+    }
+    at_us = s->now_us + in_ms * 1000;
+    at_us = at_us < first_us ? first_us : grid_after(first_us, period_us, at_us - 1);
+    at_us = at_us <= s->now_us ? at_us + period_us : at_us;
+    if (s->r->armed_us[timer] < 0 || at_us < s->r->armed_us[timer]) {
+        arm(s, timer, at_us);
+    }
+}
+
 void kb_timers_arm(const struct kb_step *s)
 {
     struct kb_replicas *r = s->r;
@@ -52,6 +76,10 @@ void kb_timers_arm(const struct kb_step *s)
                  r->config.isr_check_us);
     arm_periodic(s, KB_TIMER_HW_CHECKPOINT, r->checkpointing && r->hw.count > 0,
                  r->checkpoint_start_us, r->config.hw_checkpoint_us);
+    arm_when_due(s, KB_TIMER_RETENTION, r->retention_due_ms, r->started_us + RETENTION_DELAY_US,
+                 r->config.retention_check_us);
+    arm_when_due(s, KB_TIMER_PRODUCERS, r->producers_due_ms,
+                 r->started_us + r->config.producer_check_us, r->config.producer_check_us);
     arm(s, KB_TIMER_WAITS, r->heap_count == 0 ? -1 : kb_operation(r, first)->due_us);
 }
 
@@ -93,6 +121,12 @@ void kb_on_timer(const struct kb_step *s, uint32_t timer)
         break;
     case KB_TIMER_WAITS:
         kb_waits_expire(s);
+        break;
+    case KB_TIMER_RETENTION:
+        kb_retention_check(s);
+        break;
+    case KB_TIMER_PRODUCERS:
+        kb_producers_expire(s);
         break;
     case KB_TIMER_FETCHER:
         break;

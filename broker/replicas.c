@@ -25,6 +25,9 @@ static void start(const struct kb_step *s)
             !kb_row(r, row)->listed[KB_LIST_HW]) {
             kb_list_add(r, KB_LIST_HW, &r->hw, row);
         }
+        if (kb_row(r, row)->topic != 0) { /* what is on the disks may have become too old */
+            kb_retention_note(r, kb_row(r, row));
+        }
     }
     if (!kb_any_dir_works(r)) { /* Source: LogManager.createAndValidateLogDirs */
         kb_put(s, &(struct kb_output){.kind = KB_OUT_FATAL, .broker_id = -1});
@@ -103,7 +106,10 @@ static void dispatch(const struct kb_step *s, const struct kb_input *in)
 enum sm_err kb_replicas_step(struct kb_replicas *r, int64_t now_us, const struct kb_input *in,
                              struct kb_outputs *out)
 {
-    struct kb_step s = {.r = r, .out = out, .now_us = now_us};
+    struct kb_step s = {.r = r,
+                        .out = out,
+                        .now_us = now_us,
+                        .wall_ms = in->wall_ms != 0 ? in->wall_ms : now_us / 1000};
 
     out->short_of = kb_short_of(r, in);
     if (out->short_of != NULL) {
@@ -113,6 +119,9 @@ enum sm_err kb_replicas_step(struct kb_replicas *r, int64_t now_us, const struct
            in->kind == KB_IN_LOG);
     dispatch(&s, in);
     if (in->kind == KB_IN_TOPIC_CONFIG) {
+        if (in->value == 1 && r->started) {
+            kb_timers_arm(&s);
+        }
         return SM_ERR_OK; /* whoever knows it says so between two steps, and hears nothing */
     }
     kb_scratch_clear(r); /* what follows needs room for requests */
@@ -139,6 +148,7 @@ static void release_tail(const struct kb_step *s, struct kb_row *row, int64_t en
     row->log_end = row->batches.count == keep ? row->log_end
                    : keep == 0                ? row->log_start
                                               : kb_batch_end(&batches[keep - 1]);
+    kb_segments_cut_end(s->r, row, keep, row->log_end);
     kb_extent_drop_last(s->r, KB_POOL_BATCHES, &row->batches, row->batches.count - keep);
 }
 

@@ -52,6 +52,7 @@ struct kb_limits {
     uint32_t replicas;      /* members of one list of one partition, <= SM_REPLICAS_MAX */
     uint32_t topic_name;    /* bytes of the longest topic name, NUL included */
     uint32_t batches;       /* of records, in all logs; see kb_batch */
+    uint32_t segments;      /* closed ones, in all logs: each log has an open one beside */
     uint32_t epochs;        /* entries of all epoch caches */
     uint32_t producers;     /* producer ids known, in all logs */
     uint32_t transactions;  /* ended ones that are still needed, in all logs */
@@ -71,6 +72,36 @@ struct kb_limits kb_limits_above(const struct kb_limits *limits, const char *sho
 
 enum { KB_DIRS_MAX = 32 };
 
+/* How a log is cut into segments, and when they go. A broker has a value for each; a topic says
+   which of its own count (`set`). Source: Kafka LogConfig. */
+enum kb_log_setting {
+    KB_LOG_RETENTION_MS = 1,
+    KB_LOG_RETENTION_BYTES = 2,
+    KB_LOG_SEGMENT_MS = 4,
+    KB_LOG_SEGMENT_BYTES = 8,
+    KB_LOG_CLEANUP = 16,
+    KB_LOG_TIMESTAMP_DIFFERENCE = 32,
+    KB_LOG_TIMESTAMP_TYPE = 64,
+};
+enum kb_cleanup { KB_CLEANUP_DELETE = 1, KB_CLEANUP_COMPACT = 2 };
+struct kb_log_config {
+    int64_t retention_ms;            /* retention.ms, 7 days; -1: for ever */
+    int64_t retention_bytes;         /* retention.bytes; -1: no bound */
+    int64_t segment_ms;              /* segment.ms, 7 days */
+    int64_t timestamp_difference_ms; /* message.timestamp.difference.max.ms */
+    int32_t segment_bytes;           /* segment.bytes, 1 GiB */
+    int32_t cleanup;                 /* cleanup.policy: bits of enum kb_cleanup */
+    int32_t log_append_time;         /* message.timestamp.type: 1 LogAppendTime */
+    uint32_t set;                    /* of a topic: bits of enum kb_log_setting */
+};
+
+/* Names of those of a topic: the i-th, NULL behind the last. Static. */
+const char *kb_log_setting_name(uint32_t i);
+/* Takes over what a topic says of the i-th; a value that is none is passed over. */
+void kb_log_config_set(struct kb_log_config *c, uint32_t i, const char *value);
+/* Returns the bits that a cleanup.policy stands for; 0 for a value that is none. */
+int32_t kb_cleanup_of(const char *value);
+
 /* What the replica manager tells beyond what it asks for. */
 enum kb_notes { KB_NOTE_FACT = 1, KB_NOTE_HW = 2 };
 
@@ -86,6 +117,10 @@ struct kb_config {
     int64_t isr_linger_us;        /* sent when none came for 5 s, */
     int64_t isr_max_delay_us;     /* or when none was sent for 60 s */
     int64_t flush_messages;       /* log.flush.interval.messages; 0: never */
+    int64_t retention_check_us;   /* log.retention.check.interval.ms, 5 min; the first after 30 s */
+    int64_t producer_check_us;    /* producers in logs are looked at every 10 min */
+    int64_t producer_expiry_ms;   /* transactional.id.expiration.ms, 7 days */
+    struct kb_log_config log;     /* log.retention.ms, log.segment.bytes, … */
     int32_t fetch_min_bytes;      /* replica.fetch.min.bytes, 1 */
     int32_t fetch_max_bytes;      /* replica.fetch.max.bytes, 1 MiB a partition */
     int32_t fetch_response_bytes; /* replica.fetch.response.max.bytes, 10 MiB */
@@ -263,6 +298,7 @@ struct kb_found_log {
 struct kb_topic_config {
     int32_t min_insync;  /* min.insync.replicas; 0: nothing */
     int32_t compression; /* enum kb_compression (broker/settings.h); UNSET: nothing */
+    struct kb_log_config log;
 };
 
 /* ---- inputs ---- */
@@ -287,7 +323,7 @@ enum kb_input_kind {
     KB_IN_ZK_REPLY,        /* reply */
     KB_IN_TIMER,           /* timer */
     KB_IN_TOPIC_CONFIG,    /* topic, request: struct kb_topic_config; nothing is put, also where a
-                              fetcher's turn has come meanwhile */
+                              fetcher's turn has come meanwhile; value 1: but timers are */
     KB_IN_DIR_FAILED,      /* value: log directory 0.. */
     KB_IN_SHUTTING_DOWN,   /* the clean stop has begun: no fetcher is started any more */
 };
@@ -298,6 +334,7 @@ struct kb_input {
     uint64_t call_id; /* comes back in the answer */
     uint64_t correlation;
     int64_t broker_epoch; /* of the registration, or that a request is meant for; -1: not stated */
+    int64_t wall_ms;      /* the broker's clock, ms since 1970; 0: now_us is since 1970 */
     const struct wire_batch *batch;
     uint32_t broker_index; /* whose bit this broker has in the batch */
     int32_t value;
@@ -349,7 +386,10 @@ enum kb_fact {
     KB_FACT_STOPPED,     /* told to stop, and keeps its log */
     KB_FACT_APPENDED,    /* items: the batches that came, count; offset: the log end behind them */
     KB_FACT_TRUNCATED,   /* is about to be cut to offset; items: the batches that go, count */
-    KB_FACT_START,       /* the log begins at offset: what lay before is deleted */
+    KB_FACT_START,       /* the log begins at offset: what lay before is deleted; value: enum
+                            kb_start_reason */
+    KB_FACT_ROLLED,      /* a new segment begins at offset */
+    KB_FACT_FORGOTTEN,   /* value producers were idle for too long: their sequences are forgotten */
     KB_FACT_WAITING,     /* a produce waits until the high watermark is offset, till due_us */
     KB_FACT_FAILED,      /* no more fetching until the next LeaderAndIsr */
     KB_FACT_ISR_PENDING, /* list is being written */
@@ -360,6 +400,7 @@ enum kb_fact {
     KB_FACT_DIR_FAILED,      /* value: directory */
 };
 const char *kb_fact_name(enum kb_fact fact); /* "isr-pending"; static */
+enum kb_start_reason { KB_START_ASKED, KB_START_AGE, KB_START_SIZE };
 
 struct kb_output {
     uint32_t kind;
@@ -446,6 +487,9 @@ struct kb_partition_view {
     int64_t log_start, log_end, hw, last_stable, flushed, checkpointed_hw, epoch_start;
     struct sm_list isr;             /* as last committed; empty on followers */
     struct sm_list maximal_isr;     /* with a member that is being added */
+    uint32_t segment_count;         /* of its log, with the open one; 0 without a log */
+    uint32_t producer_count;        /* that its log knows of */
+    int64_t segment_base;           /* where the open one begins */
     const struct kb_batch *batches; /* aliases the block, until the next step */
     uint32_t batch_count;
     uint32_t epoch_count;

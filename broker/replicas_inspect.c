@@ -25,6 +25,10 @@ const char *kb_fact_name(enum kb_fact fact)
         return "appended";
     case KB_FACT_START:
         return "start";
+    case KB_FACT_ROLLED:
+        return "rolled";
+    case KB_FACT_FORGOTTEN:
+        return "forgotten";
     case KB_FACT_WAITING:
         return "waiting";
     case KB_FACT_TRUNCATED:
@@ -77,6 +81,9 @@ bool kb_partition(const struct kb_replicas *r, const char *topic, int32_t partit
         .batches = kb_log_batches(r, row),
         .batch_count = row->batches.count,
         .epoch_count = row->epochs.count,
+        .segment_count = row->has_log ? row->segments.count + 1 : 0,
+        .segment_base = row->open.base,
+        .producer_count = row->producers.count,
         .epochs =
             row->epochs.count == 0 ? NULL : kb_extent_see(r, KB_POOL_EPOCHS, &row->epochs, 0)};
     kb_maximal_isr(row, &view->maximal_isr);
@@ -272,6 +279,8 @@ static uint64_t row_hash(const struct kb_replicas *r, const struct kb_row *row, 
     h = mix(h, (uint64_t)(uint32_t)row->controller_epoch << 32 | (uint32_t)row->zk_version);
     h = mix_bytes(h, &row->epoch_start, 7 * sizeof(int64_t)); /* to open_txn */
     h = mix_extent(h, r, KB_POOL_BATCHES, &row->batches);
+    h = mix_extent(h, r, KB_POOL_SEGMENTS, &row->segments);
+    h = mix(mix(h, (uint64_t)row->open.base), (uint64_t)row->open.bytes);
     h = mix_extent(h, r, KB_POOL_EPOCHS, &row->epochs);
     h = mix_extent(h, r, KB_POOL_PRODUCERS, &row->producers);
     h = mix_extent(h, r, KB_POOL_TRANSACTIONS, &row->transactions);
@@ -337,12 +346,36 @@ static void check_log(const struct kb_replicas *r, const struct kb_row *row)
     }
 }
 
+static void check_segments(const struct kb_replicas *r, const struct kb_row *row)
+{
+    const struct kb_batch *b = kb_log_batches(r, row);
+    int64_t before = -1, bytes = 0, open = 0;
+
+    for (uint32_t i = 0; i < row->segments.count; i++) {
+        const struct kb_segment *s = kb_extent_see(r, KB_POOL_SEGMENTS, &row->segments, i);
+        assert(s->base > before);
+        assert(s->bytes > 0);
+        before = s->base;
+        bytes += s->bytes;
+    }
+    assert(row->open.base > before);
+    assert(row->open.base <= row->log_end || row->open.bytes == 0);
+    assert(bytes == row->closed_bytes);
+    for (uint32_t i = 0; i < row->batches.count; i++) {
+        open += b[i].base_offset >= row->open.base ? b[i].size : 0;
+        assert(kb_segment_next(r, row, b[i].base_offset) >= kb_batch_end(&b[i]));
+    }
+    assert(open <= row->open.bytes);
+    assert(row->open.base < row->log_start || open == row->open.bytes);
+}
+
 static void check_row(const struct kb_replicas *r, uint32_t at)
 {
     const struct kb_row *row = kb_row(r, at);
     uint32_t waiting = row->waits;
 
     check_log(r, row);
+    check_segments(r, row);
     assert(!row->attached || row->has_log);
     assert(!row->attached || row->hosted == KB_ONLINE);
     assert(row->isr_state == KB_ISR_COMMITTED || row->leader == r->config.broker_id);

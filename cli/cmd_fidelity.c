@@ -98,8 +98,12 @@ static const struct rule rules[] = {
     {"brokers", "registration, sessions, bounce, controlled shutdown", MODELLED, NULL,
      "KafkaServer"},
     {"brokers", "replication, logs, high watermark, ISR shrink and expand", MODELLED,
-     "no retention, compaction or quotas; behaviour: scripted leaves all of it out",
+     "no compaction or quotas; behaviour: scripted leaves all of it out",
      "ReplicaManager, Partition"},
+    {"brokers", "segments, retention by time and size, per broker and topic", MODELLED,
+     "no jitter; compact,delete is deleted from, not compacted; changes of a broker's settings "
+     "count after a restart",
+     "Log.maybeRoll, deleteOldSegments, LogManager.cleanupLogs"},
     {"brokers", "produce, fetch, list offsets, delete records", MODELLED, NULL, "KafkaApis"},
     {"brokers", "compression.type of topics and brokers: leaders pack anew", MODELLED,
      "records that are not numbered one after the other are refused then; no message formats 0 "
@@ -119,7 +123,7 @@ static const struct rule rules[] = {
      "what failed is sent again after 50 ms; Kafka does so at once",
      "TransactionMarkerChannelManager, KafkaApis.handleWriteTxnMarkersRequest"},
     {"brokers", "producers by sequence and epoch, last stable offset, aborted transactions",
-     SIMPLIFIED, "producers are never forgotten, and no snapshots of them are kept",
+     SIMPLIFIED, "no snapshots: a restart knows whose batches the log still has",
      "ProducerStateManager, Log"},
 
     {"ZooKeeper", "znodes, versions, czxid and mzxid, ephemerals, sequentials, multi", MODELLED,

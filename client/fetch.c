@@ -135,7 +135,9 @@ void kl_serve_fetch(struct kl_turn *t)
 
 /* ---- the answer ---- */
 
-/* Rule fetch-errors: stale metadata is renewed, an offset out of range is reset, what the
+/* Differs: librdkafka forgets the beginning that it knows with the first refusal, here only once it
+   is refused itself.
+   Rule fetch-errors: stale metadata is renewed, an offset out of range is reset, what the
    application has to know is told; all wait fetch.error.backoff.ms. */
 static void on_error(struct kl_turn *t, uint32_t row, int32_t error)
 {
@@ -157,6 +159,9 @@ static void on_error(struct kl_turn *t, uint32_t row, int32_t error)
     case WIRE_ERROR_OFFSET_OUT_OF_RANGE:
         kl_fact(t, KL_FACT_TRUNCATED, row,
                 (struct kl_output){.error = error, .offset = p->position});
+        if (p->position <= p->log_start) {
+            p->log_start = -1; /* records were deleted meanwhile: ask */
+        }
         kl_offset_reset(t, row, p->position, error);
         break;
     case WIRE_ERROR_TOPIC_AUTHORIZATION_FAILED:

@@ -149,23 +149,28 @@ static struct kn_config_wish on_change(struct kn_config_watch *w, const struct w
     return ask(w, KN_CONFIG_ENTITY, WIRE_ZK_GET_DATA, false, path, buffer);
 }
 
-/* Whether a configuration has the key; its value in `value`, 16 bytes. */
+enum { VALUE_MAX = 64 };
+
+/* Whether a configuration has the key; its value in `value`, VALUE_MAX bytes. */
 static bool has_value(const void *data, size_t size, const char *key, char *value)
 {
     bool found = false;
-    return sm_znode_config_get(data, size, key, value, 16, &found) == SM_ERR_OK && found;
+    return sm_znode_config_get(data, size, key, value, VALUE_MAX, &found) == SM_ERR_OK && found;
 }
 
 struct kb_topic_config kn_topic_config(const void *data, size_t size)
 {
     struct kb_topic_config config = {0};
-    char value[16] = "";
+    char value[VALUE_MAX] = "";
     if (has_value(data, size, MIN_ISR, value)) {
         long number = strtol(value, NULL, 10);
         config.min_insync = number < 1 || number > INT16_MAX ? 0 : (int32_t)number;
     }
     if (has_value(data, size, COMPRESSION, value))
         config.compression = (int32_t)kb_compression_of(value);
+    for (uint32_t i = 0; kb_log_setting_name(i) != NULL; i++)
+        if (has_value(data, size, kb_log_setting_name(i), value))
+            kb_log_config_set(&config.log, i, value);
     return config;
 }
 
@@ -174,7 +179,7 @@ static struct kn_config_wish on_entity(struct kn_config_watch *w, const struct w
 {
     struct wire_zk_result_view v = {0};
     struct kb_topic_config config = {0};
-    char value[16] = "";
+    char value[VALUE_MAX] = "";
     bool enabled = false;
     if (reply->err == WIRE_ZK_OK && wire_zk_result_next(reply, &v)) {
         enabled =

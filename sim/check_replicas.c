@@ -190,6 +190,8 @@ static void fact(struct sim_checks *c, struct check_row *row, struct check_host 
         break;
     case KB_FACT_APPENDED:
     case KB_FACT_START:
+    case KB_FACT_ROLLED:
+    case KB_FACT_FORGOTTEN:
     case KB_FACT_WAITING:
     case KB_FACT_NO_LEADER: /* costs no epoch: who led goes on */
     case KB_FACT_FAILED:

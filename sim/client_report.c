@@ -243,7 +243,7 @@ unsigned sim_client_report_print(FILE *out, const struct sim_client_report *r, b
     if (r->gone > 0)
         fprintf(out, ", %s%" PRIu64 " are lost%s", color ? "\033[31m" : "", r->gone,
                 color ? "\033[0m" : "");
-    print_part(out, r->deleted, "went with their topic", false);
+    print_part(out, r->deleted, "were deleted", false);
     print_part(out, r->undecided, "are nowhere to be looked for", false);
     fputc('\n', out);
     lines++;

@@ -72,7 +72,7 @@ struct sim_client_report {
     uint32_t lost_count;
     uint64_t acknowledged;         /* of committed or no transactions, whose offset is known */
     uint64_t kept, gone;           /* acknowledged = kept + gone + deleted + undecided */
-    uint64_t deleted;              /* with their topics */
+    uint64_t deleted;              /* with their topics, or too old */
     uint64_t undecided;            /* no broker has a log of the partition now */
     char (*names)[SIM_VALUE_TEXT]; /* [2 * lost_count]: from and to as text */
 };

@@ -35,6 +35,17 @@
     X("replica.high.watermark.checkpoint.interval.ms", MS, hw_checkpoint_us, 1, 86400000)          \
     X("num.replica.fetchers", INT, replica_fetchers, 1, 32)                                        \
     X("log.flush.interval.messages", INT, flush_messages, 1, 2147483647)                           \
+    X("log.retention.ms", LONG, logs.retention_ms, -1, INT64_MAX)                                  \
+    X("log.retention.minutes", LONG, logs.retention_minutes, -1, 2147483647)                       \
+    X("log.retention.hours", LONG, logs.retention_hours, -1, 2147483647)                           \
+    X("log.retention.bytes", LONG, logs.retention_bytes, -1, INT64_MAX)                            \
+    X("log.retention.check.interval.ms", MS, logs.retention_check_us, 1, 86400000)                 \
+    X("log.segment.bytes", LONG, logs.segment_bytes, 14, 2147483647)                               \
+    X("log.roll.ms", LONG, logs.roll_ms, 1, INT64_MAX)                                             \
+    X("log.roll.hours", LONG, logs.roll_hours, 1, 2147483647)                                      \
+    X("log.cleanup.policy", CLEANUP, logs.cleanup, 0, 0)                                           \
+    X("log.message.timestamp.type", STAMP, logs.log_append_time, 0, 0)                             \
+    X("log.message.timestamp.difference.max.ms", LONG, logs.timestamp_difference_ms, 0, INT64_MAX) \
     X("log.dirs", NAMES, log_dirs, 1, KB_DIRS_MAX)                                                 \
     X("compression.type", CODEC, compression, 0, 0)                                                \
     X("num.partitions", INT, num_partitions, 1, 100000)                                            \
@@ -54,6 +65,9 @@
     X("transaction.max.timeout.ms", INT, coordinators.txn_max_ms, 1, 86400000)                     \
     X("transaction.abort.timed.out.transaction.cleanup.interval.ms", INT,                          \
       coordinators.txn_cleanup_ms, 1, 86400000)                                                    \
+    X("transactional.id.expiration.ms", INT, coordinators.txn_expiration_ms, 1, 2147483647)        \
+    X("transaction.remove.expired.transaction.cleanup.interval.ms", INT,                           \
+      coordinators.txn_expiration_check_ms, 1, 2147483647)                                         \
     X("kcsim.zookeeper.write.group", INT, zk_write_group, 1, KC_GROUP_MAX)                         \
     X("kcsim.zookeeper.read.group", INT, zk_read_group, 1, KC_GROUP_MAX)
 
@@ -124,17 +138,8 @@
     X("connection.failed.authentication.delay.ms")                                                 \
     X("broker.rack")                                                                               \
     X("log.dir")                                                                                   \
-    X("log.segment.bytes")                                                                         \
-    X("log.roll.ms")                                                                               \
-    X("log.roll.hours")                                                                            \
     X("log.roll.jitter.ms")                                                                        \
     X("log.roll.jitter.hours")                                                                     \
-    X("log.retention.ms")                                                                          \
-    X("log.retention.minutes")                                                                     \
-    X("log.retention.hours")                                                                       \
-    X("log.retention.bytes")                                                                       \
-    X("log.retention.check.interval.ms")                                                           \
-    X("log.cleanup.policy")                                                                        \
     X("log.cleaner.threads")                                                                       \
     X("log.cleaner.io.max.bytes.per.second")                                                       \
     X("log.cleaner.dedupe.buffer.size")                                                            \
@@ -157,8 +162,6 @@
     X("num.recovery.threads.per.data.dir")                                                         \
     X("auto.create.topics.enable")                                                                 \
     X("log.message.format.version")                                                                \
-    X("log.message.timestamp.type")                                                                \
-    X("log.message.timestamp.difference.max.ms")                                                   \
     X("create.topic.policy.class.name")                                                            \
     X("alter.config.policy.class.name")                                                            \
     X("log.message.downconversion.enable")                                                         \
@@ -182,10 +185,8 @@
     X("offsets.retention.check.interval.ms")                                                       \
     X("offsets.commit.timeout.ms")                                                                 \
     X("offsets.commit.required.acks")                                                              \
-    X("transactional.id.expiration.ms")                                                            \
     X("transaction.state.log.load.buffer.size")                                                    \
     X("transaction.state.log.segment.bytes")                                                       \
-    X("transaction.remove.expired.transaction.cleanup.interval.ms")                                \
     X("max.incremental.fetch.session.cache.slots")                                                 \
     X("fetch.max.bytes")                                                                           \
     X("quota.producer.default")                                                                    \
@@ -266,17 +267,20 @@
 #define TOPIC_MODELLED(X)                                                                          \
     X("unclean.leader.election.enable", BOOL, 0, 1)                                                \
     X("min.insync.replicas", INT, 1, 32)                                                           \
-    X("compression.type", CODEC, 0, 0)
+    X("compression.type", CODEC, 0, 0)                                                             \
+    X("retention.ms", LONG, -1, INT64_MAX)                                                         \
+    X("retention.bytes", LONG, INT64_MIN, INT64_MAX)                                               \
+    X("segment.bytes", LONG, 14, 2147483647)                                                       \
+    X("segment.ms", LONG, 1, INT64_MAX)                                                            \
+    X("cleanup.policy", CLEANUP, 0, 0)                                                             \
+    X("message.timestamp.type", STAMP, 0, 0)                                                       \
+    X("message.timestamp.difference.max.ms", LONG, 0, INT64_MAX)
 
 #define TOPIC_REAL(X)                                                                              \
-    X("segment.bytes")                                                                             \
-    X("segment.ms")                                                                                \
     X("segment.jitter.ms")                                                                         \
     X("segment.index.bytes")                                                                       \
     X("flush.messages")                                                                            \
     X("flush.ms")                                                                                  \
-    X("retention.bytes")                                                                           \
-    X("retention.ms")                                                                              \
     X("max.message.bytes")                                                                         \
     X("index.interval.bytes")                                                                      \
     X("delete.retention.ms")                                                                       \
@@ -284,11 +288,8 @@
     X("max.compaction.lag.ms")                                                                     \
     X("file.delete.delay.ms")                                                                      \
     X("min.cleanable.dirty.ratio")                                                                 \
-    X("cleanup.policy")                                                                            \
     X("preallocate")                                                                               \
     X("message.format.version")                                                                    \
-    X("message.timestamp.type")                                                                    \
-    X("message.timestamp.difference.max.ms")                                                       \
     X("message.downconversion.enable")                                                             \
     X("leader.replication.throttled.replicas")                                                     \
     X("follower.replication.throttled.replicas")
@@ -339,7 +340,14 @@ struct sim_settings sim_settings_default(enum sm_version version)
         .leader_imbalance_percentage = 10,
         .num_partitions = 1,
         .default_replication_factor = 1,
-        .coordinators = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+        .coordinators = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
+        .logs = {.retention_hours = 168,
+                 .roll_hours = 168,
+                 .retention_bytes = -1,
+                 .retention_check_us = 300000000,
+                 .timestamp_difference_ms = INT64_MAX,
+                 .segment_bytes = 1 << 30,
+                 .cleanup = KB_CLEANUP_DELETE},
         .min_insync_replicas = 1,
         .zk_in_flight = 10,
         .zk_write_group = 1,
@@ -375,6 +383,21 @@ static int64_t count_names(const char *text)
     return count;
 }
 
+/* One of a setting's own words, or more of them between commas. */
+static bool read_word(const struct sim_property_row *row, const char *value, struct sim_place place,
+                      struct sim_diagnostics *d, int64_t *out)
+{
+    const struct kb_setting *setting = strncmp(row->name, "log.", 4) == 0
+                                           ? kb_broker_setting(row->name)
+                                           : kb_topic_setting(row->name);
+    char text[64], message[KB_TEXT_MAX];
+    if (!kb_setting_parse(setting, value, text, sizeof text, message) || text[0] == '\0') {
+        return sim_error(d, place, "%s is one of %s, not '%s'", row->name, setting->valid, value);
+    }
+    *out = row->type == SIM_P_CLEANUP ? kb_cleanup_of(text) : strcmp(text, "LogAppendTime") == 0;
+    return true;
+}
+
 static bool read_value(const struct sim_property_row *row, const char *value,
                        struct sim_place place, struct sim_diagnostics *d, int64_t *out)
 {
@@ -390,6 +413,9 @@ static bool read_value(const struct sim_property_row *row, const char *value,
         return *out != KB_COMPRESSION_UNSET ||
                sim_error(d, place, "%s is one of %s, not '%s'", row->name,
                          kb_topic_setting(row->name)->valid, value);
+    }
+    if (row->type == SIM_P_CLEANUP || row->type == SIM_P_STAMP) {
+        return read_word(row, value, place, d, out);
     }
     if (row->type == SIM_P_NAMES) {
         *out = count_names(value);
@@ -440,8 +466,13 @@ bool sim_settings_set(struct sim_settings *settings, const char *name, struct si
         break;
     case SIM_P_NAMES:
     case SIM_P_CODEC:
+    case SIM_P_CLEANUP:
+    case SIM_P_STAMP:
     case SIM_P_INT:
         *(int32_t *)(void *)field = (int32_t)number;
+        break;
+    case SIM_P_LONG:
+        *(int64_t *)(void *)field = number;
         break;
     case SIM_P_MS:
         *(int64_t *)(void *)field = number * 1000;

@@ -24,6 +24,9 @@ enum sim_property_type {
     SIM_P_SECONDS,
     SIM_P_NAMES, /* between commas; their number is the value */
     SIM_P_CODEC, /* a compression.type; enum kb_compression is the value */
+    SIM_P_LONG,
+    SIM_P_CLEANUP, /* a cleanup.policy; bits of enum kb_cleanup are the value */
+    SIM_P_STAMP,   /* a message.timestamp.type; 1 LogAppendTime */
 };
 
 struct sim_property_row {

@@ -49,6 +49,19 @@ struct sim_coordinator_settings {
     int32_t txns_partitions, txns_replicas, txns_min_isr;
     int32_t initial_rebalance_ms, min_session_ms, max_session_ms;
     int32_t txn_max_ms, txn_cleanup_ms;
+    int32_t txn_expiration_ms, txn_expiration_check_ms;
+};
+
+/* Logs: as they stand in a file, one key each. */
+struct sim_log_settings {
+    int64_t retention_ms, retention_minutes, retention_hours; /* the first that is not 0 */
+    int64_t roll_ms, roll_hours;                              /* likewise */
+    int64_t retention_bytes;
+    int64_t retention_check_us;
+    int64_t timestamp_difference_ms;
+    int64_t segment_bytes;
+    int32_t cleanup;         /* bits of enum kb_cleanup */
+    int32_t log_append_time; /* log.message.timestamp.type: 1 LogAppendTime */
 };
 
 struct sim_settings {
@@ -75,6 +88,7 @@ struct sim_settings {
     int32_t zk_write_group;               /* kcsim.zookeeper.write.group */
     int32_t zk_read_group;                /* kcsim.zookeeper.read.group */
     struct sim_coordinator_settings coordinators;
+    struct sim_log_settings logs;
     bool unclean_leader_election; /* unclean.leader.election.enable */
     bool delete_topic;            /* delete.topic.enable */
     bool auto_leader_rebalance;   /* auto.leader.rebalance.enable */

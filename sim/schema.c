@@ -95,7 +95,9 @@ static json_t *named(const struct sim_property_row *rows)
                             : rows->type == SIM_P_BOOL  ? typed("boolean")
                             : rows->type == SIM_P_NAMES ? typed("string")
                             : rows->type == SIM_P_CODEC ? codecs()
-                                                        : typed("integer"));
+                            : rows->type == SIM_P_CLEANUP || rows->type == SIM_P_STAMP
+                                ? typed("string")
+                                : typed("integer"));
     }
     return json_pack("{s:s,s:o,s:b}", "type", "object", "properties", properties,
                      "additionalProperties", 0);

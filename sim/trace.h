@@ -133,7 +133,7 @@ enum sim_kind {
     X(CORR, "corr", "correlation id of a controller's channel")                                    \
     X(ERROR, "error", "Kafka error code of the whole")                                             \
     X(CODES, "codes", "[[partition, error]…] of those that differ from the whole")                 \
-    X(WHY, "why", "reason: link, closed, full, hold, dropped; a refused move's text")              \
+    X(WHY, "why", "reason: link, closed, full, hold, dropped; age, size; a refused move's text")   \
     X(OP, "op", "ZooKeeper operation: create, setData, multi, …")                                  \
     X(OPS, "ops", "operations of a multi")                                                         \
     X(PATH, "path", "znode")                                                                       \

@@ -113,6 +113,14 @@ static void tell_part(const struct note *n)
     case KB_FACT_START:
         sim_trace_int(t, SIM_F_OFFSET, n->o->offset);
         set(n, "start", n->o->offset);
+        if (n->o->value == KB_START_AGE || n->o->value == KB_START_SIZE)
+            sim_trace_text(t, SIM_F_WHY, n->o->value == KB_START_AGE ? "age" : "size");
+        return;
+    case KB_FACT_ROLLED:
+        sim_trace_int(t, SIM_F_OFFSET, n->o->offset);
+        return;
+    case KB_FACT_FORGOTTEN:
+        sim_trace_int(t, SIM_F_COUNT, n->o->value);
         return;
     case KB_FACT_FAILED:
         unset(n, "fetch");
@@ -214,6 +222,8 @@ static enum sim_kind kind_of(const struct kb_output *o)
     case KB_FACT_DELETED:
     case KB_FACT_STOPPED:
     case KB_FACT_START:
+    case KB_FACT_ROLLED:
+    case KB_FACT_FORGOTTEN:
     case KB_FACT_FAILED:
     case KB_FACT_ISR_PENDING:
     case KB_FACT_ISR:

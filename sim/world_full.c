@@ -21,6 +21,29 @@
 
 /* ---- blocks ---- */
 
+/* The first of several keys that is there; less than 0 is for ever. */
+static int64_t first_ms(int64_t ms, int64_t other, int64_t other_ms)
+{
+    return ms != 0 ? ms : other < 0 ? -1 : other * other_ms;
+}
+
+/* Source: KafkaConfig.getLogRetentionTimeMillis, logRollTimeMillis. */
+static struct kb_log_config log_config_of(const struct sim_log_settings *s)
+{
+    const int64_t minute = 60000, hour = 60 * minute;
+    const int64_t by_minutes =
+        s->retention_minutes != 0 ? first_ms(0, s->retention_minutes, minute) : 0;
+    return (struct kb_log_config){
+        .retention_ms =
+            first_ms(s->retention_ms != 0 ? s->retention_ms : by_minutes, s->retention_hours, hour),
+        .retention_bytes = s->retention_bytes,
+        .segment_ms = first_ms(s->roll_ms, s->roll_hours, hour),
+        .timestamp_difference_ms = s->timestamp_difference_ms,
+        .segment_bytes = (int32_t)s->segment_bytes,
+        .cleanup = s->cleanup,
+        .log_append_time = s->log_append_time};
+}
+
 static struct kb_replicas *new_replicas(const struct sim_process *p)
 {
     struct kb_limits limits = sim_first_replicas();
@@ -34,6 +57,10 @@ static struct kb_replicas *new_replicas(const struct sim_process *p)
     config.min_insync_replicas = s->min_insync_replicas;
     config.flush_messages = s->flush_messages;
     config.log_dirs = s->log_dirs;
+    config.log = log_config_of(&s->logs);
+    config.retention_check_us = s->logs.retention_check_us;
+    if (s->coordinators.txn_expiration_ms > 0)
+        config.producer_expiry_ms = s->coordinators.txn_expiration_ms;
     struct kb_replicas *r = sim_block(sim_realloc(NULL, kb_replicas_size(&limits)));
     kb_replicas_init(r, &limits, &config);
     return r;

@@ -21,6 +21,7 @@ struct kb_limits sim_first_replicas(void)
     l.partitions = 8;
     l.replicas = 3;
     l.batches = 32;
+    l.segments = 1;
     l.epochs = 16;
     l.producers = 4;
     l.transactions = 4;

@@ -77,6 +77,11 @@ uint64_t net_offsets(struct net *n, int broker, const char *topic, int32_t parti
                      int64_t timestamp);
 uint64_t net_delete_records(struct net *n, int broker, const char *topic, int32_t partition,
                             int64_t offset);
+/* A fetch that waits for so many bytes. */
+uint64_t net_fetch_much(struct net *n, int broker, const char *topic, int32_t partition,
+                        int64_t offset, int64_t max_wait_us, int32_t min_bytes);
+void net_configure(struct net *n, int broker, const char *topic,
+                   const struct kb_topic_config *config);
 /* A fetch as replica `id` would send it, without a session. */
 uint64_t net_fetch_as(struct net *n, int broker, int32_t id, const char *topic, int32_t partition,
                       int64_t offset, int32_t epoch);

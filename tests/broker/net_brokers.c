@@ -12,22 +12,8 @@
 
 static void grow(struct kb_replicas **r, const char *short_of, int64_t now)
 {
-    struct kb_limits l = *kb_replicas_limits(*r);
-#define FIELD(name)                                                                                \
-    if (strcmp(short_of, #name) == 0) {                                                            \
-        l.name = l.name * 2 + 1;                                                                   \
-    }
-    FIELD(topics)
-    FIELD(partitions)
-    FIELD(replicas)
-    FIELD(topic_name)
-    FIELD(batches)
-    FIELD(epochs)
-    FIELD(producers)
-    FIELD(transactions) FIELD(waits) FIELD(operations) FIELD(fetchers) FIELD(sessions) FIELD(live)
-        FIELD(scratch_bytes)
-#undef FIELD
-            struct kb_replicas *grown = aligned_alloc(8, kb_replicas_size(&l));
+    const struct kb_limits l = kb_limits_above(kb_replicas_limits(*r), short_of);
+    struct kb_replicas *grown = aligned_alloc(8, kb_replicas_size(&l));
     uint64_t digest = kb_replicas_digest(*r, now);
     kb_replicas_grow(*r, grown, &l);
     ck_assert_uint_eq(kb_replicas_digest(grown, now), digest);

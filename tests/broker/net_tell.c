@@ -342,7 +342,7 @@ static uint64_t fetch_call(struct net *n, int broker, const char *topic, int32_t
                                  .log_start = 0};
     fetch.items = &item;
     fetch.count = 1;
-    fetch.min_bytes = 1;
+    fetch.min_bytes = fetch.min_bytes == 0 ? 1 : fetch.min_bytes;
     fetch.max_bytes = 1 << 20;
     fetch.session_epoch = -1;
     return client_call(n, broker, topic, partition,
@@ -357,6 +357,25 @@ uint64_t net_fetch(struct net *n, int broker, const char *topic, int32_t partiti
                                         .replica_id = KB_CONSUMER,
                                         .committed = committed},
                       offset, -1);
+}
+
+uint64_t net_fetch_much(struct net *n, int broker, const char *topic, int32_t partition,
+                        int64_t offset, int64_t max_wait_us, int32_t min_bytes)
+{
+    return fetch_call(n, broker, topic, partition,
+                      (struct kb_fetch){.max_wait_us = max_wait_us,
+                                        .replica_id = KB_CONSUMER,
+                                        .min_bytes = min_bytes},
+                      offset, -1);
+}
+
+void net_configure(struct net *n, int broker, const char *topic,
+                   const struct kb_topic_config *config)
+{
+    struct kb_input in = {
+        .kind = KB_IN_TOPIC_CONFIG, .value = 1, .topic = topic, .request = config};
+
+    net_step(n, broker, &in);
 }
 
 uint64_t net_fetch_as(struct net *n, int broker, int32_t id, const char *topic, int32_t partition,
