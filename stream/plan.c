@@ -262,6 +262,16 @@ static void add_channel(struct task *task, struct ring *ring, struct task *sende
     task->next_channel = task->channel_count - 1;
 }
 
+/* Into the circle of those that others fill. */
+static void add_into(struct slot *slot, struct ring *ring)
+{
+    ring->next_into = slot->into != NULL ? slot->into->next_into : ring;
+    if (slot->into != NULL) {
+        slot->into->next_into = ring;
+    }
+    slot->into = ring;
+}
+
 static struct ring *make_ring(struct job *job, const st_type *type, size_t round_size)
 {
     struct ring **rings = must_calloc(job->ring_count + 1, sizeof(struct ring *));
@@ -329,6 +339,9 @@ static void connect_edge(const struct planner *p, const struct node *node, const
                 writer->rings[count] = make_ring(p->job, type, size);
                 writer->receivers[count] = receiver;
                 add_channel(receiver, writer->rings[count], sender->task, edge->input);
+                if (receiver->slot != sender->task->slot) {
+                    add_into(receiver->slot, writer->rings[count]);
+                }
                 if (by_call && receiver->slot == sender->task->slot) {
                     writer_set_own(writer, count, receiver->channel_count - 1);
                 }

@@ -77,15 +77,16 @@ uint32_t record_text_size(const struct layout *layout, const void *record)
     return size;
 }
 
-void record_move_text(const struct layout *layout, void *record, char **at)
+void record_move_text(const struct layout *layout, void *record, char *to, const char *read)
 {
     for (uint32_t t = 0; t < layout->text_count; t++) {
         st_str *text = text_at(layout, record, t);
         if (text->size > 0) {
-            memcpy(*at, text->data, text->size);
+            memcpy(to, text->data, text->size);
         }
-        text->data = *at;
-        *at += text->size;
+        text->data = read;
+        to += text->size;
+        read += text->size;
     }
 }
 

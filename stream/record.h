@@ -42,8 +42,8 @@ bool type_equal(const st_type *a, const st_type *b);
 
 /* Bytes of all text of a record. */
 uint32_t record_text_size(const struct layout *layout, const void *record);
-/* Moves the text of a copied record to *at, which it advances. */
-void record_move_text(const struct layout *layout, void *record, char **at);
+/* Moves the text of a copied record to `to`, which will be read at `read`. */
+void record_move_text(const struct layout *layout, void *record, char *to, const char *read);
 /* Gives a copied record text of its own, from malloc; false if there is no memory. */
 bool record_own_text(const struct layout *layout, void *record);
 /* Frees text that record_own_text made. */

@@ -1,5 +1,16 @@
 /*
  * Channels, see ring.h.
+ *
+ * What a block takes over is streamed with stores that go past the caches (x86). Such a store of a
+ * whole line needs not own the line: it goes to memory, and a copy that the consumer's cache may
+ * have left from the round before is dropped. The price is that the consumer reads from memory and
+ * not from a near cache; its processor foresees that, for it reads line by line.
+ *
+ * Order. Streamed stores are not ordered like others, so a fence comes before the store of `head`
+ * that publishes (release); who has seen that head (acquire) sees the packet. `tail` is stored
+ * behind all reads of a packet and read before its block, or what it has of the heap, is used
+ * again. A publication alone is not ordered to the question whether the consumer sleeps:
+ * writer_wake.
  */
 #include "stream/ring.h"
 
@@ -7,14 +18,63 @@
 
 #include "stream/graph.h"
 
-/* Memory whose pages come as they are touched. */
+#if STREAMS
+#include <emmintrin.h>
+#endif
+
+#define LINE 64
+
+static size_t lines(size_t size)
+{
+    return (size + LINE - 1) / LINE * LINE;
+}
+
+/* Copies whole lines; both are aligned to lines. */
+static void stream(void *to, const void *from, size_t size)
+{
+#if STREAMS
+    __m128i *out = to;
+    const __m128i *in = from;
+    for (size_t left = lines(size); left > 0; left -= LINE, in += 4, out += 4) {
+        __m128i a = _mm_load_si128(in), b = _mm_load_si128(in + 1);
+        __m128i c = _mm_load_si128(in + 2), d = _mm_load_si128(in + 3);
+        _mm_stream_si128(out, a);
+        _mm_stream_si128(out + 1, b);
+        _mm_stream_si128(out + 2, c);
+        _mm_stream_si128(out + 3, d);
+    }
+#else
+    memcpy(to, from, lines(size));
+#endif
+}
+
 static void *take(size_t size)
 {
-    void *memory = aligned_alloc(64, size);
+    void *memory = aligned_alloc(LINE, lines(size));
     if (memory == NULL) {
         abort();
     }
     return memory;
+}
+
+static size_t at_least_chunk(size_t size)
+{
+    return size < CHUNK_SIZE_BYTES ? CHUNK_SIZE_BYTES : size;
+}
+
+/* A large one in huge pages. */
+static void *blocks_take(size_t size)
+{
+    return size > CHUNK_SIZE_BYTES / 2 ? large_calloc(at_least_chunk(size)) : take(size);
+}
+
+static void blocks_free(void *blocks, size_t size)
+{
+    if (size > CHUNK_SIZE_BYTES / 2) {
+        large_free(blocks, at_least_chunk(size));
+    } else {
+        free(blocks);
+    }
 }
 
 static size_t records_size(const struct ring *r)
@@ -25,25 +85,38 @@ static size_t records_size(const struct ring *r)
 void ring_init(struct ring *r, const st_type *type, size_t round_size)
 {
     r->layout = layout_of(type);
-    r->packets = calloc_apart(RING_PACKETS * sizeof *r->packets);
-    size_t packets = round_size / (records_size(r) + BATCH_SIZE * sizeof(int64_t));
-    r->round = packets > RING_PACKETS ? (uint32_t)packets : RING_PACKETS;
-    r->records = take(r->round * records_size(r));
-    r->times = take(r->round * BATCH_SIZE * sizeof *r->times);
+    r->times_at = lines(sizeof(struct packet)) + lines(records_size(r));
+    r->text_at = r->times_at + BATCH_SIZE * sizeof(int64_t);
+    r->block_size = r->text_at + (r->layout.text_count > 0 ? PACKET_TEXT_SIZE : 0);
+    r->limit = round_size > 0 ? RING_PACKETS_MAX : RING_PACKETS;
+    size_t packets = round_size / r->block_size;
+    r->round = packets > r->limit ? (uint32_t)packets : r->limit;
+    r->blocks = blocks_take(r->round * r->block_size);
+    if (round_size > 0) {
+        r->stage = take(r->block_size);
+    }
 }
 
 static void spilled_free(struct spilled *one)
 {
-    free(one->packet.own);
-    free(one->packet.text);
-    free(one);
+    if (one != NULL) {
+        free(one->memory);
+        free(one->text);
+        free(one);
+    }
+}
+
+static void free_of_heap(struct of_heap *one)
+{
+    spilled_free(one->spilled);
+    free(one->text);
+    *one = (struct of_heap){0};
 }
 
 void ring_free(struct ring *r)
 {
-    for (uint32_t p = 0; p < RING_PACKETS; p++) {
-        free(r->packets[p].own);
-        free(r->packets[p].text);
+    for (uint32_t p = 0; p < RING_PACKETS_MAX; p++) {
+        free_of_heap(&r->of_heap[p]);
     }
     if (r->open_spills && r->open != NULL) {
         spilled_free((struct spilled *)(void *)r->open);
@@ -52,32 +125,48 @@ void ring_free(struct ring *r)
         next = one->next;
         spilled_free(one);
     }
-    free(r->records);
-    free(r->times);
-    free(r->packets);
+    free(r->text_own);
+    free(r->stage);
+    blocks_free(r->blocks, r->round * r->block_size);
     *r = (struct ring){0};
+}
+
+/* ---------------------------------------------------------------------------------- Producing */
+
+static struct of_heap *of_heap_at(struct ring *r, uint64_t index)
+{
+    return &r->of_heap[index & (r->limit - 1)];
 }
 
 static struct packet *open_spilled(struct ring *r)
 {
     struct spilled *one = calloc_apart(sizeof *one);
-    one->packet.own = take(records_size(r) + BATCH_SIZE * sizeof *r->times);
-    one->packet.records = one->packet.own;
-    one->packet.times = (int64_t *)(void *)(one->packet.own + records_size(r));
+    one->memory = take(lines(records_size(r)) + BATCH_SIZE * sizeof(int64_t));
+    one->packet.records = one->memory;
+    one->packet.times = (int64_t *)(void *)(one->memory + lines(records_size(r)));
     return &one->packet;
 }
 
-static struct packet *open_slot(struct ring *r)
+/* Lets a packet's pointers lead into a block. */
+static void lead_into(const struct ring *r, struct packet *p, char *block)
 {
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    struct packet *p = &r->packets[head & (RING_PACKETS - 1)];
-    free(p->own); /* a spilled packet had the slot before */
-    p->own = NULL;
-    p->records = r->records + r->next * records_size(r);
-    p->times = r->times + (size_t)r->next * BATCH_SIZE;
-    r->next = r->next + 1 == r->round ? 0 : r->next + 1;
-    p->count = p->mark_count = p->text_size = 0;
-    p->timed = false;
+    p->records = block + lines(sizeof *p);
+    p->times = (int64_t *)(void *)(block + r->times_at);
+    p->text = r->layout.text_count > 0 ? block + r->text_at : NULL;
+}
+
+static struct packet *open_block(struct ring *r)
+{
+    struct packet *block = ring_block(r, r->next);
+    struct packet *p = r->stage != NULL ? r->stage : block;
+    if (r->some_of_heap) {
+        free_of_heap(of_heap_at(r, atomic_load_explicit(&r->head, memory_order_relaxed)));
+    }
+    lead_into(r, p, (char *)p);
+    p->count = p->mark_count = p->text_size = r->streamed = 0;
+    p->text_capacity = r->layout.text_count > 0 ? PACKET_TEXT_SIZE : 0;
+    p->timed = 0;
+    r->text_read = (char *)block + r->text_at;
     return p;
 }
 
@@ -85,7 +174,7 @@ struct packet *ring_open(struct ring *r)
 {
     if (r->open == NULL) {
         r->open_spills = ring_is_full(r);
-        r->open = r->open_spills ? open_spilled(r) : open_slot(r);
+        r->open = r->open_spills ? open_spilled(r) : open_block(r);
     }
     return r->open;
 }
@@ -93,19 +182,61 @@ struct packet *ring_open(struct ring *r)
 static void publish_one(struct ring *r)
 {
     uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-    atomic_store(&r->head, head + 1); /* in one order with slot_sleep's */
+    r->next = r->next + 1 == r->round ? 0 : r->next + 1;
+#if STREAMS
+    if (r->stage != NULL) {
+        _mm_sfence();
+    }
+#endif
+    atomic_store_explicit(&r->head, head + 1, memory_order_release);
+}
+
+/* A packet's first line, and the marks. */
+static void stream_head(struct packet *block, const struct packet *p)
+{
+    stream(block, p, offsetof(struct packet, marks) + p->mark_count * sizeof p->marks[0]);
+}
+
+char *ring_stream_records(struct ring *r, uint32_t count)
+{
+    char *block = (char *)ring_block(r, r->next) + lines(sizeof(struct packet));
+    size_t from = (size_t)r->streamed * r->layout.size, to = (size_t)count * r->layout.size;
+    if (to > from) {
+        stream(block + from, r->stage->records + from, to - from);
+        r->streamed = count;
+    }
+    return block + to;
+}
+
+static void publish_stage(struct ring *r)
+{
+    struct packet *p = r->stage, *block = ring_block(r, r->next);
+    char *text = p->text;
+    int64_t *times = p->times;
+    (void)ring_stream_records(r, p->count);
+    lead_into(r, p, (char *)block);
+    if (p->timed != 0) {
+        stream(p->times, times, p->count * sizeof *times);
+    }
+    if (r->text_own != NULL) {
+        p->text = text;
+    } else if (p->text_size > 0) {
+        stream(p->text, text, p->text_size);
+    }
+    stream_head(block, p);
 }
 
 bool ring_drain(struct ring *r)
 {
-    while (r->spilled != NULL && !ring_holds_more(r, RING_PACKETS - 1)) {
+    while (r->spilled != NULL && !ring_holds_more(r, r->limit - 1)) {
         struct spilled *first = r->spilled;
-        uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
-        struct packet *slot = &r->packets[head & (RING_PACKETS - 1)], before = *slot;
+        struct of_heap *of_heap =
+            of_heap_at(r, atomic_load_explicit(&r->head, memory_order_relaxed));
+        free_of_heap(of_heap);
         r->spilled = first->next;
-        *slot = first->packet;
-        first->packet = before;
-        spilled_free(first);
+        of_heap->spilled = first;
+        r->some_of_heap = true;
+        stream_head(ring_block(r, r->next), &first->packet);
         publish_one(r);
     }
     return r->spilled == NULL;
@@ -120,22 +251,78 @@ bool ring_publish(struct ring *r)
         struct spilled *one = (struct spilled *)(void *)r->open;
         *(r->spilled == NULL ? &r->spilled : &r->spilled_last->next) = one;
         r->spilled_last = one;
+        one->text = r->text_own;
+        r->text_own = NULL;
         r->open = NULL;
         r->open_spills = false;
         (void)ring_drain(r);
         return true;
+    }
+    if (r->stage != NULL) {
+        publish_stage(r);
+    }
+    if (r->text_own != NULL) {
+        of_heap_at(r, atomic_load_explicit(&r->head, memory_order_relaxed))->text = r->text_own;
+        r->some_of_heap = true;
+        r->text_own = NULL;
     }
     r->open = NULL;
     publish_one(r);
     return true;
 }
 
+/* ---------------------------------------------------------------------------------- Consuming */
+
 void ring_pop(struct ring *r)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    const struct packet *p = ring_block(r, r->read_block);
+    r->times_used = p->timed != 0 ? BATCH_SIZE * sizeof(int64_t) : 0;
+    r->text_used = p->text_size <= PACKET_TEXT_SIZE ? p->text_size : 0;
     r->read_record = r->read_mark = 0;
+    r->read_block = r->read_block + 1 == r->round ? 0 : r->read_block + 1;
     atomic_store(&r->tail, tail + 1); /* in one order with slot_sleep's */
 }
+
+#define LINES_AHEAD 24 /* as many as a processor awaits at once */
+
+/* Where what is used of a block goes on. */
+static size_t skip_unused(const struct ring *r, size_t at)
+{
+    if (at == LINE) {
+        return lines(sizeof(struct packet));
+    }
+    if (at >= r->times_at + r->times_used && at < r->text_at) {
+        return r->text_at;
+    }
+    return at;
+}
+
+void ring_foresee(struct ring *r)
+{
+    uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    if (r->ahead < tail) {
+        r->ahead = tail;
+        r->ahead_block = r->read_block;
+        r->ahead_at = 0;
+    }
+    if (r->ahead == r->seen_head) {
+        r->seen_head = atomic_load_explicit(&r->head, memory_order_acquire);
+    }
+    const char *block = (const char *)ring_block(r, r->ahead_block);
+    for (int i = 0; i < LINES_AHEAD && r->ahead < r->seen_head; i++) {
+        __builtin_prefetch(block + r->ahead_at);
+        r->ahead_at = skip_unused(r, r->ahead_at + LINE);
+        if (r->ahead_at >= r->text_at + r->text_used) {
+            r->ahead++;
+            r->ahead_block = r->ahead_block + 1 == r->round ? 0 : r->ahead_block + 1;
+            r->ahead_at = 0;
+            block = (const char *)ring_block(r, r->ahead_block);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------ Into a packet */
 
 #define NO_TIMES_4   ST_TIME_MIN, ST_TIME_MIN, ST_TIME_MIN, ST_TIME_MIN
 #define NO_TIMES_16  NO_TIMES_4, NO_TIMES_4, NO_TIMES_4, NO_TIMES_4
@@ -146,24 +333,25 @@ _Static_assert(BATCH_SIZE == 256, "as many as no_times has");
 
 int64_t *packet_times(struct packet *p, uint32_t more, bool timed)
 {
-    if (timed && !p->timed) {
+    if (timed && p->timed == 0) {
         memcpy(p->times, no_times, p->count * sizeof *p->times);
-        p->timed = true;
-    } else if (p->timed && !timed) {
+        p->timed = 1;
+    } else if (p->timed != 0 && !timed) {
         memcpy(p->times + p->count, no_times, more * sizeof *p->times);
     }
     return timed ? p->times + p->count : NULL;
 }
 
-char *packet_text(struct packet *p, uint32_t size)
+char *packet_text(struct ring *r, uint32_t size)
 {
+    struct packet *p = r->open;
     if (p->text_capacity - p->text_size < size || p->text == NULL) {
         if (p->text_size > 0) {
             return NULL;
         }
         uint32_t capacity = size > PACKET_TEXT_SIZE ? size : PACKET_TEXT_SIZE;
-        free(p->text);
-        p->text = must_calloc(1, capacity);
+        free(r->text_own);
+        r->text_own = p->text = r->text_read = must_calloc(1, capacity);
         p->text_capacity = capacity;
     }
     char *text = p->text + p->text_size;

@@ -7,11 +7,22 @@
  *              the watermark is 1200", "barrier 5", "end". So what is not a record keeps its place
  *              among the records, and a watermark behind every record costs a mark, not a packet.
  *
- * A ring has a fixed number of packets, made with it: that, and the size of a packet, bound what is
- * under way between two subtasks. A producer is not run while less than ROOM_LEFT of them are free
+ * A ring has a fixed number of packets under way: that, and the size of a packet, bound what is
+ * between two subtasks. A producer is not run while less than ROOM_LEFT of them are free
  * (back-pressure), which is room for what a step usually puts out. One that puts out more may wait,
  * or, where its thread must not wait, gets packets of the heap: they are spilled, a list of the
  * producer's, and enter the ring in order as there is room.
+ *
+ * Between threads a packet is filled beside the ring, in the stage, which stays in the producer's
+ * cache. To publish it means to stream what it has, line by line, past the caches into a block of
+ * the ring's memory (ring.c):
+ *
+ *     stage ══stream══► | block | block | block | …      a block: header, marks, records, times,
+ * text
+ *
+ * where written lines that another cache has had must be asked for from it, one wait of up to 300
+ * ns each between distant cores, streamed ones ask nobody. What is not used of a block is not
+ * streamed. Where one thread has both sides, packets are filled in their blocks.
  *
  * Threads: ring_open/ring_publish by the producer, ring_peek/ring_pop by the consumer, only.
  */
@@ -23,13 +34,18 @@
 #include "stream/record.h"
 #include "stream/table.h"
 
-#define RING_PACKETS 16
-/* Bytes for the records and timestamps of all rings between threads into which a task writes by one
- * writer. Few packets are under way, but they go round in a memory that is larger than the second
- * cache: to write where the consumer has read a moment ago means to wait for its cache to let go,
- * line by line (2 to 3 ns a record of 24 bytes, and 10 between distant cores); what it read
- * a millisecond ago it has let go already (0.5 ns, and 4 to 8). */
-#define RING_ROUND_SIZE  ((size_t)4 << 20)
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#define STREAMS 1
+#else
+#define STREAMS 0 /* the thread sanitizer does not see streamed stores */
+#endif
+
+#define RING_PACKETS_MAX 64 /* under way between threads, one of which may stop for a moment */
+#define RING_PACKETS     16 /* within a thread */
+/* Bytes for the blocks of all rings between threads into which a task writes by one writer. Few
+ * packets are under way, but they go round in a memory that is larger than the second cache. */
+#define RING_ROUND_SIZE  ((size_t)2 << 20)
+#define WAKE_PACKETS     8 /* so many are worth to wake who reads them */
 #define ROOM_LEFT        4 /* free packets that a producer needs to be run */
 #define PACKET_MARKS     64
 #define PACKET_TEXT_SIZE ((uint32_t)32 * 1024)
@@ -43,43 +59,63 @@ struct mark {
     int64_t value;   /* watermark; barrier's checkpoint id */
 };
 
-struct packet { /* what follows up to the marks is one line of the cache */
+struct packet { /* with its first mark it is one line of the cache */
     _Alignas(64) uint32_t count;
     uint32_t mark_count;
     char *records;  /* [BATCH_SIZE] */
     int64_t *times; /* [BATCH_SIZE], of [count] if `timed`, else no record has one */
-    char *own;      /* a spilled packet's memory for both, else NULL */
-    bool timed;
     char *text;
     uint32_t text_size, text_capacity;
+    uint64_t timed; /* 0 or 1 */
     struct mark marks[PACKET_MARKS];
 };
 
 struct spilled {
-    struct packet packet;
+    struct packet packet; /* first */
+    char *memory;         /* its records and times */
+    char *text;           /* owned, or NULL */
     struct spilled *next;
+};
+
+/* What a packet under way has of the heap, to be freed when its place in the ring is taken anew. */
+struct of_heap {
+    struct spilled *spilled;
+    char *text;
 };
 
 /* Each side has a line of the cache for what it writes, and remembers in it what it last saw of the
  * other's index: it looks at that line only when what it remembers is not enough. */
 struct ring {
-    struct layout layout;   /* of the records */
-    struct packet *packets; /* [RING_PACKETS] */
-    char *records;          /* [round][BATCH_SIZE], where packets put theirs in turn */
-    int64_t *times;         /* [round][BATCH_SIZE] */
-    uint32_t round;         /* >= RING_PACKETS */
+    struct layout layout;                 /* of the records */
+    char *blocks;                         /* [round] of block_size bytes */
+    size_t block_size, times_at, text_at; /* in a block; the records are behind the packet */
+    uint32_t round;                       /* >= limit */
+    uint32_t limit;                       /* packets under way, a power of two */
+    struct packet *stage;                 /* NULL: one thread has both sides */
     /* The producer's; the consumer asks for `head` again and again. */
     _Alignas(64) _Atomic uint64_t head; /* packets published */
     _Alignas(64) uint64_t seen_tail;
-    struct packet *open;                    /* not yet published */
+    struct packet *open; /* not yet published */
+    uint32_t streamed;   /* so many of its records are in the block already; of eight */
+    char *text_read;     /* where the open packet's text will be read */
+    char *text_own;      /* the open packet's text, if it is of the heap */
     struct spilled *spilled, *spilled_last; /* published once there is room */
     bool open_spills;                       /* the open packet will be the last of them */
-    uint32_t next;                          /* of the round: for the next packet */
+    bool some_of_heap;                      /* in of_heap */
+    uint32_t next;                          /* block of the next packet */
+    struct of_heap of_heap[RING_PACKETS_MAX];
     /* The consumer's: */
     _Alignas(64) _Atomic uint64_t tail; /* packets read */
     uint64_t seen_head;
+    uint32_t read_block;  /* of the packet that is read next */
     uint32_t read_record; /* its place in its packet */
     uint32_t read_mark;
+    /* What has been asked for before it is read: up to byte ahead_at of a packet's block. */
+    uint32_t ahead_block;
+    uint64_t ahead;
+    size_t ahead_at;
+    size_t times_used, text_used; /* bytes of the packet read last */
+    struct ring *next_into;       /* of those between threads into the same slot, in a circle */
 };
 
 /* `type` outlives the ring; round_size: see RING_ROUND_SIZE, 0 if one thread has both sides. */
@@ -88,8 +124,17 @@ void ring_free(struct ring *r);
 /* The packet being filled; never NULL. */
 struct packet *ring_open(struct ring *r);
 /* Hands the open packet, if any, to the consumer, or to the spilled ones; returns whether there was
- * one. */
+ * one. Whoever then looks whether the consumer sleeps may see what was before: see writer_wake. */
 bool ring_publish(struct ring *r);
+/* Streams the open packet's records up to `count`, a multiple of eight, from the stage; those
+ * behind may be streamed to what it returns, the beginning of a line, and are then counted in
+ * `streamed`. */
+char *ring_stream_records(struct ring *r, uint32_t count);
+/* Is the open packet filled beside its block? */
+static inline bool ring_is_staged(const struct ring *r)
+{
+    return STREAMS != 0 && r->stage != NULL && r->open == r->stage;
+}
 /* Moves spilled packets into the ring; returns whether none is left. By the producer. */
 bool ring_drain(struct ring *r);
 void ring_pop(struct ring *r);
@@ -107,13 +152,18 @@ static inline bool ring_holds_more(struct ring *r, uint32_t limit)
 /* Is there room for what a step usually puts out? By the producer. */
 static inline bool ring_has_room(struct ring *r)
 {
-    return !ring_holds_more(r, RING_PACKETS - ROOM_LEFT);
+    return !ring_holds_more(r, r->limit - ROOM_LEFT);
 }
 
 /* Is there no packet to open but one of the heap? By the producer. */
 static inline bool ring_is_full(struct ring *r)
 {
-    return r->spilled != NULL || ring_holds_more(r, RING_PACKETS - 1);
+    return r->spilled != NULL || ring_holds_more(r, r->limit - 1);
+}
+
+static inline struct packet *ring_block(const struct ring *r, uint32_t block)
+{
+    return (struct packet *)(void *)(r->blocks + block * r->block_size);
 }
 
 /* The packet to read, or NULL; valid until ring_pop. By the consumer. */
@@ -126,8 +176,12 @@ static inline struct packet *ring_peek(struct ring *r)
             return NULL;
         }
     }
-    return &r->packets[tail & (RING_PACKETS - 1)];
+    return ring_block(r, r->read_block);
 }
+
+/* Asks for some lines of what has been published, so that they are near when they are read; by the
+ * consumer, who has something else to do meanwhile. */
+void ring_foresee(struct ring *r);
 
 /* Published and not yet read. Any thread. */
 static inline uint32_t ring_packets(struct ring *r)
@@ -149,8 +203,13 @@ extern const int64_t no_times[BATCH_SIZE];
  * all these has one (`timed`: the new ones have). */
 int64_t *packet_times(struct packet *p, uint32_t more, bool timed);
 
-/* Room for `size` bytes of text in an open packet; NULL: publish it first (it has other text). An
+/* Room for `size` bytes of text in the open packet; NULL: publish it first (it has other text). An
  * empty packet takes any size up to RECORD_TEXT_MAX. */
-char *packet_text(struct packet *p, uint32_t size);
+char *packet_text(struct ring *r, uint32_t size);
+/* Where text that the producer has put there will be read. */
+static inline char *packet_text_read(const struct ring *r, const char *text)
+{
+    return r->text_read + (text - r->open->text);
+}
 
 #endif

@@ -42,6 +42,7 @@ void router_init(struct router *r, const st_key_spec *spec, uint32_t ring_count,
 #if HAS_WIDE
     r->wide =
         r->group_mask != 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+    r->wider = r->wide && wider_is_usable();
 #endif
 }
 
@@ -56,6 +57,11 @@ void router_free(struct router *r)
 static bool is_number(const struct key_reader *reader)
 {
     return reader->count == 1 && (reader->kind[0] == ST_KIND_I64 || reader->kind[0] == ST_KIND_U64);
+}
+
+static bool is_text(const struct key_reader *reader)
+{
+    return reader->count == 1 && reader->kind[0] == ST_KIND_STR;
 }
 
 static void codes_of_numbers(const char *key, uint32_t stride, uint32_t count, uint32_t *codes)
@@ -94,7 +100,7 @@ static void codes_of(const struct key_reader *reader, const char *records, uint3
 {
     if (is_number(reader)) {
         codes_of_numbers(records + reader->from[0], stride, count, codes);
-    } else if (reader->count == 1 && reader->kind[0] == ST_KIND_STR) {
+    } else if (is_text(reader)) {
         codes_of_texts(records + reader->from[0], stride, count, codes);
     } else {
         codes_of_any(reader, records, stride, count, codes);
@@ -141,7 +147,9 @@ WIDE static void wide_rings(const struct router *r, uint32_t from, uint32_t coun
         __m256i *at = (__m256i *)(void *)(codes + k);
         _mm256_storeu_si256(at, rings_of(r, _mm256_loadu_si256(at)));
     }
-    _mm256_storeu_si256((__m256i *)(void *)(codes + count), _mm256_set1_epi32(-1));
+    for (uint32_t k = count; k < count + 16; k += 8) {
+        _mm256_storeu_si256((__m256i *)(void *)(codes + k), _mm256_set1_epi32(-1));
+    }
 }
 
 /* Four numbers, `stride` bytes apart. */
@@ -237,13 +245,15 @@ void router_choose(const struct router *r, const void *records, uint32_t stride,
     assert(count <= BATCH_SIZE);
 #if HAS_WIDE
     if (r->wide) {
-        uint32_t done = 0;
+        const char *key = (const char *)records + r->reader.from[0];
+        uint32_t done = 0, coded = 0; /* to rings, to codes */
         if (is_number(&r->reader)) {
-            const char *key = (const char *)records + r->reader.from[0];
-            done = wide_rings_of_numbers(r, key, stride, count, rings);
+            coded = done = wide_rings_of_numbers(r, key, stride, count, rings);
+        } else if (r->wider && is_text(&r->reader)) {
+            coded = wider_codes_of_texts(key, stride, count, rings);
         }
-        codes_of(&r->reader, (const char *)records + (size_t)done * stride, stride, count - done,
-                 rings + done);
+        codes_of(&r->reader, (const char *)records + (size_t)coded * stride, stride, count - coded,
+                 rings + coded);
         wide_rings(r, done, count, rings);
         return;
     }
@@ -256,11 +266,30 @@ uint32_t router_pick(const struct router *r, const uint32_t rings[PICKS_MAX], ui
                      uint32_t ring, uint8_t picks[PICKS_MAX])
 {
 #if HAS_WIDE
+    if (r->wider) {
+        return wider_pick(rings, count, ring, picks);
+    }
     if (r->wide) {
         return wide_pick(r, rings, count, ring, picks);
     }
 #endif
     return narrow_pick(rings, count, ring, picks);
+}
+
+void router_pick_times(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
+                       uint32_t ring, const int64_t *times, const uint8_t *picks, uint32_t picked,
+                       int64_t to[PICKS_MAX])
+{
+#if HAS_WIDE
+    if (r->wider) {
+        wider_pick_times(rings, count, ring, times, to);
+        return;
+    }
+#endif
+    (void)r;
+    for (uint32_t k = 0; k < picked; k++) {
+        to[k] = times[picks[k]];
+    }
 }
 
 static inline __attribute__((always_inline)) void
@@ -275,6 +304,10 @@ void router_gather(const struct router *r, void *to, const void *records, uint32
                    const uint8_t *picks, uint32_t count)
 {
 #if HAS_WIDE
+    if (r->wider && size == 24) {
+        wider_gather_24(to, records, picks, count);
+        return;
+    }
     if (r->wide && size == 24) {
         wide_gather_24(to, records, picks, count);
         return;
@@ -298,4 +331,15 @@ void router_gather(const struct router *r, void *to, const void *records, uint32
         gather_sized(to, records, picks, count, size);
         break;
     }
+}
+
+uint32_t router_stream(const struct router *r, void *to, const void *records, const uint8_t *picks,
+                       uint32_t count)
+{
+    assert(r->wider);
+#if HAS_WIDE
+    return wider_stream_24(to, records, picks, count);
+#else
+    return 0;
+#endif
 }

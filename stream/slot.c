@@ -17,6 +17,7 @@
  *
  * Source: Flink SlotSharingGroup; there each task of a slot has a thread of its own.
  */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,7 +34,7 @@
 static bool slot_ready(struct slot *slot)
 {
     if (atomic_load(&slot->job->cancelled) != 0 ||
-        (slot->awaited != NULL && ring_packets(slot->awaited) < RING_PACKETS)) {
+        (slot->awaited != NULL && ring_packets(slot->awaited) < slot->awaited->limit)) {
         return true;
     }
     for (uint32_t t = 0; t < slot->task_count; t++) {
@@ -73,12 +74,38 @@ static int64_t next_look(struct slot *slot)
     return next;
 }
 
+static void pause_a_little(void)
+{
+    for (int i = 0; i < 48; i++) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+}
+
+/* Looks again for a while before it sleeps. One that waits for room waits for a receiver that
+ * works: if that has a processor of its own it will soon have made some, and need not stop to wake
+ * this one. Not too often: what is looked at has to come from the other's cache each time. */
+static bool soon_ready(struct slot *slot)
+{
+    bool held_up = slot->awaited != NULL;
+    for (uint32_t t = 0; t < slot->task_count; t++) {
+        held_up |= slot->tasks[t]->full && !slot->tasks[t]->done;
+    }
+    int looks = held_up && slot->job->slot_count <= slot->job->processors ? 128 : 8;
+    for (; looks > 0; looks--) {
+        if (slot_ready(slot)) {
+            return true;
+        }
+        pause_a_little();
+    }
+    return false;
+}
+
 static void slot_sleep(struct slot *slot)
 {
-    for (int spin = 0; spin < 64; spin++) {
-        if (slot_ready(slot)) {
-            return;
-        }
+    if (soon_ready(slot)) {
+        return;
     }
     int64_t until_ms = next_look(slot);
     atomic_store(&slot->sleeping, 1);
@@ -188,6 +215,9 @@ void task_await_room(struct task *task, struct ring *ring)
     while (atomic_load(&task->job->cancelled) == 0 && (!ring_drain(ring) || ring_is_full(ring))) {
         if (!slot_turn(slot)) {
             slot_flush(slot);
+            for (uint32_t w = 0; w < task->writer_count; w++) {
+                writer_wake(task->writers[w]); /* of what has been drained */
+            }
             slot_sleep(slot);
         }
     }
@@ -267,6 +297,9 @@ static void *thread_main(void *arg)
 bool job_run_slots(struct job *job, void (*watch)(struct job *job))
 {
     uint32_t started = 0;
+    cpu_set_t usable;
+    job->processors =
+        sched_getaffinity(0, sizeof usable, &usable) == 0 ? (uint32_t)CPU_COUNT(&usable) : 1;
     while (started < job->slot_count && pthread_create(&job->slots[started]->thread, NULL,
                                                        thread_main, job->slots[started]) == 0) {
         started++;

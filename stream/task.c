@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RUNS_IN_STEP  4    /* polls of a source, or runs of records */
+/* Polls of a source, and runs of records. A poll may end as many packets. A slot whose source goes
+ * on before it has read what has come makes the others wait that sent it. */
+#define POLLS_IN_STEP 4
+#define RUNS_IN_STEP  (RING_PACKETS_MAX / 2)
 #define FREED_IN_STEP 8192 /* texts and lists at most, of those that a snapshot has kept */
 
 /* ----------------------------------------------------------------------- Through the operators */
@@ -243,16 +246,16 @@ static bool hear(struct task *task, struct coordinator *c)
 }
 
 /* Some more in the same step? Step by step, where they are told apart from outside, no. */
-static bool goes_on(const struct task *task, uint32_t *runs)
+static bool goes_on(const struct task *task, uint32_t *runs, uint32_t limit)
 {
-    return ++*runs < RUNS_IN_STEP && !task->job->in_steps && !task->in_turn;
+    return ++*runs < limit && !task->job->in_steps && !task->in_turn;
 }
 
 /* May a source go on without a look at what a step begins with? */
 static bool source_goes_on(struct task *task, uint32_t *runs)
 {
     struct coordinator *c = task->job->coordinator;
-    return goes_on(task, runs) && atomic_load(&task->job->cancelled) == 0 &&
+    return goes_on(task, runs, POLLS_IN_STEP) && atomic_load(&task->job->cancelled) == 0 &&
            (c == NULL || coordinator_next(c, task->barrier) == 0) && task_has_room(task);
 }
 
@@ -266,10 +269,12 @@ static enum step step_source(struct task *task)
     }
     uint32_t runs = 0;
     bool drains = c != NULL && coordinator_drains(c);
+    slot_foresee(task->slot);
     enum st_poll poll = drains ? ST_END : source->class->poll(source);
     op_flush(source);
     while (poll == ST_MORE && source_goes_on(task, &runs)) {
         task_end_step(task);
+        slot_foresee(task->slot);
         poll = source->class->poll(source);
         op_flush(source);
     }
@@ -405,7 +410,7 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
         ring->read_record = to;
         op_batch(task->ops[0], channel->input,
                  &(struct batch){p->records + (size_t)from * ring->layout.size,
-                                 p->timed ? p->times + from : no_times, to - from});
+                                 p->timed != 0 ? p->times + from : no_times, to - from});
     }
     while (!(some && task->in_turn) && ring->read_mark < p->mark_count &&
            p->marks[ring->read_mark].before == to) {
@@ -416,7 +421,7 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
         return false;
     }
     ring_pop(ring);
-    if (task_sleeps(channel->sender) && ring_packets(ring) <= RING_PACKETS / 2) {
+    if (task_sleeps(channel->sender) && ring_packets(ring) <= ring->limit / 2) {
         task_wake(channel->sender);
     }
     return true;
@@ -466,8 +471,9 @@ static enum step step_input(struct task *task)
     if (!read_next(task)) {
         return STEP_NOTHING;
     }
-    while (!all_ended(task) && goes_on(task, &runs) && task_has_room(task)) {
+    while (!all_ended(task) && goes_on(task, &runs, RUNS_IN_STEP) && task_has_room(task)) {
         task_end_step(task);
+        slot_foresee(task->slot);
         if (!read_next(task)) {
             break;
         }
@@ -576,12 +582,10 @@ bool task_drain(struct task *task)
     for (uint32_t w = 0; w < task->writer_count; w++) {
         for (uint32_t r = 0; r < task->writers[w]->ring_count; r++) {
             struct ring *ring = task->writers[w]->rings[r];
-            if (ring->spilled != NULL) {
-                all &= ring_drain(ring);
-                task_wake(task->writers[w]->receivers[r]);
-            }
+            all &= ring_drain(ring);
             opened |= ring->open_spills;
         }
+        writer_wake(task->writers[w]);
     }
     task->spills = !all || opened;
     return all;

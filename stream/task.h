@@ -68,9 +68,10 @@ struct op_class {
 struct writer {
     struct task *task;
     enum st_partitioning partitioning;
-    struct router router;    /* by key */
-    struct ring **rings;     /* [ring_count], in order of the receiving subtask */
-    struct task **receivers; /* [ring_count] */
+    struct router router;            /* by key */
+    int64_t picked_times[PICKS_MAX]; /* of the records picked for one receiver */
+    struct ring **rings;             /* [ring_count], in order of the receiving subtask */
+    struct task **receivers;         /* [ring_count] */
     uint32_t ring_count;
     uint32_t turn;   /* rebalance, rescale */
     uint64_t random; /* shuffle */
@@ -78,7 +79,6 @@ struct writer {
     uint32_t own;         /* its ring; OWN_NONE: there is none */
     uint32_t own_channel; /* of the receiver */
     char *own_records;    /* [BATCH_SIZE] */
-    int64_t *own_times;   /* [BATCH_SIZE] */
 };
 
 #define OWN_NONE UINT32_MAX
@@ -193,6 +193,7 @@ struct slot {
     uint32_t task_count;
     struct task *waiting; /* in the middle of its step, for room in `awaited`; NULL: none */
     struct ring *awaited;
+    struct ring *into; /* one of those that other threads fill, to be foreseen; NULL: none */
     int64_t flushed_ms;
     /* Sleeping: whoever changes something that a task of it waits for wakes it. */
     pthread_t thread;
@@ -209,6 +210,7 @@ struct job {
     uint32_t task_count;
     struct slot **slots;
     uint32_t slot_count;
+    uint32_t processors; /* that this process may use */
     struct ring **rings;
     uint32_t ring_count;
     struct job_clock clock;
@@ -336,6 +338,14 @@ bool task_drain(struct task *task);
 bool task_flush(struct task *task);
 /* Jumps out to task_step, which says STEP_FAILED. */
 _Noreturn void task_fail(struct task *task, const char *format, ...) ST_PRINTF(2, 3);
+/* Asks for some of what other threads have sent to tasks of this slot. */
+static inline void slot_foresee(struct slot *slot)
+{
+    if (slot->into != NULL) {
+        slot->into = slot->into->next_into;
+        ring_foresee(slot->into);
+    }
+}
 /* Wakes the slot of a task, if it sleeps. */
 void task_wake(struct task *task);
 static inline bool task_sleeps(const struct task *task)
@@ -376,6 +386,10 @@ void writer_write(struct writer *w, const struct batch *batch);
 void writer_mark(struct writer *w, enum mark_kind kind, int64_t value);
 /* Publishes open packets and wakes who reads them; returns whether there were any. */
 bool writer_flush(struct writer *w);
+/* Wakes those receivers that sleep. A publication alone is a plain store, which may not have been
+ * seen yet when a receiver that is about to sleep is asked whether it does; behind the fence in
+ * here either it has seen what was published or it is seen to sleep. */
+void writer_wake(struct writer *w);
 
 /* Handing on by call instead of through a ring, see handover.c. May what the writer has for its own
  * receiver be handed to it now? */

@@ -33,7 +33,6 @@ void writer_free(struct writer *w)
     free(w->receivers);
     router_free(&w->router);
     free(w->own_records);
-    free(w->own_times);
     free(w);
 }
 
@@ -42,14 +41,21 @@ void writer_set_own(struct writer *w, uint32_t own, uint32_t channel)
     w->own = own;
     w->own_channel = channel;
     w->own_records = must_calloc(BATCH_SIZE, w->rings[own]->layout.size);
-    w->own_times = must_calloc(BATCH_SIZE, sizeof *w->own_times);
 }
 
 static void publish(struct writer *w, uint32_t r)
 {
     ring_publish(w->rings[r]);
-    if (task_sleeps(w->receivers[r]) && ring_packets(w->rings[r]) >= RING_PACKETS / 2) {
+    if (task_sleeps(w->receivers[r]) && ring_packets(w->rings[r]) >= WAKE_PACKETS) {
         task_wake(w->receivers[r]);
+    }
+}
+
+void writer_wake(struct writer *w)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t i = 0; i < w->ring_count; i++) {
+        task_wake(w->receivers[i]);
     }
 }
 
@@ -58,9 +64,7 @@ static struct packet *open_packet(struct writer *w, uint32_t r)
 {
     struct ring *ring = w->rings[r];
     if (ring->open == NULL && ring_is_full(ring)) {
-        for (uint32_t i = 0; i < w->ring_count; i++) {
-            task_wake(w->receivers[i]); /* none may sleep on what was published quietly */
-        }
+        writer_wake(w); /* none may sleep on what was published quietly */
         task_await_room(w->task, ring);
         struct packet *p = ring_open(ring);
         w->task->spills |= ring->open_spills;
@@ -80,15 +84,15 @@ static inline void append(struct writer *w, uint32_t r, const char *record, bool
             task_fail(w->task, "a record with %u bytes of text; %u can be sent on", size,
                       RECORD_TEXT_MAX);
         }
-        char *text = packet_text(p, size);
+        char *text = packet_text(ring, size);
         if (text == NULL) {
             publish(w, r);
             p = open_packet(w, r);
-            text = packet_text(p, size);
+            text = packet_text(ring, size);
         }
         char *to = p->records + (size_t)p->count * ring->layout.size;
         record_copy(to, record, ring->layout.size);
-        record_move_text(&ring->layout, to, &text);
+        record_move_text(&ring->layout, to, text, packet_text_read(ring, text));
     } else {
         record_copy(p->records + (size_t)p->count * ring->layout.size, record, ring->layout.size);
     }
@@ -106,16 +110,19 @@ static inline bool is_timed(const struct batch *batch)
     return batch->times != NULL && batch->times != no_times;
 }
 
+/* What was put out one by one has an array of timestamps even where no record has one. */
+static bool has_times(const struct batch *batch)
+{
+    uint32_t k = 0;
+    while (is_timed(batch) && k < batch->count && batch->times[k] == ST_TIME_MIN) {
+        k++;
+    }
+    return is_timed(batch) && k < batch->count;
+}
+
 static inline int64_t time_of(const struct batch *batch, uint32_t k)
 {
     return batch->times != NULL ? batch->times[k] : ST_TIME_MIN;
-}
-
-static void gather_times(int64_t *to, const int64_t *times, const uint8_t *picks, uint32_t count)
-{
-    for (uint32_t k = 0; k < count; k++) {
-        to[k] = times[picks[k]];
-    }
 }
 
 /* Those records from `done` on that have one short text each and fit into the open packet as it is.
@@ -127,6 +134,7 @@ static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *ba
     struct packet *p = open_packet(w, r);
     const uint32_t size = layout->size, at = layout->text[0], first = done;
     uint32_t room = BATCH_SIZE - p->count, text_size = p->text_size;
+    const char *text_read = w->rings[r]->text_read;
     char *to = p->records + (size_t)p->count * size;
     count = count - done < room ? count : done + room;
     for (; done < count; done++, to += size) {
@@ -138,13 +146,13 @@ static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *ba
         }
         record_copy(to, record, size);
         text_copy_loosely(p->text + text_size, text.data, text.size);
-        text.data = p->text + text_size;
+        text.data = text_read + text_size;
         memcpy(to + at, &text, sizeof text);
         text_size += text.size;
     }
     int64_t *times = packet_times(p, done - first, is_timed(batch));
     if (times != NULL) {
-        gather_times(times, batch->times, picks + first, done - first);
+        memcpy(times, w->picked_times + first, (done - first) * sizeof *times);
     }
     p->count += done - first;
     p->text_size = text_size;
@@ -170,6 +178,26 @@ static void write_picked_with_text(struct writer *w, uint32_t r, const struct ba
     }
 }
 
+/* Records into the open packet: once the lines begun before are whole, by whole lines straight into
+ * its block; what is left over waits in the stage. */
+static void put_records(struct writer *w, struct ring *ring, const char *records,
+                        const uint8_t *picks, uint32_t count)
+{
+    const uint32_t size = ring->layout.size;
+    uint32_t at = ring->open->count, done = 0;
+    if (ring_is_staged(ring) && router_streams(&w->router, size) && count > 16) {
+        done = -at & 7;
+        router_gather(&w->router, ring->open->records + (size_t)at * size, records, size, picks,
+                      done);
+        char *to = ring_stream_records(ring, at + done);
+        uint32_t streamed = router_stream(&w->router, to, records, picks + done, count - done);
+        ring->streamed += streamed;
+        done += streamed;
+    }
+    router_gather(&w->router, ring->open->records + (size_t)(at + done) * size, records, size,
+                  picks + done, count - done);
+}
+
 /* Records of a batch to ring r. */
 static void write_picked(struct writer *w, uint32_t r, const struct batch *batch,
                          const uint8_t *picks, uint32_t count)
@@ -184,11 +212,10 @@ static void write_picked(struct writer *w, uint32_t r, const struct batch *batch
         struct packet *p = open_packet(w, r);
         uint32_t room = BATCH_SIZE - p->count;
         run = count - done < room ? count - done : room;
-        router_gather(&w->router, p->records + (size_t)p->count * layout->size, batch->records,
-                      layout->size, picks + done, run);
+        put_records(w, w->rings[r], batch->records, picks + done, run);
         int64_t *times = packet_times(p, run, timed);
         if (times != NULL) {
-            gather_times(times, batch->times, picks + done, run);
+            memcpy(times, w->picked_times + done, run * sizeof *times);
         }
         p->count += run;
         if (p->count == BATCH_SIZE) {
@@ -207,11 +234,8 @@ static void write_own(struct writer *w, const struct batch *batch, const uint8_t
     }
     router_gather(&w->router, w->own_records, batch->records, w->rings[w->own]->layout.size, picks,
                   count);
-    if (is_timed(batch)) {
-        gather_times(w->own_times, batch->times, picks, count);
-    }
     handover_batch(
-        w, &(struct batch){w->own_records, is_timed(batch) ? w->own_times : no_times, count});
+        w, &(struct batch){w->own_records, is_timed(batch) ? w->picked_times : no_times, count});
 }
 
 static void write_all_to(struct writer *w, uint32_t r, const struct batch *batch);
@@ -231,10 +255,15 @@ static void write_by_key(struct writer *w, const struct batch *batch)
     if (w->ring_count == 1) {
         write_all_to(w, 0, batch);
     } else {
+        slot_foresee(w->task->slot);
         router_choose(&w->router, batch->records, w->rings[0]->layout.size, batch->count, rings);
         for (uint32_t i = 1; i <= w->ring_count; i++) {
             uint32_t r = w->own != OWN_NONE ? (w->own + i) % w->ring_count : i - 1;
             uint32_t count = router_pick(&w->router, rings, batch->count, r, picks);
+            if (is_timed(batch)) {
+                router_pick_times(&w->router, rings, batch->count, r, batch->times, picks, count,
+                                  w->picked_times);
+            }
             if (r == w->own && count > 0) {
                 write_own(w, batch, picks, count);
             } else if (count > 0) {
@@ -274,8 +303,10 @@ static void write_in_turn(struct writer *w, const struct batch *batch)
     }
 }
 
-void writer_write(struct writer *w, const struct batch *batch)
+void writer_write(struct writer *w, const struct batch *given)
 {
+    const struct batch *batch =
+        &(struct batch){given->records, has_times(given) ? given->times : NULL, given->count};
     switch (w->partitioning) {
     case ST_PART_HASH:
         write_by_key(w, batch);
@@ -331,7 +362,7 @@ bool writer_flush(struct writer *w)
     bool some = false;
     for (uint32_t r = 0; r < w->ring_count; r++) {
         some |= ring_publish(w->rings[r]);
-        task_wake(w->receivers[r]);
     }
+    writer_wake(w);
     return some;
 }

@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "stream/route.h"
 
@@ -35,17 +37,23 @@ static void check_batch(const struct router *r, const st_key_spec *spec, const v
 {
     uint32_t rings[PICKS_MAX], seen = 0;
     uint8_t picks[PICKS_MAX];
+    int64_t times[BATCH_SIZE], picked_times[PICKS_MAX];
     char *copies = malloc((size_t)BATCH_SIZE * size);
+    for (uint32_t k = 0; k < count; k++) {
+        times[k] = (int64_t)draw();
+    }
     router_choose(r, records, size, count, rings);
     for (uint32_t ring = 0; ring < r->ring_count; ring++) {
         uint32_t picked = router_pick(r, rings, count, ring, picks);
         router_gather(r, copies, records, size, picks, picked);
+        router_pick_times(r, rings, count, ring, times, picks, picked, picked_times);
         for (uint32_t p = 0; p < picked; p++) {
             const char *record = (const char *)records + (size_t)picks[p] * size;
             uint32_t group = st_key_group(st_key_hash(spec, record), r->max_parallelism);
             ck_assert(st_key_group_owner(group, r->ring_count, r->max_parallelism) == ring);
             ck_assert(p == 0 || picks[p] > picks[p - 1]);
             ck_assert(memcmp(copies + (size_t)p * size, record, size) == 0);
+            ck_assert(picked_times[p] == times[picks[p]]);
         }
         seen += picked;
     }
@@ -61,6 +69,8 @@ static void both_ways(const st_key_spec *spec, uint32_t size, const void *record
         for (uint32_t n = 0; n < sizeof rings / sizeof rings[0] && rings[n] <= groups[g]; n++) {
             struct router r;
             router_init(&r, spec, rings[n], groups[g]);
+            check_batch(&r, spec, records, size, count);
+            r.wider = false;
             check_batch(&r, spec, records, size, count);
             r.wide = false;
             check_batch(&r, spec, records, size, count);
@@ -99,11 +109,12 @@ static int32_t plain_hash(const char *text, uint32_t size)
     return (int32_t)h;
 }
 
-START_TEST(texts_go_to_the_owners_of_their_groups)
+/* Of `least` to `most` bytes. */
+static void check_texts(uint32_t least, uint32_t most)
 {
     worded records[BATCH_SIZE];
     for (uint32_t k = 0; k < BATCH_SIZE; k++) {
-        uint32_t size = (uint32_t)(draw() % 40);
+        uint32_t size = least + (uint32_t)(draw() % (most - least + 1));
         char *text = malloc(size + (size == 0));
         for (uint32_t i = 0; i < size; i++) {
             text[i] = (char)(draw() % 128);
@@ -115,6 +126,33 @@ START_TEST(texts_go_to_the_owners_of_their_groups)
     for (uint32_t k = 0; k < BATCH_SIZE; k++) {
         free((void *)(uintptr_t)records[k].text.data);
     }
+}
+
+START_TEST(texts_go_to_the_owners_of_their_groups)
+{
+    check_texts(0, 40);
+    check_texts(0, 8);
+    check_texts(1, 8); /* all of eight are short */
+    check_texts(8, 9);
+}
+END_TEST
+
+/* Short ones at the end of a page behind which there is none, and some beyond ASCII among them. */
+START_TEST(short_texts_are_not_read_beyond_their_page)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(pages != MAP_FAILED && mprotect(pages + page, page, PROT_NONE) == 0);
+    memcpy(pages + page - 16, "abcdefghij\xC3\xA4stuv", 16);
+    worded records[64];
+    for (uint32_t k = 0; k < 64; k++) {
+        uint32_t size = k % 9, back = k < 32 ? 16 : size + k % 4;
+        records[k] = (worded){{pages + page - back, size, 0}, k};
+        ck_assert(st_key_hash(&by_text, &records[k]) ==
+                  java_hash_of_long_text(records[k].text.data, size));
+    }
+    both_ways(&by_text, sizeof *records, records, 64);
+    munmap(pages, 2 * page);
 }
 END_TEST
 
@@ -154,6 +192,7 @@ int main(void)
     TCase *tc = tcase_create("route");
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, numbers_go_to_the_owners_of_their_groups);
+    tcase_add_test(tc, short_texts_are_not_read_beyond_their_page);
     tcase_add_test(tc, texts_go_to_the_owners_of_their_groups);
     tcase_add_test(tc, text_beyond_ascii_hashes_as_java_does);
     suite_add_tcase(suite, tc);
