@@ -167,6 +167,30 @@ static int tell_graph(int argc, char **argv)
     return plan != NULL ? SIM_EXIT_MET : SIM_EXIT_USAGE;
 }
 
+/* As with Flink, flags of the runtime may stand before the job; it looks for them behind. */
+static void bring_job_first(int argc, char **argv)
+{
+    static const char *const with_value[] = {"-D", "-p", "-s", "--parallelism", "--fromSavepoint"};
+    int at = 0;
+    while (at < argc && argv[at][0] == '-' && strcmp(argv[at], "--") != 0) {
+        int takes = 1;
+        for (size_t w = 0; w < sizeof with_value / sizeof with_value[0]; w++) {
+            takes += strcmp(argv[at], with_value[w]) == 0 ? 1 : 0;
+        }
+        at += takes;
+    }
+    if (at > 0 && at < argc) {
+        char *job = argv[at];
+        memmove(argv + 1, argv, (size_t)at * sizeof *argv);
+        argv[0] = job;
+    }
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     if (argc < 2) {
@@ -175,7 +199,7 @@ static int run(const struct cli_command *command, int argc, char **argv)
             "cancel");
         return SIM_EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (asks_for_help(argv[1]) || (argc > 2 && asks_for_help(argv[2]))) {
         cli_help(command, stdout);
         return SIM_EXIT_MET;
     }
@@ -192,6 +216,9 @@ static int run(const struct cli_command *command, int argc, char **argv)
     if (argc < 3) {
         cli_error("stream %s takes a job: JOB.so, or examples/word_count", argv[1]);
         return SIM_EXIT_USAGE;
+    }
+    if (!info) {
+        bring_job_first(argc - 2, argv + 2);
     }
     return (info ? tell_graph : run_job)(argc - 2, argv + 2);
 }

@@ -274,24 +274,30 @@ static bool set_storage(st_env *env, const char *value)
     return env->storage_in_memory || strcmp(value, "filesystem") == 0;
 }
 
+/* Flink has URIs of files where we have paths as well. */
+static const char *path_of(const char *value)
+{
+    return strncmp(value, "file://", 7) == 0 ? value + 7 : value;
+}
+
 static bool set_dir(st_env *env, const char *value)
 {
     free(env->checkpoint_dir);
-    env->checkpoint_dir = must_strdup(value);
+    env->checkpoint_dir = must_strdup(path_of(value));
     return *value != '\0';
 }
 
 static bool set_savepoint_dir(st_env *env, const char *value)
 {
     free(env->savepoint_dir);
-    env->savepoint_dir = must_strdup(value);
+    env->savepoint_dir = must_strdup(path_of(value));
     return *value != '\0';
 }
 
 static bool set_restore(st_env *env, const char *value)
 {
     free(env->restore_path);
-    env->restore_path = must_strdup(value);
+    env->restore_path = must_strdup(path_of(value));
     return *value != '\0';
 }
 
@@ -432,7 +438,7 @@ static bool set_prom_port(st_env *env, const char *value)
     return true;
 }
 
-/* The keys, sorted. */
+/* The keys, sorted; where Flink has renamed one (1.17, 1.20), both. */
 static const struct {
     const char *key;
     bool (*set)(st_env *env, const char *value);
@@ -457,6 +463,7 @@ static const struct {
     {"pipeline.auto-watermark-interval", set_watermark_interval, "a duration (200ms)"},
     {"pipeline.max-parallelism", set_max_parallelism, "a number from 1 to 32768"},
     {"pipeline.operator-chaining", set_chaining, "true or false"},
+    {"restart-strategy", set_restart, "none, fixed-delay, failure-rate or exponential-delay"},
     {"restart-strategy.exponential-delay.backoff-multiplier", set_multiplier,
      "a number from 1 to 1000 (2.0)"},
     {"restart-strategy.exponential-delay.initial-backoff", set_initial_backoff, "a duration (1s)"},
@@ -475,6 +482,10 @@ static const struct {
     {"state.backend.rocksdb.localdir", set_rocksdb_dir, "a folder"},
     {"state.backend.rocksdb.memory.fixed-per-slot", set_rocksdb_memory, "a size (128mb)"},
     {"state.backend.type", set_backend, "hashmap or rocksdb"},
+    {"state.checkpoint-storage", set_storage, "filesystem or jobmanager"},
+    {"state.checkpoints.dir", set_dir, "a folder"},
+    {"state.checkpoints.num-retained", set_retained, "a number above 0"},
+    {"state.savepoints.dir", set_savepoint_dir, "a folder"},
 };
 
 /* Levenshtein's distance, of short words. */

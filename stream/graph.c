@@ -83,8 +83,8 @@ static const st_state *const *copy_states(const st_state *const *states)
 /* Given, or the operator's place in the graph. */
 static char *uid_of(const struct node *node)
 {
-    char place[256];
-    snprintf(place, sizeof place, "%u:%s", node->index, node->name);
+    char place[16];
+    snprintf(place, sizeof place, "%u", node->index);
     return must_strdup(node->options.uid != NULL ? node->options.uid : place);
 }
 

@@ -33,6 +33,11 @@ done
 stream -Dparallelism.default=2 -D pipeline.operator-chaining=false --input "$folder/text" |
     cmp "$folder/expected" - || complain "unchained counts otherwise"
 
+"$program" stream run -p 2 -D pipeline.max-parallelism=16 --parallelism=3 examples/word_count \
+    --input "$folder/text" | LC_ALL=C sort | cmp "$folder/expected" - ||
+    complain "with flags before the job it counts otherwise"
+"$program" stream run --help | grep -q '^Usage: kcsim stream ' || complain "no help behind a word"
+
 set -- -D execution.checkpointing.interval=10s -D execution.checkpointing.dir="$folder/ck"
 stream --input "$folder/text" "$@" >/dev/null
 [ -e "$folder/ck/chk-1/_metadata" ] || complain "no checkpoint at the end"

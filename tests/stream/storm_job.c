@@ -159,7 +159,7 @@ ST_MAP(to_line, total, line)
 
 ST_FILTER(one_in_64, event)
 {
-    return storm_mix((uint64_t)(in->value ^ in->time << 10)) % 64 == 0;
+    return storm_mix((uint64_t)in->value ^ (uint64_t)in->time << 10) % 64 == 0;
 }
 
 /* ------------------------------------------------------------------- Process: map state and timers
