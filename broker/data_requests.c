@@ -58,8 +58,11 @@ static void read_produce(struct kb_turn *t, const void *message, struct wire_str
     to->unknown = kb_data_unknown(t, message, topic, from->index);
     if (to->unknown != 0)
         return;
+    const struct kb_log_config log = kb_topic_log_config(t->out->replicas, to->topic);
     const struct kb_records_from client = {.is_client = true,
-                                           .wanted = kb_compression_for(t, to->topic)};
+                                           .wanted = kb_compression_for(t, to->topic),
+                                           .stamped = log.log_append_time != 0,
+                                           .keyed = (log.cleanup & KB_CLEANUP_COMPACT) != 0};
     to->unknown = kb_records_read(t, wire_data(message, from->records), from->records.size, &client,
                                   &to->batches, &to->batch_count);
     if (to->unknown != 0)

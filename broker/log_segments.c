@@ -32,6 +32,27 @@ static const struct kb_segment *closed(const struct kb_replicas *r, const struct
     return kb_extent_see(r, KB_POOL_SEGMENTS, &row->segments, i);
 }
 
+/* What `own` says put over what the broker says. */
+static struct kb_log_config merged(const struct kb_log_config *broker,
+                                   const struct kb_log_config *own)
+{
+    struct kb_log_config c = *broker;
+
+    c.set = own->set;
+    c.retention_ms = (own->set & KB_LOG_RETENTION_MS) != 0 ? own->retention_ms : c.retention_ms;
+    c.retention_bytes =
+        (own->set & KB_LOG_RETENTION_BYTES) != 0 ? own->retention_bytes : c.retention_bytes;
+    c.segment_ms = (own->set & KB_LOG_SEGMENT_MS) != 0 ? own->segment_ms : c.segment_ms;
+    c.segment_bytes = (own->set & KB_LOG_SEGMENT_BYTES) != 0 ? own->segment_bytes : c.segment_bytes;
+    c.cleanup = (own->set & KB_LOG_CLEANUP) != 0 ? own->cleanup : c.cleanup;
+    c.timestamp_difference_ms = (own->set & KB_LOG_TIMESTAMP_DIFFERENCE) != 0
+                                    ? own->timestamp_difference_ms
+                                    : c.timestamp_difference_ms;
+    c.log_append_time =
+        (own->set & KB_LOG_TIMESTAMP_TYPE) != 0 ? own->log_append_time : c.log_append_time;
+    return c;
+}
+
 const struct kb_log_config *kb_log_config_of(const struct kb_replicas *r, const struct kb_row *row,
                                              struct kb_log_config *room)
 {
@@ -40,30 +61,16 @@ const struct kb_log_config *kb_log_config_of(const struct kb_replicas *r, const 
     if (own->set == 0) {
         return &r->config.log;
     }
-    *room = r->config.log;
-    room->set = own->set;
-    if ((own->set & KB_LOG_RETENTION_MS) != 0) {
-        room->retention_ms = own->retention_ms;
-    }
-    if ((own->set & KB_LOG_RETENTION_BYTES) != 0) {
-        room->retention_bytes = own->retention_bytes;
-    }
-    if ((own->set & KB_LOG_SEGMENT_MS) != 0) {
-        room->segment_ms = own->segment_ms;
-    }
-    if ((own->set & KB_LOG_SEGMENT_BYTES) != 0) {
-        room->segment_bytes = own->segment_bytes;
-    }
-    if ((own->set & KB_LOG_CLEANUP) != 0) {
-        room->cleanup = own->cleanup;
-    }
-    if ((own->set & KB_LOG_TIMESTAMP_DIFFERENCE) != 0) {
-        room->timestamp_difference_ms = own->timestamp_difference_ms;
-    }
-    if ((own->set & KB_LOG_TIMESTAMP_TYPE) != 0) {
-        room->log_append_time = own->log_append_time;
-    }
+    *room = merged(&r->config.log, own);
     return room;
+}
+
+struct kb_log_config kb_topic_log_config(const struct kb_replicas *r, const char *topic)
+{
+    uint32_t known = kb_topic_find(r, topic);
+
+    return known == KB_NO_ROW ? r->config.log
+                              : merged(&r->config.log, &kb_topic(r, known)->config.log);
 }
 
 /* ---- growing ---- */

@@ -42,7 +42,8 @@ struct kb_batch kb_batch_of(const struct wire_record_batch *head, uint64_t paylo
 {
     struct kb_batch b = {.base_offset = head->base_offset,
                          .payload = payload,
-                         .first_timestamp = head->base_timestamp,
+                         .first_timestamp =
+                             head->log_append_time ? head->max_timestamp : head->base_timestamp,
                          .max_timestamp = head->max_timestamp,
                          .producer_id = head->producer_id,
                          .last_offset_delta = head->last_offset_delta,
@@ -122,6 +123,38 @@ int32_t kb_records_recode(struct kb_turn *t, enum kb_compression wanted, const u
     return WIRE_ERROR_UNKNOWN_SERVER_ERROR;
 }
 
+/* ---- what a topic asks of records ---- */
+
+/* A compacted log keeps the last record of each key. Source: LogValidator.validateKey. */
+static int32_t keys_error(const struct kb_turn *t, const struct wire_record_batch *head)
+{
+    struct wire_log_walk walk;
+    struct wire_log_record record;
+    const uint8_t *records;
+    size_t used, room = kb_turn_scratch_left(t);
+    enum sm_err err = wire_record_batch_records(head, (uint8_t *)t->out->scratch + t->scratch_used,
+                                                room, &records, &used);
+    if (err != SM_ERR_OK)
+        return err == SM_ERR_LIMIT ? WIRE_ERROR_MESSAGE_TOO_LARGE : WIRE_ERROR_CORRUPT_MESSAGE;
+    wire_log_walk_begin(&walk, head, records, used);
+    while ((err = wire_log_record_next(&walk, &record)) == SM_ERR_OK)
+        if (record.key == NULL)
+            return WIRE_ERROR_INVALID_RECORD;
+    return err == SM_ERR_NO_ELEMENT ? 0 : WIRE_ERROR_CORRUPT_MESSAGE;
+}
+
+/* In a copy behind what is in use of scratch, where *bytes may lie, too. */
+static void stamp(const struct kb_turn *t, const uint8_t **bytes, struct wire_record_batch *head)
+{
+    uint8_t *own = (uint8_t *)t->out->scratch + t->scratch_used;
+    if (head->size > kb_turn_scratch_left(t))
+        return;
+    memmove(own, *bytes, head->size);
+    wire_record_batch_stamp(own, head->size, kb_wall_ms(t));
+    *bytes = own;
+    wire_record_batch_read(own, head->size, head);
+}
+
 /* ---- in ---- */
 
 /* Judges one batch and keeps it, as `wanted`. */
@@ -130,8 +163,14 @@ static int32_t take_batch(struct kb_turn *t, const uint8_t *bytes, struct wire_r
 {
     const struct kb_payloads *payloads = t->out->payloads;
     int32_t error = from->is_client ? client_error(t, bytes, head) : peer_error(bytes, head);
+    if (error == 0 && from->keyed)
+        error = keys_error(t, head);
     if (error == 0 && from->is_client)
         error = kb_records_recode(t, from->wanted, &bytes, head);
+    if (error == 0 && from->is_client && head->log_append_time)
+        error = WIRE_ERROR_INVALID_TIMESTAMP; /* a producer may not say whose time it is */
+    if (error == 0 && from->stamped)
+        stamp(t, &bytes, head);
     *payload = error == 0 ? payloads->keep(payloads->context, bytes, head->size) : 0;
     return error == 0 && *payload == 0 ? WIRE_ERROR_KAFKA_STORAGE_ERROR : error;
 }

@@ -523,6 +523,8 @@ bool kb_waits_in_vain(const struct kb_replicas *r);
    write could be applied behind what came meanwhile, even to the namesake of a deleted topic. */
 bool kb_must_wait_for_isr(const struct kb_replicas *r, enum wire_api api,
                           const struct wire_batch *batch, uint32_t broker_index);
+/* Returns what counts for a topic's logs here: its own settings, else the broker's. */
+struct kb_log_config kb_topic_log_config(const struct kb_replicas *r, const char *topic);
 /* Returns what a topic's configuration says; all zero for one that is not known. */
 struct kb_topic_config kb_topic_config(const struct kb_replicas *r, const char *topic);
 int32_t kb_controller_epoch(const struct kb_replicas *r);

@@ -347,6 +347,8 @@ struct wire_record_batch;
 struct kb_records_from {
     bool is_client;             /* else a leader */
     enum kb_compression wanted; /* a client's are stored so */
+    bool stamped;               /* … with the time of this broker (LogAppendTime) */
+    bool keyed;                 /* … only if each record has a key (a compacted topic) */
 };
 /* Reads the batches of a partition into scratch: a part of one at the end is passed over. Returns 0
    or a wire error; a client's must be one whole sound batch. */

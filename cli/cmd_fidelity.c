@@ -104,6 +104,9 @@ static const struct rule rules[] = {
      "no jitter; compact,delete is deleted from, not compacted; changes of a broker's settings "
      "count after a restart",
      "Log.maybeRoll, deleteOldSegments, LogManager.cleanupLogs"},
+    {"brokers", "timestamps: whose they are, and how wrong they may be; keys of compacted topics",
+     SIMPLIFIED, "of a batch's times the first and the newest are judged; no error per record",
+     "LogValidator"},
     {"brokers", "produce, fetch, list offsets, delete records", MODELLED, NULL, "KafkaApis"},
     {"brokers", "compression.type of topics and brokers: leaders pack anew", MODELLED,
      "records that are not numbered one after the other are refused then; no message formats 0 "

@@ -3,8 +3,8 @@
  * 0.11 to 1.0. Only with the defect.
  *
  *     watch fires ──► list (arms the watch again) ──► event with the names ──► the queue
- *                     beside the flow in work                                  │ … its turn:
- *                                                                              └► read, tell, delete
+ *                     beside the flow in work                               its turn: │
+ *                                                              read, tell, delete ◄───┘
  *
  * Until 1.0 the thread of the client library, not the controller's, read the children and gave them
  * to the listener, which put them into the event. While the controller is busy each event that
@@ -12,10 +12,10 @@
  * lists when the event is in work, so that the first one takes all that has come, and the others
  * find nothing (topics.c).
  *
- * At most one such request is in flight, for the library's thread had one, too; what fires meanwhile
- * is remembered once, since a list made later tells of both. It is outside of the window of the flow
- * in work, and its reply is told by its xid. Lists that wait are bounded by kc_limits.event_bytes,
- * the one in work by kc_limits.scratch_bytes.
+ * At most one such request is in flight, for the library's thread had one, too; what fires
+ * meanwhile is remembered once, since a list made later tells of both. It is outside of the window
+ * of the flow in work, and its reply is told by its xid. Lists that wait are bounded by
+ * kc_limits.event_bytes, the one in work by kc_limits.scratch_bytes.
  *
  * Source: Kafka 1.0 IsrChangeNotificationListener.handleChildChange, KafkaController.
  * IsrChangeNotification(sequenceNumbers); ZkClient (org.I0Itec) fireChildChangedEvents.

@@ -259,7 +259,7 @@ static void take_topic(struct sim_teller *s, const char *topic, const struct sim
     while (sm_topic_next(&reader, &number, &a)) {
         snprintf(name, sizeof(name), "%s-%" PRId32, topic, number);
         const uint32_t id = partition_of(s, name);
-        s->partitions[id].replicas = sm_assignment_target(&a).count;
+        s->partitions[id].replicas = sm_assignment_target(&a);
     }
 }
 

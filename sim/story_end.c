@@ -3,7 +3,8 @@
  *
  * Few partitions are told one by one, many are counted, with the first names of those that are not
  * well: without a leader, never led, led by a dead broker, with a smaller ISR than they should
- * have. Topics that are being deleted do not count.
+ * have. Topics that are being deleted do not count; where a deletion needs a broker that is down,
+ * that is said: it waits, and so may followers that ask for the topic in vain (world_settled.c).
  */
 #include "sim/story_parts.h"
 
@@ -55,7 +56,7 @@ static void look_at_end(struct sim_teller *s, struct ending *e)
     for (uint32_t i = 0; i < s->keys.count; i++) {
         const struct sim_story_partition *p = &s->partitions[i];
         const char *name = sim_keys_name(&s->keys, i);
-        if ((!p->exists && p->replicas == 0) || is_being_deleted(s, name)) {
+        if ((!p->exists && p->replicas.count == 0) || is_being_deleted(s, name)) {
             continue;
         }
         if (!p->exists && p->had_leader) {
@@ -74,7 +75,7 @@ static void look_at_end(struct sim_teller *s, struct ending *e)
                 append_counted(e->dead_names, &e->dead, name, 6);
             }
         }
-        if (p->exists && p->li.isr.count < p->replicas) {
+        if (p->exists && p->li.isr.count < p->replicas.count) {
             append_counted(e->fewer_names, &e->fewer, name, 6);
         }
     }
@@ -120,6 +121,36 @@ static unsigned print_leaders(const struct ending *e, FILE *out)
     fprintf(out, "  who leads: %s%s, of %u partitions\n", text[0] ? text : "nobody",
             e->leader_count > 12 ? ", …" : "", e->all);
     return 1;
+}
+
+/* Which deletions wait, each with the first broker that it waits for. */
+static unsigned print_waiting(struct sim_teller *s, FILE *out)
+{
+    struct sim_story_flags told = {0};
+    unsigned lines = 0;
+    for (uint32_t i = 0; i < s->keys.count; i++) {
+        const struct sm_list *replicas = &s->partitions[i].replicas;
+        const char *name = sim_keys_name(&s->keys, i);
+        size_t size = (size_t)(strrchr(name, '-') - name);
+        int32_t dead = 0;
+        while (dead < replicas->count && !sim_story_is_down(s, replicas->id[dead])) {
+            dead++;
+        }
+        if (dead == replicas->count || !is_being_deleted(s, name) ||
+            sim_story_has_flag(&told, name, size)) {
+            continue;
+        }
+        char topic[SM_TOPIC_NAME_MAX + 1];
+        snprintf(topic, sizeof(topic), "%.*s", (int)size, name);
+        sim_story_set_flag(&told, topic, true);
+        fprintf(out, "  waiting: the deletion of topic %s, for broker %d, which is down\n", topic,
+                replicas->id[dead]);
+        if (++lines == 4) {
+            break;
+        }
+    }
+    sim_story_free_flags(&told);
+    return lines;
 }
 
 unsigned sim_story_print_ending(struct sim_teller *s, FILE *out, const char *bold, const char *off)
@@ -173,5 +204,5 @@ unsigned sim_story_print_ending(struct sim_teller *s, FILE *out, const char *bol
                 s->result->clients == NULL ? "nothing is lost: " : ""); /* records: see below */
         lines++;
     }
-    return lines;
+    return lines + print_waiting(s, out);
 }

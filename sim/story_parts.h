@@ -47,7 +47,7 @@ struct sim_story_partition {
     bool had_leader; /* ever, in this run */
     bool leaderless_from_start;
     struct sm_leader_and_isr li;
-    int32_t replicas; /* of the topic znode, 0 unknown */
+    struct sm_list replicas; /* wanted by the topic znode; none: unknown */
     /* as it was when the open chapter first touched it */
     bool is_touched, existed;
     struct sm_leader_and_isr before;

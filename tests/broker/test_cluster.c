@@ -427,7 +427,7 @@ END_TEST
 /* ---- compression.type ---- */
 
 /* kafka-configs.sh --alter: of topic t, or of all brokers. Returns the error. */
-static int16_t alter_config(struct desk *d, bool is_topic, const char *value)
+static int16_t alter_setting(struct desk *d, bool is_topic, const char *name, const char *value)
 {
     struct wire_flat w;
     struct wire_incremental_alter_configs_request *q =
@@ -440,7 +440,7 @@ static int16_t alter_config(struct desk *d, bool is_topic, const char *value)
     r->configs =
         wire_flat_array(&w, 1, sizeof(struct wire_incremental_alter_configs_request_config));
     struct wire_incremental_alter_configs_request_config *c = wire_flat_at(&w, r->configs.at);
-    c->name = wire_flat_string(&w, "compression.type");
+    c->name = wire_flat_string(&w, name);
     c->value = wire_flat_string(&w, value);
     uint64_t call = desk_send(d, 1, &w, WIRE_API_INCREMENTAL_ALTER_CONFIGS, 0);
     desk_run(d, SECOND);
@@ -448,6 +448,11 @@ static int16_t alter_config(struct desk *d, bool is_topic, const char *value)
     ck_assert_ptr_nonnull(a);
     return WIRE_ITEMS(a, a->responses, struct wire_incremental_alter_configs_response_response)
         ->error_code;
+}
+
+static int16_t alter_config(struct desk *d, bool is_topic, const char *value)
+{
+    return alter_setting(d, is_topic, "compression.type", value);
 }
 
 /* How the last batch of a log is packed, in the words of Kafka. */
@@ -531,6 +536,33 @@ START_TEST(what_a_topic_does_not_say_its_brokers_say)
 }
 END_TEST
 
+/* LogValidator: the leader's date in place of the producer's, for followers, too; a compacted log
+ * has no place for records without a key. */
+START_TEST(a_topic_stamps_its_records_and_asks_for_keys)
+{
+    struct desk *d = three_with_topic();
+    struct kb_partition_view v[4];
+    ck_assert_int_eq(alter_setting(d, true, "message.timestamp.type", "LogAppendTime"), 0);
+    produce(d, 1, 'a', 2, -1);
+    desk_run(d, SECOND);
+    for (int node = 1; node <= 3; node++) {
+        ck_assert(kb_partition(desk_node(d, node)->replicas, "t", 0, &v[node]));
+        ck_assert_int_eq(v[node].batches[0].first_timestamp, v[node].batches[0].max_timestamp);
+        ck_assert_int_eq(v[node].batches[0].max_timestamp, v[1].batches[0].max_timestamp);
+    }
+    const int64_t stamped = v[1].batches[0].max_timestamp;
+    ck_assert_int_eq(list_offset(d, 1, stamped), 0); /* that of every record */
+    ck_assert_int_eq(list_offset(d, 1, stamped + 1), -1);
+    ck_assert_str_eq(fetched(d, fetch(d, 1, 0, 0)), "hw 2 | a@0/0 b@1/0");
+    ck_assert_int_eq(alter_setting(d, true, "cleanup.policy", "compact"), 0);
+    uint64_t call = produce(d, 1, 'b', 1, -1);
+    desk_run(d, SECOND);
+    ck_assert_int_eq(produced(d, call)->error_code, WIRE_ERROR_INVALID_RECORD);
+    ck_assert_int_eq(log_end(d, 1), 2);
+    desk_free(d);
+}
+END_TEST
+
 /* What cannot be unpacked is no reason to lose it: nothing is appended, and it is told. */
 START_TEST(what_cannot_be_packed_anew_is_refused)
 {
@@ -574,6 +606,7 @@ int main(void)
                         KB_COMPRESSION_END);
     tcase_add_test(c, a_topic_packed_by_zstd_is_not_for_old_consumers);
     tcase_add_test(c, what_a_topic_does_not_say_its_brokers_say);
+    tcase_add_test(c, a_topic_stamps_its_records_and_asks_for_keys);
     tcase_add_test(c, what_cannot_be_packed_anew_is_refused);
     tcase_set_timeout(c, 60);
     suite_add_tcase(s, c);

@@ -3,7 +3,8 @@
  * that is busy meanwhile.
  *
  *     on    watch ─► list ─► event [0]   watch ─► list ─► event [0 1]   …      0 is gone by then
- *     off   watch ─► event               (the watch is armed again by the list that the event makes)
+ *     off   watch ─► event               (the watch is armed again by the list that the event
+ * makes)
  *
  * Source: Kafka 1.0 IsrChangeNotificationListener.
  */
@@ -46,18 +47,27 @@ START_TEST(each_event_reads_and_deletes_what_those_before_it_had)
 {
     struct desk *d = with_topic(true, NULL);
     three_changes_while_busy(d);
-    ck_story(d, "UpdateMetadata -> 1,2,3: live 1,2,3; t-0 leader=1 epoch=0 isr=1,2\n"
-                "delete " NOTE(0) "\n"
-                "UpdateMetadata -> 1,2,3: live 1,2,3; t-1 leader=1 epoch=0 isr=1,2\n"
-                "delete " NOTE(0) "\n"
-                "delete " NOTE(1) "\n"
-                "UpdateMetadata -> 1,2,3: live 1,2,3; t-2 leader=1 epoch=0 isr=1,2\n"
-                "delete " NOTE(0) "\n"
-                "delete " NOTE(1) "\n"
-                "delete " NOTE(2) "\n"
-                "delete " NOTE(1) "\n" /* deletions fire the watch, too */
-                "delete " NOTE(2) "\n"
-                "delete " NOTE(2) "\n");
+    ck_story(
+        d,
+        "UpdateMetadata -> 1,2,3: live 1,2,3; t-0 leader=1 epoch=0 isr=1,2\n"
+        "delete " NOTE(
+            0) "\n"
+               "UpdateMetadata -> 1,2,3: live 1,2,3; t-1 leader=1 epoch=0 isr=1,2\n"
+               "delete " NOTE(
+                   0) "\n"
+                      "delete " NOTE(
+                          1) "\n"
+                             "UpdateMetadata -> 1,2,3: live 1,2,3; t-2 leader=1 epoch=0 isr=1,2\n"
+                             "delete " NOTE(
+                                 0) "\n"
+                                    "delete " NOTE(
+                                        1) "\n"
+                                           "delete " NOTE(
+                                               2) "\n"
+                                                  "delete " NOTE(
+                                                      1) "\n" /* deletions fire the watch, too */
+                                                         "delete " NOTE(2) "\n"
+                                                                           "delete " NOTE(2) "\n");
     desk_free(d);
 }
 END_TEST
@@ -69,8 +79,8 @@ START_TEST(without_the_defect_the_first_takes_all)
     ck_story(d, "UpdateMetadata -> 1,2,3: live 1,2,3; t-0 leader=1 epoch=0 isr=1,2; "
                 "t-1 leader=1 epoch=0 isr=1,2; t-2 leader=1 epoch=0 isr=1,2\n"
                 "delete " NOTE(0) "\n"
-                "delete " NOTE(1) "\n"
-                "delete " NOTE(2) "\n");
+                                  "delete " NOTE(1) "\n"
+                                                    "delete " NOTE(2) "\n");
     desk_free(d);
 }
 END_TEST
