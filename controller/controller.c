@@ -1,8 +1,8 @@
 /*
  * One input of the controller: queue it, or go on with the flow that waits for it.
  *
- * Watches carry no data, only the event that reads again (but for KAFKA-5879, isr_listener.c); a path for which no handler is registered
- * is not heard (a resigned controller's watches still fire once).
+ * Watches carry no data, only the event that reads again (but for KAFKA-5879, isr_listener.c); a path
+ * for which no handler is registered is not heard (a resigned controller's watches still fire once).
  *
  * Source: Kafka KafkaController (handlers at the end of the file), ZooKeeperClient.
  */
