@@ -53,7 +53,9 @@ static bool is_out_of_time(const struct kb_step *s, const struct kb_row *row,
     const int64_t most = config->timestamp_difference_ms;
 
     for (int i = 0; i < 2 && !config->log_append_time && most != INT64_MAX; i++) {
-        if (times[i] != -1 && (times[i] < s->wall_ms - most || times[i] - most > s->wall_ms)) {
+        int64_t apart;
+        bool far = __builtin_sub_overflow(times[i], s->wall_ms, &apart);
+        if (times[i] != -1 && (far || apart > most || apart < -most)) {
             return true;
         }
     }

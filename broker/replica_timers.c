@@ -50,13 +50,13 @@ enum { RETENTION_DELAY_US = 30000000 }; /* Source: LogManager.InitialTaskDelayMs
 static void arm_when_due(const struct kb_step *s, enum kb_timer timer, int64_t due_ms,
                          int64_t first_us, int64_t period_us)
 {
-    const int64_t farthest_ms = INT64_MAX / 4000;
-    int64_t in_ms = due_ms <= s->wall_ms ? 0 : due_ms - s->wall_ms, at_us;
+    int64_t in_ms, at_us;
 
-    if (due_ms == INT64_MAX || in_ms > farthest_ms) {
+    if (due_ms > INT64_MAX / 4000) { /* not in a thousand lives; before, for the sums */
         arm(s, timer, -1);
         return;
     }
+    in_ms = due_ms <= s->wall_ms ? 0 : due_ms - s->wall_ms;
     at_us = s->now_us + in_ms * 1000;
     at_us = at_us < first_us ? first_us : grid_after(first_us, period_us, at_us - 1);
     at_us = at_us <= s->now_us ? at_us + period_us : at_us;

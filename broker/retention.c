@@ -53,12 +53,19 @@ static bool may_go(const struct kb_replicas *r, const struct kb_row *row, uint32
            row->hw >= end_of(r, row, i);
 }
 
+/* Times of records are -1 or more, or anything up to the end of time; the clock may stand before 0.
+ */
+static int64_t age_of(const struct kb_step *s, int64_t time_ms)
+{
+    return time_ms >= s->wall_ms ? 0 : s->wall_ms - time_ms;
+}
+
 static uint32_t too_old(const struct kb_step *s, const struct kb_row *row, int64_t retention_ms)
 {
     uint32_t n = 0;
 
     while (retention_ms >= 0 && may_go(s->r, row, n) &&
-           s->wall_ms - segment(s->r, row, n)->max_ms > retention_ms) {
+           age_of(s, segment(s->r, row, n)->max_ms) > retention_ms) {
         n++;
     }
     return n;

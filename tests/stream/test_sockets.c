@@ -278,10 +278,18 @@ struct queue {
     _Atomic int64_t put;
 };
 static struct queue queue;
+static pthread_t putter;
 
 static void open_queue(st_context *ctx)
 {
     atomic_store(&queue.waker, st_waker_of(ctx));
+}
+
+/* The waker is valid no longer. */
+static void close_queue(st_context *ctx)
+{
+    (void)ctx;
+    pthread_join(putter, NULL);
 }
 
 ST_SOURCE(take_from_queue, int64_t)
@@ -316,16 +324,14 @@ static void *put_into_queue(void *arg)
 
 START_TEST(another_thread_wakes_a_source)
 {
-    pthread_t thread;
-    must(pthread_create(&thread, NULL, put_into_queue, NULL) == 0, "thread");
+    must(pthread_create(&putter, NULL, put_into_queue, NULL) == 0, "thread");
     st_env *env = st_env_new();
     st_stream *s = st_from_source(env, take_from_queue, .self_size = sizeof(int64_t),
-                                  .parallelism = 1, .open = open_queue);
+                                  .parallelism = 1, .open = open_queue, .close = close_queue);
     st_sink(s, count_number);
     ck_assert_msg(st_execute(env, "queue") == ST_OK, "%s", st_env_error(env));
     ck_assert_int_eq(arrived, 100);
     st_env_free(env);
-    pthread_join(thread, NULL);
 }
 END_TEST
 
