@@ -185,14 +185,7 @@ static bool read_comparison(struct sim_reader *r, const struct sim_yaml *node,
     if (!sim_read_comparison(r, node, &c))
         return false;
     out->has_is = true;
-    out->is = (struct sim_condition){.op = c.op,
-                                     .is_number = c.is_number,
-                                     .is_list = c.is_list,
-                                     .is_glob = c.is_glob,
-                                     .number = c.number,
-                                     .text = c.text,
-                                     .list = c.list,
-                                     .place = node->place};
+    out->is = sim_condition_of(&c, NULL, node->place);
     return true;
 }
 

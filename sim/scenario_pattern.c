@@ -96,6 +96,22 @@ static const char *const controller_events[] = {"Startup",
                                                 "UpdateMetadataResponseReceived",
                                                 NULL};
 
+struct sim_condition sim_condition_of(const struct sim_comparison *c, const char *field,
+                                      struct sim_place place)
+{
+    return (struct sim_condition){
+        .field = field,
+        .op = c->op,
+        .is_number = c->is_number,
+        .is_list = c->is_list,
+        .is_glob = c->is_glob,
+        .number = c->number,
+        .text = c->text,
+        .list = c->list,
+        .place = place,
+    };
+}
+
 /* Names inside a pattern are checked where a slip would make it match nothing, silently. */
 static bool check_condition(struct sim_reader *r, const struct sim_yaml *node, enum sim_kind kind,
                             const struct sim_condition *c)
@@ -200,17 +216,7 @@ static bool read_condition(struct sim_reader *r, const struct sim_yaml *name,
     if (!sim_read_comparison(r, value, &c)) {
         return false;
     }
-    const struct sim_condition condition = {
-        .field = field,
-        .op = c.op,
-        .is_number = c.is_number,
-        .is_list = c.is_list,
-        .is_glob = c.is_glob,
-        .number = c.number,
-        .text = c.text,
-        .list = c.list,
-        .place = value->place,
-    };
+    const struct sim_condition condition = sim_condition_of(&c, field, value->place);
     add_condition(r, out, condition);
     return check_condition(r, value, kind, &condition);
 }

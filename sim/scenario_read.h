@@ -112,6 +112,9 @@ struct sim_comparison {
 };
 bool sim_read_comparison(struct sim_reader *r, const struct sim_yaml *node,
                          struct sim_comparison *out);
+/* The comparison as a condition on `field` (NULL: on no field), which stands at `place`. */
+struct sim_condition sim_condition_of(const struct sim_comparison *c, const char *field,
+                                      struct sim_place place);
 
 /* ---- scenario_files.c ---- */
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void *must_calloc(size_t count, size_t size)
 {
@@ -16,6 +17,17 @@ void *must_calloc(size_t count, size_t size)
         abort();
     }
     return memory;
+}
+
+void *must_grow(void *list, size_t size, uint32_t count, uint32_t *capacity, uint32_t more)
+{
+    *capacity = *capacity * 2 + more;
+    void *larger = must_calloc(*capacity, size);
+    if (count > 0) {
+        memcpy(larger, list, count * size);
+    }
+    free(list);
+    return larger;
 }
 
 void *calloc_apart(size_t size)

@@ -137,6 +137,9 @@ struct st_env {
 
 /* Memory that the process cannot do without; ends the process if there is none. */
 void *must_calloc(size_t count, size_t size);
+/* A list of `count` elements of `size` bytes with room for twice as many and `more`, *capacity in
+ * all; `list` (NULL: none) is freed. */
+void *must_grow(void *list, size_t size, uint32_t count, uint32_t *capacity, uint32_t more);
 /* Zeroed memory that shares no line of the cache with any other: what a thread writes all the time
  * does not take from another what that one reads. Never NULL; freed with free(). */
 void *calloc_apart(size_t size);

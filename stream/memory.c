@@ -40,13 +40,8 @@ void *page_take(struct memory_pool *pool)
 {
     if (pool->free_pages == NULL) {
         if (pool->chunk_count == pool->chunk_capacity) {
-            pool->chunk_capacity = pool->chunk_capacity * 2 + 8;
-            void **chunks = must_calloc(pool->chunk_capacity, sizeof *chunks);
-            if (pool->chunk_count > 0) {
-                memcpy(chunks, pool->chunks, pool->chunk_count * sizeof *chunks);
-            }
-            free(pool->chunks);
-            pool->chunks = chunks;
+            pool->chunks = must_grow(pool->chunks, sizeof *pool->chunks, pool->chunk_count,
+                                     &pool->chunk_capacity, 8);
         }
         char *chunk = map_aligned(CHUNK_SIZE_BYTES);
         pool->chunks[pool->chunk_count++] = chunk;
@@ -93,13 +88,8 @@ void large_free(void *memory, size_t size)
 void limbo_take(struct limbo *limbo, void *memory)
 {
     if (limbo->count == limbo->capacity) {
-        limbo->capacity = limbo->capacity * 2 + 64;
-        void **texts = must_calloc(limbo->capacity, sizeof *texts);
-        if (limbo->count > 0) {
-            memcpy(texts, limbo->texts, limbo->count * sizeof *texts);
-        }
-        free(limbo->texts);
-        limbo->texts = texts;
+        limbo->texts =
+            must_grow(limbo->texts, sizeof *limbo->texts, limbo->count, &limbo->capacity, 64);
     }
     limbo->texts[limbo->count++] = memory;
 }

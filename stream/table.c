@@ -168,13 +168,7 @@ static uint32_t new_row(struct table *t)
     }
     if (t->row_end >> t->page_shift == t->page_count) {
         if (t->page_count == t->page_capacity) {
-            t->page_capacity = t->page_capacity * 2 + 8;
-            char **pages = must_calloc(t->page_capacity, sizeof *pages);
-            if (t->page_count > 0) {
-                memcpy(pages, t->pages, t->page_count * sizeof *pages);
-            }
-            free(t->pages);
-            t->pages = pages;
+            t->pages = must_grow(t->pages, sizeof *t->pages, t->page_count, &t->page_capacity, 8);
         }
         t->pages[t->page_count++] = page_take(t->pool);
     }
