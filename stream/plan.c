@@ -249,7 +249,7 @@ static void add_target(struct output *output, struct target target)
     targets[output->target_count++] = target;
 }
 
-static void add_channel(struct task *task, struct ring *ring, struct task *sender, uint32_t input)
+static void add_channel(struct task *task, struct ring *ring, const struct op *from, uint32_t input)
 {
     struct channel *channels = calloc_apart((task->channel_count + 1) * sizeof *channels);
     if (task->channel_count > 0) {
@@ -257,8 +257,8 @@ static void add_channel(struct task *task, struct ring *ring, struct task *sende
     }
     free(task->channels);
     task->channels = channels;
-    channels[task->channel_count++] =
-        (struct channel){.ring = ring, .sender = sender, .input = input, .watermark = ST_TIME_MIN};
+    channels[task->channel_count++] = (struct channel){
+        .ring = ring, .sender = from->task, .from = from, .input = input, .watermark = ST_TIME_MIN};
     task->next_channel = task->channel_count - 1;
 }
 
@@ -338,7 +338,7 @@ static void connect_edge(const struct planner *p, const struct node *node, const
                 size_t size = receiver->slot == sender->task->slot ? 0 : RING_ROUND_SIZE / others;
                 writer->rings[count] = make_ring(p->job, type, size);
                 writer->receivers[count] = receiver;
-                add_channel(receiver, writer->rings[count], sender->task, edge->input);
+                add_channel(receiver, writer->rings[count], sender, edge->input);
                 if (receiver->slot != sender->task->slot) {
                     add_into(receiver->slot, writer->rings[count]);
                 }

@@ -378,8 +378,8 @@ static void take_barrier(struct task *task, struct channel *channel, int64_t id)
 void task_take_mark(struct task *task, struct channel *channel, const struct mark *mark)
 {
     switch (mark->kind) {
-    case MARK_WATERMARK:
-        channel->watermark = mark->value;
+    case MARK_WATERMARK: /* none goes back, as in Flink StatusWatermarkValve.inputWatermark */
+        channel->watermark = mark->value > channel->watermark ? mark->value : channel->watermark;
         channel->idle = false;
         merge_watermarks(task);
         break;
@@ -602,22 +602,42 @@ bool task_flush(struct task *task)
 
 /* ---------------------------------------------------------------------------- Opening, failing */
 
+/* How far the operator was when the checkpoint was taken; at another parallelism, the least of its
+ * subtasks. */
+static int64_t watermark_in(const struct checkpoint *from, const struct op *op)
+{
+    st_str uid = st_str_of(op->node->uid);
+    int64_t least = ST_TIME_MAX;
+    bool any = false;
+    for (uint32_t s = 0; s < from->section_count; s++) {
+        const struct section *section = &from->sections[s];
+        bool others =
+            section->parallelism == op->ctx.parallelism && section->subtask != op->ctx.subtask;
+        if (st_str_equal(section->uid, uid) && !others) {
+            least = section->watermark < least ? section->watermark : least;
+            any = true;
+        }
+    }
+    return any ? least : ST_TIME_MIN;
+}
+
+/* A channel begins at the beginning of time, as Flink's does after a restore, unless its sender was
+ * at the end of time: that is not told again by a task that knew it. */
+static void restore_channels(struct task *task, const struct checkpoint *from)
+{
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        if (watermark_in(from, task->channels[c].from) == ST_TIME_MAX) {
+            task->channels[c].watermark = ST_TIME_MAX;
+        }
+    }
+}
+
 /* What the subtasks of this operator had when the checkpoint was taken. */
 static void restore_op(struct op *op, const struct checkpoint *from)
 {
     st_str uid = st_str_of(op->node->uid);
     uint32_t dealt = 0;
-    bool first = true;
-    for (uint32_t s = 0; s < from->section_count; s++) {
-        const struct section *section = &from->sections[s];
-        if (!st_str_equal(section->uid, uid) ||
-            (section->parallelism == op->ctx.parallelism && section->subtask != op->ctx.subtask)) {
-            continue;
-        }
-        op->watermark =
-            first || section->watermark < op->watermark ? section->watermark : op->watermark;
-        first = false;
-    }
+    op->watermark = watermark_in(from, op);
     for (uint32_t s = 0; s < from->section_count; s++) {
         struct section section = from->sections[s];
         if (!st_str_equal(section.uid, uid)) {
@@ -650,6 +670,9 @@ bool task_open(struct task *task)
     task->escape = &task->failure;
     if (setjmp(task->failure) != 0) {
         return false;
+    }
+    if (task->job->restored != NULL) {
+        restore_channels(task, task->job->restored);
     }
     for (uint32_t o = task->op_count; o-- > 0;) {
         struct op *op = task->ops[o];

@@ -127,6 +127,7 @@ struct op {
 struct channel {
     struct ring *ring;
     struct task *sender;
+    const struct op *from; /* of the sender; its thread writes to it all the time */
     uint32_t input;
     int64_t watermark;
     int64_t barrier;           /* the last checkpoint whose barrier has come */

@@ -359,6 +359,76 @@ START_TEST(a_checkpoint_in_memory_outlives_a_failure)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ An input that has ended */
+
+/* A checkpoint is taken when one of two inputs has ended, the task before it too, and the other has
+ * not: what is restored knows that the end of time has come for the first. */
+ST_VALUE_STATE(first_seen, int64_t);
+static int timers_fired;
+
+ST_TIMESTAMP(as_it_says, int64_t)
+{
+    return *in;
+}
+
+ST_MAP(as_it_is, int64_t, int64_t)
+{
+    *out = *in;
+}
+
+ST_PROCESS(wait_for_the_end, int64_t, int64_t)
+{
+    (void)out;
+    st_value_set(ctx, &first_seen, in);
+    st_set_event_timer(ctx, INT64_C(1) << 40);
+}
+
+ST_PROCESS(fail_once, int64_t, int64_t)
+{
+    (void)out;
+    if (*in == 60 && failed == 0) {
+        failed++;
+        st_fail(ctx, "as asked");
+    }
+}
+
+static void count_fired(st_context *ctx, int64_t time_ms, st_out *out)
+{
+    (void)time_ms;
+    (void)out;
+    timers_fired += st_value_get(ctx, &first_seen) != NULL ? 1 : 0;
+}
+
+START_TEST(an_ended_input_is_restored_as_ended)
+{
+    static const int64_t five[] = {1, 2, 3, 4, 5};
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "7ms");
+    st_env_set(env, "execution.checkpointing.storage", "jobmanager");
+    st_env_set(env, "restart-strategy.type", "fixed-delay");
+    st_stream *a = st_from_array(env, int64_t, five, 5);
+    a = st_rebalance(st_assign_timestamps(a, as_it_says, .bound_ms = 0));
+    a = st_map(a, as_it_is, .parallelism = 2); /* a task of its own, in front of the inputs */
+    st_stream *b =
+        st_from_source(env, hundred, .self_size = sizeof(int64_t), .parallelism = 1,
+                       .operator_states = ST_STATES(&position),
+                       .initialize_state = restore_position, .snapshot_state = save_position);
+    b = st_assign_timestamps(b, as_it_says, .bound_ms = 0);
+    st_stream *both =
+        st_connect(st_key_by(a, ST_KEY_VALUE(int64_t)), st_key_by(b, ST_KEY_VALUE(int64_t)));
+    st_sink(st_co_process(both, wait_for_the_end, fail_once, .states = ST_STATES(&first_seen),
+                          .on_timer = count_fired),
+            take_total);
+    st_env_run_in_steps(env);
+    failed = restored = timers_fired = 0;
+    ck_assert_msg(st_execute(env, "ended") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    ck_assert_int_eq(failed, 1);
+    ck_assert_int_eq(restored, 1);
+    ck_assert_int_eq(timers_fired, 5);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("checkpoints under way");
@@ -370,6 +440,7 @@ int main(void)
     tcase_add_loop_test(tc, the_pause_is_longer_than_the_interval, 0, 2);
     tcase_add_test(tc, a_pause_leaves_room_for_one);
     tcase_add_test(tc, a_checkpoint_in_memory_outlives_a_failure);
+    tcase_add_test(tc, an_ended_input_is_restored_as_ended);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
