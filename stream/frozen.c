@@ -10,12 +10,13 @@
 #include "stream/graph.h"
 #include "stream/rocks_rows.h"
 
-/* Rows as a reader expects them. Rows without text are images of memory, page by page. */
+/* Rows as a reader expects them. Rows without text are images of memory: whole pages, where they
+ * are as long as what they hold. */
 static void write_rows(const struct table *t, const struct layout *key,
                        const struct layout *payload, struct bytes *to)
 {
-    uint32_t key_size = t->holds_record ? 0 : key->size;
-    if (t->text.text_count == 0 && t->row_size == key_size + payload->size) {
+    uint32_t key_size = t->holds_record ? 0 : key->size, size = key_size + payload->size;
+    if (t->text.text_count == 0 && t->row_size == size) {
         for (uint32_t row = 0; row < t->row_end; row += 1u << t->page_shift) {
             uint32_t left = t->row_end - row, in_page = 1u << t->page_shift;
             uint32_t count = left < in_page ? left : in_page;
@@ -25,6 +26,10 @@ static void write_rows(const struct table *t, const struct layout *key,
     }
     for (uint32_t row = 0; row < t->row_end; row++) {
         const char *bytes = table_row(t, row);
+        if (t->text.text_count == 0) {
+            bytes_put(to, bytes, size);
+            continue;
+        }
         if (!t->holds_record) {
             bytes_record(to, key, bytes);
         }

@@ -12,8 +12,10 @@
 #include "stream/frozen.h"
 #include "stream/graph.h"
 
-#define INDEX_MIN     64u
-#define PREFETCH_FROM (1u << 14) /* entries: a smaller index lies in the nearest caches */
+#define INDEX_MIN_BITS 6u
+#define LINE_SIZE      64u
+#define AHEAD          32u
+#define PREFETCH_FROM  (1u << 14) /* entries: a smaller index lies in the nearest caches */
 
 /* Growing of the index: places that are moved at once, looked at together, moved for each row that
  * may come. */
@@ -33,6 +35,16 @@ static enum key_form form_of(const struct key_reader *reader)
     return integer ? KEY_OF_8_BYTES : KEY_OF_ANY;
 }
 
+/* Rows that would now and then lie in two lines of the cache take as much as never does. */
+static uint32_t row_size_of(uint32_t bytes)
+{
+    uint32_t size = 8;
+    while (size < bytes) {
+        size *= 2;
+    }
+    return size <= LINE_SIZE ? size : round_up_8(bytes);
+}
+
 void table_init(struct table *t, const struct key_reader *reader, struct memory_pool *pool,
                 const struct layout *payload, bool holds_record)
 {
@@ -41,8 +53,7 @@ void table_init(struct table *t, const struct key_reader *reader, struct memory_
     assert(!holds_record || reader->count == 1);
     t->key_offset = holds_record ? reader->from[0] : 0;
     t->record_size = payload->size;
-    t->row_size = round_up_8(key_size + payload->size);
-    assert(t->row_size > 0);
+    t->row_size = row_size_of(key_size + payload->size);
     assert(t->row_size <= ST_RECORD_SIZE_MAX * 2);
     assert(t->row_size <= PAGE_SIZE_BYTES);
     while (((size_t)t->row_size << (t->page_shift + 1)) <= PAGE_SIZE_BYTES) {
@@ -56,8 +67,9 @@ void table_init(struct table *t, const struct key_reader *reader, struct memory_
         t->text.text[t->text.text_count++] = (uint16_t)(key_size + payload->text[i]);
     }
     t->text.size = t->row_size;
-    t->index_mask = INDEX_MIN - 1;
-    t->index = large_calloc(INDEX_MIN * sizeof *t->index);
+    t->index_bits = INDEX_MIN_BITS;
+    t->index_mask = (1u << INDEX_MIN_BITS) - 1;
+    t->index = large_calloc(((size_t)t->index_mask + 1) * sizeof *t->index);
 }
 
 static inline bool is_shared(const struct table *t, uint32_t p)
@@ -222,6 +234,24 @@ static uint32_t hash_of_row(const struct table *t, uint32_t row)
     return hash_of(form_of(t->reader), t->reader, table_row(t, row) + t->key_offset);
 }
 
+/* Where the way of a hash begins: its high bits, which a multiplication spreads best. Numbers in a
+ * row lie apart then, as in Knuth's Fibonacci hashing (The Art of Computer Programming 3, 6.4). */
+static inline uint32_t place_of(uint32_t hash, uint32_t bits)
+{
+    return hash >> (32 - bits);
+}
+
+static inline uint32_t entry_of(uint32_t hash, uint32_t bits, uint32_t row)
+{
+    return (hash << bits) | (row + 1);
+}
+
+/* Whether an entry's hash is this one, as far as it is kept. */
+static inline bool may_be(uint32_t entry, uint32_t hash, uint32_t bits)
+{
+    return (entry ^ (hash << bits)) >> bits == 0;
+}
+
 /* An entry of the old index whose row is gone: its row + 1 is the mask, which no row's is, since a
  * third of an index is empty. */
 static bool is_gone(uint32_t entry, uint32_t mask)
@@ -231,11 +261,11 @@ static bool is_gone(uint32_t entry, uint32_t mask)
 
 static void put_entry(struct table *t, uint32_t row)
 {
-    uint32_t hash = hash_of_row(t, row), at = hash & t->index_mask;
+    uint32_t hash = hash_of_row(t, row), at = place_of(hash, t->index_bits);
     while (t->index[at] != 0) {
         at = (at + 1) & t->index_mask;
     }
-    t->index[at] = (hash & ~t->index_mask) | (row + 1);
+    t->index[at] = entry_of(hash, t->index_bits, row);
 }
 
 /* Goes on with the growing by about so many places of the old index. Rows are prefetched by the
@@ -267,18 +297,22 @@ static void move_entries(struct table *t, uint64_t places)
 static void grow(struct table *t, uint32_t more)
 {
     uint64_t had = (uint64_t)t->index_mask + 1, size = had;
+    uint32_t bits = t->index_bits;
     if (t->old_index != NULL) {
         move_entries(t, UINT32_MAX);
     }
     while (((uint64_t)t->live + more) * 2 > size) {
         size *= 2;
+        bits++;
     }
-    assert(size <= (uint64_t)1 << 31);
+    assert(bits <= 31);
     t->old_index = t->index;
     t->old_mask = t->index_mask;
+    t->old_bits = t->index_bits;
     t->moved = 0;
     t->index = large_calloc(size * sizeof *t->index);
     t->index_mask = (uint32_t)(size - 1);
+    t->index_bits = bits;
     if (had <= GROW_AT_ONCE) {
         move_entries(t, had);
     }
@@ -308,9 +342,9 @@ static __attribute__((noinline)) bool probe_old(const struct table *t, const voi
                                                 uint32_t hash, uint32_t *at)
 {
     enum key_form form = form_of(t->reader);
-    uint32_t mask = t->old_mask, i = hash & mask;
+    uint32_t mask = t->old_mask, i = place_of(hash, t->old_bits);
     for (uint32_t entry; (entry = t->old_index[i]) != 0; i = (i + 1) & mask) {
-        if (i >= t->moved && ((entry ^ hash) & ~mask) == 0 && !is_gone(entry, mask) &&
+        if (i >= t->moved && may_be(entry, hash, t->old_bits) && !is_gone(entry, mask) &&
             equal(form, t->reader, table_row(t, (entry & mask) - 1) + t->key_offset, key)) {
             *at = i;
             return true;
@@ -324,10 +358,10 @@ static __attribute__((noinline)) bool probe_old(const struct table *t, const voi
 static inline uint32_t probe(enum key_form form, const struct table *t, const void *key,
                              uint32_t hash, uint32_t *at)
 {
-    uint32_t i = hash & t->index_mask, old;
+    uint32_t i = place_of(hash, t->index_bits), old;
     for (uint32_t entry; (entry = t->index[i]) != 0; i = (i + 1) & t->index_mask) {
         uint32_t row = (entry & t->index_mask) - 1;
-        if (((entry ^ hash) & ~t->index_mask) == 0 &&
+        if (may_be(entry, hash, t->index_bits) &&
             equal(form, t->reader, table_row(t, row) + t->key_offset, key)) {
             *at = i;
             return row;
@@ -367,60 +401,114 @@ static uint32_t insert(struct table *t, const void *key, const void *record, uin
         own_text(&t->reader->layout, bytes);
     }
     assert(row + 1 < t->index_mask);
-    t->index[at] = (hash & ~t->index_mask) | (row + 1);
+    t->index[at] = entry_of(hash, t->index_bits, row);
     t->live++;
     return row;
+}
+
+/* Three steps lead to the row of a record: its hash; its entry in the index, which tells a row that
+ * it may be; that row, or the one that the key has or gets. */
+static inline __attribute__((always_inline)) uint32_t
+hash_in(enum key_form form, const struct key_reader *reader, const char *record)
+{
+    uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    return hash_of(form, reader, key_in(form, reader, record, space));
 }
 
 /* The first row in the probe's way whose hash may be this one: nearly always the row of the key. */
 static inline uint32_t candidate(const struct table *t, uint32_t hash)
 {
-    uint32_t i = hash & t->index_mask;
+    uint32_t i = place_of(hash, t->index_bits);
     for (uint32_t entry; (entry = t->index[i]) != 0; i = (i + 1) & t->index_mask) {
-        if (((entry ^ hash) & ~t->index_mask) == 0) {
+        if (may_be(entry, hash, t->index_bits)) {
             return (entry & t->index_mask) - 1;
         }
     }
     return ROW_NONE;
 }
 
-/* `one`: the table of all records, or NULL: tables[k] is that of record k. Compiled for each form.
- */
+static inline __attribute__((always_inline)) char *row_for(enum key_form form, struct table *t,
+                                                           const struct key_reader *reader,
+                                                           const char *record, uint32_t hash,
+                                                           uint32_t may, uint8_t *fresh)
+{
+    uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    const void *key = key_in(form, reader, record, space);
+    char *bytes = may != ROW_NONE ? own_row(t, may) : NULL;
+    uint32_t at;
+    *fresh = 0;
+    if (bytes != NULL && equal(form, reader, bytes + t->key_offset, key)) {
+        return bytes;
+    }
+    uint32_t row = probe(form, t, key, hash, &at); /* an earlier record may have made it */
+    *fresh = row == ROW_NONE;
+    return own_row(t, row != ROW_NONE ? row : insert(t, key, record, hash, at));
+}
+
+/* In tables that the caches hold. `one`: the table of all records, or NULL: tables[k] is that of
+ * record k. Compiled for each form. */
+static inline __attribute__((always_inline)) void
+find_near(enum key_form form, struct table *one, struct table *const *tables, const char *records,
+          uint32_t stride, uint32_t count, char **rows, uint8_t *fresh)
+{
+    const struct key_reader *reader = one != NULL ? one->reader : tables[0]->reader;
+    uint32_t hashes[BATCH_SIZE], may[BATCH_SIZE];
+    for (uint32_t k = 0; k < count; k++) {
+        hashes[k] = hash_in(form, reader, records + (size_t)k * stride);
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        may[k] = candidate(one != NULL ? one : tables[k], hashes[k]);
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        rows[k] = row_for(form, one != NULL ? one : tables[k], reader, records + (size_t)k * stride,
+                          hashes[k], may[k], &fresh[k]);
+    }
+}
+
+/* The same for memory far away: each step runs AHEAD records before the next one, which then finds
+ * near what it needs. */
+static inline __attribute__((always_inline)) void
+find_far(enum key_form form, struct table *one, struct table *const *tables, const char *records,
+         uint32_t stride, uint32_t count, char **rows, uint8_t *fresh)
+{
+    const struct key_reader *reader = one != NULL ? one->reader : tables[0]->reader;
+    uint32_t hashes[BATCH_SIZE], may[BATCH_SIZE];
+    for (uint32_t step = 0; step < count + 2 * AHEAD; step++) {
+        uint32_t k = step;
+        if (k < count) {
+            const struct table *t = one != NULL ? one : tables[k];
+            hashes[k] = hash_in(form, reader, records + (size_t)k * stride);
+            __builtin_prefetch(&t->index[place_of(hashes[k], t->index_bits)]);
+        }
+        k -= AHEAD; /* wraps around, beyond the count */
+        if (k < count) {
+            const struct table *t = one != NULL ? one : tables[k];
+            may[k] = candidate(t, hashes[k]);
+            if (may[k] != ROW_NONE) {
+                __builtin_prefetch(table_row(t, may[k]), 1);
+            }
+        }
+        k -= AHEAD;
+        if (k < count) {
+            rows[k] = row_for(form, one != NULL ? one : tables[k], reader,
+                              records + (size_t)k * stride, hashes[k], may[k], &fresh[k]);
+        }
+    }
+}
+
+/* Compiled apart: one table or many, near or far. */
 static inline __attribute__((always_inline)) void
 find_many(enum key_form form, struct table *one, struct table *const *tables, const char *records,
           uint32_t stride, uint32_t count, char **rows, uint8_t *fresh, bool far)
 {
-    const struct key_reader *reader = one != NULL ? one->reader : tables[0]->reader;
-    uint32_t hashes[BATCH_SIZE], candidates[BATCH_SIZE], at;
-    uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
-    for (uint32_t k = 0; k < count; k++) {
-        const struct table *t = one != NULL ? one : tables[k];
-        const void *key = key_in(form, reader, records + (size_t)k * stride, space);
-        hashes[k] = hash_of(form, reader, key);
-        if (far) {
-            __builtin_prefetch(&t->index[hashes[k] & t->index_mask]);
-        }
-    }
-    for (uint32_t k = 0; k < count; k++) {
-        const struct table *t = one != NULL ? one : tables[k];
-        candidates[k] = candidate(t, hashes[k]);
-        if (far && candidates[k] != ROW_NONE) {
-            __builtin_prefetch(table_row(t, candidates[k]), 1);
-        }
-    }
-    for (uint32_t k = 0; k < count; k++) {
-        struct table *t = one != NULL ? one : tables[k];
-        const char *record = records + (size_t)k * stride;
-        const void *key = key_in(form, reader, record, space);
-        char *row = candidates[k] != ROW_NONE ? own_row(t, candidates[k]) : NULL;
-        fresh[k] = 0;
-        if (row == NULL || !equal(form, reader, row + t->key_offset, key)) {
-            uint32_t found =
-                probe(form, t, key, hashes[k], &at); /* an earlier one may have made it */
-            fresh[k] = found == ROW_NONE;
-            row = own_row(t, found != ROW_NONE ? found : insert(t, key, record, hashes[k], at));
-        }
-        rows[k] = row;
+    if (one != NULL && far) {
+        find_far(form, one, NULL, records, stride, count, rows, fresh);
+    } else if (one != NULL) {
+        find_near(form, one, NULL, records, stride, count, rows, fresh);
+    } else if (far) {
+        find_far(form, NULL, tables, records, stride, count, rows, fresh);
+    } else {
+        find_near(form, NULL, tables, records, stride, count, rows, fresh);
     }
 }
 
@@ -432,32 +520,20 @@ void table_find_many(struct table *t, struct table *const *tables, const void *r
     if (t != NULL) {
         reserve(t, count);
         far = t->index_mask >= PREFETCH_FROM;
-        switch (form_of(t->reader)) {
-        case KEY_OF_8_BYTES:
-            find_many(KEY_OF_8_BYTES, t, NULL, records, stride, count, rows, fresh, far);
-            break;
-        case KEY_OF_TEXT:
-            find_many(KEY_OF_TEXT, t, NULL, records, stride, count, rows, fresh, far);
-            break;
-        case KEY_OF_ANY:
-            find_many(KEY_OF_ANY, t, NULL, records, stride, count, rows, fresh, far);
-            break;
-        }
-        return;
     }
-    for (uint32_t k = 0; k < count; k++) {
+    for (uint32_t k = 0; t == NULL && k < count; k++) {
         reserve(tables[k], count);
         far |= tables[k]->index_mask >= PREFETCH_FROM;
     }
-    switch (form_of(tables[0]->reader)) {
+    switch (form_of(t != NULL ? t->reader : tables[0]->reader)) {
     case KEY_OF_8_BYTES:
-        find_many(KEY_OF_8_BYTES, NULL, tables, records, stride, count, rows, fresh, far);
+        find_many(KEY_OF_8_BYTES, t, tables, records, stride, count, rows, fresh, far);
         break;
     case KEY_OF_TEXT:
-        find_many(KEY_OF_TEXT, NULL, tables, records, stride, count, rows, fresh, far);
+        find_many(KEY_OF_TEXT, t, tables, records, stride, count, rows, fresh, far);
         break;
     case KEY_OF_ANY:
-        find_many(KEY_OF_ANY, NULL, tables, records, stride, count, rows, fresh, far);
+        find_many(KEY_OF_ANY, t, tables, records, stride, count, rows, fresh, far);
         break;
     }
 }
@@ -472,7 +548,7 @@ missing_many(enum key_form form, const struct table *t, const struct key_reader 
     for (uint32_t k = 0; k < count; k++) {
         hashes[k] =
             hash_of(form, reader, key_in(form, reader, records + (size_t)k * stride, space));
-        __builtin_prefetch(&t->index[hashes[k] & t->index_mask]);
+        __builtin_prefetch(&t->index[place_of(hashes[k], t->index_bits)]);
     }
     for (uint32_t k = 0; t->index_mask >= PREFETCH_FROM && k < count; k++) {
         uint32_t row = candidate(t, hashes[k]);
@@ -561,7 +637,8 @@ static void close_gap(struct table *t, uint32_t hole)
 {
     uint32_t mask = t->index_mask;
     for (uint32_t i = (hole + 1) & mask; t->index[i] != 0; i = (i + 1) & mask) {
-        uint32_t home = hash_of_row(t, (t->index[i] & mask) - 1) & mask;
+        uint32_t row = (t->index[i] & mask) - 1,
+                 home = place_of(hash_of_row(t, row), t->index_bits);
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             t->index[hole] = t->index[i];
             hole = i;

@@ -1,9 +1,10 @@
 /*
  * Rows by key: what keyed state and windows lie in.
  *
- *     index   | hash, row | - | hash, row | …   open addressing, 4 bytes an entry: the low bits
+ *     index   | hash, row | - | hash, row | …   open addressing, 4 bytes an entry: the high bits
  *                                              of a hash say where it belongs, the others are kept
- *     pages   [ key | payload ][ key | payload ] …   rows, densely from 0
+ *     pages   [ key | payload ][ key | payload ] …   rows, densely from 0; none lies in more lines
+ *                                              of the cache than it must
  *
  * Rows never move: the index is rebuilt when it grows (a large one in steps, in which the old one
  * is looked into as well), pages are not. So a row's number is its name for timers, a walk over all
@@ -47,11 +48,11 @@ struct table {
     uint32_t row_end; /* rows below it are in use or in free_rows */
     uint32_t *free_rows;
     uint32_t free_count, free_capacity;
-    uint32_t *index; /* [index_mask + 1] upper bits of the hash, row + 1 below; 0: empty */
-    uint32_t index_mask;
+    uint32_t *index; /* [index_mask + 1] low bits of the hash, row + 1 below; 0: empty */
+    uint32_t index_mask, index_bits; /* mask: the lowest so many bits */
     /* While the index grows: the one before, of which places below `moved` are in the new one. */
     uint32_t *old_index; /* [old_mask + 1]; NULL: it does not grow */
-    uint32_t old_mask, moved;
+    uint32_t old_mask, old_bits, moved;
     uint32_t live;
 };
 
