@@ -92,13 +92,8 @@ static struct node *node_new(st_env *env, enum node_kind kind, const char *name,
                              const st_options *options)
 {
     if (env->node_count == env->node_capacity) {
-        env->node_capacity = env->node_capacity * 2 + 16;
-        struct node **nodes = must_calloc(env->node_capacity, sizeof *nodes);
-        if (env->node_count > 0) {
-            memcpy(nodes, env->nodes, env->node_count * sizeof *nodes);
-        }
-        free(env->nodes);
-        env->nodes = nodes;
+        env->nodes =
+            must_grow(env->nodes, sizeof *env->nodes, env->node_count, &env->node_capacity, 16);
     }
     struct node *node = must_calloc(1, sizeof *node);
     node->index = env->node_count;

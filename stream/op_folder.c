@@ -58,13 +58,7 @@ static struct folder *folder_of(struct op *op)
 static void founds_add(struct founds *f, int64_t time, const char *name, size_t size)
 {
     if (f->count == f->capacity) {
-        f->capacity = f->capacity * 2 + 16;
-        struct found *all = must_calloc(f->capacity, sizeof *all);
-        if (f->count > 0) {
-            memcpy(all, f->all, f->count * sizeof *all);
-        }
-        free(f->all);
-        f->all = all;
+        f->all = must_grow(f->all, sizeof *f->all, f->count, &f->capacity, 16);
     }
     char *copy = must_calloc(1, size + 1);
     memcpy(copy, name, size);

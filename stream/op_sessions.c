@@ -213,13 +213,7 @@ static uint32_t merge_touching(struct sessions *s, struct session_list *list,
 static uint32_t insert(struct sessions *s, struct session_list *list, struct session session)
 {
     if (list->count == list->capacity) {
-        list->capacity = list->capacity * 2 + 2;
-        struct session *items = must_calloc(list->capacity, sizeof *items);
-        if (list->count > 0) {
-            memcpy(items, list->items, list->count * sizeof *items);
-        }
-        free(list->items);
-        list->items = items;
+        list->items = must_grow(list->items, sizeof *list->items, list->count, &list->capacity, 2);
     }
     uint32_t at = list->count++;
     for (; at > 0 && list->items[at - 1].start > session.start; at--) {

@@ -94,13 +94,8 @@ static bool comes_after(const struct agenda_item *a, const struct agenda_item *b
 static void agenda_add(struct windows *w, struct agenda_item item)
 {
     if (w->agenda_count == w->agenda_capacity) {
-        w->agenda_capacity = w->agenda_capacity * 2 + 16;
-        struct agenda_item *agenda = must_calloc(w->agenda_capacity, sizeof *agenda);
-        if (w->agenda_count > 0) {
-            memcpy(agenda, w->agenda, w->agenda_count * sizeof *agenda);
-        }
-        free(w->agenda);
-        w->agenda = agenda;
+        w->agenda =
+            must_grow(w->agenda, sizeof *w->agenda, w->agenda_count, &w->agenda_capacity, 16);
     }
     for (uint32_t i = 0; w->panes && i < w->agenda_count; i++) {
         if (memcmp(&w->agenda[i], &item, sizeof item) == 0) {

@@ -16,13 +16,8 @@
 static struct stored_file *add(struct stored_files *files)
 {
     if (files->count == files->capacity) {
-        files->capacity = files->capacity * 2 + 32;
-        struct stored_file *more = must_calloc(files->capacity, sizeof *more);
-        if (files->count > 0) {
-            memcpy(more, files->files, files->count * sizeof *more);
-        }
-        free(files->files);
-        files->files = more;
+        files->files =
+            must_grow(files->files, sizeof *files->files, files->count, &files->capacity, 32);
     }
     return &files->files[files->count++];
 }

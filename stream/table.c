@@ -667,13 +667,8 @@ void table_remove(struct table *t, uint32_t row)
         t->marks[row] = 0;
     }
     if (t->free_count == t->free_capacity) {
-        t->free_capacity = t->free_capacity * 2 + 64;
-        uint32_t *rows = must_calloc(t->free_capacity, sizeof *rows);
-        if (t->free_count > 0) {
-            memcpy(rows, t->free_rows, t->free_count * sizeof *rows);
-        }
-        free(t->free_rows);
-        t->free_rows = rows;
+        t->free_rows =
+            must_grow(t->free_rows, sizeof *t->free_rows, t->free_count, &t->free_capacity, 64);
     }
     t->free_rows[t->free_count++] = row;
     t->live--;

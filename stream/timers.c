@@ -39,13 +39,7 @@ static bool before(const struct timer *a, const struct timer *b)
 static void push(struct timers *t, struct timer timer)
 {
     if (t->count == t->capacity) {
-        t->capacity = t->capacity * 2 + 64;
-        struct timer *heap = must_calloc(t->capacity, sizeof *heap);
-        if (t->count > 0) {
-            memcpy(heap, t->heap, t->count * sizeof *heap);
-        }
-        free(t->heap);
-        t->heap = heap;
+        t->heap = must_grow(t->heap, sizeof *t->heap, t->count, &t->capacity, 64);
     }
     uint32_t at = t->count++;
     for (; at > 0 && before(&timer, &t->heap[(at - 1) / 2]); at = (at - 1) / 2) {
