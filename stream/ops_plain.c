@@ -45,6 +45,7 @@ struct timestamps {
     int64_t emitted;   /* the last watermark */
     int64_t record_ms; /* when the last record came, for idleness */
     bool is_idle;
+    bool at_end; /* the last watermark has passed: none comes behind it */
     bool is_restored;
     uint64_t self[GENERATOR_SELF_MAX / 8]; /* the generator's */
 };
@@ -59,7 +60,7 @@ static int64_t watermark_for(const struct timestamps *t, int64_t max)
 
 static void emit_if_above(struct timestamps *t, int64_t watermark)
 {
-    if (watermark > t->emitted) {
+    if (watermark > t->emitted && !t->at_end) {
         t->emitted = watermark;
         t->op.watermark = watermark;
         op_emit_watermark(&t->op, watermark);
@@ -163,6 +164,13 @@ static void timestamps_batch(struct op *op, uint32_t input, const struct batch *
     output_push(output, &(struct batch){batch->records, times, batch->count});
 }
 
+/* Only the last comes here (own_watermarks). What an `.end` above puts out then is late. */
+static void timestamps_watermark(struct op *op, int64_t watermark)
+{
+    (void)watermark;
+    ((struct timestamps *)(void *)op)->at_end = true;
+}
+
 static void timestamps_wake(struct op *op, int64_t now_ms)
 {
     struct timestamps *t = (struct timestamps *)(void *)op;
@@ -217,6 +225,7 @@ const struct op_class op_timestamps = {
     .size = sizeof(struct timestamps),
     .open = timestamps_open,
     .batch = timestamps_batch,
+    .watermark = timestamps_watermark,
     .wake = timestamps_wake,
     .own_watermarks = true,
 };

@@ -491,6 +491,33 @@ START_TEST(a_source_says_when_to_be_asked_again)
 }
 END_TEST
 
+/* ----------------------------------------------------------------------------------------- The end
+ */
+
+ST_PROCESS(pass_on, event, event)
+{
+    st_emit(out, in);
+}
+
+static void two_more(st_context *ctx ST_UNUSED, st_out *out)
+{
+    st_emit(out, &E("a", 5000, 8));
+    st_emit(out, &E("a", 7000, 9));
+}
+
+/* The end of time passes before; timestamps that are assigned behind it do not bring it back.
+ * Source: Flink StreamTask.endData, TimestampsAndWatermarksOperator.WatermarkEmitter. */
+START_TEST(what_is_put_out_at_the_end_is_late)
+{
+    with_seven();
+    st_env *env = st_env_new();
+    st_stream *s = st_process(st_from_array(env, event, seven, 1), pass_on, .end = two_more);
+    s = st_assign_timestamps(s, time_of, .every_record = _i == 1);
+    run(env, st_key_by(s, ST_KEY(event, key)), ST_TUMBLING(1000));
+    ck_assert_str_eq(story, "a [0,1000) 1\nlate a 8\nlate a 9\n");
+}
+END_TEST
+
 /* -------------------------------------------------------------------------------------- Two inputs
  */
 
@@ -613,6 +640,7 @@ int main(void)
     tcase_add_test(tc,
                    a_subtask_without_records_holds_back_what_is_restored_at_another_parallelism);
     tcase_add_test(tc, a_source_says_when_to_be_asked_again);
+    tcase_add_loop_test(tc, what_is_put_out_at_the_end_is_late, 0, 2);
     tcase_add_loop_test(tc, two_inputs_are_read_in_turn, 0, 2);
     tcase_add_test(tc, rules_are_broadcast_beside_a_keyed_stream);
     suite_add_tcase(suite, tc);
