@@ -99,11 +99,6 @@ void table_freeze_for(struct frozen *f, struct table *t, struct table *view)
     *view = add_table(f, t)->table;
 }
 
-void image_freeze(struct rows_image *image, struct frozen **list, struct bytes *to)
-{
-    add(list, to)->image = image;
-}
-
 static void free_one(struct frozen *f)
 {
     if (f->image != NULL) {
@@ -148,6 +143,9 @@ void frozen_thaw(struct frozen **list)
         *list = f->next;
         for (struct frozen_table *one = f->tables; one != NULL; one = one->next) {
             thaw_table(one);
+        }
+        if (f->image != NULL) {
+            rows_image_thaw(f->image);
         }
         free_one(f);
     }

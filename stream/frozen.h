@@ -36,10 +36,10 @@ struct frozen_table {
     struct frozen_table *next;
 };
 
-/* What one hole of a snapshot is filled with. One of three: an image, a view, or one table's rows.
- */
+/* What one hole of a snapshot is filled with. One of three: an image with the view that it is of, a
+ * view, or one table's rows. */
 struct frozen {
-    struct rows_image *image; /* of a database: rocks_rows.h; owned */
+    struct rows_image *image; /* of rows of a database: rocks_rows.h; owned */
     void *view;               /* what `write` writes; owned */
     void (*write)(void *view, struct bytes *to);
     void (*free_view)(void *view); /* what the view owns; NULL: nothing */
@@ -54,14 +54,12 @@ struct frozen {
  * not point to anything but text. */
 void table_freeze(struct table *t, const struct layout *payload, struct frozen **list,
                   struct bytes *to);
-/* A view of `size` bytes, copied from `of`, for `write` to fill the hole that is left here. Its
- * tables are to be frozen next, by table_freeze_for. */
+/* A view of `size` bytes, copied from `of`, for `write` to fill the hole that is left here (NULL:
+ * the caller adds an image). Its tables are to be frozen next, by table_freeze_for. */
 struct frozen *view_freeze(const void *of, size_t size, void (*write)(void *view, struct bytes *to),
                            struct frozen **list, struct bytes *to);
 /* The frozen copy of t into *view, which is part of the view; t is not yet frozen. */
 void table_freeze_for(struct frozen *f, struct table *t, struct table *view);
-/* The same for rows of a database; takes the image. */
-void image_freeze(struct rows_image *image, struct frozen **list, struct bytes *to);
 /* Takes those off the list whose snapshot is done with. */
 void frozen_thaw(struct frozen **list);
 /* Frees all, whatever their state. */

@@ -176,21 +176,26 @@ static void write_rows(struct process *p, int64_t *place, struct bytes *to)
     free(live);
 }
 
+static void write_timers(struct op *op, const int64_t *place, struct bytes *to)
+{
+    timers_write(&process_of(op)->event, place, to);
+    timers_write(&process_of(op)->processing, place, to);
+}
+
 /* Rows and timers; of the operator or of a view of it. */
 static void write_all(void *view, struct bytes *to)
 {
     struct process *p = view;
     int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place);
     write_rows(p, place, to);
-    timers_write(&p->event, place, to);
-    timers_write(&p->processing, place, to);
+    write_timers(&p->op, place, to);
     free(place);
 }
 
-static void freeze(struct process *p, struct bytes *to)
+/* All tables, for a view of the operator. Returns the view's rows. */
+static const struct table *freeze(struct op *op, struct frozen *f)
 {
-    struct frozen *f = view_freeze(p, sizeof *p, write_all, &p->op.task->frozen, to);
-    struct process *view = f->view;
+    struct process *p = process_of(op), *view = f->view;
     table_freeze_for(f, &p->table, &view->table);
     table_freeze_for(f, &p->event.set, &view->event.set);
     table_freeze_for(f, &p->processing.set, &view->processing.set);
@@ -199,6 +204,7 @@ static void freeze(struct process *p, struct bytes *to)
             table_freeze_for(f, &p->maps[s].entries, &view->maps[s].entries);
         }
     }
+    return &view->table;
 }
 
 void keyed_rows_snapshot(struct process *p, struct bytes *to)
@@ -207,13 +213,9 @@ void keyed_rows_snapshot(struct process *p, struct bytes *to)
     bytes_type(to, &p->readers[0].type);
     write_states(p, to);
     if (p->rows.op != NULL) {
-        int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place);
-        rows_snapshot(&p->rows, to, place);
-        timers_write(&p->event, place, to);
-        timers_write(&p->processing, place, to);
-        free(place);
+        rows_snapshot(&p->rows, to);
     } else if (p->table.frozen == NULL) {
-        freeze(p, to);
+        (void)freeze(&p->op, view_freeze(p, sizeof *p, write_all, &p->op.task->frozen, to));
     } else { /* by an earlier checkpoint that is still written */
         write_all(p, to);
     }
@@ -370,17 +372,13 @@ static enum row_worth row_worth(struct op *op, uint32_t row)
 {
     struct process *p = process_of(op);
     p->row = row;
-    if (p->has_ttl) {
-        keyed_state_expire(p, job_now(op->task->job));
-    }
-    return head_of(p)->timers > 0 ? ROW_PINNED : head_of(p)->present != 0 ? ROW_FULL : ROW_EMPTY;
+    return head_of(p)->timers > 0 ? ROW_PINNED : states_that_hold(p) != 0 ? ROW_FULL : ROW_EMPTY;
 }
 
 static void row_write(struct op *op, uint32_t row, struct bytes *to)
 {
     struct process *p = process_of(op);
     p->row = row;
-    p->now_ms = p->has_ttl ? job_now(op->task->job) : 0;
     write_body(p, states_that_hold(p), to);
 }
 
@@ -398,7 +396,12 @@ static void row_drop(struct op *op, uint32_t row)
 
 void keyed_rows_open(struct process *p)
 {
-    static const struct row_codec codec = {row_worth, row_write, row_read, row_drop};
+    static const struct row_codec codec = {.worth = row_worth,
+                                           .write = row_write,
+                                           .write_behind = write_timers,
+                                           .read = row_read,
+                                           .drop = row_drop,
+                                           .freeze = freeze};
     bool varies = false;
     if (!rows_are_stored(&p->op)) {
         return;
@@ -520,7 +523,8 @@ static bool read_rows(struct process *p, const struct states_said *said, int64_t
 void keyed_rows_restore(struct process *p, struct reader *from)
 {
     struct op *op = &p->op;
-    struct states_said said = {.now_ms = p->has_ttl ? job_now(op->task->job) : 0,
+    p->now_ms = p->has_ttl ? job_now(op->task->job) : 0;
+    struct states_said said = {.now_ms = p->now_ms,
                                .record = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX),
                                .key = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX)};
     if (from->at == from->end) {

@@ -164,6 +164,7 @@ static void keyed_batch(struct process *p, uint32_t input, const struct batch *b
     const char *record = batch->records;
     uint64_t key[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
     if (p->has_ttl) {
+        p->now_ms = job_now(op->task->job);
         keyed_state_sweep(p, batch->count * SWEPT_FOR_A_RECORD);
     }
     if (p->rows.op != NULL) {

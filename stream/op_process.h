@@ -46,7 +46,7 @@ struct process {
     struct map maps[STATES_MAX]; /* of map states */
     struct timers event, processing;
     int64_t timer_time; /* what st_timestamp says in a timer */
-    int64_t now_ms;     /* of a view: when the barrier came */
+    int64_t now_ms;     /* when the batch or, of a view, the barrier came; where has_ttl */
     struct rocks_rows rows;
     struct states_said *written; /* what rows in a database are written by; owned, or NULL */
     struct states_said *said;    /* what rows at hand were written by */

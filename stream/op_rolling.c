@@ -48,7 +48,15 @@ static bool row_read(struct op *op, uint32_t row, struct reader *from)
     return ok;
 }
 
-static const struct row_codec codec = {.worth = row_worth, .write = row_write, .read = row_read};
+static const struct table *freeze(struct op *op, struct frozen *f)
+{
+    struct rolling *view = f->view;
+    table_freeze_for(f, &rolling_of(op)->table, &view->table);
+    return &view->table;
+}
+
+static const struct row_codec codec = {
+    .worth = row_worth, .write = row_write, .read = row_read, .freeze = freeze};
 
 /* --------------------------------------------------------------------------------- The operator */
 
@@ -101,7 +109,7 @@ static void rolling_snapshot(struct op *op, struct bytes *to)
     bytes_type(to, &r->reader.type);
     bytes_type(to, r->fold.cell);
     if (r->rows.op != NULL) {
-        rows_snapshot(&r->rows, to, NULL);
+        rows_snapshot(&r->rows, to);
         return;
     }
     bytes_i64(to, r->table.row_end);

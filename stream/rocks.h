@@ -10,7 +10,8 @@
  *
  * Errors: a call that can fail returns false (NULL) with `why` filled, ROCKS_WHY bytes.
  *
- * Threads: a database belongs to one task; a walk, and the end of one, may be another thread's.
+ * Threads: a database belongs to one task, which may read while another thread writes, walks or
+ * makes a checkpoint; one at a time does these, and a walk is its beginner's or is handed over.
  */
 #ifndef STREAM_ROCKS_H
 #define STREAM_ROCKS_H

@@ -3,6 +3,7 @@
  */
 #include "stream/rocks_rows.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -91,7 +92,6 @@ void rows_close(struct rocks_rows *rows)
         close(rows->lock);
     }
     bytes_free(&rows->key);
-    bytes_free(&rows->value);
     *rows = (struct rocks_rows){0};
 }
 
@@ -142,7 +142,21 @@ static bool group_is_own(const struct rocks_rows *rows, uint32_t group)
 
 /* ------------------------------------------------------------------------------------- Writing */
 
-/* A row that was touched, with its key in rows->key. */
+#define ROW_GONE                                                                                   \
+    ROW_TOUCHED /* marks of a row that holds nothing, and that the database has not                \
+                 */
+
+/* Rows that go into the database: those of the operator, or of a view of it. */
+struct writing {
+    struct rocks_rows *rows; /* its database, and what does not change */
+    struct op *op;           /* the operator or the view */
+    const struct table *table;
+    uint8_t *marks; /* of the table's rows: which were touched, and then what the database has */
+    int64_t stored; /* rows in the database */
+    struct bytes keys, value;
+};
+
+/* A row that was touched, with its key in w->keys. */
 struct touched {
     uint64_t order; /* the key's first bytes, as the database orders them */
     size_t key_at, key_size;
@@ -155,26 +169,30 @@ static int in_order(const void *a, const void *b)
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
+static bool is_marked(uint8_t mark)
+{
+    return (mark & (ROW_LIVE | ROW_TOUCHED)) == (ROW_LIVE | ROW_TOUCHED);
+}
+
 /* In the database's order, about: written so, each row finds its place beside the one before it.
  * Owned by the caller. */
-static struct touched *list_touched(struct rocks_rows *rows, uint32_t *count)
+static struct touched *list_touched(struct writing *w, uint32_t *count)
 {
-    const struct table *t = rows->table;
-    const struct key_reader reader = reader_of_rows(rows);
-    struct touched *list = must_calloc((size_t)t->live + 1, sizeof *list);
+    const struct table *t = w->table;
+    const struct key_reader reader = reader_of_rows(w->rows);
+    struct touched *list = must_calloc((size_t)t->row_end + 1, sizeof *list);
     *count = 0;
-    rows->key.size = 0;
     for (uint32_t row = 0; row < t->row_end; row++) {
         unsigned char first[sizeof(uint64_t)] = {0};
-        if ((t->marks[row] & (ROW_LIVE | ROW_TOUCHED)) != (ROW_LIVE | ROW_TOUCHED)) {
+        if (!is_marked(w->marks[row])) {
             continue;
         }
         struct touched *one = &list[(*count)++];
         one->row = row;
-        one->key_at = rows->key.size;
-        put_key(rows, &reader, table_row(t, row), &rows->key);
-        one->key_size = rows->key.size - one->key_at;
-        memcpy(first, rows->key.data + one->key_at,
+        one->key_at = w->keys.size;
+        put_key(w->rows, &reader, table_row(t, row), &w->keys);
+        one->key_size = w->keys.size - one->key_at;
+        memcpy(first, w->keys.data + one->key_at,
                one->key_size < sizeof first ? one->key_size : sizeof first);
         for (uint32_t i = 0; i < sizeof first; i++) {
             one->order = one->order << 8 | first[i];
@@ -186,26 +204,168 @@ static struct touched *list_touched(struct rocks_rows *rows, uint32_t *count)
     return list;
 }
 
-/* Brings what the database has of a row up to the row. *stays: the row holds something. */
-static bool store_row(struct rocks_rows *rows, const struct touched *one, char *why, bool *stays)
+/* Brings what the database has of a row up to the row. */
+static bool store_row(struct writing *w, const struct touched *one, char *why)
 {
-    uint8_t *mark = &rows->table->marks[one->row];
-    enum row_worth worth = rows->codec->worth(rows->op, one->row);
-    const char *key = rows->key.data + one->key_at;
-    bool stored = (*mark & ROW_STORED) != 0, ok = true;
+    struct rocks *db = w->rows->db;
+    uint8_t *mark = &w->marks[one->row];
+    enum row_worth worth = w->rows->codec->worth(w->op, one->row);
+    const char *key = w->keys.data + one->key_at;
+    bool stored = (*mark & ROW_STORED) != 0;
     if (worth == ROW_FULL) {
-        rows->value.size = 0;
-        rows->codec->write(rows->op, one->row, &rows->value);
-        ok = rocks_put(rows->db, key, one->key_size, rows->value.data, rows->value.size, why);
-        rows->stored += stored ? 0 : 1;
+        w->value.size = 0;
+        w->rows->codec->write(w->op, one->row, &w->value);
+        w->stored += stored ? 0 : 1;
         *mark = ROW_LIVE | ROW_STORED;
-    } else if (stored) {
-        ok = rocks_delete(rows->db, key, one->key_size, why);
-        rows->stored--;
-        *mark = ROW_LIVE | ROW_TOUCHED;
+        return rocks_put(db, key, one->key_size, w->value.data, w->value.size, why);
     }
-    *stays = worth != ROW_EMPTY;
-    return ok;
+    w->stored -= stored ? 1 : 0;
+    *mark = worth == ROW_EMPTY ? ROW_GONE : ROW_LIVE | ROW_TOUCHED;
+    return !stored || rocks_delete(db, key, one->key_size, why);
+}
+
+/* All rows that were touched into the database. */
+static bool store_rows(struct writing *w, char *why)
+{
+    uint32_t count;
+    bool ok = true;
+    struct touched *list = list_touched(w, &count);
+    for (uint32_t i = 0; i < count && ok; i++) {
+        ok = store_row(w, &list[i], why);
+    }
+    free(list);
+    bytes_free(&w->keys);
+    bytes_free(&w->value);
+    return ok && rocks_write(w->rows->db, why);
+}
+
+/* ----------------------------------------------------------------------------------- Snapshots */
+
+/* The rows at a barrier, on their way into the database and into a snapshot. Whoever needs it first
+ * completes it: the thread that writes the snapshot, or the task, which then does not wait for
+ * others' barriers. */
+struct rows_image {
+    struct writing writing; /* its marks are owned */
+    char *folder;           /* that the snapshot wants the files in; owned; NULL: rows are walked */
+    char *files;            /* where they are until it takes them; owned; NULL: it has */
+    bool settled;           /* the task's: the table's marks are told by ours */
+    pthread_mutex_t lock;   /* of what follows, until it is complete */
+    bool is_complete, ok;
+    char why[ROCKS_WHY];
+    struct rocks_walk *walk;
+    struct bytes before, behind; /* what the snapshot has before and behind the walk's rows */
+};
+
+/* Pinned rows as a snapshot has them; those of an operator that never pins any are not looked at.
+ */
+static int64_t write_pinned(struct writing *w, struct bytes *to, int64_t *place)
+{
+    const struct table *t = w->table;
+    int64_t count = 0;
+    for (uint32_t row = 0; row < t->row_end && place != NULL; row++) {
+        if ((w->marks[row] & (ROW_LIVE | ROW_STORED)) == ROW_LIVE) {
+            place[row] = count++;
+            if (!t->holds_record) {
+                bytes_record(to, &w->rows->reader->layout, table_row(t, row));
+            }
+            w->rows->codec->write(w->op, row, to);
+        }
+    }
+    return count;
+}
+
+/* Counts, pinned rows, and what names them. */
+static void write_around(struct rows_image *image)
+{
+    struct writing *w = &image->writing;
+    const struct row_codec *codec = w->rows->codec;
+    int64_t *place = codec->write_behind != NULL
+                         ? must_calloc((size_t)w->table->row_end + 1, sizeof *place)
+                         : NULL;
+    if (image->folder != NULL) {
+        bytes_i64(&image->before, w->stored);
+    }
+    size_t count_at = bytes_reserve_i64(&image->before);
+    int64_t pinned = write_pinned(w, &image->before, place);
+    bytes_set_i64(&image->before, count_at, pinned + (image->folder == NULL ? w->stored : 0));
+    if (place != NULL) {
+        codec->write_behind(w->op, place, &image->behind);
+    }
+    free(place);
+}
+
+static bool complete(struct rows_image *image)
+{
+    struct rocks *db = image->writing.rows->db;
+    if (!store_rows(&image->writing, image->why)) {
+        return false;
+    }
+    write_around(image);
+    if (image->folder != NULL) {
+        return rocks_checkpoint(db, image->files, image->why);
+    }
+    image->walk = rocks_walk_begin(db);
+    return true;
+}
+
+static bool image_complete(struct rows_image *image)
+{
+    pthread_mutex_lock(&image->lock);
+    if (!image->is_complete) {
+        image->ok = complete(image);
+        image->is_complete = true;
+    }
+    pthread_mutex_unlock(&image->lock);
+    return image->ok;
+}
+
+bool rows_image_write(struct rows_image *image, struct bytes *to, char *why)
+{
+    const char *key, *value;
+    size_t key_size, value_size;
+    if (!image_complete(image)) {
+        memcpy(why, image->why, ROCKS_WHY);
+        return false;
+    }
+    if (image->files != NULL) {
+        if (rename(image->files, image->folder) != 0) {
+            return files_fail(why, "cannot make", image->folder);
+        }
+        free(image->files);
+        image->files = NULL;
+    }
+    bytes_put(to, image->before.data, image->before.size);
+    if (image->walk != NULL) {
+        bool with_key = !image->writing.table->holds_record;
+        /* A last part is written into more than one checkpoint. */
+        rocks_walk_seek(image->walk, "", 0);
+        for (; rocks_walk_entry(image->walk, &key, &key_size, &value, &value_size);
+             rocks_walk_next(image->walk)) {
+            if (with_key) {
+                bytes_put(to, key + GROUP_SIZE, key_size - GROUP_SIZE);
+            }
+            bytes_put(to, value, value_size);
+        }
+    }
+    bytes_put(to, image->behind.data, image->behind.size);
+    return image->walk == NULL || !rocks_walk_failed(image->walk, why);
+}
+
+void rows_image_free(struct rows_image *image)
+{
+    if (image->walk != NULL) {
+        rocks_walk_end(image->walk);
+    }
+    if (image->files != NULL) {
+        files_remove_tree(image->files);
+    }
+    bytes_free(&image->before);
+    bytes_free(&image->behind);
+    pthread_mutex_destroy(&image->lock);
+    free(image->writing.marks);
+    free(image->folder);
+    free(image->files);
+    free(image);
 }
 
 static void drop_row(struct rocks_rows *rows, uint32_t row)
@@ -216,23 +376,153 @@ static void drop_row(struct rocks_rows *rows, uint32_t row)
     table_remove(rows->table, row);
 }
 
-/* All rows that were touched into the database; those that hold nothing go. */
-static void store_rows(struct rocks_rows *rows)
+/* What has become of a row that was on its way. One that nobody stored is touched as it was. */
+static void settle_row(struct rocks_rows *rows, uint32_t row, uint8_t stored)
 {
-    char why[ROCKS_WHY];
-    uint32_t count;
-    bool ok = true, stays;
-    rows_ready(rows);
-    struct touched *list = list_touched(rows, &count);
-    for (uint32_t i = 0; i < count && ok; i++) {
-        ok = store_row(rows, &list[i], why, &stays);
-        if (!stays) {
-            drop_row(rows, list[i].row);
+    uint8_t *mark = &rows->table->marks[row];
+    *mark = (uint8_t)((*mark & (ROW_LIVE | ROW_TOUCHED)) | (stored & (ROW_STORED | ROW_TOUCHED)));
+    if (stored == ROW_GONE && rows->codec->worth(rows->op, row) == ROW_EMPTY) {
+        drop_row(rows, row);
+    }
+}
+
+/* The table's marks are told by those of the rows at the barrier, which may not be complete: nobody
+ * will need them then. */
+static void settle(struct rocks_rows *rows, struct rows_image *image)
+{
+    const struct writing *w = &image->writing;
+    if (image->settled) {
+        return;
+    }
+    for (uint32_t row = 0; row < w->table->row_end; row++) {
+        if ((rows->table->marks[row] & ROW_LEAVES) != 0) {
+            settle_row(rows, row, w->marks[row]);
         }
     }
-    free(list);
-    if (!ok || !rocks_write(rows->db, why)) {
+    rows->stored = w->stored;
+    rows->image = NULL;
+    image->settled = true;
+    if (image->is_complete && !image->ok) {
+        memcpy(rows->why, image->why, ROCKS_WHY);
+    }
+}
+
+void rows_image_thaw(struct rows_image *image)
+{
+    struct rocks_rows *rows = image->writing.rows;
+    rows->frozen--;
+    settle(rows, image);
+}
+
+/* The database has the rows of the last barrier. */
+static void await_image(struct rocks_rows *rows)
+{
+    if (rows->image != NULL) {
+        (void)image_complete(rows->image);
+        settle(rows, rows->image);
+    }
+    if (rows->why[0] != '\0') {
+        fail(rows, rows->why);
+    }
+}
+
+/* Rows that were touched leave for the database; until it is settled, none of them leaves the
+ * table. */
+static void mark_leaving(struct table *t)
+{
+    for (uint32_t row = 0; row < t->row_end; row++) {
+        uint8_t mark = t->marks[row];
+        t->marks[row] = is_marked(mark) ? (uint8_t)((mark & ~ROW_TOUCHED) | ROW_LEAVES) : mark;
+    }
+}
+
+/* Where the files will be: folders beside the database, of which the snapshot's bytes own one. They
+ * are there when the snapshot is written, so that a task which completes the image meanwhile does
+ * not meet those who give the snapshot up. */
+static void attach_files(struct rocks_rows *rows, struct rows_image *image, struct bytes *to)
+{
+    static _Atomic uint64_t number;
+    const struct op *op = rows->op;
+    uint32_t groups = op->task->job->env->max_parallelism, first = 0, o = 0;
+    char prefix[64], path[FILES_PATH_MAX + 32];
+    while (op->task->ops[o] != op) {
+        o++;
+    }
+    snprintf(prefix, sizeof prefix, STORED_FILE "%u-%u-%u-", op->task->vertex, op->task->subtask,
+             o);
+    while (first < groups && !group_is_own(rows, first)) {
+        first++;
+    }
+    uint32_t end = first;
+    while (end < groups && group_is_own(rows, end)) {
+        end++;
+    }
+    bytes_i64(to, ROWS_IN_FILES);
+    bytes_text(to, prefix);
+    bytes_u32(to, first);
+    bytes_u32(to, end);
+    unsigned long long id = atomic_fetch_add(&number, 1);
+    snprintf(path, sizeof path, "%s/files-%llu", rows->folder, id);
+    bytes_attach(to, path, prefix);
+    image->folder = must_strdup(path);
+    snprintf(path, sizeof path, "%s/image-%llu", rows->folder, id);
+    image->files = must_strdup(path);
+}
+
+/* The marks go with it: what is touched from now on is not of this barrier. */
+static struct rows_image *image_of(struct rocks_rows *rows)
+{
+    struct table *t = rows->table;
+    struct rows_image *image = must_calloc(1, sizeof *image);
+    pthread_mutex_init(&image->lock, NULL);
+    image->writing = (struct writing){.rows = rows,
+                                      .op = rows->op,
+                                      .table = t,
+                                      .marks = must_calloc((size_t)t->row_end + 1, 1),
+                                      .stored = rows->stored};
+    memcpy(image->writing.marks, t->marks, t->row_end);
+    mark_leaving(t);
+    return image;
+}
+
+void rows_snapshot(struct rocks_rows *rows, struct bytes *to)
+{
+    struct op *op = rows->op;
+    rows_ready(rows);
+    frozen_thaw(&op->task->frozen); /* an image that was given up need not be completed */
+    await_image(rows);
+    struct rows_image *image = rows->image = image_of(rows);
+    if (op->task->job->env->incremental && !to->canonical) {
+        attach_files(rows, image, to);
+    }
+    struct frozen *f = view_freeze(op, op->class->size, NULL, &op->task->frozen, to);
+    f->image = image;
+    if (rows->frozen++ == 0) {
+        image->writing.op = f->view;
+        image->writing.table = rows->codec->freeze(op, f);
+    } else { /* by an earlier checkpoint that is still written */
+        await_image(rows);
+    }
+}
+
+/* --------------------------------------------------------------------------------- Making room */
+
+/* All rows that were touched into the database; those that hold nothing go. */
+static void store_all(struct rocks_rows *rows)
+{
+    char why[ROCKS_WHY];
+    struct table *t = rows->table;
+    rows_ready(rows);
+    await_image(rows);
+    struct writing w = {rows, rows->op, t, t->marks, rows->stored, {0}, {0}};
+    if (!store_rows(&w, why)) {
         fail(rows, why);
+    }
+    rows->stored = w.stored;
+    for (uint32_t row = 0; row < t->row_end; row++) {
+        if (t->marks[row] == ROW_GONE) {
+            drop_row(rows, row);
+        }
     }
 }
 
@@ -241,7 +531,7 @@ static void empty_table(struct rocks_rows *rows)
 {
     struct table *t = rows->table;
     uint32_t pinned = 0;
-    store_rows(rows);
+    store_all(rows);
     for (uint32_t row = 0; row < t->row_end; row++) {
         pinned += (t->marks[row] & (ROW_LIVE | ROW_STORED)) == ROW_LIVE ? 1 : 0;
     }
@@ -297,6 +587,9 @@ void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const v
     size_t sizes[ROCKS_MANY_MAX], value_sizes[ROCKS_MANY_MAX], ends[ROCKS_MANY_MAX];
     const char *keys[ROCKS_MANY_MAX];
     char *values[ROCKS_MANY_MAX], why[ROCKS_WHY];
+    if (rows->why[0] != '\0') {
+        fail(rows, rows->why);
+    }
     rows_make_room(rows);
     rows->held += rows->varies ? (size_t)count * (stride + ROW_OVERHEAD) : 0;
     if (rows->stored == 0) {
@@ -325,109 +618,6 @@ void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const v
                        value_sizes[m]);
             rocks_free(values[m]);
         }
-    }
-}
-
-/* ----------------------------------------------------------------------------------- Snapshots */
-
-struct rows_image {
-    struct rocks_walk *walk;
-    bool with_key;
-};
-
-bool rows_image_write(struct rows_image *image, struct bytes *to, char *why)
-{
-    const char *key, *value;
-    size_t key_size, value_size;
-    rocks_walk_seek(image->walk, "", 0); /* a last part is written into more than one checkpoint */
-    for (; rocks_walk_entry(image->walk, &key, &key_size, &value, &value_size);
-         rocks_walk_next(image->walk)) {
-        if (image->with_key) {
-            bytes_put(to, key + GROUP_SIZE, key_size - GROUP_SIZE);
-        }
-        bytes_put(to, value, value_size);
-    }
-    return !rocks_walk_failed(image->walk, why);
-}
-
-void rows_image_free(struct rows_image *image)
-{
-    rocks_walk_end(image->walk);
-    free(image);
-}
-
-/* Pinned rows as a snapshot has them. */
-static int64_t write_pinned(struct rocks_rows *rows, struct bytes *to, int64_t *place)
-{
-    struct table *t = rows->table;
-    int64_t count = 0;
-    for (uint32_t row = 0; row < t->row_end && place != NULL; row++) {
-        if ((t->marks[row] & (ROW_LIVE | ROW_STORED)) == ROW_LIVE) {
-            place[row] = count++;
-            if (!t->holds_record) {
-                bytes_record(to, &rows->reader->layout, table_row(t, row));
-            }
-            rows->codec->write(rows->op, row, to);
-        }
-    }
-    return count;
-}
-
-/* A folder beside the database with its files, which the snapshot's bytes own. */
-static void attach_files(struct rocks_rows *rows, struct bytes *to, const char *prefix)
-{
-    static _Atomic uint64_t number;
-    char why[ROCKS_WHY], path[FILES_PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/files-%llu", rows->folder,
-             (unsigned long long)atomic_fetch_add(&number, 1));
-    if (!rocks_checkpoint(rows->db, path, why)) {
-        fail(rows, why);
-    }
-    bytes_attach(to, path, prefix);
-}
-
-static void snapshot_files(struct rocks_rows *rows, struct bytes *to, int64_t *place)
-{
-    const struct op *op = rows->op;
-    uint32_t groups = op->task->job->env->max_parallelism, first = 0, o = 0;
-    char prefix[64];
-    while (op->task->ops[o] != op) {
-        o++;
-    }
-    snprintf(prefix, sizeof prefix, STORED_FILE "%u-%u-%u-", op->task->vertex, op->task->subtask,
-             o);
-    while (first < groups && !group_is_own(rows, first)) {
-        first++;
-    }
-    uint32_t end = first;
-    while (end < groups && group_is_own(rows, end)) {
-        end++;
-    }
-    bytes_i64(to, ROWS_IN_FILES);
-    bytes_text(to, prefix);
-    bytes_u32(to, first);
-    bytes_u32(to, end);
-    bytes_i64(to, rows->stored);
-    size_t count_at = bytes_reserve_i64(to);
-    bytes_set_i64(to, count_at, write_pinned(rows, to, place));
-    attach_files(rows, to, prefix);
-}
-
-void rows_snapshot(struct rocks_rows *rows, struct bytes *to, int64_t *place)
-{
-    store_rows(rows);
-    if (rows->op->task->job->env->incremental && !to->canonical) {
-        snapshot_files(rows, to, place);
-        return;
-    }
-    size_t count_at = bytes_reserve_i64(to);
-    int64_t pinned = write_pinned(rows, to, place);
-    bytes_set_i64(to, count_at, pinned + rows->stored);
-    if (rows->stored > 0) {
-        struct rows_image *image = must_calloc(1, sizeof *image);
-        image->walk = rocks_walk_begin(rows->db);
-        image->with_key = !rows->table->holds_record;
-        image_freeze(image, &rows->op->task->frozen, to);
     }
 }
 

@@ -5,12 +5,19 @@
  *                   │
  *               table of rows ◄──► the operator, which sees no difference
  *                   │  too many rows: those that were touched are written, the table is emptied
- *                   │  a barrier: those that were touched are written, all stay
+ *                   │  a barrier: those that were touched are frozen, all stay
  *                   ▼
  *               database:  key group, key ──► the row as a snapshot has it
  *
  * So a record whose key is in the table costs what it costs without a database, and a key that is
  * touched often is written once, not once a record.
+ *
+ * A barrier writes nothing. The tables are frozen (frozen.h) and the marks of what was touched are
+ * taken; the thread that writes the checkpoint puts those rows into the database, and then takes
+ * what the checkpoint has of it: its files, or a walk. The task reads the database meanwhile, never
+ * for one of these rows: they do not leave the table before they are stored. When it wants to write
+ * itself, for want of room or at the next barrier, it completes what is not complete, or waits for
+ * who is at it. If the checkpoint is given up before, they are touched as they were.
  *
  * A row is in the database, or pinned, or only in the table. Pinned are rows with timers, which
  * name their row by number: they stay in the table, and are not in the database.
@@ -36,14 +43,19 @@ enum row_worth { ROW_EMPTY = 1, ROW_FULL, ROW_PINNED };
 
 /* What an operator knows of its rows. */
 struct row_codec {
-    /* May take away from the row what is over. */
+    /* Of the operator, or of a view of it, by another thread; as the two behind it. */
     enum row_worth (*worth)(struct op *op, uint32_t row);
     /* What is behind the key in a snapshot's row. */
     void (*write)(struct op *op, uint32_t row, struct bytes *to);
+    /* What a snapshot has behind all rows; place: [row_end] the number of a pinned row among them.
+     * NULL: nothing, and no row is ever pinned. */
+    void (*write_behind)(struct op *op, const int64_t *place, struct bytes *to);
     /* Into a row that has just been made; false: damaged. */
     bool (*read)(struct op *op, uint32_t row, struct reader *from);
     /* Gives up what the row holds besides its bytes in the table. NULL: nothing. */
     void (*drop)(struct op *op, uint32_t row);
+    /* Freezes all tables of the operator for f->view, a copy of it. Returns the view's rows. */
+    const struct table *(*freeze)(struct op *op, struct frozen *f);
 };
 
 struct rocks_rows {
@@ -54,11 +66,14 @@ struct rocks_rows {
     struct rocks *db; /* NULL: not yet opened */
     char folder[FILES_PATH_MAX];
     int lock;
-    int64_t stored;        /* rows in the database */
-    uint32_t rows_max;     /* in the table */
-    bool varies;           /* rows hold more than their bytes: text, lists, maps */
-    size_t held, held_max; /* an estimate of that */
-    struct bytes key, value;
+    struct rows_image *image; /* of the last barrier, until it is settled; NULL: it is */
+    uint32_t frozen;          /* barriers for which the operator's tables are frozen */
+    char why[ROCKS_WHY];      /* not empty: an image could not be completed */
+    int64_t stored;           /* rows in the database, without those of an image */
+    uint32_t rows_max;        /* in the table */
+    bool varies;              /* rows hold more than their bytes: text, lists, maps */
+    size_t held, held_max;    /* an estimate of that */
+    struct bytes key;
 };
 
 /* Does the backend of the job keep rows in databases? */
@@ -77,10 +92,9 @@ void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const v
  * then be gone from the table. */
 void rows_make_room(struct rocks_rows *rows);
 
-/* At a barrier, behind what the section says before its count of rows: writes the count, the pinned
- * rows, and the others or where they are. place: [row_end] the number of a pinned row among the
- * rows of the section; NULL: no row is ever pinned. */
-void rows_snapshot(struct rocks_rows *rows, struct bytes *to, int64_t *place);
+/* At a barrier, behind what the section says before its count of rows: leaves a hole for the count,
+ * the pinned rows, the others or where they are, and what the codec writes behind. */
+void rows_snapshot(struct rocks_rows *rows, struct bytes *to);
 
 /* What a section says of its files, behind ROWS_IN_FILES. */
 struct rows_said {
@@ -96,9 +110,12 @@ bool rows_read_said(struct rows_said *said, struct reader *from);
 void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct op *op, bool same,
                   bool (*read)(struct op *op, uint32_t row, struct reader *from));
 
-/* Rows of a database as it was at a barrier, for bytes_materialise. */
+/* Rows at a barrier, for frozen.h. */
 struct rows_image;
+/* What fills the hole; by the thread that writes the checkpoint. */
 bool rows_image_write(struct rows_image *image, struct bytes *to, char *why);
+/* The checkpoint is done with it, or has been given up. By the task, whose tables have thawed. */
+void rows_image_thaw(struct rows_image *image);
 void rows_image_free(struct rows_image *image);
 
 #endif

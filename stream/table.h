@@ -27,6 +27,7 @@
 #define ROW_LIVE    1u
 #define ROW_TOUCHED 2u /* may have been written to since the mark was taken away */
 #define ROW_STORED  4u /* a database has the row, as it is or as it was: rocks_rows.h */
+#define ROW_LEAVES  8u /* a database may have it soon, as it was at a barrier */
 
 struct frozen_table;
 
@@ -118,7 +119,7 @@ static inline void table_touch(struct table *t, uint32_t row)
 
 static inline bool table_is_stored(const struct table *t, uint32_t row)
 {
-    return t->marks != NULL && (t->marks[row] & ROW_STORED) != 0;
+    return t->marks != NULL && (t->marks[row] & (ROW_STORED | ROW_LEAVES)) != 0;
 }
 
 static inline char *table_payload(const struct table *t, uint32_t row)

@@ -1,11 +1,13 @@
 /*
  * The state backend `rocksdb` with its files in checkpoints: killed while it runs and restored at
  * another parallelism, each running total is that of a loop over the same events; files are shared
- * between checkpoints; a checkpoint with a damaged file is passed over, or refused by name.
+ * between checkpoints; a barrier writes nothing, and what was touched before one that is given up
+ * is in the next; a checkpoint with a damaged file is passed over, or refused by name.
  */
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -259,11 +261,15 @@ static void count_shared(const char *path, const struct stat *stat)
     }
 }
 
+/* Of the three that are kept: when the database merges its files is its own business, and behind
+ * that a checkpoint shares none with the one before. */
 START_TEST(checkpoints_share_files_and_nothing_is_left_behind)
 {
     char why[512], command[256];
     make_small();
-    each_file(6, count_shared);
+    for (int64_t id = 4; id <= 6; id++) {
+        each_file(id, count_shared);
+    }
     ck_assert_int_gt(ssts, 0);
     ck_assert_int_gt(shared, 0);
     snprintf(command, sizeof command, "ls -d %s/ck/chk-* | wc -l | grep -qx 3", folder);
@@ -275,6 +281,141 @@ START_TEST(checkpoints_share_files_and_nothing_is_left_behind)
     without_folder();
 }
 END_TEST
+
+/* ----------------------------------------------------------------------------- Beside the flow */
+
+/* Has a database in the folder made files for a checkpoint? */
+static bool files_are_made(void)
+{
+    char pattern[128];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/kcsim-rocksdb-*/[fi]*-[0-9]*", folder);
+    int err = glob(pattern, 0, NULL, &found);
+    ck_assert(err == 0 || err == GLOB_NOMATCH);
+    globfree(&found);
+    return err == 0;
+}
+
+static _Atomic int barriers;
+
+/* Behind the fold in its task, so its part has been taken. */
+static void look_for_files(st_context *ctx, int64_t checkpoint_id)
+{
+    (void)ctx, (void)checkpoint_id;
+    ck_assert(!files_are_made());
+    barriers++;
+}
+
+START_TEST(a_barrier_writes_nothing)
+{
+    with_folder();
+    keys = 100;
+    event_count = 3000;
+    fails_at_end = true;
+    st_env *env = st_env_new();
+    st_env_run_in_steps(env);
+    configure(env, "rocksdb", "64mb");
+    st_env_set(env, "execution.checkpointing.interval", "10ms");
+    st_stream *s = st_from_source(env, some_events, .self_size = sizeof(int64_t),
+                                  .notify_checkpoint_complete = end_badly);
+    st_sink(st_reduce(st_key_by(s, ST_KEY(event, key)), add), fail_behind_a_checkpoint,
+            .snapshot_state = look_for_files);
+    ck_assert_int_eq(st_execute(env, "barriers"), ST_ERR_FAILED);
+    ck_assert_ptr_nonnull(strstr(st_env_error(env), "enough"));
+    ck_assert_int_ge(barriers, 6);
+    st_env_free(env);
+    without_folder();
+}
+END_TEST
+
+static _Atomic bool is_open, is_given_up, again;
+static _Atomic int64_t all_touched; /* the first checkpoint with all rows; 0: not yet */
+
+static void note_barrier(st_context *ctx, int64_t checkpoint_id)
+{
+    if (all_touched == 0 && *(int64_t *)ctx->self == (int64_t)keys) {
+        all_touched = checkpoint_id;
+    }
+}
+
+static void note_given_up(st_context *ctx, int64_t checkpoint_id)
+{
+    (void)ctx;
+    is_given_up |= all_touched != 0 && checkpoint_id >= all_touched;
+}
+
+/* The job ends with the first checkpoint behind one that was given up. */
+static void end_behind(st_context *ctx, int64_t checkpoint_id)
+{
+    (void)checkpoint_id;
+    if (is_given_up && !again) {
+        st_fail(ctx, "enough");
+    }
+}
+
+/* Each key once; and again after a restore, where it begins anew. */
+ST_SOURCE(each_key, event)
+{
+    int64_t *next = ctx->self;
+    if (*next == (int64_t)keys) {
+        is_open = is_given_up;
+        return again ? ST_END : ST_IDLE;
+    }
+    event e = {*next, 1, *next};
+    (*next)++;
+    st_emit(out, &e);
+    return ST_MORE;
+}
+
+/* Barriers stand before it until one was given up. */
+ST_SINK(wait_and_compare, event)
+{
+    while (!is_open && !again) {
+        struct timespec pause = {.tv_nsec = 2000000};
+        nanosleep(&pause, NULL);
+    }
+    wrong += in->value != (again ? 2 : 1) ? 1 : 0;
+    seen++;
+}
+
+static enum st_err run_given_up(void)
+{
+    st_env *env = st_env_new();
+    configure(env, "rocksdb", "64mb");
+    st_env_set(env, "execution.checkpointing.interval", "100ms");
+    st_env_set(env, "execution.checkpointing.timeout", "300ms");
+    st_env_set(env, "execution.checkpointing.tolerable-failed-checkpoints", "1000000");
+    if (again) {
+        st_env_set(env, "execution.savepoint.path", checkpoints);
+    }
+    st_stream *s =
+        st_from_source(env, each_key, .self_size = sizeof(int64_t), .slot_sharing_group = "source",
+                       .snapshot_state = note_barrier, .notify_checkpoint_aborted = note_given_up,
+                       .notify_checkpoint_complete = end_behind);
+    s = st_reduce(st_key_by(s, ST_KEY(event, key)), add, .slot_sharing_group = "source");
+    st_sink(st_rebalance(s), wait_and_compare, .slot_sharing_group = "sink");
+    enum st_err err = st_execute(env, "given up");
+    st_env_free(env);
+    return err;
+}
+
+/* Its barrier has taken the marks of what was touched, and nothing of it was stored. */
+START_TEST(rows_of_a_checkpoint_that_was_given_up_are_in_the_next)
+{
+    with_folder();
+    keys = 5000;
+    ck_assert_int_eq(run_given_up(), ST_ERR_FAILED);
+    ck_assert(is_given_up);
+    again = true;
+    seen = 0;
+    ck_assert_int_eq(run_given_up(), ST_OK);
+    ck_assert_uint_eq(seen, keys);
+    ck_assert_uint_eq(wrong, 0);
+    without_folder();
+}
+END_TEST
+
+/* --------------------------------------------------------------------------------------- Damage */
 
 START_TEST(hashmap_refuses_files_of_a_database)
 {
@@ -366,6 +507,8 @@ int main(void)
     tcase_set_timeout(tc, 400);
     tcase_add_test(tc, totals_are_exact_after_kills_and_rescaling);
     tcase_add_test(tc, checkpoints_share_files_and_nothing_is_left_behind);
+    tcase_add_test(tc, a_barrier_writes_nothing);
+    tcase_add_test(tc, rows_of_a_checkpoint_that_was_given_up_are_in_the_next);
     tcase_add_test(tc, hashmap_refuses_files_of_a_database);
     tcase_add_test(tc, a_flipped_byte_is_told);
     tcase_add_test(tc, a_file_cut_short_or_missing_is_passed_over);
