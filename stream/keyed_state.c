@@ -185,13 +185,12 @@ void keyed_state_expire(struct process *p, int64_t now_ms)
 
 void keyed_state_sweep(struct process *p, uint32_t count)
 {
-    int64_t now_ms = job_now(p->op.task->job);
     for (; count > 0 && p->table.row_end > 0; count--) {
         p->swept = p->swept + 1 < p->table.row_end ? p->swept + 1 : 0;
         p->row = p->swept;
         const struct row_head *head = (const void *)table_payload(&p->table, p->row);
         if (head->present != 0) {
-            keyed_state_expire(p, now_ms);
+            keyed_state_expire(p, p->now_ms);
             if (head_of(p)->present == 0) {
                 table_touch(&p->table, p->row);
             }

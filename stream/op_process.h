@@ -96,7 +96,8 @@ static inline bool keyed_state_is_over(const st_state *state, int64_t touched, i
 {
     return state->ttl_ms > 0 && touched <= now_ms - state->ttl_ms;
 }
-/* Goes on by `count` rows with the walk that takes away what is over. No key is at hand. */
+/* Goes on by `count` rows with the walk that takes away what is over at now_ms. No key is at hand.
+ */
 void keyed_state_sweep(struct process *p, uint32_t count);
 /* Takes the row at hand away if it has neither state nor timers. */
 void drop_row_if_empty(struct process *p);

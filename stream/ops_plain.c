@@ -204,10 +204,6 @@ static void timestamps_restore(struct op *op, struct section *section)
 {
     struct timestamps *t = (struct timestamps *)(void *)op;
     int64_t max = read_i64(&section->state), emitted = read_i64(&section->state);
-    bool same = section->parallelism == op->ctx.parallelism;
-    if (same && section->subtask != op->ctx.subtask) {
-        return;
-    }
     const st_watermark_generator *generator = op->node->watermarks.generator;
     const char *self = generator != NULL ? read_bytes(&section->state, generator->self_size) : NULL;
     bool first = !t->is_restored; /* one that had seen no record counts as well */

@@ -142,9 +142,8 @@ static bool group_is_own(const struct rocks_rows *rows, uint32_t group)
 
 /* ------------------------------------------------------------------------------------- Writing */
 
-#define ROW_GONE                                                                                   \
-    ROW_TOUCHED /* marks of a row that holds nothing, and that the database has not                \
-                 */
+/* The marks of a row that holds nothing, and that the database has not. */
+#define ROW_GONE ROW_TOUCHED
 
 /* Rows that go into the database: those of the operator, or of a view of it. */
 struct writing {

@@ -602,6 +602,12 @@ bool task_flush(struct task *task)
 
 /* ---------------------------------------------------------------------------- Opening, failing */
 
+/* Another subtask's, while each still has its own. */
+static bool is_of_another(const struct section *section, const struct op *op)
+{
+    return section->parallelism == op->ctx.parallelism && section->subtask != op->ctx.subtask;
+}
+
 /* How far the operator was when the checkpoint was taken; at another parallelism, the least of its
  * subtasks. */
 static int64_t watermark_in(const struct checkpoint *from, const struct op *op)
@@ -611,9 +617,7 @@ static int64_t watermark_in(const struct checkpoint *from, const struct op *op)
     bool any = false;
     for (uint32_t s = 0; s < from->section_count; s++) {
         const struct section *section = &from->sections[s];
-        bool others =
-            section->parallelism == op->ctx.parallelism && section->subtask != op->ctx.subtask;
-        if (st_str_equal(section->uid, uid) && !others) {
+        if (st_str_equal(section->uid, uid) && !is_of_another(section, op)) {
             least = section->watermark < least ? section->watermark : least;
             any = true;
         }
@@ -653,9 +657,7 @@ static void restore_op(struct op *op, const struct checkpoint *from)
         if (size > 0 && op->class->restore == NULL) {
             restore_fail(op, "the checkpoint has state of another kind of operator");
         }
-        bool others =
-            section.parallelism == op->ctx.parallelism && section.subtask != op->ctx.subtask;
-        if (op->class->restore != NULL && !others) {
+        if (op->class->restore != NULL && !is_of_another(&section, op)) {
             op->class->restore(op, &section);
         }
         operator_state_read(op, &section, &lists, &dealt);
