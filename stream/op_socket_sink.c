@@ -196,10 +196,15 @@ static int forget_answered(struct socket_sink *s)
     return err == EAGAIN || err == EWOULDBLOCK || err == EINTR ? 0 : err;
 }
 
-/* Forgets what is acknowledged. Where nothing is kept a broken connection matters to nobody. */
+static int forget_acknowledged(struct socket_sink *s)
+{
+    return s->peer.spec->answered ? forget_answered(s) : forget_received(s);
+}
+
+/* Where nothing is kept a broken connection matters to nobody. */
 static void look_for_answers(struct socket_sink *s)
 {
-    int err = s->peer.spec->answered ? forget_answered(s) : forget_received(s);
+    int err = forget_acknowledged(s);
     if (err != 0 && s->first == s->filled) {
         hang_up(s);
     } else if (err != 0) {
@@ -223,7 +228,9 @@ static void send_all(struct socket_sink *s)
             wait_for(s, s->fd, POLLOUT | (s->peer.spec->answered ? POLLIN : 0), LOOK_MS);
             look_for_answers(s);
         } else {
-            lost(s, errno);
+            int err = errno;
+            (void)forget_acknowledged(s); /* what came before the end counts */
+            lost(s, err);
         }
     }
     look_for_answers(s);

@@ -481,6 +481,61 @@ START_TEST(what_is_not_answered_is_sent_again)
 }
 END_TEST
 
+/* In each round the other side answers when the sink has looked last, and breaks off before the
+ * sink sends again: so it is a send that meets the end, with answers still unread. */
+#define ROUNDS     5
+#define ROUND_SIZE 50
+
+ST_SOURCE(a_round_at_a_time, int64_t)
+{
+    int64_t *next = ctx->self;
+    int round = (int)(*next / ROUND_SIZE);
+    if (round > 0) {
+        note(&arrived);
+        await(&completed, round);
+    }
+    for (int i = 0; i < ROUND_SIZE; i++) {
+        st_emit(out, next);
+        ++*next;
+    }
+    return round < ROUNDS ? ST_MORE : ST_END;
+}
+
+static void *answer_unseen_and_die(void *arg)
+{
+    for (int round = 1; round <= ROUNDS; round++) {
+        int fd = take_connection();
+        must(hear(fd) >= 0 && hear(fd) >= 0, "two lines");
+        await(&arrived, round);
+        say(fd, "+\n"); /* to the first */
+        break_off(fd);
+        note(&completed);
+    }
+    int fd = take_connection();
+    while (hear(fd) >= 0) {
+        (void)send(fd, "+\n", 2, MSG_NOSIGNAL);
+    }
+    close(fd);
+    return arg;
+}
+
+START_TEST(answers_count_when_a_send_fails)
+{
+    serve(answer_unseen_and_die);
+    st_env *env = st_env_new();
+    st_stream *s =
+        st_from_source(env, a_round_at_a_time, .self_size = sizeof(int64_t), .parallelism = 1);
+    st_write_socket(s, ST_SOCKET("127.0.0.1", server->port, .retries = 1, .retry_delay_ms = 1,
+                                 .answered = true));
+    ck_assert_msg(st_execute(env, "sink") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    pthread_join(server->thread, NULL);
+    expect_all((ROUNDS + 1) * ROUND_SIZE, true);
+    ck_assert_int_eq(server->connections, ROUNDS + 1);
+    serve_no_more(false);
+}
+END_TEST
+
 /* Ten numbers, then nothing; position is kept. */
 ST_LIST_STATE(position, int64_t);
 
@@ -578,6 +633,7 @@ int main(void)
     tcase_add_test(tc, lines_into_a_socket);
     tcase_add_test(tc, a_sink_connects_again);
     tcase_add_test(tc, what_is_not_answered_is_sent_again);
+    tcase_add_test(tc, answers_count_when_a_send_fails);
     tcase_add_test(tc, a_checkpoint_has_what_is_not_answered);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
