@@ -199,7 +199,8 @@ static void timestamps_snapshot(struct op *op, struct bytes *to)
     }
 }
 
-/* Of several, the least: no subtask may call late what another has yet to see. */
+/* Of all subtasks the least: none may call late what another has yet to see, and what one had read
+ * and not put out may be read by another now (dealer.h). */
 static void timestamps_restore(struct op *op, struct section *section)
 {
     struct timestamps *t = (struct timestamps *)(void *)op;
@@ -218,6 +219,7 @@ static void timestamps_restore(struct op *op, struct section *section)
 const struct op_class op_timestamps = {
     .snapshot = timestamps_snapshot,
     .restore = timestamps_restore,
+    .all_sections = true,
     .size = sizeof(struct timestamps),
     .open = timestamps_open,
     .batch = timestamps_batch,

@@ -22,7 +22,8 @@
  *
  * where written lines that another cache has had must be asked for from it, one wait of up to 300
  * ns each between distant cores, streamed ones ask nobody. What is not used of a block is not
- * streamed. Where one thread has both sides, packets are filled in their blocks.
+ * streamed. Where one thread has both sides, or the two share a cache, packets are filled in their
+ * blocks.
  *
  * Threads: ring_open/ring_publish by the producer, ring_peek/ring_pop by the consumer, only.
  */
@@ -102,7 +103,9 @@ struct ring {
     struct spilled *spilled, *spilled_last; /* published once there is room */
     bool open_spills;                       /* the open packet will be the last of them */
     bool some_of_heap;                      /* in of_heap */
-    uint32_t next;                          /* block of the next packet */
+    bool is_near;                           /* the consumer is: its packets are not staged */
+    uint32_t looks, near_looks; /* at what the consumer wrote; how many of them took little time */
+    uint32_t next;              /* block of the next packet */
     struct of_heap of_heap[RING_PACKETS_MAX];
     /* The consumer's: */
     _Alignas(64) _Atomic uint64_t tail; /* packets read */
@@ -139,12 +142,15 @@ static inline bool ring_is_staged(const struct ring *r)
 bool ring_drain(struct ring *r);
 void ring_pop(struct ring *r);
 
+/* Learns what the consumer has read, and how near it is. By the producer. */
+void ring_look_at_tail(struct ring *r);
+
 /* Are more than `limit` packets in the ring? By the producer. */
 static inline bool ring_holds_more(struct ring *r, uint32_t limit)
 {
     uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     if (head - r->seen_tail > limit) {
-        r->seen_tail = atomic_load(&r->tail);
+        ring_look_at_tail(r);
     }
     return head - r->seen_tail > limit;
 }

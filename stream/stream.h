@@ -688,8 +688,10 @@ char *st_env_plan(st_env *env, const char *format);
 /* The records of a function of one's own. */
 st_stream *st_from_source_at(st_env *, const st_function *, const st_options *);
 #define st_from_source(env, fn, ...) st_from_source_at((env), &(fn), ST_WITH(__VA_ARGS__))
-/* Records number 0 … count - 1, made by an ST_GENERATOR; subtasks take turns by blocks. Restored it
- * goes on where the checkpoint was. */
+/* Records number 0 … count - 1, made by an ST_GENERATOR. Each subtask takes the next numbers, up to
+ * 2,048, whenever it has put out what it had; with a rate, what is due. So its numbers rise, and
+ * which subtask makes a record is nobody's to know. Restored it goes on where the checkpoint was;
+ * restored from a drained savepoint, whose input had ended, it has nothing. Source: FLIP-27. */
 st_stream *st_generate_at(st_env *, const st_function *, uint64_t count, const st_options *);
 #define st_generate(env, fn, count, ...) st_generate_at((env), &(fn), (count), ST_WITH(__VA_ARGS__))
 /* `count` records of an array, borrowed until the job has ended. */

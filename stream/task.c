@@ -657,7 +657,8 @@ static void restore_op(struct op *op, const struct checkpoint *from)
         if (size > 0 && op->class->restore == NULL) {
             restore_fail(op, "the checkpoint has state of another kind of operator");
         }
-        if (op->class->restore != NULL && !is_of_another(&section, op)) {
+        if (op->class->restore != NULL &&
+            (op->class->all_sections || !is_of_another(&section, op))) {
             op->class->restore(op, &section);
         }
         operator_state_read(op, &section, &lists, &dealt);

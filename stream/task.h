@@ -57,8 +57,10 @@ struct op_class {
     void (*wake)(struct op *op, int64_t now_ms);         /* its wakeup_ms has come */
     void (*end)(struct op *op);                          /* no more input; before it is passed on */
     void (*snapshot)(struct op *op, struct bytes *to); /* all that restore needs; between batches */
-    /* After open, for each section that a subtask of this operator once wrote. */
+    /* After open, for each section that a subtask of this operator once wrote; at the same
+     * parallelism only for its own, unless all_sections. */
     void (*restore)(struct op *op, struct section *section);
+    bool all_sections;
     void (*barrier)(struct op *op, int64_t checkpoint_id);   /* just before snapshot */
     void (*completed)(struct op *op, int64_t checkpoint_id); /* this checkpoint and all before it */
     bool own_watermarks; /* makes them itself: those from above stop here, but for the last */
@@ -160,16 +162,16 @@ struct task {
     uint32_t vertex, subtask;
     /* What changes from step to step. */
     _Alignas(64) uint32_t next_channel;
-    uint32_t turn;     /* in_turn: the input that is read next, 0 or 1 */
-    uint32_t turns;    /* how often something has been read */
-    bool in_turn;      /* two inputs are read a record or mark each: see slot.c */
-    bool is_open;      /* its operators are */
-    bool in_step;      /* is being run, perhaps waiting within: is not to be run again */
-    bool ended;        /* has put out all, part of which may still be spilled */
-    bool done;         /* ended, and all of it has gone */
-    bool full;         /* its last step found no room */
-    bool spills;       /* a writer has packets that are not in its ring */
-    bool finished;     /* done, and no thread of its own touches it; guarded by job->lock */
+    uint32_t turn;  /* in_turn: the input that is read next, 0 or 1 */
+    uint32_t turns; /* how often something has been read */
+    bool in_turn;   /* two inputs are read a record or mark each: see slot.c */
+    bool is_open;   /* its operators are */
+    bool in_step;   /* is being run, perhaps waiting within: is not to be run again */
+    bool ended;     /* has put out all, part of which may still be spilled */
+    bool done;      /* ended, and all of it has gone */
+    bool full;      /* its last step found no room */
+    bool spills;    /* a writer has packets that are not in its ring */
+    bool finished;  /* done, and no thread of its own touches it; guarded by job->lock */
     struct memory_pool memory;
     struct arena arena;
     struct frozen *frozen; /* tables that a snapshot still reads */

@@ -102,6 +102,12 @@ cat "$folder"/out/part-* | tr -d '()' | awk -F, '
     }' >&2 || complain "the output is not exact"
 [ -z "$(find "$folder/out" -name '.*inprogress')" ] || complain "something is left uncommitted"
 
+# A drained savepoint is one whose input had ended.
+lines=$(cat "$folder"/out/part-* | wc -l)
+timeout 60 "$program" stream run examples/counter --output "$folder/out" -p 2 -s "$(newest)" ||
+    complain "a job does not end that was drained"
+[ "$lines" = "$(cat "$folder"/out/part-* | wc -l)" ] || complain "a drained job goes on"
+
 start -p 2
 "$program" stream cancel "$job" >/dev/null || complain "no cancel"
 ended 130
