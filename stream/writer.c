@@ -40,7 +40,7 @@ void writer_set_own(struct writer *w, uint32_t own, uint32_t channel)
 {
     w->own = own;
     w->own_channel = channel;
-    w->own_records = must_calloc(BATCH_SIZE, w->rings[own]->layout.size);
+    w->own_records = calloc_apart((size_t)BATCH_SIZE * w->rings[own]->layout.size);
 }
 
 static void publish(struct writer *w, uint32_t r)
@@ -178,21 +178,23 @@ static void write_picked_with_text(struct writer *w, uint32_t r, const struct ba
     }
 }
 
-/* Records into the open packet: once the lines begun before are whole, by whole lines straight into
- * its block; what is left over waits in the stage. */
+/* Records into the open packet: once the lines begun before are whole, by whole lines; of a staged
+ * packet straight into its block, and what is left over waits in the stage. */
 static void put_records(struct writer *w, struct ring *ring, const char *records,
                         const uint8_t *picks, uint32_t count)
 {
     const uint32_t size = ring->layout.size;
     uint32_t at = ring->open->count, done = 0;
-    if (ring_is_staged(ring) && router_streams(&w->router, size) && count > 16) {
+    if (router_streams(&w->router, size) && count > 16) {
         done = -at & 7;
         router_gather(&w->router, ring->open->records + (size_t)at * size, records, size, picks,
                       done);
-        char *to = ring_stream_records(ring, at + done);
-        uint32_t streamed = router_stream(&w->router, to, records, picks + done, count - done);
-        ring->streamed += streamed;
-        done += streamed;
+        if (ring_is_staged(ring)) {
+            char *to = ring_stream_records(ring, at + done);
+            uint32_t streamed = router_stream(&w->router, to, records, picks + done, count - done);
+            ring->streamed += streamed;
+            done += streamed;
+        }
     }
     router_gather(&w->router, ring->open->records + (size_t)(at + done) * size, records, size,
                   picks + done, count - done);
