@@ -14,13 +14,15 @@
  * Each run is a process of its own. In turn, in each round: without checkpoints, and with one each
  * second; their CPU ns an event is compared. Then 200 ms apart: the longest silence of any subtask
  * is taken for each checkpoint, from the completion of the one before to its own, and beside it for
- * windows of the same length of a run without. At last a job is restored from the last checkpoint;
- * from before its graph is built until its sink sees a record. Silence while the table grows is
- * told apart: windows count once there were three records a key, and a second has passed.
+ * windows of the same length of a run without. At last a job is restored from the first of the last
+ * four checkpoints (the last is that of the end); from before its graph is built until its sink
+ * sees a record. Silence while the table grows is told apart: windows count once there were three
+ * records a key, and a second has passed.
  *
  * Silence is told by the clock, and by the CPU time of the subtask's thread: on a machine that
  * others use the second one is without what they took.
  */
+#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +314,7 @@ static void configure(st_env *env, const struct run *run)
         snprintf(text, sizeof text, "%lldms", (long long)run->interval_ms);
         set(env, "execution.checkpointing.interval", text);
         set(env, "execution.checkpointing.dir", run->folder);
+        set(env, "execution.checkpointing.num-retained", "4");
         by_checkpoint = true;
     }
     if (run->from != NULL) {
@@ -465,13 +468,33 @@ static void compare_silence(struct run run)
            p95[0][BY_CLOCK], p95[1][BY_CLOCK], p95[0][BY_CPU], p95[1][BY_CPU]);
 }
 
+/* The first checkpoint of those kept in a folder; false: there is none. */
+static bool first_kept(const char *folder, char *path, size_t size)
+{
+    long first = 0;
+    DIR *dir = opendir(folder);
+    for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+        long id = strncmp(e->d_name, "chk-", 4) == 0 ? atol(e->d_name + 4) : 0;
+        first = id > 0 && (first == 0 || id < first) ? id : first;
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    snprintf(path, size, "%s/chk-%ld", folder, first);
+    return first > 0;
+}
+
 static void measure_recovery(struct run run, uint32_t rounds)
 {
     double first[64];
+    char path[1024];
     rounds = rounds < 64 ? rounds : 64;
-    run.from = run.folder;
+    if (!first_kept(run.folder, path, sizeof path)) {
+        puts("recovery: not measured, there is no checkpoint");
+        return;
+    }
+    run.from = path;
     run.interval_ms = 0;
-    run.events *= 2; /* the last checkpoint is that of the end */
     for (uint32_t round = 0; round < rounds; round++) {
         struct result r = run_once(&run);
         first[round] = r.first_out_s;
