@@ -8,20 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mix.h"
 #include "stream/dealer.h"
 
 #define SUBTASKS_MAX 5
 #define COUNT_MAX    400
 
 static uint64_t random_state;
-
-static uint64_t draw(uint64_t below)
-{
-    random_state += UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t z = (random_state ^ random_state >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (z ^ z >> 31) % below;
-}
 
 struct subtask {
     struct hand hand;
@@ -47,11 +40,11 @@ static void step(struct job *job, uint32_t s)
         if (job->careless || job->wanted == subtask->barrier) {
             hand_know(hand, next);
         }
-        (void)hand_claim(hand, &job->dealer, 1 + draw(40));
+        (void)hand_claim(hand, &job->dealer, 1 + draw(&random_state, 40));
     }
     struct range *first = hand_first(hand);
     if (first != NULL) {
-        for (uint64_t left = 1 + draw(first->to - first->from); left > 0; left--) {
+        for (uint64_t left = 1 + draw(&random_state, first->to - first->from); left > 0; left--) {
             subtask->out[first->from++]++;
         }
         hand_put_out(hand, first);
@@ -72,24 +65,24 @@ static void take_barrier(struct job *job, uint32_t s)
  */
 static void run_to_checkpoint(struct job *job)
 {
-    for (uint64_t left = draw(60); left > 0; left--) {
-        step(job, (uint32_t)draw(job->parallelism));
+    for (uint64_t left = draw(&random_state, 60); left > 0; left--) {
+        step(job, (uint32_t)draw(&random_state, job->parallelism));
     }
     job->wanted++;
     for (uint32_t in = 0; in < job->parallelism;) {
-        uint32_t s = (uint32_t)draw(job->parallelism);
-        if (draw(3) == 0 && job->subtasks[s].barrier < job->wanted) {
+        uint32_t s = (uint32_t)draw(&random_state, job->parallelism);
+        if (draw(&random_state, 3) == 0 && job->subtasks[s].barrier < job->wanted) {
             take_barrier(job, s);
             in++;
-        } else if (draw(30) == 0) { /* given up, and the next one begun */
+        } else if (draw(&random_state, 30) == 0) { /* given up, and the next one begun */
             job->wanted++;
             in = 0;
         } else {
             step(job, s);
         }
     }
-    for (uint64_t left = draw(20); left > 0; left--) {
-        step(job, (uint32_t)draw(job->parallelism));
+    for (uint64_t left = draw(&random_state, 20); left > 0; left--) {
+        step(job, (uint32_t)draw(&random_state, job->parallelism));
     }
 }
 
@@ -141,7 +134,7 @@ static void run_to_end(struct job *job)
         for (uint32_t s = 0; s < job->parallelism; s++) {
             some |= job->subtasks[s].hand.begun.count > 0;
         }
-        step(job, (uint32_t)draw(job->parallelism));
+        step(job, (uint32_t)draw(&random_state, job->parallelism));
     }
 }
 
@@ -161,12 +154,14 @@ static bool is_exact(const struct job *job)
 
 static bool round_is_exact(bool careless)
 {
-    struct job *job = job_new(1 + draw(COUNT_MAX), 1 + (uint32_t)draw(SUBTASKS_MAX));
-    for (uint64_t restores = 1 + draw(4); restores > 0; restores--) {
+    struct job *job = job_new(1 + draw(&random_state, COUNT_MAX),
+                              1 + (uint32_t)draw(&random_state, SUBTASKS_MAX));
+    for (uint64_t restores = 1 + draw(&random_state, 4); restores > 0; restores--) {
         job->careless = careless;
         run_to_checkpoint(job);
-        struct job *next =
-            restored(job, draw(2) == 0 ? job->parallelism : 1 + (uint32_t)draw(SUBTASKS_MAX));
+        struct job *next = restored(job, draw(&random_state, 2) == 0
+                                             ? job->parallelism
+                                             : 1 + (uint32_t)draw(&random_state, SUBTASKS_MAX));
         job_free(job);
         job = next;
     }
@@ -202,9 +197,9 @@ START_TEST(anything_can_be_read)
 {
     for (random_state = 1; random_state <= 20000;) {
         char bytes[120];
-        size_t size = draw(sizeof bytes);
+        size_t size = draw(&random_state, sizeof bytes);
         for (size_t i = 0; i < size; i++) {
-            bytes[i] = draw(3) == 0 ? (char)draw(256) : 0;
+            bytes[i] = draw(&random_state, 3) == 0 ? (char)draw(&random_state, 256) : 0;
         }
         struct hand hand = {0};
         struct dealer dealer = {.count = 100};

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "stream/checkpoint.h"
 #include "stream/stream.h"
 
@@ -44,14 +45,6 @@ ST_TYPE(position, next, count, key);
 
 static char folder[64], checkpoints[80];
 static int64_t keys;
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
 
 static event event_of(int64_t index)
 {

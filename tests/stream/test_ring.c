@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mix.h"
 #include "stream/ring.h"
 
 typedef struct {
@@ -26,14 +27,6 @@ ST_TYPE(plain, number, twice, thrice);
 static struct ring *ring;
 static bool with_text;
 static uint64_t random_state;
-
-static uint64_t draw(uint64_t below)
-{
-    random_state += UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t z = (random_state ^ random_state >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (z ^ z >> 31) % below;
-}
 
 /* The text of record `number`: now and then longer than a packet has room for. */
 static uint32_t text_of(int64_t number, char *text)
@@ -75,14 +68,15 @@ static void *produce(void *arg)
         while (ring_is_full(ring)) {
             sched_yield();
         }
-        ring->is_near = draw(3) == 0; /* taken when a packet is opened */
+        ring->is_near = draw(&random_state, 3) == 0; /* taken when a packet is opened */
         struct packet *p = ring_open(ring);
-        for (uint64_t left = 1 + draw(BATCH_SIZE); left > 0 && number < RECORDS; left--) {
+        for (uint64_t left = 1 + draw(&random_state, BATCH_SIZE); left > 0 && number < RECORDS;
+             left--) {
             if (!put(number)) {
                 break;
             }
             number++;
-            if (draw(100) == 0 && p->mark_count < PACKET_MARKS) {
+            if (draw(&random_state, 100) == 0 && p->mark_count < PACKET_MARKS) {
                 p->marks[p->mark_count++] = (struct mark){MARK_WATERMARK, p->count, number};
             }
         }

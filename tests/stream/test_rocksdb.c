@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "stream/checkpoint.h"
 #include "stream/stream.h"
 
@@ -30,14 +31,6 @@ static uint64_t keys, event_count;
 static int64_t *totals; /* [event_count] of the key of each event, with it */
 static _Atomic uint64_t wrong, seen;
 static bool fails_at_end;
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
 
 static event event_of(uint64_t index)
 {

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "stream/route.h"
 
 typedef struct {
@@ -21,14 +22,10 @@ typedef struct {
 } worded;
 ST_TYPE(worded, text, count);
 
-static uint64_t random_state = 1;
-
-static uint64_t draw(void)
+static uint64_t random_one(void)
 {
-    random_state += UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t z = (random_state ^ random_state >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return z ^ z >> 31;
+    static uint64_t at = 1;
+    return mix(at++);
 }
 
 /* Every record of a batch once, to the owner of its key group, in its order. */
@@ -40,7 +37,7 @@ static void check_batch(const struct router *r, const st_key_spec *spec, const v
     int64_t times[BATCH_SIZE], picked_times[PICKS_MAX];
     char *copies = malloc((size_t)BATCH_SIZE * size);
     for (uint32_t k = 0; k < count; k++) {
-        times[k] = (int64_t)draw();
+        times[k] = (int64_t)random_one();
     }
     router_choose(r, records, size, count, rings);
     for (uint32_t ring = 0; ring < r->ring_count; ring++) {
@@ -90,7 +87,8 @@ START_TEST(numbers_go_to_the_owners_of_their_groups)
         /* Of this size and no more, so that the sanitizers see a step behind the last. */
         numbered *records = malloc((counts[c] + (counts[c] == 0)) * sizeof *records);
         for (uint32_t k = 0; k < counts[c]; k++) {
-            records[k] = (numbered){(int64_t)draw(), (int64_t)(draw() >> draw() % 64), 3};
+            records[k] =
+                (numbered){(int64_t)random_one(), (int64_t)(random_one() >> random_one() % 64), 3};
         }
         both_ways(&by_number, sizeof *records, records, counts[c]);
         both_ways(&by_two, sizeof *records, records, counts[c]);
@@ -114,10 +112,10 @@ static void check_texts(uint32_t least, uint32_t most)
 {
     worded records[BATCH_SIZE];
     for (uint32_t k = 0; k < BATCH_SIZE; k++) {
-        uint32_t size = least + (uint32_t)(draw() % (most - least + 1));
+        uint32_t size = least + (uint32_t)(random_one() % (most - least + 1));
         char *text = malloc(size + (size == 0));
         for (uint32_t i = 0; i < size; i++) {
-            text[i] = (char)(draw() % 128);
+            text[i] = (char)(random_one() % 128);
         }
         records[k] = (worded){{text, size, 0}, k};
         ck_assert(st_key_hash(&by_text, &records[k]) == plain_hash(text, size));

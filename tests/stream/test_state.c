@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "stream/stream.h"
 
 #define KEYS       24
@@ -43,14 +44,6 @@ typedef struct {
     int64_t index, sum;
 } told;
 ST_TYPE(told, index, sum);
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
 
 static uint64_t seed;
 static int64_t gap_ms; /* between the operations of two segments */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "stream/stream.h"
 #include "stream/table.h"
 
@@ -21,14 +22,6 @@ typedef struct {
     int64_t count;
 } word;
 ST_TYPE(word, text, count);
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
 
 ST_GENERATOR(make, event)
 {

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "stream/stream.h"
 
 #define KEYS      5000
@@ -37,14 +38,6 @@ typedef struct {
     int64_t key, end, sum, count;
 } line;
 ST_TYPE(line, key, end, sum, count);
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
 
 static event event_of(uint64_t index)
 {
