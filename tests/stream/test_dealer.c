@@ -154,8 +154,8 @@ static bool is_exact(const struct job *job)
 
 static bool round_is_exact(bool careless)
 {
-    struct job *job = job_new(1 + draw(&random_state, COUNT_MAX),
-                              1 + (uint32_t)draw(&random_state, SUBTASKS_MAX));
+    uint64_t count = 1 + draw(&random_state, COUNT_MAX);
+    struct job *job = job_new(count, 1 + (uint32_t)draw(&random_state, SUBTASKS_MAX));
     for (uint64_t restores = 1 + draw(&random_state, 4); restores > 0; restores--) {
         job->careless = careless;
         run_to_checkpoint(job);
