@@ -12,13 +12,7 @@
 static void ranges_add(struct ranges *r, struct range one)
 {
     if (r->count == r->capacity) {
-        r->capacity = r->capacity * 2 + 4;
-        struct range *all = must_calloc(r->capacity, sizeof *all);
-        if (r->count > 0) {
-            memcpy(all, r->all, r->count * sizeof *all);
-        }
-        free(r->all);
-        r->all = all;
+        r->all = must_grow(r->all, sizeof *r->all, r->count, &r->capacity, 4);
     }
     r->all[r->count++] = one;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void *must_calloc(size_t count, size_t size)
 {
@@ -38,6 +39,13 @@ void *calloc_apart(size_t size)
         abort();
     }
     return memset(memory, 0, size);
+}
+
+int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 char *must_strdup(const char *text)

@@ -143,6 +143,8 @@ void *must_grow(void *list, size_t size, uint32_t count, uint32_t *capacity, uin
 /* Zeroed memory that shares no line of the cache with any other: what a thread writes all the time
  * does not take from another what that one reads. Never NULL; freed with free(). */
 void *calloc_apart(size_t size);
+/* The clock that only goes forward, of the machine. */
+int64_t monotonic_ns(void);
 char *must_strdup(const char *text);
 
 /* A new source at parallelism 1, and the stream of it; *node is the source. */

@@ -40,9 +40,7 @@ struct monitor {
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND_MS + now.tv_nsec / 1000000;
+    return monotonic_ns() / 1000000;
 }
 
 /* ------------------------------------------------------------------------------------- Looking */

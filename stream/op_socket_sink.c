@@ -105,13 +105,6 @@ static void wait_for(struct socket_sink *s, int fd, short events, int64_t at_mos
     }
 }
 
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Another attempt, after its pause; fails the job if there is none left. */
 static void lost(struct socket_sink *s, int err)
 {
@@ -121,8 +114,8 @@ static void lost(struct socket_sink *s, int err)
         task_fail(s->op.task, "%s:%u: %s, at attempt %u", spec->host, spec->port, strerror(err),
                   s->peer.attempts);
     }
-    int64_t until = clock_ms() + spec->retry_delay_ms;
-    for (int64_t left; (left = until - clock_ms()) > 0;) {
+    int64_t until = monotonic_ns() / 1000000 + spec->retry_delay_ms;
+    for (int64_t left; (left = until - monotonic_ns() / 1000000) > 0;) {
         wait_for(s, -1, 0, left);
     }
 }

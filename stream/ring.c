@@ -18,7 +18,6 @@
 #include "stream/ring.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "stream/graph.h"
 
@@ -178,21 +177,14 @@ static struct packet *open_block(struct ring *r)
     return p;
 }
 
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* A look that finds something new brings a line from the consumer's cache. Some are short because
  * the line has come before, by another look. */
 void ring_look_at_tail(struct ring *r)
 {
-    int64_t began = r->stage != NULL ? clock_ns() : 0;
+    int64_t began = r->stage != NULL ? monotonic_ns() : 0;
     uint64_t tail = atomic_load(&r->tail);
     if (r->stage != NULL && tail != r->seen_tail) {
-        r->near_looks += clock_ns() - began < NEAR_NS;
+        r->near_looks += monotonic_ns() - began < NEAR_NS;
         if (++r->looks == LOOKS) {
             r->is_near = r->near_looks > LOOKS / 2;
             r->looks = r->near_looks = 0;

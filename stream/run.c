@@ -303,9 +303,7 @@ static void sleep_ms(int64_t ms)
 
 static int64_t clock_ms(const st_env *env)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return env->in_steps ? 0 : (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return env->in_steps ? 0 : monotonic_ns() / 1000000;
 }
 
 enum st_err st_execute(st_env *env, const char *job_name)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "stream/stream.h"
 
 #define EVENTS     200000
@@ -43,26 +44,18 @@ ST_TYPE(line, what, key, end, sum, count, least);
 static struct storm_attempt attempt;
 static _Atomic uint64_t snapshots, notified;
 
-uint64_t storm_mix(uint64_t z)
-{
-    z = (z + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
 /* ---------------------------------------------------------------------------------------- Input */
 
 ST_GENERATOR(make_event, event)
 {
-    uint64_t z = storm_mix(index ^ attempt.seed << 32);
+    uint64_t z = mix(index ^ attempt.seed << 32);
     *out = (event){(int64_t)(z % KEYS), (int64_t)(z >> 50),
                    (int64_t)(index / PER_MS) - (int64_t)((z >> 20) % 1000)};
 }
 
 ST_GENERATOR(make_order, order)
 {
-    uint64_t z = storm_mix(~index ^ attempt.seed << 32);
+    uint64_t z = mix(~index ^ attempt.seed << 32);
     *out = (order){(int64_t)(z % KEYS), (int64_t)(z >> 52),
                    (int64_t)(index / ORDER_RATE) - (int64_t)((z >> 20) % 500)};
 }
@@ -95,8 +88,8 @@ static void sleep_us(uint64_t us)
 
 static void next_pace(const st_context *ctx, struct pace *p)
 {
-    p->draw = storm_mix(p->draw ^ attempt.draw ^ (uint64_t)ctx->subtask << 48 ^
-                        (uint64_t) * (const char *)ctx->arg << 52);
+    p->draw = mix(p->draw ^ attempt.draw ^ (uint64_t)ctx->subtask << 48 ^
+                  (uint64_t) * (const char *)ctx->arg << 52);
     p->until = p->count + 200 + p->draw % 20000;
     p->sleep_us = p->draw % 5 < 2 ? 40 + (uint32_t)(p->draw >> 20) % 400 : 0;
     if (p->draw % 5 == 4) {
@@ -159,7 +152,7 @@ ST_MAP(to_line, total, line)
 
 ST_FILTER(one_in_64, event)
 {
-    return storm_mix((uint64_t)in->value ^ (uint64_t)in->time << 10) % 64 == 0;
+    return mix((uint64_t)in->value ^ (uint64_t)in->time << 10) % 64 == 0;
 }
 
 /* ------------------------------------------------------------------- Process: map state and timers

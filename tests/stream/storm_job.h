@@ -45,7 +45,5 @@ enum { STORM_DONE = 0, STORM_WRONG = 1, STORM_NO_CHECKPOINT = 2, STORM_FAILED = 
 
 /* Runs it, from the newest checkpoint in FOLDER/ck if there is one. */
 int storm_run(const struct storm_attempt *attempt);
-/* Of a seed; the same everywhere. */
-uint64_t storm_mix(uint64_t z);
 
 #endif

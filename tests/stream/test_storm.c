@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mix.h"
 #include "storm_job.h"
 
 #define FAILURES_MAX 8
@@ -188,7 +189,7 @@ static struct lines without_failures(uint64_t seed)
 
 static void draw_failure(struct storm_attempt *a)
 {
-    uint64_t z = storm_mix(a->draw ^ 0xFA11);
+    uint64_t z = mix(a->draw ^ 0xFA11);
     static const enum storm_failure kinds[] = {
         STORM_KILL,          STORM_KILL,        STORM_FAIL_RECORD,    STORM_FAIL_RECORD,
         STORM_FAIL_SNAPSHOT, STORM_FAIL_NOTIFY, STORM_FAIL_INITIALIZE};
@@ -214,7 +215,7 @@ static void draw_failure(struct storm_attempt *a)
 /* Never that of the attempt before. */
 static uint32_t draw_parallelism(uint64_t draw, uint32_t before)
 {
-    uint32_t p = 1 + (uint32_t)(storm_mix(draw ^ 0x9A11) % (before == 0 ? 4 : 3));
+    uint32_t p = 1 + (uint32_t)(mix(draw ^ 0x9A11) % (before == 0 ? 4 : 3));
     return before != 0 && p >= before ? p + 1 : p;
 }
 
@@ -222,14 +223,14 @@ static uint32_t draw_parallelism(uint64_t draw, uint32_t before)
 static unsigned play_with_failures(uint64_t seed)
 {
     struct storm_attempt a = {.seed = seed,
-                              .source_parallelism = 1 + (uint32_t)(storm_mix(seed) % 2),
+                              .source_parallelism = 1 + (uint32_t)(mix(seed) % 2),
                               .backend = seed % 2 == 0 ? "rocksdb" : "hashmap",
                               .folder = folder,
                               .dawdles = true,
                               .checkpoints = true};
     unsigned failures = 0;
     for (uint64_t n = 0;; n++) {
-        a.draw = storm_mix(seed * 1000 + n);
+        a.draw = mix(seed * 1000 + n);
         a.parallelism = draw_parallelism(a.draw, a.parallelism);
         a.failure = STORM_NONE;
         if (failures < FAILURES_MAX) {
