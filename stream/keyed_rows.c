@@ -1,13 +1,14 @@
 /*
  * Rows of process functions in a snapshot.
  *
- *     key's type | states: name, kind, type, map key's type, has a time to live | count of rows
- *     | rows | timers
+ *     key's type | states: name, kind, type, map key's type, has a time to live | are there timers
+ *     | count of rows | rows
  *     row:    key | present | state | state …      those that are present
- *     timer:  time | the key's place among the rows
+ *             | count of timers of event time | timers | the same of processing time
+ *     timer:  time | place in the order in which they were set
  *
- * Rows in a database (rocks_rows.h) are written in the same way; those with timers are pinned. They
- * may be whole in the section, or files whose rows have the states that the section says.
+ * Rows in a database (rocks_rows.h) are written in the same way. They may be whole in the section,
+ * or files whose rows have the states that the section says.
  *
  * What is over is not written. All of it is written beside the flow, by a view of the operator
  * (frozen.h): what writes here changes nothing. A state whose time to live has been taken away
@@ -130,14 +131,43 @@ static uint32_t states_that_hold(struct process *p)
     return present;
 }
 
-/* What is behind the key. */
-static void write_body(struct process *p, uint32_t present, struct bytes *to)
+/* Does what holds nothing but timers, or a state, have a row? */
+static bool row_is_full(struct process *p)
 {
+    return head_of(p)->timers > 0 || states_that_hold(p) != 0;
+}
+
+static bool has_timers(const struct process *p)
+{
+    return p->op.node->options.on_timer != NULL;
+}
+
+static void begin_writing(struct process *p)
+{
+    for (int kind = 0; kind < DUE_KINDS && has_timers(p); kind++) {
+        p->by_row[kind] = timers_by_row(&p->timers[kind], p->table.row_end);
+    }
+}
+
+static void end_writing(struct process *p)
+{
+    for (int kind = 0; kind < DUE_KINDS && has_timers(p); kind++) {
+        timers_by_row_free(&p->by_row[kind]);
+    }
+}
+
+/* What is behind the key of the row at hand. */
+static void write_body(struct process *p, struct bytes *to)
+{
+    uint32_t present = states_that_hold(p);
     bytes_u32(to, present);
     for (uint32_t s = 0; s < p->state_count; s++) {
         if ((present >> s & 1) != 0) {
             write_state(p, s, to);
         }
+    }
+    for (int kind = 0; kind < DUE_KINDS && has_timers(p); kind++) {
+        timers_write(&p->by_row[kind], p->row, to);
     }
 }
 
@@ -154,42 +184,27 @@ static void write_states(struct process *p, struct bytes *to)
         }
         bytes_u32(to, state->ttl_ms > 0 ? 1 : 0);
     }
+    bytes_u32(to, has_timers(p) ? 1 : 0);
 }
 
-/* The rows of a table that has them all. place: [row_end] of each; below 0: it is not written. */
-static void write_rows(struct process *p, int64_t *place, struct bytes *to)
-{
-    uint8_t *live = table_live_rows(&p->table);
-    int64_t next = 0;
-    size_t count_at = bytes_reserve_i64(to);
-    for (p->row = 0; p->row < p->table.row_end; p->row++) {
-        uint32_t present = live[p->row] != 0 ? states_that_hold(p) : 0;
-        place[p->row] = -1;
-        if (live[p->row] == 0 || (present == 0 && head_of(p)->timers == 0)) {
-            continue;
-        }
-        place[p->row] = next++;
-        bytes_record(to, &p->readers[0].layout, table_row(&p->table, p->row));
-        write_body(p, present, to);
-    }
-    bytes_set_i64(to, count_at, next);
-    free(live);
-}
-
-static void write_timers(struct op *op, const int64_t *place, struct bytes *to)
-{
-    timers_write(&process_of(op)->event, place, to);
-    timers_write(&process_of(op)->processing, place, to);
-}
-
-/* Rows and timers; of the operator or of a view of it. */
+/* The rows of a table that has them all; of the operator or of a view of it. */
 static void write_all(void *view, struct bytes *to)
 {
     struct process *p = view;
-    int64_t *place = must_calloc((size_t)p->table.row_end + 1, sizeof *place);
-    write_rows(p, place, to);
-    write_timers(&p->op, place, to);
-    free(place);
+    uint8_t *live = table_live_rows(&p->table);
+    int64_t count = 0;
+    size_t count_at = bytes_reserve_i64(to);
+    begin_writing(p);
+    for (p->row = 0; p->row < p->table.row_end; p->row++) {
+        if (live[p->row] != 0 && row_is_full(p)) {
+            bytes_record(to, &p->readers[0].layout, table_row(&p->table, p->row));
+            write_body(p, to);
+            count++;
+        }
+    }
+    end_writing(p);
+    bytes_set_i64(to, count_at, count);
+    free(live);
 }
 
 /* All tables, for a view of the operator. Returns the view's rows. */
@@ -197,8 +212,9 @@ static const struct table *freeze(struct op *op, struct frozen *f)
 {
     struct process *p = process_of(op), *view = f->view;
     table_freeze_for(f, &p->table, &view->table);
-    table_freeze_for(f, &p->event.set, &view->event.set);
-    table_freeze_for(f, &p->processing.set, &view->processing.set);
+    for (int kind = 0; kind < DUE_KINDS; kind++) {
+        table_freeze_for(f, &p->timers[kind].set, &view->timers[kind].set);
+    }
     for (uint32_t s = 0; s < p->state_count; s++) {
         if (state_of(p, s)->kind == ST_STATE_MAP_OF) {
             table_freeze_for(f, &p->maps[s].entries, &view->maps[s].entries);
@@ -228,6 +244,7 @@ struct states_said {
     uint32_t count;
     uint32_t ours[STATES_MAX];
     bool ttl[STATES_MAX];
+    bool timers;
     int64_t now_ms;     /* for those that have none */
     void *record, *key; /* room for one of any type */
 };
@@ -264,7 +281,11 @@ static void read_states(struct process *p, struct reader *from, struct states_sa
         said->ours[i] = s;
         said->ttl[i] = read_u32(from) != 0;
     }
+    said->timers = read_u32(from) != 0;
     said->count = from->bad ? 0 : said->count;
+    if (said->timers && !has_timers(p) && !from->bad) {
+        restore_fail(&p->op, "the checkpoint has timers, the operator has no .on_timer");
+    }
 }
 
 static int64_t read_touched(const struct states_said *said, uint32_t i, struct reader *from)
@@ -332,7 +353,7 @@ static bool read_map(struct process *p, uint32_t s, bool own, const struct state
     return true;
 }
 
-/* The states of a row; of a row that is not ours they are read and left. */
+/* The states and timers of a row; of a row that is not ours they are read and left. */
 static bool read_row(struct process *p, bool own, const struct states_said *said,
                      struct reader *from)
 {
@@ -363,23 +384,43 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
             return false;
         }
     }
+    for (int kind = 0; kind < DUE_KINDS && said->timers; kind++) {
+        uint32_t added = timers_read(&p->timers[kind], own ? p->row : ROW_NONE, from);
+        if (own) {
+            head_of(p)->timers += added;
+        }
+    }
     return !from->bad;
 }
 
 /* ------------------------------------------------------------------------- Rows in a database */
 
-static enum row_worth row_worth(struct op *op, uint32_t row)
+static void rows_begin(struct op *op)
 {
-    struct process *p = process_of(op);
-    p->row = row;
-    return head_of(p)->timers > 0 ? ROW_PINNED : states_that_hold(p) != 0 ? ROW_FULL : ROW_EMPTY;
+    begin_writing(process_of(op));
+}
+
+static void rows_end(struct op *op)
+{
+    end_writing(process_of(op));
+}
+
+static bool is_full(struct op *op, uint32_t row)
+{
+    process_of(op)->row = row;
+    return row_is_full(process_of(op));
 }
 
 static void row_write(struct op *op, uint32_t row, struct bytes *to)
 {
+    process_of(op)->row = row;
+    write_body(process_of(op), to);
+}
+
+static int64_t row_due(struct op *op, uint32_t row, enum due_kind kind)
+{
     struct process *p = process_of(op);
-    p->row = row;
-    write_body(p, states_that_hold(p), to);
+    return has_timers(p) ? timers_first_of(&p->by_row[kind], row) : ST_TIME_MAX;
 }
 
 static bool row_read(struct op *op, uint32_t row, struct reader *from)
@@ -394,13 +435,23 @@ static void row_drop(struct op *op, uint32_t row)
     keyed_state_drop(process_of(op));
 }
 
+static void rows_forget(struct op *op)
+{
+    for (int kind = 0; kind < DUE_KINDS; kind++) {
+        timers_clear(&process_of(op)->timers[kind]);
+    }
+}
+
 void keyed_rows_open(struct process *p)
 {
-    static const struct row_codec codec = {.worth = row_worth,
+    static const struct row_codec codec = {.begin = rows_begin,
+                                           .end = rows_end,
+                                           .is_full = is_full,
                                            .write = row_write,
-                                           .write_behind = write_timers,
+                                           .due = row_due,
                                            .read = row_read,
                                            .drop = row_drop,
+                                           .forget = rows_forget,
                                            .freeze = freeze};
     bool varies = false;
     if (!rows_are_stored(&p->op)) {
@@ -408,6 +459,7 @@ void keyed_rows_open(struct process *p)
     }
     struct states_said *own = must_calloc(1, sizeof *own);
     own->count = p->state_count;
+    own->timers = has_timers(p);
     own->record = must_calloc(1, ST_RECORD_SIZE_MAX);
     own->key = must_calloc(1, ST_RECORD_SIZE_MAX);
     for (uint32_t s = 0; s < p->state_count; s++) {
@@ -434,87 +486,40 @@ void keyed_rows_close(struct process *p)
  */
 static bool is_as_written(const struct process *p, const struct states_said *said)
 {
-    for (uint32_t i = 0; i < said->count; i++) {
-        if (said->ours[i] != i || p->written == NULL || said->ttl[i] != p->written->ttl[i]) {
-            return false;
-        }
+    bool same = p->written != NULL && said->timers == p->written->timers;
+    for (uint32_t i = 0; i < said->count && same; i++) {
+        same = said->ours[i] == i && said->ttl[i] == p->written->ttl[i];
     }
-    return true;
+    return same;
 }
 
-/* Takes the rows of a section's files. Returns how many more are in the section. */
-static int64_t restore_files(struct process *p, struct states_said *said, struct reader *from)
+/* Takes the rows of a section's files. */
+static void restore_files(struct process *p, struct states_said *said, struct reader *from)
 {
     struct rows_said files;
-    if (!rows_read_said(&files, from)) {
-        return 0;
+    if (rows_read_said(&files, from)) {
+        p->said = said;
+        rows_restore(&p->rows, &files, &p->op, is_as_written(p, said), row_read);
+        p->said = p->written;
     }
-    p->said = said;
-    rows_restore(&p->rows, &files, &p->op, is_as_written(p, said), row_read);
-    p->said = p->written;
-    return files.pinned;
 }
 
 /* ----------------------------------------------------------------------------------- A section */
 
-static void timer_added(void *self, uint32_t row)
-{
-    struct process *p = self;
-    p->row = row;
-    head_of(p)->timers++;
-}
-
-/* Which of the rows have timers: [row_count], until the step ends; `from` stands before the rows
- * and stays. */
-static uint8_t *find_pinned(struct process *p, const struct states_said *said, int64_t row_count,
-                            struct reader from)
-{
-    uint8_t *pinned = arena_alloc(&p->op.task->arena, (size_t)row_count + 1);
-    memset(pinned, 0, (size_t)row_count + 1);
-    char *key = arena_alloc(&p->op.task->arena, p->readers[0].layout.size);
-    bool ok = true;
-    for (int64_t r = 0; r < row_count && ok; r++) {
-        ok = read_record(&from, &p->readers[0].layout, key) && read_row(p, false, said, &from);
-    }
-    for (int kind = 0; kind < 2 && ok; kind++) {
-        for (uint32_t left = read_u32(&from); left > 0 && !from.bad; left--) {
-            (void)read_i64(&from);
-            int64_t place = read_i64(&from);
-            if (place >= 0 && place < row_count) {
-                pinned[place] = 1;
-            }
-        }
-    }
-    return pinned;
-}
-
-/* The rows of a section, and where they lie now: rows[r]. Those that have timers stay in the table
- * while there is no room for all. */
 static bool read_rows(struct process *p, const struct states_said *said, int64_t row_count,
-                      uint32_t *rows, struct reader *from)
+                      struct reader *from)
 {
     struct op *op = &p->op;
     char *key = arena_alloc(&op->task->arena, p->readers[0].layout.size);
-    uint8_t *pinned = p->rows.op != NULL ? find_pinned(p, said, row_count, *from) : NULL;
     bool ok = true;
     for (int64_t r = 0; r < row_count && ok; r++) {
         bool is_new;
         ok = read_record(from, &p->readers[0].layout, key);
         bool own = ok && op_owns(op, &p->readers[0], key);
         p->row = own ? table_find_or_insert_key(&p->table, key, &is_new) : ROW_NONE;
-        rows[r] = p->row;
-        if (own && pinned != NULL && pinned[r] != 0) {
-            head_of(p)->timers++;
-        }
         ok = ok && read_row(p, own, said, from);
-        if (own && pinned != NULL && pinned[r] == 0) {
+        if (own) {
             rows_make_room(&p->rows);
-        }
-    }
-    for (int64_t r = 0; r < row_count && ok && pinned != NULL; r++) {
-        if (pinned[r] != 0 && rows[r] != ROW_NONE) {
-            p->row = rows[r];
-            head_of(p)->timers--; /* its timers are counted as they are set */
         }
     }
     return ok;
@@ -534,15 +539,12 @@ void keyed_rows_restore(struct process *p, struct reader *from)
     read_states(p, from, &said);
     int64_t row_count = read_i64(from);
     if (row_count == ROWS_IN_FILES && !from->bad) {
-        row_count = restore_files(p, &said, from);
+        restore_files(p, &said, from);
+        row_count = 0;
     }
     if (from->bad || row_count < 0 || row_count > from->end - from->at) {
         from->bad = true;
         return;
     }
-    uint32_t *rows = arena_alloc(&op->task->arena, ((size_t)row_count + 1) * sizeof *rows);
-    if (read_rows(p, &said, row_count, rows, from)) {
-        timers_read(&p->event, rows, row_count, from, timer_added, p);
-        timers_read(&p->processing, rows, row_count, from, timer_added, p);
-    }
+    from->bad |= !read_rows(p, &said, row_count, from);
 }

@@ -26,8 +26,8 @@ static void process_open(struct op *op)
     p->has_rows = p->state_count > 0 || o->on_timer != NULL;
     if (p->has_rows) {
         table_init(&p->table, &p->readers[0], &op->task->memory, &payload, false);
-        timers_init(&p->event, &op->task->memory);
-        timers_init(&p->processing, &op->task->memory);
+        timers_init(&p->timers[DUE_EVENT], &op->task->memory);
+        timers_init(&p->timers[DUE_PROCESSING], &op->task->memory);
         keyed_rows_open(p);
     }
 }
@@ -44,8 +44,8 @@ static void process_close(struct op *op)
         keyed_rows_close(p);
         keyed_state_close(p);
         table_free(&p->table);
-        timers_free(&p->event);
-        timers_free(&p->processing);
+        timers_free(&p->timers[DUE_EVENT]);
+        timers_free(&p->timers[DUE_PROCESSING]);
     }
 }
 
@@ -53,7 +53,9 @@ static void process_close(struct op *op)
 
 static void update_wakeup(struct process *p)
 {
-    p->op.wakeup_ms = timers_next(&p->processing);
+    int64_t in_memory = timers_next(&p->timers[DUE_PROCESSING]);
+    int64_t stored = rows_next_due(&p->rows, DUE_PROCESSING);
+    p->op.wakeup_ms = in_memory < stored ? in_memory : stored;
 }
 
 /* Sets, or deletes, a timer of the key at hand; in a trigger, of its window. */
@@ -68,7 +70,7 @@ static void change_timer(st_context *ctx, int64_t time_ms, bool event_time, bool
         st_fail(ctx, "a timer needs a key at hand, and .on_timer");
     }
     struct process *p = process_of(op);
-    struct timers *timers = event_time ? &p->event : &p->processing;
+    struct timers *timers = &p->timers[event_time ? DUE_EVENT : DUE_PROCESSING];
     if (set) {
         head_of(p)->timers += timers_add(timers, time_ms, p->row) ? 1 : 0;
     } else {
@@ -97,11 +99,12 @@ void st_delete_processing_timer(st_context *ctx, int64_t time_ms)
     change_timer(ctx, time_ms, false, false);
 }
 
-static void fire(struct process *p, struct timers *timers, int64_t until, bool event_time)
+static void fire(struct process *p, enum due_kind kind, int64_t until)
 {
     struct op *op = &p->op;
     struct st_out *out = &op->outputs[0].out;
-    for (struct timer timer; timers_take(timers, until, &timer);) {
+    bool event_time = kind == DUE_EVENT;
+    for (struct timer timer; timers_take(&p->timers[kind], until, &timer);) {
         p->row = timer.row;
         table_touch(&p->table, p->row);
         head_of(p)->timers--;
@@ -117,18 +120,27 @@ static void fire(struct process *p, struct timers *timers, int64_t until, bool e
     op->key = NULL;
 }
 
+static void advance(struct process *p, enum due_kind kind, int64_t until)
+{
+    int64_t upto;
+    for (bool more = true; more;) {
+        more = rows_load_due(&p->rows, kind, until, &upto);
+        fire(p, kind, upto);
+    }
+}
+
 static void process_watermark(struct op *op, int64_t watermark)
 {
     struct process *p = process_of(op);
     if (p->has_rows) {
-        fire(p, &p->event, watermark, true);
+        advance(p, DUE_EVENT, watermark);
     }
 }
 
 static void process_wake(struct op *op, int64_t now_ms)
 {
     struct process *p = process_of(op);
-    fire(p, &p->processing, now_ms, false);
+    advance(p, DUE_PROCESSING, now_ms);
     update_wakeup(p);
 }
 

@@ -44,7 +44,8 @@ struct process {
     uint32_t slots[STATES_MAX]; /* offsets behind the key */
     struct layout layouts[STATES_MAX];
     struct map maps[STATES_MAX]; /* of map states */
-    struct timers event, processing;
+    struct timers timers[DUE_KINDS];
+    struct timers_by_row by_row[DUE_KINDS]; /* while rows are written */
     int64_t timer_time; /* what st_timestamp says in a timer */
     int64_t now_ms;     /* when the batch or, of a view, the barrier came; where has_ttl */
     struct rocks_rows rows;

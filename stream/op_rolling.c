@@ -24,11 +24,11 @@ static struct rolling *rolling_of(struct op *op)
 
 /* --------------------------------------------------------------------------- Rows in a database */
 
-static enum row_worth row_worth(struct op *op, uint32_t row)
+static bool row_is_full(struct op *op, uint32_t row)
 {
     (void)op;
     (void)row;
-    return ROW_FULL;
+    return true;
 }
 
 static void row_write(struct op *op, uint32_t row, struct bytes *to)
@@ -56,7 +56,7 @@ static const struct table *freeze(struct op *op, struct frozen *f)
 }
 
 static const struct row_codec codec = {
-    .worth = row_worth, .write = row_write, .read = row_read, .freeze = freeze};
+    .is_full = row_is_full, .write = row_write, .read = row_read, .freeze = freeze};
 
 /* --------------------------------------------------------------------------------- The operator */
 
@@ -152,7 +152,7 @@ static void rolling_restore(struct op *op, struct section *section)
         struct rows_said said;
         if (rows_read_said(&said, from)) {
             rows_restore(&r->rows, &said, op, true, row_read);
-            count = said.pinned;
+            count = 0;
         }
     }
     if (!from->bad && count > 0 && count <= (from->end - from->at) / r->fold.layout.size &&

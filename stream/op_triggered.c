@@ -306,14 +306,15 @@ static void write_all(void *view, struct bytes *to)
 {
     struct triggered *t = view;
     uint8_t *live = table_live_rows(&t->windows);
-    int64_t *place = must_calloc((size_t)t->windows.row_end + 1, sizeof *place), next = 0;
+    struct timers_by_row event = timers_by_row(&t->event, t->windows.row_end);
+    struct timers_by_row processing = timers_by_row(&t->processing, t->windows.row_end);
+    int64_t count = 0;
     size_t count_at = bytes_reserve_i64(to);
     for (t->at = 0; t->at < t->windows.row_end; t->at++) {
-        place[t->at] = -1;
         if (live[t->at] == 0 || window_head_of(t)->gone != 0) {
             continue;
         }
-        place[t->at] = next++;
+        count++;
         bytes_record(to, &t->reader.layout,
                      table_row(&t->keys, (uint32_t)window_key_of(t)->key_row));
         bytes_i64(to, t->gap > 0 ? window_head_of(t)->start : window_key_of(t)->start);
@@ -325,11 +326,12 @@ static void write_all(void *view, struct bytes *to)
         if (window_head_of(t)->filled != 0) {
             cells_write(&t->cells, window_cell_of(t), to);
         }
+        timers_write(&event, t->at, to);
+        timers_write(&processing, t->at, to);
     }
-    bytes_set_i64(to, count_at, next);
-    timers_write(&t->event, place, to);
-    timers_write(&t->processing, place, to);
-    free(place);
+    bytes_set_i64(to, count_at, count);
+    timers_by_row_free(&event);
+    timers_by_row_free(&processing);
     free(live);
 }
 
@@ -352,8 +354,18 @@ static void triggered_snapshot(struct op *op, struct bytes *to)
     table_freeze_for(f, &t->processing.set, &view->processing.set);
 }
 
-/* A window of the section; ROW_NONE: not ours. False: damaged. */
-static bool read_window(struct triggered *t, char *key, uint32_t *row, struct reader *from)
+static bool read_timers(struct triggered *t, uint32_t row, struct reader *from)
+{
+    uint32_t added = timers_read(&t->event, row, from);
+    added += timers_read(&t->processing, row, from);
+    if (row != ROW_NONE) {
+        window_head_of(t)->timers += added;
+    }
+    return !from->bad;
+}
+
+/* A window of the section. False: damaged. */
+static bool read_window(struct triggered *t, char *key, struct reader *from)
 {
     bool is_new, ok = read_record(from, &t->reader.layout, key);
     int64_t start = read_i64(from), end = t->gap > 0 ? read_i64(from) : 0;
@@ -364,13 +376,12 @@ static bool read_window(struct triggered *t, char *key, uint32_t *row, struct re
     char *cell = arena_alloc(&t->op.task->arena, t->cells.layout.size);
     memset(cell, 0, t->cells.layout.size);
     ok = ok && state != NULL && (filled == 0 || cells_read(&t->cells, cell, from));
-    *row = ROW_NONE;
     if (!ok || !own) {
         cells_drop(&t->cells, cell);
-        return ok;
+        return ok && read_timers(t, ROW_NONE, from);
     }
     at.key_row = table_find_or_insert_key(&t->keys, key, &is_new);
-    t->at = *row = table_find_or_insert_key(&t->windows, &at, &is_new);
+    t->at = table_find_or_insert_key(&t->windows, &at, &is_new);
     if (!is_new) { /* a window that is there twice */
         cells_drop(&t->cells, cell);
         return false;
@@ -382,14 +393,7 @@ static bool read_window(struct triggered *t, char *key, uint32_t *row, struct re
     window_head_of(t)->filled = filled;
     memcpy(window_trigger_state(t), state, t->state_size);
     memcpy(window_cell_of(t), cell, t->cells.layout.size);
-    return true;
-}
-
-static void timer_added(void *self, uint32_t row)
-{
-    struct triggered *t = self;
-    t->at = row;
-    window_head_of(t)->timers++;
+    return read_timers(t, t->at, from);
 }
 
 static void triggered_restore(struct op *op, struct section *section)
@@ -409,17 +413,12 @@ static void triggered_restore(struct op *op, struct section *section)
         from->bad = true;
         return;
     }
-    uint32_t *rows = arena_alloc(&op->task->arena, ((size_t)count + 1) * sizeof *rows);
     char *key = arena_alloc(&op->task->arena, t->reader.layout.size);
     bool ok = true;
-    for (int64_t w = 0; w < count && ok; w++) {
-        ok = read_window(t, key, &rows[w], from);
+    for (; count > 0 && ok; count--) {
+        ok = read_window(t, key, from);
     }
-    if (ok) {
-        timers_read(&t->event, rows, count, from, timer_added, t);
-        timers_read(&t->processing, rows, count, from, timer_added, t);
-        update_wakeup(t);
-    }
+    update_wakeup(t);
     from->bad |= !ok;
 }
 

@@ -61,6 +61,7 @@
     X(writebatch_clear)                                                                            \
     X(writebatch_put)                                                                              \
     X(writebatch_delete)                                                                           \
+    X(writebatch_delete_range)                                                                     \
     X(checkpoint_object_create)                                                                    \
     X(checkpoint_create)                                                                           \
     X(checkpoint_object_destroy)                                                                   \
@@ -277,6 +278,14 @@ bool rocks_delete(struct rocks *r, const char *key, size_t key_size, char *why)
 {
     db.writebatch_delete(r->batch, key, key_size);
     r->batch_size += key_size;
+    return r->batch_size < BATCH_BYTES_MAX || rocks_write(r, why);
+}
+
+bool rocks_delete_range(struct rocks *r, const char *first, size_t first_size, const char *end,
+                        size_t end_size, char *why)
+{
+    db.writebatch_delete_range(r->batch, first, first_size, end, end_size);
+    r->batch_size += first_size + end_size;
     return r->batch_size < BATCH_BYTES_MAX || rocks_write(r, why);
 }
 

@@ -44,6 +44,9 @@ void rocks_free(char *value);
 bool rocks_put(struct rocks *r, const char *key, size_t key_size, const char *value,
                size_t value_size, char *why);
 bool rocks_delete(struct rocks *r, const char *key, size_t key_size, char *why);
+/* All keys from `first` on and before `end`. */
+bool rocks_delete_range(struct rocks *r, const char *first, size_t first_size, const char *end,
+                        size_t end_size, char *why);
 /* Writes the batch at hand. Reads do not see it before. */
 bool rocks_write(struct rocks *r, char *why);
 

@@ -51,6 +51,7 @@ void rows_open(struct rocks_rows *rows, struct op *op, struct table *table,
     const char *temporary = getenv("TMPDIR");
     *rows = (struct rocks_rows){
         .op = op, .codec = codec, .table = table, .reader = reader, .varies = varies, .lock = -1};
+    due_init(rows->due);
     if (parent == NULL) {
         parent = temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp";
     }
@@ -91,7 +92,9 @@ void rows_close(struct rocks_rows *rows)
         files_remove_tree(rows->folder);
         close(rows->lock);
     }
+    due_free(rows->due);
     bytes_free(&rows->key);
+    bytes_free(&rows->due_keys);
     *rows = (struct rocks_rows){0};
 }
 
@@ -152,6 +155,7 @@ struct writing {
     const struct table *table;
     uint8_t *marks; /* of the table's rows: which were touched, and then what the database has */
     int64_t stored; /* rows in the database */
+    const struct due *due;
     struct bytes keys, value;
 };
 
@@ -203,34 +207,55 @@ static struct touched *list_touched(struct writing *w, uint32_t *count)
     return list;
 }
 
+/* Enters the first timers of a row. */
+static bool store_due(struct writing *w, const struct touched *one, char *why)
+{
+    const struct row_codec *codec = w->rows->codec;
+    const char *key = w->keys.data + one->key_at;
+    bool ok = true;
+    for (int kind = 0; kind < DUE_KINDS && codec->due != NULL && ok; kind++) {
+        int64_t time = codec->due(w->op, one->row, (enum due_kind)kind);
+        ok = time == ST_TIME_MAX || due_put(&w->due[kind], (enum due_kind)kind, time, key,
+                                            one->key_size, w->rows->db, why);
+    }
+    return ok;
+}
+
 /* Brings what the database has of a row up to the row. */
 static bool store_row(struct writing *w, const struct touched *one, char *why)
 {
     struct rocks *db = w->rows->db;
     uint8_t *mark = &w->marks[one->row];
-    enum row_worth worth = w->rows->codec->worth(w->op, one->row);
     const char *key = w->keys.data + one->key_at;
     bool stored = (*mark & ROW_STORED) != 0;
-    if (worth == ROW_FULL) {
-        w->value.size = 0;
-        w->rows->codec->write(w->op, one->row, &w->value);
-        w->stored += stored ? 0 : 1;
-        *mark = ROW_LIVE | ROW_STORED;
-        return rocks_put(db, key, one->key_size, w->value.data, w->value.size, why);
+    if (!w->rows->codec->is_full(w->op, one->row)) {
+        w->stored -= stored ? 1 : 0;
+        *mark = ROW_GONE;
+        return !stored || rocks_delete(db, key, one->key_size, why);
     }
-    w->stored -= stored ? 1 : 0;
-    *mark = worth == ROW_EMPTY ? ROW_GONE : ROW_LIVE | ROW_TOUCHED;
-    return !stored || rocks_delete(db, key, one->key_size, why);
+    w->value.size = 0;
+    w->rows->codec->write(w->op, one->row, &w->value);
+    w->stored += stored ? 0 : 1;
+    *mark = ROW_LIVE | ROW_STORED;
+    return rocks_put(db, key, one->key_size, w->value.data, w->value.size, why) &&
+           store_due(w, one, why);
 }
 
 /* All rows that were touched into the database. */
 static bool store_rows(struct writing *w, char *why)
 {
     uint32_t count;
-    bool ok = true;
+    const struct row_codec *codec = w->rows->codec;
     struct touched *list = list_touched(w, &count);
+    bool ok = due_delete_over(w->due, w->rows->db, why);
+    if (codec->begin != NULL) {
+        codec->begin(w->op);
+    }
     for (uint32_t i = 0; i < count && ok; i++) {
         ok = store_row(w, &list[i], why);
+    }
+    if (codec->end != NULL) {
+        codec->end(w->op);
     }
     free(list);
     bytes_free(&w->keys);
@@ -245,6 +270,7 @@ static bool store_rows(struct writing *w, char *why)
  * others' barriers. */
 struct rows_image {
     struct writing writing; /* its marks are owned */
+    struct due due[DUE_KINDS]; /* as they were */
     char *folder;           /* that the snapshot wants the files in; owned; NULL: rows are walked */
     char *files;            /* where they are until it takes them; owned; NULL: it has */
     bool settled;           /* the task's: the table's marks are told by ours */
@@ -252,46 +278,7 @@ struct rows_image {
     bool is_complete, ok;
     char why[ROCKS_WHY];
     struct rocks_walk *walk;
-    struct bytes before, behind; /* what the snapshot has before and behind the walk's rows */
 };
-
-/* Pinned rows as a snapshot has them; those of an operator that never pins any are not looked at.
- */
-static int64_t write_pinned(struct writing *w, struct bytes *to, int64_t *place)
-{
-    const struct table *t = w->table;
-    int64_t count = 0;
-    for (uint32_t row = 0; row < t->row_end && place != NULL; row++) {
-        if ((w->marks[row] & (ROW_LIVE | ROW_STORED)) == ROW_LIVE) {
-            place[row] = count++;
-            if (!t->holds_record) {
-                bytes_record(to, &w->rows->reader->layout, table_row(t, row));
-            }
-            w->rows->codec->write(w->op, row, to);
-        }
-    }
-    return count;
-}
-
-/* Counts, pinned rows, and what names them. */
-static void write_around(struct rows_image *image)
-{
-    struct writing *w = &image->writing;
-    const struct row_codec *codec = w->rows->codec;
-    int64_t *place = codec->write_behind != NULL
-                         ? must_calloc((size_t)w->table->row_end + 1, sizeof *place)
-                         : NULL;
-    if (image->folder != NULL) {
-        bytes_i64(&image->before, w->stored);
-    }
-    size_t count_at = bytes_reserve_i64(&image->before);
-    int64_t pinned = write_pinned(w, &image->before, place);
-    bytes_set_i64(&image->before, count_at, pinned + (image->folder == NULL ? w->stored : 0));
-    if (place != NULL) {
-        codec->write_behind(w->op, place, &image->behind);
-    }
-    free(place);
-}
 
 static bool complete(struct rows_image *image)
 {
@@ -299,7 +286,6 @@ static bool complete(struct rows_image *image)
     if (!store_rows(&image->writing, image->why)) {
         return false;
     }
-    write_around(image);
     if (image->folder != NULL) {
         return rocks_checkpoint(db, image->files, image->why);
     }
@@ -318,10 +304,28 @@ static bool image_complete(struct rows_image *image)
     return image->ok;
 }
 
+/* The database's rows. */
+static bool write_walked(struct rows_image *image, struct bytes *to, char *why)
+{
+    const char *key, *value, *row_key;
+    size_t key_size, value_size, row_key_size;
+    int64_t time;
+    bool with_key = !image->writing.table->holds_record;
+    /* A last part is written into more than one checkpoint. */
+    rocks_walk_seek(image->walk, "", 0);
+    for (; rocks_walk_entry(image->walk, &key, &key_size, &value, &value_size) &&
+           !due_read(key, key_size, &time, &row_key, &row_key_size);
+         rocks_walk_next(image->walk)) {
+        if (with_key) {
+            bytes_put(to, key + GROUP_SIZE, key_size - GROUP_SIZE);
+        }
+        bytes_put(to, value, value_size);
+    }
+    return !rocks_walk_failed(image->walk, why);
+}
+
 bool rows_image_write(struct rows_image *image, struct bytes *to, char *why)
 {
-    const char *key, *value;
-    size_t key_size, value_size;
     if (!image_complete(image)) {
         memcpy(why, image->why, ROCKS_WHY);
         return false;
@@ -333,21 +337,8 @@ bool rows_image_write(struct rows_image *image, struct bytes *to, char *why)
         free(image->files);
         image->files = NULL;
     }
-    bytes_put(to, image->before.data, image->before.size);
-    if (image->walk != NULL) {
-        bool with_key = !image->writing.table->holds_record;
-        /* A last part is written into more than one checkpoint. */
-        rocks_walk_seek(image->walk, "", 0);
-        for (; rocks_walk_entry(image->walk, &key, &key_size, &value, &value_size);
-             rocks_walk_next(image->walk)) {
-            if (with_key) {
-                bytes_put(to, key + GROUP_SIZE, key_size - GROUP_SIZE);
-            }
-            bytes_put(to, value, value_size);
-        }
-    }
-    bytes_put(to, image->behind.data, image->behind.size);
-    return image->walk == NULL || !rocks_walk_failed(image->walk, why);
+    bytes_i64(to, image->writing.stored);
+    return image->walk == NULL || write_walked(image, to, why);
 }
 
 void rows_image_free(struct rows_image *image)
@@ -358,8 +349,7 @@ void rows_image_free(struct rows_image *image)
     if (image->files != NULL) {
         files_remove_tree(image->files);
     }
-    bytes_free(&image->before);
-    bytes_free(&image->behind);
+    due_free(image->due);
     pthread_mutex_destroy(&image->lock);
     free(image->writing.marks);
     free(image->folder);
@@ -380,7 +370,7 @@ static void settle_row(struct rocks_rows *rows, uint32_t row, uint8_t stored)
 {
     uint8_t *mark = &rows->table->marks[row];
     *mark = (uint8_t)((*mark & (ROW_LIVE | ROW_TOUCHED)) | (stored & (ROW_STORED | ROW_TOUCHED)));
-    if (stored == ROW_GONE && rows->codec->worth(rows->op, row) == ROW_EMPTY) {
+    if (stored == ROW_GONE && !rows->codec->is_full(rows->op, row)) {
         drop_row(rows, row);
     }
 }
@@ -478,7 +468,9 @@ static struct rows_image *image_of(struct rocks_rows *rows)
                                       .op = rows->op,
                                       .table = t,
                                       .marks = must_calloc((size_t)t->row_end + 1, 1),
-                                      .stored = rows->stored};
+                                      .stored = rows->stored,
+                                      .due = image->due};
+    due_copy(image->due, rows->due);
     memcpy(image->writing.marks, t->marks, t->row_end);
     mark_leaving(t);
     return image;
@@ -513,7 +505,7 @@ static void store_all(struct rocks_rows *rows)
     struct table *t = rows->table;
     rows_ready(rows);
     await_image(rows);
-    struct writing w = {rows, rows->op, t, t->marks, rows->stored, {0}, {0}};
+    struct writing w = {rows, rows->op, t, t->marks, rows->stored, rows->due, {0}, {0}};
     if (!store_rows(&w, why)) {
         fail(rows, why);
     }
@@ -525,31 +517,23 @@ static void store_all(struct rocks_rows *rows)
     }
 }
 
-/* Only pinned rows stay in the table. */
 static void empty_table(struct rocks_rows *rows)
 {
+    const struct row_codec *codec = rows->codec;
     struct table *t = rows->table;
-    uint32_t pinned = 0;
     store_all(rows);
-    for (uint32_t row = 0; row < t->row_end; row++) {
-        pinned += (t->marks[row] & (ROW_LIVE | ROW_STORED)) == ROW_LIVE ? 1 : 0;
-    }
-    for (uint32_t row = 0; row < t->row_end; row++) {
-        if ((t->marks[row] & ROW_STORED) == 0) {
-            continue;
-        }
-        if (pinned > 0) {
-            drop_row(rows, row);
-        } else if (rows->codec->drop != NULL) {
-            rows->codec->drop(rows->op, row);
+    for (uint32_t row = 0; row < t->row_end && codec->drop != NULL; row++) {
+        if ((t->marks[row] & ROW_LIVE) != 0) {
+            codec->drop(rows->op, row);
         }
     }
-    if (pinned == 0) {
-        table_clear(t);
+    table_clear(t);
+    if (codec->forget != NULL) {
+        codec->forget(rows->op);
     }
     rows->held = 0;
-    if (pinned > rows->rows_max / 2) { /* nothing to gain by looking at them again soon */
-        rows->rows_max = pinned * 2;
+    if (codec->due != NULL) {
+        due_look(rows->due, rows->db);
     }
 }
 
@@ -579,28 +563,21 @@ static void take_value(struct rocks_rows *rows, const struct key_reader *reader,
     }
 }
 
-void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const void *records,
-               uint32_t stride, uint32_t count)
+/* Rows of keys that are not in the table. */
+static void load(struct rocks_rows *rows, const struct key_reader *reader, const char *records,
+                 uint32_t stride, uint32_t count)
 {
     uint32_t missing[BATCH_SIZE];
     size_t sizes[ROCKS_MANY_MAX], value_sizes[ROCKS_MANY_MAX], ends[ROCKS_MANY_MAX];
     const char *keys[ROCKS_MANY_MAX];
     char *values[ROCKS_MANY_MAX], why[ROCKS_WHY];
-    if (rows->why[0] != '\0') {
-        fail(rows, rows->why);
-    }
-    rows_make_room(rows);
-    rows->held += rows->varies ? (size_t)count * (stride + ROW_OVERHEAD) : 0;
-    if (rows->stored == 0) {
-        return;
-    }
     uint32_t some = table_missing_many(rows->table, reader, records, stride, count, missing);
     if (some == 0) {
         return;
     }
     rows->key.size = 0;
     for (uint32_t m = 0; m < some; m++) {
-        put_key(rows, reader, (const char *)records + (size_t)missing[m] * stride, &rows->key);
+        put_key(rows, reader, records + (size_t)missing[m] * stride, &rows->key);
         ends[m] = rows->key.size;
     }
     for (uint32_t m = 0; m < some; m++) {
@@ -613,11 +590,74 @@ void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const v
     }
     for (uint32_t m = 0; m < some; m++) {
         if (values[m] != NULL) {
-            take_value(rows, reader, (const char *)records + (size_t)missing[m] * stride, values[m],
+            take_value(rows, reader, records + (size_t)missing[m] * stride, values[m],
                        value_sizes[m]);
             rocks_free(values[m]);
         }
     }
+}
+
+static void make_room_for_more(struct rocks_rows *rows)
+{
+    if (rows->why[0] != '\0') {
+        fail(rows, rows->why);
+    }
+    rows_make_room(rows);
+}
+
+void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const void *records,
+               uint32_t stride, uint32_t count)
+{
+    make_room_for_more(rows);
+    rows->held += rows->varies ? (size_t)count * (stride + ROW_OVERHEAD) : 0;
+    if (rows->stored > 0) {
+        load(rows, reader, records, stride, count);
+    }
+}
+
+/* Rows by their keys as the database has them, behind each other in rows->due_keys. */
+static void load_keys(struct rocks_rows *rows, const size_t *ends, uint32_t count)
+{
+    const struct layout *layout = &rows->reader->layout;
+    const struct key_reader reader = reader_of_rows(rows);
+    char *keys = arena_alloc(&rows->op->task->arena, (size_t)count * layout->size);
+    for (uint32_t k = 0; k < count; k++) {
+        struct reader from = {rows->due_keys.data + (k > 0 ? ends[k - 1] : 0) + GROUP_SIZE,
+                              rows->due_keys.data + ends[k], false};
+        if (!read_record(&from, layout, keys + (size_t)k * layout->size)) {
+            fail(rows, "a key in the database is damaged");
+        }
+    }
+    load(rows, &reader, keys, layout->size, count);
+}
+
+bool rows_load_due(struct rocks_rows *rows, enum due_kind kind, int64_t until, int64_t *upto)
+{
+    size_t ends[BATCH_SIZE];
+    struct due *due = &rows->due[kind];
+    *upto = until;
+    if (rows->op == NULL) {
+        return false;
+    }
+    until = until < ST_TIME_MAX ? until : ST_TIME_MAX - 1; /* the former: there is none */
+    if (due->next <= until) {
+        make_room_for_more(rows);
+        rows->due_keys.size = 0;
+        uint32_t count =
+            due_take(due, kind, until, BATCH_SIZE, rows->db, &rows->due_keys, ends);
+        load_keys(rows, ends, count);
+    }
+    if (due->next <= until) {
+        *upto = due->next;
+        return true;
+    }
+    due_pass(due, kind, until);
+    return false;
+}
+
+int64_t rows_next_due(const struct rocks_rows *rows, enum due_kind kind)
+{
+    return rows->op != NULL ? rows->due[kind].next : ST_TIME_MAX;
 }
 
 /* ----------------------------------------------------------------------------------- Restoring */
@@ -628,8 +668,7 @@ bool rows_read_said(struct rows_said *said, struct reader *from)
     said->first_group = read_u32(from);
     said->end_group = read_u32(from);
     said->stored = read_i64(from);
-    said->pinned = read_i64(from);
-    from->bad |= said->stored < 0 || said->pinned < 0 || said->pinned > from->end - from->at;
+    from->bad |= said->stored < 0;
     return !from->bad;
 }
 
@@ -657,20 +696,26 @@ static bool bring_files(struct rocks_rows *rows, st_str prefix, const char *fold
     return ok;
 }
 
-/* Rows of the files whose keys are this subtask's, put in as they are. */
+static uint32_t group_of(const char *key, size_t key_size)
+{
+    return key_size > GROUP_SIZE ? (uint32_t)(unsigned char)key[0] << 8 | (unsigned char)key[1]
+                                 : UINT32_MAX;
+}
+
+/* Rows of the files whose keys are this subtask's, and when they are due, put in as they are. */
 static bool copy_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *why)
 {
-    const char *key, *value;
-    size_t key_size, value_size;
+    const char *key, *value, *row_key;
+    size_t key_size, value_size, row_key_size;
+    int64_t time;
     bool ok = true;
     for (; ok && rocks_walk_entry(walk, &key, &key_size, &value, &value_size);
          rocks_walk_next(walk)) {
-        uint32_t group = key_size > GROUP_SIZE
-                             ? (uint32_t)(unsigned char)key[0] << 8 | (unsigned char)key[1]
-                             : UINT32_MAX;
+        bool is_due = due_read(key, key_size, &time, &row_key, &row_key_size);
+        uint32_t group = is_due ? group_of(row_key, row_key_size) : group_of(key, key_size);
         if (group_is_own(rows, group)) {
             ok = rocks_put(rows->db, key, key_size, value, value_size, why);
-            rows->stored++;
+            rows->stored += is_due ? 0 : 1;
         }
     }
     return ok && rocks_write(rows->db, why) && !rocks_walk_failed(walk, why);
@@ -680,10 +725,13 @@ static bool copy_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *wh
 static bool read_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *why,
                       bool (*read)(struct op *op, uint32_t row, struct reader *from))
 {
-    const char *key, *value;
-    size_t key_size, value_size;
+    const char *key, *value, *row_key;
+    size_t key_size, value_size, row_key_size;
+    int64_t time;
     uint64_t space[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
-    for (; rocks_walk_entry(walk, &key, &key_size, &value, &value_size); rocks_walk_next(walk)) {
+    for (; rocks_walk_entry(walk, &key, &key_size, &value, &value_size) &&
+           !due_read(key, key_size, &time, &row_key, &row_key_size);
+         rocks_walk_next(walk)) {
         bool is_new;
         struct reader keys = {key + GROUP_SIZE, key + key_size, false};
         struct reader from = {value, value + value_size, false};
@@ -738,6 +786,7 @@ void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct 
         }
         open_database(rows); /* goes on with the files themselves */
         rows->stored = said->stored;
+        due_look(rows->due, rows->db);
         return;
     }
     snprintf(folder, sizeof folder, "%s/restored", rows->folder);
@@ -747,4 +796,5 @@ void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct 
     if (!ok) {
         restore_fail(rows->op, "%s", why);
     }
+    due_look(rows->due, rows->db);
 }

@@ -19,13 +19,12 @@
  * itself, for want of room or at the next barrier, it completes what is not complete, or waits for
  * who is at it. If the checkpoint is given up before, they are touched as they were.
  *
- * A row is in the database, or pinned, or only in the table. Pinned are rows with timers, which
- * name their row by number: they stay in the table, and are not in the database.
+ * Timers of a row lie in it: in the table they are in memory, in the database in the row. due.h
+ * says whose time has come.
  *
- * A checkpoint (`state.backend.incremental`) has the files of the database, and the pinned rows in
- * the operator's section:
+ * A checkpoint (`state.backend.incremental`) has the files of the database:
  *
- *     section:  … | -1 | prefix of the files | key groups from, to | stored rows | pinned rows …
+ *     section:  … | -1 | prefix of the files | key groups from, to | rows
  *
  * Without, and in a savepoint, the section is the one that the backend hashmap writes: rows out of
  * the database are copied into it beside the flow, from a view of the database at the barrier.
@@ -33,27 +32,32 @@
 #ifndef STREAM_ROCKS_ROWS_H
 #define STREAM_ROCKS_ROWS_H
 
+#include "stream/due.h"
 #include "stream/files.h"
-#include "stream/rocks.h"
 #include "stream/task.h"
 
 #define ROWS_IN_FILES (-1) /* in place of a section's count of rows */
 
-enum row_worth { ROW_EMPTY = 1, ROW_FULL, ROW_PINNED };
-
 /* What an operator knows of its rows. */
 struct row_codec {
-    /* Of the operator, or of a view of it, by another thread; as the two behind it. */
-    enum row_worth (*worth)(struct op *op, uint32_t row);
+    /* Before and behind those that follow; of the operator, or of a view of it, by another thread,
+     * as they. NULL: nothing to do. */
+    void (*begin)(struct op *op);
+    void (*end)(struct op *op);
+    /* Does the row hold anything? */
+    bool (*is_full)(struct op *op, uint32_t row);
     /* What is behind the key in a snapshot's row. */
     void (*write)(struct op *op, uint32_t row, struct bytes *to);
-    /* What a snapshot has behind all rows; place: [row_end] the number of a pinned row among them.
-     * NULL: nothing, and no row is ever pinned. */
-    void (*write_behind)(struct op *op, const int64_t *place, struct bytes *to);
+    /* The time of the row's first timer; ST_TIME_MAX: none. NULL: no row has any. */
+    int64_t (*due)(struct op *op, uint32_t row, enum due_kind kind);
+
     /* Into a row that has just been made; false: damaged. */
     bool (*read)(struct op *op, uint32_t row, struct reader *from);
     /* Gives up what the row holds besides its bytes in the table. NULL: nothing. */
     void (*drop)(struct op *op, uint32_t row);
+    /* All rows have been dropped, and the table is empty: nothing names a row any more. NULL:
+     * nothing to do. */
+    void (*forget)(struct op *op);
     /* Freezes all tables of the operator for f->view, a copy of it. Returns the view's rows. */
     const struct table *(*freeze)(struct op *op, struct frozen *f);
 };
@@ -73,7 +77,8 @@ struct rocks_rows {
     uint32_t rows_max;        /* in the table */
     bool varies;              /* rows hold more than their bytes: text, lists, maps */
     size_t held, held_max;    /* an estimate of that */
-    struct bytes key;
+    struct due due[DUE_KINDS];
+    struct bytes key, due_keys;
 };
 
 /* Does the backend of the job keep rows in databases? */
@@ -88,19 +93,23 @@ void rows_close(struct rocks_rows *rows);
 /* Before a batch, with no row at hand: afterwards a key that has no row is new. */
 void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const void *records,
                uint32_t stride, uint32_t count);
-/* Between rows that are restored: makes room if there are too many. Rows that are not pinned may
- * then be gone from the table. */
+/* Between rows that are restored: makes room if there are too many. The table is then empty. */
 void rows_make_room(struct rocks_rows *rows);
+/* Before timers fire, with no row at hand: loads rows that have timers until then, of which those
+ * up to *upto may fire now. Returns whether there are more, behind these. */
+bool rows_load_due(struct rocks_rows *rows, enum due_kind kind, int64_t until, int64_t *upto);
+/* The time of the next such timer, or before; ST_TIME_MAX: there is none. */
+int64_t rows_next_due(const struct rocks_rows *rows, enum due_kind kind);
 
-/* At a barrier, behind what the section says before its count of rows: leaves a hole for the count,
- * the pinned rows, the others or where they are, and what the codec writes behind. */
+/* At a barrier, behind what the section says before its count of rows: leaves a hole for the count
+ * and the rows, or says where they are. */
 void rows_snapshot(struct rocks_rows *rows, struct bytes *to);
 
 /* What a section says of its files, behind ROWS_IN_FILES. */
 struct rows_said {
     st_str prefix;
     uint32_t first_group, end_group;
-    int64_t stored, pinned;
+    int64_t stored;
 };
 
 bool rows_read_said(struct rows_said *said, struct reader *from);

@@ -33,7 +33,9 @@ void timers_free(struct timers *t)
 
 static bool before(const struct timer *a, const struct timer *b)
 {
-    return a->time != b->time ? a->time < b->time : a->order < b->order;
+    return a->time != b->time     ? a->time < b->time
+           : a->order != b->order ? a->order < b->order
+                                  : a->row < b->row;
 }
 
 static void push(struct timers *t, struct timer timer)
@@ -65,16 +67,28 @@ static struct timer pop(struct timers *t)
     return first;
 }
 
-bool timers_add(struct timers *t, int64_t time, uint32_t row)
+static bool add(struct timers *t, struct timer timer)
 {
     bool is_new;
-    struct slot slot = {time, row};
+    struct slot slot = {timer.time, timer.row};
     uint32_t at = table_find_or_insert_key(&t->set, &slot, &is_new);
     if (is_new) {
-        memcpy(table_payload(&t->set, at), &t->order, sizeof t->order);
-        push(t, (struct timer){time, t->order++, row});
+        memcpy(table_payload(&t->set, at), &timer.order, sizeof timer.order);
+        push(t, timer);
+        t->order = timer.order < t->order ? t->order : timer.order + 1;
     }
     return is_new;
+}
+
+bool timers_add(struct timers *t, int64_t time, uint32_t row)
+{
+    return add(t, (struct timer){time, t->order, row});
+}
+
+void timers_clear(struct timers *t)
+{
+    table_clear(&t->set);
+    t->count = 0;
 }
 
 bool timers_remove(struct timers *t, int64_t time, uint32_t row)
@@ -112,63 +126,83 @@ bool timers_take(struct timers *t, int64_t until, struct timer *timer)
     return false;
 }
 
-static int in_order(const void *a, const void *b)
-{
-    return before(a, b) ? -1 : 1; /* no two are equal */
-}
-
-struct timer *timers_list(const struct timers *t, uint32_t *count)
-{
-    struct timer *list = must_calloc((size_t)t->set.live + 1, sizeof *list);
-    uint8_t *live = table_live_rows(&t->set);
-    uint32_t n = 0;
-    for (uint32_t r = 0; r < t->set.row_end; r++) {
-        struct slot slot;
-        if (live[r] != 0) {
-            memcpy(&slot, table_row(&t->set, r), sizeof slot);
-            list[n] = (struct timer){.time = slot.time, .row = (uint32_t)slot.row};
-            memcpy(&list[n++].order, table_payload(&t->set, r), sizeof list->order);
-        }
-    }
-    free(live);
-    if (n > 1) {
-        qsort(list, n, sizeof *list, in_order);
-    }
-    *count = n;
-    return list;
-}
-
-void timers_write(const struct timers *t, const int64_t *place, struct bytes *to)
-{
-    uint32_t count, kept = 0;
-    struct timer *all = timers_list(t, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        kept += place[all[i].row] >= 0 ? 1 : 0;
-    }
-    bytes_u32(to, kept);
-    for (uint32_t i = 0; i < count; i++) {
-        if (place[all[i].row] >= 0) {
-            bytes_i64(to, all[i].time);
-            bytes_i64(to, place[all[i].row]);
-        }
-    }
-    free(all);
-}
-
-void timers_read(struct timers *t, const uint32_t *rows, int64_t row_count, struct reader *from,
-                 void (*added)(void *self, uint32_t row), void *self)
-{
-    for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
-        int64_t time = read_i64(from), place = read_i64(from);
-        if (place < 0 || place >= row_count) {
-            from->bad = true;
-        } else if (rows[place] != ROW_NONE && timers_add(t, time, rows[place])) {
-            added(self, rows[place]);
-        }
-    }
-}
-
 int64_t timers_next(const struct timers *t)
 {
     return t->count > 0 ? t->heap[0].time : ST_TIME_MAX;
+}
+
+/* ---------------------------------------------------------------------------------- Snapshots */
+
+static int in_order(const void *a, const void *b)
+{
+    return before(a, b) ? -1 : before(b, a);
+}
+
+struct timers_by_row timers_by_row(const struct timers *t, uint32_t row_end)
+{
+    struct timers_by_row by_row = {must_calloc((size_t)row_end + 2, sizeof *by_row.first),
+                                   must_calloc((size_t)t->set.live + 1, sizeof *by_row.list)};
+    uint8_t *live = table_live_rows(&t->set);
+    uint32_t *end = by_row.first + 1; /* of a row's: at first where they begin */
+    struct slot slot;
+    for (uint32_t r = 0; r < t->set.row_end; r++) {
+        memcpy(&slot, table_row(&t->set, r), sizeof slot);
+        if (live[r] != 0) {
+            end[slot.row + 1]++;
+        }
+    }
+    for (uint32_t row = 1; row <= row_end; row++) {
+        end[row] += end[row - 1];
+    }
+    for (uint32_t r = 0; r < t->set.row_end; r++) {
+        memcpy(&slot, table_row(&t->set, r), sizeof slot);
+        if (live[r] != 0) {
+            struct timer *timer = &by_row.list[end[slot.row]++];
+            *timer = (struct timer){.time = slot.time, .row = (uint32_t)slot.row};
+            memcpy(&timer->order, table_payload(&t->set, r), sizeof timer->order);
+        }
+    }
+    for (uint32_t row = 0; row < row_end; row++) {
+        uint32_t count = by_row.first[row + 1] - by_row.first[row];
+        if (count > 1) {
+            qsort(by_row.list + by_row.first[row], count, sizeof *by_row.list, in_order);
+        }
+    }
+    free(live);
+    return by_row;
+}
+
+void timers_by_row_free(struct timers_by_row *by_row)
+{
+    free(by_row->first);
+    free(by_row->list);
+    *by_row = (struct timers_by_row){0};
+}
+
+int64_t timers_first_of(const struct timers_by_row *by_row, uint32_t row)
+{
+    uint32_t first = by_row->first[row];
+    return first < by_row->first[row + 1] ? by_row->list[first].time : ST_TIME_MAX;
+}
+
+void timers_write(const struct timers_by_row *by_row, uint32_t row, struct bytes *to)
+{
+    bytes_u32(to, by_row->first[row + 1] - by_row->first[row]);
+    for (uint32_t i = by_row->first[row]; i < by_row->first[row + 1]; i++) {
+        bytes_i64(to, by_row->list[i].time);
+        bytes_i64(to, (int64_t)by_row->list[i].order);
+    }
+}
+
+uint32_t timers_read(struct timers *t, uint32_t row, struct reader *from)
+{
+    uint32_t added = 0;
+    for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
+        int64_t time = read_i64(from), order = read_i64(from);
+        from->bad |= order < 0;
+        if (row != ROW_NONE && !from->bad) {
+            added += add(t, (struct timer){time, (uint64_t)order, row}) ? 1 : 0;
+        }
+    }
+    return added;
 }

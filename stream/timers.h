@@ -35,17 +35,25 @@ bool timers_add(struct timers *t, int64_t time, uint32_t row);
 bool timers_remove(struct timers *t, int64_t time, uint32_t row);
 /* Takes the next timer at or before `until`; false if there is none. */
 bool timers_take(struct timers *t, int64_t until, struct timer *timer);
-/* Those that hold, in the order in which they were set for their times; owned by the caller. Looks
- * at the table only, which may be frozen. */
-struct timer *timers_list(const struct timers *t, uint32_t *count);
-/* Those that hold into a snapshot, in the order in which they will fire, each with the place of its
- * row: place[row]; below 0: it is left out. */
-void timers_write(const struct timers *t, const int64_t *place, struct bytes *to);
-/* Sets what was written; rows[place] is the row now, ROW_NONE: not ours. `added` is called for each
- * that was not set. */
-void timers_read(struct timers *t, const uint32_t *rows, int64_t row_count, struct reader *from,
-                 void (*added)(void *self, uint32_t row), void *self);
+/* Forgets all. */
+void timers_clear(struct timers *t);
 /* The time of the next entry, which may have been deleted since; ST_TIME_MAX: none. */
 int64_t timers_next(const struct timers *t);
+
+/* Those that hold, by row, for rows below row_end. Owned by the caller. Looks at the table only,
+ * which may be frozen. */
+struct timers_by_row {
+    uint32_t *first;    /* [row_end + 1] where those of a row begin */
+    struct timer *list; /* those of a row in their order */
+};
+struct timers_by_row timers_by_row(const struct timers *t, uint32_t row_end);
+void timers_by_row_free(struct timers_by_row *by_row);
+/* The time of a row's first; ST_TIME_MAX: it has none. */
+int64_t timers_first_of(const struct timers_by_row *by_row, uint32_t row);
+
+/* Those of a row into a snapshot, and out of one: how many were set. row ROW_NONE: they are passed
+ * over. */
+void timers_write(const struct timers_by_row *by_row, uint32_t row, struct bytes *to);
+uint32_t timers_read(struct timers *t, uint32_t row, struct reader *from);
 
 #endif
