@@ -26,7 +26,8 @@ static uint32_t count_sharers(const st_env *env)
     uint32_t count = 0;
     for (uint32_t n = 0; n < env->node_count; n++) {
         const struct node *node = env->nodes[n];
-        bool may_have = node->kind == NODE_FOLD || node->options.states != NULL;
+        bool may_have = node->kind == NODE_FOLD || node->kind == NODE_WINDOW ||
+                        node->options.states != NULL || node->options.on_timer != NULL;
         count += node->keyed && may_have ? 1 : 0;
     }
     return count > 0 ? count : 1;
