@@ -1,31 +1,23 @@
 /*
  * Tumbling, sliding, session and global windows that fire when a trigger says so.
  *
- *     table of keys:      key         -> how many windows it has, the first of its sessions
- *     table of windows:   {key, start} -> | filled, timers … | the trigger's state | cell |
+ *     table of keys:      key          -> the first of its windows
+ *     table of windows:   {key, start} -> | filled, timers, next … | the trigger's state | cell |
  *     timers:             (time, window)
  *
  * Each window of each key is a row of its own with timers of its own, for each may fire at another
  * moment. (Without a trigger all keys of a window fire together: op_slices.c.) A timer keeps the
  * row of its window, so that a row's number is never taken by another window while one is to come.
  * What purges, empties the cell and leaves the trigger's state. Sessions: triggered_sessions.c.
+ * In a snapshot, and in a database, all windows of a key are one row: triggered_rows.c.
  *
  * Source: Flink WindowOperator.processElement, onEventTime, onProcessingTime, clearAllState,
  * registerCleanupTimer; PurgingTrigger.
  */
 #include "stream/op_triggered.h"
 
-#include <stdlib.h>
-
-#include "stream/cells.h"
-#include "stream/timers.h"
-
 #define TRIGGER_STATE_MAX 256
-
-static struct triggered *triggered_of(struct op *op)
-{
-    return (struct triggered *)(void *)op;
-}
+#define TIMERS_SIZE       128 /* bytes: of a window's timers, about */
 
 static void windows_open(struct triggered *t)
 {
@@ -65,16 +57,20 @@ static void triggered_open(struct op *op)
     struct layout windows_of = {.size = sizeof(struct windows_of)};
     table_init(&t->keys, &t->reader, &op->task->memory, &windows_of, false);
     windows_open(t);
-    timers_init(&t->event, &op->task->memory);
-    timers_init(&t->processing, &op->task->memory);
+    timers_init(&t->timers[DUE_EVENT], &op->task->memory);
+    timers_init(&t->timers[DUE_PROCESSING], &op->task->memory);
+    triggered_rows_open(t);
+}
+
+static void triggered_ready(struct op *op)
+{
+    rows_ready(&triggered_of(op)->rows);
 }
 
 static void triggered_close(struct op *op)
 {
     struct triggered *t = triggered_of(op);
-    if (t->windows.index == NULL) {
-        return;
-    }
+    rows_close(&t->rows);
     for (t->at = 0; t->at < t->windows.row_end; t->at++) {
         if (window_head_of(t)->filled != 0) { /* of a free row: zeros */
             cells_drop(&t->cells, window_cell_of(t));
@@ -82,21 +78,23 @@ static void triggered_close(struct op *op)
     }
     table_free(&t->windows);
     table_free(&t->keys);
-    timers_free(&t->event);
-    timers_free(&t->processing);
+    timers_free(&t->timers[DUE_EVENT]);
+    timers_free(&t->timers[DUE_PROCESSING]);
 }
 
 /* -------------------------------------------------------------------------------------- Timers */
 
 static void update_wakeup(struct triggered *t)
 {
-    t->op.wakeup_ms = clock_wakeup(timers_next(&t->processing));
+    int64_t in_memory = timers_next(&t->timers[DUE_PROCESSING]);
+    int64_t stored = rows_next_due(&t->rows, DUE_PROCESSING);
+    t->op.wakeup_ms = clock_wakeup(in_memory < stored ? in_memory : stored);
 }
 
 void triggered_timer(struct op *op, int64_t time_ms, bool event_time, bool set)
 {
     struct triggered *t = triggered_of(op);
-    struct timers *timers = event_time ? &t->event : &t->processing;
+    struct timers *timers = &t->timers[event_time ? DUE_EVENT : DUE_PROCESSING];
     if (set) {
         window_head_of(t)->timers += timers_add(timers, time_ms, t->at) ? 1 : 0;
     } else {
@@ -105,13 +103,70 @@ void triggered_timer(struct op *op, int64_t time_ms, bool event_time, bool set)
     update_wakeup(t);
 }
 
+/* --------------------------------------------------------------------------- Windows of a key */
+
+bool triggered_make(struct triggered *t, uint32_t key_row, int64_t start)
+{
+    bool is_new;
+    struct window_key key = {key_row, start};
+    t->at = table_find_or_insert_key(&t->windows, &key, &is_new);
+    t->rows.held += is_new ? t->windows.row_size + TIMERS_SIZE : 0;
+    return is_new;
+}
+
+static void remove_window(struct triggered *t)
+{
+    table_remove(&t->windows, t->at);
+    t->rows.held -= t->windows.row_size + TIMERS_SIZE;
+}
+
+/* Of windows of the key at hand; ROW_NONE: before the first, behind the last. */
+static void link_windows(struct triggered *t, uint32_t before, uint32_t next)
+{
+    uint32_t key_row = window_key_row(t);
+    if (before == ROW_NONE) {
+        table_own_row(&t->keys, key_row);
+        void *of = table_payload(&t->keys, key_row);
+        ((struct windows_of *)of)->first_and_one = next + 1;
+    } else {
+        window_head_at(t, before)->next = next;
+    }
+    if (next != ROW_NONE) {
+        window_head_at(t, next)->before = before;
+    }
+}
+
+void triggered_put_in(struct triggered *t, uint32_t before)
+{
+    uint32_t next = before == ROW_NONE ? first_window_of(t, window_key_row(t))
+                                       : window_head_at(t, before)->next;
+    link_windows(t, before, t->at);
+    link_windows(t, t->at, next);
+}
+
+static void take_out(struct triggered *t)
+{
+    if (window_head_of(t)->gone == 0) {
+        link_windows(t, window_head_of(t)->before, window_head_of(t)->next);
+        window_head_of(t)->gone = 1;
+    }
+}
+
+void triggered_drop_key(struct triggered *t, uint32_t key_row)
+{
+    if (first_window_of(t, key_row) == ROW_NONE && !table_is_stored(&t->keys, key_row)) {
+        op_flush(&t->op); /* what was put out may view the key */
+        table_remove(&t->keys, key_row);
+    }
+}
+
 /* ---------------------------------------------------------------------------- A window at hand */
 
 /* Sets what a function may ask of the window at hand. */
 void triggered_enter(struct triggered *t)
 {
     const struct window_key *key = window_key_of(t);
-    t->op.key = t->op.node->keyed ? table_row(&t->keys, (uint32_t)key->key_row) : NULL;
+    t->op.key = t->op.node->keyed ? table_row(&t->keys, window_key_row(t)) : NULL;
     t->op.window_start = t->global    ? ST_TIME_MIN
                          : t->gap > 0 ? window_head_of(t)->start
                                       : key->start;
@@ -151,21 +206,14 @@ static bool trigger_has_state(struct triggered *t)
     return false;
 }
 
-/* Takes the window at hand away if nothing is left of it, and its key with its last window. */
 void triggered_leave(struct triggered *t)
 {
+    uint32_t key_row = window_key_row(t);
     if (window_head_of(t)->filled == 0 && window_head_of(t)->timers == 0 && !trigger_has_state(t)) {
-        struct windows_of *of = windows_of_key(t);
-        uint32_t key_row = (uint32_t)window_key_of(t)->key_row;
-        op_flush(&t->op); /* what was put out may view the key */
-        if (t->gap > 0) {
-            sessions_take_out(t);
-        }
-        table_remove(&t->windows, t->at);
-        if (--of->count == 0) {
-            table_remove(&t->keys, key_row);
-        }
+        take_out(t);
+        remove_window(t);
     }
+    triggered_drop_key(t, key_row);
     t->op.key = NULL;
 }
 
@@ -176,7 +224,7 @@ void triggered_clear(struct triggered *t)
     }
     memset(window_trigger_state(t), 0, t->state_size);
     if (t->gap > 0) {
-        sessions_take_out(t);
+        take_out(t);
     }
 }
 
@@ -196,16 +244,25 @@ static void act(struct triggered *t, enum st_trigger_result result)
 
 /* -------------------------------------------------------------------------------------- Firing */
 
+/* A timer of a session that is gone: with the last of them goes what is left of it. */
+static void pass_over(struct triggered *t)
+{
+    if (window_head_of(t)->timers == 0) {
+        remove_window(t);
+    }
+}
+
 static void at_timer(struct triggered *t, const struct timer *timer, bool event_time)
 {
     const st_trigger_functions *f = t->trigger->functions;
     t->at = timer->row;
     window_head_of(t)->timers--;
-    triggered_enter(t);
     if (window_head_of(t)->gone != 0) {
-        triggered_leave(t);
+        pass_over(t);
         return;
     }
+    table_touch(&t->keys, window_key_row(t));
+    triggered_enter(t);
     t->time = timer->time;
     t->op.ctx.times = &t->time;
     t->op.ctx.index = 0;
@@ -219,21 +276,30 @@ static void at_timer(struct triggered *t, const struct timer *timer, bool event_
     triggered_leave(t);
 }
 
+/* Timers of rows in the database come with their rows. (The last of all are due a millisecond
+ * before: due.h.) */
+static void advance(struct triggered *t, enum due_kind kind, int64_t until)
+{
+    int64_t upto;
+    for (bool more = true; more;) {
+        more = rows_load_due(&t->rows, kind, until, &upto);
+        upto = upto < ST_TIME_MAX - 1 ? upto : until;
+        for (struct timer timer; timers_take(&t->timers[kind], upto, &timer);) {
+            at_timer(t, &timer, kind == DUE_EVENT);
+        }
+        op_flush(&t->op); /* before rows, and the text that is viewed, can go */
+    }
+}
+
 static void triggered_watermark(struct op *op, int64_t watermark)
 {
-    struct triggered *t = triggered_of(op);
-    for (struct timer timer; timers_take(&t->event, watermark, &timer);) {
-        at_timer(t, &timer, true);
-    }
+    advance(triggered_of(op), DUE_EVENT, watermark);
 }
 
 static void triggered_wake(struct op *op, int64_t now_ms)
 {
-    struct triggered *t = triggered_of(op);
-    for (struct timer timer; timers_take(&t->processing, clock_watermark(now_ms), &timer);) {
-        at_timer(t, &timer, false);
-    }
-    update_wakeup(t);
+    advance(triggered_of(op), DUE_PROCESSING, clock_watermark(now_ms));
+    update_wakeup(triggered_of(op));
 }
 
 /* ------------------------------------------------------------------------------------- Records */
@@ -241,10 +307,9 @@ static void triggered_wake(struct op *op, int64_t now_ms)
 static void add_to_window(struct triggered *t, uint32_t key_row, int64_t start, const char *record,
                           int64_t time)
 {
-    bool is_new;
-    struct window_key key = {key_row, start};
-    t->at = table_find_or_insert_key(&t->windows, &key, &is_new);
-    windows_of_key(t)->count += is_new ? 1 : 0;
+    if (triggered_make(t, key_row, start)) {
+        triggered_put_in(t, ROW_NONE);
+    }
     triggered_take(t, record, time);
 }
 
@@ -292,6 +357,9 @@ static void triggered_batch(struct op *op, uint32_t input, const struct batch *b
     struct triggered *t = triggered_of(op);
     const char *record = batch->records;
     (void)input;
+    if (t->rows.op != NULL) {
+        rows_load(&t->rows, &t->reader, record, op->node->in->size, batch->count);
+    }
     for (uint32_t k = 0; k < batch->count; k++, record += op->node->in->size) {
         int64_t time = batch->times != NULL ? batch->times[k] : ST_TIME_MIN;
         (t->gap > 0 ? sessions_add : add_record)(t, record, time);
@@ -299,132 +367,16 @@ static void triggered_batch(struct op *op, uint32_t input, const struct batch *b
     op_flush(op);
 }
 
-/* ----------------------------------------------------------------------------------- Snapshots */
-
-/* Windows and timers; of the operator or of a view of it. */
-static void write_all(void *view, struct bytes *to)
-{
-    struct triggered *t = view;
-    uint8_t *live = table_live_rows(&t->windows);
-    struct timers_by_row event = timers_by_row(&t->event, t->windows.row_end);
-    struct timers_by_row processing = timers_by_row(&t->processing, t->windows.row_end);
-    int64_t count = 0;
-    size_t count_at = bytes_reserve_i64(to);
-    for (t->at = 0; t->at < t->windows.row_end; t->at++) {
-        if (live[t->at] == 0 || window_head_of(t)->gone != 0) {
-            continue;
-        }
-        count++;
-        bytes_record(to, &t->reader.layout,
-                     table_row(&t->keys, (uint32_t)window_key_of(t)->key_row));
-        bytes_i64(to, t->gap > 0 ? window_head_of(t)->start : window_key_of(t)->start);
-        if (t->gap > 0) {
-            bytes_i64(to, window_head_of(t)->end);
-        }
-        bytes_put(to, window_trigger_state(t), t->state_size);
-        bytes_u32(to, window_head_of(t)->filled);
-        if (window_head_of(t)->filled != 0) {
-            cells_write(&t->cells, window_cell_of(t), to);
-        }
-        timers_write(&event, t->at, to);
-        timers_write(&processing, t->at, to);
-    }
-    bytes_set_i64(to, count_at, count);
-    timers_by_row_free(&event);
-    timers_by_row_free(&processing);
-    free(live);
-}
-
-static void triggered_snapshot(struct op *op, struct bytes *to)
-{
-    struct triggered *t = triggered_of(op);
-    bytes_type(to, &t->reader.type);
-    bytes_text(to, t->trigger->functions->name);
-    bytes_u32(to, t->state_size);
-    cells_write_type(&t->cells, to);
-    if (t->windows.frozen != NULL) {
-        write_all(t, to);
-        return;
-    }
-    struct frozen *f = view_freeze(t, sizeof *t, write_all, &op->task->frozen, to);
-    struct triggered *view = f->view;
-    table_freeze_for(f, &t->keys, &view->keys);
-    table_freeze_for(f, &t->windows, &view->windows);
-    table_freeze_for(f, &t->event.set, &view->event.set);
-    table_freeze_for(f, &t->processing.set, &view->processing.set);
-}
-
-static bool read_timers(struct triggered *t, uint32_t row, struct reader *from)
-{
-    uint32_t added = timers_read(&t->event, row, from);
-    added += timers_read(&t->processing, row, from);
-    if (row != ROW_NONE) {
-        window_head_of(t)->timers += added;
-    }
-    return !from->bad;
-}
-
-/* A window of the section. False: damaged. */
-static bool read_window(struct triggered *t, char *key, struct reader *from)
-{
-    bool is_new, ok = read_record(from, &t->reader.layout, key);
-    int64_t start = read_i64(from), end = t->gap > 0 ? read_i64(from) : 0;
-    struct window_key at = {.start = t->gap > 0 ? t->next_id++ : start};
-    const char *state = read_bytes(from, t->state_size);
-    uint32_t filled = read_u32(from);
-    bool own = ok && state != NULL && op_owns(&t->op, &t->reader, key);
-    char *cell = arena_alloc(&t->op.task->arena, t->cells.layout.size);
-    memset(cell, 0, t->cells.layout.size);
-    ok = ok && state != NULL && (filled == 0 || cells_read(&t->cells, cell, from));
-    if (!ok || !own) {
-        cells_drop(&t->cells, cell);
-        return ok && read_timers(t, ROW_NONE, from);
-    }
-    at.key_row = table_find_or_insert_key(&t->keys, key, &is_new);
-    t->at = table_find_or_insert_key(&t->windows, &at, &is_new);
-    if (!is_new) { /* a window that is there twice */
-        cells_drop(&t->cells, cell);
-        return false;
-    }
-    windows_of_key(t)->count++;
-    if (t->gap > 0) {
-        sessions_put_in(t, start, end);
-    }
-    window_head_of(t)->filled = filled;
-    memcpy(window_trigger_state(t), state, t->state_size);
-    memcpy(window_cell_of(t), cell, t->cells.layout.size);
-    return read_timers(t, t->at, from);
-}
-
 static void triggered_restore(struct op *op, struct section *section)
 {
-    struct triggered *t = triggered_of(op);
-    struct reader *from = &section->state;
-    restore_type(op, from, &t->reader.type);
-    st_str trigger = read_text(from);
-    if (!st_str_equal(trigger, st_str_of(t->trigger->functions->name)) ||
-        read_u32(from) != t->state_size) {
-        restore_fail(op, "its trigger is %s, the checkpoint has %.*s", t->trigger->functions->name,
-                     (int)trigger.size, trigger.data);
-    }
-    cells_read_type(&t->cells, from);
-    int64_t count = read_i64(from);
-    if (from->bad || count < 0 || count > from->end - from->at) {
-        from->bad = true;
-        return;
-    }
-    char *key = arena_alloc(&op->task->arena, t->reader.layout.size);
-    bool ok = true;
-    for (; count > 0 && ok; count--) {
-        ok = read_window(t, key, from);
-    }
-    update_wakeup(t);
-    from->bad |= !ok;
+    triggered_restore_rows(triggered_of(op), &section->state);
+    update_wakeup(triggered_of(op));
 }
 
 const struct op_class op_triggered = {
     .size = sizeof(struct triggered),
     .open = triggered_open,
+    .ready = triggered_ready,
     .close = triggered_close,
     .batch = triggered_batch,
     .watermark = triggered_watermark,

@@ -182,7 +182,10 @@ void timers_by_row_free(struct timers_by_row *by_row)
 int64_t timers_first_of(const struct timers_by_row *by_row, uint32_t row)
 {
     uint32_t first = by_row->first[row];
-    return first < by_row->first[row + 1] ? by_row->list[first].time : ST_TIME_MAX;
+    if (first == by_row->first[row + 1]) {
+        return ST_TIME_MAX;
+    }
+    return by_row->list[first].time < ST_TIME_MAX ? by_row->list[first].time : ST_TIME_MAX - 1;
 }
 
 void timers_write(const struct timers_by_row *by_row, uint32_t row, struct bytes *to)

@@ -48,7 +48,8 @@ struct timers_by_row {
 };
 struct timers_by_row timers_by_row(const struct timers *t, uint32_t row_end);
 void timers_by_row_free(struct timers_by_row *by_row);
-/* The time of a row's first; ST_TIME_MAX: it has none. */
+/* The time of a row's first, or the millisecond before the end of time; ST_TIME_MAX: it has none.
+ */
 int64_t timers_first_of(const struct timers_by_row *by_row, uint32_t row);
 
 /* Those of a row into a snapshot, and out of one: how many were set. row ROW_NONE: they are passed

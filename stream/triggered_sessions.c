@@ -1,7 +1,7 @@
 /*
  * Sessions with a trigger: windows that grow and merge.
  *
- *     key  ──►  session  ──►  session  ──►  …      rows of the table of windows, in order of start
+ *     key  ──►  session  ◄─►  session  ◄─►  …      rows of the table of windows, in order of start
  *
  * A session that grows is another window: it has a row of its own, to which the trigger's state
  * goes by on_merge, and the cell as it is. The row that it was goes with the last of its timers,
@@ -21,66 +21,25 @@ struct touched {
     int64_t start, end;
 };
 
-static struct window_head *head_at(struct triggered *t, uint32_t row)
-{
-    table_own_row(&t->windows, row);
-    return (struct window_head *)(void *)table_payload(&t->windows, row);
-}
-
-static struct windows_of *of_key(struct triggered *t, uint32_t key_row)
-{
-    table_own_row(&t->keys, key_row);
-    return (struct windows_of *)(void *)table_payload(&t->keys, key_row);
-}
-
-static uint32_t first_of(const struct windows_of *of)
-{
-    return of->first_and_one == 0 ? ROW_NONE : of->first_and_one - 1;
-}
-
-static void link_to(struct triggered *t, struct windows_of *of, uint32_t before, uint32_t row)
-{
-    if (before == ROW_NONE) {
-        of->first_and_one = row == ROW_NONE ? 0 : row + 1;
-    } else {
-        head_at(t, before)->next = row;
-    }
-}
-
 void sessions_put_in(struct triggered *t, int64_t start, int64_t end)
 {
-    struct windows_of *of = windows_of_key(t);
-    uint32_t before = ROW_NONE, next = first_of(of);
-    for (; next != ROW_NONE && head_at(t, next)->start < start; next = head_at(t, next)->next) {
+    uint32_t before = ROW_NONE, next = first_window_of(t, window_key_row(t));
+    while (next != ROW_NONE && window_head_at(t, next)->start < start) {
         before = next;
+        next = window_head_at(t, next)->next;
     }
     window_head_of(t)->start = start;
     window_head_of(t)->end = end;
-    window_head_of(t)->next = next;
-    link_to(t, of, before, t->at);
-}
-
-void sessions_take_out(struct triggered *t)
-{
-    struct windows_of *of = windows_of_key(t);
-    uint32_t before = ROW_NONE, row = first_of(of);
-    if (window_head_of(t)->gone != 0) {
-        return;
-    }
-    for (; row != t->at; row = head_at(t, row)->next) {
-        before = row;
-    }
-    link_to(t, of, before, window_head_of(t)->next);
-    window_head_of(t)->gone = 1;
+    triggered_put_in(t, before);
 }
 
 static struct touched find_touched(struct triggered *t, uint32_t key_row, int64_t start,
                                    int64_t end)
 {
     struct touched found = {.start = start, .end = end};
-    for (uint32_t row = first_of(of_key(t, key_row)); row != ROW_NONE;
-         row = head_at(t, row)->next) {
-        const struct window_head *one = head_at(t, row);
+    for (uint32_t row = first_window_of(t, key_row); row != ROW_NONE;
+         row = window_head_at(t, row)->next) {
+        const struct window_head *one = window_head_at(t, row);
         if (one->start <= end && one->end >= start && found.count < TOUCHED_MAX) {
             found.rows[found.count++] = row;
             found.start = one->start < found.start ? one->start : found.start;
@@ -88,7 +47,8 @@ static struct touched find_touched(struct triggered *t, uint32_t key_row, int64_
         }
     }
     if (found.count == 2) { /* in the order of the Java set */
-        const struct window_head *a = head_at(t, found.rows[0]), *b = head_at(t, found.rows[1]);
+        const struct window_head *a = window_head_at(t, found.rows[0]),
+                                 *b = window_head_at(t, found.rows[1]);
         if (window_set_place(b->start, b->end) < window_set_place(a->start, a->end)) {
             uint32_t first = found.rows[0];
             found.rows[0] = found.rows[1];
@@ -101,10 +61,7 @@ static struct touched find_touched(struct triggered *t, uint32_t key_row, int64_
 /* A new session is then the window at hand. */
 static void make_session(struct triggered *t, uint32_t key_row, int64_t start, int64_t end)
 {
-    bool is_new;
-    struct window_key key = {key_row, t->next_id++};
-    t->at = table_find_or_insert_key(&t->windows, &key, &is_new);
-    windows_of_key(t)->count++;
+    (void)triggered_make(t, key_row, t->next_id++);
     sessions_put_in(t, start, end);
 }
 
@@ -138,7 +95,7 @@ static void merge_sessions(struct triggered *t, uint32_t key_row, const struct t
     uint32_t merged = t->at;
     triggered_enter(t);
     for (uint32_t i = 0; i < all->count; i++) {
-        const void *state = head_at(t, all->rows[i]) + 1;
+        const void *state = window_head_at(t, all->rows[i]) + 1;
         t->trigger->functions->on_merge(&t->op.ctx, window_trigger_state(t), t->trigger->argument,
                                         state);
     }
@@ -156,16 +113,14 @@ void sessions_add(struct triggered *t, const char *record, int64_t time)
     uint32_t key_row = table_find_or_insert(&t->keys, &t->reader, record, &is_new);
     struct touched all = find_touched(t, key_row, start, end);
     if (all.count == 0 && !t->by_clock && time_plus(end - 1, t->lateness) <= t->op.watermark) {
-        if (of_key(t, key_row)->count == 0) {
-            table_remove(&t->keys, key_row);
-        }
+        triggered_drop_key(t, key_row);
         late_record(&t->op, record, time);
         return;
     }
     if (all.count == 0) {
         make_session(t, key_row, start, end);
-    } else if (all.count == 1 && head_at(t, all.rows[0])->start == all.start &&
-               head_at(t, all.rows[0])->end == all.end) {
+    } else if (all.count == 1 && window_head_at(t, all.rows[0])->start == all.start &&
+               window_head_at(t, all.rows[0])->end == all.end) {
         t->at = all.rows[0];
     } else {
         merge_sessions(t, key_row, &all);
