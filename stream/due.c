@@ -46,8 +46,8 @@ static void put_head(struct bytes *to, enum due_kind kind, int64_t time)
 
 static bool is_of_kind(const char *key, size_t key_size, enum due_kind kind)
 {
-    return key_size >= HEAD_SIZE && (unsigned char)key[0] == MARK && (unsigned char)key[1] == MARK &&
-           (unsigned char)key[2] == kind;
+    return key_size >= HEAD_SIZE && (unsigned char)key[0] == MARK &&
+           (unsigned char)key[1] == MARK && (unsigned char)key[2] == kind;
 }
 
 bool due_read(const char *key, size_t key_size, int64_t *time, const char **row_key,
@@ -129,7 +129,7 @@ void due_look(struct due due[DUE_KINDS], struct rocks *db)
 
 void due_pass(struct due *due, enum due_kind kind, int64_t until)
 {
-    if (until < ST_TIME_MAX - 1 && until + 1 > due->from) {
+    if (until < ST_TIME_MAX - 1) {
         due->from = until + 1;
         due->cursor.size = 0;
         put_head(&due->cursor, kind, due->from);

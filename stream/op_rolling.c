@@ -149,11 +149,7 @@ static void rolling_restore(struct op *op, struct section *section)
     restore_type(op, from, r->fold.cell);
     int64_t count = read_i64(from);
     if (count == ROWS_IN_FILES) {
-        struct rows_said said;
-        if (rows_read_said(&said, from)) {
-            rows_restore(&r->rows, &said, op, true, row_read);
-            count = 0;
-        }
+        rows_restore_section(&r->rows, op, from);
     }
     if (!from->bad && count > 0 && count <= (from->end - from->at) / r->fold.layout.size &&
         r->rows.op == NULL) {

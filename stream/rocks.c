@@ -145,13 +145,13 @@ static bool went_well(char *error, char *why)
 /* ---------------------------------------------------------------------------- Opening, closing */
 
 /* What has no function of its own: one thread writes, in the order of the keys; a filter before the
- * memtable, since most keys that are asked for are not in it; and files that are soon merged are
- * not compressed. */
+ * memtable, since most keys that are asked for are not in it; files that are soon merged are not
+ * compressed; and what is in memory at the end is nobody's. */
 static void set_by_name(struct rocks *r)
 {
     static const char names[] =
         "allow_concurrent_memtable_write=false;memtable_whole_key_filtering=true;memtable_prefix_"
-        "bloom_size_ratio=0.1;"
+        "bloom_size_ratio=0.1;avoid_flush_during_shutdown=true;"
         "compression_per_level=kNoCompression:kNoCompression:kLZ4Compression";
     rocksdb_options_t *more = db.options_create();
     char *error = NULL, why[ROCKS_WHY];

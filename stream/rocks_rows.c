@@ -83,22 +83,6 @@ void rows_ready(struct rocks_rows *rows)
     }
 }
 
-void rows_close(struct rocks_rows *rows)
-{
-    if (rows->op == NULL) {
-        return;
-    }
-    rocks_close(rows->db);
-    if (rows->lock >= 0) {
-        files_remove_tree(rows->folder);
-        close(rows->lock);
-    }
-    due_free(rows->due);
-    bytes_free(&rows->key);
-    bytes_free(&rows->due_keys);
-    *rows = (struct rocks_rows){0};
-}
-
 /* ---------------------------------------------------------------------------------------- Keys */
 
 static void put_group(struct bytes *to, uint32_t group)
@@ -270,15 +254,16 @@ static bool store_rows(struct writing *w, char *why)
  * completes it: the thread that writes the snapshot, or the task, which then does not wait for
  * others' barriers. */
 struct rows_image {
-    struct writing writing; /* its marks are owned */
+    struct writing writing;    /* its marks are owned */
     struct due due[DUE_KINDS]; /* as they were */
-    char *folder;           /* that the snapshot wants the files in; owned; NULL: rows are walked */
-    char *files;            /* where they are until it takes them; owned; NULL: it has */
-    bool settled;           /* the task's: the table's marks are told by ours */
-    pthread_mutex_t lock;   /* of what follows, until it is complete */
+    char *folder;         /* that the snapshot wants the files in; owned; NULL: rows are walked */
+    char *files;          /* where they are until it takes them; owned; NULL: it has */
+    bool settled;         /* the task's: the table's marks are told by ours */
+    pthread_mutex_t lock; /* of what follows, until it is complete */
     bool is_complete, ok;
     char why[ROCKS_WHY];
     struct rocks_walk *walk;
+    struct rows_image *next; /* of the same rows */
 };
 
 static bool complete(struct rows_image *image)
@@ -342,11 +327,27 @@ bool rows_image_write(struct rows_image *image, struct bytes *to, char *why)
     return image->walk == NULL || write_walked(image, to, why);
 }
 
-void rows_image_free(struct rows_image *image)
+/* Its rows are closed, or it goes itself. */
+static void leave_rows(struct rows_image *image)
 {
+    struct rocks_rows *rows = image->writing.rows;
+    if (rows != NULL) {
+        struct rows_image **at = &rows->images;
+        while (*at != image) {
+            at = &(*at)->next;
+        }
+        *at = image->next;
+    }
     if (image->walk != NULL) {
         rocks_walk_end(image->walk);
     }
+    image->writing.rows = NULL;
+    image->walk = NULL;
+}
+
+void rows_image_free(struct rows_image *image)
+{
+    leave_rows(image);
     if (image->files != NULL) {
         files_remove_tree(image->files);
     }
@@ -356,6 +357,25 @@ void rows_image_free(struct rows_image *image)
     free(image->folder);
     free(image->files);
     free(image);
+}
+
+void rows_close(struct rocks_rows *rows)
+{
+    if (rows->op == NULL) {
+        return;
+    }
+    while (rows->images != NULL) { /* the database goes before its folder */
+        leave_rows(rows->images);
+    }
+    rocks_close(rows->db);
+    if (rows->lock >= 0) {
+        files_remove_tree(rows->folder);
+        close(rows->lock);
+    }
+    due_free(rows->due);
+    bytes_free(&rows->key);
+    bytes_free(&rows->due_keys);
+    *rows = (struct rocks_rows){0};
 }
 
 static void drop_row(struct rocks_rows *rows, uint32_t row)
@@ -472,6 +492,8 @@ static struct rows_image *image_of(struct rocks_rows *rows)
                                       .stored = rows->stored,
                                       .due = image->due};
     due_copy(image->due, rows->due);
+    image->next = rows->images;
+    rows->images = image;
     memcpy(image->writing.marks, t->marks, t->row_end);
     mark_leaving(t);
     return image;
@@ -644,8 +666,7 @@ bool rows_load_due(struct rocks_rows *rows, enum due_kind kind, int64_t until, i
     if (due->next <= until) {
         make_room_for_more(rows);
         rows->due_keys.size = 0;
-        uint32_t count =
-            due_take(due, kind, until, BATCH_SIZE, rows->db, &rows->due_keys, ends);
+        uint32_t count = due_take(due, kind, until, BATCH_SIZE, rows->db, &rows->due_keys, ends);
         load_keys(rows, ends, count);
     }
     if (due->next <= until) {
@@ -798,4 +819,12 @@ void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct 
         restore_fail(rows->op, "%s", why);
     }
     due_look(rows->due, rows->db);
+}
+
+void rows_restore_section(struct rocks_rows *rows, struct op *op, struct reader *from)
+{
+    struct rows_said said;
+    if (rows_read_said(&said, from)) {
+        rows_restore(rows, &said, op, true, NULL);
+    }
 }

@@ -70,13 +70,14 @@ struct rocks_rows {
     struct rocks *db; /* NULL: not yet opened */
     char folder[FILES_PATH_MAX];
     int lock;
-    struct rows_image *image; /* of the last barrier, until it is settled; NULL: it is */
-    uint32_t frozen;          /* barriers for which the operator's tables are frozen */
-    char why[ROCKS_WHY];      /* not empty: an image could not be completed */
-    int64_t stored;           /* rows in the database, without those of an image */
-    uint32_t rows_max;        /* in the table */
-    bool varies;              /* rows hold more than their bytes: text, lists, maps */
-    size_t held, held_max;    /* an estimate of that */
+    struct rows_image *images; /* all there are, a list */
+    struct rows_image *image;  /* of the last barrier, until it is settled; NULL: it is */
+    uint32_t frozen;           /* barriers for which the operator's tables are frozen */
+    char why[ROCKS_WHY];       /* not empty: an image could not be completed */
+    int64_t stored;            /* rows in the database, without those of an image */
+    uint32_t rows_max;         /* in the table */
+    bool varies;               /* rows hold more than their bytes: text, lists, maps */
+    size_t held, held_max;     /* an estimate of that */
     struct due due[DUE_KINDS];
     struct bytes key, due_keys;
 };
@@ -118,6 +119,9 @@ bool rows_read_said(struct rows_said *said, struct reader *from);
  * otherwise read reads them. */
 void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct op *op, bool same,
                   bool (*read)(struct op *op, uint32_t row, struct reader *from));
+/* Both: what is behind ROWS_IN_FILES in a section, of values that are as codec->write writes them.
+ * `rows` may be of no database: then it fails the restoring. */
+void rows_restore_section(struct rocks_rows *rows, struct op *op, struct reader *from);
 
 /* Rows at a barrier, for frozen.h. */
 struct rows_image;
