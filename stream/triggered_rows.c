@@ -198,10 +198,7 @@ void triggered_restore_rows(struct triggered *t, struct reader *from)
     cells_read_type(&t->cells, from);
     int64_t count = read_i64(from);
     if (count == ROWS_IN_FILES && !from->bad) {
-        struct rows_said files;
-        if (rows_read_said(&files, from)) {
-            rows_restore(&t->rows, &files, &t->op, true, row_read);
-        }
+        rows_restore_section(&t->rows, &t->op, from);
         return;
     }
     from->bad |= count < 0 || count > from->end - from->at;
