@@ -18,47 +18,14 @@
  * slide. A record goes into one of them; a window that fires merges those it spans, key by key. So
  * the cost of a record does not grow with the number of windows it is in.
  *
+ * With a database behind them all slices share one table of another form: stored_slices.c.
+ *
  * Source: Flink WindowOperator.processElement, SlidingEventTimeWindows.assignWindows,
  * EventTimeTrigger, TimeWindow.getWindowStartWithOffset (floor, for negative times).
  */
+#include "stream/op_slices.h"
+
 #include <stdlib.h>
-
-#include "stream/cells.h"
-
-struct slice {
-    int64_t start;
-    struct table table;
-    struct slice *next_free;
-};
-
-enum agenda_kind { AGENDA_FIRE, AGENDA_DROP };
-
-struct agenda_item {
-    int64_t time;
-    int64_t start; /* of the window */
-    int64_t kind;  /* enum agenda_kind; as wide as the others, so that no byte is undefined */
-};
-
-struct windows {
-    struct op op;
-    struct key_reader reader;
-    struct cells cells;
-    int64_t size, slide, offset, lateness;
-    double slide_inverse;
-    struct slice **slots; /* [slot_mask + 1] open slices by start / slide; NULL: none */
-    uint32_t slot_mask, slice_count;
-    bool panes;                   /* a slice is as wide as the slide; windows are merged of them */
-    struct key_reader row_reader; /* takes a key out of a row */
-    struct table merged;          /* of the window that fires */
-    struct slice *free_slices;
-    struct agenda_item *agenda; /* [agenda_count] the next one last */
-    uint32_t agenda_count, agenda_capacity;
-};
-
-static struct windows *windows_of(struct op *op)
-{
-    return (struct windows *)(void *)op;
-}
 
 static void slices_open(struct op *op)
 {
@@ -71,6 +38,8 @@ static void slices_open(struct op *op)
     w->offset = spec->offset_ms;
     w->lateness = spec->processing_time ? 0 : spec->lateness_ms;
     cells_init(&w->cells, op);
+    w->key_in_cell = w->cells.row_is_cell;
+    w->is_stored = rows_are_stored(op);
     w->panes = spec->kind == ST_WINDOW_SLIDING && op->node->options.merge != NULL &&
                !w->cells.lists && w->size % w->slide == 0;
     if (w->panes) {
@@ -80,6 +49,14 @@ static void slices_open(struct op *op)
     }
     w->slot_mask = 63;
     w->slots = must_calloc(64, sizeof(struct slice *));
+    if (w->is_stored) {
+        stored_slices_open(w);
+    }
+}
+
+static void slices_ready(struct op *op)
+{
+    rows_ready(&windows_of(op)->stored.rows);
 }
 
 /* -------------------------------------------------------------------------------------- Agenda */
@@ -110,16 +87,6 @@ static void agenda_add(struct windows *w, struct agenda_item item)
 }
 
 /* -------------------------------------------------------------------------------------- Slices */
-
-static int64_t window_last(const struct windows *w, int64_t start)
-{
-    return time_plus(start, w->size - 1);
-}
-
-static int64_t window_drop_at(const struct windows *w, int64_t start)
-{
-    return time_plus(window_last(w, start), w->lateness);
-}
 
 static uint32_t home_of(const struct windows *w, int64_t start)
 {
@@ -164,8 +131,10 @@ static struct slice *slice_for(struct windows *w, int64_t start)
         w->free_slices = slice->next_free;
     } else {
         slice = must_calloc(1, sizeof *slice);
-        table_init(&slice->table, &w->reader, &w->op.task->memory, &w->cells.layout,
-                   w->cells.row_is_cell);
+        if (!w->is_stored) {
+            table_init(&slice->table, &w->reader, &w->op.task->memory, &w->cells.layout,
+                       w->cells.row_is_cell);
+        }
     }
     slice->start = start;
     *slot = slice;
@@ -203,7 +172,11 @@ static void slice_drop(struct windows *w, int64_t start)
     struct slice **slot = slot_of(w, start);
     struct slice *slice = *slot;
     op_flush(&w->op); /* what was put out may view keys of the table */
-    slice_empty(w, slice);
+    if (w->is_stored) {
+        stored_slices_drop(w, start);
+    } else {
+        slice_empty(w, slice);
+    }
     slice->next_free = w->free_slices;
     w->free_slices = slice;
     w->slice_count--;
@@ -220,23 +193,32 @@ static void slice_drop(struct windows *w, int64_t start)
     }
 }
 
+static void slice_free(struct windows *w, struct slice *slice)
+{
+    if (!w->is_stored) {
+        slice_empty(w, slice);
+        table_free(&slice->table);
+    }
+    free(slice);
+}
+
 static void slices_close(struct op *op)
 {
     struct windows *w = windows_of(op);
     for (uint32_t i = 0; i <= w->slot_mask; i++) {
         if (w->slots[i] != NULL) {
-            slice_empty(w, w->slots[i]);
-            table_free(&w->slots[i]->table);
-            free(w->slots[i]);
+            slice_free(w, w->slots[i]);
         }
+    }
+    if (w->is_stored) {
+        stored_slices_close(w);
     }
     if (w->panes) {
         table_free(&w->merged);
     }
     while (w->free_slices != NULL) {
         struct slice *next = w->free_slices->next_free;
-        table_free(&w->free_slices->table);
-        free(w->free_slices);
+        slice_free(w, w->free_slices);
         w->free_slices = next;
     }
     free(w->slots);
@@ -245,7 +227,7 @@ static void slices_close(struct op *op)
 
 /* -------------------------------------------------------------------------------------- Firing */
 
-static void fire_cell(struct windows *w, int64_t start, const void *key, char *cell)
+void slices_fire_cell(struct windows *w, int64_t start, const void *key, char *cell)
 {
     struct op *op = &w->op;
     op->window_start = start;
@@ -254,13 +236,7 @@ static void fire_cell(struct windows *w, int64_t start, const void *key, char *c
     cells_emit(&w->cells, cell, window_last(w, start));
 }
 
-static void fire_row(struct windows *w, struct slice *slice, char *row)
-{
-    fire_cell(w, slice->start, row + slice->table.key_offset, cell_of(w, row));
-}
-
-/* A pane's cell into that of a window. */
-static void merge_cell(struct windows *w, char *to, bool fresh, const char *from)
+void slices_merge_cell(struct windows *w, char *to, bool fresh, const char *from)
 {
     struct fold merge = w->cells.fold;
     merge.fn = w->op.node->options.merge;
@@ -287,7 +263,7 @@ static void merge_pane(struct windows *w, const struct table *pane)
         const char *from = table_row(pane, row);
         table_find_many(&w->merged, NULL, from, pane->row_size, count, rows, fresh);
         for (uint32_t k = 0; k < count; k++, from += pane->row_size) {
-            merge_cell(w, rows[k] + key_size, fresh[k] != 0, from + key_size);
+            slices_merge_cell(w, rows[k] + key_size, fresh[k] != 0, from + key_size);
         }
     }
 }
@@ -300,12 +276,28 @@ static void fire_panes(struct windows *w, int64_t start)
             merge_pane(w, &slice->table);
         }
     }
+    slices_fire_merged(w, start);
+}
+
+void slices_fire_merged(struct windows *w, int64_t start)
+{
     for (uint32_t row = 0; row < w->merged.row_end; row++) {
         char *bytes = table_row(&w->merged, row);
-        fire_cell(w, start, bytes, bytes + w->reader.layout.size);
+        slices_fire_cell(w, start, bytes, bytes + w->reader.layout.size);
     }
     op_flush(&w->op); /* what was put out may view the merged rows */
     table_clear(&w->merged);
+}
+
+/* The cell of a record's key in a pane; NULL: it has none. */
+static const char *find_cell(struct windows *w, int64_t pane, const char *record, const void *key)
+{
+    if (w->is_stored) {
+        return stored_slices_look(w, pane, key);
+    }
+    const struct slice *slice = *slot_of(w, pane);
+    uint32_t row = slice != NULL ? table_find(&slice->table, record) : ROW_NONE;
+    return row != ROW_NONE ? table_payload(&slice->table, row) : NULL;
 }
 
 /* One key's window again, for a record that came late. */
@@ -316,14 +308,13 @@ static void fire_panes_of_key(struct windows *w, int64_t start, const char *reco
     bool fresh = true;
     key_read(&w->reader, record, key);
     for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
-        const struct slice *slice = *slot_of(w, pane);
-        uint32_t row = slice != NULL ? table_find(&slice->table, record) : ROW_NONE;
-        if (row != ROW_NONE) {
-            merge_cell(w, cell, fresh, table_payload(&slice->table, row));
+        const char *had = find_cell(w, pane, record, key);
+        if (had != NULL) {
+            slices_merge_cell(w, cell, fresh, had);
             fresh = false;
         }
     }
-    fire_cell(w, start, key, cell);
+    slices_fire_cell(w, start, key, cell);
     task_free_text(w->op.task, &w->cells.layout, cell);
 }
 
@@ -331,7 +322,17 @@ static void fire_slice(struct windows *w, int64_t start)
 {
     struct slice *slice = *slot_of(w, start);
     for (uint32_t row = 0; row < slice->table.row_end; row++) {
-        fire_row(w, slice, table_row(&slice->table, row));
+        char *bytes = table_row(&slice->table, row);
+        slices_fire_cell(w, start, bytes + slice->table.key_offset, cell_of(w, bytes));
+    }
+}
+
+static void fire_window(struct windows *w, int64_t start)
+{
+    if (w->is_stored) {
+        (w->panes ? stored_slices_fire_panes : stored_slices_fire)(w, start);
+    } else {
+        (w->panes ? fire_panes : fire_slice)(w, start);
     }
 }
 
@@ -341,11 +342,7 @@ static void advance(struct windows *w, int64_t time)
         struct agenda_item item = w->agenda[--w->agenda_count];
         switch ((enum agenda_kind)item.kind) {
         case AGENDA_FIRE:
-            if (w->panes) {
-                fire_panes(w, item.start);
-            } else {
-                fire_slice(w, item.start);
-            }
+            fire_window(w, item.start);
             break;
         case AGENDA_DROP:
             slice_drop(w, item.start);
@@ -379,13 +376,19 @@ static void slices_wake(struct op *op, int64_t now_ms)
 
 static void add_to_slice(struct windows *w, struct slice *slice, const char *record, bool fire)
 {
-    char *row, *cell;
+    char *cell;
     uint8_t fresh;
-    table_find_many(&slice->table, NULL, record, w->op.node->in->size, 1, &row, &fresh);
-    cell = cell_of(w, row);
+    uint64_t key[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    if (w->is_stored) {
+        stored_slices_find(w, &slice->start, record, 1, &cell, &fresh);
+    } else {
+        table_find_many(&slice->table, NULL, record, w->op.node->in->size, 1, &cell, &fresh);
+        cell = cell_of(w, cell);
+    }
     cells_add(&w->cells, &cell, &fresh, record, 1);
     if (fire) {
-        fire_row(w, slice, row);
+        key_read(&w->reader, record, key);
+        slices_fire_cell(w, slice->start, key, cell);
     }
 }
 
@@ -429,32 +432,42 @@ static inline int64_t slide_of(const struct windows *w, int64_t time)
     return q - (rest < 0 ? 1 : 0) + (rest >= w->slide ? 1 : 0);
 }
 
+/* The cells of a batch's records in one slice each. */
+static void find_cells(struct windows *w, struct table *const *tables, const int64_t *starts,
+                       const struct batch *batch, char **cells, uint8_t *fresh)
+{
+    uint32_t key_size = w->cells.row_is_cell ? 0 : w->reader.layout.size;
+    if (w->is_stored) {
+        stored_slices_find(w, starts, batch->records, batch->count, cells, fresh);
+        return;
+    }
+    table_find_many(NULL, tables, batch->records, w->op.node->in->size, batch->count, cells, fresh);
+    for (uint32_t k = 0; k < batch->count; k++) {
+        cells[k] += key_size;
+    }
+}
+
 /* A batch of which no window has fired: by slice and row, all at once. */
 static void add_batch(struct windows *w, const struct batch *batch)
 {
     struct table *tables[BATCH_SIZE];
     char *cells[BATCH_SIZE];
     uint8_t fresh[BATCH_SIZE];
-    int64_t slides[BATCH_SIZE];
-    uint32_t key_size = w->cells.row_is_cell ? 0 : w->reader.layout.size;
+    int64_t slides[BATCH_SIZE], starts[BATCH_SIZE];
     int64_t windows = w->panes ? 1 : w->size / w->slide;
     for (uint32_t k = 0; k < batch->count; k++) {
         slides[k] = slide_of(w, batch->times[k]);
     }
     for (int64_t back = 0; back < windows; back++) {
         for (uint32_t k = 0; k < batch->count; k++) {
-            int64_t q = slides[k] - back, start = q * w->slide + w->offset;
+            int64_t q = slides[k] - back, start = starts[k] = q * w->slide + w->offset;
             struct slice *slice = w->slots[(uint32_t)q & w->slot_mask]; /* nearly always */
             if (slice == NULL || slice->start != start) {
                 slice = slice_for(w, start);
             }
             tables[k] = &slice->table;
         }
-        table_find_many(NULL, tables, batch->records, w->op.node->in->size, batch->count, cells,
-                        fresh);
-        for (uint32_t k = 0; k < batch->count; k++) {
-            cells[k] += key_size;
-        }
+        find_cells(w, tables, starts, batch, cells, fresh);
         cells_add(&w->cells, cells, fresh, batch->records, batch->count);
     }
 }
@@ -537,74 +550,137 @@ static void write_slice(struct windows *w, struct slice *slice, struct bytes *to
     table_freeze_for(f, t, &((struct slice_view *)f->view)->table);
 }
 
-/* In the order of their starts, so that equal states are equal bytes. */
+/* The slices, in the order of their starts, so that equal states are equal bytes, each with its
+ * rows; or the starts alone, and then all rows. */
 static void slices_snapshot(struct op *op, struct bytes *to)
 {
     struct windows *w = windows_of(op);
     bytes_type(to, &w->reader.type);
     cells_write_type(&w->cells, to);
     bytes_u32(to, w->panes ? 1 : 0);
+    bytes_u32(to, w->is_stored ? 1 : 0);
     bytes_u32(to, w->slice_count);
     for (uint32_t a = w->agenda_count; a-- > 0;) {
-        if (w->agenda[a].kind == AGENDA_DROP) { /* each open window has one */
+        if (w->agenda[a].kind != AGENDA_DROP) { /* each open window has one */
+            continue;
+        }
+        if (w->is_stored) {
+            bytes_i64(to, w->agenda[a].start);
+        } else {
             write_slice(w, *slot_of(w, w->agenda[a].start), to);
+        }
+    }
+    if (w->is_stored) {
+        stored_slices_snapshot(w, to);
+    }
+}
+
+/* A cell of a key that is ours into its slice; false: it has one. The cell's text is then its own.
+ */
+static bool put_cell(struct windows *w, int64_t start, const char *key, const char *cell)
+{
+    char *to;
+    if (w->is_stored) {
+        to = stored_slices_make(w, start, key);
+    } else {
+        bool is_new;
+        struct table *t = &slice_for(w, start)->table;
+        uint32_t row = table_find_or_insert_key(t, key, &is_new);
+        to = is_new ? table_payload(t, row) : NULL;
+    }
+    if (to != NULL) {
+        memcpy(to, cell, w->cells.layout.size);
+    }
+    return to != NULL;
+}
+
+/* Room for a row of a section. */
+struct row_read {
+    bool with_key; /* it is beside the cell */
+    char *key, *cell;
+};
+
+/* A row that is its cell, where rows in memory are so too. */
+static bool restore_record(struct windows *w, int64_t start, struct reader *from,
+                           struct row_read *at)
+{
+    bool is_new, ok = read_record(from, &w->cells.layout, at->cell);
+    key_read(&w->reader, at->cell, at->key);
+    if (ok && op_owns(&w->op, &w->reader, at->key)) {
+        table_find_or_insert(&slice_for(w, start)->table, &w->reader, at->cell, &is_new);
+    }
+    return ok;
+}
+
+static bool restore_row(struct windows *w, int64_t start, struct reader *from, struct row_read *at)
+{
+    if (at->with_key && !read_record(from, &w->reader.layout, at->key)) {
+        return false;
+    }
+    if (w->cells.row_is_cell) {
+        return restore_record(w, start, from, at);
+    }
+    memset(at->cell, 0, w->cells.layout.size);
+    bool ok = cells_read(&w->cells, at->cell, from);
+    if (!at->with_key) {
+        key_read(&w->reader, at->cell, at->key);
+    }
+    bool own = ok && op_owns(&w->op, &w->reader, at->key);
+    if (own && put_cell(w, start, at->key, at->cell)) {
+        return true;
+    }
+    cells_drop(&w->cells, at->cell);
+    return ok && !own; /* a key that is there twice is damage */
+}
+
+/* Slices, each with its rows. */
+static void restore_slices(struct windows *w, struct reader *from, struct row_read *at)
+{
+    for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
+        int64_t start = read_i64(from), rows = read_i64(from);
+        if (from->bad || (w->op.ctx.subtask > 0 && !w->op.node->keyed)) {
+            return;
+        }
+        (void)slice_for(w, start);
+        for (; rows > 0 && !from->bad; rows--) {
+            from->bad |= !restore_row(w, start, from, at);
         }
     }
 }
 
-static bool restore_row(struct windows *w, struct slice *slice, struct reader *from, char *key,
-                        char *cell)
+/* The slices' starts, and then all rows. */
+static void restore_rows(struct windows *w, struct reader *from, struct row_read *at)
 {
-    bool is_new;
-    if (w->cells.row_is_cell) {
-        if (!read_record(from, &w->cells.layout, cell)) {
-            return false;
+    for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
+        int64_t start = read_i64(from);
+        if (!from->bad) {
+            (void)slice_for(w, start);
         }
-        key_read(&w->reader, cell, key);
-        if (op_owns(&w->op, &w->reader, key)) {
-            table_find_or_insert(&slice->table, &w->reader, cell, &is_new);
-        }
-        return true;
     }
-    if (!read_record(from, &w->reader.layout, key)) {
-        return false;
+    int64_t rows = read_i64(from);
+    if (rows == ROWS_IN_FILES) {
+        rows_restore_section(&w->stored.rows, &w->op, from);
     }
-    bool own = op_owns(&w->op, &w->reader, key);
-    memset(cell, 0, w->cells.layout.size);
-    bool ok = cells_read(&w->cells, cell, from);
-    uint32_t row = own && ok ? table_find_or_insert_key(&slice->table, key, &is_new) : ROW_NONE;
-    if (row != ROW_NONE && is_new) {
-        memcpy(table_payload(&slice->table, row), cell, w->cells.layout.size);
-        return true;
+    for (; rows > 0 && !from->bad; rows--) {
+        int64_t start = read_i64(from);
+        from->bad |= from->bad || !restore_row(w, start, from, at);
     }
-    cells_drop(&w->cells, cell);
-    return ok && !own; /* a key that is there twice is damage */
 }
 
 static void slices_restore(struct op *op, struct section *section)
 {
     struct windows *w = windows_of(op);
     struct reader *from = &section->state;
-    char *key = arena_alloc(&op->task->arena, w->reader.layout.size);
-    char *cell = arena_alloc(&op->task->arena, w->cells.layout.size);
     restore_type(op, from, &w->reader.type);
     cells_read_type(&w->cells, from);
     if (read_u32(from) != (w->panes ? 1u : 0u)) {
         restore_fail(op, "its sliding windows had %s .merge", w->panes ? "no" : "a");
     }
-    for (uint32_t left = read_u32(from); left > 0; left--) {
-        int64_t start = read_i64(from), rows = read_i64(from);
-        if (from->bad || (op->ctx.subtask > 0 && !op->node->keyed)) {
-            return;
-        }
-        struct slice *slice = slice_for(w, start);
-        for (; rows > 0; rows--) {
-            if (!restore_row(w, slice, from, key, cell)) {
-                from->bad = true;
-                return;
-            }
-        }
-    }
+    bool of_rows = read_u32(from) != 0;
+    struct row_read at = {of_rows || !w->key_in_cell,
+                          arena_alloc(&op->task->arena, w->reader.layout.size),
+                          arena_alloc(&op->task->arena, w->cells.layout.size)};
+    (of_rows ? restore_rows : restore_slices)(w, from, &at);
     if (op->node->windows.processing_time) {
         set_wakeup(w);
     }
@@ -615,6 +691,7 @@ const struct op_class op_slices = {
     .restore = slices_restore,
     .size = sizeof(struct windows),
     .open = slices_open,
+    .ready = slices_ready,
     .close = slices_close,
     .batch = slices_batch,
     .watermark = slices_watermark,

@@ -23,13 +23,15 @@ static inline uint32_t round_up_8(uint32_t size)
     return (size + 7) / 8 * 8;
 }
 
+#define READER_FIELDS_MAX (ST_KEY_FIELDS_MAX + 1) /* a key and the time of its window */
+
 /* A key as a struct of its fields, in the order of the spec. */
 struct key_reader {
     uint32_t count;
-    enum st_kind kind[ST_KEY_FIELDS_MAX];
-    uint16_t from[ST_KEY_FIELDS_MAX]; /* offset in the record */
-    uint16_t to[ST_KEY_FIELDS_MAX];   /* offset in the key */
-    uint16_t size[ST_KEY_FIELDS_MAX];
+    enum st_kind kind[READER_FIELDS_MAX];
+    uint16_t from[READER_FIELDS_MAX]; /* offset in the record */
+    uint16_t to[READER_FIELDS_MAX];   /* offset in the key */
+    uint16_t size[READER_FIELDS_MAX];
     struct layout layout; /* of the key */
     st_type type;         /* of the key, to write and read it by */
 };

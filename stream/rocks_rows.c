@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define GROUP_SIZE    2 /* bytes of the key group before a key, the high one first */
+#define TIME_SIZE     8 /* of a time before that */
 #define FOLDER_PREFIX "kcsim-rocksdb"
 #define ROWS_MIN      16
 #define ROW_OVERHEAD  64 /* bytes: of a record in lists and maps, besides itself */
@@ -92,12 +93,47 @@ static void put_group(struct bytes *to, uint32_t group)
     bytes_put(to, high_first, sizeof high_first);
 }
 
+/* A time so that earlier ones are less, byte by byte. */
+static void put_time(struct bytes *to, int64_t time)
+{
+    unsigned char high_first[TIME_SIZE];
+    for (int i = 0; i < TIME_SIZE; i++) {
+        high_first[i] = (unsigned char)(((uint64_t)time ^ UINT64_C(1) << 63) >> (56 - 8 * i));
+    }
+    bytes_put(to, high_first, sizeof high_first);
+}
+
+/* Bytes before the key itself. */
+static size_t head_size(const struct rocks_rows *rows)
+{
+    return GROUP_SIZE + (rows->behind_time != NULL ? TIME_SIZE : 0);
+}
+
+static uint32_t key_group_of(const struct rocks_rows *rows, const struct key_reader *reader,
+                             const void *key)
+{
+    uint64_t rest[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
+    if (rows->behind_time != NULL) {
+        key_read(rows->behind_time, key, rest);
+        reader = rows->behind_time;
+        key = rest;
+    }
+    return st_key_group(key_java_hash(reader, key), rows->op->task->job->env->max_parallelism);
+}
+
+/* The key group that a row's key begins with, behind its time; UINT32_MAX: it is damaged. */
+static uint32_t group_in(const struct rocks_rows *rows, const char *key, size_t key_size)
+{
+    const size_t head = head_size(rows);
+    const unsigned char *group = (const unsigned char *)key + head - GROUP_SIZE;
+    return key_size > head ? (uint32_t)group[0] << 8 | group[1] : UINT32_MAX;
+}
+
 /* Equal keys, equal bytes: what is behind the end of text in a field of characters goes. */
 static void put_key(struct rocks_rows *rows, const struct key_reader *reader, const void *record,
                     struct bytes *to)
 {
     uint64_t key[(ST_KEY_FIELDS_MAX * ST_RECORD_SIZE_MAX) / 8];
-    const uint32_t groups = rows->op->task->job->env->max_parallelism;
     key_read(reader, record, key);
     for (uint32_t f = 0; f < reader->count; f++) {
         if (reader->kind[f] == ST_KIND_CHARS) {
@@ -106,7 +142,12 @@ static void put_key(struct rocks_rows *rows, const struct key_reader *reader, co
             memset(at + length, 0, reader->size[f] - length);
         }
     }
-    put_group(to, st_key_group(key_java_hash(reader, key), groups));
+    if (rows->behind_time != NULL) {
+        int64_t time;
+        memcpy(&time, key, sizeof time);
+        put_time(to, time);
+    }
+    put_group(to, key_group_of(rows, reader, key));
     bytes_record(to, &reader->layout, key);
 }
 
@@ -139,8 +180,8 @@ struct writing {
     struct op *op;           /* the operator or the view */
     const struct table *table;
     uint8_t *marks; /* of the table's rows: which were touched, and then what the database has */
-    int64_t stored; /* rows in the database */
     const struct due *due;
+    struct bytes *over;
     struct bytes keys, value;
 };
 
@@ -214,16 +255,32 @@ static bool store_row(struct writing *w, const struct touched *one, char *why)
     const char *key = w->keys.data + one->key_at;
     bool stored = (*mark & ROW_STORED) != 0;
     if (!w->rows->codec->is_full(w->op, one->row)) {
-        w->stored -= stored ? 1 : 0;
         *mark = ROW_GONE;
         return !stored || rocks_delete(db, key, one->key_size, why);
     }
     w->value.size = 0;
     w->rows->codec->write(w->op, one->row, &w->value);
-    w->stored += stored ? 0 : 1;
     *mark = ROW_LIVE | ROW_STORED;
     return rocks_put(db, key, one->key_size, w->value.data, w->value.size, why) &&
            store_due(w, one, why);
+}
+
+/* Rows of times that are over. */
+static bool delete_times(struct writing *w, char *why)
+{
+    bool ok = true;
+    for (size_t at = 0; at < w->over->size && ok; at += TIME_SIZE) {
+        struct bytes ends = {0};
+        int64_t time;
+        memcpy(&time, w->over->data + at, sizeof time);
+        put_time(&ends, time);
+        put_time(&ends, time + 1);
+        ok = rocks_delete_range(w->rows->db, ends.data, TIME_SIZE, ends.data + TIME_SIZE, TIME_SIZE,
+                                why);
+        bytes_free(&ends);
+    }
+    w->over->size = 0;
+    return ok;
 }
 
 /* All rows that were touched into the database. */
@@ -232,7 +289,7 @@ static bool store_rows(struct writing *w, char *why)
     uint32_t count;
     const struct row_codec *codec = w->rows->codec;
     struct touched *list = list_touched(w, &count);
-    bool ok = due_delete_over(w->due, w->rows->db, why);
+    bool ok = due_delete_over(w->due, w->rows->db, why) && delete_times(w, why);
     if (codec->begin != NULL) {
         codec->begin(w->op);
     }
@@ -256,6 +313,7 @@ static bool store_rows(struct writing *w, char *why)
 struct rows_image {
     struct writing writing;    /* its marks are owned */
     struct due due[DUE_KINDS]; /* as they were */
+    struct bytes over;
     char *folder;         /* that the snapshot wants the files in; owned; NULL: rows are walked */
     char *files;          /* where they are until it takes them; owned; NULL: it has */
     bool settled;         /* the task's: the table's marks are told by ours */
@@ -296,17 +354,22 @@ static bool write_walked(struct rows_image *image, struct bytes *to, char *why)
     const char *key, *value, *row_key;
     size_t key_size, value_size, row_key_size;
     int64_t time;
-    bool with_key = !image->writing.table->holds_record;
+    const struct rocks_rows *rows = image->writing.rows;
+    const size_t head = head_size(rows);
+    bool with_key = !image->writing.table->holds_record, has_due = rows->codec->due != NULL;
+    int64_t count = 0;
+    size_t count_at = bytes_reserve_i64(to);
     /* A last part is written into more than one checkpoint. */
     rocks_walk_seek(image->walk, "", 0);
     for (; rocks_walk_entry(image->walk, &key, &key_size, &value, &value_size) &&
-           !due_read(key, key_size, &time, &row_key, &row_key_size);
-         rocks_walk_next(image->walk)) {
+           !(has_due && due_read(key, key_size, &time, &row_key, &row_key_size));
+         rocks_walk_next(image->walk), count++) {
         if (with_key) {
-            bytes_put(to, key + GROUP_SIZE, key_size - GROUP_SIZE);
+            bytes_put(to, key + head, key_size - head);
         }
         bytes_put(to, value, value_size);
     }
+    bytes_set_i64(to, count_at, count);
     return !rocks_walk_failed(image->walk, why);
 }
 
@@ -323,7 +386,6 @@ bool rows_image_write(struct rows_image *image, struct bytes *to, char *why)
         free(image->files);
         image->files = NULL;
     }
-    bytes_i64(to, image->writing.stored);
     return image->walk == NULL || write_walked(image, to, why);
 }
 
@@ -352,6 +414,7 @@ void rows_image_free(struct rows_image *image)
         files_remove_tree(image->files);
     }
     due_free(image->due);
+    bytes_free(&image->over);
     pthread_mutex_destroy(&image->lock);
     free(image->writing.marks);
     free(image->folder);
@@ -367,12 +430,14 @@ void rows_close(struct rocks_rows *rows)
     while (rows->images != NULL) { /* the database goes before its folder */
         leave_rows(rows->images);
     }
+    rows_walk_end(rows);
     rocks_close(rows->db);
     if (rows->lock >= 0) {
         files_remove_tree(rows->folder);
         close(rows->lock);
     }
     due_free(rows->due);
+    bytes_free(&rows->over);
     bytes_free(&rows->key);
     bytes_free(&rows->due_keys);
     *rows = (struct rocks_rows){0};
@@ -409,7 +474,9 @@ static void settle(struct rocks_rows *rows, struct rows_image *image)
             settle_row(rows, row, w->marks[row]);
         }
     }
-    rows->stored = w->stored;
+    if (!image->is_complete) {
+        bytes_put(&rows->over, image->over.data, image->over.size);
+    }
     rows->image = NULL;
     image->settled = true;
     if (image->is_complete && !image->ok) {
@@ -489,8 +556,10 @@ static struct rows_image *image_of(struct rocks_rows *rows)
                                       .op = rows->op,
                                       .table = t,
                                       .marks = must_calloc((size_t)t->row_end + 1, 1),
-                                      .stored = rows->stored,
-                                      .due = image->due};
+                                      .due = image->due,
+                                      .over = &image->over};
+    image->over = rows->over;
+    rows->over = (struct bytes){0};
     due_copy(image->due, rows->due);
     image->next = rows->images;
     rows->images = image;
@@ -528,11 +597,10 @@ static void store_all(struct rocks_rows *rows)
     struct table *t = rows->table;
     rows_ready(rows);
     await_image(rows);
-    struct writing w = {rows, rows->op, t, t->marks, rows->stored, rows->due, {0}, {0}};
+    struct writing w = {rows, rows->op, t, t->marks, rows->due, &rows->over, {0}, {0}};
     if (!store_rows(&w, why)) {
         fail(rows, why);
     }
-    rows->stored = w.stored;
     for (uint32_t row = 0; row < t->row_end; row++) {
         if (t->marks[row] == ROW_GONE) {
             drop_row(rows, row);
@@ -554,6 +622,7 @@ static void empty_table(struct rocks_rows *rows)
     if (codec->forget != NULL) {
         codec->forget(rows->op);
     }
+    rows->have_left = true;
     rows->held = 0;
     if (codec->due != NULL) {
         due_look(rows->due, rows->db);
@@ -565,6 +634,67 @@ void rows_make_room(struct rocks_rows *rows)
     if (rows->op != NULL && (rows->table->live >= rows->rows_max || rows->held >= rows->held_max)) {
         empty_table(rows);
     }
+}
+
+/* ------------------------------------------------------------------------------ Rows of a time */
+
+void rows_delete_time(struct rocks_rows *rows, int64_t time)
+{
+    if (rows->db != NULL) {
+        bytes_put(&rows->over, &time, sizeof time);
+    }
+}
+
+void rows_store(struct rocks_rows *rows)
+{
+    store_all(rows);
+}
+
+void rows_walk_begin(struct rocks_rows *rows)
+{
+    rows_walk_end(rows);
+    rows->walk = rocks_walk_begin(rows->db);
+}
+
+void rows_walk_end(struct rocks_rows *rows)
+{
+    if (rows->walk != NULL) {
+        rocks_walk_end(rows->walk);
+        rows->walk = NULL;
+    }
+}
+
+void rows_walk_seek(struct rocks_rows *rows, int64_t time, uint32_t group)
+{
+    rows->key.size = 0;
+    put_time(&rows->key, time);
+    put_group(&rows->key, group);
+    rocks_walk_seek(rows->walk, rows->key.data, rows->key.size);
+}
+
+bool rows_walk_entry(struct rocks_rows *rows, int64_t time, uint32_t group, uint32_t end,
+                     struct reader *key, struct reader *value)
+{
+    const char *at, *behind;
+    size_t size, behind_size;
+    char why[ROCKS_WHY];
+    if (!rocks_walk_entry(rows->walk, &at, &size, &behind, &behind_size)) {
+        if (rocks_walk_failed(rows->walk, why)) {
+            fail(rows, why);
+        }
+        return false;
+    }
+    rows->key.size = 0;
+    put_time(&rows->key, time);
+    uint32_t its = group_in(rows, at, size);
+    *key = (struct reader){at + head_size(rows), at + size, false};
+    *value = (struct reader){behind, behind + behind_size, false};
+    return its >= group && its < end && memcmp(at, rows->key.data, TIME_SIZE) == 0;
+}
+
+void rows_walk_next(struct rocks_rows *rows)
+{
+    rocks_walk_next(rows->walk);
 }
 
 /* ------------------------------------------------------------------------------------- Loading */
@@ -633,7 +763,7 @@ void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const v
 {
     make_room_for_more(rows);
     rows->held += rows->varies ? (size_t)count * (stride + ROW_OVERHEAD) : 0;
-    if (rows->stored > 0) {
+    if (rows->have_left) {
         load(rows, reader, records, stride, count);
     }
 }
@@ -645,7 +775,7 @@ static void load_keys(struct rocks_rows *rows, const size_t *ends, uint32_t coun
     const struct key_reader reader = reader_of_rows(rows);
     char *keys = arena_alloc(&rows->op->task->arena, (size_t)count * layout->size);
     for (uint32_t k = 0; k < count; k++) {
-        struct reader from = {rows->due_keys.data + (k > 0 ? ends[k - 1] : 0) + GROUP_SIZE,
+        struct reader from = {rows->due_keys.data + (k > 0 ? ends[k - 1] : 0) + head_size(rows),
                               rows->due_keys.data + ends[k], false};
         if (!read_record(&from, layout, keys + (size_t)k * layout->size)) {
             fail(rows, "a key in the database is damaged");
@@ -689,8 +819,6 @@ bool rows_read_said(struct rows_said *said, struct reader *from)
     said->prefix = read_text(from);
     said->first_group = read_u32(from);
     said->end_group = read_u32(from);
-    said->stored = read_i64(from);
-    from->bad |= said->stored < 0;
     return !from->bad;
 }
 
@@ -718,12 +846,6 @@ static bool bring_files(struct rocks_rows *rows, st_str prefix, const char *fold
     return ok;
 }
 
-static uint32_t group_of(const char *key, size_t key_size)
-{
-    return key_size > GROUP_SIZE ? (uint32_t)(unsigned char)key[0] << 8 | (unsigned char)key[1]
-                                 : UINT32_MAX;
-}
-
 /* Rows of the files whose keys are this subtask's, and when they are due, put in as they are. */
 static bool copy_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *why)
 {
@@ -733,11 +855,13 @@ static bool copy_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *wh
     bool ok = true;
     for (; ok && rocks_walk_entry(walk, &key, &key_size, &value, &value_size);
          rocks_walk_next(walk)) {
-        bool is_due = due_read(key, key_size, &time, &row_key, &row_key_size);
-        uint32_t group = is_due ? group_of(row_key, row_key_size) : group_of(key, key_size);
+        bool is_due =
+            rows->codec->due != NULL && due_read(key, key_size, &time, &row_key, &row_key_size);
+        uint32_t group =
+            is_due ? group_in(rows, row_key, row_key_size) : group_in(rows, key, key_size);
         if (group_is_own(rows, group)) {
             ok = rocks_put(rows->db, key, key_size, value, value_size, why);
-            rows->stored += is_due ? 0 : 1;
+            rows->have_left = true;
         }
     }
     return ok && rocks_write(rows->db, why) && !rocks_walk_failed(walk, why);
@@ -755,9 +879,9 @@ static bool read_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *wh
            !due_read(key, key_size, &time, &row_key, &row_key_size);
          rocks_walk_next(walk)) {
         bool is_new;
-        struct reader keys = {key + GROUP_SIZE, key + key_size, false};
+        struct reader keys = {key + head_size(rows), key + key_size, false};
         struct reader from = {value, value + value_size, false};
-        if (key_size < GROUP_SIZE || !read_record(&keys, &rows->reader->layout, space)) {
+        if (key_size < head_size(rows) || !read_record(&keys, &rows->reader->layout, space)) {
             snprintf(why, ROCKS_WHY, "a key in the checkpoint is damaged");
             return false;
         }
@@ -807,7 +931,7 @@ void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct 
             restore_fail(rows->op, "%s", why);
         }
         open_database(rows); /* goes on with the files themselves */
-        rows->stored = said->stored;
+        rows->have_left = true;
         due_look(rows->due, rows->db);
         return;
     }

@@ -74,12 +74,16 @@ struct rocks_rows {
     struct rows_image *image;  /* of the last barrier, until it is settled; NULL: it is */
     uint32_t frozen;           /* barriers for which the operator's tables are frozen */
     char why[ROCKS_WHY];       /* not empty: an image could not be completed */
-    int64_t stored;            /* rows in the database, without those of an image */
+    bool have_left;            /* there may be rows in the database that are not in the table */
     uint32_t rows_max;         /* in the table */
     bool varies;               /* rows hold more than their bytes: text, lists, maps */
     size_t held, held_max;     /* an estimate of that */
     struct due due[DUE_KINDS];
     struct bytes key, due_keys;
+    /* Keys that begin with a time (an int64): */
+    const struct key_reader *behind_time; /* what is behind it, of a key; NULL: keys do not */
+    struct bytes over;                    /* times whose rows are to be deleted */
+    struct rocks_walk *walk;              /* by the task, if it walks */
 };
 
 /* Does the backend of the job keep rows in databases? */
@@ -102,6 +106,23 @@ bool rows_load_due(struct rocks_rows *rows, enum due_kind kind, int64_t until, i
 /* The time of the next such timer, or before; ST_TIME_MAX: there is none. */
 int64_t rows_next_due(const struct rocks_rows *rows, enum due_kind kind);
 
+/* Keys that begin with a time, by which the database orders them, and then by key group. Set behind
+ * rows_open: rows->behind_time, which reads the rest of the key out of the whole; borrowed. */
+/* All rows of a time that the table does not have any more are deleted, some time. */
+void rows_delete_time(struct rocks_rows *rows, int64_t time);
+/* Everything into the database, so that a walk finds all rows. */
+void rows_store(struct rocks_rows *rows);
+/* Begins a walk over the database as it is. Ended by rows_walk_end, or with the rows. */
+void rows_walk_begin(struct rocks_rows *rows);
+void rows_walk_end(struct rocks_rows *rows);
+/* To the first row of this time whose key group is `group` or higher. */
+void rows_walk_seek(struct rocks_rows *rows, int64_t time, uint32_t group);
+/* The row at hand, if it is of this time and one of the groups from `group` and before `end`: its
+ * key as bytes_record writes it, and its value; both valid until the walk goes on. */
+bool rows_walk_entry(struct rocks_rows *rows, int64_t time, uint32_t group, uint32_t end,
+                     struct reader *key, struct reader *value);
+void rows_walk_next(struct rocks_rows *rows);
+
 /* At a barrier, behind what the section says before its count of rows: leaves a hole for the count
  * and the rows, or says where they are. */
 void rows_snapshot(struct rocks_rows *rows, struct bytes *to);
@@ -110,7 +131,6 @@ void rows_snapshot(struct rocks_rows *rows, struct bytes *to);
 struct rows_said {
     st_str prefix;
     uint32_t first_group, end_group;
-    int64_t stored;
 };
 
 bool rows_read_said(struct rows_said *said, struct reader *from);

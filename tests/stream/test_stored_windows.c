@@ -1,9 +1,8 @@
 /*
- * Timers, sessions and count windows whose rows lie in RocksDB, against the same job in memory.
+ * Timers and windows whose rows lie in RocksDB, against the same job in memory.
  *
  *     events ──► by key ──► timers of both kinds ──┐
- *                  ├──────► sessions ──────────────┼──► files, exactly once ──► sorted, compared
- *                  └──────► count windows ─────────┘
+ *                  └──────► windows of each kind ──┴──► files, exactly once ──► sorted, compared
  *
  * With memory for a few rows nearly each batch and each timer finds its row in the database. The
  * job fails again and again, and is restored at another parallelism, or with the other backend.
@@ -142,6 +141,43 @@ ST_FLAT_MAP(say_sum, event, st_str)
     st_emit(out, &line);
 }
 
+typedef struct {
+    st_str least;
+    int64_t sum;
+} gathered;
+ST_TYPE(gathered, least, sum);
+
+static bool is_less(st_str a, st_str b)
+{
+    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+    return order < 0 || (order == 0 && a.size < b.size);
+}
+
+static void gather_text(gathered *acc, st_str text)
+{
+    acc->least = acc->least.size == 0 || is_less(text, acc->least) ? text : acc->least;
+}
+
+ST_FOLD(gather, event, gathered)
+{
+    gather_text(acc, st_format(ctx, "v%" PRId64, in->value));
+    acc->sum += in->value;
+}
+
+ST_REDUCE(gather_both, gathered)
+{
+    gather_text(acc, in->least);
+    acc->sum += in->sum;
+}
+
+ST_MAP(say_gathered, gathered, st_str)
+{
+    const st_str *key = st_key(ctx);
+    *out = st_format(ctx, "%s %.*s [%" PRId64 "): %.*s %" PRId64, (const char *)ctx->arg,
+                     (int)key->size, key->data, st_window_start(ctx), (int)in->least.size,
+                     in->least.data, in->sum);
+}
+
 ST_TAG(late, event);
 
 static st_stream *listed(st_stream *keyed, st_windows windows, const char *name)
@@ -152,6 +188,17 @@ static st_stream *listed(st_stream *keyed, st_windows windows, const char *name)
 static st_stream *summed(st_stream *keyed, st_windows windows, const char *name)
 {
     return st_flat_map(st_reduce(st_window(keyed, windows), add), say_sum, .arg = name);
+}
+
+static st_stream *gathered_of(st_stream *keyed, st_windows windows, const char *name)
+{
+    return st_aggregate(st_window(keyed, windows), gather, say_gathered, .arg = name);
+}
+
+static st_stream *gathered_from_panes(st_stream *keyed, st_windows windows, const char *name)
+{
+    return st_aggregate(st_window(keyed, windows), gather, say_gathered, .arg = name,
+                        .merge = &gather_both);
 }
 
 static st_stream *build(st_env *env)
@@ -174,7 +221,13 @@ static st_stream *build(st_env *env)
         summed(keyed, ST_COUNT_WINDOW(3), "three"),
         listed(keyed, ST_COUNT_WINDOW(4), "four"),
         listed(keyed, ST_COUNT_WINDOW(5, .slide_count = 2), "five by two"),
-        summed(keyed, ST_COUNT_WINDOW(2, .slide_count = 1), "two by one")};
+        summed(keyed, ST_COUNT_WINDOW(2, .slide_count = 1), "two by one"),
+        summed(keyed, ST_TUMBLING(1000), "second"),
+        listed(keyed, ST_TUMBLING(700, .lateness_ms = 600), "tumbling"),
+        listed(keyed, ST_SLIDING(1200, 400, .lateness_ms = 500), "sliding"),
+        gathered_of(keyed, ST_SLIDING(1000, 250), "gathered"),
+        gathered_from_panes(keyed, ST_SLIDING(2000, 500, .lateness_ms = 300), "panes"),
+        summed(keyed, ST_TUMBLING(900, .processing_time = true), "by the clock")};
     st_stream *all = lines[0];
     for (size_t i = 1; i < sizeof lines / sizeof *lines; i++) {
         all = st_union(all, lines[i]);
@@ -289,6 +342,36 @@ START_TEST(what_is_in_a_database_is_as_in_memory)
 }
 END_TEST
 
+static long size_of_checkpoints(const char *folder)
+{
+    char command[96];
+    long size = -1;
+    snprintf(command, sizeof command, "cat %s/ck/chk-*/* | wc -c", folder);
+    FILE *pipe = popen(command, "r");
+    ck_assert_ptr_nonnull(pipe);
+    ck_assert_int_eq(fscanf(pipe, "%ld", &size), 1);
+    ck_assert_int_eq(pclose(pipe), 0);
+    return size;
+}
+
+/* Windows that are over, and timers that have fired, are deleted from databases too. */
+START_TEST(nothing_that_is_over_stays)
+{
+    char folder[64];
+    long sizes[2];
+    seed = 7;
+    for (int on = ON_HASHMAP; on <= ON_ROCKSDB; on++) {
+        make_folder(folder);
+        run(folder, (enum backends)on, 1, EVENTS - EVENTS / 10, false);
+        sizes[on] = size_of_checkpoints(folder);
+        remove_folder(folder);
+    }
+    ck_assert_int_gt(sizes[ON_HASHMAP], 10000);
+    ck_assert_msg(sizes[ON_ROCKSDB] < sizes[ON_HASHMAP] * 11 / 10, "%ld bytes, and %ld",
+                  sizes[ON_ROCKSDB], sizes[ON_HASHMAP]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("windows and timers in a database");
@@ -296,6 +379,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     int seeds = getenv("KC_DEEP") != NULL ? 20 : 1;
     tcase_add_loop_test(tc, what_is_in_a_database_is_as_in_memory, 0, seeds * BACKENDS_END);
+    tcase_add_test(tc, nothing_that_is_over_stays);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
