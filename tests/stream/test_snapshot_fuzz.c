@@ -5,6 +5,8 @@
  *
  *     a job with operators of all kinds ──► its checkpoint ──► damaged ──► the job begins with it
  *
+ * With either backend, and by chance with the other.
+ *
  *     test_stream_snapshot_fuzz [ROUNDS [SEED]]      each from a fixed seed, so that it is found
  * again
  */
@@ -152,11 +154,19 @@ static void build(st_env *env, const char *folder)
     st_discard(st_read_folder(env, in, ST_PROCESS_ONCE, 0, .uid = "folder"));
 }
 
-static enum st_err run(const char *folder, const char *restore, char *error, size_t size)
+static const char *const backends[] = {"hashmap", "rocksdb"};
+enum { BACKENDS = sizeof backends / sizeof *backends };
+
+/* With `restore`: from there. Otherwise checkpoints go to the backend's own folder. */
+static enum st_err run(const char *folder, const char *restore, uint32_t backend, char *error,
+                       size_t size)
 {
     char dir[128];
     st_env *env = st_env_new();
-    snprintf(dir, sizeof dir, "%s/%s", folder, restore != NULL ? "again" : "ck");
+    snprintf(dir, sizeof dir, "%s/%s", folder, restore != NULL ? "again" : backends[backend]);
+    st_env_set(env, "state.backend", backends[backend]);
+    st_env_set(env, "state.backend.rocksdb.localdir", folder);
+    st_env_set(env, "state.backend.rocksdb.memory.fixed-per-slot", "1kb");
     st_env_set(env, "execution.checkpointing.interval", restore != NULL ? "1h" : "10ms");
     st_env_set(env, "execution.checkpointing.num-retained", restore != NULL ? "1" : "100");
     st_env_set(env, "execution.checkpointing.dir", dir);
@@ -175,11 +185,13 @@ static enum st_err run(const char *folder, const char *restore, char *error, siz
 /* ---------------------------------------------------------------------------------------- Damage
  */
 
-static struct {
+struct sample {
     char bytes[PART_MAX];
     size_t size;
-} samples[TASKS_MAX];
-static uint32_t sample_count;
+};
+static struct sample of_backends[BACKENDS][TASKS_MAX];
+static struct sample *samples; /* those at hand */
+static uint32_t sample_count;  /* of each */
 
 static uint64_t state;
 
@@ -191,11 +203,12 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)((state >> 32) % below);
 }
 
-static void read_samples(const char *folder)
+static void read_samples(const char *folder, uint32_t backend)
 {
     char path[256];
-    for (;; sample_count++) {
-        snprintf(path, sizeof path, "%s/ck/chk-1/task-%u", folder, sample_count);
+    samples = of_backends[backend];
+    for (sample_count = 0;; sample_count++) {
+        snprintf(path, sizeof path, "%s/%s/chk-1/task-%u", folder, backends[backend], sample_count);
         FILE *file = sample_count < TASKS_MAX ? fopen(path, "rb") : NULL;
         if (file == NULL) {
             return;
@@ -266,7 +279,9 @@ static bool round_of(const char *folder, uint64_t seed)
     const struct bytes *all[TASKS_MAX];
     char dir[128], one[160], why[256], error[1024];
     state = seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
-    uint32_t hit = draw(sample_count);
+    uint32_t hit = draw(sample_count), written_by = draw(BACKENDS);
+    uint32_t read_by = draw(30) == 0 ? 1 : 0; /* databases take their time to open */
+    samples = of_backends[written_by];
     for (uint32_t t = 0; t < sample_count; t++) {
         damaged(&parts[t], t, t == hit);
         all[t] = &parts[t];
@@ -279,7 +294,7 @@ static bool round_of(const char *folder, uint64_t seed)
         bytes_free(&parts[t]);
     }
     alarm(20);
-    enum st_err err = run(folder, one, error, sizeof error);
+    enum st_err err = run(folder, one, read_by, error, sizeof error);
     alarm(0);
     ok = ok && (err == ST_OK || error[0] != '\0');
     if (!ok) {
@@ -311,7 +326,7 @@ static bool metadata_round(const char *folder, uint64_t seed)
 {
     char path[160], why[256] = "", data[4096];
     struct bytes meta = {0};
-    snprintf(path, sizeof path, "%s/ck/chk-2/_metadata", folder);
+    snprintf(path, sizeof path, "%s/hashmap/chk-2/_metadata", folder);
     FILE *file = fopen(path, "rb");
     size_t size = file != NULL ? fread(data, 1, sizeof data, file) : 0;
     int64_t sum = 0;
@@ -327,12 +342,12 @@ static bool metadata_round(const char *folder, uint64_t seed)
         damage(&meta);
     }
     bytes_i64(&meta, crc_of(meta.data, meta.size));
-    snprintf(path, sizeof path, "%s/ck/chk-1/_metadata", folder);
+    snprintf(path, sizeof path, "%s/hashmap/chk-1/_metadata", folder);
     file = fopen(path, "wb");
     bool ok = file != NULL && fwrite(meta.data, 1, meta.size, file) == meta.size;
     ok = file != NULL && fclose(file) == 0 && ok;
     bytes_free(&meta);
-    snprintf(path, sizeof path, "%s/ck/chk-1", folder);
+    snprintf(path, sizeof path, "%s/hashmap/chk-1", folder);
     struct checkpoint *c = checkpoint_load(path, why);
     ok = ok && (c != NULL || why[0] != '\0');
     checkpoint_free(c);
@@ -358,12 +373,14 @@ int main(int argc, char **argv)
     FILE *file = fopen(path, "w");
     bool ok = file != NULL && fputs("one\ntwo\n", file) >= 0 && fclose(file) == 0;
     make_events();
-    ok = ok && run(folder, NULL, error, sizeof error) == ST_OK;
-    if (!ok) {
-        fprintf(stderr, "the job itself: %s\n", error);
+    for (uint32_t backend = 0; ok && backend < BACKENDS; backend++) {
+        ok = run(folder, NULL, backend, error, sizeof error) == ST_OK;
+        if (!ok) {
+            fprintf(stderr, "the job itself: %s\n", error);
+        }
+        read_samples(folder, backend);
+        ok = ok && sample_count > 0;
     }
-    read_samples(folder);
-    ok = ok && sample_count > 0;
     for (uint64_t r = 0; ok && r < rounds; r++) {
         ok = metadata_round(folder, seed + r) && round_of(folder, seed + r);
     }
