@@ -7,7 +7,7 @@
  *                   │  too many rows: those that were touched are written, the table is emptied
  *                   │  a barrier: those that were touched are frozen, all stay
  *                   ▼
- *               database:  key group, key ──► the row as a snapshot has it
+ *               database:  [time,] key group, key ──► the row as a snapshot has it
  *
  * So a record whose key is in the table costs what it costs without a database, and a key that is
  * touched often is written once, not once a record.
@@ -80,10 +80,10 @@ struct rocks_rows {
     size_t held, held_max;     /* an estimate of that */
     struct due due[DUE_KINDS];
     struct bytes key, due_keys;
-    /* Keys that begin with a time (an int64): */
-    const struct key_reader *behind_time; /* what is behind it, of a key; NULL: keys do not */
+    const struct key_reader *behind_time; /* reads the key behind a time (int64) that keys begin
+                                             with; borrowed; NULL: they do not */
     struct bytes over;                    /* times whose rows are to be deleted */
-    struct rocks_walk *walk;              /* by the task, if it walks */
+    struct rocks_walk *walk;              /* the task's */
 };
 
 /* Does the backend of the job keep rows in databases? */
@@ -106,9 +106,10 @@ bool rows_load_due(struct rocks_rows *rows, enum due_kind kind, int64_t until, i
 /* The time of the next such timer, or before; ST_TIME_MAX: there is none. */
 int64_t rows_next_due(const struct rocks_rows *rows, enum due_kind kind);
 
-/* Keys that begin with a time, by which the database orders them, and then by key group. Set behind
- * rows_open: rows->behind_time, which reads the rest of the key out of the whole; borrowed. */
-/* All rows of a time that the table does not have any more are deleted, some time. */
+/* What follows is for keys that begin with a time, by which the database orders them before their
+ * key group. Who has such keys sets rows->behind_time behind rows_open.
+ *
+ * All rows of a time are deleted, some time; those that the table has, once they are not full. */
 void rows_delete_time(struct rocks_rows *rows, int64_t time);
 /* Everything into the database, so that a walk finds all rows. */
 void rows_store(struct rocks_rows *rows);

@@ -17,7 +17,7 @@
 #include "stream/stream.h"
 
 #define KEYS    150
-#define EVENTS  3000
+#define EVENTS  1800
 #define STEP_MS 7 /* between events: timers of the clock have other remainders, and meet none */
 #define RUNS    6
 #define NEVER   INT64_MAX
