@@ -283,7 +283,6 @@ static void advance(struct triggered *t, enum due_kind kind, int64_t until)
     int64_t upto;
     for (bool more = true; more;) {
         more = rows_load_due(&t->rows, kind, until, &upto);
-        upto = upto < ST_TIME_MAX - 1 ? upto : until;
         for (struct timer timer; timers_take(&t->timers[kind], upto, &timer);) {
             at_timer(t, &timer, kind == DUE_EVENT);
         }

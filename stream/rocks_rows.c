@@ -800,7 +800,7 @@ bool rows_load_due(struct rocks_rows *rows, enum due_kind kind, int64_t until, i
         load_keys(rows, ends, count);
     }
     if (due->next <= until) {
-        *upto = due->next;
+        *upto = due->next < ST_TIME_MAX - 1 ? due->next : *upto; /* that stands for both */
         return true;
     }
     due_pass(due, kind, until);

@@ -133,6 +133,13 @@ static void put_in(struct triggered *t, int64_t start, int64_t end)
     }
 }
 
+/* Could a window begin then? One of time begins at a slide. */
+static bool may_begin_at(const struct triggered *t, int64_t start)
+{
+    int64_t behind = (int64_t)((uint64_t)start - (uint64_t)t->offset);
+    return t->gap > 0 || (t->global ? start == 0 : behind % t->slide == 0);
+}
+
 /* A window of the key; of one that is not ours (ROW_NONE) it is read and left. False: damaged. */
 static bool read_window(struct triggered *t, uint32_t key_row, struct reader *from)
 {
@@ -141,7 +148,8 @@ static bool read_window(struct triggered *t, uint32_t key_row, struct reader *fr
     int64_t start = read_i64(from), end = t->gap > 0 ? read_i64(from) : 0;
     const char *state = read_bytes(from, t->state_size);
     bool filled = read_u32(from) != 0;
-    bool ok = !from->bad && (!filled || cells_read(&t->cells, cell, from));
+    bool ok =
+        !from->bad && may_begin_at(t, start) && (!filled || cells_read(&t->cells, cell, from));
     bool own = ok && key_row != ROW_NONE;
     if (!own || !triggered_make(t, key_row, t->gap > 0 ? t->next_id++ : start)) {
         cells_drop(&t->cells, cell);

@@ -16,7 +16,8 @@
 #include "mix.h"
 #include "stream/stream.h"
 
-#define KEYS    150
+#define KEYS    60  /* with half of the events; the others have */
+#define MANY    700 /* more than are loaded at once */
 #define EVENTS  1800
 #define STEP_MS 7 /* between events: timers of the clock have other remainders, and meet none */
 #define RUNS    6
@@ -35,7 +36,8 @@ static event event_of(st_context *ctx, int64_t index)
 {
     uint64_t z = mix(seed << 32 ^ (uint64_t)index);
     int64_t late = z >> 16 & 7 ? (int64_t)(z >> 24 & 63) : (int64_t)(z >> 24 & 2047);
-    return (event){st_format(ctx, "key-%" PRIu64, z % KEYS), index * STEP_MS - late, index};
+    return (event){st_format(ctx, "key-%" PRIu64, (z >> 40) % (z >> 39 & 1 ? KEYS : MANY)),
+                   index * STEP_MS - late, index};
 }
 
 ST_SOURCE(events, event)
@@ -97,6 +99,9 @@ ST_PROCESS(set_timers, event, st_str)
     int64_t time = in->time + 400 + in->value % 5 * 300;
     st_set_event_timer(ctx, time);
     st_value_set(ctx, &latest, &time);
+    if (in->value % 2 == 0) {
+        st_set_event_timer(ctx, ST_TIME_MAX);
+    }
     if (in->value % 4 == 0) {
         st_set_processing_timer(ctx, st_now(ctx) + 1003);
     }
