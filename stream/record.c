@@ -233,13 +233,21 @@ void key_read(const struct key_reader *reader, const void *record, void *key)
 {
     memset(key, 0, reader->layout.size);
     for (uint32_t f = 0; f < reader->count; f++) {
-        memcpy((char *)key + reader->to[f], (const char *)record + reader->from[f],
-               reader->size[f]);
+        char *to = (char *)key + reader->to[f];
+        const char *from = (const char *)record + reader->from[f];
+        if (reader->size[f] == 8) { /* most are, and a size that the compiler sees costs no call */
+            memcpy(to, from, 8);
+        } else {
+            memcpy(to, from, reader->size[f]);
+        }
     }
 }
 
 static bool field_equal(enum st_kind kind, uint32_t size, const char *a, const char *b)
 {
+    if (size == 8 && kind != ST_KIND_CHARS) {
+        return memcmp(a, b, 8) == 0;
+    }
     if (kind == ST_KIND_STR) {
         st_str x, y;
         memcpy(&x, a, sizeof x);
@@ -272,6 +280,8 @@ uint32_t key_table_hash(const struct key_reader *reader, const void *key)
             one = XXH3_64bits(text.data, text.size);
         } else if (reader->kind[f] == ST_KIND_CHARS) {
             one = XXH3_64bits(at, strnlen(at, reader->size[f]));
+        } else if (reader->size[f] == 8) {
+            memcpy(&one, at, 8);
         } else {
             memcpy(&one, at, reader->size[f]);
         }
