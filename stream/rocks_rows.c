@@ -274,7 +274,7 @@ static bool delete_times(struct writing *w, char *why)
         int64_t time;
         memcpy(&time, w->over->data + at, sizeof time);
         put_time(&ends, time);
-        put_time(&ends, time + 1);
+        put_time(&ends, time < ST_TIME_MAX ? time + 1 : time);
         ok = rocks_delete_range(w->rows->db, ends.data, TIME_SIZE, ends.data + TIME_SIZE, TIME_SIZE,
                                 why);
         bytes_free(&ends);
@@ -565,6 +565,7 @@ static struct rows_image *image_of(struct rocks_rows *rows)
     rows->images = image;
     memcpy(image->writing.marks, t->marks, t->row_end);
     mark_leaving(t);
+    rows->is_written = true;
     return image;
 }
 
@@ -597,6 +598,7 @@ static void store_all(struct rocks_rows *rows)
     struct table *t = rows->table;
     rows_ready(rows);
     await_image(rows);
+    rows->is_written = true;
     struct writing w = {rows, rows->op, t, t->marks, rows->due, &rows->over, {0}, {0}};
     if (!store_rows(&w, why)) {
         fail(rows, why);
@@ -640,7 +642,7 @@ void rows_make_room(struct rocks_rows *rows)
 
 void rows_delete_time(struct rocks_rows *rows, int64_t time)
 {
-    if (rows->db != NULL) {
+    if (rows->is_written) {
         bytes_put(&rows->over, &time, sizeof time);
     }
 }
@@ -861,7 +863,7 @@ static bool copy_rows(struct rocks_rows *rows, struct rocks_walk *walk, char *wh
             is_due ? group_in(rows, row_key, row_key_size) : group_in(rows, key, key_size);
         if (group_is_own(rows, group)) {
             ok = rocks_put(rows->db, key, key_size, value, value_size, why);
-            rows->have_left = true;
+            rows->have_left = rows->is_written = true;
         }
     }
     return ok && rocks_write(rows->db, why) && !rocks_walk_failed(walk, why);
@@ -931,7 +933,7 @@ void rows_restore(struct rocks_rows *rows, const struct rows_said *said, struct 
             restore_fail(rows->op, "%s", why);
         }
         open_database(rows); /* goes on with the files themselves */
-        rows->have_left = true;
+        rows->have_left = rows->is_written = true;
         due_look(rows->due, rows->db);
         return;
     }

@@ -74,6 +74,7 @@ struct rocks_rows {
     struct rows_image *image;  /* of the last barrier, until it is settled; NULL: it is */
     uint32_t frozen;           /* barriers for which the operator's tables are frozen */
     char why[ROCKS_WHY];       /* not empty: an image could not be completed */
+    bool is_written;           /* the database may have rows, now or at the last barrier */
     bool have_left;            /* there may be rows in the database that are not in the table */
     uint32_t rows_max;         /* in the table */
     bool varies;               /* rows hold more than their bytes: text, lists, maps */
