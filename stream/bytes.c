@@ -49,6 +49,15 @@ void bytes_i64(struct bytes *b, int64_t value)
     memcpy(room(b, sizeof value), &value, sizeof value);
 }
 
+void bytes_ordered_i64(struct bytes *b, int64_t value)
+{
+    unsigned char high_first[8];
+    for (int i = 0; i < 8; i++) {
+        high_first[i] = (unsigned char)(((uint64_t)value ^ UINT64_C(1) << 63) >> (56 - 8 * i));
+    }
+    bytes_put(b, high_first, sizeof high_first);
+}
+
 void bytes_text(struct bytes *b, const char *text)
 {
     bytes_u32(b, (uint32_t)strlen(text));

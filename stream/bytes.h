@@ -46,6 +46,8 @@ struct reader {
 void bytes_put(struct bytes *b, const void *data, size_t size);
 void bytes_u32(struct bytes *b, uint32_t value);
 void bytes_i64(struct bytes *b, int64_t value);
+/* So that of two numbers the lesser is less byte by byte, as databases order keys; 8 bytes. */
+void bytes_ordered_i64(struct bytes *b, int64_t value);
 /* A length and the text. */
 void bytes_text(struct bytes *b, const char *text);
 void bytes_record(struct bytes *b, const struct layout *layout, const void *record);

@@ -33,15 +33,11 @@ void due_copy(struct due to[DUE_KINDS], const struct due from[DUE_KINDS])
     }
 }
 
-/* The time so that earlier ones are less, byte by byte. */
 static void put_head(struct bytes *to, enum due_kind kind, int64_t time)
 {
-    uint64_t ordered = (uint64_t)time ^ SIGN;
-    unsigned char head[HEAD_SIZE] = {MARK, MARK, (unsigned char)kind};
-    for (int i = 0; i < 8; i++) {
-        head[3 + i] = (unsigned char)(ordered >> (56 - 8 * i));
-    }
-    bytes_put(to, head, sizeof head);
+    const unsigned char mark[] = {MARK, MARK, (unsigned char)kind};
+    bytes_put(to, mark, sizeof mark);
+    bytes_ordered_i64(to, time);
 }
 
 static bool is_of_kind(const char *key, size_t key_size, enum due_kind kind)

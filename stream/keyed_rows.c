@@ -131,7 +131,7 @@ static uint32_t states_that_hold(struct process *p)
     return present;
 }
 
-/* Does what holds nothing but timers, or a state, have a row? */
+/* Has the row at hand a timer, or a state that is not over? */
 static bool row_is_full(struct process *p)
 {
     return head_of(p)->timers > 0 || states_that_hold(p) != 0;

@@ -54,8 +54,7 @@ static void process_close(struct op *op)
 static void update_wakeup(struct process *p)
 {
     int64_t in_memory = timers_next(&p->timers[DUE_PROCESSING]);
-    int64_t stored = rows_next_due(&p->rows, DUE_PROCESSING);
-    p->op.wakeup_ms = in_memory < stored ? in_memory : stored;
+    p->op.wakeup_ms = rows_next_timer(&p->rows, DUE_PROCESSING, in_memory);
 }
 
 /* Sets, or deletes, a timer of the key at hand; in a trigger, of its window. */

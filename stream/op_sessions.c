@@ -187,8 +187,8 @@ static void sessions_watermark(struct op *op, int64_t watermark)
 
 static void set_wakeup(struct sessions *s)
 {
-    int64_t in_memory = timers_next(&s->timers), stored = rows_next_due(&s->rows, DUE_PROCESSING);
-    s->op.wakeup_ms = clock_wakeup(in_memory < stored ? in_memory : stored);
+    int64_t in_memory = timers_next(&s->timers);
+    s->op.wakeup_ms = clock_wakeup(rows_next_timer(&s->rows, DUE_PROCESSING, in_memory));
 }
 
 static void sessions_wake(struct op *op, int64_t now_ms)

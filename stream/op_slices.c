@@ -663,7 +663,7 @@ static void restore_rows(struct windows *w, struct reader *from, struct row_read
     }
     for (; rows > 0 && !from->bad; rows--) {
         int64_t start = read_i64(from);
-        from->bad |= from->bad || !restore_row(w, start, from, at);
+        from->bad = from->bad || !restore_row(w, start, from, at);
     }
 }
 

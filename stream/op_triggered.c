@@ -87,8 +87,7 @@ static void triggered_close(struct op *op)
 static void update_wakeup(struct triggered *t)
 {
     int64_t in_memory = timers_next(&t->timers[DUE_PROCESSING]);
-    int64_t stored = rows_next_due(&t->rows, DUE_PROCESSING);
-    t->op.wakeup_ms = clock_wakeup(in_memory < stored ? in_memory : stored);
+    t->op.wakeup_ms = clock_wakeup(rows_next_timer(&t->rows, DUE_PROCESSING, in_memory));
 }
 
 void triggered_timer(struct op *op, int64_t time_ms, bool event_time, bool set)

@@ -93,16 +93,6 @@ static void put_group(struct bytes *to, uint32_t group)
     bytes_put(to, high_first, sizeof high_first);
 }
 
-/* A time so that earlier ones are less, byte by byte. */
-static void put_time(struct bytes *to, int64_t time)
-{
-    unsigned char high_first[TIME_SIZE];
-    for (int i = 0; i < TIME_SIZE; i++) {
-        high_first[i] = (unsigned char)(((uint64_t)time ^ UINT64_C(1) << 63) >> (56 - 8 * i));
-    }
-    bytes_put(to, high_first, sizeof high_first);
-}
-
 /* Bytes before the key itself. */
 static size_t head_size(const struct rocks_rows *rows)
 {
@@ -145,7 +135,7 @@ static void put_key(struct rocks_rows *rows, const struct key_reader *reader, co
     if (rows->behind_time != NULL) {
         int64_t time;
         memcpy(&time, key, sizeof time);
-        put_time(to, time);
+        bytes_ordered_i64(to, time);
     }
     put_group(to, key_group_of(rows, reader, key));
     bytes_record(to, &reader->layout, key);
@@ -273,8 +263,8 @@ static bool delete_times(struct writing *w, char *why)
         struct bytes ends = {0};
         int64_t time;
         memcpy(&time, w->over->data + at, sizeof time);
-        put_time(&ends, time);
-        put_time(&ends, time < ST_TIME_MAX ? time + 1 : time);
+        bytes_ordered_i64(&ends, time);
+        bytes_ordered_i64(&ends, time < ST_TIME_MAX ? time + 1 : time);
         ok = rocks_delete_range(w->rows->db, ends.data, TIME_SIZE, ends.data + TIME_SIZE, TIME_SIZE,
                                 why);
         bytes_free(&ends);
@@ -669,7 +659,7 @@ void rows_walk_end(struct rocks_rows *rows)
 void rows_walk_seek(struct rocks_rows *rows, int64_t time, uint32_t group)
 {
     rows->key.size = 0;
-    put_time(&rows->key, time);
+    bytes_ordered_i64(&rows->key, time);
     put_group(&rows->key, group);
     rocks_walk_seek(rows->walk, rows->key.data, rows->key.size);
 }
@@ -687,7 +677,7 @@ bool rows_walk_entry(struct rocks_rows *rows, int64_t time, uint32_t group, uint
         return false;
     }
     rows->key.size = 0;
-    put_time(&rows->key, time);
+    bytes_ordered_i64(&rows->key, time);
     uint32_t its = group_in(rows, at, size);
     *key = (struct reader){at + head_size(rows), at + size, false};
     *value = (struct reader){behind, behind + behind_size, false};
@@ -809,9 +799,10 @@ bool rows_load_due(struct rocks_rows *rows, enum due_kind kind, int64_t until, i
     return false;
 }
 
-int64_t rows_next_due(const struct rocks_rows *rows, enum due_kind kind)
+int64_t rows_next_timer(const struct rocks_rows *rows, enum due_kind kind, int64_t in_memory)
 {
-    return rows->op != NULL ? rows->due[kind].next : ST_TIME_MAX;
+    bool is_stored = rows->op != NULL && rows->due[kind].next < in_memory;
+    return is_stored ? rows->due[kind].next : in_memory;
 }
 
 /* ----------------------------------------------------------------------------------- Restoring */

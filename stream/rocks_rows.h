@@ -104,8 +104,9 @@ void rows_make_room(struct rocks_rows *rows);
 /* Before timers fire, with no row at hand: loads rows that have timers until then, of which those
  * up to *upto may fire now. Returns whether there are more, behind these. */
 bool rows_load_due(struct rocks_rows *rows, enum due_kind kind, int64_t until, int64_t *upto);
-/* The time of the next such timer, or before; ST_TIME_MAX: there is none. */
-int64_t rows_next_due(const struct rocks_rows *rows, enum due_kind kind);
+/* The time of the next timer, or before: of those in the database, and of those of which the first
+ * is at `in_memory` (timers_next). ST_TIME_MAX: there is none. */
+int64_t rows_next_timer(const struct rocks_rows *rows, enum due_kind kind, int64_t in_memory);
 
 /* What follows is for keys that begin with a time, by which the database orders them before their
  * key group. Who has such keys sets rows->behind_time behind rows_open.

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "once.h"
+#include "position.h"
 #include "stream/stream.h"
 
 /* ------------------------------------------------------------------------------ The other side */
@@ -536,22 +537,6 @@ START_TEST(answers_count_when_a_send_fails)
 }
 END_TEST
 
-/* Ten numbers, then nothing; position is kept. */
-ST_LIST_STATE(position, int64_t);
-
-static void restore_position(st_context *ctx)
-{
-    uint32_t count;
-    const int64_t *next = st_list_get(ctx, &position, &count);
-    *(int64_t *)ctx->self = count > 0 ? *next : 0;
-}
-
-static void save_position(st_context *ctx, int64_t checkpoint_id)
-{
-    (void)checkpoint_id;
-    st_list_update(ctx, &position, ctx->self, 1);
-}
-
 static bool fails;
 
 static void fail_when_complete(st_context *ctx, int64_t checkpoint_id)
@@ -562,6 +547,7 @@ static void fail_when_complete(st_context *ctx, int64_t checkpoint_id)
     }
 }
 
+/* Ten numbers, then nothing. */
 ST_SOURCE(ten, int64_t)
 {
     int64_t *next = ctx->self;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "mix.h"
+#include "position.h"
 #include "stream/checkpoint.h"
 #include "stream/stream.h"
 
@@ -72,21 +73,6 @@ static event event_of(int64_t index)
 ST_TIMESTAMP(time_of, event)
 {
     return in->time;
-}
-
-ST_LIST_STATE(position, int64_t);
-
-static void restore_position(st_context *ctx)
-{
-    uint32_t count;
-    const int64_t *next = st_list_get(ctx, &position, &count);
-    *(int64_t *)ctx->self = count > 0 ? *next : 0;
-}
-
-static void save_position(st_context *ctx, int64_t checkpoint_id)
-{
-    (void)checkpoint_id;
-    st_list_update(ctx, &position, ctx->self, 1);
 }
 
 static int files_at_end; /* of databases, when the last event has come */

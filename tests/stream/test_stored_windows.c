@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "mix.h"
+#include "position.h"
 #include "stream/stream.h"
 
 #define KEYS    60  /* with half of the events; the others have */
@@ -53,21 +54,6 @@ ST_SOURCE(events, event)
     event e = event_of(ctx, (*next)++);
     st_emit(out, &e);
     return ST_MORE;
-}
-
-ST_LIST_STATE(position, int64_t);
-
-static void restore_position(st_context *ctx)
-{
-    uint32_t count;
-    const int64_t *had = st_list_get(ctx, &position, &count);
-    *(int64_t *)ctx->self = count > 0 ? had[0] : 0;
-}
-
-static void save_position(st_context *ctx, int64_t checkpoint_id)
-{
-    (void)checkpoint_id;
-    st_list_update(ctx, &position, ctx->self, 1);
 }
 
 static void fail_behind(st_context *ctx, int64_t checkpoint_id)
