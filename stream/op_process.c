@@ -216,15 +216,24 @@ static void plain_batch(struct op *op, const st_function *fn, const struct batch
     }
 }
 
+static void set_timed(struct op *op, bool timed)
+{
+    for (uint32_t o = 0; o < op->output_count; o++) {
+        op->outputs[o].out.timed = timed;
+    }
+}
+
 static void process_batch(struct op *op, uint32_t input, const struct batch *batch)
 {
     bool to_all = input == 1 && op->node->key2.count == 0; /* broadcast: no key is at hand */
+    set_timed(op, batch_is_timed(batch)); /* as what is put out for its records, but st_emit_at */
     if (op->node->keyed && !to_all) {
         keyed_batch(process_of(op), input, batch);
     } else {
         plain_batch(op, input == 0 ? op->node->fn : op->node->fn2, batch);
     }
     op_flush(op);
+    set_timed(op, true);
 }
 
 static void process_end(struct op *op)

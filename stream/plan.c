@@ -190,6 +190,7 @@ static void output_init(struct output *output, struct op *op, const st_tag *tag,
     if (type != NULL) {
         output->out.record_size = type->size;
         output->out.capacity = BATCH_SIZE;
+        output->out.timed = true;
         output->out.records = calloc_apart((size_t)BATCH_SIZE * type->size);
         output->out.times = calloc_apart(BATCH_SIZE * sizeof(int64_t));
         output->out.time = ST_TIME_MIN;

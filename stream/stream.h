@@ -225,6 +225,7 @@ struct st_out {
     uint32_t capacity;    /* records; then they are handed on */
     uint32_t record_size; /* bytes */
     int64_t time;         /* what the next record gets */
+    bool timed;           /* some of the records may have one */
 };
 
 /* Ends the job, or this attempt at it (restart strategy), with a message of at most 383 bytes,
@@ -251,9 +252,18 @@ static inline void st_emit_bytes(st_out *out, const void *record, uint32_t size)
 /* Puts out a record (a pointer to one; copied). It has the timestamp of the record at hand, in a
  * timer the timer's, in a window its end - 1. */
 #define st_emit(out, record) st_emit_bytes((out), (record), (uint32_t)sizeof *(record))
+/* What st_emit_at calls. */
+static inline void st_emit_bytes_at(st_out *out, const void *record, uint32_t size, int64_t time)
+{
+    int64_t of_record_at_hand = out->time;
+    out->time = time;
+    st_emit_bytes(out, record, size);
+    out->time = of_record_at_hand;
+    out->timed = true;
+}
 /* The same with a timestamp of one's own. */
 #define st_emit_at(out, record, timestamp)                                                         \
-    ((out)->time = (timestamp), st_emit_bytes((out), (record), (uint32_t)sizeof *(record)))
+    st_emit_bytes_at((out), (record), (uint32_t)sizeof *(record), (timestamp))
 
 /* The timestamp of the record at hand, ms; ST_TIME_MIN if it has none. */
 static inline int64_t st_timestamp(const st_context *ctx)

@@ -35,7 +35,8 @@ void output_push(struct output *output, const struct batch *batch)
 
 void output_flush(struct output *output)
 {
-    struct batch batch = {output->out.records, output->out.times, output->out.count};
+    struct batch batch = {output->out.records, output->out.timed ? output->out.times : no_times,
+                          output->out.count};
     output->out.count = 0;
     output_push(output, &batch);
 }

@@ -45,6 +45,12 @@ struct batch {
     uint32_t count;       /* <= BATCH_SIZE */
 };
 
+/* May records of it have timestamps? */
+static inline bool batch_is_timed(const struct batch *batch)
+{
+    return batch->times != NULL && batch->times != no_times;
+}
+
 /* What an operator does. Left out: nothing, or pass it on. */
 struct op_class {
     size_t size; /* of the struct that begins with a struct op */

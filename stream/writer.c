@@ -105,19 +105,14 @@ static inline void append(struct writer *w, uint32_t r, const char *record, bool
     }
 }
 
-static inline bool is_timed(const struct batch *batch)
-{
-    return batch->times != NULL && batch->times != no_times;
-}
-
 /* What was put out one by one has an array of timestamps even where no record has one. */
 static bool has_times(const struct batch *batch)
 {
     uint32_t k = 0;
-    while (is_timed(batch) && k < batch->count && batch->times[k] == ST_TIME_MIN) {
+    while (batch_is_timed(batch) && k < batch->count && batch->times[k] == ST_TIME_MIN) {
         k++;
     }
-    return is_timed(batch) && k < batch->count;
+    return batch_is_timed(batch) && k < batch->count;
 }
 
 static inline int64_t time_of(const struct batch *batch, uint32_t k)
@@ -130,27 +125,28 @@ static inline int64_t time_of(const struct batch *batch, uint32_t k)
 static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *batch,
                             const uint8_t *picks, uint32_t done, uint32_t count)
 {
-    const struct layout *layout = &w->rings[r]->layout;
     struct packet *p = open_packet(w, r);
-    const uint32_t size = layout->size, at = layout->text[0], first = done;
-    uint32_t room = BATCH_SIZE - p->count, text_size = p->text_size;
-    const char *text_read = w->rings[r]->text_read;
-    char *to = p->records + (size_t)p->count * size;
+    const struct ring *ring = w->rings[r];
+    const uint32_t size = ring->layout.size, at = ring->layout.text[0], first = done;
+    const uint32_t room = BATCH_SIZE - p->count, text_capacity = p->text_capacity;
+    const char *records = batch->records, *text_read = ring->text_read;
+    char *to = p->records + (size_t)p->count * size, *texts = p->text;
+    uint32_t text_size = p->text_size;
     count = count - done < room ? count : done + room;
     for (; done < count; done++, to += size) {
-        const char *record = (const char *)batch->records + (size_t)picks[done] * size;
+        const char *record = records + (size_t)picks[done] * size;
         st_str text;
         memcpy(&text, record + at, sizeof text);
-        if ((uint64_t)text_size + text.size + 8 > p->text_capacity) {
+        if ((uint64_t)text_size + text.size + 8 > text_capacity) {
             break;
         }
+        text_copy_loosely(texts + text_size, text.data, text.size);
         record_copy(to, record, size);
-        text_copy_loosely(p->text + text_size, text.data, text.size);
         text.data = text_read + text_size;
-        memcpy(to + at, &text, sizeof text);
+        memcpy(to + at, &text.data, sizeof text.data);
         text_size += text.size;
     }
-    int64_t *times = packet_times(p, done - first, is_timed(batch));
+    int64_t *times = packet_times(p, done - first, batch_is_timed(batch));
     if (times != NULL) {
         memcpy(times, w->picked_times + first, (done - first) * sizeof *times);
     }
@@ -171,7 +167,7 @@ static void write_picked_with_text(struct writer *w, uint32_t r, const struct ba
             layout->text_count == 1 ? write_texts(w, r, batch, picks, done, count) : done;
         if (written == done) { /* several texts, or one that needs a packet that has room */
             append(w, r, (const char *)batch->records + (size_t)picks[done] * layout->size,
-                   is_timed(batch), time_of(batch, picks[done]));
+                   batch_is_timed(batch), time_of(batch, picks[done]));
             written++;
         }
         done = written;
@@ -205,7 +201,7 @@ static void write_picked(struct writer *w, uint32_t r, const struct batch *batch
                          const uint8_t *picks, uint32_t count)
 {
     const struct layout *layout = &w->rings[r]->layout;
-    const bool timed = is_timed(batch);
+    const bool timed = batch_is_timed(batch);
     if (layout->text_count > 0) {
         write_picked_with_text(w, r, batch, picks, count);
         return;
@@ -236,8 +232,8 @@ static void write_own(struct writer *w, const struct batch *batch, const uint8_t
     }
     router_gather(&w->router, w->own_records, batch->records, w->rings[w->own]->layout.size, picks,
                   count);
-    handover_batch(
-        w, &(struct batch){w->own_records, is_timed(batch) ? w->picked_times : no_times, count});
+    handover_batch(w, &(struct batch){w->own_records,
+                                      batch_is_timed(batch) ? w->picked_times : no_times, count});
 }
 
 static void write_all_to(struct writer *w, uint32_t r, const struct batch *batch);
@@ -262,7 +258,7 @@ static void write_by_key(struct writer *w, const struct batch *batch)
         for (uint32_t i = 1; i <= w->ring_count; i++) {
             uint32_t r = w->own != OWN_NONE ? (w->own + i) % w->ring_count : i - 1;
             uint32_t count = router_pick(&w->router, rings, batch->count, r, picks);
-            if (is_timed(batch)) {
+            if (batch_is_timed(batch)) {
                 router_pick_times(&w->router, rings, batch->count, r, batch->times, picks, count,
                                   w->picked_times);
             }
@@ -283,7 +279,7 @@ static void write_all_to(struct writer *w, uint32_t r, const struct batch *batch
 {
     const char *record = batch->records;
     for (uint32_t k = 0; k < batch->count; k++, record += w->rings[r]->layout.size) {
-        append(w, r, record, is_timed(batch), time_of(batch, k));
+        append(w, r, record, batch_is_timed(batch), time_of(batch, k));
     }
 }
 
@@ -301,7 +297,7 @@ static void write_in_turn(struct writer *w, const struct batch *batch)
     for (uint32_t k = 0; k < batch->count; k++, record += w->rings[0]->layout.size) {
         uint32_t r = shuffle ? next_random(w) % w->ring_count : w->turn;
         w->turn = w->turn + 1 == w->ring_count ? 0 : w->turn + 1;
-        append(w, r, record, is_timed(batch), time_of(batch, k));
+        append(w, r, record, batch_is_timed(batch), time_of(batch, k));
     }
 }
 

@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -457,6 +458,41 @@ static void run_with_silent(int64_t idle_ms)
     run_in_steps(env);
 }
 
+static _Atomic uint32_t seen_at[4]; /* by what the event says of its own timestamp */
+
+ST_FLAT_MAP(some_with_times, event, event)
+{
+    st_emit(out, &((event){in->key, 0, ST_TIME_MIN}));
+    if (in->key % 3 == 0) {
+        st_emit_at(out, &((event){in->key, 1, in->key}), in->key);
+        st_emit(out, &((event){in->key, 2, ST_TIME_MIN}));
+    }
+}
+
+ST_PROCESS(with_its_timestamp, event, event)
+{
+    ck_assert(st_timestamp(ctx) == in->time);
+    atomic_fetch_add(&seen_at[in->value], 1);
+    st_emit(out, in);
+}
+
+/* Within a chain and by key to other subtasks. */
+START_TEST(a_timestamp_is_of_the_record_that_was_put_out_with_it)
+{
+    st_env *env = st_env_new();
+    ck_assert_int_eq(st_env_set(env, "parallelism.default", _i == 0 ? "1" : "2"), ST_OK);
+    st_stream *some = st_flat_map(st_generate(env, make, 3000, .parallelism = 1), some_with_times,
+                                  .parallelism = 1);
+    st_stream *once = st_process(some, with_its_timestamp, .parallelism = 1);
+    st_discard(st_process(st_key_by(once, ST_KEY(event, key)), with_its_timestamp));
+    ck_assert_msg(st_execute(env, "times") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    ck_assert_uint_eq(seen_at[0], 2 * 3000);
+    ck_assert_uint_eq(seen_at[1], seen_at[2]);
+    ck_assert_uint_gt(seen_at[1], 1000);
+}
+END_TEST
+
 START_TEST(a_silent_source_holds_the_others_up)
 {
     run_with_silent(0);
@@ -579,6 +615,7 @@ int main(void)
     tcase_add_test(tc, broadcast_state_is_whole_in_each_subtask_at_any_parallelism);
     tcase_add_test(tc, state_that_folds);
     tcase_add_test(tc, state_that_folds_tells_a_wrong_type);
+    tcase_add_loop_test(tc, a_timestamp_is_of_the_record_that_was_put_out_with_it, 0, 2);
     tcase_add_test(tc, a_silent_source_holds_the_others_up);
     tcase_add_test(tc, a_source_that_is_called_idle_does_not);
     tcase_add_loop_test(tc, a_table_finds_what_a_naive_one_finds, 0, 5);
