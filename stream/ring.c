@@ -351,8 +351,8 @@ void ring_foresee(struct ring *r)
 #define NO_TIMES_16  NO_TIMES_4, NO_TIMES_4, NO_TIMES_4, NO_TIMES_4
 #define NO_TIMES_64  NO_TIMES_16, NO_TIMES_16, NO_TIMES_16, NO_TIMES_16
 #define NO_TIMES_256 NO_TIMES_64, NO_TIMES_64, NO_TIMES_64, NO_TIMES_64
-const int64_t no_times[BATCH_SIZE] = {NO_TIMES_256};
-_Static_assert(BATCH_SIZE == 256, "as many as no_times has");
+const int64_t no_times[BATCH_SIZE] = {NO_TIMES_256, NO_TIMES_256};
+_Static_assert(BATCH_SIZE == 512, "as many as no_times has");
 
 int64_t *packet_times(struct packet *p, uint32_t more, bool timed)
 {

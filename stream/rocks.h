@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define ROCKS_WHY      256
-#define ROCKS_MANY_MAX 256
+#define ROCKS_MANY_MAX 512
 
 struct rocks;
 struct rocks_walk;

@@ -708,6 +708,8 @@ static void take_value(struct rocks_rows *rows, const struct key_reader *reader,
     }
 }
 
+_Static_assert(BATCH_SIZE <= ROCKS_MANY_MAX, "the keys of a batch are asked for at once");
+
 /* Rows of keys that are not in the table. */
 static void load(struct rocks_rows *rows, const struct key_reader *reader, const char *records,
                  uint32_t stride, uint32_t count)

@@ -17,8 +17,6 @@
 #define HAS_WIDE 0
 #endif
 
-_Static_assert(BATCH_SIZE <= 256, "a pick is a byte");
-
 void router_init(struct router *r, const st_key_spec *spec, uint32_t ring_count,
                  uint32_t max_parallelism)
 {
@@ -179,17 +177,17 @@ WIDE static uint32_t wide_rings_of_numbers(const struct router *r, const char *k
 }
 
 WIDE static uint32_t wide_pick(const struct router *r, const uint32_t *rings, uint32_t count,
-                               uint32_t ring, uint8_t *picks)
+                               uint32_t ring, uint16_t *picks)
 {
     const __m256i wanted = _mm256_set1_epi32((int)ring);
     uint32_t picked = 0;
-    uint64_t first = 0; /* of the eight, in each byte */
-    for (uint32_t k = 0; k < count; k += 8, first += UINT64_C(0x0808080808080808)) {
+    for (uint32_t k = 0; k < count; k += 8) {
         __m256i eight = _mm256_loadu_si256((const __m256i *)(const void *)(rings + k));
         __m256i same = _mm256_cmpeq_epi32(eight, wanted);
         uint32_t set = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(same));
-        uint64_t numbers = r->bits[set] + first;
-        memcpy(picks + picked, &numbers, 8);
+        __m128i numbers = _mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)r->bits[set]));
+        numbers = _mm_add_epi16(numbers, _mm_set1_epi16((short)k));
+        _mm_storeu_si128((__m128i *)(void *)(picks + picked), numbers);
         picked += (uint32_t)__builtin_popcount(set);
     }
     return picked;
@@ -203,7 +201,8 @@ WIDE static inline void copy_32(char *to, const char *records, uint32_t pick)
 
 /* Records of 24 bytes as if they had 32: what is written too much is the place of the next. The
  * last is copied as it is. */
-WIDE static void wide_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count)
+WIDE static void wide_gather_24(char *to, const char *records, const uint16_t *picks,
+                                uint32_t count)
 {
     uint32_t k = 0;
     for (; k + 4 < count; k += 4, to += 4 * 24) {
@@ -229,11 +228,11 @@ static void narrow_rings(const struct router *r, uint32_t count, uint32_t *codes
     }
 }
 
-static uint32_t narrow_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint8_t *picks)
+static uint32_t narrow_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint16_t *picks)
 {
     uint32_t picked = 0;
     for (uint32_t k = 0; k < count; k++) {
-        picks[picked] = (uint8_t)k;
+        picks[picked] = (uint16_t)k;
         picked += rings[k] == ring;
     }
     return picked;
@@ -263,7 +262,7 @@ void router_choose(const struct router *r, const void *records, uint32_t stride,
 }
 
 uint32_t router_pick(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
-                     uint32_t ring, uint8_t picks[PICKS_MAX])
+                     uint32_t ring, uint16_t picks[PICKS_MAX])
 {
 #if HAS_WIDE
     if (r->wider) {
@@ -277,7 +276,7 @@ uint32_t router_pick(const struct router *r, const uint32_t rings[PICKS_MAX], ui
 }
 
 void router_pick_times(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
-                       uint32_t ring, const int64_t *times, const uint8_t *picks, uint32_t picked,
+                       uint32_t ring, const int64_t *times, const uint16_t *picks, uint32_t picked,
                        int64_t to[PICKS_MAX])
 {
 #if HAS_WIDE
@@ -293,7 +292,7 @@ void router_pick_times(const struct router *r, const uint32_t rings[PICKS_MAX], 
 }
 
 static inline __attribute__((always_inline)) void
-gather_sized(char *to, const char *records, const uint8_t *picks, uint32_t count, uint32_t size)
+gather_sized(char *to, const char *records, const uint16_t *picks, uint32_t count, uint32_t size)
 {
     for (uint32_t k = 0; k < count; k++) {
         memcpy(to + (size_t)k * size, records + (size_t)picks[k] * size, size);
@@ -301,7 +300,7 @@ gather_sized(char *to, const char *records, const uint8_t *picks, uint32_t count
 }
 
 void router_gather(const struct router *r, void *to, const void *records, uint32_t size,
-                   const uint8_t *picks, uint32_t count)
+                   const uint16_t *picks, uint32_t count)
 {
 #if HAS_WIDE
     if (r->wider && size == 24) {
@@ -333,7 +332,7 @@ void router_gather(const struct router *r, void *to, const void *records, uint32
     }
 }
 
-uint32_t router_stream(const struct router *r, void *to, const void *records, const uint8_t *picks,
+uint32_t router_stream(const struct router *r, void *to, const void *records, const uint16_t *picks,
                        uint32_t count)
 {
     assert(r->wider);

@@ -39,14 +39,14 @@ void router_choose(const struct router *r, const void *records, uint32_t stride,
                    uint32_t rings[PICKS_MAX]);
 /* The numbers of the records that go to `ring`, rising; returns how many. */
 uint32_t router_pick(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
-                     uint32_t ring, uint8_t picks[PICKS_MAX]);
+                     uint32_t ring, uint16_t picks[PICKS_MAX]);
 /* The timestamps of the same records, `picked` of them, behind each other to `to`. */
 void router_pick_times(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
-                       uint32_t ring, const int64_t *times, const uint8_t *picks, uint32_t picked,
+                       uint32_t ring, const int64_t *times, const uint16_t *picks, uint32_t picked,
                        int64_t to[PICKS_MAX]);
 /* Copies the records of `picks`, in that order, behind each other to `to`. */
 void router_gather(const struct router *r, void *to, const void *records, uint32_t size,
-                   const uint8_t *picks, uint32_t count);
+                   const uint16_t *picks, uint32_t count);
 /* Can router_stream do it with records of this size? */
 static inline bool router_streams(const struct router *r, uint32_t size)
 {
@@ -54,12 +54,12 @@ static inline bool router_streams(const struct router *r, uint32_t size)
 }
 /* The same past the caches, to the beginning of a line, of as many eights of records as can be;
  * returns of how many records. */
-uint32_t router_stream(const struct router *r, void *to, const void *records, const uint8_t *picks,
+uint32_t router_stream(const struct router *r, void *to, const void *records, const uint16_t *picks,
                        uint32_t count);
 
 /* For route.c: the same with AVX-512, only where wider_is_usable. */
 bool wider_is_usable(void);
-uint32_t wider_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint8_t *picks);
+uint32_t wider_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint16_t *picks);
 void wider_pick_times(const uint32_t *rings, uint32_t count, uint32_t ring, const int64_t *times,
                       int64_t *to);
 /* String.hashCode of as many eights of texts as there are, `stride` bytes apart; returns of how
@@ -67,7 +67,7 @@ void wider_pick_times(const uint32_t *rings, uint32_t count, uint32_t ring, cons
  */
 uint32_t wider_codes_of_texts(const char *key, size_t stride, uint32_t count, uint32_t *codes);
 /* Records of 24 bytes. */
-void wider_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count);
-uint32_t wider_stream_24(char *to, const char *records, const uint8_t *picks, uint32_t count);
+void wider_gather_24(char *to, const char *records, const uint16_t *picks, uint32_t count);
+uint32_t wider_stream_24(char *to, const char *records, const uint16_t *picks, uint32_t count);
 
 #endif

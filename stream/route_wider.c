@@ -18,18 +18,18 @@ bool wider_is_usable(void)
            __builtin_cpu_supports("popcnt");
 }
 
-WIDER uint32_t wider_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint8_t *picks)
+WIDER uint32_t wider_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint16_t *picks)
 {
     const __m512i wanted = _mm512_set1_epi32((int)ring);
-    const __m128i step = _mm_set1_epi8(16);
-    __m128i numbers = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m256i step = _mm256_set1_epi16(16);
+    __m256i numbers = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     uint32_t picked = 0;
     for (uint32_t k = 0; k < count; k += 16) {
         __mmask16 set = _mm512_cmpeq_epi32_mask(_mm512_loadu_si512(rings + k), wanted);
-        __m128i some = _mm_maskz_compress_epi8(set, numbers);
-        _mm_storeu_si128((__m128i *)(void *)(picks + picked), some);
+        __m256i some = _mm256_maskz_compress_epi16(set, numbers);
+        _mm256_storeu_si256((__m256i *)(void *)(picks + picked), some);
         picked += (uint32_t)__builtin_popcount(set);
-        numbers = _mm_add_epi8(numbers, step);
+        numbers = _mm256_add_epi16(numbers, step);
     }
     return picked;
 }
@@ -106,7 +106,7 @@ WIDER static inline __m256i load_32(const char *records, uint32_t pick)
     return _mm256_loadu_si256((const __m256i *)(const void *)(records + (size_t)pick * 24));
 }
 
-WIDER static inline __m512i load_two(const char *records, const uint8_t *picks)
+WIDER static inline __m512i load_two(const char *records, const uint16_t *picks)
 {
     __m512i first = _mm512_castsi256_si512(load_32(records, picks[0]));
     return _mm512_inserti64x4(first, load_32(records, picks[1]), 1);
@@ -115,7 +115,7 @@ WIDER static inline __m512i load_two(const char *records, const uint8_t *picks)
 /* Eight records of 24 bytes are three lines: each is read as 32 bytes, and the lines are put
  * together of pairs of pairs. So the last of all must not be among them: what is behind it may not
  * be there. */
-WIDER static inline void three_lines(__m512i lines[3], const char *records, const uint8_t *picks)
+WIDER static inline void three_lines(__m512i lines[3], const char *records, const uint16_t *picks)
 {
     const __m512i first = _mm512_setr_epi64(0, 1, 2, 4, 5, 6, 8, 9);
     const __m512i second = _mm512_setr_epi64(2, 4, 5, 6, 8, 9, 10, 12);
@@ -127,7 +127,7 @@ WIDER static inline void three_lines(__m512i lines[3], const char *records, cons
     lines[2] = _mm512_permutex2var_epi64(c, third, d);
 }
 
-WIDER void wider_gather_24(char *to, const char *records, const uint8_t *picks, uint32_t count)
+WIDER void wider_gather_24(char *to, const char *records, const uint16_t *picks, uint32_t count)
 {
     uint32_t k = 0;
     for (__m512i lines[3]; k + 8 < count; k += 8, to += (size_t)8 * 24) {
@@ -141,7 +141,7 @@ WIDER void wider_gather_24(char *to, const char *records, const uint8_t *picks, 
     }
 }
 
-WIDER uint32_t wider_stream_24(char *to, const char *records, const uint8_t *picks, uint32_t count)
+WIDER uint32_t wider_stream_24(char *to, const char *records, const uint16_t *picks, uint32_t count)
 {
     uint32_t k = 0;
     for (__m512i lines[3]; k + 8 < count; k += 8, to += (size_t)8 * 24) {

@@ -571,7 +571,7 @@ typedef struct st_function {
     ST_DEFINE(fn, ST_FN_SINK, &st_type_##In, NULL, sink);                                          \
     static inline void fn##_one(st_context *ctx ST_UNUSED, const In *in ST_UNUSED)
 
-/* out: st_out *; puts out some records (about 256 a call, so that checkpoints are not held up) and
+/* out: st_out *; puts out some records (about 512 a call, so that checkpoints are not held up) and
  * returns an enum st_poll. */
 #define ST_SOURCE(fn, Out)                                                                         \
     static enum st_poll fn##_all(st_context *ctx, st_out *out);                                    \

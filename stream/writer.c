@@ -123,7 +123,7 @@ static inline int64_t time_of(const struct batch *batch, uint32_t k)
 /* Those records from `done` on that have one short text each and fit into the open packet as it is.
  * Returns how many have been written, with those before. */
 static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *batch,
-                            const uint8_t *picks, uint32_t done, uint32_t count)
+                            const uint16_t *picks, uint32_t done, uint32_t count)
 {
     struct packet *p = open_packet(w, r);
     const struct ring *ring = w->rings[r];
@@ -159,7 +159,7 @@ static uint32_t write_texts(struct writer *w, uint32_t r, const struct batch *ba
 }
 
 static void write_picked_with_text(struct writer *w, uint32_t r, const struct batch *batch,
-                                   const uint8_t *picks, uint32_t count)
+                                   const uint16_t *picks, uint32_t count)
 {
     const struct layout *layout = &w->rings[r]->layout;
     for (uint32_t done = 0; done < count;) {
@@ -177,7 +177,7 @@ static void write_picked_with_text(struct writer *w, uint32_t r, const struct ba
 /* Records into the open packet: once the lines begun before are whole, by whole lines; of a staged
  * packet straight into its block, and what is left over waits in the stage. */
 static void put_records(struct writer *w, struct ring *ring, const char *records,
-                        const uint8_t *picks, uint32_t count)
+                        const uint16_t *picks, uint32_t count)
 {
     const uint32_t size = ring->layout.size;
     uint32_t at = ring->open->count, done = 0;
@@ -198,7 +198,7 @@ static void put_records(struct writer *w, struct ring *ring, const char *records
 
 /* Records of a batch to ring r. */
 static void write_picked(struct writer *w, uint32_t r, const struct batch *batch,
-                         const uint8_t *picks, uint32_t count)
+                         const uint16_t *picks, uint32_t count)
 {
     const struct layout *layout = &w->rings[r]->layout;
     const bool timed = batch_is_timed(batch);
@@ -223,7 +223,7 @@ static void write_picked(struct writer *w, uint32_t r, const struct batch *batch
 }
 
 /* The same to the own receiver: by call, if nothing of the ring is then overtaken. */
-static void write_own(struct writer *w, const struct batch *batch, const uint8_t *picks,
+static void write_own(struct writer *w, const struct batch *batch, const uint16_t *picks,
                       uint32_t count)
 {
     if (!handover_is_open(w)) {
@@ -243,7 +243,7 @@ static void write_all_to(struct writer *w, uint32_t r, const struct batch *batch
 static void write_by_key(struct writer *w, const struct batch *batch)
 {
     uint32_t rings[PICKS_MAX];
-    uint8_t picks[PICKS_MAX];
+    uint16_t picks[PICKS_MAX];
     if (w->ring_count == 1 && w->own == 0 && handover_is_open(w)) {
         handover_batch(w, &(struct batch){batch->records,
                                           batch->times != NULL ? batch->times : no_times,

@@ -33,7 +33,7 @@ static void check_batch(const struct router *r, const st_key_spec *spec, const v
                         uint32_t size, uint32_t count)
 {
     uint32_t rings[PICKS_MAX], seen = 0;
-    uint8_t picks[PICKS_MAX];
+    uint16_t picks[PICKS_MAX];
     int64_t times[BATCH_SIZE], picked_times[PICKS_MAX];
     char *copies = malloc((size_t)BATCH_SIZE * size);
     for (uint32_t k = 0; k < count; k++) {
@@ -82,7 +82,7 @@ static const st_key_spec by_text = ST_KEY(worded, text);
 
 START_TEST(numbers_go_to_the_owners_of_their_groups)
 {
-    static const uint32_t counts[] = {0, 1, 7, 8, 9, 31, 255, 256};
+    static const uint32_t counts[] = {0, 1, 7, 8, 9, 31, 255, 257, BATCH_SIZE - 1, BATCH_SIZE};
     for (uint32_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         /* Of this size and no more, so that the sanitizers see a step behind the last. */
         numbered *records = malloc((counts[c] + (counts[c] == 0)) * sizeof *records);
