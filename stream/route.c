@@ -246,10 +246,12 @@ void router_choose(const struct router *r, const void *records, uint32_t stride,
     if (r->wide) {
         const char *key = (const char *)records + r->reader.from[0];
         uint32_t done = 0, coded = 0; /* to rings, to codes */
-        if (is_number(&r->reader)) {
+        if (r->wider && is_number(&r->reader) && stride == 24) {
+            coded = done = wider_rings_of_numbers_24(r, records, count, rings);
+        } else if (is_number(&r->reader)) {
             coded = done = wide_rings_of_numbers(r, key, stride, count, rings);
         } else if (r->wider && is_text(&r->reader)) {
-            coded = wider_codes_of_texts(key, stride, count, rings);
+            coded = wider_codes_of_texts(records, stride, r->reader.from[0], count, rings);
         }
         codes_of(&r->reader, (const char *)records + (size_t)coded * stride, stride, count - coded,
                  rings + coded);

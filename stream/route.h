@@ -62,10 +62,13 @@ bool wider_is_usable(void);
 uint32_t wider_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint16_t *picks);
 void wider_pick_times(const uint32_t *rings, uint32_t count, uint32_t ring, const int64_t *times,
                       int64_t *to);
+uint32_t wider_rings_of_numbers_24(const struct router *r, const char *records, uint32_t count,
+                                   uint32_t *rings);
 /* String.hashCode of as many eights of texts as there are, `stride` bytes apart; returns of how
  * many.
  */
-uint32_t wider_codes_of_texts(const char *key, size_t stride, uint32_t count, uint32_t *codes);
+uint32_t wider_codes_of_texts(const char *records, size_t stride, size_t offset, uint32_t count,
+                              uint32_t *codes);
 /* Records of 24 bytes. */
 void wider_gather_24(char *to, const char *records, const uint16_t *picks, uint32_t count);
 uint32_t wider_stream_24(char *to, const char *records, const uint16_t *picks, uint32_t count);
