@@ -25,7 +25,8 @@
 #include <emmintrin.h>
 #endif
 
-#define LINE 64
+#define LINE       64
+#define TIMES_SIZE ((size_t)BATCH_SIZE * sizeof(int64_t) + LINE) /* see packet_times */
 /* Of so many looks at the consumer's tail more than half took less than this (with the clock's own
  * 30 ns): the two share a cache. Between distant caches it is 130 and more. */
 #define LOOKS   16
@@ -93,7 +94,7 @@ void ring_init(struct ring *r, const st_type *type, size_t round_size)
 {
     r->layout = layout_of(type);
     r->times_at = lines(sizeof(struct packet)) + lines(records_size(r));
-    r->text_at = r->times_at + BATCH_SIZE * sizeof(int64_t);
+    r->text_at = r->times_at + TIMES_SIZE;
     r->block_size = r->text_at + (r->layout.text_count > 0 ? PACKET_TEXT_SIZE : 0);
     r->limit = round_size > 0 ? RING_PACKETS_MAX : RING_PACKETS;
     size_t packets = round_size / r->block_size;
@@ -148,7 +149,7 @@ static struct of_heap *of_heap_at(struct ring *r, uint64_t index)
 static struct packet *open_spilled(struct ring *r)
 {
     struct spilled *one = calloc_apart(sizeof *one);
-    one->memory = take(lines(records_size(r)) + BATCH_SIZE * sizeof(int64_t));
+    one->memory = take(lines(records_size(r)) + TIMES_SIZE);
     one->packet.records = one->memory;
     one->packet.times = (int64_t *)(void *)(one->memory + lines(records_size(r)));
     return &one->packet;

@@ -205,8 +205,8 @@ static inline bool ring_is_clear(struct ring *r)
 /* The timestamps of records that have none. */
 extern const int64_t no_times[BATCH_SIZE];
 
-/* The places for the timestamps of `more` records behind those in an open packet; NULL: none of
- * all these has one (`timed`: the new ones have). */
+/* The places for the timestamps of `more` records behind those in an open packet, and of seven more
+ * that may be written to; NULL: none of all these has one (`timed`: the new ones have). */
 int64_t *packet_times(struct packet *p, uint32_t more, bool timed);
 
 /* Room for `size` bytes of text in the open packet; NULL: publish it first (it has other text). An

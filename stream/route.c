@@ -279,7 +279,7 @@ uint32_t router_pick(const struct router *r, const uint32_t rings[PICKS_MAX], ui
 
 void router_pick_times(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
                        uint32_t ring, const int64_t *times, const uint16_t *picks, uint32_t picked,
-                       int64_t to[PICKS_MAX])
+                       int64_t *to)
 {
 #if HAS_WIDE
     if (r->wider) {

@@ -40,10 +40,11 @@ void router_choose(const struct router *r, const void *records, uint32_t stride,
 /* The numbers of the records that go to `ring`, rising; returns how many. */
 uint32_t router_pick(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
                      uint32_t ring, uint16_t picks[PICKS_MAX]);
-/* The timestamps of the same records, `picked` of them, behind each other to `to`. */
+/* The timestamps of the same records, `picked` of them, behind each other to `to`, where seven more
+ * may be written to. */
 void router_pick_times(const struct router *r, const uint32_t rings[PICKS_MAX], uint32_t count,
                        uint32_t ring, const int64_t *times, const uint16_t *picks, uint32_t picked,
-                       int64_t to[PICKS_MAX]);
+                       int64_t *to);
 /* Copies the records of `picks`, in that order, behind each other to `to`. */
 void router_gather(const struct router *r, void *to, const void *records, uint32_t size,
                    const uint16_t *picks, uint32_t count);

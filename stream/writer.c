@@ -196,9 +196,19 @@ static void put_records(struct writer *w, struct ring *ring, const char *records
                   picks + done, count - done);
 }
 
-/* Records of a batch to ring r. */
+/* Where the timestamps of records for ring r are put: in their packet, if it has room for all. */
+static int64_t *place_for_times(struct writer *w, uint32_t r, uint32_t count)
+{
+    if (r == w->own || w->rings[r]->layout.text_count > 0 ||
+        BATCH_SIZE - open_packet(w, r)->count < count) {
+        return w->picked_times;
+    }
+    return packet_times(w->rings[r]->open, count, true);
+}
+
+/* Records of a batch to ring r, with their timestamps if they have some. */
 static void write_picked(struct writer *w, uint32_t r, const struct batch *batch,
-                         const uint16_t *picks, uint32_t count)
+                         const uint16_t *picks, const int64_t *picked_times, uint32_t count)
 {
     const struct layout *layout = &w->rings[r]->layout;
     const bool timed = batch_is_timed(batch);
@@ -212,8 +222,8 @@ static void write_picked(struct writer *w, uint32_t r, const struct batch *batch
         run = count - done < room ? count - done : room;
         put_records(w, w->rings[r], batch->records, picks + done, run);
         int64_t *times = packet_times(p, run, timed);
-        if (times != NULL) {
-            memcpy(times, w->picked_times + done, run * sizeof *times);
+        if (times != NULL && times != picked_times + done) {
+            memcpy(times, picked_times + done, run * sizeof *times);
         }
         p->count += run;
         if (p->count == BATCH_SIZE) {
@@ -227,7 +237,7 @@ static void write_own(struct writer *w, const struct batch *batch, const uint16_
                       uint32_t count)
 {
     if (!handover_is_open(w)) {
-        write_picked(w, w->own, batch, picks, count);
+        write_picked(w, w->own, batch, picks, w->picked_times, count);
         return;
     }
     router_gather(&w->router, w->own_records, batch->records, w->rings[w->own]->layout.size, picks,
@@ -258,14 +268,16 @@ static void write_by_key(struct writer *w, const struct batch *batch)
         for (uint32_t i = 1; i <= w->ring_count; i++) {
             uint32_t r = w->own != OWN_NONE ? (w->own + i) % w->ring_count : i - 1;
             uint32_t count = router_pick(&w->router, rings, batch->count, r, picks);
-            if (batch_is_timed(batch)) {
+            int64_t *times = w->picked_times;
+            if (count > 0 && batch_is_timed(batch)) {
+                times = place_for_times(w, r, count);
                 router_pick_times(&w->router, rings, batch->count, r, batch->times, picks, count,
-                                  w->picked_times);
+                                  times);
             }
             if (r == w->own && count > 0) {
                 write_own(w, batch, picks, count);
             } else if (count > 0) {
-                write_picked(w, r, batch, picks, count);
+                write_picked(w, r, batch, picks, times, count);
             }
         }
     }
