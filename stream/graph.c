@@ -118,6 +118,7 @@ static struct node *node_on(st_stream *s, enum node_kind kind, const char *name,
     node->key = s->key;
     node->windows = s->windows;
     node->event_time = s->event_time;
+    check_options(s->env, node);
     return node;
 }
 
@@ -171,18 +172,41 @@ static bool is_plain(st_stream *s, const char *what, const st_options *o)
     return true;
 }
 
-static bool state_has_key(st_env *env, bool keyed, const st_options *o)
+/* Does the type name a field there? A struct may have more members than its type has fields. */
+static bool has_field(st_env *env, const st_type *type, uint16_t offset, const st_options *o)
 {
-    if (!keyed && o->states != NULL && o->states[0] != NULL) {
-        env_mistake(env, o->file, o->line, "state %s needs a key: put st_key_by before",
-                    o->states[0]->name);
-        return false;
+    if (type_field_at(type, offset) != NULL) {
+        return true;
     }
-    if (!keyed && o->on_timer != NULL) {
-        env_mistake(env, o->file, o->line, "timers need a key: put st_key_by before");
-        return false;
+    char names[512] = "";
+    for (uint32_t f = 0, at = 0; f < type->field_count && at < sizeof names; f++) {
+        at += (uint32_t)snprintf(names + at, sizeof names - at, "%s%s", f > 0 ? ", " : "",
+                                 type->fields[f].name);
     }
-    return true;
+    env_mistake(env, o->file, o->line, "type %s has no field at byte %u: ST_TYPE names %s",
+                type->name, offset, names);
+    return false;
+}
+
+static bool is_of_one_env(const st_stream *a, const st_stream *b, const char *what,
+                          const st_options *o)
+{
+    const char *wrong = "%s is of streams of one env, not of two";
+    if (a->env != b->env) { /* told by whichever is executed */
+        env_mistake(a->env, o->file, o->line, wrong, what);
+        env_mistake(b->env, o->file, o->line, wrong, what);
+    }
+    return a->env == b->env;
+}
+
+/* Do all of its records go that way? Those of a union may go several. */
+static bool goes_by(const st_stream *s, enum st_partitioning partitioning)
+{
+    const struct edge *e = s->edges;
+    while (e != NULL && e->partitioning == partitioning) {
+        e = e->next;
+    }
+    return e == NULL;
 }
 
 /* ------------------------------------------------------------------------------------- Sources */
@@ -193,9 +217,10 @@ st_stream *st_from_source_at(st_env *env, const st_function *fn, const st_option
         env_mistake(env, o->file, o->line, "%s is not a source: define it by ST_SOURCE", fn->name);
         return none(env);
     }
-    struct node *node = node_new(env, NODE_SOURCE, fn->name, o);
+    struct node *node;
+    st_stream *s = graph_source(env, NODE_SOURCE, fn->name, fn->out, o, &node);
     node->fn = fn;
-    return stream_of(env, node, fn->out);
+    return s;
 }
 
 st_stream *st_generate_at(st_env *env, const st_function *fn, uint64_t count, const st_options *o)
@@ -205,20 +230,21 @@ st_stream *st_generate_at(st_env *env, const st_function *fn, uint64_t count, co
                     fn->name);
         return none(env);
     }
-    struct node *node = node_new(env, NODE_GENERATOR, fn->name, o);
+    struct node *node;
+    st_stream *s = graph_source(env, NODE_GENERATOR, fn->name, fn->out, o, &node);
     node->fn = fn;
     node->count = count;
-    return stream_of(env, node, fn->out);
+    return s;
 }
 
 st_stream *st_from_array_at(st_env *env, const st_type *type, const void *array, uint32_t count,
                             const st_options *o)
 {
-    struct node *node = node_new(env, NODE_ARRAY, "array", o);
+    struct node *node;
+    st_stream *s = graph_source(env, NODE_ARRAY, "array", type, o, &node);
     node->array = array;
     node->count = count;
-    node->options.parallelism = 1;
-    return stream_of(env, node, type);
+    return s;
 }
 
 st_stream *st_read_text_at(st_env *env, const char *path, const st_options *o)
@@ -227,17 +253,17 @@ st_stream *st_read_text_at(st_env *env, const char *path, const st_options *o)
         env_mistake(env, o->file, o->line, "st_read_text needs a path");
         return none(env);
     }
-    struct node *node = node_new(env, NODE_TEXT_FILE, "text file", o);
+    struct node *node;
+    st_stream *s = graph_source(env, NODE_TEXT_FILE, "text file", &st_type_st_str, o, &node);
     node->path = must_strdup(path);
-    node->options.parallelism = 1;
-    return stream_of(env, node, &st_type_st_str);
+    return s;
 }
 
 st_stream *graph_source(st_env *env, enum node_kind kind, const char *name, const st_type *type,
                         const st_options *options, struct node **node)
 {
     *node = node_new(env, kind, name, options);
-    (*node)->options.parallelism = 1;
+    check_options(env, *node);
     return stream_of(env, *node, type);
 }
 
@@ -257,8 +283,7 @@ st_stream *graph_none(st_env *env)
 st_stream *st_map_at(st_stream *s, const st_function *fn, const st_options *o)
 {
     const uint32_t kinds = 1u << ST_FN_MAP | 1u << ST_FN_FILTER | 1u << ST_FN_FLAT_MAP;
-    if (!is_plain(s, fn->name, o) || !fits(s, fn, kinds, "this operator", o) ||
-        !state_has_key(s->env, s->keyed, o)) {
+    if (!is_plain(s, fn->name, o) || !fits(s, fn, kinds, "this operator", o)) {
         return none(s->env);
     }
     enum node_kind kind = fn->kind == ST_FN_MAP      ? NODE_MAP
@@ -281,13 +306,13 @@ static bool same_keys(const st_stream *a, const st_stream *b)
 
 st_stream *st_connect_at(st_stream *a, st_stream *b, const st_options *o)
 {
-    if (!is_plain(a, "st_connect", o) || !is_plain(b, "st_connect", o)) {
+    if (!is_plain(a, "st_connect", o) || !is_plain(b, "st_connect", o) ||
+        !is_of_one_env(a, b, "st_connect", o)) {
         return none(a->env);
     }
     st_stream *both = stream_copy(a);
     both->second = b;
-    bool to_all = b->edges->partitioning == ST_PART_BROADCAST;
-    if (a->keyed != b->keyed && !(a->keyed && to_all)) {
+    if (a->keyed != b->keyed && !(a->keyed && goes_by(b, ST_PART_BROADCAST))) {
         env_mistake(
             a->env, o->file, o->line,
             "of two connected streams both are keyed or none of them, or the first is keyed "
@@ -315,7 +340,7 @@ st_stream *st_co_process_at(st_stream *s, const st_function *fn1, const st_funct
         return none(s->env);
     }
     if (!fits(s, fn1, kinds, "this operator", o) ||
-        !fits(s->second, fn2, kinds, "this operator", o) || !state_has_key(s->env, s->keyed, o)) {
+        !fits(s->second, fn2, kinds, "this operator", o)) {
         return none(s->env);
     }
     if (!type_equal(fn1->out, fn2->out)) {
@@ -334,7 +359,8 @@ st_stream *st_co_process_at(st_stream *s, const st_function *fn1, const st_funct
 
 st_stream *st_union_at(st_stream *a, st_stream *b, const st_options *o)
 {
-    if (!is_plain(a, "st_union", o) || !is_plain(b, "st_union", o)) {
+    if (!is_plain(a, "st_union", o) || !is_plain(b, "st_union", o) ||
+        !is_of_one_env(a, b, "st_union", o)) {
         return none(a->env);
     }
     if (!type_equal(a->type, b->type)) {
@@ -390,9 +416,14 @@ st_stream *st_key_by_at(st_stream *s, st_key_spec key, const st_options *o)
                     s->type->name);
         return none(s->env);
     }
-    if (key.count > ST_KEY_FIELDS_MAX) {
-        env_mistake(s->env, o->file, o->line, "a key has at most %d fields", ST_KEY_FIELDS_MAX);
+    if (key.count < 1 || key.count > ST_KEY_FIELDS_MAX) {
+        env_mistake(s->env, o->file, o->line, "a key has 1 to %d fields", ST_KEY_FIELDS_MAX);
         return none(s->env);
+    }
+    for (uint32_t f = 0; f < key.count; f++) {
+        if (!has_field(s->env, key.type, key.offset[f], o)) {
+            return none(s->env);
+        }
     }
     st_stream *keyed = st_partition_at(s, ST_PART_HASH, o);
     keyed->keyed = true;
@@ -429,9 +460,15 @@ st_stream *st_builtin_at(st_stream *s, enum st_builtin builtin, st_field_ref fie
                                         [ST_MIN_BY] = "min by",
                                         [ST_MAX_BY] = "max by"};
     struct node *node;
-    if (!is_none(s) && !type_equal(s->type, field.type)) {
+    if (is_none(s)) {
+        return none(s->env);
+    }
+    if (!type_equal(s->type, field.type)) {
         env_mistake(s->env, o->file, o->line, "the field is of %s, the stream has %s",
                     field.type->name, s->type->name);
+        return none(s->env);
+    }
+    if (!has_field(s->env, s->type, field.offset, o)) {
         return none(s->env);
     }
     st_stream *result = fold_on(s, names[builtin], o, &node);
@@ -554,7 +591,7 @@ st_stream *st_window_at(st_stream *s, st_windows windows, const st_options *o)
         return none(s->env);
     }
     const char *wrong = windows_wrong(s, &windows);
-    if (wrong == NULL && !s->keyed && s->edges->partitioning != ST_PART_GLOBAL) {
+    if (wrong == NULL && !s->keyed && !goes_by(s, ST_PART_GLOBAL)) {
         wrong = "st_window needs a key: put st_key_by before, or say st_window_all";
     }
     if (wrong == NULL && windows.late != NULL && !type_equal(windows.late->type, s->type)) {
@@ -624,7 +661,6 @@ void st_print_at(st_stream *s, const char *path, const st_options *o)
     if (is_plain(s, "st_print", o)) {
         struct node *node = node_on(s, NODE_PRINT, path != NULL ? "write text" : "print", o);
         node->path = path != NULL ? must_strdup(path) : NULL;
-        node->options.parallelism = 1;
     }
 }
 

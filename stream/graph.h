@@ -147,7 +147,11 @@ void *calloc_apart(size_t size);
 int64_t monotonic_ns(void);
 char *must_strdup(const char *text);
 
-/* A new source at parallelism 1, and the stream of it; *node is the source. */
+/* Notes what is wrong with the options of a node whose .keyed is set. */
+void check_options(st_env *env, const struct node *node);
+/* May it have more than one subtask? */
+bool node_is_parallel(const struct node *node);
+/* A new source, and the stream of it; *node is the source. */
 st_stream *graph_source(st_env *env, enum node_kind kind, const char *name, const st_type *type,
                         const st_options *options, struct node **node);
 /* A new sink that reads `s`; NULL, and the mistake is noted, if it cannot. */

@@ -21,8 +21,8 @@ static uint32_t parallelism_of(const st_env *env, const struct node *node)
     if (node->kind == NODE_TIMESTAMPS) {
         return env->nodes[node->inputs->from]->parallelism;
     }
-    if (node->kind == NODE_WINDOW && !node->keyed) {
-        return 1; /* all records together */
+    if (!node_is_parallel(node)) {
+        return 1;
     }
     return node->options.parallelism != 0 ? node->options.parallelism
            : env->parallelism != 0        ? env->parallelism

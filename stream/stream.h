@@ -612,26 +612,30 @@ typedef struct st_function {
 enum st_chaining { ST_CHAIN_ALWAYS = 0, ST_CHAIN_HEAD, ST_CHAIN_NEVER };
 
 /* Named arguments of an operator: st_map(s, f, .name = "lower", .parallelism = 2). Borrowed until
- * the env is freed, the functions and .arg too. The first two are filled by the macros. */
+ * the env is freed, the functions and .arg too. The first two are filled by the macros. What an
+ * operator has no use for is a mistake. */
 typedef struct st_options {
     const char *file;          /* of the call */
     int line;                  /* likewise */
     const char *name;          /* shown; the function's name by default */
     const char *uid;           /* what a checkpoint knows the operator by; by default its place */
-    uint32_t parallelism;      /* 0: the environment's */
+    uint32_t parallelism;      /* 0: the environment's, or 1 where it can only be 1 */
     enum st_chaining chaining; /* whether its task is one of its own */
     /* One thread runs one subtask of each operator of a group; NULL: the group of all its inputs,
      * or else "default". A group of its own buys an operator threads of its own. Borrowed. */
     const char *slot_sharing_group;
-    size_t self_size;                          /* bytes of ctx->self, zeroed, one a subtask */
-    const void *arg;                           /* ctx->arg, shared by the subtasks: read only */
-    void (*open)(st_context *ctx);             /* before the first record */
-    void (*close)(st_context *ctx);            /* at the end of the input, and after a failure */
-    void (*end)(st_context *ctx, st_out *out); /* the input has ended; may still put out */
-    /* A timer of st_set_event_timer or st_set_processing_timer has come; st_key is its key. */
+    size_t self_size;               /* bytes of ctx->self, zeroed, one a subtask */
+    const void *arg;                /* ctx->arg, shared by the subtasks: read only */
+    void (*open)(st_context *ctx);  /* before the first record */
+    void (*close)(st_context *ctx); /* at the end of the input, and after a failure */
+    /* ST_FLAT_MAP and ST_PROCESS; ST_MAP and ST_FILTER with state or timers: the input has ended;
+     * may still put out. */
+    void (*end)(st_context *ctx, st_out *out);
+    /* st_map, st_process and their kin on a keyed stream: a timer of st_set_event_timer or
+     * st_set_processing_timer has come; st_key is its key. */
     void (*on_timer)(st_context *ctx, int64_t time_ms, st_out *out);
-    const st_state *const *states;          /* keyed: ST_STATES(&a, &b) */
-    const st_state *const *operator_states; /* lists of the subtask */
+    const st_state *const *states;          /* keyed, of those too: ST_STATES(&a, &b) */
+    const st_state *const *operator_states; /* lists of the subtask; of any operator */
     /* After operator state has been restored, before open. */
     void (*initialize_state)(st_context *ctx);
     /* Before each snapshot, to bring operator state up to date. */

@@ -1,6 +1,6 @@
 /*
- * The parts of the runtime that the recorded jobs do not pin down: mistakes in a graph, the plan,
- * panes against windows of their own, the table against a naive one, a failing function, restarts.
+ * The parts of the runtime that the recorded jobs do not pin down: the plan, panes against windows
+ * of their own, the table against a naive one, a failing function, restarts.
  */
 #include <check.h>
 #include <inttypes.h>
@@ -43,66 +43,7 @@ ST_FLAT_MAP(split, st_str, word)
     }
 }
 
-ST_VALUE_STATE(last, int64_t);
-
-ST_PROCESS(with_state, event, event)
-{
-    st_emit(out, in);
-}
-
-/* ------------------------------------------------------------------------- Mistakes in a graph */
-
-static void expect_mistake(st_env *env, const char *words)
-{
-    ck_assert_int_eq(st_execute(env, "mistaken"), ST_ERR_GRAPH);
-    ck_assert_msg(strstr(st_env_error(env), words) != NULL, "%s", st_env_error(env));
-    ck_assert_msg(strstr(st_env_error(env), __FILE__) != NULL, "%s", st_env_error(env));
-    const char *end = strchr(st_env_error(env), '\n');
-    ck_assert_msg(end != NULL && end[1] == '\0', "one mistake is one line: %s", st_env_error(env));
-    st_env_free(env);
-}
-
-START_TEST(a_type_that_does_not_fit_is_told_with_its_place)
-{
-    st_env *env = st_env_new();
-    st_discard(st_flat_map(st_generate(env, make, 10), split));
-    expect_mistake(env, "split takes records of type st_str, the stream has event");
-}
-END_TEST
-
-START_TEST(state_without_a_key_is_told)
-{
-    st_env *env = st_env_new();
-    st_discard(st_process(st_generate(env, make, 10), with_state, .states = ST_STATES(&last)));
-    expect_mistake(env, "state last needs a key");
-}
-END_TEST
-
-START_TEST(windows_of_event_time_need_timestamps)
-{
-    st_env *env = st_env_new();
-    st_stream *keyed = st_key_by(st_generate(env, make, 10), ST_KEY(event, key));
-    st_discard(st_sum(st_window(keyed, ST_TUMBLING(1000)), ST_FIELD(event, value)));
-    expect_mistake(env, "windows of event time need timestamps");
-}
-END_TEST
-
-START_TEST(a_sum_without_a_key_is_told)
-{
-    st_env *env = st_env_new();
-    st_discard(st_sum(st_generate(env, make, 10), ST_FIELD(event, value)));
-    expect_mistake(env, "sum needs a key or windows");
-}
-END_TEST
-
-START_TEST(a_uid_is_of_one_operator)
-{
-    st_env *env = st_env_new();
-    st_stream *s = st_generate(env, make, 10, .uid = "same");
-    st_discard(st_process(s, with_state, .uid = "same"));
-    expect_mistake(env, "uid same is that of another operator");
-}
-END_TEST
+/* ------------------------------------------------------------------------------- Configuration */
 
 START_TEST(an_unknown_key_is_refused_with_a_suggestion)
 {
@@ -601,11 +542,6 @@ int main(void)
     Suite *suite = suite_create("stream");
     TCase *tc = tcase_create("stream");
     tcase_set_timeout(tc, 60);
-    tcase_add_test(tc, a_type_that_does_not_fit_is_told_with_its_place);
-    tcase_add_test(tc, state_without_a_key_is_told);
-    tcase_add_test(tc, windows_of_event_time_need_timestamps);
-    tcase_add_test(tc, a_sum_without_a_key_is_told);
-    tcase_add_test(tc, a_uid_is_of_one_operator);
     tcase_add_test(tc, an_unknown_key_is_refused_with_a_suggestion);
     tcase_add_test(tc, a_plan_shows_chains_and_exchanges);
     tcase_add_loop_test(tc, panes_give_what_windows_of_their_own_give, 0, 4);
