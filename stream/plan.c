@@ -462,14 +462,30 @@ static void print_text(FILE *to, const struct node *node)
     fputc('\n', to);
 }
 
+/* Within the quotes of a label; of control characters DOT can escape only the end of a line. */
+static void print_dot_text(const char *text, FILE *to)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\' || *text == '\n') {
+            fputc('\\', to);
+        }
+        fputc(*text == '\n' ? 'n' : *text, to);
+    }
+}
+
 static void print_dot(FILE *to, const struct node *node)
 {
-    fprintf(to, "  n%u [label=", node->index + 1);
-    status_write_quoted(node->name, to);
-    fprintf(to, ", xlabel=\"%u\"];\n", node->parallelism);
+    fprintf(to, "  n%u [label=\"", node->index + 1);
+    print_dot_text(node->name, to);
+    fprintf(to, "\", xlabel=\"%u\"];\n", node->parallelism);
     for (const struct edge *e = node->inputs; e != NULL; e = e->next) {
-        fprintf(to, "  n%u -> n%u [label=\"%s\"%s];\n", e->from + 1, node->index + 1,
-                partitioning_names[e->partitioning], node->chained ? ", penwidth=3" : "");
+        fprintf(to, "  n%u -> n%u [label=\"", e->from + 1, node->index + 1);
+        if (e->tag != NULL) {
+            print_dot_text(e->tag->name, to);
+            fputc(' ', to);
+        }
+        fprintf(to, "%s\"%s];\n", partitioning_names[e->partitioning],
+                node->chained ? ", penwidth=3" : "");
     }
 }
 
@@ -480,8 +496,13 @@ static void print_json(FILE *to, const struct node *node)
     fprintf(to, ", \"parallelism\": %u, \"chained\": %s, \"inputs\": [", node->parallelism,
             node->chained ? "true" : "false");
     for (const struct edge *e = node->inputs; e != NULL; e = e->next) {
-        fprintf(to, "%s{\"id\": %u, \"ship_strategy\": \"%s\"}", e == node->inputs ? "" : ", ",
+        fprintf(to, "%s{\"id\": %u, \"ship_strategy\": \"%s\"", e == node->inputs ? "" : ", ",
                 e->from + 1, partitioning_names[e->partitioning]);
+        if (e->tag != NULL) {
+            fputs(", \"side_output\": ", to);
+            status_write_quoted(e->tag->name, to);
+        }
+        fputc('}', to);
     }
     fputs("]}", to);
 }

@@ -80,6 +80,31 @@ START_TEST(a_plan_shows_chains_and_exchanges)
 }
 END_TEST
 
+ST_TAG(unwanted, event);
+
+START_TEST(a_plan_shows_side_outputs_and_names_as_they_are)
+{
+    static const struct {
+        const char *format, *edge, *name;
+    } plans[] = {
+        {"text", "2: discard, parallelism 1, chained <- 1 unwanted (FORWARD)",
+         "1: two\nlines \"\\\""},
+        {"dot", "n1 -> n2 [label=\"unwanted FORWARD\", penwidth=3];",
+         "\"two\\nlines \\\"\\\\\\\"\""},
+        {"json", "{\"id\": 1, \"ship_strategy\": \"FORWARD\", \"side_output\": \"unwanted\"}",
+         "\"two\\u000alines \\\"\\\\\\\"\""},
+    };
+    st_env *env = st_env_new();
+    st_stream *s = st_generate(env, make, 10, .name = "two\nlines \"\\\"");
+    st_discard(st_side_output(s, unwanted));
+    char *text = st_env_plan(env, plans[_i].format);
+    ck_assert_msg(strstr(text, plans[_i].edge) != NULL, "%s", text);
+    ck_assert_msg(strstr(text, plans[_i].name) != NULL, "%s", text);
+    free(text);
+    st_env_free(env);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------ Panes, windows */
 
 typedef struct {
@@ -544,6 +569,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, an_unknown_key_is_refused_with_a_suggestion);
     tcase_add_test(tc, a_plan_shows_chains_and_exchanges);
+    tcase_add_loop_test(tc, a_plan_shows_side_outputs_and_names_as_they_are, 0, 3);
     tcase_add_loop_test(tc, panes_give_what_windows_of_their_own_give, 0, 4);
     tcase_add_test(tc, windows_of_processing_time_fire_by_the_clock);
     tcase_add_test(tc, sessions_of_processing_time_end_by_the_clock);
