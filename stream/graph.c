@@ -631,6 +631,12 @@ st_stream *st_aggregate_at(st_stream *s, const st_function *add, const st_functi
         env_mistake(s->env, o->file, o->line, "sessions merge: st_aggregate needs .merge here");
         return none(s->env);
     }
+    if (o->merge != NULL && (o->merge->kind != ST_FN_FOLD || !type_equal(o->merge->in, add->out) ||
+                             !type_equal(o->merge->out, add->out))) {
+        env_mistake(s->env, o->file, o->line, "%s is not an ST_FOLD of %s into %s", o->merge->name,
+                    add->out->name, add->out->name);
+        return none(s->env);
+    }
     struct node *node = node_on(s, NODE_WINDOW, add->name, o);
     node->fn = add;
     node->fn2 = result;

@@ -57,6 +57,16 @@ ST_REDUCE(latest, event)
     *acc = *in;
 }
 
+ST_FOLD(count_up, event, word)
+{
+    acc->count++;
+}
+
+ST_MAP(with_count, word, event)
+{
+    *out = (event){.value = in->count};
+}
+
 ST_WINDOW(first_of, event, event)
 {
     st_emit(out, in);
@@ -478,6 +488,15 @@ START_TEST(windows_of_a_wrong_size_are_told)
 }
 END_TEST
 
+START_TEST(accumulators_are_merged_by_a_fold_of_them)
+{
+    const st_function *const wrong[] = {&latest, &count_up, &with_count};
+    st_env *env = st_env_new();
+    st_discard(st_aggregate(in_windows(env), count_up, with_count, .merge = wrong[_i]));
+    expect_mistake(env, "is not an ST_FOLD of word into word");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream_mistakes");
@@ -505,6 +524,7 @@ int main(void)
     tcase_add_test(tc, a_keyed_operator_has_a_key_group_for_each_subtask);
     tcase_add_test(tc, windows_of_event_time_need_timestamps);
     tcase_add_test(tc, windows_of_a_wrong_size_are_told);
+    tcase_add_loop_test(tc, accumulators_are_merged_by_a_fold_of_them, 0, 3);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
