@@ -14,6 +14,7 @@
 
 #include "cli/cli.h"
 #include "cli/stream_ask.h"
+#include "stream/arguments.h"
 #include "stream/graph.h"
 
 #define PATH_SIZE 4096
@@ -167,23 +168,22 @@ static int tell_graph(int argc, char **argv)
     return plan != NULL ? SIM_EXIT_MET : SIM_EXIT_USAGE;
 }
 
-/* As with Flink, flags of the runtime may stand before the job; it looks for them behind. */
-static void bring_job_first(int argc, char **argv)
+/* As with Flink, flags of the runtime may stand before the job; it looks for them behind. False if
+ * there is no job behind them. */
+static bool bring_job_first(int argc, char **argv)
 {
-    static const char *const with_value[] = {"-D", "-p", "-s", "--parallelism", "--fromSavepoint"};
     int at = 0;
     while (at < argc && argv[at][0] == '-' && strcmp(argv[at], "--") != 0) {
-        int takes = 1;
-        for (size_t w = 0; w < sizeof with_value / sizeof with_value[0]; w++) {
-            takes += strcmp(argv[at], with_value[w]) == 0 ? 1 : 0;
-        }
-        at += takes;
+        int width = arguments_width(argv[at]);
+        at += width > 0 ? width : 1;
     }
-    if (at > 0 && at < argc) {
-        char *job = argv[at];
-        memmove(argv + 1, argv, (size_t)at * sizeof *argv);
-        argv[0] = job;
+    if (at >= argc || strcmp(argv[at], "--") == 0) {
+        return false;
     }
+    char *job = argv[at];
+    memmove(argv + 1, argv, (size_t)at * sizeof *argv);
+    argv[0] = job;
+    return true;
 }
 
 static bool asks_for_help(const char *word)
@@ -213,12 +213,9 @@ static int run(const struct cli_command *command, int argc, char **argv)
                   argv[1]);
         return SIM_EXIT_USAGE;
     }
-    if (argc < 3) {
+    if (info ? argc < 3 || argv[2][0] == '-' : !bring_job_first(argc - 2, argv + 2)) {
         cli_error("stream %s takes a job: JOB.so, or examples/word_count", argv[1]);
         return SIM_EXIT_USAGE;
-    }
-    if (!info) {
-        bring_job_first(argc - 2, argv + 2);
     }
     return (info ? tell_graph : run_job)(argc - 2, argv + 2);
 }

@@ -36,6 +36,9 @@ stream -Dparallelism.default=2 -D pipeline.operator-chaining=false --input "$fol
 "$program" stream run -p 2 -D pipeline.max-parallelism=16 --parallelism=3 examples/word_count \
     --input "$folder/text" | LC_ALL=C sort | cmp "$folder/expected" - ||
     complain "with flags before the job it counts otherwise"
+"$program" stream run --define pipeline.max-parallelism=16 -p2 examples/word_count -p=3 \
+    --input "$folder/text" | LC_ALL=C sort | cmp "$folder/expected" - ||
+    complain "with values joined to flags it counts otherwise"
 "$program" stream run --help | grep -q '^Usage: kcsim stream ' || complain "no help behind a word"
 
 set -- -D execution.checkpointing.interval=10s -D execution.checkpointing.dir="$folder/ck"
@@ -43,7 +46,9 @@ stream --input "$folder/text" "$@" >/dev/null
 [ -e "$folder/ck/chk-1/_metadata" ] || complain "no checkpoint at the end"
 cat "$folder/text" >"$folder/longer"
 echo "kcsim-was-here twice kcsim-was-here" >>"$folder/longer"
+stream --input "$folder/longer" -s"$folder/ck" >"$folder/joined"
 stream --input "$folder/longer" "$@" -s "$folder/ck" -p 2 >"$folder/printed"
+cmp "$folder/printed" "$folder/joined" || complain "-sPATH is another savepoint than -s PATH"
 grep -q '^(kcsim-was-here,2)$' "$folder/printed" || complain "what was added is not counted"
 [ "$(wc -l <"$folder/printed")" = 3 ] || complain "a restored run reads again what was read"
 
@@ -68,10 +73,15 @@ refuses() {
 
 refuses 'did you mean parallelism.default?' run examples/word_count -D paralelism.default=2
 refuses 'a number from 1 to 32768' run examples/word_count -p none
+refuses '-p none: a number from 1 to 32768' run examples/word_count -pnone
+refuses 'did you mean parallelism.default?' run --define paralelism.default=2 examples/word_count
 refuses 'no such job' run examples/nix
 refuses 'a value is expected' run examples/word_count -s
 refuses 'takes a job' run
+refuses 'takes a job' run --parallelism 2
+refuses 'takes a job' run -n -- examples/word_count
 refuses 'takes a job' info
+refuses 'takes a job' info --format dot
 refuses 'text, dot or json' info examples/word_count --format xml
 refuses 'no such job' info examples/nix
 [ "$problems" = 0 ]
