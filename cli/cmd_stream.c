@@ -19,7 +19,7 @@
 
 #define PATH_SIZE 4096
 
-enum { KEY_STEPS = 256, KEY_PROGRESS, KEY_FORMAT };
+enum { KEY_STEPS = 256, KEY_PROGRESS, KEY_FORMAT, KEY_SAVEPOINT_PATH };
 
 typedef int job_function(st_env *env, int argc, char **argv);
 
@@ -126,13 +126,11 @@ static int run_job(int argc, char **argv)
 /* Takes `--format FORM` out of the words; NULL: a form is missing. */
 static const char *take_format(int *argc, char **argv)
 {
-    const char *form = "text";
+    const char *form = "text", *joined;
     int kept = 1;
     for (int i = 1; i < *argc; i++) {
-        if (strncmp(argv[i], "--format=", 9) == 0) {
-            form = argv[i] + 9;
-        } else if (strcmp(argv[i], "--format") == 0) {
-            form = i + 1 < *argc ? argv[++i] : NULL;
+        if (arguments_is(argv[i], NULL, "--format", &joined)) {
+            form = joined == NULL && i + 1 < *argc ? argv[++i] : joined;
         } else {
             argv[kept++] = argv[i];
         }
@@ -228,17 +226,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return ARGP_ERR_UNKNOWN; /* only for the help: the job has flags of its own */
 }
 
+/* Under the words that take them; the completion of bash reads the help. */
 static const struct argp_option options[] = {
-    {.key = 'D', .arg = "KEY=VALUE", .doc = "configuration, under Flink's names"},
+    {.doc = "run, info:", .group = 1},
+    {.name = "define", .key = 'D', .arg = "KEY=VALUE", .doc = "configuration, under Flink's names"},
     {.name = "parallelism", .key = 'p', .arg = "N", .doc = "where the job does not say"},
     {.name = "fromSavepoint", .key = 's', .arg = "PATH", .doc = "savepoint, checkpoint, folder"},
     {.name = "allowNonRestoredState", .key = 'n', .doc = "drop state of operators that are gone"},
     {.name = "steps", .key = KEY_STEPS, .doc = "on one thread and virtual time: always alike"},
     {.name = "progress", .key = KEY_PROGRESS, .doc = "tell each second how far it is"},
-    {.name = "format",
-     .key = KEY_FORMAT,
-     .arg = "FORM",
-     .doc = "list, status: text or json; info: dot, too"},
+    {.doc = "info, list, status:", .group = 2},
+    {.name = "format", .key = KEY_FORMAT, .arg = "FORM", .doc = "text or json; info: dot, too"},
+    {.doc = "stop:", .group = 3},
+    {.name = "drain", .key = 'd', .doc = "let the input end first: all windows fire"},
+    {.name = "savepointPath",
+     .key = KEY_SAVEPOINT_PATH,
+     .arg = "DIR",
+     .doc = "or -p DIR: where the savepoint goes"},
     {0},
 };
 
@@ -263,10 +267,9 @@ const struct cli_command cli_stream = {
         "A job is a shared object with int st_job(st_env *, int argc, char **argv). Flags that\n"
         "are not listed here go to the job, and so does all behind --. ID is the name or the\n"
         "process number of a running job; with one job it may be left out. stop takes a\n"
-        "savepoint first; -d (--drain) lets the input end. The folder is that of\n"
-        "execution.checkpointing.savepoint-dir, or .dir, where none is given. On a terminal to\n"
-        "which it prints nothing a job tells its progress; metrics.reporter.prom.port serves\n"
-        "metrics over HTTP.\n",
+        "savepoint first. The folder is that of execution.checkpointing.savepoint-dir, or .dir,\n"
+        "where none is given. On a terminal to which it prints nothing a job tells its progress;\n"
+        "metrics.reporter.prom.port serves metrics over HTTP.\n",
     .options = options,
     .parse = parse,
     .run = run,
