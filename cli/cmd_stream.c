@@ -99,6 +99,21 @@ static void name_of(const char *path, char name[256])
     }
 }
 
+/* Lets the job build its graph, from what is left of the words when the runtime has taken its
+ * flags; false with a message said. argv[0] is the job. */
+static bool build_graph(st_env *env, job_function *job, int argc, char **argv)
+{
+    enum st_err err = st_env_take_arguments(env, &argc, argv);
+    int own = err == ST_OK ? job(env, argc, argv) : 0;
+    if (own != 0 && *st_env_error(env) == '\0') {
+        cli_error("stream: %s: its st_job gave %d, and no graph", argv[0], own);
+    } else if (err != ST_OK || own != 0) {
+        fflush(stdout);
+        fputs(st_env_error(env), stderr);
+    }
+    return err == ST_OK && own == 0;
+}
+
 /* argv[0] is the job. */
 static int run_job(int argc, char **argv)
 {
@@ -108,17 +123,15 @@ static int run_job(int argc, char **argv)
     }
     char name[256];
     name_of(argv[0], name);
+    int code = SIM_EXIT_USAGE;
     st_env *env = st_env_new();
     st_env_listen(env);
-    enum st_err err = st_env_take_arguments(env, &argc, argv);
-    int own = err == ST_OK ? job(env, argc, argv) : 0;
-    if (err == ST_OK && own == 0) {
+    if (build_graph(env, job, argc, argv)) {
         if (isatty(STDERR_FILENO) == 1 && !(env_prints(env) && isatty(STDOUT_FILENO) == 1)) {
             st_env_show_progress(env); /* not into the lines that the job prints */
         }
-        err = st_execute(env, name);
+        code = report(env, st_execute(env, name));
     }
-    int code = own != 0 ? SIM_EXIT_USAGE : report(env, err);
     st_env_free(env);
     return code;
 }
@@ -153,12 +166,11 @@ static int tell_graph(int argc, char **argv)
         return SIM_EXIT_USAGE;
     }
     st_env *env = st_env_new();
-    enum st_err err = st_env_take_arguments(env, &argc, argv);
-    int own = err == ST_OK ? job(env, argc, argv) : 0;
-    char *plan = err == ST_OK && own == 0 ? st_env_plan(env, form) : NULL;
+    bool is_built = build_graph(env, job, argc, argv);
+    char *plan = is_built ? st_env_plan(env, form) : NULL;
     if (plan != NULL) {
         fputs(plan, stdout);
-    } else if (own == 0) {
+    } else if (is_built) {
         fputs(st_env_error(env), stderr);
     }
     free(plan);

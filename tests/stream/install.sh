@@ -53,15 +53,28 @@ int main(int argc, char **argv)
     return err == ST_OK ? 0 : 1;
 }
 MAIN
+cat >refuses.c <<'JOB'
+#include <kcsim/stream.h>
+
+int st_job(st_env *env, int argc, char **argv);
+
+int st_job(st_env *env, int argc, char **argv)
+{
+    (void)argv;
+    return argc > 1 ? argc : (int)st_env_set(env, "paralelism.default", "3");
+}
+JOB
 cat >CMakeLists.txt <<'CMAKE'
 cmake_minimum_required(VERSION 3.25)
 project(job LANGUAGES C)
 find_package(kcsim-stream REQUIRED)
 add_executable(by_cmake main.c)
 target_link_libraries(by_cmake PRIVATE kcsim::stream)
-add_library(job MODULE job.c)
-set_target_properties(job PROPERTIES PREFIX "")
-target_link_libraries(job PRIVATE kcsim::stream_header)
+foreach(job IN ITEMS job refuses)
+  add_library(${job} MODULE ${job}.c)
+  set_target_properties(${job} PROPERTIES PREFIX "")
+  target_link_libraries(${job} PRIVATE kcsim::stream_header)
+endforeach()
 CMAKE
 printf 'to be or\nnot to be\n' >input
 printf '(to,1)\n(be,1)\n(or,1)\n(not,1)\n(to,2)\n(be,2)\n' >expected
@@ -89,3 +102,18 @@ if build/by_cmake -D parallelism.defalt=2 input 2>refused; then
     exit 1
 fi
 grep -q 'did you mean parallelism.default' refused
+
+# refused ARGUMENT…: exit code 64; what is said is in `refused`.
+refused() {
+    local code=0
+    "$kcsim" stream "$@" 2>refused || code=$?
+    [ "$code" = 64 ] || { echo "stream $*: exit code $code" >&2 && return 1; }
+}
+
+# A job that gives up says why, or it is said for it.
+for word in run info; do
+    refused "$word" build/refuses.so
+    grep -q 'did you mean parallelism.default' refused
+    refused "$word" build/refuses.so --own
+    grep -q 'build/refuses.so: its st_job gave 2' refused
+done
