@@ -8,18 +8,25 @@
  * The job's code finds the interface in this program, which therefore exports it.
  */
 #include <dlfcn.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/stream_ask.h"
+#include "sim/diagnostics.h"
 #include "stream/arguments.h"
 #include "stream/graph.h"
 
 #define PATH_SIZE 4096
 
 enum { KEY_STEPS = 256, KEY_PROGRESS, KEY_FORMAT, KEY_SAVEPOINT_PATH };
+
+/* From FIRST_ASKED on: what a running job is asked. */
+static const char *const words[] = {"run",        "info",      "list", "status", "metrics",
+                                    "checkpoint", "savepoint", "stop", "cancel", NULL};
+enum { FIRST_ASKED = 2 };
 
 typedef int job_function(st_env *env, int argc, char **argv);
 
@@ -44,13 +51,49 @@ static bool find_job(const char *name, char *path)
     return false;
 }
 
+/* What a job is called by: its file's name without ".so". */
+static void name_of(const char *path, char name[256])
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(name, 256, "%s", slash != NULL ? slash + 1 : path);
+    char *end = strstr(name, ".so");
+    if (end != NULL) {
+        *end = '\0';
+    }
+}
+
+/* Says that there is no such job, and which example has a name like that. */
+static void refuse_job(const char *path)
+{
+    char name[256], (*examples)[256];
+    glob_t found = {0};
+    (void)glob(KCSIM_EXAMPLES_BUILT "/*.so", 0, NULL, &found);
+    (void)glob(KCSIM_EXAMPLES_DIR "/*.so", GLOB_APPEND, NULL, &found);
+    examples = calloc(found.gl_pathc + 1, sizeof *examples);
+    const char **names = calloc(found.gl_pathc + 1, sizeof *names);
+    for (size_t f = 0; examples != NULL && names != NULL && f < found.gl_pathc; f++) {
+        name_of(found.gl_pathv[f], examples[f]);
+        names[f] = examples[f];
+    }
+    name_of(path, name);
+    const char *nearest = names != NULL ? sim_closest(name, names) : NULL;
+    if (nearest != NULL) {
+        cli_error("stream: %s: there is no such job; did you mean examples/%s?", path, nearest);
+    } else {
+        cli_error("stream: %s: there is no such job; a shared object (JOB.so) or an example "
+                  "(examples/word_count) is expected",
+                  path);
+    }
+    free(names);
+    free(examples);
+    globfree(&found);
+}
+
 static job_function *load_job(const char *name)
 {
     char path[PATH_SIZE];
     if (!find_job(name, path)) {
-        cli_error("stream: %s: there is no such job; a shared object (JOB.so) or an example "
-                  "(examples/word_count) is expected",
-                  name);
+        refuse_job(name);
         return NULL;
     }
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL); /* never closed: the job may still use it */
@@ -86,17 +129,6 @@ static int report(const st_env *env, enum st_err err)
         break;
     }
     return SIM_EXIT_FAILED;
-}
-
-/* What a job is called by: its file's name without ".so". */
-static void name_of(const char *path, char name[256])
-{
-    const char *slash = strrchr(path, '/');
-    snprintf(name, 256, "%s", slash != NULL ? slash + 1 : path);
-    char *end = strstr(name, ".so");
-    if (end != NULL) {
-        *end = '\0';
-    }
 }
 
 /* Lets the job build its graph, from what is left of the words when the runtime has taken its
@@ -201,33 +233,54 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* Says which words there are, or which one is meant; NULL: none was given. */
+static int refuse_word(const char *word)
+{
+    const char *nearest = word != NULL ? sim_closest(word, words) : NULL;
+    if (nearest != NULL) {
+        cli_error("stream: no word '%s'; did you mean '%s'?", word, nearest);
+        return SIM_EXIT_USAGE;
+    }
+    char all[256] = "";
+    for (size_t w = 0, size = 0; words[w] != NULL; w++) {
+        size +=
+            (size_t)snprintf(all + size, sizeof all - size, "%s%s", w > 0 ? ", " : "", words[w]);
+    }
+    if (word == NULL) {
+        cli_error("stream takes a word: %s", all);
+    } else {
+        cli_error("stream: no word '%s'; there are: %s", word, all);
+    }
+    return SIM_EXIT_USAGE;
+}
+
+/* argv[0] is the word. */
+static int run_or_tell(int argc, char **argv)
+{
+    bool info = strcmp(argv[0], "info") == 0;
+    if (info ? argc < 2 || argv[1][0] == '-' : !bring_job_first(argc - 1, argv + 1)) {
+        cli_error("stream %s takes a job: JOB.so, or examples/word_count", argv[0]);
+        return SIM_EXIT_USAGE;
+    }
+    return (info ? tell_graph : run_job)(argc - 1, argv + 1);
+}
+
 static int run(const struct cli_command *command, int argc, char **argv)
 {
     if (argc < 2) {
-        cli_error(
-            "stream takes a word: run, info, list, status, metrics, checkpoint, savepoint, stop, "
-            "cancel");
-        return SIM_EXIT_USAGE;
+        return refuse_word(NULL);
     }
     if (asks_for_help(argv[1]) || (argc > 2 && asks_for_help(argv[2]))) {
         cli_help(command, stdout);
         return SIM_EXIT_MET;
     }
-    if (stream_ask_knows(argv[1])) {
-        return stream_ask(argc - 1, argv + 1);
+    size_t word = 0;
+    while (words[word] != NULL && strcmp(words[word], argv[1]) != 0) {
+        word++;
     }
-    bool info = strcmp(argv[1], "info") == 0;
-    if (!info && strcmp(argv[1], "run") != 0) {
-        cli_error("stream: no word '%s'; there are run, info, list, status, metrics, checkpoint, "
-                  "savepoint, stop, cancel",
-                  argv[1]);
-        return SIM_EXIT_USAGE;
-    }
-    if (info ? argc < 3 || argv[2][0] == '-' : !bring_job_first(argc - 2, argv + 2)) {
-        cli_error("stream %s takes a job: JOB.so, or examples/word_count", argv[1]);
-        return SIM_EXIT_USAGE;
-    }
-    return (info ? tell_graph : run_job)(argc - 2, argv + 2);
+    return words[word] == NULL  ? refuse_word(argv[1])
+           : word < FIRST_ASKED ? run_or_tell(argc - 1, argv + 1)
+                                : stream_ask(argc - 1, argv + 1);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)

@@ -17,25 +17,12 @@
 
 #define FOLDER_SIZE 80
 
-static const char *const words[] = {"list",      "status", "metrics", "checkpoint",
-                                    "savepoint", "stop",   "cancel"};
-
 struct request {
     const char *word;   /* what the job is asked */
     const char *job;    /* process or name; NULL: the only one */
     const char *target; /* folder of a savepoint, or NULL */
     bool json;
 };
-
-bool stream_ask_knows(const char *word)
-{
-    for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
-        if (strcmp(words[w], word) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Sends a line to a socket; returns a descriptor to read the answer from, -1: nobody listens. */
 static int open_and_ask(const char *path, const char *line)
@@ -268,8 +255,14 @@ static bool read_request(int argc, char **argv, struct request *request)
 int stream_ask(int argc, char **argv)
 {
     struct request request;
+    char folder[FOLDER_SIZE];
     if (!read_request(argc, argv, &request)) {
         return SIM_EXIT_USAGE;
+    }
+    if (!control_folder(folder, sizeof folder)) {
+        cli_error("stream %s: no sockets of jobs in %s: %s; see XDG_RUNTIME_DIR", argv[0], folder,
+                  strerror(errno));
+        return SIM_EXIT_FAILED;
     }
     return strcmp(argv[0], "list") == 0 ? list_jobs(&request) : send_request(&request);
 }

@@ -84,4 +84,26 @@ refuses 'takes a job' info
 refuses 'takes a job' info --format dot
 refuses 'text, dot or json' info examples/word_count --format xml
 refuses 'no such job' info examples/nix
+refuses 'did you mean examples/word_count?' run examples/word_cuont
+refuses 'did you mean examples/word_count?' info word_cuont
+refuses "no word 'savepont'; did you mean 'savepoint'?" savepont
+refuses "no word 'x'; there are: run, info, list" x
+refuses 'takes a word: run, info, list' # and nothing
+
+# nowhere FOLDER WHY: a job that cannot have its socket there says so, and runs; who asks for jobs is told
+nowhere() {
+    for word in "list" "run examples/word_count"; do
+        # shellcheck disable=SC2086 # a word, and a job
+        said=$(XDG_RUNTIME_DIR=$1 "$program" stream $word 2>&1)
+        code=$?
+        [ "$code" = "$([ "$word" = list ] && echo 1 || echo 0)" ] || complain "stream $word, sockets in $1: exit code $code"
+        case $said in
+        *"$1/kcsim"*"$2"*XDG_RUNTIME_DIR*) ;;
+        *) complain "stream $word, sockets in $1: $said" ;;
+        esac
+    done
+}
+nowhere /nonexistent 'No such file'
+mkdir -m 755 "$folder/kcsim"
+nowhere "$folder" 'not permitted'
 [ "$problems" = 0 ]
