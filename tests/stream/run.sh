@@ -58,6 +58,9 @@ grep -q '^(kcsim-was-here,2)$' "$folder/printed" || complain "what was added is 
 "$program" stream info examples/word_count --format=dot | grep -q '^digraph job {' ||
     complain "no graph as DOT"
 
+"$program" stream run examples/word_count --input "$folder/nowhere" 2>/dev/null
+[ $? = 1 ] || complain "a job that failed has another exit code than 1"
+
 # refuses TEXT ARGUMENT…: exit code 64, TEXT in the message
 refuses() {
     text=$1
