@@ -364,21 +364,32 @@ static int64_t *list(const char *path, const char *kind, size_t *count, bool rem
 
 struct checkpoint *checkpoint_load(const char *path, char *why)
 {
+    static const char *const kinds[] = {CHECKPOINT, SAVEPOINT};
+    enum { KINDS = sizeof kinds / sizeof kinds[0] };
     char one[PATH_SIZE];
     struct stat stat_of;
-    size_t count;
+    int64_t *ids[KINDS];
+    size_t count[KINDS], at[KINDS] = {0};
+    why[0] = '\0';
     snprintf(one, sizeof one, "%.900s/_metadata", path);
     if (stat(one, &stat_of) == 0) {
         return load_one(path, why);
     }
-    int64_t *ids = list(path, CHECKPOINT, &count, false);
+    for (int k = 0; k < KINDS; k++) {
+        ids[k] = list(path, kinds[k], &count[k], false);
+    }
     struct checkpoint *c = NULL;
-    snprintf(why, WHY_SIZE, "%.150s: there is no checkpoint", path);
-    for (size_t i = 0; i < count && c == NULL; i++) {
-        snprintf(one, sizeof one, "%.900s/chk-%" PRId64, path, ids[i]);
+    if (count[0] + count[1] == 0) {
+        snprintf(why, WHY_SIZE, "%.150s: there is no checkpoint", path);
+    }
+    while (c == NULL && (at[0] < count[0] || at[1] < count[1])) {
+        int k = at[1] < count[1] && (at[0] == count[0] || ids[1][at[1]] >= ids[0][at[0]]) ? 1 : 0;
+        snprintf(one, sizeof one, "%.900s/%s%" PRId64, path, kinds[k], ids[k][at[k]++]);
         c = load_one(one, why);
     }
-    free(ids);
+    for (int k = 0; k < KINDS; k++) {
+        free(ids[k]);
+    }
     return c;
 }
 
@@ -391,11 +402,11 @@ int64_t checkpoint_newest(const char *dir, const char *kind)
     return newest;
 }
 
-void checkpoint_prune(const char *dir, uint32_t retained)
+void checkpoint_prune(const char *dir, int64_t above, uint32_t retained)
 {
     size_t count;
     int64_t *ids = list(dir, CHECKPOINT, &count, true);
-    for (size_t i = retained; i < count; i++) {
+    for (size_t i = retained; i < count && ids[i] > above; i++) {
         char path[PATH_SIZE];
         snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[i]);
         files_remove_tree(path);

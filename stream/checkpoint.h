@@ -54,14 +54,17 @@ void section_end(struct bytes *b, size_t began);
 bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
                       const struct bytes *const *tasks, uint32_t count, struct stored_files *stored,
                       char *why);
-/* Reads a checkpoint: DIR/chk-N, or the newest whole one in DIR. Returns owned; NULL with `why`
- * (256 bytes) if there is none that is whole. */
+/* Reads DIR/chk-N or DIR/savepoint-N, or the newest whole one of both in DIR: what a job has
+ * committed with a savepoint is not to come again. Returns owned, with `why`
+ * (256 bytes) empty, or telling of one that is damaged and was passed over; NULL with `why`: there
+ * is none that is whole. */
 struct checkpoint *checkpoint_load(const char *path, char *why);
 void checkpoint_free(struct checkpoint *c);
 /* Adds the sections of a task, copied from its part; false if the part is damaged. */
 bool checkpoint_add_task(struct checkpoint *c, const struct bytes *part);
-/* Removes all checkpoints of DIR but the newest `retained`, and what a killed process left. */
-void checkpoint_prune(const char *dir, uint32_t retained);
+/* Removes the checkpoints of DIR with numbers above `above` but the newest `retained`, and what a
+ * killed process left. */
+void checkpoint_prune(const char *dir, int64_t above, uint32_t retained);
 /* The largest number of a checkpoint, or of a savepoint, in DIR; 0 if there is none. */
 int64_t checkpoint_newest(const char *dir, const char *kind);
 

@@ -40,6 +40,7 @@ struct coordinator {
     char saved[CONTROL_LINE + 64]; /* that of a stop, complete */
     int64_t newest;                /* the last number given */
     int64_t next_ms;
+    bool begins;                /* what was asked for, as soon as there is room */
     uint32_t failures;          /* of checkpoints, since the last one that was completed */
     struct stored_files stored; /* of the last checkpoint that had any */
     _Atomic int64_t canonical;  /* the last savepoint that was begun */
@@ -51,8 +52,11 @@ struct coordinator *coordinator_new(struct job *job)
     const st_env *env = job->env;
     c->job = job;
     pendings_init(&c->pending, job->task_count);
-    c->newest =
-        env->checkpoint_dir != NULL ? checkpoint_newest(env->checkpoint_dir, CHECKPOINT) : 0;
+    if (env->checkpoint_dir != NULL) { /* both kinds are told apart by their age, if asked for */
+        int64_t checkpoint = checkpoint_newest(env->checkpoint_dir, CHECKPOINT);
+        int64_t savepoint = checkpoint_newest(env->checkpoint_dir, SAVEPOINT);
+        c->newest = checkpoint > savepoint ? checkpoint : savepoint;
+    }
     if (job->restored != NULL && job->restored->id > c->newest) {
         c->newest = job->restored->id;
     }
@@ -339,7 +343,7 @@ static bool complete_checkpoint(struct coordinator *c, struct pending *one,
     c->failures = 0;
     tell_completed(c, one);
     if (kept && dir != NULL) {
-        checkpoint_prune(dir, env->retained);
+        checkpoint_prune(dir, env->claims_before ? 0 : env->before, env->retained);
     }
     if (one->why == ASK_CHECKPOINT) {
         char text[64];
@@ -398,11 +402,6 @@ static bool take_question(struct coordinator *c)
         control_answer(control, false, "no folder for savepoints is named or configured");
         c->asked = ASK_NOTHING;
     }
-    if (c->asked == ASK_DRAIN) {
-        atomic_store(&c->drains, 1);
-        wake_all(c);
-        return false;
-    }
     return c->asked != ASK_NOTHING;
 }
 
@@ -437,6 +436,11 @@ static struct pending *add_pending(struct coordinator *c, enum question why)
 
 static void begin(struct coordinator *c, enum question why)
 {
+    if (why == ASK_DRAIN) { /* its savepoint is that of the end */
+        atomic_store(&c->drains, 1);
+        wake_all(c);
+        return;
+    }
     const struct pending *one = add_pending(c, why);
     if (why == ASK_STOP) {
         atomic_store(&c->stops_at, one->id);
@@ -455,7 +459,7 @@ static void look_at_pending(struct coordinator *c, int64_t now)
     const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
     while (c->pending.oldest != NULL && gather(c, c->pending.oldest, parts)) {
         complete(c, c->pending.oldest, parts);
-        int64_t pause = now + env->checkpoint_pause_ms;
+        int64_t pause = job_now(c->job) + env->checkpoint_pause_ms;
         c->next_ms = c->next_ms > pause ? c->next_ms : pause;
     }
     free(parts);
@@ -465,13 +469,13 @@ static void look_at_pending(struct coordinator *c, int64_t now)
     }
 }
 
-/* May one more be under way? Behind the one that stops the job there is none. A pause between
+/* May one more be under way? Behind one that drains the job there is none. A pause between
  * checkpoints leaves room for one at a time. Source: Flink CheckpointCoordinatorConfiguration. */
 static bool has_room(const struct coordinator *c)
 {
     const st_env *env = c->job->env;
     uint32_t most = env->checkpoint_pause_ms > 0 ? 1 : env->checkpoints_at_once;
-    return c->pending.count < most && c->asked != ASK_STOP && atomic_load(&c->drains) == 0;
+    return c->pending.count < most && atomic_load(&c->drains) == 0;
 }
 
 int64_t coordinator_step(struct coordinator *c)
@@ -484,9 +488,11 @@ int64_t coordinator_step(struct coordinator *c)
     }
     look_at_pending(c, now);
     notify_done_tasks(c);
-    if (has_room(c) && take_question(c)) {
+    c->begins |= take_question(c); /* to cancel needs no room */
+    if (has_room(c) && c->begins) {
+        c->begins = false;
         begin(c, c->asked);
-    } else if (has_room(c) && now >= c->next_ms) {
+    } else if (has_room(c) && c->asked != ASK_STOP && now >= c->next_ms) {
         begin(c, ASK_NOTHING);
         c->next_ms = now + env->checkpoint_interval_ms;
     }

@@ -156,6 +156,25 @@ bool files_sum(const char *path, bool sync, int64_t *size, uint32_t *crc, char *
 
 /* ---------------------------------------------------------------------- Folders of this process */
 
+int files_lock_folder(const char *path, char *why)
+{
+    if (!files_make_folders(path, why)) {
+        return -1;
+    }
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || access(path, W_OK) != 0) {
+        (void)files_fail(why, "cannot write to", path);
+    } else if (flock(folder, LOCK_EX | LOCK_NB) != 0) {
+        snprintf(why, FILES_WHY, "another job writes to %.150s", path);
+    } else {
+        return folder;
+    }
+    if (folder >= 0) {
+        close(folder);
+    }
+    return -1;
+}
+
 /* Whether the process that made the folder is no more; *lock is then held, to be closed. */
 static bool is_left(const char *path, int *lock)
 {

@@ -30,6 +30,11 @@ uint32_t files_crc(uint32_t crc, const void *data, size_t size);
 /* Size and sum of a file, read piece by piece; with `sync` it is on the disk afterwards. */
 bool files_sum(const char *path, bool sync, int64_t *size, uint32_t *crc, char *why);
 
+/* A folder, made if it is not there, that is written to by nobody else who asks in this way as long
+ * as the descriptor it returns is open; -1 with `why`: it cannot be made or written to, or it is
+ * somebody else's. */
+int files_lock_folder(const char *path, char *why);
+
 /* A new folder PARENT/PREFIX-xxxxxx that is this process's as long as *lock is open. What processes
  * that are no more have left under such names is removed. path: FILES_PATH_MAX bytes. */
 bool files_make_own_folder(const char *parent, const char *prefix, char *path, int *lock,

@@ -118,6 +118,8 @@ struct st_env {
     bool storage_in_memory;
     struct kept *kept;    /* owned: the newest checkpoint in memory, or NULL */
     char *checkpoint_dir; /* owned */
+    int64_t before;       /* the newest checkpoint in it when the job began */
+    bool claims_before;   /* those up to it are the job's now: it goes on from one of them */
     char *savepoint_dir;  /* owned; NULL: the checkpoints' */
     char *restore_path;   /* owned */
     bool listens, shows_progress;

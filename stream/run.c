@@ -8,9 +8,12 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "stream/control.h"
+#include "stream/files.h"
 #include "stream/kept.h"
 #include "stream/task.h"
 
@@ -235,6 +238,15 @@ static bool claims_all(st_env *env, const struct checkpoint *from)
     return true;
 }
 
+static bool lies_in(const char *path, const char *folder)
+{
+    char above[FILES_PATH_MAX + 8];
+    struct stat a, b;
+    snprintf(above, sizeof above, "%s/..", path);
+    return stat(above, &a) == 0 && stat(folder, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 /* The checkpoint to begin with: after a failure the newest of this job, else the one that was
  * named. NULL with ST_OK: none, begin from the start. */
 static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *err)
@@ -247,12 +259,15 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
         from = kept_load(env->kept, env->max_parallelism);
         path = NULL;
     } else if (again && env->checkpoint_dir != NULL &&
-               checkpoint_newest(env->checkpoint_dir, CHECKPOINT) > 0) {
+               checkpoint_newest(env->checkpoint_dir, CHECKPOINT) > env->before) {
         path = env->checkpoint_dir;
     }
     if (path != NULL) {
         from = checkpoint_load(path, why);
         *err = from != NULL ? ST_OK : ST_ERR_RESTORE;
+        if (from != NULL && why[0] != '\0') {
+            fprintf(stderr, "%s; going on from %s\n", why, from->path);
+        }
         if (from == NULL) {
             env_mistake(env, NULL, 0, "%s", why);
         } else if (from->max_parallelism != env->max_parallelism) {
@@ -261,6 +276,8 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
             *err = ST_ERR_RESTORE;
         } else if (!claims_all(env, from)) {
             *err = ST_ERR_RESTORE;
+        } else if (env->checkpoint_dir != NULL && lies_in(from->path, env->checkpoint_dir)) {
+            env->claims_before = true;
         }
     }
     return from;
@@ -323,6 +340,16 @@ enum st_err st_execute(st_env *env, const char *job_name)
     if (env->errors != NULL) {
         return ST_ERR_GRAPH;
     }
+    int folder = -1;
+    if (env->checkpoint_dir != NULL && !env->storage_in_memory) {
+        folder = files_lock_folder(env->checkpoint_dir, why);
+        if (folder < 0) {
+            env_mistake(env, NULL, 0, "execution.checkpointing.dir: %s", why);
+            return ST_ERR_IO;
+        }
+        env->before = checkpoint_newest(env->checkpoint_dir, CHECKPOINT);
+        env->claims_before = false;
+    }
     bool tells = (env->listens || env->serves_metrics || env->shows_progress) && !env->in_steps;
     env->control = tells ? control_new(env, job_name, why) : NULL;
     if (tells && env->control == NULL) {
@@ -331,7 +358,7 @@ enum st_err st_execute(st_env *env, const char *job_name)
     enum st_err err = run_once(env, false, failure, sizeof failure);
     struct restart_state restarts = {0};
     int64_t delay_ms = 0, waited_ms = 0;
-    while (err == ST_ERR_FAILED &&
+    while ((err == ST_ERR_FAILED || err == ST_ERR_IO) &&
            restart_after(&env->restart, &restarts, clock_ms(env) + waited_ms, &delay_ms)) {
         if (env->in_steps) {
             waited_ms += delay_ms; /* time is virtual */
@@ -342,6 +369,9 @@ enum st_err st_execute(st_env *env, const char *job_name)
     }
     control_free(env->control);
     env->control = NULL;
+    if (folder >= 0) {
+        close(folder);
+    }
     if (err != ST_OK && failure[0] != '\0') {
         env_mistake(env, NULL, 0, "%s", failure);
     }

@@ -28,7 +28,7 @@ static void remove_dir(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static void write_checkpoint(int64_t id)
+static void write_one(const char *kind, int64_t id)
 {
     char why[256];
     struct bytes a = {0}, b = {0};
@@ -39,9 +39,14 @@ static void write_checkpoint(int64_t id)
     bytes_text(&b, "some state");
     section_end(&b, began);
     const struct bytes *parts[] = {&a, &b};
-    ck_assert_msg(checkpoint_write(dir, CHECKPOINT, id, 128, parts, 2, NULL, why), "%s", why);
+    ck_assert_msg(checkpoint_write(dir, kind, id, 128, parts, 2, NULL, why), "%s", why);
     bytes_free(&a);
     bytes_free(&b);
+}
+
+static void write_checkpoint(int64_t id)
+{
+    write_one(CHECKPOINT, id);
 }
 
 static void expect(const struct checkpoint *c, int64_t id)
@@ -65,7 +70,7 @@ START_TEST(what_was_written_is_read)
     struct checkpoint *c = checkpoint_load(dir, why);
     expect(c, 12);
     checkpoint_free(c);
-    checkpoint_prune(dir, 1);
+    checkpoint_prune(dir, 0, 1);
     ck_assert_int_eq(checkpoint_newest(dir, CHECKPOINT), 12);
     char one[128];
     snprintf(one, sizeof one, "%s/chk-3", dir);
@@ -141,8 +146,59 @@ START_TEST(a_half_written_checkpoint_is_none)
     struct checkpoint *c = checkpoint_load(dir, why);
     expect(c, 1);
     checkpoint_free(c);
-    checkpoint_prune(dir, 5);
+    checkpoint_prune(dir, 0, 5);
     ck_assert_int_ne(access(to, F_OK), 0);
+    remove_dir();
+}
+END_TEST
+
+/* What a job that was stopped has committed is in its savepoint, not in the checkpoints before. */
+START_TEST(the_newest_of_checkpoints_and_savepoints_is_used)
+{
+    char path[256], why[256];
+    make_dir();
+    write_checkpoint(2);
+    write_one(SAVEPOINT, 3);
+    struct checkpoint *c = checkpoint_load(dir, why);
+    expect(c, 3);
+    ck_assert_str_eq(why, "");
+    checkpoint_free(c);
+    snprintf(path, sizeof path, "%s/savepoint-3/task-0", dir);
+    flip(path, 20);
+    c = checkpoint_load(dir, why);
+    expect(c, 2);
+    ck_assert_ptr_nonnull(strstr(why, "savepoint-3/task-0 is damaged"));
+    checkpoint_free(c);
+    write_checkpoint(10);
+    c = checkpoint_load(dir, why);
+    expect(c, 10);
+    checkpoint_free(c);
+    remove_dir();
+    make_dir();
+    write_one(SAVEPOINT, 4);
+    c = checkpoint_load(dir, why);
+    expect(c, 4);
+    checkpoint_free(c);
+    remove_dir();
+    make_dir();
+    ck_assert_ptr_null(checkpoint_load(dir, why));
+    ck_assert_ptr_nonnull(strstr(why, "there is no checkpoint"));
+    remove_dir();
+}
+END_TEST
+
+START_TEST(checkpoints_of_runs_before_are_not_removed)
+{
+    char path[256];
+    make_dir();
+    for (int64_t id = 1; id <= 6; id++) {
+        write_checkpoint(id);
+    }
+    checkpoint_prune(dir, 3, 1);
+    for (int id = 1; id <= 6; id++) {
+        snprintf(path, sizeof path, "%s/chk-%d", dir, id);
+        ck_assert_int_eq(access(path, F_OK) == 0, id <= 3 || id == 6);
+    }
     remove_dir();
 }
 END_TEST
@@ -156,6 +212,8 @@ int main(void)
     tcase_add_test(tc, a_flipped_bit_is_found_and_the_checkpoint_before_used);
     tcase_add_test(tc, a_file_cut_anywhere_is_found_and_the_checkpoint_before_used);
     tcase_add_test(tc, a_half_written_checkpoint_is_none);
+    tcase_add_test(tc, the_newest_of_checkpoints_and_savepoints_is_used);
+    tcase_add_test(tc, checkpoints_of_runs_before_are_not_removed);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -3,11 +3,14 @@
  * long.
  */
 #include <check.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "stream/files.h"
 #include "stream/restart.h"
 #include "stream/stream.h"
 
@@ -138,6 +141,88 @@ START_TEST(a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over)
 }
 END_TEST
 
+/* --------------------------------------------------------------------- A folder that is in use */
+
+enum { NUMBERS = 100, FAILS_AT = 20 };
+static _Atomic int64_t times_seen[NUMBERS];
+static _Atomic bool fails;
+
+ST_GENERATOR(next_number, int64_t)
+{
+    *out = (int64_t)index;
+}
+
+ST_SINK(see, int64_t)
+{
+    if (*in == FAILS_AT && atomic_exchange(&fails, false)) {
+        st_fail(ctx, "as asked for");
+    }
+    times_seen[*in]++;
+}
+
+static enum st_err run_in(const char *folder, const char *from, bool failing, st_env *env)
+{
+    memset(&times_seen, 0, sizeof times_seen);
+    fails = failing;
+    st_env_set(env, "execution.checkpointing.interval", "1h"); /* that of the end alone */
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    st_env_set(env, "restart-strategy.type", "fixed-delay");
+    st_env_set(env, "restart-strategy.fixed-delay.delay", "0ms");
+    if (from != NULL) {
+        st_env_set(env, "execution.savepoint.path", from);
+    }
+    st_sink(st_generate(env, next_number, NUMBERS), see);
+    return st_execute(env, "numbers");
+}
+
+START_TEST(a_restart_begins_with_what_this_run_has_completed)
+{
+    char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64], first[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int run = 0; run < 2; run++) { /* the second beside what the first has left */
+        st_env *env = st_env_new();
+        ck_assert_msg(run_in(folder, NULL, run == 1, env) == ST_OK, "%s", st_env_error(env));
+        for (int n = 0; n < NUMBERS; n++) {
+            ck_assert_int_ge(times_seen[n], 1);
+        }
+        st_env_free(env);
+    }
+    snprintf(first, sizeof first, "%s/chk-1/_metadata", folder);
+    ck_assert_int_eq(access(first, F_OK), 0);
+    st_env *env = st_env_new();
+    ck_assert_msg(run_in(folder, folder, false, env) == ST_OK, "%s", st_env_error(env));
+    ck_assert_int_eq(times_seen[0], 0); /* the input had ended */
+    ck_assert_int_ne(access(first, F_OK), 0);
+    st_env_free(env);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+START_TEST(two_jobs_do_not_share_a_folder)
+{
+    char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64], why[FILES_WHY];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    int held = files_lock_folder(folder, why);
+    ck_assert_int_ge(held, 0);
+    st_env *env = st_env_new();
+    ck_assert_int_eq(run_in(folder, NULL, false, env), ST_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(st_env_error(env), "another job writes to"));
+    ck_assert_int_eq(times_seen[0], 0);
+    st_env_free(env);
+    close(held);
+    env = st_env_new();
+    ck_assert_msg(run_in(folder, NULL, false, env) == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    env = st_env_new();
+    ck_assert_int_eq(run_in("/proc/none", NULL, false, env), ST_ERR_IO);
+    ck_assert_int_eq(times_seen[0], 0);
+    st_env_free(env);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream failures");
@@ -147,6 +232,8 @@ int main(void)
     tcase_add_test(tc, a_rate_of_failures_is_of_the_last_interval);
     tcase_add_test(tc, an_exponential_delay_grows_and_begins_anew);
     tcase_add_test(tc, a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over);
+    tcase_add_test(tc, a_restart_begins_with_what_this_run_has_completed);
+    tcase_add_test(tc, two_jobs_do_not_share_a_folder);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
