@@ -212,14 +212,14 @@ static const char expectations[] =
 
 static const char exit_codes[] =
     "  0    all expectations are met (a known defect may explain a broken one: it is named)\n"
-    "  1    an expectation failed; diff: the traces differ\n"
+    "  1    an expectation failed; diff: the traces differ; stream: the job failed\n"
     "  2    undecided: a step's event never came, or a time was not reached\n"
     "  3    an invariant is violated, and no known defect explains it\n"
-    "  64   the command line is wrong\n"
+    "  64   the command line is wrong; stream: or the graph of the job\n"
     "  65   an input file is wrong; the message has file, line and column\n"
     "  69   (the launcher) a package is missing and could not be installed\n"
     "  70   a bug of kcsim, or its build failed\n"
-    "  130  interrupted; what was recorded until then is kept\n";
+    "  130  interrupted; what was recorded until then is kept; stream: cancelled\n";
 
 static const char times[] = "Times carry a unit: 250us, 18ms, 6s, 1.5s, 2m, 1h. Rates too: 100/s. "
                             "A run ends at `until: TIME`,\n"

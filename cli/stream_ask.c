@@ -12,12 +12,10 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "stream/arguments.h"
 #include "stream/control.h"
 
 #define FOLDER_SIZE 80
-
-static const char *const words[] = {"list",      "status", "metrics", "checkpoint",
-                                    "savepoint", "stop",   "cancel"};
 
 struct request {
     const char *word;   /* what the job is asked */
@@ -25,16 +23,6 @@ struct request {
     const char *target; /* folder of a savepoint, or NULL */
     bool json;
 };
-
-bool stream_ask_knows(const char *word)
-{
-    for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
-        if (strcmp(words[w], word) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Sends a line to a socket; returns a descriptor to read the answer from, -1: nobody listens. */
 static int open_and_ask(const char *path, const char *line)
@@ -211,17 +199,26 @@ static int send_request(const struct request *request)
     return SIM_EXIT_MET;
 }
 
-/* --format FORM, --format=FORM at argv[*i]; false if it is not that. */
-static bool read_format(int argc, char **argv, int *i, bool *json)
+/* The value of the flag at argv[*i], which is joined to it or the next word, where *i goes then.
+ * NULL with a message said. */
+static const char *value_at(int argc, char **argv, int *i, const char *joined)
 {
-    const char *form = NULL;
-    if (strcmp(argv[*i], "--format") == 0 && *i + 1 < argc) {
-        form = argv[++*i];
-    } else if (strncmp(argv[*i], "--format=", 9) == 0) {
-        form = argv[*i] + 9;
+    const char *value = joined == NULL && *i + 1 < argc ? argv[++*i] : joined;
+    if (value == NULL) {
+        cli_error("stream %s: %s: a value is expected", argv[0], argv[*i]);
     }
-    *json = form != NULL && strcmp(form, "json") == 0;
-    return *json || (form != NULL && strcmp(form, "text") == 0);
+    return value;
+}
+
+/* False with a message said. */
+static bool read_form(const char *word, const char *form, struct request *request)
+{
+    request->json = form != NULL && strcmp(form, "json") == 0;
+    bool known = request->json || (form != NULL && strcmp(form, "text") == 0);
+    if (form != NULL && !known) {
+        cli_error("stream %s: no format '%s'; there are: text, json", word, form);
+    }
+    return known;
 }
 
 /* The words behind the command; false with a message said. Source: Flink CliFrontendParser. */
@@ -231,13 +228,18 @@ static bool read_request(int argc, char **argv, struct request *request)
     bool stop = strcmp(argv[0], "stop") == 0, savepoint = strcmp(argv[0], "savepoint") == 0;
     bool shows = strcmp(argv[0], "list") == 0 || strcmp(argv[0], "status") == 0;
     for (int i = 1; i < argc; i++) {
-        bool path = strcmp(argv[i], "-p") == 0 || strcmp(argv[i], "--savepointPath") == 0;
-        if (stop && path && i + 1 < argc) {
-            request->target = argv[++i];
-        } else if (stop && (strcmp(argv[i], "-d") == 0 || strcmp(argv[i], "--drain") == 0)) {
+        const char *joined;
+        if (stop && (strcmp(argv[i], "-d") == 0 || strcmp(argv[i], "--drain") == 0)) {
             request->word = "drain";
-        } else if (shows && argv[i][0] == '-' && read_format(argc, argv, &i, &request->json)) {
-            continue;
+        } else if (stop && arguments_is(argv[i], "-p", "--savepointPath", &joined)) {
+            request->target = value_at(argc, argv, &i, joined);
+            if (request->target == NULL) {
+                return false;
+            }
+        } else if (shows && arguments_is(argv[i], NULL, "--format", &joined)) {
+            if (!read_form(argv[0], value_at(argc, argv, &i, joined), request)) {
+                return false;
+            }
         } else if (argv[i][0] != '-' && request->job == NULL) {
             request->job = argv[i];
         } else if (argv[i][0] != '-' && savepoint && request->target == NULL) {
@@ -253,8 +255,14 @@ static bool read_request(int argc, char **argv, struct request *request)
 int stream_ask(int argc, char **argv)
 {
     struct request request;
+    char folder[FOLDER_SIZE];
     if (!read_request(argc, argv, &request)) {
         return SIM_EXIT_USAGE;
+    }
+    if (!control_folder(folder, sizeof folder)) {
+        cli_error("stream %s: no sockets of jobs in %s: %s; see XDG_RUNTIME_DIR", argv[0], folder,
+                  strerror(errno));
+        return SIM_EXIT_FAILED;
     }
     return strcmp(argv[0], "list") == 0 ? list_jobs(&request) : send_request(&request);
 }

@@ -1,5 +1,5 @@
 /*
- * Questions to running stream jobs: list, checkpoint, savepoint, stop, cancel.
+ * Questions to running stream jobs: list, status, metrics, checkpoint, savepoint, stop, cancel.
  *
  * A job is found by its socket in the user's runtime folder, and named by its process number or its
  * name, where one job alone has that.
@@ -7,11 +7,7 @@
 #ifndef CLI_STREAM_ASK_H
 #define CLI_STREAM_ASK_H
 
-#include <stdbool.h>
-
-/* Is it one of these words? */
-bool stream_ask_knows(const char *word);
-/* argv[0] is the word. Prints what the job answered; returns an enum sim_exit. */
+/* argv[0] is one of these words. Prints what the job answered; returns an enum sim_exit. */
 int stream_ask(int argc, char **argv);
 
 #endif

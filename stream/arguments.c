@@ -5,6 +5,8 @@
  *
  * Source: Flink CliFrontendParser.
  */
+#include "stream/arguments.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +14,7 @@
 
 /* Of one flag: which key of the configuration it sets. */
 struct flag {
-    const char *small, *large;
+    const char *small, *large; /* small: NULL if it has no such form */
     const char *key;           /* NULL: the value is KEY=VALUE; "": parallelism of the client */
     const char *fixed;         /* the value, where the flag takes none */
     void (*call)(st_env *env); /* what it does, if it sets no key */
@@ -26,8 +28,8 @@ static const struct flag flags[] = {
      .large = "--allowNonRestoredState",
      .key = "execution.savepoint.ignore-unclaimed-state",
      .fixed = "true"},
-    {.small = "--steps", .large = "--steps", .fixed = "", .call = st_env_run_in_steps},
-    {.small = "--progress", .large = "--progress", .fixed = "", .call = st_env_show_progress},
+    {.large = "--steps", .fixed = "", .call = st_env_run_in_steps},
+    {.large = "--progress", .fixed = "", .call = st_env_show_progress},
 };
 
 static enum st_err define(st_env *env, const char *text)
@@ -64,25 +66,33 @@ static enum st_err apply(st_env *env, const struct flag *flag, const char *value
     return ST_OK;
 }
 
-/* The flag that `word` is; *value: what is joined to it (-Dkey=value, --parallelism=2) or NULL. */
+bool arguments_is(const char *word, const char *small, const char *large, const char **value)
+{
+    size_t size = strlen(large);
+    bool is_large = strncmp(word, large, size) == 0 && (word[size] == '\0' || word[size] == '=');
+    bool is_small = !is_large && small != NULL && strncmp(word, small, 2) == 0;
+    const char *joined = is_large ? word + size : word + (is_small ? 2 : 0);
+    *value = *joined != '\0' ? joined + (*joined == '=') : NULL;
+    return is_large || is_small;
+}
+
+/* The flag that `word` is, or NULL; *value: what is joined to it, or NULL. */
 static const struct flag *flag_of(const char *word, const char **value)
 {
     for (size_t f = 0; f < sizeof flags / sizeof flags[0]; f++) {
-        size_t large = strlen(flags[f].large);
-        *value = NULL;
-        if (strcmp(word, flags[f].small) == 0 || strcmp(word, flags[f].large) == 0) {
-            return &flags[f];
-        }
-        if (strncmp(word, flags[f].large, large) == 0 && word[large] == '=') {
-            *value = word + large + 1;
-            return &flags[f];
-        }
-        if (strncmp(word, "-D", 2) == 0 && flags[f].key == NULL) {
-            *value = word + 2;
+        if (arguments_is(word, flags[f].small, flags[f].large, value) &&
+            (flags[f].fixed == NULL || *value == NULL)) {
             return &flags[f];
         }
     }
     return NULL;
+}
+
+int arguments_width(const char *word)
+{
+    const char *value;
+    const struct flag *flag = flag_of(word, &value);
+    return flag == NULL ? 0 : flag->fixed == NULL && value == NULL ? 2 : 1;
 }
 
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv)

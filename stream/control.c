@@ -51,11 +51,15 @@ bool control_folder(char *path, size_t size)
     int length = runtime != NULL && runtime[0] == '/'
                      ? snprintf(path, size, "%s/kcsim", runtime)
                      : snprintf(path, size, "/tmp/kcsim-%u", (unsigned)getuid());
-    if (length < 0 || (size_t)length >= size || (mkdir(path, 0700) != 0 && errno != EEXIST)) {
+    if (length < 0 || (size_t)length >= size) {
+        errno = ENAMETOOLONG;
         return false;
     }
-    return lstat(path, &of) == 0 && S_ISDIR(of.st_mode) && of.st_uid == getuid() &&
-           (of.st_mode & 077) == 0;
+    if ((mkdir(path, 0700) != 0 && errno != EEXIST) || lstat(path, &of) != 0) {
+        return false;
+    }
+    errno = EPERM;
+    return S_ISDIR(of.st_mode) && of.st_uid == getuid() && (of.st_mode & 077) == 0;
 }
 
 /* ----------------------------------------------------------------------------------- Questions */
@@ -319,11 +323,9 @@ static int open_listener(struct control *c)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char folder[80];
-    if (!control_folder(folder, sizeof folder)) {
-        return -1;
-    }
+    bool is_safe = control_folder(folder, sizeof folder);
     int length = snprintf(c->path, sizeof c->path, "%s/stream-%ld.sock", folder, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof c->path) {
+    if (!is_safe || length < 0 || (size_t)length >= sizeof c->path) {
         return -1;
     }
     length = snprintf(address.sun_path, sizeof address.sun_path, "%s/.new-%ld.sock", folder,
@@ -384,7 +386,10 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
     c->listener = open_listener(c);
     c->ending = c->listener >= 0 ? eventfd(0, EFD_CLOEXEC) : -1;
     if (c->ending < 0) {
-        snprintf(why, 256, "no control socket %.150s: %s", c->path, strerror(errno));
+        snprintf(why, 256,
+                 "no control socket %s: %s (its folder is to be yours alone, 0700; see "
+                 "XDG_RUNTIME_DIR)",
+                 c->path, strerror(errno));
     } else if (begin_telling(c, env, why)) {
         if (pthread_create(&c->thread, NULL, listen_main, c) == 0) {
             return c;

@@ -35,7 +35,8 @@ enum question {
 
 #define CONTROL_LINE 2048 /* bytes of a question or of an answer's line */
 
-/* The folder of the user's sockets, made if need be; false if there is none that is safe. */
+/* The folder of the user's sockets, made if need be; false, with its path and errno, if there is
+ * none that is safe. */
 bool control_folder(char *path, size_t size);
 /* Listens, serves metrics and shows progress, as the env has it; NULL with `why` (256 bytes) if
  * that cannot be. The name is borrowed. */

@@ -664,11 +664,12 @@ enum st_err st_env_set(st_env *env, const char *key, const char *value);
  * configuration. */
 void st_env_set_parallelism(st_env *env, uint32_t parallelism);
 /* Takes the flags that every job has out of a command line, as `kcsim stream run` does, and leaves
- * the others: -D KEY=VALUE, -p N (--parallelism), -s PATH (--fromSavepoint), -n
- * (--allowNonRestoredState), --steps (st_env_run_in_steps),
- * --progress (st_env_show_progress); behind "--" nothing is taken. argv[0] stays; argv[*argc] is
- * NULL then. Returns ST_ERR_CONFIG, with st_env_error telling why, for a value that is not known;
- * the job can then not be executed. Source: Flink CliFrontendParser. */
+ * the others: -D KEY=VALUE (--define), -p N (--parallelism), -s PATH (--fromSavepoint), -n
+ * (--allowNonRestoredState), --steps (st_env_run_in_steps), --progress (st_env_show_progress). A
+ * value may be joined to its flag: -p2, -p=2, --parallelism=2. Behind "--" nothing is taken.
+ * argv[0] stays; argv[*argc] is NULL then. Returns ST_ERR_CONFIG, with st_env_error telling why,
+ * for a value that is not known; the job can then not be executed. Source: Flink
+ * CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
 /* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's
  * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at

@@ -3,6 +3,14 @@
 # The first word is a command; behind it options (asked from the program itself), scenario files, or
 # the names that `kcsim explain` knows.
 
+# The options in the help of a command; where they stand under the words that take them ("info, list:"),
+# those of the word $2.
+_kcsim_options() {
+    "${COMP_WORDS[0]}" help "$1" 2>/dev/null | awk -v word="$2" '
+        /^ [a-z, ]+:$/ { is_others = !index(" " $0, " " word ",") && !index(" " $0, " " word ":") }
+        /^ +-/ && !is_others && match($0, /--[A-Za-z-]+/) { print substr($0, RSTART, RLENGTH) }'
+}
+
 _kcsim() {
     local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]-}
     local commands='run play test campaign demo lesson coverage why describe zk logs export report diff branch import controller stream explain fidelity help version'
@@ -14,7 +22,7 @@ _kcsim() {
     fi
     if [[ $word == -* ]]; then
         local options
-        options=$("${COMP_WORDS[0]}" help "$command" 2>/dev/null | grep -oE -- '--[a-z-]+' | sort -u)
+        options=$(_kcsim_options "$command" "${COMP_WORDS[2]-}")
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         return
     fi

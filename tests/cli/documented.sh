@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every command of the program is in the manual page and in the completion, and its help begins with
-# examples and fits 100 columns. Every document is in the index.
+# examples and fits 100 columns; bash completes its options. Every document is in the index.
 #
 # usage: documented.sh PROGRAM SOURCE_ROOT
 set -u
@@ -11,6 +11,14 @@ problems=0
 complain() {
     printf '%s\n' "$*" >&2
     problems=$((problems + 1))
+}
+
+# completes WORDS OPTIONS: what bash offers behind WORDS
+completes() {
+    # shellcheck disable=SC2016 # for the bash that is begun
+    offered=$(bash -c '. "$1"; read -ra COMP_WORDS <<<"$2"; COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _kcsim
+        echo "${COMPREPLY[*]}"' - "$root/docs/completion/kcsim.bash" "$program $1")
+    [ "$offered" = "$2" ] || complain "completion of $1: $offered, not $2"
 }
 
 commands=$("$program" help | awk '/^  [a-z]/ { print $1 }')
@@ -28,6 +36,14 @@ for topic in $("$program" explain | awk '/^  [A-Za-z]/ { print $1 }'); do
     grep -q "[' ]${topic}\$\|[' ]${topic}[' ]" "$root/docs/completion/kcsim.bash" ||
         complain "completion: no $topic"
 done
+completes 'stream st' 'status stop'
+completes 'stream stop --' '--drain --savepointPath'
+completes 'stream list --' '--format'
+completes 'stream cancel --' ''
+completes 'stream run --' \
+    '--define --allowNonRestoredState --progress --parallelism --steps --fromSavepoint'
+completes 'stream info examples/x --f' '--fromSavepoint --format'
+completes 'run --tr' '--trace'
 for page in "$root"/docs/*.md; do
     page=${page##*/}
     [ "$page" = index.md ] || grep -q "](${page})" "$root/docs/index.md" || complain "docs/index.md: no $page"

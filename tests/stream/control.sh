@@ -81,7 +81,18 @@ grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of t
     complain "no list as JSON"
 "$program" stream list | grep -q ' records/s in, .*/s out, last checkpoint ' ||
     complain "the list has no rates"
-"$program" stream status --format xml 2>/dev/null && complain "a status as XML"
+for word in list status "status counter"; do
+    # shellcheck disable=SC2086 # a word, and a job
+    "$program" stream $word --format xml 2>"$folder/refused" && complain "$word as XML"
+    grep -q "no format 'xml'; there are: text, json" "$folder/refused" ||
+        complain "$word --format xml: $(cat "$folder/refused")"
+done
+"$program" stream list --format 2>&1 | grep -q -e '--format: a value is expected' ||
+    complain "list --format does not miss its value"
+for flag in -p --savepointPath; do
+    "$program" stream stop $flag 2>&1 | grep -q -e "$flag: a value is expected" ||
+        complain "stop $flag does not miss its value"
+done
 find "$folder/ck" -name "rocks-*" 2>/dev/null | grep -q . || complain "the checkpoints have no files of databases"
 "$program" stream savepoint counter >/dev/null || complain "no savepoint in the configured folder"
 "$program" stream stop >/dev/null || complain "no stop of the only job"
@@ -89,7 +100,7 @@ ended 0
 
 [ -z "$(ls "$folder/local")" ] || complain "folders of databases are left"
 start -p 1 -s "$(newest)"
-"$program" stream stop --drain -p "$folder/save" counter >/dev/null || complain "no drain"
+"$program" stream stop --drain "-p$folder/save" counter >/dev/null || complain "no drain"
 ended 0
 
 cat "$folder"/out/part-* | tr -d '()' | awk -F, '
@@ -107,6 +118,11 @@ lines=$(cat "$folder"/out/part-* | wc -l)
 timeout 60 "$program" stream run examples/counter --output "$folder/out" -p 2 -s "$(newest)" ||
     complain "a job does not end that was drained"
 [ "$lines" = "$(cat "$folder"/out/part-* | wc -l)" ] || complain "a drained job goes on"
+
+start
+"$program" stream stop counter --savepointPath="$folder/named" >/dev/null || complain "no stop into a folder"
+ended 0
+[ -n "$(find "$folder/named" -name _metadata)" ] || complain "--savepointPath=DIR is not where the savepoint is"
 
 start -p 2
 "$program" stream cancel "$job" >/dev/null || complain "no cancel"
