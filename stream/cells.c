@@ -194,8 +194,16 @@ void late_record(struct op *op, const void *record, int64_t time)
         op->late_records++;
         return;
     }
-    op->outputs[0].out.time = time;
-    st_emit_side_bytes(&op->ctx, late, record, op->node->in->size);
+    op_emit_side(op, late, record, op->node->in->size, time);
+}
+
+void record_out_of_time(struct op *op, const void *record, int64_t time)
+{
+    if (time == ST_TIME_MIN) {
+        task_fail(op->task, "a record without a timestamp has come to windows of event time; "
+                            "st_assign_timestamps gives it one");
+    }
+    late_record(op, record, time);
 }
 
 uint32_t window_set_place(int64_t start, int64_t end)

@@ -63,6 +63,23 @@ static inline int64_t time_plus(int64_t a, int64_t b)
     return a > ST_TIME_MAX - b ? ST_TIME_MAX : a + b;
 }
 
+/* How far from both ends of time a record must be for all arithmetic of its windows. */
+static inline int64_t windows_margin(int64_t size, int64_t slide)
+{
+    int64_t both = time_plus(size, slide);
+    return time_plus(both, both);
+}
+
+static inline bool time_is_within(int64_t time, int64_t margin)
+{
+    return time >= ST_TIME_MIN + margin && time <= ST_TIME_MAX - margin;
+}
+
+/* A record so near to an end of time that its windows would lie beyond is late, one without a
+ * timestamp a failure. Source: Flink TumblingEventTimeWindows.assignWindows; there the former's
+ * windows end in the past, for the sum wraps around. */
+void record_out_of_time(struct op *op, const void *record, int64_t time);
+
 /* By the clock a window that ends at a millisecond still takes the records of that millisecond: the
  * clock takes the watermark's place one millisecond later, and what is to happen at `time_ms` is
  * woken then. Source: Flink ProcessingTimeServiceUtil.getProcessingTimeDelay. */

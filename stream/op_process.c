@@ -239,6 +239,7 @@ static void process_batch(struct op *op, uint32_t input, const struct batch *bat
 static void process_end(struct op *op)
 {
     if (op->node->options.end != NULL) {
+        op->ctx.times = NULL;
         op->outputs[0].out.time = ST_TIME_MIN;
         op->node->options.end(&op->ctx, &op->outputs[0].out);
     }

@@ -36,6 +36,7 @@ static void slices_open(struct op *op)
     w->slide = spec->kind == ST_WINDOW_SLIDING ? spec->slide_ms : spec->size_ms;
     w->slide_inverse = 1.0 / (double)w->slide;
     w->offset = spec->offset_ms;
+    w->margin = windows_margin(w->size, w->slide);
     w->lateness = spec->processing_time ? 0 : spec->lateness_ms;
     cells_init(&w->cells, op);
     w->key_in_cell = w->cells.row_is_cell;
@@ -396,6 +397,10 @@ static void add_to_slice(struct windows *w, struct slice *slice, const char *rec
 static void add_record(struct windows *w, const char *record, int64_t time)
 {
     bool taken = false;
+    if (!time_is_within(time, w->margin)) {
+        record_out_of_time(&w->op, record, time);
+        return;
+    }
     int64_t last_start = time - (time - w->offset - floor_to(time - w->offset, w->slide));
     for (int64_t start = last_start; start > time - w->size; start -= w->slide) {
         if (window_drop_at(w, start) <= w->op.watermark) {
@@ -484,7 +489,7 @@ static void slices_batch(struct op *op, uint32_t input, const struct batch *batc
 {
     struct windows *w = windows_of(op);
     struct batch timed = *batch;
-    int64_t now[BATCH_SIZE], least = ST_TIME_MAX;
+    int64_t now[BATCH_SIZE], least = ST_TIME_MAX, most = ST_TIME_MIN;
     (void)input;
     op_at(op, batch);
     if (op->node->windows.processing_time) {
@@ -497,11 +502,12 @@ static void slices_batch(struct op *op, uint32_t input, const struct batch *batc
     }
     for (uint32_t k = 0; k < batch->count; k++) {
         least = timed.times[k] < least ? timed.times[k] : least;
+        most = timed.times[k] > most ? timed.times[k] : most;
     }
-    /* The earliest window of the earliest record ends behind it; overflow is left to the slow way.
-     */
-    bool plain = least > op->watermark && least > ST_TIME_MIN + w->size &&
-                 w->size % w->slide == 0 && timed.count > 1;
+    /* The earliest window of the earliest record ends behind it; times that have no windows are
+     * left to the slow way. */
+    bool plain = least > op->watermark && time_is_within(least, w->margin) &&
+                 time_is_within(most, w->margin) && w->size % w->slide == 0 && timed.count > 1;
     if (plain) {
         add_batch(w, &timed);
     } else {

@@ -42,6 +42,7 @@ struct windows {
     struct key_reader reader;
     struct cells cells;
     int64_t size, slide, offset, lateness;
+    int64_t margin; /* see windows_margin */
     double slide_inverse;
     struct slice **slots; /* [slot_mask + 1] open slices by start / slide; NULL: none */
     uint32_t slot_mask, slice_count;

@@ -49,6 +49,7 @@ static void triggered_open(struct op *op)
     t->size = spec->size_ms;
     t->slide = spec->kind == ST_WINDOW_SLIDING ? spec->slide_ms : spec->size_ms;
     t->offset = spec->offset_ms;
+    t->margin = windows_margin(t->size, t->slide);
     t->lateness = t->by_clock ? 0 : spec->lateness_ms;
     t->reader = key_reader_of(&op->node->key);
     cells_init(&t->cells, op);
@@ -335,6 +336,10 @@ static void add_record(struct triggered *t, const char *record, int64_t time)
 {
     bool is_new, taken = false;
     int64_t stamp = t->op.node->windows.processing_time ? job_now(t->op.task->job) : time;
+    if (!t->by_clock && !time_is_within(time, t->margin)) {
+        record_out_of_time(&t->op, record, time);
+        return;
+    }
     int64_t first = t->global ? 0 : floor_to(stamp - t->offset, t->slide) + t->offset;
     for (int64_t start = first; t->global ? !taken : start > stamp - t->size; start -= t->slide) {
         int64_t over = t->global ? ST_TIME_MAX : time_plus(start + t->size - 1, t->lateness);

@@ -38,6 +38,7 @@ struct triggered {
     const st_trigger *trigger;
     uint32_t state_size; /* of the trigger, rounded up */
     int64_t size, slide, offset, lateness;
+    int64_t margin;  /* see windows_margin */
     int64_t gap;     /* above 0: sessions */
     int64_t next_id; /* of a session */
     bool global, by_clock;

@@ -79,9 +79,10 @@ static void timestamps_open(struct op *op)
     const st_watermark_generator *generator = op->node->watermarks.generator;
     bool periodic =
         generator != NULL ? generator->periodic != NULL : !op->node->watermarks.every_record;
-    if (periodic || op->node->watermarks.idle_ms > 0) {
+    int64_t interval_ms = op->task->job->env->watermark_interval_ms; /* 0: never by the clock */
+    if (interval_ms > 0 && (periodic || op->node->watermarks.idle_ms > 0)) {
         t->record_ms = job_now(op->task->job);
-        op->wakeup_ms = t->record_ms + op->task->job->env->watermark_interval_ms;
+        op->wakeup_ms = t->record_ms + interval_ms;
     }
 }
 
@@ -364,13 +365,17 @@ st_str st_format(st_context *ctx, const char *format, ...)
     return (st_str){text, (uint32_t)size, 0};
 }
 
-void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, uint32_t size)
+void op_emit_side(struct op *op, const st_tag *tag, const void *record, uint32_t size, int64_t time)
 {
-    struct op *op = (struct op *)(void *)ctx;
     for (uint32_t o = 1; o < op->output_count; o++) {
         if (op->outputs[o].tag == tag) {
-            op->outputs[o].out.time = op->outputs[0].out.time;
+            op->outputs[o].out.time = time;
             st_emit_bytes(&op->outputs[o].out, record, size);
         }
     }
+}
+
+void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, uint32_t size)
+{
+    op_emit_side((struct op *)(void *)ctx, tag, record, size, st_timestamp(ctx));
 }

@@ -148,6 +148,7 @@ static void assign_vertices(struct planner *p)
             task->op_count = p->vertices[v].op_count;
             task->ops = must_calloc(task->op_count, sizeof(struct op *));
             task->watermark = ST_TIME_MIN;
+            task->valves[0].watermark = task->valves[1].watermark = ST_TIME_MIN;
             p->job->tasks[p->vertices[v].first_task + s] = task;
         }
     }
@@ -258,8 +259,12 @@ static void add_channel(struct task *task, struct ring *ring, const struct op *f
     }
     free(task->channels);
     task->channels = channels;
-    channels[task->channel_count++] = (struct channel){
-        .ring = ring, .sender = from->task, .from = from, .input = input, .watermark = ST_TIME_MIN};
+    channels[task->channel_count++] = (struct channel){.ring = ring,
+                                                       .sender = from->task,
+                                                       .from = from,
+                                                       .input = input,
+                                                       .watermark = ST_TIME_MIN,
+                                                       .aligned = true};
     task->next_channel = task->channel_count - 1;
 }
 

@@ -291,17 +291,32 @@ static enum step step_source(struct task *task)
     return finish(task);
 }
 
-/* The watermark of the task is the least of its inputs', those without records for long left out.
- */
-static void merge_watermarks(struct task *task)
+/* The least watermark of an input's channels that are aligned, if it rises. */
+static void raise_least(struct task *task, uint32_t input)
+{
+    int64_t least = ST_TIME_MAX;
+    bool some = false;
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        const struct channel *channel = &task->channels[c];
+        if (channel->input == input && channel->aligned) {
+            some = true;
+            least = channel->watermark < least ? channel->watermark : least;
+        }
+    }
+    struct valve *valve = &task->valves[input];
+    valve->watermark = some && least > valve->watermark ? least : valve->watermark;
+}
+
+/* The task's watermark is the least of its inputs'; idle ones are left out. */
+static void merge_inputs(struct task *task)
 {
     int64_t least = ST_TIME_MAX;
     bool active = false;
     for (uint32_t c = 0; c < task->channel_count; c++) {
-        const struct channel *channel = &task->channels[c];
-        if (!channel->idle) {
+        const struct valve *valve = &task->valves[task->channels[c].input];
+        if (!valve->idle) {
             active = true;
-            least = channel->watermark < least ? channel->watermark : least;
+            least = valve->watermark < least ? valve->watermark : least;
         }
     }
     if (!active) {
@@ -309,6 +324,46 @@ static void merge_watermarks(struct task *task)
     } else if (least > task->watermark) {
         task->watermark = least;
         op_watermark(task->ops[0], least);
+    }
+}
+
+/* None goes back. A channel that was idle and is behind what has been put out meanwhile holds up
+ * nobody until it has caught up. Source: Flink StatusWatermarkValve.inputWatermark. */
+static void take_watermark(struct task *task, struct channel *channel, int64_t watermark)
+{
+    struct valve *valve = &task->valves[channel->input];
+    channel->idle = valve->idle = false;
+    channel->watermark = watermark > channel->watermark ? watermark : channel->watermark;
+    channel->aligned |= channel->watermark >= valve->watermark;
+    raise_least(task, channel->input);
+    merge_inputs(task);
+}
+
+/* If it was the one that held the others up, they go on; and if all are idle now, to the latest
+ * watermark of all. Source: Flink StatusWatermarkValve.inputWatermarkStatus. */
+static void take_idle(struct task *task, struct channel *channel)
+{
+    struct valve *valve = &task->valves[channel->input];
+    int64_t most = ST_TIME_MIN;
+    bool active = false, held_up = channel->watermark == valve->watermark;
+    channel->idle = true;
+    channel->aligned = false;
+    for (uint32_t c = 0; c < task->channel_count; c++) {
+        const struct channel *other = &task->channels[c];
+        if (other->input == channel->input) {
+            active |= !other->idle;
+            most = other->watermark > most ? other->watermark : most;
+        }
+    }
+    if (active && held_up) {
+        raise_least(task, channel->input);
+    } else if (held_up) {
+        valve->watermark = most;
+    }
+    merge_inputs(task);
+    if (!active) {
+        valve->idle = true;
+        merge_inputs(task);
     }
 }
 
@@ -379,14 +434,11 @@ static void take_barrier(struct task *task, struct channel *channel, int64_t id)
 void task_take_mark(struct task *task, struct channel *channel, const struct mark *mark)
 {
     switch (mark->kind) {
-    case MARK_WATERMARK: /* none goes back, as in Flink StatusWatermarkValve.inputWatermark */
-        channel->watermark = mark->value > channel->watermark ? mark->value : channel->watermark;
-        channel->idle = false;
-        merge_watermarks(task);
+    case MARK_WATERMARK:
+        take_watermark(task, channel, mark->value);
         break;
     case MARK_IDLE:
-        channel->idle = true;
-        merge_watermarks(task);
+        take_idle(task, channel);
         break;
     case MARK_BARRIER:
         take_barrier(task, channel, mark->value);
@@ -633,6 +685,7 @@ static void restore_channels(struct task *task, const struct checkpoint *from)
     for (uint32_t c = 0; c < task->channel_count; c++) {
         if (watermark_in(from, task->channels[c].from) == ST_TIME_MAX) {
             task->channels[c].watermark = ST_TIME_MAX;
+            raise_least(task, task->channels[c].input);
         }
     }
 }

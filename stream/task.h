@@ -139,7 +139,14 @@ struct channel {
     uint32_t input;
     int64_t watermark;
     int64_t barrier;           /* the last checkpoint whose barrier has come */
+    bool aligned;              /* it takes part in the least of the input's watermarks */
     bool idle, ended, blocked; /* blocked: its barrier has come, others' have not */
+};
+
+/* What the channels of an input give together. */
+struct valve {
+    int64_t watermark; /* never going back */
+    bool idle;         /* all of them are */
 };
 
 /* Memory that is given back all at once. */
@@ -181,11 +188,12 @@ struct task {
     struct memory_pool memory;
     struct arena arena;
     struct frozen *frozen; /* tables that a snapshot still reads */
-    int64_t watermark;     /* the least of the channels', never going back */
-    int64_t barrier;       /* the last checkpoint that it took part in */
-    int64_t notified;      /* the last completed one that its operators know of */
-    uint32_t aborted;      /* how many have been given up that they know of */
-    _Atomic int state;     /* enum task_state */
+    int64_t watermark;     /* the least of the inputs', never going back */
+    struct valve valves[2];
+    int64_t barrier;   /* the last checkpoint that it took part in */
+    int64_t notified;  /* the last completed one that its operators know of */
+    uint32_t aborted;  /* how many have been given up that they know of */
+    _Atomic int state; /* enum task_state */
     /* Threads: until when inputs are read in turn, at the latest and when one is silent. */
     int64_t turns_until_ms, turns_quiet_ms;
     _Atomic int woken; /* its source is to be polled: see source.c */
@@ -375,6 +383,9 @@ void op_watermark(struct op *op, int64_t watermark);
 void op_emit_watermark(struct op *op, int64_t watermark);
 void op_idle(struct op *op);
 void op_end(struct op *op);
+/* A record to those who take what an operator puts out for a tag; to nobody, if none does. */
+void op_emit_side(struct op *op, const st_tag *tag, const void *record, uint32_t size,
+                  int64_t time);
 static inline struct output *op_output(struct op *op)
 {
     return &op->outputs[0];

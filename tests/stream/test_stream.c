@@ -479,6 +479,84 @@ START_TEST(a_source_that_is_called_idle_does_not)
 }
 END_TEST
 
+/* Records of a source: at a moment of the clock one of that time. */
+struct moment {
+    int64_t at, time;
+};
+
+static enum st_poll one_by_one(st_context *ctx, const struct moment *schedule, st_out *out)
+{
+    int *sent = ctx->self;
+    const struct moment *next = &schedule[*sent];
+    if (next->at >= 0 && st_now(ctx) >= next->at) {
+        st_emit(out, &((event){1, next->time, next->time}));
+        ++*sent;
+    }
+    return st_now(ctx) < 9000 ? ST_IDLE : ST_END;
+}
+
+ST_SOURCE(that_comes_back, event)
+{
+    return one_by_one(ctx, (struct moment[]){{0, 10}, {4000, 500}, {5900, 600}, {-1, 0}}, out);
+}
+
+ST_SOURCE(early, event)
+{
+    return one_by_one(ctx, (struct moment[]){{0, 1000}, {-1, 0}}, out);
+}
+
+ST_SOURCE(ahead, event)
+{
+    return one_by_one(ctx, (struct moment[]){{0, 5000}, {-1, 0}}, out);
+}
+
+static void run_both(st_env *env, st_stream *a, st_stream *b)
+{
+    st_stream *s = st_window(st_key_by(st_union(a, b), ST_KEY(event, key)), ST_TUMBLING(1000));
+    st_sink(st_aggregate(s, add, window_line), tell_line);
+    run_in_steps(env);
+}
+
+/* As above, though the one that was idle is there at 5900, with old records. */
+START_TEST(a_source_that_comes_back_from_idleness_late_holds_nobody_up)
+{
+    st_env *env = st_env_new();
+    st_stream *a = st_assign_timestamps(of_moments(env), time_of, .every_record = true);
+    st_stream *b = st_from_source(env, that_comes_back, .self_size = sizeof(int));
+    run_both(env, a, st_assign_timestamps(b, time_of, .every_record = true, .idle_ms = 300));
+    ck_assert_str_eq(story, "1000 [0,1000) n=4\n"
+                            "2500 [1000,2000) n=1\n"
+                            "6000 [2000,3000) n=2\n"
+                            "9000 [6000,7000) n=1\n");
+}
+END_TEST
+
+START_TEST(when_the_last_source_is_called_idle_time_is_that_of_the_first)
+{
+    st_env *env = st_env_new();
+    st_stream *a = st_from_source(env, early, .self_size = sizeof(int));
+    st_stream *b = st_from_source(env, ahead, .self_size = sizeof(int));
+    run_both(env, st_assign_timestamps(a, time_of, .every_record = true, .idle_ms = 1500),
+             st_assign_timestamps(b, time_of, .every_record = true, .idle_ms = 500));
+    ck_assert_str_eq(story, "1600 [1000,2000) n=1\n"
+                            "9000 [5000,6000) n=1\n");
+}
+END_TEST
+
+START_TEST(without_an_interval_no_watermark_comes_before_the_end)
+{
+    st_env *env = st_env_new();
+    ck_assert_int_eq(st_env_set(env, "pipeline.auto-watermark-interval", "0"), ST_OK);
+    st_stream *a = st_assign_timestamps(of_moments(env), time_of);
+    st_stream *b = st_from_source(env, early, .self_size = sizeof(int));
+    run_both(env, a, st_assign_timestamps(b, time_of, .idle_ms = 100));
+    ck_assert_str_eq(story, "9000 [0,1000) n=3\n"
+                            "9000 [1000,2000) n=2\n"
+                            "9000 [2000,3000) n=2\n"
+                            "9000 [6000,7000) n=1\n");
+}
+END_TEST
+
 /* --------------------------------------------------------------------------------------- Table */
 
 START_TEST(a_table_finds_what_a_naive_one_finds)
@@ -580,6 +658,9 @@ int main(void)
     tcase_add_loop_test(tc, a_timestamp_is_of_the_record_that_was_put_out_with_it, 0, 2);
     tcase_add_test(tc, a_silent_source_holds_the_others_up);
     tcase_add_test(tc, a_source_that_is_called_idle_does_not);
+    tcase_add_test(tc, a_source_that_comes_back_from_idleness_late_holds_nobody_up);
+    tcase_add_test(tc, when_the_last_source_is_called_idle_time_is_that_of_the_first);
+    tcase_add_test(tc, without_an_interval_no_watermark_comes_before_the_end);
     tcase_add_loop_test(tc, a_table_finds_what_a_naive_one_finds, 0, 5);
     tcase_add_test(tc, a_function_that_fails_ends_the_job_with_its_words);
     tcase_add_test(tc, a_job_is_restarted_as_often_as_its_strategy_says);

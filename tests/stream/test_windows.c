@@ -57,6 +57,12 @@ ST_SINK(tell_late, event)
              in->key.data, in->value);
 }
 
+ST_WINDOW(first_of, event, event)
+{
+    (void)count;
+    st_emit(out, in);
+}
+
 #define E(k, t, v) ((event){ST_STR(k), (t), (v)})
 
 /* Runs `s` in the windows; what came out is the story. */
@@ -518,6 +524,106 @@ START_TEST(what_is_put_out_at_the_end_is_late)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------- Ends of time */
+
+static st_windows any_windows(int i)
+{
+    return i == 0   ? ST_TUMBLING(1000)
+           : i == 1 ? ST_SLIDING(1000, 250)
+           : i == 2 ? ST_SLIDING(1000, 300)
+                    : ST_TUMBLING(1000, .trigger = ST_ON_EVENT_TIME());
+}
+
+/* Their windows would end behind the end of time, or begin before its beginning. */
+START_TEST(times_that_have_no_windows_are_late)
+{
+    const event events[] = {E("a", ST_TIME_MIN + 1, 1), E("a", 100, 2),
+                            E("a", ST_TIME_MIN + 999, 3), E("a", ST_TIME_MAX - 5, 4),
+                            E("a", ST_TIME_MAX, 5)};
+    st_env *env = st_env_new();
+    run(env, timed(env, events, 3), any_windows(_i));
+    ck_assert_ptr_nonnull(strstr(story, "late a 1\n"));
+    ck_assert_ptr_nonnull(strstr(story, "a [0,1000) 2\n"));
+    ck_assert_ptr_nonnull(strstr(story, "late a 3\n"));
+    env = st_env_new();
+    run(env, timed(env, events + 3, 2), any_windows(_i));
+    ck_assert_str_eq(story, "late a 4\nlate a 5\n");
+}
+END_TEST
+
+START_TEST(records_without_timestamps_do_not_go_into_windows_of_event_time)
+{
+    const event events[] = {E("a", 100, 1), E("a", ST_TIME_MIN, 2)};
+    st_env *env = st_env_new();
+    st_stream *s = st_window(timed(env, events, 2), any_windows(_i));
+    st_sink(st_process_window(s, values), tell_line);
+    ck_assert_int_eq(st_execute(env, "untimed"), ST_ERR_FAILED);
+    ck_assert_msg(strstr(st_env_error(env), "a record without a timestamp") != NULL, "%s",
+                  st_env_error(env));
+    st_env_free(env);
+}
+END_TEST
+
+/* What a window of counts puts out is of the end of time. Source: Flink GlobalWindow. */
+START_TEST(windows_behind_windows_of_counts_come_to_an_end)
+{
+    with_seven();
+    st_env *env = st_env_new();
+    st_stream *counted = st_window(timed(env, seven, 7), ST_COUNT_WINDOW(2));
+    st_stream *s = st_key_by(st_process_window(counted, first_of), ST_KEY(event, key));
+    run(env, s, any_windows(_i));
+    ck_assert_str_eq(story, "late a 1\nlate a 4\nlate b 2\n");
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------- Side outputs */
+
+ST_TAG(aside, event);
+
+ST_MAP(map_aside, event, event)
+{
+    st_emit_side(ctx, aside, in);
+    *out = *in;
+}
+
+ST_FILTER(filter_aside, event)
+{
+    st_emit_side(ctx, aside, in);
+    return false;
+}
+
+ST_PROCESS(process_aside, event, event)
+{
+    st_emit_side(ctx, aside, in);
+    st_emit(out, in);
+}
+
+static int64_t asides;
+
+ST_SINK(check_time, event)
+{
+    ck_assert_int_eq(st_timestamp(ctx), in->time);
+    asides++;
+}
+
+START_TEST(a_side_output_has_the_timestamp_of_its_record)
+{
+    with_seven();
+    st_env *env = st_env_new();
+    st_stream *s = timed(env, seven, 7);
+    s = _i == 0   ? st_map(s, map_aside)
+        : _i == 1 ? st_filter(s, filter_aside)
+                  : st_process(s, process_aside);
+    st_discard(s);
+    st_sink(st_side_output(s, aside), check_time);
+    asides = 0;
+    st_env_run_in_steps(env);
+    ck_assert_msg(st_execute(env, "aside") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    ck_assert_int_eq(asides, 7);
+}
+END_TEST
+
 /* -------------------------------------------------------------------------------------- Two inputs
  */
 
@@ -641,6 +747,10 @@ int main(void)
                    a_subtask_without_records_holds_back_what_is_restored_at_another_parallelism);
     tcase_add_test(tc, a_source_says_when_to_be_asked_again);
     tcase_add_loop_test(tc, what_is_put_out_at_the_end_is_late, 0, 2);
+    tcase_add_loop_test(tc, times_that_have_no_windows_are_late, 0, 4);
+    tcase_add_loop_test(tc, records_without_timestamps_do_not_go_into_windows_of_event_time, 0, 4);
+    tcase_add_loop_test(tc, windows_behind_windows_of_counts_come_to_an_end, 0, 4);
+    tcase_add_loop_test(tc, a_side_output_has_the_timestamp_of_its_record, 0, 3);
     tcase_add_loop_test(tc, two_inputs_are_read_in_turn, 0, 2);
     tcase_add_test(tc, rules_are_broadcast_beside_a_keyed_stream);
     suite_add_tcase(suite, tc);
