@@ -403,6 +403,68 @@ START_TEST(broadcast_state_is_whole_in_each_subtask_at_any_parallelism)
 }
 END_TEST
 
+ST_LIST_STATE(dealt, int64_t);
+ST_UNION_STATE(of_all, int64_t);
+enum { SUBTASKS_MAX = 8 };
+static int64_t dealt_to[SUBTASKS_MAX], told[SUBTASKS_MAX];
+
+ST_PROCESS(keep_both, int64_t, int64_t)
+{
+    st_list_add(ctx, &dealt, in);
+    st_list_add(ctx, &of_all, in);
+}
+
+static int64_t sum_of(st_context *ctx, const st_state *state, uint32_t *count)
+{
+    int64_t sum = 0;
+    const int64_t *found = st_list_get(ctx, state, count);
+    for (uint32_t e = 0; e < *count; e++) {
+        sum += found[e];
+    }
+    return sum;
+}
+
+static void look_at_both(st_context *ctx)
+{
+    uint32_t subtask = ctx->subtask, count;
+    told[subtask] = sum_of(ctx, &of_all, &count);
+    ck_assert_int_eq(sum_of(ctx, &dealt, &count) > 0, count > 0);
+    dealt_to[subtask] = count;
+}
+
+/* Twelve elements of each kind that different subtasks had. */
+START_TEST(lists_are_dealt_out_and_those_of_a_union_are_everybodys)
+{
+    static const uint32_t parallelism[] = {3, 2, 5, 1, 4};
+    static const int64_t numbers[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048};
+    char folder[] = "/tmp/kcsim-stream-XXXXXX", path[64], command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int run = 0; run < 5; run++) { /* each begins with the checkpoint of the first */
+        st_env *env = st_env_new();
+        st_env_set(env, "execution.checkpointing.interval", "1h");
+        st_env_set(env, "execution.checkpointing.num-retained", "9");
+        st_env_set(env, "execution.checkpointing.dir", folder);
+        snprintf(path, sizeof path, "%s/chk-1", folder);
+        if (run > 0) {
+            st_env_set(env, "execution.savepoint.path", path);
+        }
+        st_stream *s = st_rebalance(st_from_array(env, int64_t, numbers, 12));
+        st_discard(st_process(s, keep_both, .parallelism = parallelism[run], .open = look_at_both,
+                              .operator_states = ST_STATES(&dealt, &of_all)));
+        ck_assert_msg(st_execute(env, "lists") == ST_OK, "%s", st_env_error(env));
+        st_env_free(env);
+        for (uint32_t subtask = 0; subtask < parallelism[run]; subtask++) {
+            int64_t least = run > 0 ? 12 / (int64_t)parallelism[run] : 0;
+            ck_assert_int_eq(told[subtask], run > 0 ? 4095 : 0);
+            ck_assert_int_ge(dealt_to[subtask], least);
+            ck_assert_int_le(dealt_to[subtask], run > 0 ? least + 1 : 0);
+        }
+    }
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 ST_SOURCE(one_then_silence, event)
 {
     int *sent = ctx->self;
@@ -653,6 +715,7 @@ int main(void)
     tcase_add_test(tc, sessions_of_processing_time_end_by_the_clock);
     tcase_add_test(tc, timers_of_processing_time_fire_by_the_clock);
     tcase_add_test(tc, broadcast_state_is_whole_in_each_subtask_at_any_parallelism);
+    tcase_add_test(tc, lists_are_dealt_out_and_those_of_a_union_are_everybodys);
     tcase_add_test(tc, state_that_folds);
     tcase_add_test(tc, state_that_folds_tells_a_wrong_type);
     tcase_add_loop_test(tc, a_timestamp_is_of_the_record_that_was_put_out_with_it, 0, 2);
