@@ -199,6 +199,42 @@ START_TEST(a_restart_begins_with_what_this_run_has_completed)
 }
 END_TEST
 
+static char unwritable[64];
+static int attempts;
+
+/* A file where the folder was, until the second attempt. */
+static void break_or_mend(st_context *ctx)
+{
+    char command[256];
+    (void)ctx;
+    snprintf(command, sizeof command, "rm -rf %s && %s %s", unwritable,
+             attempts == 0 ? "touch" : "mkdir", unwritable);
+    ck_assert_int_eq(system(command), 0);
+    attempts++;
+}
+
+START_TEST(a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind)
+{
+    char command[128];
+    snprintf(unwritable, sizeof unwritable, "/tmp/kcsim-failures-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(unwritable));
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "5ms");
+    st_env_set(env, "execution.checkpointing.dir", unwritable);
+    st_env_set(env, "restart-strategy.type", "fixed-delay");
+    st_env_set(env, "restart-strategy.fixed-delay.delay", "1ms");
+    st_stream *s = st_from_source(env, until_completed, .self_size = sizeof(struct patient),
+                                  .notify_checkpoint_complete = note_completed);
+    st_sink(s, count_arrived, .open = break_or_mend);
+    attempts = 0;
+    ck_assert_msg(st_execute(env, "mended") == ST_OK, "%s", st_env_error(env));
+    ck_assert_int_eq(attempts, 2);
+    st_env_free(env);
+    snprintf(command, sizeof command, "rm -rf %s", unwritable);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 START_TEST(two_jobs_do_not_share_a_folder)
 {
     char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64], why[FILES_WHY];
@@ -233,6 +269,7 @@ int main(void)
     tcase_add_test(tc, an_exponential_delay_grows_and_begins_anew);
     tcase_add_test(tc, a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over);
     tcase_add_test(tc, a_restart_begins_with_what_this_run_has_completed);
+    tcase_add_test(tc, a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind);
     tcase_add_test(tc, two_jobs_do_not_share_a_folder);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
