@@ -21,7 +21,7 @@
 #include "stream/graph.h"
 #include "stream/stored_files.h"
 
-#define VERSION       5
+#define VERSION       6
 #define META_MAGIC    "KCSTMETA"
 #define TASK_MAGIC    "KCSTTASK"
 #define WHY_SIZE      FILES_WHY

@@ -113,6 +113,7 @@ void operator_state_write(struct op *op, struct bytes *to)
     for (uint32_t s = 0; s < count; s++) {
         struct layout layout = layout_of(states[s]->type);
         bytes_text(to, states[s]->name);
+        bytes_u32(to, (uint32_t)states[s]->kind);
         bytes_type(to, states[s]->type);
         list_write(&op->lists[s], &layout, to);
     }
@@ -149,6 +150,10 @@ void operator_state_read(struct op *op, const struct section *section, struct re
         if (states == NULL || states[s] == NULL) {
             restore_fail(op, "the checkpoint has state %.*s, the operator has none of this name",
                          (int)name.size, name.data);
+        }
+        uint32_t kind = read_u32(from);
+        if (!from->bad && kind != (uint32_t)states[s]->kind) {
+            restore_fail(op, "state %s was of another kind", states[s]->name);
         }
         restore_type(op, from, states[s]->type);
         struct layout layout = layout_of(states[s]->type);

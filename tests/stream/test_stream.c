@@ -433,6 +433,11 @@ static void look_at_both(st_context *ctx)
 }
 
 /* Twelve elements of each kind that different subtasks had. */
+ST_MAP(same_number, int64_t, int64_t)
+{
+    *out = *in;
+}
+
 START_TEST(lists_are_dealt_out_and_those_of_a_union_are_everybodys)
 {
     static const uint32_t parallelism[] = {3, 2, 5, 1, 4};
@@ -460,6 +465,38 @@ START_TEST(lists_are_dealt_out_and_those_of_a_union_are_everybodys)
             ck_assert_int_le(dealt_to[subtask], run > 0 ? least + 1 : 0);
         }
     }
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+static enum st_err run_lists(st_env *env, const char *folder, const char *from,
+                             const st_state *first)
+{
+    static const int64_t number = 1;
+    st_env_set(env, "execution.checkpointing.interval", "1h");
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    if (from != NULL) {
+        st_env_set(env, "execution.savepoint.path", from);
+    }
+    st_discard(st_map(st_from_array(env, int64_t, &number, 1), same_number,
+                      .operator_states = ST_STATES(first)));
+    return st_execute(env, "lists");
+}
+
+START_TEST(a_list_of_another_kind_is_refused)
+{
+    char folder[] = "/tmp/kcsim-stream-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    st_env *env = st_env_new();
+    ck_assert_msg(run_lists(env, folder, NULL, &dealt) == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    st_state changed = dealt;
+    changed.kind = ST_STATE_UNION_OF;
+    env = st_env_new();
+    ck_assert_int_eq(run_lists(env, folder, folder, &changed), ST_ERR_RESTORE);
+    ck_assert_ptr_nonnull(strstr(st_env_error(env), "state dealt was of another kind"));
+    st_env_free(env);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     ck_assert_int_eq(system(command), 0);
 }
@@ -716,6 +753,7 @@ int main(void)
     tcase_add_test(tc, timers_of_processing_time_fire_by_the_clock);
     tcase_add_test(tc, broadcast_state_is_whole_in_each_subtask_at_any_parallelism);
     tcase_add_test(tc, lists_are_dealt_out_and_those_of_a_union_are_everybodys);
+    tcase_add_test(tc, a_list_of_another_kind_is_refused);
     tcase_add_test(tc, state_that_folds);
     tcase_add_test(tc, state_that_folds_tells_a_wrong_type);
     tcase_add_loop_test(tc, a_timestamp_is_of_the_record_that_was_put_out_with_it, 0, 2);
