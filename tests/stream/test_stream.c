@@ -104,6 +104,19 @@ START_TEST(a_uid_is_of_one_operator)
 }
 END_TEST
 
+START_TEST(files_of_a_database_are_not_kept_in_memory)
+{
+    st_env *env = st_env_new();
+    ck_assert_int_eq(st_env_set(env, "state.backend", "rocksdb"), ST_OK);
+    ck_assert_int_eq(st_env_set(env, "state.backend.incremental", "true"), ST_OK);
+    ck_assert_int_eq(st_env_set(env, "execution.checkpointing.storage", "jobmanager"), ST_OK);
+    st_discard(st_generate(env, make, 10));
+    ck_assert_int_eq(st_execute(env, "mistaken"), ST_ERR_GRAPH);
+    ck_assert_ptr_nonnull(strstr(st_env_error(env), "a database's files are not kept in memory"));
+    st_env_free(env);
+}
+END_TEST
+
 START_TEST(an_unknown_key_is_refused_with_a_suggestion)
 {
     st_env *env = st_env_new();
@@ -783,6 +796,7 @@ int main(void)
     tcase_add_test(tc, windows_of_event_time_need_timestamps);
     tcase_add_test(tc, a_sum_without_a_key_is_told);
     tcase_add_test(tc, a_uid_is_of_one_operator);
+    tcase_add_test(tc, files_of_a_database_are_not_kept_in_memory);
     tcase_add_test(tc, an_unknown_key_is_refused_with_a_suggestion);
     tcase_add_test(tc, a_plan_shows_chains_and_exchanges);
     tcase_add_loop_test(tc, panes_give_what_windows_of_their_own_give, 0, 4);
