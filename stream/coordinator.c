@@ -263,7 +263,7 @@ static bool write_parts(struct coordinator *c, struct pending *one, const char *
         ok =
             checkpoint_write(dir, kind, one->id, env->max_parallelism, all, count, &c->stored, why);
     } else if (ok) {
-        ok = kept_write(&env->kept, one->id, all, count, why);
+        kept_write(&env->kept, one->id, all, count);
     }
     release_attached(c, one);
     for (uint32_t t = 0; t < count; t++) {

@@ -9,10 +9,9 @@
 
 struct kept;
 
-/* Copies the parts of a checkpoint in place of what *kept has (NULL: nothing). Returns false with
- * `why` (256 bytes): a database's files are not kept in memory. */
-bool kept_write(struct kept **kept, int64_t id, const struct bytes *const *parts, uint32_t count,
-                char *why);
+/* Copies the parts of a checkpoint, which have no files attached, in place of what *kept has (NULL:
+ * nothing). */
+void kept_write(struct kept **kept, int64_t id, const struct bytes *const *parts, uint32_t count);
 void kept_free(struct kept *kept);
 /* As if it had been read from files; owned by the caller. */
 struct checkpoint *kept_load(const struct kept *kept, uint32_t max_parallelism);

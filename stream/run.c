@@ -334,6 +334,11 @@ enum st_err st_execute(st_env *env, const char *job_name)
                     "execution.checkpointing.interval needs execution.checkpointing.dir (or "
                     "execution.checkpointing.storage: jobmanager, in memory)");
     }
+    if (env->storage_in_memory && env->backend == BACKEND_ROCKSDB && env->incremental) {
+        env_mistake(env, NULL, 0,
+                    "state.backend.incremental: a database's files are not kept in memory "
+                    "(execution.checkpointing.storage: filesystem)");
+    }
     if (env->errors == NULL) {
         plan_nodes(env);
     }

@@ -102,7 +102,7 @@ static void expect_mistake(st_env *env, const char *words)
     ck_assert_msg(strstr(st_env_error(env), words) != NULL, "%s", st_env_error(env));
     ck_assert_msg(strstr(st_env_error(env), __FILE__) != NULL, "%s", st_env_error(env));
     const char *end = strchr(st_env_error(env), '\n');
-    ck_assert_msg(end == NULL || end[1] == '\0', "more than one: %s", st_env_error(env));
+    ck_assert_msg(end != NULL && end[1] == '\0', "one mistake is one line: %s", st_env_error(env));
     st_env_free(env);
 }
 

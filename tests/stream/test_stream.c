@@ -45,6 +45,19 @@ ST_FLAT_MAP(split, st_str, word)
 
 /* ------------------------------------------------------------------------------- Configuration */
 
+START_TEST(files_of_a_database_are_not_kept_in_memory)
+{
+    st_env *env = st_env_new();
+    ck_assert_int_eq(st_env_set(env, "state.backend", "rocksdb"), ST_OK);
+    ck_assert_int_eq(st_env_set(env, "state.backend.incremental", "true"), ST_OK);
+    ck_assert_int_eq(st_env_set(env, "execution.checkpointing.storage", "jobmanager"), ST_OK);
+    st_discard(st_generate(env, make, 10));
+    ck_assert_int_eq(st_execute(env, "mistaken"), ST_ERR_GRAPH);
+    ck_assert_ptr_nonnull(strstr(st_env_error(env), "a database's files are not kept in memory"));
+    st_env_free(env);
+}
+END_TEST
+
 START_TEST(an_unknown_key_is_refused_with_a_suggestion)
 {
     st_env *env = st_env_new();
@@ -744,6 +757,7 @@ int main(void)
     Suite *suite = suite_create("stream");
     TCase *tc = tcase_create("stream");
     tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, files_of_a_database_are_not_kept_in_memory);
     tcase_add_test(tc, an_unknown_key_is_refused_with_a_suggestion);
     tcase_add_test(tc, a_plan_shows_chains_and_exchanges);
     tcase_add_loop_test(tc, a_plan_shows_side_outputs_and_names_as_they_are, 0, 3);
