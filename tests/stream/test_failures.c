@@ -141,6 +141,67 @@ START_TEST(a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over)
 }
 END_TEST
 
+/* ----------------------------------------------------------------------------------- Alignment */
+
+ST_LIST_STATE(nothing, int64_t);
+static _Atomic int64_t sent_before, arrived_before; /* the barriers of checkpoint 1 */
+static int64_t arrived_here;
+
+static void note_sent(st_context *ctx, int64_t checkpoint_id)
+{
+    const struct patient *self = ctx->self;
+    sent_before = checkpoint_id == 1 ? self->sent : sent_before;
+}
+
+static void note_arrived(st_context *ctx, int64_t checkpoint_id)
+{
+    (void)ctx;
+    arrived_before = checkpoint_id == 1 ? arrived_here : arrived_before;
+}
+
+ST_FILTER(is_none, int64_t)
+{
+    (void)in;
+    return false;
+}
+
+ST_SINK(count_here, int64_t)
+{
+    arrived_here++;
+}
+
+/* The barrier of one input comes half a second before that of the other. */
+START_TEST(with_alignment_nothing_behind_a_barrier_is_in_the_checkpoint)
+{
+    char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "100ms");
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    st_env_set(env, "execution.checkpointing.mode", _i == 0 ? "EXACTLY_ONCE" : "AT_LEAST_ONCE");
+    st_stream *slow = st_from_source(env, slow_at_first, .self_size = sizeof(int64_t),
+                                     .slot_sharing_group = "slow");
+    st_stream *fast =
+        st_from_source(env, until_completed, .self_size = sizeof(struct patient),
+                       .operator_states = ST_STATES(&nothing), .snapshot_state = note_sent,
+                       .notify_checkpoint_complete = note_completed);
+    st_sink(st_union(st_filter(slow, is_none), fast), count_here, .slot_sharing_group = "sink",
+            .operator_states = ST_STATES(&nothing), .snapshot_state = note_arrived);
+    sent_before = arrived_before = -1;
+    arrived_here = 0;
+    ck_assert_msg(st_execute(env, "aligned") == ST_OK, "%s", st_env_error(env));
+    ck_assert_int_ge(sent_before, 0);
+    if (_i == 0) {
+        ck_assert_int_eq(arrived_before, sent_before);
+    } else {
+        ck_assert_int_gt(arrived_before, sent_before);
+    }
+    st_env_free(env);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 /* --------------------------------------------------------------------- A folder that is in use */
 
 enum { NUMBERS = 100, FAILS_AT = 20 };
@@ -268,6 +329,7 @@ int main(void)
     tcase_add_test(tc, a_rate_of_failures_is_of_the_last_interval);
     tcase_add_test(tc, an_exponential_delay_grows_and_begins_anew);
     tcase_add_test(tc, a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over);
+    tcase_add_loop_test(tc, with_alignment_nothing_behind_a_barrier_is_in_the_checkpoint, 0, 2);
     tcase_add_test(tc, a_restart_begins_with_what_this_run_has_completed);
     tcase_add_test(tc, a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind);
     tcase_add_test(tc, two_jobs_do_not_share_a_folder);

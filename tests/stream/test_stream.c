@@ -497,7 +497,7 @@ static enum st_err run_lists(st_env *env, const char *folder, const char *from,
     return st_execute(env, "lists");
 }
 
-START_TEST(a_list_of_another_kind_is_refused)
+START_TEST(a_list_of_another_kind_and_other_key_groups_are_refused)
 {
     char folder[] = "/tmp/kcsim-stream-XXXXXX", command[64];
     ck_assert_ptr_nonnull(mkdtemp(folder));
@@ -509,6 +509,12 @@ START_TEST(a_list_of_another_kind_is_refused)
     env = st_env_new();
     ck_assert_int_eq(run_lists(env, folder, folder, &changed), ST_ERR_RESTORE);
     ck_assert_ptr_nonnull(strstr(st_env_error(env), "state dealt was of another kind"));
+    st_env_free(env);
+    env = st_env_new();
+    ck_assert_int_eq(st_env_set(env, "pipeline.max-parallelism", "64"), ST_OK);
+    ck_assert_int_eq(run_lists(env, folder, folder, &dealt), ST_ERR_RESTORE);
+    ck_assert_ptr_nonnull(
+        strstr(st_env_error(env), "the checkpoint has 128 key groups, the job 64"));
     st_env_free(env);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     ck_assert_int_eq(system(command), 0);
@@ -767,7 +773,7 @@ int main(void)
     tcase_add_test(tc, timers_of_processing_time_fire_by_the_clock);
     tcase_add_test(tc, broadcast_state_is_whole_in_each_subtask_at_any_parallelism);
     tcase_add_test(tc, lists_are_dealt_out_and_those_of_a_union_are_everybodys);
-    tcase_add_test(tc, a_list_of_another_kind_is_refused);
+    tcase_add_test(tc, a_list_of_another_kind_and_other_key_groups_are_refused);
     tcase_add_test(tc, state_that_folds);
     tcase_add_test(tc, state_that_folds_tells_a_wrong_type);
     tcase_add_loop_test(tc, a_timestamp_is_of_the_record_that_was_put_out_with_it, 0, 2);
