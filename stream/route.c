@@ -246,7 +246,7 @@ void router_choose(const struct router *r, const void *records, uint32_t stride,
     if (r->wide) {
         const char *key = (const char *)records + r->reader.from[0];
         uint32_t done = 0, coded = 0; /* to rings, to codes */
-        if (r->wider && is_number(&r->reader) && stride == 24) {
+        if (r->wider && is_number(&r->reader) && router_by_lines(stride, r->reader.from[0])) {
             coded = done = wider_rings_of_numbers_24(r, records, count, rings);
         } else if (is_number(&r->reader)) {
             coded = done = wide_rings_of_numbers(r, key, stride, count, rings);

@@ -58,6 +58,12 @@ static inline bool router_streams(const struct router *r, uint32_t size)
 uint32_t router_stream(const struct router *r, void *to, const void *records, const uint16_t *picks,
                        uint32_t count);
 
+/* Are records three words, of which the key is one or begins one? */
+static inline bool router_by_lines(size_t stride, size_t offset)
+{
+    return stride == 24 && offset % 8 == 0;
+}
+
 /* For route.c: the same with AVX-512, only where wider_is_usable. */
 bool wider_is_usable(void);
 uint32_t wider_pick(const uint32_t *rings, uint32_t count, uint32_t ring, uint16_t *picks);

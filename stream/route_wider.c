@@ -168,12 +168,13 @@ LOOSE uint32_t wider_codes_of_texts(const char *records, size_t stride, size_t o
 {
     const struct thirds data = thirds_at(offset), sizes = thirds_at(offset + 8);
     const __m512i low = _mm512_set1_epi64(UINT32_MAX);
+    const bool by_lines = router_by_lines(stride, offset);
     uint32_t k = 0;
     for (; k + 8 <= count; k += 8, records += 8 * stride) {
         struct eight_texts texts =
-            stride == 24 ? (struct eight_texts){every_third(&data, records),
-                                                _mm512_and_si512(every_third(&sizes, records), low)}
-                         : texts_apart(records + offset, stride);
+            by_lines ? (struct eight_texts){every_third(&data, records),
+                                            _mm512_and_si512(every_third(&sizes, records), low)}
+                     : texts_apart(records + offset, stride);
         bool done = codes_of_eight(texts, codes + k);
         for (uint32_t i = 0; !done && i < 8; i++) {
             st_str text;

@@ -22,6 +22,20 @@ typedef struct {
 } worded;
 ST_TYPE(worded, text, count);
 
+typedef struct __attribute__((packed)) {
+    int32_t before;
+    int64_t key, value;
+    int32_t behind;
+} packed;
+ST_TYPE(packed, before, key, value, behind);
+
+typedef struct __attribute__((packed)) {
+    int32_t before;
+    st_str text;
+    int32_t behind;
+} packed_text;
+ST_TYPE(packed_text, before, text, behind);
+
 static uint64_t random_one(void)
 {
     static uint64_t at = 1;
@@ -78,6 +92,8 @@ static void both_ways(const st_key_spec *spec, uint32_t size, const void *record
 
 static const st_key_spec by_number = ST_KEY(numbered, key);
 static const st_key_spec by_two = ST_KEY(numbered, key, time);
+static const st_key_spec by_packed = ST_KEY(packed, key);
+static const st_key_spec by_packed_text = ST_KEY(packed_text, text);
 static const st_key_spec by_text = ST_KEY(worded, text);
 
 START_TEST(numbers_go_to_the_owners_of_their_groups)
@@ -94,6 +110,20 @@ START_TEST(numbers_go_to_the_owners_of_their_groups)
         both_ways(&by_two, sizeof *records, records, counts[c]);
         free(records);
     }
+}
+END_TEST
+
+/* A key need not lie at a multiple of its size. */
+START_TEST(packed_keys_go_to_the_owners_of_their_groups)
+{
+    packed records[BATCH_SIZE];
+    packed_text texts[BATCH_SIZE];
+    for (uint32_t k = 0; k < BATCH_SIZE; k++) {
+        records[k] = (packed){(int32_t)random_one(), (int64_t)random_one(), 1, 2};
+        texts[k] = (packed_text){1, {"abcdefgh" + k % 8, 1 + k % 7 % (8 - k % 8), 0}, 2};
+    }
+    both_ways(&by_packed, sizeof *records, records, BATCH_SIZE);
+    both_ways(&by_packed_text, sizeof *texts, texts, BATCH_SIZE);
 }
 END_TEST
 
@@ -189,6 +219,7 @@ int main(void)
     Suite *suite = suite_create("routing");
     TCase *tc = tcase_create("route");
     tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, packed_keys_go_to_the_owners_of_their_groups);
     tcase_add_test(tc, numbers_go_to_the_owners_of_their_groups);
     tcase_add_test(tc, short_texts_are_not_read_beyond_their_page);
     tcase_add_test(tc, texts_go_to_the_owners_of_their_groups);
