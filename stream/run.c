@@ -276,7 +276,8 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
             *err = ST_ERR_RESTORE;
         } else if (!claims_all(env, from)) {
             *err = ST_ERR_RESTORE;
-        } else if (env->checkpoint_dir != NULL && lies_in(from->path, env->checkpoint_dir)) {
+        } else if (!again && env->checkpoint_dir != NULL &&
+                   lies_in(from->path, env->checkpoint_dir)) {
             env->claims_before = true;
         }
     }

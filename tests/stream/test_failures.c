@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "stream/files.h"
 #include "stream/restart.h"
 #include "stream/stream.h"
@@ -296,6 +297,43 @@ START_TEST(a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind)
 }
 END_TEST
 
+static _Atomic int ends;
+
+/* Fails when its first checkpoint is complete, ends when its second is. */
+ST_SOURCE(fail_once_completed, int64_t)
+{
+    const struct patient *self = ctx->self;
+    if (self->completed && ends++ == 0) {
+        st_fail(ctx, "as asked for");
+    }
+    st_emit(out, &self->sent);
+    return self->completed ? ST_END : ST_MORE;
+}
+
+START_TEST(a_restart_does_not_make_others_checkpoints_its_own)
+{
+    char folder[FOLDER_SIZE], first[FOLDER_SIZE + 32];
+    folder_make(folder);
+    st_env *env = st_env_new();
+    ck_assert_msg(run_in(folder, NULL, false, env) == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "5ms");
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    st_env_set(env, "restart-strategy.type", "fixed-delay");
+    st_env_set(env, "restart-strategy.fixed-delay.delay", "0ms");
+    st_discard(st_from_source(env, fail_once_completed, .self_size = sizeof(struct patient),
+                              .notify_checkpoint_complete = note_completed));
+    ends = 0;
+    ck_assert_msg(st_execute(env, "beside") == ST_OK, "%s", st_env_error(env));
+    ck_assert_int_eq(ends, 2);
+    st_env_free(env);
+    snprintf(first, sizeof first, "%s/chk-1/_metadata", folder);
+    ck_assert_int_eq(access(first, F_OK), 0);
+    folder_remove(folder);
+}
+END_TEST
+
 START_TEST(two_jobs_do_not_share_a_folder)
 {
     char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64], why[FILES_WHY];
@@ -332,6 +370,7 @@ int main(void)
     tcase_add_loop_test(tc, with_alignment_nothing_behind_a_barrier_is_in_the_checkpoint, 0, 2);
     tcase_add_test(tc, a_restart_begins_with_what_this_run_has_completed);
     tcase_add_test(tc, a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind);
+    tcase_add_test(tc, a_restart_does_not_make_others_checkpoints_its_own);
     tcase_add_test(tc, two_jobs_do_not_share_a_folder);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

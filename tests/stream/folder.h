@@ -1,0 +1,28 @@
+/*
+ * A folder of a test's own, for checkpoints and files.
+ */
+#ifndef TESTS_STREAM_FOLDER_H
+#define TESTS_STREAM_FOLDER_H
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FOLDER_SIZE = 64 };
+
+/* A new one; its path into `folder`. */
+static inline void folder_make(char folder[FOLDER_SIZE])
+{
+    snprintf(folder, FOLDER_SIZE, "/tmp/kcsim-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+/* With all that is in it. */
+static inline void folder_remove(const char *folder)
+{
+    char command[FOLDER_SIZE + 16];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+#endif
