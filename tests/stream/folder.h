@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FOLDER_SIZE = 64 };
+enum { FOLDER_SIZE = 32 };
 
 /* A new one; its path into `folder`. */
 static inline void folder_make(char folder[FOLDER_SIZE])

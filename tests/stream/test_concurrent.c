@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "stream/stream.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -134,9 +135,7 @@ static void run(st_env *env, const char *folder)
     st_env_set(env, "execution.checkpointing.dir", folder);
     ck_assert_msg(st_execute(env, "concurrent") == ST_OK, "%s", st_env_error(env));
     st_env_free(env);
-    char command[64];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 
 static st_env *env_at_once(void)
@@ -152,8 +151,8 @@ static st_env *env_at_once(void)
 /* Barriers wait in the channel before a sink that is slow. */
 START_TEST(as_many_are_under_way_as_may_be)
 {
-    char folder[] = "/tmp/kcsim-concurrent-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     at_once = _i;
     st_env *env = env_at_once();
     st_stream *s = st_from_source(env, until_complete, .self_size = sizeof(struct sender),
@@ -171,8 +170,8 @@ END_TEST
 /* One of two inputs is behind by several barriers: with and without alignment. */
 START_TEST(one_input_is_ahead_of_the_other)
 {
-    char folder[] = "/tmp/kcsim-concurrent-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     at_once = 3;
     st_env *env = env_at_once();
     st_env_set(env, "execution.checkpointing.mode", _i == 0 ? "EXACTLY_ONCE" : "AT_LEAST_ONCE");
@@ -203,8 +202,8 @@ ST_SOURCE(until_another, int64_t)
 
 START_TEST(operators_are_told_of_what_is_given_up)
 {
-    char folder[] = "/tmp/kcsim-concurrent-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     at_once = _i;
     st_env *env = env_at_once();
     st_env_set(env, "execution.checkpointing.timeout", "1s");
@@ -246,8 +245,8 @@ START_TEST(the_pause_is_longer_than_the_interval)
 {
     static const char *const pauses[] = {"0", "25ms"};
     static const int64_t expected[2][4] = {{10, 20, 30, 40}, {10, 35, 60, 85}};
-    char folder[] = "/tmp/kcsim-concurrent-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     st_env *env = st_env_new();
     st_env_set(env, "execution.checkpointing.interval", "10ms");
     st_env_set(env, "execution.checkpointing.min-pause", pauses[_i]);
@@ -270,8 +269,8 @@ ST_SOURCE(one_at_a_time, int64_t)
 
 START_TEST(a_pause_leaves_room_for_one)
 {
-    char folder[] = "/tmp/kcsim-concurrent-XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     at_once = 4;
     st_env *env = env_at_once();
     st_env_set(env, "execution.checkpointing.min-pause", "1ms");

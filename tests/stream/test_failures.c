@@ -126,8 +126,8 @@ static enum st_err run_slow(const char *tolerable, const char *folder, st_env *e
 
 START_TEST(a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over)
 {
-    char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     st_env *env = st_env_new();
     ck_assert_int_eq(run_slow("0", folder, env), ST_ERR_FAILED);
     ck_assert_msg(strstr(st_env_error(env), "not complete after 50 ms") != NULL, "%s",
@@ -137,8 +137,7 @@ START_TEST(a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over)
     ck_assert_msg(run_slow("100000", folder, env) == ST_OK, "%s", st_env_error(env));
     ck_assert_int_gt(arrived, 100); /* and it has ended: nobody waits for a barrier given up */
     st_env_free(env);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
@@ -174,8 +173,8 @@ ST_SINK(count_here, int64_t)
 /* The barrier of one input comes half a second before that of the other. */
 START_TEST(with_alignment_nothing_behind_a_barrier_is_in_the_checkpoint)
 {
-    char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     st_env *env = st_env_new();
     st_env_set(env, "execution.checkpointing.interval", "100ms");
     st_env_set(env, "execution.checkpointing.dir", folder);
@@ -198,8 +197,7 @@ START_TEST(with_alignment_nothing_behind_a_barrier_is_in_the_checkpoint)
         ck_assert_int_gt(arrived_before, sent_before);
     }
     st_env_free(env);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
@@ -239,8 +237,8 @@ static enum st_err run_in(const char *folder, const char *from, bool failing, st
 
 START_TEST(a_restart_begins_with_what_this_run_has_completed)
 {
-    char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64], first[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE], first[64];
+    folder_make(folder);
     for (int run = 0; run < 2; run++) { /* the second beside what the first has left */
         st_env *env = st_env_new();
         ck_assert_msg(run_in(folder, NULL, run == 1, env) == ST_OK, "%s", st_env_error(env));
@@ -256,12 +254,11 @@ START_TEST(a_restart_begins_with_what_this_run_has_completed)
     ck_assert_int_eq(times_seen[0], 0); /* the input had ended */
     ck_assert_int_ne(access(first, F_OK), 0);
     st_env_free(env);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
-static char unwritable[64];
+static char unwritable[FOLDER_SIZE];
 static int attempts;
 
 /* A file where the folder was, until the second attempt. */
@@ -277,9 +274,7 @@ static void break_or_mend(st_context *ctx)
 
 START_TEST(a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind)
 {
-    char command[128];
-    snprintf(unwritable, sizeof unwritable, "/tmp/kcsim-failures-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(unwritable));
+    folder_make(unwritable);
     st_env *env = st_env_new();
     st_env_set(env, "execution.checkpointing.interval", "5ms");
     st_env_set(env, "execution.checkpointing.dir", unwritable);
@@ -292,8 +287,7 @@ START_TEST(a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind)
     ck_assert_msg(st_execute(env, "mended") == ST_OK, "%s", st_env_error(env));
     ck_assert_int_eq(attempts, 2);
     st_env_free(env);
-    snprintf(command, sizeof command, "rm -rf %s", unwritable);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(unwritable);
 }
 END_TEST
 
@@ -336,8 +330,8 @@ END_TEST
 
 START_TEST(two_jobs_do_not_share_a_folder)
 {
-    char folder[] = "/tmp/kcsim-failures-XXXXXX", command[64], why[FILES_WHY];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE], why[FILES_WHY];
+    folder_make(folder);
     int held = files_lock_folder(folder, why);
     ck_assert_int_ge(held, 0);
     st_env *env = st_env_new();
@@ -353,8 +347,7 @@ START_TEST(two_jobs_do_not_share_a_folder)
     ck_assert_int_eq(run_in("/proc/none", NULL, false, env), ST_ERR_IO);
     ck_assert_int_eq(times_seen[0], 0);
     st_env_free(env);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "once.h"
 #include "stream/stream.h"
 
@@ -68,8 +69,8 @@ END_TEST
 /* Files: half a line is no number, and hidden ones are not looked at. */
 START_TEST(the_checker_reads_files)
 {
-    char folder[] = "/tmp/kcsim-once-XXXXXX", path[64], command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE], path[64];
+    folder_make(folder);
     static const char *const names[] = {"part-0-0", "part-1-0", ".part-0-1.inprogress", "part-2"};
     static const char *const texts[] = {"0\n2\n", "1\n", "1\n", "3"};
     for (int f = 0; f < 4; f++) {
@@ -84,8 +85,7 @@ START_TEST(the_checker_reads_files)
         ck_assert_int_eq(once.foreign, f == 3 ? 1 : 0);
         once_free(&numbers);
     }
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "stream/stream.h"
 
 typedef struct {
@@ -436,19 +437,18 @@ static void run_part(const char *folder, bool restore, uint32_t parallelism,
  * counts go on at another parallelism. */
 START_TEST(sessions_go_on_where_a_checkpoint_was)
 {
-    char folder[] = "/tmp/kcsim-sessions-XXXXXX", command[64];
+    char folder[FOLDER_SIZE];
     char expected[] = "a [0,1000) 1 2 4\nb [0,1000) 3 5 7\na [0,1000) 1 2 4 6 8 9\n";
     SCRIPT(E("a", 0, 1), E("a", 0, 2), E("b", 0, 3), E("a", 0, 4), E("b", 0, 5), E("a", 0, 6),
            E("b", 0, 7), E("a", 0, 8), E("a", 0, 9));
     st_windows windows = ST_SESSION(1000, .processing_time = true, .trigger = ST_ON_COUNT(3));
     uint32_t to = 1 + (uint32_t)_i;
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make(folder);
     story[0] = '\0';
     run_part(folder, false, 1 + to % 3, &script, 0, to, windows);
     run_part(folder, true, 3 - to % 3, &script, to, script.count, windows);
     expect_same_lines(expected, "restored");
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 

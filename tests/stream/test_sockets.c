@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "once.h"
 #include "position.h"
 #include "stream/stream.h"
@@ -253,8 +254,8 @@ static void *wait_for_the_others(void *arg)
 
 START_TEST(a_source_that_waits_holds_up_nobody)
 {
-    char folder[] = "/tmp/kcsim-sockets-XXXXXX", command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     serve(wait_for_the_others);
     st_env *env = st_env_new();
     st_env_set(env, "execution.checkpointing.interval", "5ms");
@@ -267,8 +268,7 @@ START_TEST(a_source_that_waits_holds_up_nobody)
     ck_assert_int_eq(arrived, MANY + 2);
     st_env_free(env);
     serve_no_more(true);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
@@ -575,8 +575,8 @@ static void *never_answer_then_do(void *arg)
 
 START_TEST(a_checkpoint_has_what_is_not_answered)
 {
-    char folder[] = "/tmp/kcsim-sockets-XXXXXX", command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     serve(never_answer_then_do);
     for (int run = 0; run < 2; run++) {
         fails = run == 0;
@@ -599,8 +599,7 @@ START_TEST(a_checkpoint_has_what_is_not_answered)
     pthread_join(server->thread, NULL);
     expect_all(10, false);
     serve_no_more(false);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "mix.h"
 #include "stream/stream.h"
 #include "stream/table.h"
@@ -404,15 +405,14 @@ static void learn_rules(const char *folder, bool restore, uint32_t parallelism)
 START_TEST(broadcast_state_is_whole_in_each_subtask_at_any_parallelism)
 {
     static const uint32_t parallelism[] = {2, 2, 5, 1, 3};
-    char folder[] = "/tmp/kcsim-stream-XXXXXX", command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     for (int run = 0; run < 5; run++) {
         learn_rules(folder, run > 0, parallelism[run]);
         ck_assert_int_eq(subtasks_opened, parallelism[run]);
         ck_assert_int_eq(rules_found, run > 0 ? 111 * (int64_t)parallelism[run] : 0);
     }
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
@@ -445,18 +445,18 @@ static void look_at_both(st_context *ctx)
     dealt_to[subtask] = count;
 }
 
-/* Twelve elements of each kind that different subtasks had. */
 ST_MAP(same_number, int64_t, int64_t)
 {
     *out = *in;
 }
 
+/* Twelve elements of each kind that different subtasks had. */
 START_TEST(lists_are_dealt_out_and_those_of_a_union_are_everybodys)
 {
     static const uint32_t parallelism[] = {3, 2, 5, 1, 4};
     static const int64_t numbers[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048};
-    char folder[] = "/tmp/kcsim-stream-XXXXXX", path[64], command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE], path[64];
+    folder_make(folder);
     for (int run = 0; run < 5; run++) { /* each begins with the checkpoint of the first */
         st_env *env = st_env_new();
         st_env_set(env, "execution.checkpointing.interval", "1h");
@@ -478,8 +478,7 @@ START_TEST(lists_are_dealt_out_and_those_of_a_union_are_everybodys)
             ck_assert_int_le(dealt_to[subtask], run > 0 ? least + 1 : 0);
         }
     }
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
@@ -499,8 +498,8 @@ static enum st_err run_lists(st_env *env, const char *folder, const char *from,
 
 START_TEST(a_list_of_another_kind_and_other_key_groups_are_refused)
 {
-    char folder[] = "/tmp/kcsim-stream-XXXXXX", command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     st_env *env = st_env_new();
     ck_assert_msg(run_lists(env, folder, NULL, &dealt) == ST_OK, "%s", st_env_error(env));
     st_env_free(env);
@@ -516,8 +515,7 @@ START_TEST(a_list_of_another_kind_and_other_key_groups_are_refused)
     ck_assert_ptr_nonnull(
         strstr(st_env_error(env), "the checkpoint has 128 key groups, the job 64"));
     st_env_free(env);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 

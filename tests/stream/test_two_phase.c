@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "once.h"
 #include "stream/checkpoint.h"
 #include "stream/stream.h"
@@ -451,8 +452,8 @@ static void check_once(enum sink sink, const char *folder, int64_t n, int64_t m,
  * whether the recovery has a step m. */
 static bool round_of(enum sink sink, int64_t n, int64_t m, bool *recovered)
 {
-    char folder[] = "/tmp/kcsim-two-phase-XXXXXX", journal[64], command[64], where[96] = "";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE], journal[64], where[96] = "";
+    folder_make(folder);
     snprintf(journal, sizeof journal, "%s/journal", folder);
     journal_path = journal;
     bool killed = run(sink, folder, n);
@@ -467,8 +468,7 @@ static bool round_of(enum sink sink, int64_t n, int64_t m, bool *recovered)
         }
     }
     check_once(sink, folder, n, m, where);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
     return killed;
 }
 

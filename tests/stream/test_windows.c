@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "stream/stream.h"
 
 typedef struct {
@@ -283,9 +284,9 @@ static void run_part(const char *folder, bool restore, uint32_t parallelism, uin
 
 START_TEST(a_trigger_goes_on_where_a_checkpoint_was)
 {
-    char folder[] = "/tmp/kcsim-windows-XXXXXX", command[64];
+    char folder[FOLDER_SIZE];
     with_seven();
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make(folder);
     story[0] = '\0';
     run_part(folder, false, 1 + (uint32_t)_i % 3, 0, 2 + (uint32_t)_i,
              ST_GLOBAL(.trigger = ST_ON_COUNT(2)));
@@ -298,8 +299,7 @@ START_TEST(a_trigger_goes_on_where_a_checkpoint_was)
         ck_assert_msg(strstr(story, one) != NULL, "%s is not in\n%s", one, story);
     }
     ck_assert_uint_eq(strlen(story), strlen("a 1 3\na 1 3 4 5\nb 2 6\n"));
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
@@ -449,15 +449,14 @@ static void run_with_silent_subtask(const char *folder, uint32_t parallelism)
 
 START_TEST(a_subtask_without_records_holds_back_what_is_restored_at_another_parallelism)
 {
-    char folder[] = "/tmp/kcsim-windows-XXXXXX", command[64];
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
     story[0] = '\0';
     run_with_silent_subtask(folder, 2);
     begins_anew = true;
     run_with_silent_subtask(folder, 1);
     ck_assert_ptr_nonnull(strstr(story, ": 4999\n")); /* what the record before it brought */
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
