@@ -120,7 +120,7 @@ START_TEST(packed_keys_go_to_the_owners_of_their_groups)
     packed_text texts[BATCH_SIZE];
     for (uint32_t k = 0; k < BATCH_SIZE; k++) {
         records[k] = (packed){(int32_t)random_one(), (int64_t)random_one(), 1, 2};
-        texts[k] = (packed_text){1, {"abcdefgh" + k % 8, 1 + k % 7 % (8 - k % 8), 0}, 2};
+        texts[k] = (packed_text){1, {&"abcdefgh"[k % 8], 1 + k % 7 % (8 - k % 8), 0}, 2};
     }
     both_ways(&by_packed, sizeof *records, records, BATCH_SIZE);
     both_ways(&by_packed_text, sizeof *texts, texts, BATCH_SIZE);
