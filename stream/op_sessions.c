@@ -256,6 +256,10 @@ static void add_record(struct sessions *s, const char *record, int64_t time)
     bool is_new;
     struct op *op = &s->op;
     struct session own = {.start = time, .end = time_plus(time, s->gap)};
+    if (own.end == ST_TIME_MAX) {
+        late_record(op, record, time); /* as record_out_of_time; one without a timestamp is early */
+        return;
+    }
     uint32_t row = table_find_or_insert(&s->table, &s->reader, record, &is_new);
     struct session_list *list = own_list(s, row);
     uint32_t at = merge_touching(s, list, &own);

@@ -452,20 +452,25 @@ static void find_cells(struct windows *w, struct table *const *tables, const int
     }
 }
 
-/* A batch of which no window has fired: by slice and row, all at once. */
+/* A batch of which no window has fired: by slice and row, all at once. A record is in as many
+ * windows as there are slides in one, and those are numbers in a row; so each turn has for each
+ * record the one whose number leaves the same rest. A window is then of one turn, which takes its
+ * records in the order in which they came. */
 static void add_batch(struct windows *w, const struct batch *batch)
 {
     struct table *tables[BATCH_SIZE];
     char *cells[BATCH_SIZE];
     uint8_t fresh[BATCH_SIZE];
-    int64_t slides[BATCH_SIZE], starts[BATCH_SIZE];
+    int64_t slides[BATCH_SIZE], rests[BATCH_SIZE], starts[BATCH_SIZE];
     int64_t windows = w->panes ? 1 : w->size / w->slide;
     for (uint32_t k = 0; k < batch->count; k++) {
         slides[k] = slide_of(w, batch->times[k]);
+        rests[k] = windows > 1 ? slides[k] - floor_to(slides[k], windows) : 0;
     }
-    for (int64_t back = 0; back < windows; back++) {
+    for (int64_t turn = 0; turn < windows; turn++) {
         for (uint32_t k = 0; k < batch->count; k++) {
-            int64_t q = slides[k] - back, start = starts[k] = q * w->slide + w->offset;
+            int64_t back = rests[k] - turn + (rests[k] < turn ? windows : 0), q = slides[k] - back;
+            int64_t start = starts[k] = q * w->slide + w->offset;
             struct slice *slice = w->slots[(uint32_t)q & w->slot_mask]; /* nearly always */
             if (slice == NULL || slice->start != start) {
                 slice = slice_for(w, start);

@@ -110,6 +110,10 @@ void sessions_add(struct triggered *t, const char *record, int64_t time)
     bool is_new;
     int64_t start = t->op.node->windows.processing_time ? job_now(t->op.task->job) : time;
     int64_t end = time_plus(start, t->gap);
+    if (end == ST_TIME_MAX) {
+        late_record(&t->op, record, time); /* as record_out_of_time */
+        return;
+    }
     uint32_t key_row = table_find_or_insert(&t->keys, &t->reader, record, &is_new);
     struct touched all = find_touched(t, key_row, start, end);
     if (all.count == 0 && !t->by_clock && time_plus(end - 1, t->lateness) <= t->op.watermark) {

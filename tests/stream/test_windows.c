@@ -530,22 +530,50 @@ static st_windows any_windows(int i)
     return i == 0   ? ST_TUMBLING(1000)
            : i == 1 ? ST_SLIDING(1000, 250)
            : i == 2 ? ST_SLIDING(1000, 300)
-                    : ST_TUMBLING(1000, .trigger = ST_ON_EVENT_TIME());
+           : i == 3 ? ST_TUMBLING(1000, .trigger = ST_ON_EVENT_TIME())
+           : i == 4 ? ST_SESSION(1000)
+                    : ST_SESSION(1000, .trigger = ST_ON_EVENT_TIME());
 }
 
-/* Their windows would end behind the end of time, or begin before its beginning. */
-START_TEST(times_that_have_no_windows_are_late)
+/* Whatever their times are, and with whatever else they come in one batch. */
+START_TEST(elements_come_in_the_order_in_which_they_came)
+{
+    const event events[] = {E("a", 700, 1), E("a", 100, 2),  E("a", 1300, 3),
+                            E("a", 800, 4), E("a", 1100, 5), E("a", -100, 6)};
+    st_env *env = st_env_new();
+    st_stream *s = st_assign_timestamps(st_from_array(env, event, events, 6), time_of);
+    run(env, st_key_by(s, ST_KEY(event, key)), ST_SLIDING(1000, 250));
+    ck_assert_str_eq(story, "a [-1000,0) 6\n"
+                            "a [-750,250) 2 6\n"
+                            "a [-500,500) 2 6\n"
+                            "a [-250,750) 1 2 6\n"
+                            "a [0,1000) 1 2 4\n"
+                            "a [250,1250) 1 4 5\n"
+                            "a [500,1500) 1 3 4 5\n"
+                            "a [750,1750) 3 4 5\n"
+                            "a [1000,2000) 3 5\n"
+                            "a [1250,2250) 3\n");
+}
+END_TEST
+
+/* Their windows would begin before the beginning of time. A session begins with its record. */
+START_TEST(times_whose_windows_would_begin_before_time_are_late)
 {
     const event events[] = {E("a", ST_TIME_MIN + 1, 1), E("a", 100, 2),
-                            E("a", ST_TIME_MIN + 999, 3), E("a", ST_TIME_MAX - 5, 4),
-                            E("a", ST_TIME_MAX, 5)};
+                            E("a", ST_TIME_MIN + 999, 3)};
     st_env *env = st_env_new();
     run(env, timed(env, events, 3), any_windows(_i));
     ck_assert_ptr_nonnull(strstr(story, "late a 1\n"));
     ck_assert_ptr_nonnull(strstr(story, "a [0,1000) 2\n"));
     ck_assert_ptr_nonnull(strstr(story, "late a 3\n"));
-    env = st_env_new();
-    run(env, timed(env, events + 3, 2), any_windows(_i));
+}
+END_TEST
+
+START_TEST(times_whose_windows_would_end_behind_time_are_late)
+{
+    const event events[] = {E("a", ST_TIME_MAX - 5, 4), E("a", ST_TIME_MAX, 5)};
+    st_env *env = st_env_new();
+    run(env, timed(env, events, 2), any_windows(_i));
     ck_assert_str_eq(story, "late a 4\nlate a 5\n");
 }
 END_TEST
@@ -806,9 +834,11 @@ int main(void)
                    a_subtask_without_records_holds_back_what_is_restored_at_another_parallelism);
     tcase_add_test(tc, a_source_says_when_to_be_asked_again);
     tcase_add_loop_test(tc, what_is_put_out_at_the_end_is_late, 0, 2);
-    tcase_add_loop_test(tc, times_that_have_no_windows_are_late, 0, 4);
+    tcase_add_test(tc, elements_come_in_the_order_in_which_they_came);
+    tcase_add_loop_test(tc, times_whose_windows_would_begin_before_time_are_late, 0, 4);
+    tcase_add_loop_test(tc, times_whose_windows_would_end_behind_time_are_late, 0, 6);
     tcase_add_loop_test(tc, records_without_timestamps_do_not_go_into_windows_of_event_time, 0, 4);
-    tcase_add_loop_test(tc, windows_behind_windows_of_counts_come_to_an_end, 0, 4);
+    tcase_add_loop_test(tc, windows_behind_windows_of_counts_come_to_an_end, 0, 6);
     tcase_add_loop_test(tc, a_side_output_has_the_timestamp_of_its_record, 0, 3);
     tcase_add_loop_test(tc, two_inputs_are_read_in_turn, 0, 2);
     tcase_add_test(tc, rules_are_broadcast_beside_a_keyed_stream);
