@@ -101,20 +101,29 @@ void st_delete_processing_timer(st_context *ctx, int64_t time_ms)
     change_timer(ctx, time_ms, false, false);
 }
 
+bool st_timer_is_of_event_time(const st_context *ctx)
+{
+    const struct op *op = (const struct op *)(const void *)ctx;
+    const struct process *p = (const struct process *)(const void *)op;
+    return op->class == &op_process && p->timer_kind == DUE_EVENT;
+}
+
+/* What a timer of processing time puts out has no timestamp; what it puts out under a tag has the
+ * timer's. Source: Flink KeyedProcessOperator.onProcessingTime, OnTimerContextImpl. */
 static void fire(struct process *p, enum due_kind kind, int64_t until)
 {
     struct op *op = &p->op;
     struct st_out *out = &op->outputs[0].out;
-    bool event_time = kind == DUE_EVENT;
+    p->timer_kind = kind;
     for (struct timer timer; timers_take(&p->timers[kind], until, &timer);) {
         p->row = timer.row;
         table_touch(&p->table, p->row);
         head_of(p)->timers--;
         op->key = table_row(&p->table, timer.row);
         p->timer_time = timer.time;
-        op->ctx.times = event_time ? &p->timer_time : NULL;
+        op->ctx.times = &p->timer_time;
         op->ctx.index = 0;
-        out->time = event_time ? timer.time : ST_TIME_MIN;
+        out->time = kind == DUE_EVENT ? timer.time : ST_TIME_MIN;
         op->node->options.on_timer(&op->ctx, timer.time, out);
         op_flush(op); /* before the row, and the text it views, can go */
         drop_row_if_empty(p);

@@ -48,6 +48,7 @@ struct process {
     struct timers timers[DUE_KINDS];
     struct timers_by_row by_row[DUE_KINDS]; /* while rows are written */
     int64_t timer_time;                     /* what st_timestamp says in a timer */
+    enum due_kind timer_kind;               /* of the timer at hand */
     int64_t now_ms; /* when the batch or, of a view, the barrier came; where has_ttl */
     struct rocks_rows rows;
     struct states_said *written; /* what rows in a database are written by; owned, or NULL */

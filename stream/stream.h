@@ -250,7 +250,7 @@ static inline void st_emit_bytes(st_out *out, const void *record, uint32_t size)
     out->times[out->count++] = out->time;
 }
 /* Puts out a record (a pointer to one; copied). It has the timestamp of the record at hand, in a
- * timer the timer's, in a window its end - 1. */
+ * timer of event time the timer's, in one of processing time none, in a window its end - 1. */
 #define st_emit(out, record) st_emit_bytes((out), (record), (uint32_t)sizeof *(record))
 /* What st_emit_at calls. */
 static inline void st_emit_bytes_at(st_out *out, const void *record, uint32_t size, int64_t time)
@@ -265,7 +265,7 @@ static inline void st_emit_bytes_at(st_out *out, const void *record, uint32_t si
 #define st_emit_at(out, record, timestamp)                                                         \
     st_emit_bytes_at((out), (record), (uint32_t)sizeof *(record), (timestamp))
 
-/* The timestamp of the record at hand, ms; ST_TIME_MIN if it has none. */
+/* The timestamp of the record at hand, ms; ST_TIME_MIN if it has none; in .on_timer the timer's. */
 static inline int64_t st_timestamp(const st_context *ctx)
 {
     return ctx->times != NULL ? ctx->times[ctx->index] : ST_TIME_MIN;
@@ -296,8 +296,8 @@ typedef struct st_tag {
     const st_type *type; /* of its records */
 } st_tag;
 #define ST_TAG(tag, T) static const st_tag tag ST_UNUSED = {#tag, &st_type_##T}
-/* What st_emit_side calls. The record is copied; its timestamp is that of the record at hand. Fails
- * the job if its size is not that of the tag's type. */
+/* What st_emit_side calls. The record is copied; its timestamp is st_timestamp(ctx). Fails the job
+ * if its size is not that of the tag's type. */
 void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, uint32_t size);
 /* Puts out a record (a pointer to one) under a tag. */
 #define st_emit_side(ctx, tag, record)                                                             \
@@ -409,6 +409,9 @@ void st_set_event_timer(st_context *ctx, int64_t time_ms);
 void st_set_processing_timer(st_context *ctx, int64_t time_ms);
 void st_delete_event_timer(st_context *ctx, int64_t time_ms);
 void st_delete_processing_timer(st_context *ctx, int64_t time_ms);
+/* In .on_timer: has the watermark brought the timer, or the clock (false)? Source: Flink
+ * OnTimerContext.timeDomain. */
+bool st_timer_is_of_event_time(const st_context *ctx);
 
 /* -------------------------------------------------------------------------- Defining functions */
 /* Macros for file scope. Each defines a constant, fn, which lives as long as the program (or the

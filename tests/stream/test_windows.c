@@ -651,6 +651,58 @@ START_TEST(a_side_output_has_the_timestamp_of_its_record)
 }
 END_TEST
 
+/* One record, and an end behind all timers of processing time. */
+ST_SOURCE(one_and_wait, event)
+{
+    bool *is_out = ctx->self;
+    if (!*is_out) {
+        *is_out = true;
+        st_emit(out, &E("a", 700, 1));
+    }
+    st_poll_at(ctx, 1000);
+    return st_now(ctx) < 1000 ? ST_IDLE : ST_END;
+}
+
+ST_PROCESS(set_both, event, event)
+{
+    st_set_event_timer(ctx, 800);
+    st_set_processing_timer(ctx, 500);
+}
+
+static void tell_timer(st_context *ctx, int64_t time_ms, st_out *out)
+{
+    event e = {*(const st_str *)st_key(ctx), st_timestamp(ctx), st_timer_is_of_event_time(ctx)};
+    ck_assert_int_eq(e.time, time_ms);
+    st_emit(out, &e);
+    st_emit_side(ctx, aside, &e);
+}
+
+ST_PROCESS(tell_timestamp, event, st_str)
+{
+    st_str at = st_timestamp(ctx) == ST_TIME_MIN ? ST_STR("none")
+                                                 : st_format(ctx, "%" PRId64, st_timestamp(ctx));
+    st_str line = st_format(ctx, "%s %" PRId64 ": %.*s", in->value != 0 ? "event" : "clock",
+                            in->time, (int)at.size, at.data);
+    st_emit(out, &line);
+}
+
+/* But what one of processing time puts out has none. Source: Flink KeyedProcessOperator. */
+START_TEST(a_timer_has_its_time_as_timestamp)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_from_source(env, one_and_wait, .self_size = sizeof(bool));
+    s = st_key_by(st_assign_timestamps(s, time_of), ST_KEY(event, key));
+    s = st_process(s, set_both, .on_timer = tell_timer);
+    st_sink(st_process(s, tell_timestamp), tell_line);
+    st_sink(st_process(st_side_output(s, aside), tell_timestamp), tell_line);
+    story[0] = '\0';
+    st_env_run_in_steps(env);
+    ck_assert_msg(st_execute(env, "timers") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    ck_assert_str_eq(story, "clock 500: none\nclock 500: 500\nevent 800: 800\nevent 800: 800\n");
+}
+END_TEST
+
 /* -------------------------------------------------------------------------------------- Two inputs
  */
 
@@ -840,6 +892,7 @@ int main(void)
     tcase_add_loop_test(tc, records_without_timestamps_do_not_go_into_windows_of_event_time, 0, 4);
     tcase_add_loop_test(tc, windows_behind_windows_of_counts_come_to_an_end, 0, 6);
     tcase_add_loop_test(tc, a_side_output_has_the_timestamp_of_its_record, 0, 3);
+    tcase_add_test(tc, a_timer_has_its_time_as_timestamp);
     tcase_add_loop_test(tc, two_inputs_are_read_in_turn, 0, 2);
     tcase_add_test(tc, rules_are_broadcast_beside_a_keyed_stream);
     tcase_add_loop_test(tc, rules_are_only_read_by_who_does_not_hear_them_broadcast, 0, 9);
