@@ -9,6 +9,7 @@
  */
 #include <dlfcn.h>
 #include <glob.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -120,7 +121,7 @@ static int report(const st_env *env, enum st_err err)
     case ST_ERR_GRAPH:
         return SIM_EXIT_USAGE;
     case ST_ERR_CANCELLED:
-        return SIM_EXIT_INTERRUPTED;
+        return st_env_signal(env) == SIGTERM ? 128 + SIGTERM : SIM_EXIT_INTERRUPTED;
     case ST_OK:
     case ST_ERR_FAILED:
     case ST_ERR_IO:

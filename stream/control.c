@@ -20,6 +20,7 @@
 #include "stream/metrics.h"
 #include "stream/monitor.h"
 #include "stream/prom_http.h"
+#include "stream/signals.h"
 #include "stream/status.h"
 #include "stream/task.h"
 
@@ -32,13 +33,14 @@ struct control {
     pthread_t thread;
     int64_t began_ms;
     struct monitor *monitor;
-    struct prom_http *http; /* NULL: none */
+    struct prom_http *http;  /* NULL: none */
+    struct signals *signals; /* NULL: they are not ours */
     bool shows_progress, on_terminal;
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t answered;
-    struct job *job; /* NULL: none runs just now */
+    pthread_mutex_t lock;   /* guards what follows */
+    pthread_cond_t changed; /* a question is answered, the job cancelled */
+    struct job *job;        /* NULL: none runs just now */
     enum question asked;
-    bool is_taken, is_answered, ok;
+    bool is_taken, is_answered, ok, is_cancelled;
     char target[CONTROL_LINE], answer[CONTROL_LINE];
     int64_t completed, duration_ms; /* the last checkpoint */
     int64_t completed_count, failed_count, attach_count;
@@ -64,12 +66,53 @@ bool control_folder(char *path, size_t size)
 
 /* ----------------------------------------------------------------------------------- Questions */
 
+/* With the lock held. */
+static void stop_job(struct control *c)
+{
+    if (c->job != NULL && c->is_cancelled) {
+        job_note_failure(c->job, ST_ERR_CANCELLED, "cancelled");
+        job_cancel(c->job);
+    }
+}
+
+static void cancel(void *context)
+{
+    struct control *c = context;
+    pthread_mutex_lock(&c->lock);
+    c->is_cancelled = true;
+    stop_job(c);
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
+bool control_is_cancelled(struct control *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool is_cancelled = c->is_cancelled;
+    pthread_mutex_unlock(&c->lock);
+    return is_cancelled;
+}
+
+void control_await_restart(struct control *c, int64_t delay_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ms = until.tv_nsec / 1000000 + delay_ms;
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec = (long)(ms % 1000) * 1000000;
+    pthread_mutex_lock(&c->lock);
+    while (!c->is_cancelled && pthread_cond_timedwait(&c->changed, &c->lock, &until) == 0) {
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
 void control_attach(struct control *c, struct job *job)
 {
     pthread_mutex_lock(&c->lock);
     c->job = job;
     c->attach_count++;
     monitor_attach(c->monitor, job);
+    stop_job(c);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -79,7 +122,7 @@ static void answer(struct control *c, bool ok, const char *text)
         c->ok = ok;
         c->is_answered = true;
         snprintf(c->answer, sizeof c->answer, "%s", text);
-        pthread_cond_broadcast(&c->answered);
+        pthread_cond_broadcast(&c->changed);
     }
 }
 
@@ -125,27 +168,45 @@ void control_failed(struct control *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Puts a question to the job and waits for the answer. */
-static void ask(struct control *c, enum question question, const char *target, FILE *to)
+/* Wakes the coordinator. With the lock held. */
+static void show_question(struct control *c)
 {
-    pthread_mutex_lock(&c->lock);
-    if (c->job == NULL) {
-        fputs("error the job does not run just now\n", to);
-        pthread_mutex_unlock(&c->lock);
-        return;
-    }
-    c->asked = question;
-    c->is_taken = c->is_answered = false;
-    snprintf(c->target, sizeof c->target, "%s", target);
     pthread_mutex_lock(&c->job->lock);
     c->job->changes++;
     pthread_cond_broadcast(&c->job->changed);
     pthread_mutex_unlock(&c->job->lock);
+}
+
+/* Puts a question to the job, which runs, and waits for the answer: when it is cancelled, for its
+ * end. With the lock held. */
+static void ask_job(struct control *c, enum question question, const char *target)
+{
+    c->asked = question;
+    c->is_taken = question == ASK_CANCEL;
+    c->is_answered = false;
+    snprintf(c->target, sizeof c->target, "%s", target);
+    if (question != ASK_CANCEL) {
+        show_question(c);
+    }
     while (!c->is_answered) {
-        pthread_cond_wait(&c->answered, &c->lock);
+        pthread_cond_wait(&c->changed, &c->lock);
     }
     c->asked = ASK_NOTHING;
-    fprintf(to, "%s %s\n", c->ok ? "ok" : "error", c->answer);
+}
+
+static void ask(struct control *c, enum question question, const char *target, FILE *to)
+{
+    if (question == ASK_CANCEL) {
+        cancel(c);
+    }
+    pthread_mutex_lock(&c->lock);
+    if (c->job != NULL) {
+        ask_job(c, question, target);
+        fprintf(to, "%s %s\n", c->ok ? "ok" : "error", c->answer);
+    } else {
+        fputs(question == ASK_CANCEL ? "ok cancelled\n" : "error the job does not run just now\n",
+              to);
+    }
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -356,7 +417,7 @@ static void control_close(struct control *c)
         close(c->ending);
     }
     pthread_mutex_destroy(&c->lock);
-    pthread_cond_destroy(&c->answered);
+    pthread_cond_destroy(&c->changed);
     free(c);
 }
 
@@ -377,12 +438,16 @@ static bool begin_telling(struct control *c, const struct st_env *env, char *why
 struct control *control_new(const struct st_env *env, const char *job_name, char *why)
 {
     struct control *c = must_calloc(1, sizeof *c);
+    pthread_condattr_t monotonic;
     c->job_name = job_name;
     c->began_ms = wall_ms();
     c->shows_progress = env->shows_progress;
     c->on_terminal = isatty(STDERR_FILENO) == 1;
     pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->answered, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     c->listener = open_listener(c);
     c->ending = c->listener >= 0 ? eventfd(0, EFD_CLOEXEC) : -1;
     if (c->ending < 0) {
@@ -392,6 +457,7 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
                  c->path, strerror(errno));
     } else if (begin_telling(c, env, why)) {
         if (pthread_create(&c->thread, NULL, listen_main, c) == 0) {
+            c->signals = signals_take(cancel, c);
             return c;
         }
         snprintf(why, 256, "no thread for the control socket");
@@ -402,11 +468,12 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
     return NULL;
 }
 
-void control_free(struct control *c)
+int control_free(struct control *c)
 {
     if (c == NULL) {
-        return;
+        return 0;
     }
+    int signal = signals_give_back(c->signals);
     uint64_t one = 1;
     if (write(c->ending, &one, sizeof one) != (ssize_t)sizeof one) {
         abort(); /* an eventfd takes a 1 */
@@ -418,4 +485,5 @@ void control_free(struct control *c)
         fputs("\r\033[K", stderr);
     }
     control_close(c);
+    return signal;
 }

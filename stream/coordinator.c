@@ -390,11 +390,6 @@ static bool take_question(struct coordinator *c)
         return false;
     }
     c->asked = control_next(control, c->target);
-    if (c->asked == ASK_CANCEL) {
-        job_note_failure(c->job, ST_ERR_CANCELLED, "cancelled");
-        job_cancel(c->job);
-        return false;
-    }
     if (c->asked == ASK_CHECKPOINT && env->checkpoint_dir == NULL && !env->storage_in_memory) {
         control_answer(control, false, "execution.checkpointing.dir is not set");
         c->asked = ASK_NOTHING;
@@ -488,7 +483,7 @@ int64_t coordinator_step(struct coordinator *c)
     }
     look_at_pending(c, now);
     notify_done_tasks(c);
-    c->begins |= take_question(c); /* to cancel needs no room */
+    c->begins |= take_question(c);
     if (has_room(c) && c->begins) {
         c->begins = false;
         begin(c, c->asked);

@@ -155,6 +155,11 @@ void st_env_listen(st_env *env)
     env->listens = true;
 }
 
+int st_env_signal(const st_env *env)
+{
+    return env->signal;
+}
+
 bool env_prints(const st_env *env)
 {
     for (uint32_t n = 0; n < env->node_count; n++) {

@@ -126,6 +126,7 @@ struct st_env {
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
     struct control *control;        /* while it runs, if it listens */
+    int signal;                     /* that came meanwhile; 0: none */
     bool allow_non_restored;
     uint32_t retained;
     struct restart_strategy restart;

@@ -319,6 +319,22 @@ static void sleep_ms(int64_t ms)
     nanosleep(&pause, NULL);
 }
 
+static bool is_cancelled(const st_env *env)
+{
+    return env->control != NULL && control_is_cancelled(env->control);
+}
+
+/* Waits before the job begins again; false if it is cancelled. */
+static bool await_restart(const st_env *env, int64_t delay_ms)
+{
+    if (env->control != NULL) {
+        control_await_restart(env->control, delay_ms);
+    } else {
+        sleep_ms(delay_ms);
+    }
+    return !is_cancelled(env);
+}
+
 static int64_t clock_ms(const st_env *env)
 {
     return env->in_steps ? 0 : monotonic_ns() / 1000000;
@@ -366,14 +382,16 @@ enum st_err st_execute(st_env *env, const char *job_name)
     int64_t delay_ms = 0, waited_ms = 0;
     while ((err == ST_ERR_FAILED || err == ST_ERR_IO) &&
            restart_after(&env->restart, &restarts, clock_ms(env) + waited_ms, &delay_ms)) {
-        if (env->in_steps) {
-            waited_ms += delay_ms; /* time is virtual */
-        } else {
-            sleep_ms(delay_ms);
+        waited_ms += env->in_steps ? delay_ms : 0; /* time is virtual */
+        if (!env->in_steps && !await_restart(env, delay_ms)) {
+            break;
         }
         err = run_once(env, true, failure, sizeof failure);
     }
-    control_free(env->control);
+    if (err != ST_OK && is_cancelled(env)) {
+        err = ST_ERR_CANCELLED; /* perhaps with what had failed before */
+    }
+    env->signal = control_free(env->control);
     env->control = NULL;
     if (folder >= 0) {
         close(folder);

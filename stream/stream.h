@@ -672,9 +672,14 @@ void st_env_set_parallelism(st_env *env, uint32_t parallelism);
  * CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
 /* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's
- * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at
- * a stop). */
+ * runtime folder; SIGINT and SIGTERM cancel it as `kcsim stream cancel` does, and a second one ends
+ * the process. A signal that the program handles or ignores when st_execute is called stays the
+ * program's; behind st_execute all are again what they were. Source: Flink CliFrontend; FLIP-34,
+ * FLIP-203 (a savepoint commits nothing but at a stop). */
 void st_env_listen(st_env *env);
+/* The signal that came while the last st_execute of a job that listens ran, 0: none. For the exit
+ * code of one that was cancelled: 128 + the signal. */
+int st_env_signal(const st_env *env);
 /* While the job runs, tells each second on the standard error what it does: records a second,
  * watermark, what is back-pressured, the last checkpoint. On a terminal one line is written over.
  * It also listens, as st_env_listen. Not in steps. */

@@ -127,6 +127,28 @@ ended 0
 start -p 2
 "$program" stream cancel "$job" >/dev/null || complain "no cancel"
 ended 130
+# A signal cancels as well: nothing is left but what has been committed. (A shell's background command
+# ignores SIGINT, so env makes it what it is on a terminal.)
+for signal in INT TERM; do
+    env --default-signal=INT "$program" stream run examples/counter --output "$folder/$signal" &
+    job=$!
+    until "$program" stream list counter 2>/dev/null | grep -q "records/s"; do sleep 0.05; done
+    kill -s $signal "$job"
+    ended "$([ $signal = INT ] && echo 130 || echo 143)"
+    [ -z "$(ls "$folder/kcsim")" ] || complain "$signal leaves the socket"
+    [ -z "$(ls -A "$folder/$signal")" ] || complain "$signal leaves $(ls -A "$folder/$signal")"
+done
+# So is one that waits to begin again.
+"$program" stream run examples/checkpointed --output "$folder/again" --checkpoints "$folder/again-ck" --fail-at 1 \
+    -D restart-strategy.fixed-delay.delay=1h 2>/dev/null &
+job=$!
+until "$program" stream list checkpointed 2>/dev/null | grep -q " restarting for "; do
+    kill -0 "$job" 2>/dev/null || { complain "the job ended, and did not wait"; break; }
+    sleep 0.05
+done
+[ "$("$program" stream cancel "$job")" = cancelled ] || complain "a job that waits is not cancelled"
+ended 130
+
 start
 kill -9 "$job"
 wait "$job" 2>/dev/null
