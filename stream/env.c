@@ -215,6 +215,24 @@ static bool read_duration(const char *value, int64_t *ms)
     return false;
 }
 
+static bool read_duration_above_0(const char *value, int64_t *ms)
+{
+    int64_t read;
+    bool ok = read_duration(value, &read) && read > 0;
+    *ms = ok ? read : *ms;
+    return ok;
+}
+
+/* A number from 0 to `max`. */
+static bool read_factor(const char *value, double max, double *factor)
+{
+    char *end;
+    double read = strtod(value, &end);
+    bool ok = end != value && *end == '\0' && read >= 0.0 && read <= max;
+    *factor = ok ? read : *factor;
+    return ok;
+}
+
 /* A size as Flink writes it: "64mb", "1 g"; a bare number is bytes. */
 static bool read_memory(const char *value, int64_t *bytes)
 {
@@ -347,13 +365,21 @@ static bool set_retained(st_env *env, const char *value)
 
 static bool set_restart(st_env *env, const char *value)
 {
-    static const char *const names[] = {[RESTART_NONE] = "none",
-                                        [RESTART_FIXED] = "fixed-delay",
-                                        [RESTART_RATE] = "failure-rate",
-                                        [RESTART_EXPONENTIAL] = "exponential-delay"};
-    for (uint32_t n = 0; n < sizeof names / sizeof names[0]; n++) {
-        if (strcmp(value, names[n]) == 0) {
-            env->restart.kind = (enum restart_kind)n;
+    static const struct {
+        const char *name;
+        enum restart_kind kind;
+    } names[] = {{"none", RESTART_NONE},
+                 {"off", RESTART_NONE},
+                 {"disable", RESTART_NONE},
+                 {"fixed-delay", RESTART_FIXED},
+                 {"fixeddelay", RESTART_FIXED},
+                 {"failure-rate", RESTART_RATE},
+                 {"failurerate", RESTART_RATE},
+                 {"exponential-delay", RESTART_EXPONENTIAL},
+                 {"exponentialdelay", RESTART_EXPONENTIAL}};
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        if (strcmp(value, names[n].name) == 0) {
+            env->restart.kind = names[n].kind;
             return true;
         }
     }
@@ -377,7 +403,7 @@ static bool set_rate_failures(st_env *env, const char *value)
 
 static bool set_rate_interval(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart.rate_interval_ms);
+    return read_duration_above_0(value, &env->restart.rate_interval_ms);
 }
 
 static bool set_rate_delay(st_env *env, const char *value)
@@ -387,32 +413,35 @@ static bool set_rate_delay(st_env *env, const char *value)
 
 static bool set_initial_backoff(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart.initial_ms);
+    return read_duration_above_0(value, &env->restart.initial_ms);
 }
 
 static bool set_max_backoff(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart.max_ms);
+    return read_duration_above_0(value, &env->restart.max_ms);
 }
 
 static bool set_reset_backoff(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart.reset_after_ms);
+    return read_duration_above_0(value, &env->restart.reset_after_ms);
 }
 
 static bool set_multiplier(st_env *env, const char *value)
 {
-    char *end;
-    double factor = strtod(value, &end);
-    bool ok = end != value && *end == '\0' && factor >= 1.0 && factor <= 1000.0;
-    env->restart.multiplier_percent =
-        ok ? (int64_t)(factor * 100.0 + 0.5) : env->restart.multiplier_percent;
+    double factor;
+    bool ok = read_factor(value, 1000.0, &factor) && factor > 1.0;
+    env->restart.multiplier = ok ? factor : env->restart.multiplier;
     return ok;
+}
+
+static bool set_jitter(st_env *env, const char *value)
+{
+    return read_factor(value, 1.0, &env->restart.jitter);
 }
 
 static bool set_timeout(st_env *env, const char *value)
 {
-    return read_duration(value, &env->checkpoint_timeout_ms) && env->checkpoint_timeout_ms > 0;
+    return read_duration_above_0(value, &env->checkpoint_timeout_ms);
 }
 
 static bool set_tolerable(st_env *env, const char *value)
@@ -490,13 +519,17 @@ static const struct {
     {"pipeline.operator-chaining", set_chaining, "true or false"},
     {"restart-strategy", set_restart, "none, fixed-delay, failure-rate or exponential-delay"},
     {"restart-strategy.exponential-delay.backoff-multiplier", set_multiplier,
-     "a number from 1 to 1000 (2.0)"},
-    {"restart-strategy.exponential-delay.initial-backoff", set_initial_backoff, "a duration (1s)"},
-    {"restart-strategy.exponential-delay.max-backoff", set_max_backoff, "a duration (5min)"},
+     "a number above 1, to 1000 (2.0)"},
+    {"restart-strategy.exponential-delay.initial-backoff", set_initial_backoff,
+     "a duration above 0 (1s)"},
+    {"restart-strategy.exponential-delay.jitter-factor", set_jitter, "a number from 0 to 1 (0.1)"},
+    {"restart-strategy.exponential-delay.max-backoff", set_max_backoff,
+     "a duration above 0 (5min)"},
     {"restart-strategy.exponential-delay.reset-backoff-threshold", set_reset_backoff,
-     "a duration (1h)"},
+     "a duration above 0 (1h)"},
     {"restart-strategy.failure-rate.delay", set_rate_delay, "a duration (1s)"},
-    {"restart-strategy.failure-rate.failure-rate-interval", set_rate_interval, "a duration (1min)"},
+    {"restart-strategy.failure-rate.failure-rate-interval", set_rate_interval,
+     "a duration above 0 (1min)"},
     {"restart-strategy.failure-rate.max-failures-per-interval", set_rate_failures,
      "a number from 1 to 1000"},
     {"restart-strategy.fixed-delay.attempts", set_attempts, "a number above 0"},

@@ -356,6 +356,10 @@ enum st_err st_execute(st_env *env, const char *job_name)
                     "state.backend.incremental: a database's files are not kept in memory "
                     "(execution.checkpointing.storage: filesystem)");
     }
+    if (env->restart.kind == RESTART_EXPONENTIAL && env->restart.initial_ms > env->restart.max_ms) {
+        env_mistake(env, NULL, 0,
+                    "restart-strategy.exponential-delay.initial-backoff is above .max-backoff");
+    }
     if (env->errors == NULL) {
         plan_nodes(env);
     }
@@ -378,7 +382,7 @@ enum st_err st_execute(st_env *env, const char *job_name)
         fprintf(stderr, "%s; the job runs without\n", why);
     }
     enum st_err err = run_once(env, false, failure, sizeof failure);
-    struct restart_state restarts = {0};
+    struct restart_state restarts = {.random = env->in_steps ? 0 : (uint64_t)monotonic_ns()};
     int64_t delay_ms = 0, waited_ms = 0;
     while ((err == ST_ERR_FAILED || err == ST_ERR_IO) &&
            restart_after(&env->restart, &restarts, clock_ms(env) + waited_ms, &delay_ms)) {
