@@ -28,6 +28,7 @@
 
 struct control {
     const char *job_name;
+    struct metrics_of labels;
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     int listener, ending; /* ending: an eventfd, readable when the thread is to end */
     pthread_t thread;
@@ -44,6 +45,8 @@ struct control {
     char target[CONTROL_LINE], answer[CONTROL_LINE];
     int64_t completed, duration_ms; /* the last checkpoint */
     int64_t completed_count, failed_count, attach_count;
+    int64_t since_ms;    /* the job runs, or waits to begin again */
+    int64_t restored_ms; /* it began with a checkpoint; -1: never */
 };
 
 bool control_folder(char *path, size_t size)
@@ -62,6 +65,13 @@ bool control_folder(char *path, size_t size)
     }
     errno = EPERM;
     return S_ISDIR(of.st_mode) && of.st_uid == getuid() && (of.st_mode & 077) == 0;
+}
+
+static int64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ----------------------------------------------------------------------------------- Questions */
@@ -111,6 +121,8 @@ void control_attach(struct control *c, struct job *job)
     pthread_mutex_lock(&c->lock);
     c->job = job;
     c->attach_count++;
+    c->since_ms = wall_ms();
+    c->restored_ms = job->restored != NULL ? c->since_ms : c->restored_ms;
     monitor_attach(c->monitor, job);
     stop_job(c);
     pthread_mutex_unlock(&c->lock);
@@ -137,6 +149,7 @@ void control_detach(struct control *c, bool met, const char *why)
 {
     pthread_mutex_lock(&c->lock);
     c->job = NULL;
+    c->since_ms = wall_ms();
     monitor_detach(c->monitor);
     answer(c, met, why);
     pthread_mutex_unlock(&c->lock);
@@ -210,11 +223,9 @@ static void ask(struct control *c, enum question question, const char *target, F
     pthread_mutex_unlock(&c->lock);
 }
 
-static int64_t wall_ms(void)
+static int64_t restarts_of(const struct control *c)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return c->attach_count > 0 ? c->attach_count - 1 : 0;
 }
 
 /* With the lock held. */
@@ -222,11 +233,12 @@ static struct status status_of(const struct control *c)
 {
     return (struct status){
         .name = c->job_name,
+        .id = c->labels.job_id,
         .job = c->job,
         .monitor = c->monitor,
         .began_ms = c->began_ms,
         .now_ms = wall_ms(),
-        .restarts = c->attach_count > 0 ? c->attach_count - 1 : 0,
+        .restarts = restarts_of(c),
         .completed = c->completed,
         .duration_ms = c->duration_ms,
         .completed_count = c->completed_count,
@@ -244,27 +256,35 @@ static void tell(struct control *c, void (*write)(const struct status *s, FILE *
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Source: Flink MetricNames, CheckpointStatsTracker. */
+/* With the lock held. Source: Flink UpTimeGauge, DownTimeGauge, CheckpointStatsTracker. */
+static struct job_figures figures_of(const struct control *c)
+{
+    bool runs = c->job != NULL, ever = c->completed_count > 0;
+    double since_ms = (double)(wall_ms() - c->since_ms);
+    uint32_t pending = runs ? coordinator_pending(c->job->coordinator) : 0;
+    return (struct job_figures){
+        .running_jobs = runs ? 1 : 0,
+        .slots_total = runs ? c->job->slot_count : 0,
+        .running_ms = runs ? since_ms : 0,
+        .restarting_ms = runs ? 0 : since_ms,
+        .restarts = (double)restarts_of(c),
+        .checkpoints = (double)(c->completed_count + c->failed_count + pending),
+        .in_progress = pending,
+        .completed = (double)c->completed_count,
+        .failed = (double)c->failed_count,
+        .last_id = ever ? (double)c->completed : -1,
+        .last_duration_ms = ever ? (double)c->duration_ms : -1,
+        .restored_ms = (double)c->restored_ms,
+    };
+}
+
 static void tell_metrics(void *context, FILE *to)
 {
     struct control *c = context;
     pthread_mutex_lock(&c->lock);
-    struct status s = status_of(c);
-    const struct {
-        const char *name;
-        long long value;
-    } own[] = {{"uptime", (long long)(s.now_ms - s.began_ms)},
-               {"numRestarts", (long long)s.restarts},
-               {"numberOfCompletedCheckpoints", (long long)s.completed_count},
-               {"numberOfFailedCheckpoints", (long long)s.failed_count},
-               {"lastCompletedCheckpointId", (long long)s.completed},
-               {"lastCheckpointDuration", (long long)s.duration_ms}};
-    for (size_t m = 0; m < sizeof own / sizeof own[0]; m++) {
-        metrics_write_job(own[m].name, c->job_name, own[m].value, to);
-    }
-    if (c->job != NULL) {
-        metrics_write(c->job, c->monitor, c->job_name, to);
-    }
+    struct job_figures figures = figures_of(c);
+    c->labels.attempt = restarts_of(c);
+    metrics_write(&c->labels, &figures, c->job, c->monitor, to);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -440,7 +460,9 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
     struct control *c = must_calloc(1, sizeof *c);
     pthread_condattr_t monotonic;
     c->job_name = job_name;
-    c->began_ms = wall_ms();
+    c->labels = metrics_of(job_name, env->filters_labels);
+    c->began_ms = c->since_ms = wall_ms();
+    c->restored_ms = -1;
     c->shows_progress = env->shows_progress;
     c->on_terminal = isatty(STDERR_FILENO) == 1;
     pthread_mutex_init(&c->lock, NULL);

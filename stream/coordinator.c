@@ -102,6 +102,14 @@ int64_t coordinator_completed(struct coordinator *c)
     return atomic_load_explicit(&c->completed, memory_order_acquire);
 }
 
+uint32_t coordinator_pending(struct coordinator *c)
+{
+    pthread_mutex_lock(&c->job->lock);
+    uint32_t count = c->pending.count;
+    pthread_mutex_unlock(&c->job->lock);
+    return count;
+}
+
 bool coordinator_stops(struct coordinator *c, int64_t id)
 {
     int64_t at = atomic_load_explicit(&c->stops_at, memory_order_acquire);

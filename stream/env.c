@@ -62,6 +62,7 @@ st_env *st_env_new(void)
     env->watermark_interval_ms = 200;
     env->buffer_timeout_ms = 100;
     env->chaining = true;
+    env->filters_labels = true;
     env->retained = 1;
     env->checkpoints_at_once = 1;
     env->restart = restart_default();
@@ -492,6 +493,11 @@ static bool set_prom_port(st_env *env, const char *value)
     return true;
 }
 
+static bool set_label_filter(st_env *env, const char *value)
+{
+    return read_truth(value, &env->filters_labels);
+}
+
 /* The keys, sorted; where Flink has renamed one (1.17, 1.20), both. */
 static const struct {
     const char *key;
@@ -511,6 +517,7 @@ static const struct {
     {"execution.checkpointing.tolerable-failed-checkpoints", set_tolerable, "a number from 0"},
     {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},
     {"execution.savepoint.path", set_restore, "a checkpoint, or the folder of several"},
+    {"metrics.reporter.prom.filterLabelValueCharacters", set_label_filter, "true or false"},
     {"metrics.reporter.prom.port", set_prom_port,
      "a port or a range of them (9249, 9250-9260; 0: any)"},
     {"parallelism.default", set_parallelism_default, "a number from 1 to 32768"},

@@ -125,6 +125,7 @@ struct st_env {
     bool listens, shows_progress;
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
+    bool filters_labels;            /* of the metrics */
     struct control *control;        /* while it runs, if it listens */
     int signal;                     /* that came meanwhile; 0: none */
     bool allow_non_restored;

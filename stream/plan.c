@@ -221,7 +221,7 @@ static void make_op(const struct planner *p, const struct node *node, uint32_t s
     op->class = class;
     op->node = node;
     op->task = task_of(p, node->index, subtask);
-    op->watermark = ST_TIME_MIN;
+    op->watermark = op->input_watermark = ST_TIME_MIN;
     op->wakeup_ms = ST_TIME_MAX;
     op->ctx.subtask = subtask;
     op->ctx.parallelism = node->parallelism;

@@ -314,10 +314,10 @@ void status_write_json(const struct status *s, FILE *to)
     fputs("{\"name\": ", to);
     status_write_quoted(s->name, to);
     fprintf(to,
-            ", \"pid\": %ld, \"state\": \"%s\", \"start-time\": %" PRId64 ", \"now\": %" PRId64
-            ", \"duration\": %" PRId64 ", \"numRestarts\": %" PRId64 ",\n",
-            (long)getpid(), s->job != NULL ? "RUNNING" : "RESTARTING", s->began_ms, s->now_ms,
-            s->now_ms - s->began_ms, s->restarts);
+            ", \"pid\": %ld, \"jid\": \"%s\", \"state\": \"%s\", \"start-time\": %" PRId64
+            ", \"now\": %" PRId64 ", \"duration\": %" PRId64 ", \"numRestarts\": %" PRId64 ",\n",
+            (long)getpid(), s->id, s->job != NULL ? "RUNNING" : "RESTARTING", s->began_ms,
+            s->now_ms, s->now_ms - s->began_ms, s->restarts);
     if (s->job != NULL) {
         sum = sum_up(s);
     }

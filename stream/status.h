@@ -16,7 +16,7 @@ struct monitor;
 
 /* All borrowed. Times in milliseconds since the epoch. */
 struct status {
-    const char *name;
+    const char *name, *id;
     const struct job *job; /* NULL: it waits to begin again */
     struct monitor *monitor;
     int64_t began_ms, now_ms;

@@ -3,9 +3,10 @@
 # with a savepoint and begun with it again, twice and at other parallelisms, gives each line once; from
 # state in memory to RocksDB, and back.
 #
-# usage: control.sh PROGRAM
+# usage: control.sh PROGRAM SOURCE_ROOT
 set -u
 program=$1
+root=$2
 folder=$(mktemp -d)
 job=
 trap '[ -z "$job" ] || kill "$job" 2>/dev/null; rm -rf "$folder"' EXIT
@@ -27,6 +28,25 @@ start() {
         sleep 0.05
     done
     sleep 0.2
+}
+
+# The names in the table of docs/stream.md, with what stands before those of a scope.
+documented_metrics() {
+    awk -F'|' '
+        BEGIN {
+            prefix["cluster"] = "flink_jobmanager_"
+            prefix["job"] = "flink_jobmanager_job_"
+            prefix["task"] = "flink_taskmanager_job_task_"
+            prefix["operator"] = "flink_taskmanager_job_task_operator_"
+        }
+        /^\| metric \| of \|/ { is_table = 1; next }
+        !/^\|/ { is_table = 0 }
+        is_table && !/^\|---/ {
+            gsub(/[` ]/, "")
+            names = split($2, name, ",")
+            scopes = split($3, scope, ",")
+            for (n = 1; n <= names; n++) for (s = 1; s <= scopes; s++) print prefix[scope[s]] name[n]
+        }' "$root/docs/stream.md" | sort
 }
 
 # ended CODE
@@ -65,13 +85,28 @@ for _ in $(seq 200); do # until records have come to the sums
     grep -q 'numRecordsIn{.*"sums",.*} [1-9]' "$folder/metrics" && break
     sleep 0.05
 done
-for line in 'flink_taskmanager_job_task_operator_numRecordsIn{job_name="counter",operator_name="sum",operator_id="sums",subtask_index="[0-2]"} [1-9][0-9]*' \
-    'flink_taskmanager_job_task_operator_numRecordsOut{job_name="counter",operator_name="next_number",operator_id="numbers",subtask_index="[0-2]"} [1-9][0-9]*' \
-    'flink_jobmanager_job_numberOfCompletedCheckpoints{job_name="counter"} [1-9][0-9]*' \
-    'flink_jobmanager_job_numberOfFailedCheckpoints{job_name="counter"} 0' \
+of_job='host="[A-Za-z0-9_]*",job_id="[0-9a-f]\{32\}",job_name="counter"'
+of_task='host="[A-Za-z0-9_]*",tm_id="[A-Za-z0-9_]*:'$job'",job_id="[0-9a-f]\{32\}",job_name="counter"'
+sum='task_id="sums",task_name="sum____[A-Za-z_]*",task_attempt_num="0",subtask_index="[0-2]"'
+numbers='task_id="numbers",task_name="next_number",task_attempt_num="0",subtask_index="[0-2]"'
+for line in "flink_taskmanager_job_task_operator_numRecordsIn{$of_task,$sum,operator_id=\"sums\",operator_name=\"sum\"} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_operator_numRecordsOut{$of_task,$numbers,operator_id=\"numbers\",operator_name=\"next_number\"} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_numRecordsIn{$of_task,$sum} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_numBytesIn{$of_task,$sum} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_numBytesOut{$of_task,$numbers} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_numBuffersOut{$of_task,$numbers} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_buffers_inPoolUsage{$of_task,$sum} [0-9.]*" \
+    "flink_taskmanager_job_task_currentInputWatermark{$of_task,$sum} -9.2233720368547758e+18" \
+    "flink_jobmanager_job_numberOfCompletedCheckpoints{$of_job} [1-9][0-9]*" \
+    "flink_jobmanager_job_numberOfFailedCheckpoints{$of_job} 0" \
+    "flink_jobmanager_job_lastCheckpointRestoreTimestamp{$of_job} [1-9][0-9]\{12\}" \
+    "flink_jobmanager_job_numRestarts{$of_job} 0" \
+    'flink_jobmanager_taskSlotsTotal{host="[A-Za-z0-9_]*"} 3' \
     '# TYPE flink_taskmanager_job_task_operator_currentOutputWatermark gauge'; do
     grep -qx "$line" "$folder/metrics" || complain "not among the metrics: $line"
 done
+[ "$(sed -n 's/^# TYPE \([^ ]*\) gauge$/\1/p' "$folder/metrics" | sort)" = "$(documented_metrics)" ] ||
+    complain "the metrics are not those of docs/stream.md"
 "$program" stream status >"$folder/status" || complain "no status"
 grep -q '^counter: process .*, running for ' "$folder/status" || complain "the status has no head"
 grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of the sum"
