@@ -145,13 +145,13 @@ void control_answer(struct control *c, bool ok, const char *text)
     pthread_mutex_unlock(&c->lock);
 }
 
-void control_detach(struct control *c, bool met, const char *why)
+void control_detach(struct control *c, bool is_cancelled, bool is_done, const char *text)
 {
     pthread_mutex_lock(&c->lock);
     c->job = NULL;
     c->since_ms = wall_ms();
     monitor_detach(c->monitor);
-    answer(c, met, why);
+    answer(c, c->asked == ASK_CANCEL ? is_cancelled : is_done, text);
     pthread_mutex_unlock(&c->lock);
 }
 

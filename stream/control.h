@@ -51,8 +51,9 @@ void control_await_restart(struct control *c, int64_t delay_ms);
 
 /* The job that runs now: questions go to it. */
 void control_attach(struct control *c, struct job *job);
-/* It runs no longer. A question that is still open has been met (`met`) or has not (`why`). */
-void control_detach(struct control *c, bool met, const char *why);
+/* It runs no longer. A question that is still open is answered with `text`: it has been met if it
+ * was to cancel and that is why (`is_cancelled`), or another one and that is done (`is_done`). */
+void control_detach(struct control *c, bool is_cancelled, bool is_done, const char *text);
 /* The question that waits, once; its target ("": none) is copied. By the coordinator, which is not
  * asked to cancel. */
 enum question control_next(struct control *c, char target[CONTROL_LINE]);

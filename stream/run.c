@@ -302,9 +302,9 @@ static enum st_err run_once(st_env *env, bool again, char *failure, size_t failu
         err = job_run(job);
         snprintf(failure, failure_size, "%s", job->failure);
         if (env->control != NULL) {
-            bool met = err == ST_OK && coordinator_saved(job->coordinator)[0] != '\0';
-            control_detach(env->control, met || err == ST_ERR_CANCELLED,
-                           met                       ? coordinator_saved(job->coordinator)
+            bool is_done = err == ST_OK && coordinator_saved(job->coordinator)[0] != '\0';
+            control_detach(env->control, err == ST_ERR_CANCELLED, is_done,
+                           is_done                   ? coordinator_saved(job->coordinator)
                            : err == ST_ERR_CANCELLED ? "cancelled"
                            : err == ST_OK            ? "the job has ended before that"
                                                      : failure);

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,16 @@ ST_SINK(stuck, int64_t)
 {
     for (;;) {
         pause();
+    }
+}
+
+static int gate[2]; /* a pipe; what is read from it lets a record through */
+
+ST_SINK(gated, int64_t)
+{
+    char one;
+    if (read(gate[0], &one, 1) < 0) {
+        st_fail(ctx, "no gate");
     }
 }
 
@@ -125,6 +137,15 @@ static int run_stuck(void)
     st_env_listen(env);
     st_sink(st_from_source(env, endless), stuck);
     return ended(env, st_execute(env, "stuck"));
+}
+
+static int run_gated(void)
+{
+    close(gate[1]);
+    st_env *env = st_env_new();
+    st_env_listen(env);
+    st_sink(st_from_source(env, endless), gated);
+    return ended(env, st_execute(env, "gated"));
 }
 
 static int run_with_handler(void)
@@ -297,6 +318,41 @@ START_TEST(a_job_that_waits_to_begin_again_is_cancelled)
 }
 END_TEST
 
+/* Puts a question to the job; what it answers is read from the returned descriptor. */
+static int ask(pid_t job, const char *question)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/kcsim/stream-%ld.sock", folder,
+             (long)job);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address),
+                     0);
+    ck_assert_int_eq(send(fd, question, strlen(question), 0), (ssize_t)strlen(question));
+    return fd;
+}
+
+START_TEST(a_savepoint_that_a_signal_overtakes_is_not_called_done)
+{
+    char question[FOLDER_SIZE + 16], answer[64] = "";
+    ck_assert_int_eq(pipe(gate), 0);
+    pid_t job = start(run_gated);
+    close(gate[0]);
+    await_catching(job, SIGTERM, true);
+    snprintf(question, sizeof question, "savepoint %s\n", folder);
+    int asked = ask(job, question);
+    usleep(100000); /* mostly it has been taken up by then: it waits for the sink */
+    kill(job, SIGTERM);
+    await_catching(job, SIGTERM, false);
+    usleep(100000);
+    close(gate[1]);
+    ck_assert_int_gt(read(asked, answer, sizeof answer - 1), 0);
+    ck_assert_str_eq(answer, "error cancelled\n");
+    close(asked);
+    ck_assert_int_eq(WEXITSTATUS(await_end(job)), 128 + SIGTERM);
+    folder_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("signals");
@@ -307,6 +363,7 @@ int main(void)
     tcase_add_test(tc, a_handler_of_the_programs_own_stays);
     tcase_add_test(tc, a_signal_that_is_ignored_stays_so);
     tcase_add_test(tc, a_job_that_waits_to_begin_again_is_cancelled);
+    tcase_add_test(tc, a_savepoint_that_a_signal_overtakes_is_not_called_done);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
