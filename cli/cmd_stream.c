@@ -158,12 +158,13 @@ static int run_job(int argc, char **argv)
     name_of(argv[0], name);
     int code = SIM_EXIT_USAGE;
     st_env *env = st_env_new();
+    st_env_set(env, "pipeline.name", name); /* unless a flag says otherwise */
     st_env_listen(env);
     if (build_graph(env, job, argc, argv)) {
         if (isatty(STDERR_FILENO) == 1 && !(env_prints(env) && isatty(STDOUT_FILENO) == 1)) {
             st_env_show_progress(env); /* not into the lines that the job prints */
         }
-        code = report(env, st_execute(env, name));
+        code = report(env, st_execute(env, NULL));
     }
     st_env_free(env);
     return code;

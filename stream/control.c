@@ -29,6 +29,7 @@
 struct control {
     const char *job_name;
     struct metrics_of labels;
+    int64_t task_slots; /* that are configured, 0: none are */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     int listener, ending; /* ending: an eventfd, readable when the thread is to end */
     pthread_t thread;
@@ -262,9 +263,11 @@ static struct job_figures figures_of(const struct control *c)
     bool runs = c->job != NULL, ever = c->completed_count > 0;
     double since_ms = (double)(wall_ms() - c->since_ms);
     uint32_t pending = runs ? coordinator_pending(c->job->coordinator) : 0;
+    double slots_used = runs ? c->job->slot_count : 0;
     return (struct job_figures){
         .running_jobs = runs ? 1 : 0,
-        .slots_total = runs ? c->job->slot_count : 0,
+        .slots_total = c->task_slots > 0 ? (double)c->task_slots : slots_used,
+        .slots_available = c->task_slots > 0 ? (double)c->task_slots - slots_used : 0,
         .running_ms = runs ? since_ms : 0,
         .restarting_ms = runs ? 0 : since_ms,
         .restarts = (double)restarts_of(c),
@@ -460,6 +463,7 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
     struct control *c = must_calloc(1, sizeof *c);
     pthread_condattr_t monotonic;
     c->job_name = job_name;
+    c->task_slots = env->task_slots;
     c->labels = metrics_of(job_name, env->filters_labels);
     c->began_ms = c->since_ms = wall_ms();
     c->restored_ms = -1;

@@ -111,6 +111,7 @@ void st_env_free(st_env *env)
     free(env->savepoint_dir);
     free(env->restore_path);
     free(env->rocksdb_dir);
+    free(env->name);
     free(env->errors);
     free(env);
 }
@@ -498,6 +499,31 @@ static bool set_label_filter(st_env *env, const char *value)
     return read_truth(value, &env->filters_labels);
 }
 
+static bool set_name(st_env *env, const char *value)
+{
+    free(env->name);
+    env->name = must_strdup(value);
+    return *value != '\0';
+}
+
+static bool set_slots(st_env *env, const char *value)
+{
+    return read_count(value, UINT32_MAX, &env->task_slots);
+}
+
+static bool set_runtime_mode(st_env *env, const char *value)
+{
+    (void)env;
+    return strcmp(value, "STREAMING") == 0;
+}
+
+static bool set_unaligned(st_env *env, const char *value)
+{
+    bool unaligned;
+    (void)env;
+    return read_truth(value, &unaligned) && !unaligned;
+}
+
 /* The keys, sorted; where Flink has renamed one (1.17, 1.20), both. */
 static const struct {
     const char *key;
@@ -515,6 +541,10 @@ static const struct {
     {"execution.checkpointing.storage", set_storage, "filesystem or jobmanager"},
     {"execution.checkpointing.timeout", set_timeout, "a duration above 0 (10min)"},
     {"execution.checkpointing.tolerable-failed-checkpoints", set_tolerable, "a number from 0"},
+    {"execution.checkpointing.unaligned", set_unaligned,
+     "false: checkpoints hold no records that are under way"},
+    {"execution.runtime-mode", set_runtime_mode,
+     "STREAMING: a bounded input is run as a stream, to its end"},
     {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},
     {"execution.savepoint.path", set_restore, "a checkpoint, or the folder of several"},
     {"metrics.reporter.prom.filterLabelValueCharacters", set_label_filter, "true or false"},
@@ -523,6 +553,7 @@ static const struct {
     {"parallelism.default", set_parallelism_default, "a number from 1 to 32768"},
     {"pipeline.auto-watermark-interval", set_watermark_interval, "a duration (200ms)"},
     {"pipeline.max-parallelism", set_max_parallelism, "a number from 1 to 32768"},
+    {"pipeline.name", set_name, "a name"},
     {"pipeline.operator-chaining", set_chaining, "true or false"},
     {"restart-strategy", set_restart, "none, fixed-delay, failure-rate or exponential-delay"},
     {"restart-strategy.exponential-delay.backoff-multiplier", set_multiplier,
@@ -551,6 +582,7 @@ static const struct {
     {"state.checkpoints.dir", set_dir, "a folder"},
     {"state.checkpoints.num-retained", set_retained, "a number above 0"},
     {"state.savepoints.dir", set_savepoint_dir, "a folder"},
+    {"taskmanager.numberOfTaskSlots", set_slots, "a number above 0"},
 };
 
 /* Levenshtein's distance, of short words. */

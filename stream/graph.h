@@ -107,6 +107,8 @@ struct st_env {
     uint32_t parallelism_client;  /* -p on the command line; 0: not given */
     uint32_t parallelism_default; /* the configuration's */
     uint32_t max_parallelism;
+    int64_t task_slots; /* that the job may take; 0: as many as it does */
+    char *name;         /* owned; what a job is called that st_execute gives no name; or NULL */
     int64_t watermark_interval_ms;
     int64_t buffer_timeout_ms;
     bool chaining;

@@ -342,6 +342,23 @@ static int64_t clock_ms(const st_env *env)
     return env->in_steps ? 0 : monotonic_ns() / 1000000;
 }
 
+/* Source: Flink SlotManager; there the job waits for slots before it fails. */
+static void check_slots(st_env *env)
+{
+    uint32_t takes = plan_slots(env);
+    if (env->task_slots > 0 && takes > env->task_slots) {
+        env_mistake(env, NULL, 0,
+                    "the job takes %u slots (its greatest parallelism, of each slot sharing "
+                    "group), and taskmanager.numberOfTaskSlots is %lld",
+                    takes, (long long)env->task_slots);
+    }
+}
+
+static const char *name_of_job(const st_env *env, const char *given)
+{
+    return given != NULL ? given : env->name != NULL ? env->name : "stream job";
+}
+
 enum st_err st_execute(st_env *env, const char *job_name)
 {
     char failure[512] = "", why[256];
@@ -364,6 +381,7 @@ enum st_err st_execute(st_env *env, const char *job_name)
     }
     if (env->errors == NULL) {
         plan_nodes(env);
+        check_slots(env);
     }
     if (env->errors != NULL) {
         return ST_ERR_GRAPH;
@@ -379,7 +397,7 @@ enum st_err st_execute(st_env *env, const char *job_name)
         env->claims_before = false;
     }
     bool tells = (env->listens || env->serves_metrics || env->shows_progress) && !env->in_steps;
-    env->control = tells ? control_new(env, job_name, why) : NULL;
+    env->control = tells ? control_new(env, name_of_job(env, job_name), why) : NULL;
     if (tells && env->control == NULL) {
         fprintf(stderr, "%s; the job runs without\n", why);
     }

@@ -340,6 +340,8 @@ void restore_type(struct op *op, struct reader *r, const st_type *type);
 
 /* Sets parallelism and chained of all nodes. */
 void plan_nodes(st_env *env);
+/* How many slots the job takes; behind plan_nodes. */
+uint32_t plan_slots(const st_env *env);
 
 static inline void task_show_state(struct task *task, enum task_state state)
 {

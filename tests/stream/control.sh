@@ -159,6 +159,14 @@ start
 ended 0
 [ -n "$(find "$folder/named" -name _metadata)" ] || complain "--savepointPath=DIR is not where the savepoint is"
 
+"$program" stream run examples/counter --output "$folder/other" -D pipeline.name="another name" 2>/dev/null &
+job=$!
+until "$program" stream list "another name" 2>/dev/null | grep -q "^$job another name, running"; do
+    kill -0 "$job" 2>/dev/null || { complain "no job of another name"; break; }
+    sleep 0.05
+done
+"$program" stream cancel "another name" >/dev/null || complain "no cancel by pipeline.name"
+ended 130
 start -p 2
 "$program" stream cancel "$job" >/dev/null || complain "no cancel"
 ended 130
