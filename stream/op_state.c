@@ -136,36 +136,63 @@ static bool is_mine(const struct op *op, const st_state *state, const struct sec
     return (*dealt)++ % op->ctx.parallelism == op->ctx.subtask;
 }
 
+static const st_state *state_of_name(const struct op *op, st_str name)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
+        if (st_str_equal(st_str_of(states[s]->name), name)) {
+            return states[s];
+        }
+    }
+    return NULL;
+}
+
+/* Elements of a list, each into `element`; those that are this subtask's into its list. */
+static void read_elements(struct op *op, const st_state *state, const struct section *section,
+                          struct reader *from, uint32_t *dealt)
+{
+    struct layout layout = layout_of(state->type);
+    void *element = arena_alloc(&op->task->arena, layout.size);
+    for (uint32_t left = read_u32(from); left > 0 && read_record(from, &layout, element); left--) {
+        if (is_mine(op, state, section, dealt)) {
+            list_add(op->task, operator_list(op, state), &layout, element);
+        }
+    }
+}
+
+/* Those of a list that the operator does not have any more. */
+static void skip_elements(struct op *op, struct reader *from)
+{
+    struct layout layout;
+    void *element = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX);
+    if (read_layout(from, &layout)) {
+        uint32_t left = read_u32(from);
+        while (left > 0 && read_record(from, &layout, element)) {
+            left--;
+        }
+    }
+}
+
 void operator_state_read(struct op *op, const struct section *section, struct reader *from,
                          uint32_t *dealt)
 {
-    const st_state *const *states = op->node->options.operator_states;
     for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
         st_str name = read_text(from);
-        uint32_t s = 0;
-        while (states != NULL && states[s] != NULL &&
-               !st_str_equal(st_str_of(states[s]->name), name)) {
-            s++;
-        }
-        if (states == NULL || states[s] == NULL) {
-            restore_fail(op, "the checkpoint has state %.*s, the operator has none of this name",
-                         (int)name.size, name.data);
-        }
         uint32_t kind = read_u32(from);
-        if (!from->bad && kind != (uint32_t)states[s]->kind) {
-            restore_fail(op, "state %s was of another kind", states[s]->name);
+        const st_state *state = state_of_name(op, name);
+        if (from->bad) {
+            return;
         }
-        restore_type(op, from, states[s]->type);
-        struct layout layout = layout_of(states[s]->type);
-        void *element = arena_alloc(&op->task->arena, layout.size);
-        for (uint32_t e = read_u32(from); e > 0; e--) {
-            if (!read_record(from, &layout, element)) {
-                return;
-            }
-            if (is_mine(op, states[s], section, dealt)) {
-                list_add(op->task, &op->lists[s], &layout, element);
-            }
+        if (state == NULL) {
+            restore_without(op, section, "state %.*s", (int)name.size, name.data);
+            skip_elements(op, from);
+            continue;
         }
+        if (kind != (uint32_t)state->kind) {
+            restore_fail(op, "state %s was of another kind", state->name);
+        }
+        restore_type(op, from, state->type);
+        read_elements(op, state, section, from, dealt);
     }
 }
 
@@ -188,6 +215,25 @@ void restore_fail(struct op *op, const char *format, ...)
     va_end(arguments);
     op->task->job->error = ST_ERR_RESTORE;
     task_fail(op->task, "%s cannot be restored: %s", op->node->name, text);
+}
+
+void restore_without(struct op *op, const struct section *section, const char *what, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, what);
+    vsnprintf(text, sizeof text, what, arguments);
+    va_end(arguments);
+    if (!op->task->job->env->allow_non_restored) {
+        restore_fail(op,
+                     "the checkpoint has %s, the operator has none; to drop it, set "
+                     "execution.savepoint.ignore-unclaimed-state (-n)",
+                     text);
+    }
+    if (op->ctx.subtask == 0 && section->subtask == 0) { /* the first reads the first, always */
+        fprintf(stderr, "%s: the checkpoint has %s, the operator has none: dropped\n",
+                op->node->name, text);
+    }
 }
 
 void restore_type(struct op *op, struct reader *r, const st_type *type)
