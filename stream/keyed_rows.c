@@ -17,6 +17,7 @@
  */
 #include <stdlib.h>
 
+#include "stream/gone.h"
 #include "stream/op_process.h"
 
 static const st_state *state_of(const struct process *p, uint32_t s)
@@ -240,12 +241,6 @@ void keyed_rows_snapshot(struct process *p, struct bytes *to)
 
 /* ----------------------------------------------------------------------------------- Restoring */
 
-/* One that the operator does not have any more. */
-struct gone {
-    uint32_t kind;
-    struct layout key, value; /* key: of a map */
-};
-
 #define STATE_GONE UINT32_MAX
 
 /* What the section says of its states: which of ours each is (STATE_GONE: none), and whether it has
@@ -283,16 +278,6 @@ static void check_state(struct process *p, const st_state *state, uint32_t kind,
     }
 }
 
-static void read_gone(struct gone *gone, uint32_t kind, struct reader *from)
-{
-    gone->kind = kind;
-    from->bad |= kind != ST_STATE_VALUE_OF && kind != ST_STATE_LIST_OF && kind != ST_STATE_MAP_OF;
-    (void)read_layout(from, &gone->value);
-    if (kind == ST_STATE_MAP_OF) {
-        (void)read_layout(from, &gone->key);
-    }
-}
-
 static void read_states(struct process *p, const struct section *section, struct reader *from,
                         struct states_said *said)
 {
@@ -307,7 +292,7 @@ static void read_states(struct process *p, const struct section *section, struct
         said->ours[i] = find_state(p, name);
         if (said->ours[i] == STATE_GONE) {
             restore_without(&p->op, section, "state %.*s", (int)name.size, name.data);
-            read_gone(&said->gone[i], kind, from);
+            gone_read(&said->gone[i], kind, from);
         } else {
             check_state(p, state_of(p, said->ours[i]), kind, from);
         }
@@ -385,21 +370,6 @@ static bool read_map(struct process *p, uint32_t s, bool own, const struct state
     return true;
 }
 
-/* A state that the operator does not have any more. */
-static bool skip_state(const struct states_said *said, uint32_t i, struct reader *from)
-{
-    const struct gone *gone = &said->gone[i];
-    bool is_map = gone->kind == ST_STATE_MAP_OF;
-    for (uint32_t left = gone->kind == ST_STATE_VALUE_OF ? 1 : read_u32(from); left > 0; left--) {
-        if ((is_map && !read_record(from, &gone->key, said->key)) ||
-            !read_record(from, &gone->value, said->record)) {
-            return false;
-        }
-        (void)read_touched(said, i, from);
-    }
-    return true;
-}
-
 static bool read_state(struct process *p, uint32_t s, bool own, const struct states_said *said,
                        uint32_t i, struct reader *from)
 {
@@ -426,8 +396,11 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
     uint32_t present = read_u32(from);
     for (uint32_t i = 0; i < said->count; i++) {
         uint32_t s = said->ours[i];
-        if ((present >> i & 1) != 0 &&
-            !(s == STATE_GONE ? skip_state(said, i, from) : read_state(p, s, own, said, i, from))) {
+        if ((present >> i & 1) == 0) {
+            continue;
+        }
+        if (!(s == STATE_GONE ? gone_skip(&said->gone[i], said->ttl[i], said->record, from)
+                              : read_state(p, s, own, said, i, from))) {
             return false;
         }
     }

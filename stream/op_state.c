@@ -1,13 +1,15 @@
 /*
  * State of operators that has no key, and what all restoring needs.
  *
- *     state of a section:   | size | what the operator's class wrote | lists: name, elements … |
+ *     state of a section:   | size | what the operator's class wrote | states: name, kind, types,
+ *                           elements or entries … |
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "stream/task.h"
+#include "stream/gone.h"
+#include "stream/map.h"
 
 void list_add(struct task *task, struct list *list, const struct layout *layout,
               const void *element)
@@ -91,31 +93,99 @@ void list_write(const struct list *list, const struct layout *layout, struct byt
     }
 }
 
-struct list *operator_list(struct op *op, const st_state *state)
-{
-    const st_state *const *states = op->node->options.operator_states;
-    for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
-        if (states[s] == state) {
-            return &op->lists[s];
-        }
-    }
-    return NULL;
-}
-
-void operator_state_write(struct op *op, struct bytes *to)
+static uint32_t count_states(const struct op *op)
 {
     const st_state *const *states = op->node->options.operator_states;
     uint32_t count = 0;
     while (states != NULL && states[count] != NULL) {
         count++;
     }
+    return count;
+}
+
+static bool is_broadcast(const st_state *state)
+{
+    return state->kind == ST_STATE_BROADCAST_OF;
+}
+
+void operator_state_open(struct op *op)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    uint32_t count = count_states(op);
+    op->lists = must_calloc((size_t)count + 1, sizeof *op->lists);
+    op->broadcasts = must_calloc((size_t)count + 1, sizeof *op->broadcasts);
+    for (uint32_t s = 0; s < count; s++) {
+        if (is_broadcast(states[s])) {
+            map_open(&op->broadcasts[s].map, states[s], &op->task->memory);
+        }
+    }
+}
+
+void operator_state_close(struct op *op)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    for (uint32_t s = 0; s < count_states(op); s++) {
+        struct layout layout = layout_of(states[s]->type);
+        list_clear(op->task, &op->lists[s], &layout);
+        if (is_broadcast(states[s])) {
+            map_close(&op->broadcasts[s].map);
+        }
+    }
+    free(op->lists);
+    free(op->broadcasts);
+    op->lists = NULL;
+    op->broadcasts = NULL;
+}
+
+/* The number of a state of the operator, UINT32_MAX: it is none. */
+static uint32_t number_of(const struct op *op, const st_state *state)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
+        if (states[s] == state) {
+            return s;
+        }
+    }
+    return UINT32_MAX;
+}
+
+struct list *operator_list(struct op *op, const st_state *state)
+{
+    uint32_t s = is_broadcast(state) ? UINT32_MAX : number_of(op, state);
+    return s != UINT32_MAX ? &op->lists[s] : NULL;
+}
+
+struct broadcast *operator_broadcast(struct op *op, const st_state *state)
+{
+    uint32_t s = is_broadcast(state) ? number_of(op, state) : UINT32_MAX;
+    return s != UINT32_MAX ? &op->broadcasts[s] : NULL;
+}
+
+static void broadcast_write(const struct broadcast *b, struct bytes *to)
+{
+    bytes_type(to, b->map.state->key_type);
+    bytes_u32(to, b->head.count);
+    for (uint32_t entry = b->head.first; entry != 0; entry = map_behind(&b->map, &b->head, entry)) {
+        bytes_record(to, &b->map.key, map_key(&b->map, entry));
+        bytes_record(to, &b->map.value, map_value(&b->map, entry));
+    }
+}
+
+void operator_state_write(struct op *op, struct bytes *to)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    uint32_t count = count_states(op);
     bytes_u32(to, count);
     for (uint32_t s = 0; s < count; s++) {
         struct layout layout = layout_of(states[s]->type);
         bytes_text(to, states[s]->name);
         bytes_u32(to, (uint32_t)states[s]->kind);
         bytes_type(to, states[s]->type);
-        list_write(&op->lists[s], &layout, to);
+        if (is_broadcast(states[s])) {
+            broadcast_write(&op->broadcasts[s], to);
+        } else {
+            list_write(&op->lists[s], &layout, to);
+        }
     }
 }
 
@@ -136,63 +206,85 @@ static bool is_mine(const struct op *op, const st_state *state, const struct sec
     return (*dealt)++ % op->ctx.parallelism == op->ctx.subtask;
 }
 
-static const st_state *state_of_name(const struct op *op, st_str name)
+static uint32_t number_of_name(const struct op *op, st_str name)
 {
-    const st_state *const *states = op->node->options.operator_states;
-    for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
-        if (st_str_equal(st_str_of(states[s]->name), name)) {
-            return states[s];
+    for (uint32_t s = 0; s < count_states(op); s++) {
+        if (st_str_equal(st_str_of(op->node->options.operator_states[s]->name), name)) {
+            return s;
         }
     }
-    return NULL;
+    return UINT32_MAX;
 }
 
-/* Elements of a list, each into `element`; those that are this subtask's into its list. */
-static void read_elements(struct op *op, const st_state *state, const struct section *section,
+static void read_elements(struct op *op, uint32_t s, const struct section *section,
                           struct reader *from, uint32_t *dealt)
 {
+    const st_state *state = op->node->options.operator_states[s];
     struct layout layout = layout_of(state->type);
     void *element = arena_alloc(&op->task->arena, layout.size);
     for (uint32_t left = read_u32(from); left > 0 && read_record(from, &layout, element); left--) {
         if (is_mine(op, state, section, dealt)) {
-            list_add(op->task, operator_list(op, state), &layout, element);
+            list_add(op->task, &op->lists[s], &layout, element);
         }
     }
 }
 
-/* Those of a list that the operator does not have any more. */
-static void skip_elements(struct op *op, struct reader *from)
+static void read_entries(struct op *op, uint32_t s, const struct section *section,
+                         struct reader *from)
 {
-    struct layout layout;
-    void *element = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX);
-    if (read_layout(from, &layout)) {
-        uint32_t left = read_u32(from);
-        while (left > 0 && read_record(from, &layout, element)) {
-            left--;
+    struct broadcast *b = &op->broadcasts[s];
+    restore_type(op, from, b->map.state->key_type);
+    void *key = arena_alloc(&op->task->arena, b->map.key.size);
+    void *value = arena_alloc(&op->task->arena, b->map.value.size);
+    bool mine = is_mine(op, b->map.state, section, NULL);
+    for (uint32_t left = read_u32(from); left > 0; left--) {
+        if (!read_record(from, &b->map.key, key) || !read_record(from, &b->map.value, value)) {
+            return;
+        }
+        if (mine) {
+            map_put(&b->map, &b->head, 0, key, value, 0);
         }
     }
+}
+
+/* What is behind the kind of a state that the operator has. */
+static void read_state(struct op *op, uint32_t s, const struct section *section,
+                       struct reader *from, uint32_t *dealt)
+{
+    const st_state *state = op->node->options.operator_states[s];
+    restore_type(op, from, state->type);
+    if (is_broadcast(state)) {
+        read_entries(op, s, section, from);
+    } else {
+        read_elements(op, s, section, from, dealt);
+    }
+}
+
+static void skip_state(struct op *op, uint32_t kind, struct reader *from)
+{
+    struct gone gone = {0};
+    gone_read(&gone, kind, from);
+    (void)gone_skip(&gone, false, arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX), from);
 }
 
 void operator_state_read(struct op *op, const struct section *section, struct reader *from,
                          uint32_t *dealt)
 {
+    const st_state *const *states = op->node->options.operator_states;
     for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
         st_str name = read_text(from);
-        uint32_t kind = read_u32(from);
-        const st_state *state = state_of_name(op, name);
+        uint32_t kind = read_u32(from), s = number_of_name(op, name);
         if (from->bad) {
             return;
         }
-        if (state == NULL) {
+        if (s == UINT32_MAX) {
             restore_without(op, section, "state %.*s", (int)name.size, name.data);
-            skip_elements(op, from);
-            continue;
+            skip_state(op, kind, from);
+        } else if (kind != (uint32_t)states[s]->kind) {
+            restore_fail(op, "state %s was of another kind", states[s]->name);
+        } else {
+            read_state(op, s, section, from, dealt);
         }
-        if (kind != (uint32_t)state->kind) {
-            restore_fail(op, "state %s was of another kind", state->name);
-        }
-        restore_type(op, from, state->type);
-        read_elements(op, state, section, from, dealt);
     }
 }
 

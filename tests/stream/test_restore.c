@@ -54,6 +54,7 @@ ST_LIST_STATE(values, int64_t);
 ST_MAP_STATE(by_word, st_str, event);
 ST_LIST_STATE(noted, event);
 ST_UNION_STATE(counted, int64_t);
+ST_BROADCAST_STATE(rules, st_str, event);
 
 static int64_t sums[KEYS], counts;
 
@@ -110,6 +111,16 @@ static void look(st_context *ctx)
     counts = count;
 }
 
+ST_PROCESS(learn, event, event)
+{
+    st_map_put(ctx, &rules, &in->word, in);
+}
+
+ST_PROCESS(forget, event, event)
+{
+    (void)ctx;
+}
+
 ST_MAP(same, total, total)
 {
     *out = *in;
@@ -143,6 +154,10 @@ static void build(st_env *env, enum version version)
         st_from_source(env, two_halves, .self_size = sizeof(int64_t), .uid = "source",
                        .parallelism = 1, .operator_states = ST_STATES(&position),
                        .initialize_state = restore_position, .snapshot_state = save_position);
+    st_stream *to_all = st_broadcast(s);
+    st_discard(version == ALL ? st_process(to_all, learn, .uid = "rules", .name = "rules",
+                                           .operator_states = ST_STATES(&rules))
+                              : st_process(to_all, forget, .uid = "rules", .name = "rules"));
     s = fold(st_key_by(s, ST_KEY(event, key)), version);
     if (version == ALL) {
         s = st_map(s, same, .uid = "lists", .name = "lists", .snapshot_state = note,
@@ -248,6 +263,7 @@ START_TEST(state_that_an_operator_has_no_more_is_dropped_if_asked_for)
     expect_told("fold: the checkpoint has state values, the operator has none: dropped\n");
     expect_told("fold: the checkpoint has state by_word, the operator has none: dropped\n");
     expect_told("fold: the checkpoint has timers, the operator has none: dropped\n");
+    expect_told("rules: the checkpoint has state rules, the operator has none: dropped\n");
     expect_told("lists: the checkpoint has state noted, the operator has none: dropped\n");
     ck_assert_int_eq(counts, ways[_i].before);
     folder_remove(folder);
