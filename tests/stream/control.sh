@@ -114,6 +114,13 @@ grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of t
     complain "no status as JSON"
 "$program" stream list --format=json | grep -q '^  {"name": "counter", "pid": '"$job," ||
     complain "no list as JSON"
+for flags in "" -r --running -a --all "-r -s" "--scheduled -r counter"; do
+    # shellcheck disable=SC2086 # flags
+    "$program" stream list $flags | grep -q "^$job counter, running" || complain "list $flags does not show it"
+done
+for flag in -s --scheduled; do
+    "$program" stream list $flag 2>/dev/null | grep -q . && complain "list $flag shows one that runs"
+done
 "$program" stream list | grep -q ' records/s in, .*/s out, last checkpoint ' ||
     complain "the list has no rates"
 for word in list status "status counter"; do
