@@ -172,7 +172,7 @@ static bool read_sections(struct checkpoint *c, const char *data, size_t size)
         section.subtask = read_u32(&section.state);
         section.parallelism = read_u32(&section.state);
         section.watermark = read_i64(&section.state);
-        if (section.state.bad) {
+        if (section.state.bad || section.subtask >= section.parallelism) {
             return false;
         }
         add_section(c, section);

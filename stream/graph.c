@@ -107,7 +107,19 @@ static struct node *node_new(st_env *env, enum node_kind kind, const char *name,
     return node;
 }
 
-/* A node that reads `s`. */
+bool node_input_is_broadcast(const struct node *node, uint32_t input)
+{
+    bool any = false;
+    for (const struct edge *e = node->inputs; e != NULL; e = e->next) {
+        if (e->input == input && e->partitioning != ST_PART_BROADCAST) {
+            return false;
+        }
+        any |= e->input == input;
+    }
+    return any;
+}
+
+/* A node that reads `s`, connected or not. */
 static struct node *node_on(st_stream *s, enum node_kind kind, const char *name,
                             const st_options *options)
 {
@@ -116,6 +128,11 @@ static struct node *node_on(st_stream *s, enum node_kind kind, const char *name,
     node->in = s->type;
     node->keyed = s->keyed;
     node->key = s->key;
+    if (s->second != NULL) {
+        append_edges(&node->inputs, s->second->edges, 1);
+        node->in2 = s->second->type;
+        node->key2 = s->second->keyed ? s->second->key : (st_key_spec){0};
+    }
     node->windows = s->windows;
     node->event_time = s->event_time;
     check_options(s->env, node);
@@ -349,9 +366,6 @@ st_stream *st_co_process_at(st_stream *s, const st_function *fn1, const st_funct
         return none(s->env);
     }
     struct node *node = node_on(s, NODE_FLAT_MAP, fn1->name, o);
-    append_edges(&node->inputs, s->second->edges, 1);
-    node->in2 = s->second->type;
-    node->key2 = s->second->keyed ? s->second->key : (st_key_spec){0};
     node->fn = fn1;
     node->fn2 = fn2;
     return stream_of(s->env, node, fn1->out);
@@ -451,6 +465,19 @@ static st_stream *fold_on(st_stream *s, const char *name, const st_options *o, s
     return stream_of(s->env, *node, s->type);
 }
 
+/* Does .merge, if it is given, make one of two? */
+static bool merges(st_env *env, const st_options *o, const st_type *type)
+{
+    bool wrong =
+        o->merge != NULL && (o->merge->kind != ST_FN_FOLD || !type_equal(o->merge->in, type) ||
+                             !type_equal(o->merge->out, type));
+    if (wrong) {
+        env_mistake(env, o->file, o->line, "%s is not an ST_FOLD of %s into %s", o->merge->name,
+                    type->name, type->name);
+    }
+    return !wrong;
+}
+
 st_stream *st_builtin_at(st_stream *s, enum st_builtin builtin, st_field_ref field,
                          const st_options *o)
 {
@@ -468,7 +495,7 @@ st_stream *st_builtin_at(st_stream *s, enum st_builtin builtin, st_field_ref fie
                     field.type->name, s->type->name);
         return none(s->env);
     }
-    if (!has_field(s->env, s->type, field.offset, o)) {
+    if (!has_field(s->env, s->type, field.offset, o) || !merges(s->env, o, s->type)) {
         return none(s->env);
     }
     st_stream *result = fold_on(s, names[builtin], o, &node);
@@ -496,6 +523,9 @@ st_stream *st_reduce_at(st_stream *s, const st_function *fn, const st_options *o
     if (!type_equal(fn->in, fn->out)) {
         env_mistake(s->env, o->file, o->line, "%s is not a reduction: it folds %s into %s",
                     fn->name, fn->in->name, fn->out->name);
+        return none(s->env);
+    }
+    if (!merges(s->env, o, fn->out)) {
         return none(s->env);
     }
     st_stream *result = fold_on(s, fn->name, o, &node);
@@ -631,10 +661,7 @@ st_stream *st_aggregate_at(st_stream *s, const st_function *add, const st_functi
         env_mistake(s->env, o->file, o->line, "sessions merge: st_aggregate needs .merge here");
         return none(s->env);
     }
-    if (o->merge != NULL && (o->merge->kind != ST_FN_FOLD || !type_equal(o->merge->in, add->out) ||
-                             !type_equal(o->merge->out, add->out))) {
-        env_mistake(s->env, o->file, o->line, "%s is not an ST_FOLD of %s into %s", o->merge->name,
-                    add->out->name, add->out->name);
+    if (!merges(s->env, o, add->out)) {
         return none(s->env);
     }
     struct node *node = node_on(s, NODE_WINDOW, add->name, o);
@@ -646,6 +673,11 @@ st_stream *st_aggregate_at(st_stream *s, const st_function *add, const st_functi
 st_stream *st_process_window_at(st_stream *s, const st_function *fn, const st_options *o)
 {
     if (!is_windowed(s, fn->name, o) || !fits(s, fn, 1u << ST_FN_WINDOW, "st_process_window", o)) {
+        return none(s->env);
+    }
+    if (o->merge != NULL) {
+        env_mistake(s->env, o->file, o->line, "%s does not take .merge: its windows keep elements",
+                    fn->name);
         return none(s->env);
     }
     struct node *node = node_on(s, NODE_WINDOW, fn->name, o);

@@ -155,6 +155,8 @@ char *must_strdup(const char *text);
 
 /* Notes what is wrong with the options of a node whose .keyed is set. */
 void check_options(st_env *env, const struct node *node);
+/* Does all that comes to this input of it come by st_broadcast? False if it has no such input. */
+bool node_input_is_broadcast(const struct node *node, uint32_t input);
 /* May it have more than one subtask? */
 bool node_is_parallel(const struct node *node);
 /* A new source, and the stream of it; *node is the source. */

@@ -1,6 +1,6 @@
 /*
- * What a function may ask of its states: values, lists and maps under the key at hand, and lists of
- * the subtask. How they lie is told in op_process.h.
+ * What a function may ask of its states: values, lists and maps under the key at hand, lists and
+ * broadcast state of the subtask. How they lie is told in op_process.h and op_state.c.
  */
 #include <stdlib.h>
 
@@ -32,10 +32,7 @@ void keyed_state_open(struct process *p, struct layout *payload)
             task_fail(op->task, "%s: more than %d states", op->node->name, STATES_MAX);
         }
         if (states[s]->kind == ST_STATE_MAP_OF) {
-            const char *why = map_open(&p->maps[s], states[s], &op->task->memory);
-            if (why != NULL) {
-                task_fail(op->task, "state %s: %s", states[s]->name, why);
-            }
+            map_open(&p->maps[s], states[s], &op->task->memory);
         }
         p->layouts[s] = layout_of(states[s]->type);
         p->slots[s] = payload->size;
@@ -212,15 +209,15 @@ static void own_text(st_context *ctx, const struct layout *layout, void *record)
 static uint32_t state_index(st_context *ctx, const st_state *state, uint32_t kind)
 {
     struct op *op = (struct op *)(void *)ctx;
+    if (kind != 0 && (uint32_t)state->kind != kind) {
+        st_fail(ctx, "state %s is not of the kind that was asked for", state->name);
+    }
     if (op->class != &op_process || op->key == NULL || !process_of(op)->has_rows) {
         st_fail(ctx, "state %s: no key is at hand", state->name);
     }
     const struct process *p = process_of(op);
     for (uint32_t s = 0; s < p->state_count; s++) {
         if (op->node->options.states[s] == state) {
-            if (kind != 0 && (uint32_t)state->kind != kind) {
-                st_fail(ctx, "state %s is not of the kind that was asked for", state->name);
-            }
             return s;
         }
     }
@@ -280,8 +277,7 @@ void st_value_set(st_context *ctx, const st_state *state, const void *value)
 void st_state_add_at(st_context *ctx, const st_state *state, const st_type *value_type,
                      const void *value)
 {
-    if (state->fold == NULL || state->fold->kind != ST_FN_FOLD ||
-        !type_equal(state->fold->out, state->type)) {
+    if (state->fold == NULL) {
         st_fail(ctx, "state %s folds nothing", state->name);
     }
     if (!type_equal(state->fold->in, value_type)) {
@@ -373,6 +369,137 @@ void st_list_update(st_context *ctx, const st_state *state, const void *elements
     }
 }
 
+/* ---------------------------------------------------------------------------------------- Maps */
+
+/* A map that is asked for: of the key at hand, or broadcast state. */
+struct map_at {
+    struct map *map;
+    struct map_head *head;
+    uint32_t owner;
+    struct process *p; /* whose key is at hand; NULL: broadcast state */
+    uint32_t s;        /* the number of its state */
+};
+
+static struct map_at map_of(st_context *ctx, const st_state *state)
+{
+    struct broadcast *b = operator_broadcast((struct op *)(void *)ctx, state);
+    if (b != NULL) {
+        return (struct map_at){.map = &b->map, .head = &b->head};
+    }
+    uint32_t s = state_index(ctx, state, ST_STATE_MAP_OF);
+    struct process *p = process_at(ctx);
+    return (struct map_at){&p->maps[s], slot_of(p, s), p->row, p, s};
+}
+
+/* The same, to be changed. */
+static struct map_at map_to_change(st_context *ctx, const st_state *state)
+{
+    struct map_at at = map_of(ctx, state);
+    if (at.p == NULL && ((struct op *)(void *)ctx)->reads_only) {
+        st_fail(ctx, "state %s is changed by what comes by st_broadcast, and read by others",
+                state->name);
+    }
+    return at;
+}
+
+static int64_t now_for_map(const struct map_at *at)
+{
+    return at->p != NULL ? now_for(at->p, at->map->state) : 0;
+}
+
+static void remove_entry(const struct map_at *at, uint32_t entry)
+{
+    map_remove(at->map, at->head, entry);
+    if (at->p != NULL && at->head->count == 0) {
+        head_of(at->p)->present &= ~(1u << at->s);
+    }
+}
+
+/* What is over goes. */
+static void expire_entries(const struct map_at *at)
+{
+    if (at->p != NULL) {
+        (void)is_there(at->p, at->s);
+    }
+}
+
+static uint32_t find_entry(const struct map_at *at, const void *key)
+{
+    return at->head->count > 0 ? map_find(at->map, at->owner, key) : 0;
+}
+
+/* The entry of a key that is not over, 0: there is none. */
+static uint32_t entry_of(const struct map_at *at, const void *key)
+{
+    const st_state *state = at->map->state;
+    uint32_t entry = find_entry(at, key);
+    int64_t now_ms = now_for_map(at);
+    if (entry != 0 && keyed_state_is_over(state, map_touched(at->map, entry), now_ms)) {
+        remove_entry(at, entry);
+        return 0;
+    }
+    if (entry != 0 && state->ttl_on_read) {
+        map_touch(at->map, entry, now_ms);
+    }
+    return entry;
+}
+
+const void *st_map_get(st_context *ctx, const st_state *state, const void *key)
+{
+    struct map_at at = map_of(ctx, state);
+    uint32_t entry = entry_of(&at, key);
+    return entry != 0 ? map_value(at.map, entry) : NULL;
+}
+
+void st_map_put(st_context *ctx, const st_state *state, const void *key, const void *value)
+{
+    struct map_at at = map_to_change(ctx, state);
+    map_put(at.map, at.head, at.owner, key, value, now_for_map(&at));
+    if (at.p != NULL) {
+        head_of(at.p)->present |= 1u << at.s;
+    }
+}
+
+void st_map_remove(st_context *ctx, const st_state *state, const void *key)
+{
+    struct map_at at = map_to_change(ctx, state);
+    uint32_t entry = find_entry(&at, key);
+    if (entry != 0) {
+        remove_entry(&at, entry);
+    }
+}
+
+uint32_t st_map_count(st_context *ctx, const st_state *state)
+{
+    struct map_at at = map_of(ctx, state);
+    expire_entries(&at);
+    return at.head->count;
+}
+
+/* A cursor: the next entry + 1 in the lower half, 1 above it once it has begun. */
+bool st_map_next(st_context *ctx, const st_state *state, uint64_t *cursor, const void **key,
+                 const void **value)
+{
+    struct map_at at = map_of(ctx, state);
+    if (*cursor == 0) {
+        expire_entries(&at);
+        *cursor = UINT64_C(1) << 32 | at.head->first;
+    }
+    uint32_t entry = (uint32_t)*cursor;
+    if (entry == 0) {
+        return false;
+    }
+    if (state->ttl_on_read) {
+        map_touch(at.map, entry, now_for_map(&at));
+    }
+    *key = map_key(at.map, entry);
+    *value = map_value(at.map, entry);
+    *cursor = UINT64_C(1) << 32 | map_behind(at.map, at.head, entry);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------ Any kind */
+
 void st_state_clear(st_context *ctx, const st_state *state)
 {
     struct op *op = (struct op *)(void *)ctx;
@@ -380,99 +507,11 @@ void st_state_clear(st_context *ctx, const st_state *state)
     if (list != NULL) {
         struct layout layout = layout_of(state->type);
         list_clear(op->task, list, &layout);
-        return;
+    } else if (operator_broadcast(op, state) != NULL) {
+        struct map_at at = map_to_change(ctx, state);
+        map_clear(at.map, at.head);
+    } else {
+        uint32_t s = state_index(ctx, state, 0);
+        clear_slot(process_of(op), s);
     }
-    uint32_t s = state_index(ctx, state, 0);
-    clear_slot(process_of(op), s);
-}
-
-/* ---------------------------------------------------------------------------------------- Maps */
-
-/* The map of a state under the key at hand. */
-static struct map *map_of(st_context *ctx, const st_state *state, struct map_head **head)
-{
-    uint32_t s = state_index(ctx, state, ST_STATE_MAP_OF);
-    struct process *p = process_at(ctx);
-    *head = slot_of(p, s);
-    return &p->maps[s];
-}
-
-/* The entry of a key that is not over, 0: there is none. */
-static uint32_t entry_of(st_context *ctx, const st_state *state, const void *key)
-{
-    struct map_head *head;
-    struct map *map = map_of(ctx, state, &head);
-    struct process *p = process_at(ctx);
-    uint32_t entry = head->count > 0 ? map_find(map, p->row, key) : 0;
-    int64_t now_ms = now_for(p, state);
-    if (entry != 0 && keyed_state_is_over(state, map_touched(map, entry), now_ms)) {
-        st_map_remove(ctx, state, key);
-        return 0;
-    }
-    if (entry != 0 && state->ttl_on_read) {
-        map_touch(map, entry, now_ms);
-    }
-    return entry;
-}
-
-const void *st_map_get(st_context *ctx, const st_state *state, const void *key)
-{
-    struct map_head *head;
-    uint32_t entry = entry_of(ctx, state, key);
-    return entry != 0 ? map_value(map_of(ctx, state, &head), entry) : NULL;
-}
-
-void st_map_put(st_context *ctx, const st_state *state, const void *key, const void *value)
-{
-    struct map_head *head;
-    struct map *map = map_of(ctx, state, &head);
-    struct process *p = process_at(ctx);
-    map_put(map, head, p->row, key, value, now_for(p, state));
-    head_of(p)->present |= 1u << (uint32_t)(map - p->maps);
-}
-
-void st_map_remove(st_context *ctx, const st_state *state, const void *key)
-{
-    struct map_head *head;
-    struct map *map = map_of(ctx, state, &head);
-    struct process *p = process_at(ctx);
-    uint32_t entry = head->count > 0 ? map_find(map, p->row, key) : 0;
-    if (entry != 0) {
-        map_remove(map, head, entry);
-    }
-    if (head->count == 0) {
-        head_of(p)->present &= ~(1u << (uint32_t)(map - p->maps));
-    }
-}
-
-uint32_t st_map_count(st_context *ctx, const st_state *state)
-{
-    struct map_head *head;
-    struct map *map = map_of(ctx, state, &head);
-    (void)is_there(process_at(ctx), (uint32_t)(map - process_at(ctx)->maps));
-    return head->count;
-}
-
-/* A cursor: the next entry + 1 in the lower half, 1 above it once it has begun. */
-bool st_map_next(st_context *ctx, const st_state *state, uint64_t *cursor, const void **key,
-                 const void **value)
-{
-    struct map_head *head;
-    struct map *map = map_of(ctx, state, &head);
-    struct process *p = process_at(ctx);
-    if (*cursor == 0) {
-        (void)is_there(p, (uint32_t)(map - p->maps)); /* what is over goes */
-        *cursor = UINT64_C(1) << 32 | head->first;
-    }
-    uint32_t entry = (uint32_t)*cursor;
-    if (entry == 0) {
-        return false;
-    }
-    if (state->ttl_on_read) {
-        map_touch(map, entry, now_for(p, state));
-    }
-    *key = map_key(map, entry);
-    *value = map_value(map, entry);
-    *cursor = UINT64_C(1) << 32 | map_behind(map, head, entry);
-    return true;
 }

@@ -33,20 +33,11 @@ static void reader_open(struct map *map)
     }
 }
 
-const char *map_open(struct map *map, const st_state *state, struct memory_pool *pool)
+void map_open(struct map *map, const st_state *state, struct memory_pool *pool)
 {
     *map = (struct map){.state = state};
     map->key = layout_of(state->key_type);
     map->value = layout_of(state->type);
-    if (state->key_type->field_count > MAP_KEY_FIELDS_MAX) {
-        return "its key has more than 3 fields";
-    }
-    if (map->key.text_count + map->value.text_count > ST_FIELDS_MAX) {
-        return "it has more than 16 fields of text";
-    }
-    if (map->key.size + map->value.size > ST_RECORD_SIZE_MAX) {
-        return "its entries are too large";
-    }
     reader_open(map);
     struct layout payload = {.size = (uint32_t)sizeof(struct links) + map->value.size,
                              .text_count = map->value.text_count};
@@ -54,7 +45,6 @@ const char *map_open(struct map *map, const st_state *state, struct memory_pool 
         payload.text[t] = (uint16_t)(sizeof(struct links) + map->value.text[t]);
     }
     table_init(&map->entries, &map->reader, pool, &payload, false);
-    return NULL;
 }
 
 void map_close(struct map *map)

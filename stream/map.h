@@ -16,8 +16,6 @@
 #include "stream/table.h"
 #include "stream/task.h"
 
-#define MAP_KEY_FIELDS_MAX (ST_KEY_FIELDS_MAX - 1)
-
 /* Of one owner; zero bytes: empty. Entries are rows + 1 of the table, 0: none. */
 struct map_head {
     uint32_t first, last, count, unused;
@@ -30,8 +28,14 @@ struct map {
     struct table entries;
 };
 
-/* Returns NULL, or why a map of this state cannot be. `pool` is borrowed until map_close. */
-const char *map_open(struct map *map, const st_state *state, struct memory_pool *pool);
+/* Broadcast state: a map of the subtask, of one owner, 0. */
+struct broadcast {
+    struct map map;
+    struct map_head head;
+};
+
+/* Of a state that options.c has found right. `pool` is borrowed until map_close. */
+void map_open(struct map *map, const st_state *state, struct memory_pool *pool);
 void map_close(struct map *map);
 
 /* The entry of a key, 0: there is none. */

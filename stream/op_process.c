@@ -14,6 +14,9 @@ static void process_open(struct op *op)
 {
     struct process *p = process_of(op);
     const st_options *o = &op->node->options;
+    for (uint32_t input = 0; input < 2; input++) {
+        p->learns[input] = node_input_is_broadcast(op->node, input);
+    }
     if (!op->node->keyed) {
         return;
     }
@@ -122,10 +125,12 @@ static void fire(struct process *p, enum due_kind kind, int64_t until)
 static void advance(struct process *p, enum due_kind kind, int64_t until)
 {
     int64_t upto;
+    p->op.reads_only = true;
     for (bool more = true; more;) {
         more = rows_load_due(&p->rows, kind, until, &upto);
         fire(p, kind, upto);
     }
+    p->op.reads_only = false;
 }
 
 static void process_watermark(struct op *op, int64_t watermark)
@@ -227,12 +232,14 @@ static void process_batch(struct op *op, uint32_t input, const struct batch *bat
 {
     bool to_all = input == 1 && op->node->key2.count == 0; /* broadcast: no key is at hand */
     set_timed(op, batch_is_timed(batch)); /* as what is put out for its records, but st_emit_at */
+    op->reads_only = !process_of(op)->learns[input];
     if (op->node->keyed && !to_all) {
         keyed_batch(process_of(op), input, batch);
     } else {
         plain_batch(op, input == 0 ? op->node->fn : op->node->fn2, batch);
     }
     op_flush(op);
+    op->reads_only = false;
     set_timed(op, true);
 }
 

@@ -35,6 +35,7 @@ struct states_said;
 struct process {
     struct op op;
     struct key_reader readers[2]; /* by input */
+    bool learns[2];               /* by input: it comes by st_broadcast */
     bool has_rows;                /* there are states or timers */
     bool has_ttl;                 /* one of them has a time to live */
     struct table table;

@@ -1,13 +1,14 @@
 /*
  * State of operators that has no key, and what all restoring needs.
  *
- *     state of a section:   | size | what the operator's class wrote | lists: name, elements … |
+ *     state of a section:   | size | what the operator's class wrote | states: name, kind, types,
+ *                           elements or entries … |
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "stream/task.h"
+#include "stream/map.h"
 
 void list_add(struct task *task, struct list *list, const struct layout *layout,
               const void *element)
@@ -91,31 +92,99 @@ void list_write(const struct list *list, const struct layout *layout, struct byt
     }
 }
 
-struct list *operator_list(struct op *op, const st_state *state)
-{
-    const st_state *const *states = op->node->options.operator_states;
-    for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
-        if (states[s] == state) {
-            return &op->lists[s];
-        }
-    }
-    return NULL;
-}
-
-void operator_state_write(struct op *op, struct bytes *to)
+static uint32_t count_states(const struct op *op)
 {
     const st_state *const *states = op->node->options.operator_states;
     uint32_t count = 0;
     while (states != NULL && states[count] != NULL) {
         count++;
     }
+    return count;
+}
+
+static bool is_broadcast(const st_state *state)
+{
+    return state->kind == ST_STATE_BROADCAST_OF;
+}
+
+void operator_state_open(struct op *op)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    uint32_t count = count_states(op);
+    op->lists = must_calloc((size_t)count + 1, sizeof *op->lists);
+    op->broadcasts = must_calloc((size_t)count + 1, sizeof *op->broadcasts);
+    for (uint32_t s = 0; s < count; s++) {
+        if (is_broadcast(states[s])) {
+            map_open(&op->broadcasts[s].map, states[s], &op->task->memory);
+        }
+    }
+}
+
+void operator_state_close(struct op *op)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    for (uint32_t s = 0; s < count_states(op); s++) {
+        struct layout layout = layout_of(states[s]->type);
+        list_clear(op->task, &op->lists[s], &layout);
+        if (is_broadcast(states[s])) {
+            map_close(&op->broadcasts[s].map);
+        }
+    }
+    free(op->lists);
+    free(op->broadcasts);
+    op->lists = NULL;
+    op->broadcasts = NULL;
+}
+
+/* The number of a state of the operator, UINT32_MAX: it is none. */
+static uint32_t number_of(const struct op *op, const st_state *state)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
+        if (states[s] == state) {
+            return s;
+        }
+    }
+    return UINT32_MAX;
+}
+
+struct list *operator_list(struct op *op, const st_state *state)
+{
+    uint32_t s = is_broadcast(state) ? UINT32_MAX : number_of(op, state);
+    return s != UINT32_MAX ? &op->lists[s] : NULL;
+}
+
+struct broadcast *operator_broadcast(struct op *op, const st_state *state)
+{
+    uint32_t s = is_broadcast(state) ? number_of(op, state) : UINT32_MAX;
+    return s != UINT32_MAX ? &op->broadcasts[s] : NULL;
+}
+
+static void broadcast_write(const struct broadcast *b, struct bytes *to)
+{
+    bytes_type(to, b->map.state->key_type);
+    bytes_u32(to, b->head.count);
+    for (uint32_t entry = b->head.first; entry != 0; entry = map_behind(&b->map, &b->head, entry)) {
+        bytes_record(to, &b->map.key, map_key(&b->map, entry));
+        bytes_record(to, &b->map.value, map_value(&b->map, entry));
+    }
+}
+
+void operator_state_write(struct op *op, struct bytes *to)
+{
+    const st_state *const *states = op->node->options.operator_states;
+    uint32_t count = count_states(op);
     bytes_u32(to, count);
     for (uint32_t s = 0; s < count; s++) {
         struct layout layout = layout_of(states[s]->type);
         bytes_text(to, states[s]->name);
         bytes_u32(to, (uint32_t)states[s]->kind);
         bytes_type(to, states[s]->type);
-        list_write(&op->lists[s], &layout, to);
+        if (is_broadcast(states[s])) {
+            broadcast_write(&op->broadcasts[s], to);
+        } else {
+            list_write(&op->lists[s], &layout, to);
+        }
     }
 }
 
@@ -134,6 +203,37 @@ static bool is_mine(const struct op *op, const st_state *state, const struct sec
         return section->subtask == op->ctx.subtask;
     }
     return (*dealt)++ % op->ctx.parallelism == op->ctx.subtask;
+}
+
+static void read_elements(struct op *op, uint32_t s, const struct section *section,
+                          struct reader *from, uint32_t *dealt)
+{
+    const st_state *state = op->node->options.operator_states[s];
+    struct layout layout = layout_of(state->type);
+    void *element = arena_alloc(&op->task->arena, layout.size);
+    for (uint32_t left = read_u32(from); left > 0 && read_record(from, &layout, element); left--) {
+        if (is_mine(op, state, section, dealt)) {
+            list_add(op->task, &op->lists[s], &layout, element);
+        }
+    }
+}
+
+static void read_entries(struct op *op, uint32_t s, const struct section *section,
+                         struct reader *from)
+{
+    struct broadcast *b = &op->broadcasts[s];
+    restore_type(op, from, b->map.state->key_type);
+    void *key = arena_alloc(&op->task->arena, b->map.key.size);
+    void *value = arena_alloc(&op->task->arena, b->map.value.size);
+    bool mine = is_mine(op, b->map.state, section, NULL);
+    for (uint32_t left = read_u32(from); left > 0; left--) {
+        if (!read_record(from, &b->map.key, key) || !read_record(from, &b->map.value, value)) {
+            return;
+        }
+        if (mine) {
+            map_put(&b->map, &b->head, 0, key, value, 0);
+        }
+    }
 }
 
 void operator_state_read(struct op *op, const struct section *section, struct reader *from,
@@ -156,15 +256,10 @@ void operator_state_read(struct op *op, const struct section *section, struct re
             restore_fail(op, "state %s was of another kind", states[s]->name);
         }
         restore_type(op, from, states[s]->type);
-        struct layout layout = layout_of(states[s]->type);
-        void *element = arena_alloc(&op->task->arena, layout.size);
-        for (uint32_t e = read_u32(from); e > 0; e--) {
-            if (!read_record(from, &layout, element)) {
-                return;
-            }
-            if (is_mine(op, states[s], section, dealt)) {
-                list_add(op->task, &op->lists[s], &layout, element);
-            }
+        if (is_broadcast(states[s])) {
+            read_entries(op, s, section, from);
+        } else {
+            read_elements(op, s, section, from, dealt);
         }
     }
 }

@@ -15,7 +15,7 @@ static const struct {
     {END, ".end",
      "it is for ST_FLAT_MAP and ST_PROCESS; ST_MAP and ST_FILTER with state or timers"},
     {PARALLEL, ".parallelism above 1", "it is one subtask"},
-    {MERGE, ".merge", "it is for st_aggregate"},
+    {MERGE, ".merge", "it is for folds of windows"},
     {RATE, ".rate_per_s", "it is for st_generate and st_from_sequence"},
     {COLLECTED, ".collected_max", "it is for st_collect"},
 };
@@ -107,12 +107,74 @@ static const st_state *of_kinds(const st_state *const *states, uint32_t kinds)
     return states != NULL ? *states : NULL;
 }
 
-static void check_states(st_env *env, const st_options *o)
+/* What is wrong with the fold of a value, or NULL. */
+static const char *fold_wrong(const st_state *state)
 {
+    const st_function *fold = state->fold;
+    if (fold == NULL) {
+        return NULL;
+    }
+    if (fold->kind != ST_FN_FOLD || !type_equal(fold->out, state->type)) {
+        return "its function is not an ST_FOLD into its type";
+    }
+    return state->begins_with_first && !type_equal(fold->in, fold->out)
+               ? "its function is not an ST_REDUCE"
+               : NULL;
+}
+
+/* The same of a map: the runtime finds its entries by {owner, key}. */
+static const char *map_wrong(const st_state *state)
+{
+    if (state->key_type == NULL) {
+        return NULL;
+    }
+    struct layout key = layout_of(state->key_type), value = layout_of(state->type);
+    return state->key_type->field_count >= ST_KEY_FIELDS_MAX ? "its key has more than 3 fields"
+           : key.text_count + value.text_count > ST_FIELDS_MAX
+               ? "it has more than 16 fields of text"
+           : key.size + value.size > ST_RECORD_SIZE_MAX ? "its entries are too large"
+                                                        : NULL;
+}
+
+/* By itself, wherever it is given. */
+static void check_state(st_env *env, const st_options *o, const st_state *state, bool of_a_key)
+{
+    const char *wrong = fold_wrong(state) != NULL ? fold_wrong(state) : map_wrong(state);
+    if (wrong == NULL && state->ttl_ms < 0) {
+        wrong = "its time to live is not negative";
+    } else if (wrong == NULL && state->ttl_ms > 0 && !of_a_key) {
+        wrong = "only keyed state has a time to live";
+    } else if (wrong == NULL && state->ttl_on_read && state->ttl_ms == 0) {
+        wrong = ".ttl_on_read needs .ttl_ms";
+    }
+    if (wrong != NULL) {
+        env_mistake(env, o->file, o->line, "state %s: %s", state->name, wrong);
+    }
+}
+
+static void check_each(st_env *env, const st_options *o, const st_state *const *states,
+                       bool of_keys)
+{
+    for (; states != NULL && *states != NULL; states++) {
+        check_state(env, o, *states, of_keys);
+    }
+}
+
+static bool is_broadcast(const struct node *node)
+{
+    return node_input_is_broadcast(node, 0) || node_input_is_broadcast(node, 1);
+}
+
+static void check_states(st_env *env, const struct node *node)
+{
+    const st_options *o = &node->options;
     const st_state *of_key =
         of_kinds(o->operator_states, 1u << ST_STATE_VALUE_OF | 1u << ST_STATE_MAP_OF);
     const st_state *of_subtask =
         of_kinds(o->states, 1u << ST_STATE_UNION_OF | 1u << ST_STATE_BROADCAST_OF);
+    const st_state *broadcast = of_kinds(o->operator_states, 1u << ST_STATE_BROADCAST_OF);
+    check_each(env, o, o->states, true);
+    check_each(env, o, o->operator_states, false);
     const char *twice = given_twice(o->states);
     twice = twice != NULL ? twice : given_twice(o->operator_states);
     twice = twice != NULL ? twice : given_to_both(o->states, o->operator_states);
@@ -126,6 +188,11 @@ static void check_states(st_env *env, const st_options *o)
     }
     if (twice != NULL) {
         env_mistake(env, o->file, o->line, "state %s is given twice", twice);
+    }
+    if (broadcast != NULL && !is_broadcast(node)) {
+        env_mistake(env, o->file, o->line,
+                    "state %s learns from a stream that all subtasks get: put st_broadcast before",
+                    broadcast->name);
     }
 }
 
@@ -151,7 +218,7 @@ void check_options(st_env *env, const struct node *node)
                         options[k].name, options[k].whose);
         }
     }
-    check_states(env, o);
+    check_states(env, node);
     if (!node->keyed && (taken(node) & STATES) != 0) {
         check_key(env, node);
     }

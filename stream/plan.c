@@ -229,11 +229,6 @@ static void make_op(const struct planner *p, const struct node *node, uint32_t s
     if (node->options.self_size > 0) {
         op->ctx.self = calloc_apart(node->options.self_size);
     }
-    uint32_t states = 0;
-    while (node->options.operator_states != NULL && node->options.operator_states[states] != NULL) {
-        states++;
-    }
-    op->lists = states > 0 ? must_calloc(states, sizeof *op->lists) : NULL;
     op->outputs = calloc_apart(sizeof *op->outputs);
     op->output_count = 1;
     output_init(&op->outputs[0], op, NULL, node->out);
@@ -402,7 +397,6 @@ static void op_free(struct op *op)
         free(op->outputs[o].targets);
     }
     free(op->outputs);
-    free(op->lists);
     free(op->ctx.self);
     free(op);
 }

@@ -310,17 +310,17 @@ enum st_state_kind {
     ST_STATE_VALUE_OF = 1,
     ST_STATE_LIST_OF,
     ST_STATE_UNION_OF,
-    ST_STATE_BROADCAST_OF,
-    ST_STATE_MAP_OF
+    ST_STATE_MAP_OF = 5,
+    ST_STATE_BROADCAST_OF
 };
 /* A state as it is declared; its address is what operators and calls know it by. Constant. */
 typedef struct st_state {
     const char *name;               /* what a checkpoint knows it by */
-    const st_type *type;            /* of a map: its values' */
+    const st_type *type;            /* of a map, broadcast: its values' */
     enum st_state_kind kind;        /* value, list, map … */
     const struct st_function *fold; /* reducing, aggregating: what st_state_add does; else NULL */
     bool begins_with_first;         /* reducing: the first value is taken as it is */
-    const st_type *key_type;        /* of a map; else NULL */
+    const st_type *key_type;        /* of a map, broadcast; else NULL */
     /* Keyed state: > 0: how long, in ms of processing time, a value, an element of a list, an entry
      * of a map is there after it was last written; or, with ttl_on_read, written or read. What is
      * over is never returned, and goes in time. Source: Flink StateTtlConfig (OnCreateAndWrite,
@@ -351,11 +351,15 @@ typedef struct st_state {
  * st_list_…. When a job is restored at another parallelism, the elements of all subtasks are dealt
  * out in turn; of a union list each subtask gets all. */
 #define ST_UNION_STATE(state, T) ST_STATE_DEFINE(state, T, .kind = ST_STATE_UNION_OF)
-/* The same in every subtask, for what st_broadcast sends to each: when a job is restored, each
- * subtask gets all elements of one subtask. What differs between subtasks may be lost when the
- * parallelism changes. Source: Flink BroadcastState. */
-#define ST_BROADCAST_STATE(state, T) ST_STATE_DEFINE(state, T, .kind = ST_STATE_BROADCAST_OF)
-#define ST_STATES(...)               ((const st_state *const[]){__VA_ARGS__, NULL})
+/* The same map in every subtask, of what st_broadcast sends to each; given in .operator_states of
+ * an operator that has such an input, used through st_map_…, with or without a key at hand. All
+ * read it; only the function of the st_broadcast input changes it (and those that are called
+ * without a record: .initialize_state …), from another input or a timer that fails the job. When a
+ * job is restored, each subtask gets all entries of one subtask: what differs between subtasks may
+ * be lost when the parallelism changes. Source: Flink BroadcastState, ReadOnlyBroadcastState. */
+#define ST_BROADCAST_STATE(state, K, V)                                                            \
+    ST_STATE_DEFINE(state, V, .kind = ST_STATE_BROADCAST_OF, .key_type = &st_type_##K)
+#define ST_STATES(...) ((const st_state *const[]){__VA_ARGS__, NULL})
 
 /* The value under the key at hand, or NULL if there is none. Aliases; valid until state of this key
  * changes or the function returns. All that ask of keyed state fail the job if no key is at hand or
@@ -377,14 +381,15 @@ const void *st_list_get(st_context *ctx, const st_state *state, uint32_t *count)
 void st_list_add(st_context *ctx, const st_state *state, const void *element);
 /* Replaces all elements by `count` copies; these may alias what st_list_get returned. */
 void st_list_update(st_context *ctx, const st_state *state, const void *elements, uint32_t count);
-/* The value of *key under the key at hand, or NULL. Aliases; valid until the step ends or the entry
- * changes. */
+/* Maps: of the key at hand; broadcast state: of the subtask.
+ *
+ * The value of *key, or NULL. Aliases; valid until the step ends or the entry changes. */
 const void *st_map_get(st_context *ctx, const st_state *state, const void *key);
 /* Copies both, with their text; an entry that is there keeps its place. */
 void st_map_put(st_context *ctx, const st_state *state, const void *key, const void *value);
 /* Takes an entry away; nothing happens if there is none. */
 void st_map_remove(st_context *ctx, const st_state *state, const void *key);
-/* How many entries there are under the key at hand. */
+/* How many entries there are. */
 uint32_t st_map_count(st_context *ctx, const st_state *state);
 /* Walks over the entries in the order in which they were put in; the returned one may be removed on
  * the way. False behind the last:
@@ -394,7 +399,7 @@ uint32_t st_map_count(st_context *ctx, const st_state *state);
  */
 bool st_map_next(st_context *ctx, const st_state *state, uint64_t *cursor, const void **key,
                  const void **value);
-/* Takes away what the key at hand has in this state: value, list or map. */
+/* Takes away what the key at hand has in this state: value, list or map. Operator state: all. */
 void st_state_clear(st_context *ctx, const st_state *state);
 
 /* Timers of the key at hand; one (key, time) is one timer however often it is set. .on_timer runs
@@ -636,7 +641,7 @@ typedef struct st_options {
      * st_set_processing_timer has come; st_key is its key. */
     void (*on_timer)(st_context *ctx, int64_t time_ms, st_out *out);
     const st_state *const *states;          /* keyed, of those too: ST_STATES(&a, &b) */
-    const st_state *const *operator_states; /* lists of the subtask; of any operator */
+    const st_state *const *operator_states; /* of the subtask, no key; of any operator */
     /* After operator state has been restored, before open. */
     void (*initialize_state)(st_context *ctx);
     /* Before each snapshot, to bring operator state up to date. */
@@ -646,7 +651,7 @@ typedef struct st_options {
     /* This checkpoint has been given up (too slow, or the disk refused): its snapshot is nobody's.
      */
     void (*notify_checkpoint_aborted)(st_context *ctx, int64_t checkpoint_id);
-    const st_function *merge; /* st_aggregate: ST_FOLD(merge, Acc, Acc), see there */
+    const st_function *merge; /* folds of windows: ST_FOLD(merge, Acc, Acc), see st_aggregate */
     /* st_generate, st_from_sequence: records a second, all subtasks together; 0: no limit */
     uint64_t rate_per_s;
     uint64_t collected_max; /* st_collect: bytes, see there; 0: ST_COLLECTED_MAX */
@@ -779,7 +784,7 @@ st_stream *st_map_at(st_stream *, const st_function *, const st_options *);
 
 /* Two inputs of different types to one operator: fn1 sees the first, fn2 the second; both put out
  * the same type. Keyed if both are; or if the first is and the second is st_broadcast: then fn2
- * runs in each subtask, with no key at hand, and hands on what it learns by .operator_states.
+ * runs in each subtask, with no key at hand, and hands on what it learns by ST_BROADCAST_STATE.
  * Source: Flink KeyedBroadcastProcessFunction. */
 st_stream *st_connect_at(st_stream *, st_stream *, const st_options *);
 #define st_connect(a, b) st_connect_at((a), (b), ST_WITH(0))

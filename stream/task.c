@@ -734,6 +734,7 @@ bool task_open(struct task *task)
     for (uint32_t o = task->op_count; o-- > 0;) {
         struct op *op = task->ops[o];
         op->is_open = true;
+        operator_state_open(op);
         if (op->class->open != NULL) {
             op->class->open(op);
         }
@@ -772,11 +773,7 @@ void task_close(struct task *task)
             if (op->class->close != NULL) {
                 op->class->close(op);
             }
-            const st_state *const *states = op->node->options.operator_states;
-            for (uint32_t s = 0; states != NULL && states[s] != NULL; s++) {
-                struct layout layout = layout_of(states[s]->type);
-                list_clear(task, &op->lists[s], &layout);
-            }
+            operator_state_close(op);
         }
     }
 }

@@ -38,6 +38,7 @@ struct op;
 struct task;
 struct job;
 struct poller;
+struct broadcast;
 
 struct batch {
     const void *records;
@@ -124,8 +125,10 @@ struct op {
     int64_t wakeup_ms; /* ST_TIME_MAX: none */
     int64_t poll_ms;   /* of an idle source of the user's: when to ask it again; 0: soon */
     int64_t window_start, window_end;
-    const void *key;    /* at hand */
-    struct list *lists; /* one for each of the node's operator states */
+    const void *key;              /* at hand */
+    struct list *lists;           /* one for each of the node's operator states */
+    struct broadcast *broadcasts; /* likewise, of those that are broadcast state */
+    bool reads_only; /* broadcast state: what is at hand did not come by st_broadcast */
     bool is_open;
     uint64_t records_in, records_out, late_records;
     _Atomic uint64_t shown_in, shown_out, shown_late; /* see metrics.h */
@@ -310,12 +313,18 @@ void list_own(struct task *task, struct list *list, const struct layout *layout)
 void list_clear(struct task *task, struct list *list, const struct layout *layout);
 void list_write(const struct list *list, const struct layout *layout, struct bytes *to);
 
+/* Makes the operator's states that have no key, and frees them with all that they hold. */
+void operator_state_open(struct op *op);
+void operator_state_close(struct op *op);
 /* Operator state of an operator into its section, and out of it. */
 void operator_state_write(struct op *op, struct bytes *to);
 void operator_state_read(struct op *op, const struct section *section, struct reader *from,
                          uint32_t *dealt);
-/* The list of an operator state; NULL if `state` is none of this operator. */
+/* The list, or broadcast state, that an operator state is; NULL if `state` is none of this
+ * operator.
+ */
 struct list *operator_list(struct op *op, const st_state *state);
+struct broadcast *operator_broadcast(struct op *op, const st_state *state);
 
 /* Does this subtask own the key (as taken by `reader`)? Without keys the first one owns all. */
 bool op_owns(const struct op *op, const struct key_reader *reader, const void *key);

@@ -80,7 +80,7 @@ ST_VALUE_STATE(last, int64_t);
 ST_LIST_STATE(some, int64_t);
 ST_MAP_STATE(by_key, int64_t, int64_t);
 ST_UNION_STATE(of_all, int64_t);
-ST_BROADCAST_STATE(rules, int64_t);
+ST_BROADCAST_STATE(rules, int64_t, int64_t);
 
 static void at_the_end(st_context *ctx, st_out *out)
 {
@@ -293,6 +293,86 @@ START_TEST(a_state_is_given_once)
 }
 END_TEST
 
+typedef struct {
+    int64_t a, b, c, d;
+} four;
+ST_TYPE(four, a, b, c, d);
+
+typedef struct {
+    char bytes[4000];
+} large;
+ST_TYPE(large, bytes);
+
+typedef struct {
+    st_str a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p;
+} texts;
+ST_TYPE(texts, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+
+ST_MAP_STATE(by_four, four, int64_t);
+ST_MAP_STATE(of_large, large, large);
+ST_MAP_STATE(of_texts, st_str, texts);
+ST_BROADCAST_STATE(rules_by_four, four, int64_t);
+ST_REDUCING_STATE(reduced_by_a_fold, count_up, word);
+ST_REDUCING_STATE(reduced_by_another_type, latest, word);
+ST_AGGREGATING_STATE(aggregated_by_a_map, with_count, event);
+ST_VALUE_STATE(dies_before, int64_t, .ttl_ms = -1);
+ST_VALUE_STATE(read_for_nothing, int64_t, .ttl_on_read = true);
+ST_LIST_STATE(mortal, int64_t, .ttl_ms = 1000);
+
+START_TEST(a_state_that_cannot_be_is_told)
+{
+    static const struct {
+        const st_state *state;
+        bool of_a_subtask;
+        const char *words;
+    } wrong[] = {
+        {&by_four, false, "state by_four: its key has more than 3 fields"},
+        {&of_large, false, "state of_large: its entries are too large"},
+        {&of_texts, false, "state of_texts: it has more than 16 fields of text"},
+        {&rules_by_four, true, "state rules_by_four: its key has more than 3 fields"},
+        {&reduced_by_a_fold, false, "reduced_by_a_fold: its function is not an ST_REDUCE"},
+        {&reduced_by_another_type, false, "its function is not an ST_FOLD into its type"},
+        {&aggregated_by_a_map, false, "its function is not an ST_FOLD into its type"},
+        {&dies_before, false, "state dies_before: its time to live is not negative"},
+        {&read_for_nothing, false, "state read_for_nothing: .ttl_on_read needs .ttl_ms"},
+        {&mortal, true, "state mortal: only keyed state has a time to live"},
+    };
+    for (size_t w = 0; w < sizeof wrong / sizeof *wrong; w++) {
+        st_env *env = st_env_new();
+        if (wrong[w].of_a_subtask) {
+            st_discard(st_process(st_broadcast(events(env)), pass_on,
+                                  .operator_states = ST_STATES(wrong[w].state)));
+        } else {
+            st_discard(
+                st_process(by_its_key(events(env)), pass_on, .states = ST_STATES(wrong[w].state)));
+        }
+        expect_mistake(env, wrong[w].words);
+    }
+    st_env *env = st_env_new();
+    st_discard(st_process(by_its_key(events(env)), pass_on, .states = ST_STATES(&mortal)));
+    expect_none(env);
+}
+END_TEST
+
+START_TEST(broadcast_state_needs_what_is_broadcast)
+{
+    st_env *env = st_env_new();
+    st_stream *both = st_connect(by_its_key(events(env)), by_its_key(events(env)));
+    st_discard(st_co_process(both, pass_on, pass_on, .operator_states = ST_STATES(&rules)));
+    expect_mistake(env, "state rules learns from a stream that all subtasks get");
+
+    env = st_env_new();
+    st_stream *partly = st_union(st_broadcast(events(env)), events(env));
+    st_discard(st_process(partly, pass_on, .operator_states = ST_STATES(&rules)));
+    expect_mistake(env, "state rules learns from a stream that all subtasks get");
+
+    env = st_env_new();
+    both = st_connect(by_its_key(events(env)), st_broadcast(events(env)));
+    st_discard(st_co_process(both, pass_on, pass_on, .operator_states = ST_STATES(&rules)));
+    expect_none(env);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------------- Options */
 
 enum { STATES = 1, TIMER = 2, END = 4, PARALLEL = 8, MERGE = 16, RATE = 32, ALL_TAKE = 64 };
@@ -344,6 +424,11 @@ static void add_reduced_windows(st_env *env, const st_options *o)
     st_discard(st_reduce_at(in_windows(env), &latest, o));
 }
 
+static void add_summed_windows(st_env *env, const st_options *o)
+{
+    st_discard(st_builtin_at(in_windows(env), ST_SUM, ST_FIELD(event, value), o));
+}
+
 static void add_windows(st_env *env, const st_options *o)
 {
     st_discard(st_process_window_at(in_windows(env), &first_of, o));
@@ -383,8 +468,9 @@ static const struct {
     {add_co_process, STATES | TIMER | END | PARALLEL},
     {add_sum, PARALLEL},
     {add_reduced_windows, PARALLEL | MERGE},
-    {add_windows, PARALLEL | MERGE},
-    {add_windows_of_all, MERGE},
+    {add_summed_windows, PARALLEL | MERGE},
+    {add_windows, PARALLEL},
+    {add_windows_of_all, 0},
     {add_sink, PARALLEL},
     {add_print, 0},
     {add_discard, PARALLEL},
@@ -488,6 +574,19 @@ START_TEST(windows_of_a_wrong_size_are_told)
 }
 END_TEST
 
+START_TEST(reductions_are_merged_by_a_fold_of_their_records)
+{
+    const st_function *const wrong[] = {&count_up, &with_count};
+    st_env *env = st_env_new();
+    st_discard(st_reduce(in_windows(env), latest, .merge = wrong[_i]));
+    expect_mistake(env, "is not an ST_FOLD of event into event");
+
+    env = st_env_new();
+    st_discard(st_sum(in_windows(env), ST_FIELD(event, value), .merge = wrong[_i]));
+    expect_mistake(env, "is not an ST_FOLD of event into event");
+}
+END_TEST
+
 START_TEST(accumulators_are_merged_by_a_fold_of_them)
 {
     const st_function *const wrong[] = {&latest, &count_up, &with_count};
@@ -517,6 +616,8 @@ int main(void)
     tcase_add_loop_test(tc, state_of_a_key_is_no_state_of_a_subtask, 0, 2);
     tcase_add_loop_test(tc, state_of_a_subtask_is_no_state_of_a_key, 0, 2);
     tcase_add_loop_test(tc, a_state_is_given_once, 0, 5);
+    tcase_add_test(tc, a_state_that_cannot_be_is_told);
+    tcase_add_test(tc, broadcast_state_needs_what_is_broadcast);
     tcase_add_loop_test(tc, an_option_that_an_operator_has_no_use_for_is_told, 0,
                         sizeof operators / sizeof *operators);
     tcase_add_test(tc, a_map_with_state_takes_an_end);
@@ -524,6 +625,7 @@ int main(void)
     tcase_add_test(tc, a_keyed_operator_has_a_key_group_for_each_subtask);
     tcase_add_test(tc, windows_of_event_time_need_timestamps);
     tcase_add_test(tc, windows_of_a_wrong_size_are_told);
+    tcase_add_loop_test(tc, reductions_are_merged_by_a_fold_of_their_records, 0, 2);
     tcase_add_loop_test(tc, accumulators_are_merged_by_a_fold_of_them, 0, 3);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

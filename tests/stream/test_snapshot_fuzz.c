@@ -81,12 +81,11 @@ ST_MAP_STATE(by_text, st_str, int64_t);
 ST_VALUE_STATE(short_lived, int64_t, .ttl_ms = 5);
 ST_LIST_STATE(of_subtask, event);
 ST_UNION_STATE(of_all, int64_t);
-ST_BROADCAST_STATE(same, int64_t);
+ST_BROADCAST_STATE(same, st_str, event);
 
 static void keep(st_context *ctx, int64_t checkpoint_id)
 {
     st_list_add(ctx, &of_all, &checkpoint_id);
-    st_list_add(ctx, &same, &checkpoint_id);
     st_list_add(ctx, &of_subtask, &events[0]);
 }
 
@@ -112,6 +111,12 @@ static void on_timer(st_context *ctx, int64_t time_ms, st_out *out)
     }
 }
 
+/* A row at a time of what all subtasks know. */
+ST_PROCESS(learn, event, event)
+{
+    st_map_put(ctx, &same, &in->text, in);
+}
+
 /* All at once, then nothing until the clock has come to 30 ms: checkpoints before that have all
  * that is open. */
 ST_SOURCE(events_and_pause, event)
@@ -131,6 +136,8 @@ static void build(st_env *env, const char *folder)
     snprintf(out, sizeof out, "%s/out", folder);
     st_stream *s =
         st_from_source(env, events_and_pause, .self_size = sizeof(bool), .uid = "source");
+    st_discard(
+        st_process(st_broadcast(s), learn, .operator_states = ST_STATES(&same), .uid = "learn"));
     s = st_key_by(st_assign_timestamps(s, time_of, .bound_ms = 50), ST_KEY(event, key));
     st_discard(st_sum(s, ST_FIELD(event, value), .uid = "sum"));
     st_discard(st_max_by(s, ST_FIELD(event, value), .uid = "max"));
@@ -148,7 +155,7 @@ static void build(st_env *env, const char *folder)
                             result, .uid = "interval"));
     st_write_files(st_process(s, with_state, .on_timer = on_timer, .uid = "state",
                               .states = ST_STATES(&last, &some, &by_text, &short_lived),
-                              .operator_states = ST_STATES(&of_subtask, &of_all, &same),
+                              .operator_states = ST_STATES(&of_subtask, &of_all),
                               .snapshot_state = keep),
                    out, .uid = "files");
     st_discard(st_read_folder(env, in, ST_PROCESS_ONCE, 0, .uid = "folder"));

@@ -665,17 +665,18 @@ END_TEST
 /* --------------------------------------------------------------------------------------- Broadcast
  */
 
-ST_BROADCAST_STATE(rules, int64_t);
+ST_BROADCAST_STATE(rules, int64_t, int64_t);
 ST_VALUE_STATE(seen, int64_t);
 
 /* How many rules stand below the value, and how many records the key has had. */
 ST_PROCESS(apply_rules, event, st_str)
 {
-    uint32_t count, below = 0;
-    const int64_t *all = st_list_get(ctx, &rules, &count), *had = st_value_get(ctx, &seen);
+    uint32_t count = st_map_count(ctx, &rules), below = 0;
+    const int64_t *had = st_value_get(ctx, &seen);
     int64_t now = had != NULL ? *had + 1 : 1;
-    for (uint32_t r = 0; r < count; r++) {
-        below += all[r] < in->value ? 1 : 0;
+    uint64_t cursor = 0;
+    for (const void *key, *value; st_map_next(ctx, &rules, &cursor, &key, &value);) {
+        below += *(const int64_t *)key < in->value ? 1 : 0;
     }
     st_value_set(ctx, &seen, &now);
     st_str line = st_format(ctx, "%.*s %" PRId64 ": %u of %u, record %" PRId64, (int)in->key.size,
@@ -689,7 +690,7 @@ ST_PROCESS(learn_rule, int64_t, st_str)
 {
     learned++;
     ck_assert_ptr_null(st_key(ctx));
-    st_list_add(ctx, &rules, in);
+    st_map_put(ctx, &rules, in, in);
 }
 
 /* The first four of the seven, once all rules are known. */
@@ -725,6 +726,65 @@ START_TEST(rules_are_broadcast_beside_a_keyed_stream)
 }
 END_TEST
 
+/* How the side that only reads tries to change what the other learns. */
+static int64_t meddled; /* with: a put, a removal, everything */
+
+static void meddle(st_context *ctx)
+{
+    static const int64_t one = 1;
+    ck_assert_uint_eq(st_map_count(ctx, &rules), 0);
+    if (meddled == 0) {
+        st_map_put(ctx, &rules, &one, &one);
+    } else if (meddled == 1) {
+        st_map_remove(ctx, &rules, &one);
+    } else {
+        st_state_clear(ctx, &rules);
+    }
+}
+
+ST_PROCESS(meddle_at_once, event, st_str)
+{
+    meddle(ctx);
+}
+
+ST_PROCESS(meddle_later, event, st_str)
+{
+    st_set_processing_timer(ctx, st_now(ctx));
+}
+
+static void meddle_in_a_timer(st_context *ctx, int64_t time_ms, st_out *out)
+{
+    (void)time_ms, (void)out;
+    meddle(ctx);
+}
+
+/* A record, a record of a key, a timer. */
+START_TEST(rules_are_only_read_by_who_does_not_hear_them_broadcast)
+{
+    meddled = _i / 3;
+    with_seven();
+    st_env *env = st_env_new();
+    st_stream *none = st_broadcast(st_from_array(env, int64_t, NULL, 0));
+    st_stream *s = st_from_array(env, event, seven, 7);
+    s = _i % 3 > 0 ? st_key_by(s, ST_KEY(event, key)) : s;
+    s = st_connect(s, none);
+    const st_state *const *states = ST_STATES(&rules);
+    if (_i % 3 == 2) {
+        s = st_co_process(s, meddle_later, learn_rule, .operator_states = states,
+                          .on_timer = meddle_in_a_timer);
+    } else {
+        s = st_co_process(s, meddle_at_once, learn_rule, .operator_states = states);
+    }
+    st_discard(s);
+    ck_assert_int_eq(st_execute(env, "rules"), ST_ERR_FAILED);
+    ck_assert_msg(strstr(st_env_error(env),
+                         "state rules is changed by what comes by st_broadcast, and read by "
+                         "others") != NULL,
+                  "%s", st_env_error(env));
+    st_env_free(env);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("windows");
@@ -752,6 +812,7 @@ int main(void)
     tcase_add_loop_test(tc, a_side_output_has_the_timestamp_of_its_record, 0, 3);
     tcase_add_loop_test(tc, two_inputs_are_read_in_turn, 0, 2);
     tcase_add_test(tc, rules_are_broadcast_beside_a_keyed_stream);
+    tcase_add_loop_test(tc, rules_are_only_read_by_who_does_not_hear_them_broadcast, 0, 9);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
