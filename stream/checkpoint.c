@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -49,16 +50,25 @@ void section_end(struct bytes *b, size_t began)
 
 /* ------------------------------------------------------------------------------------- Writing */
 
-static bool write_file(const char *dir, const char *name, const struct bytes *b, char *why)
+#define PIECE_SIZE ((size_t)4 << 20) /* between two looks at whether it is still wanted */
+
+static bool is_stopped(const struct checkpoint_draft *w)
 {
-    char path[PATH_SIZE];
+    return w->stop != NULL && atomic_load(w->stop) != 0;
+}
+
+static bool write_file(const struct checkpoint_draft *w, const char *dir, const char *name,
+                       const struct bytes *b, char *why)
+{
+    char path[PATH_SIZE + 64];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (fd < 0) {
         return files_fail(why, "cannot make", path);
     }
-    for (size_t at = 0; at < b->size;) {
-        ssize_t wrote = write(fd, b->data + at, b->size - at);
+    for (size_t at = 0; at < b->size && !is_stopped(w);) {
+        size_t left = b->size - at;
+        ssize_t wrote = write(fd, b->data + at, left < PIECE_SIZE ? left : PIECE_SIZE);
         if (wrote < 0 && errno != EINTR) {
             files_fail(why, "cannot write", path);
             close(fd);
@@ -66,51 +76,76 @@ static bool write_file(const char *dir, const char *name, const struct bytes *b,
         }
         at += wrote > 0 ? (size_t)wrote : 0;
     }
+    if (is_stopped(w)) {
+        close(fd);
+        snprintf(why, WHY_SIZE, "it was given up");
+        return false;
+    }
     bool synced = fsync(fd) == 0;
     return (close(fd) == 0 && synced) || files_fail(why, "cannot write", path);
 }
 
-bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
-                      const struct bytes *const *tasks, uint32_t count, struct stored_files *stored,
-                      char *why)
+/* The name of a checkpoint, with `suffix`. */
+static void name_of(const struct checkpoint_draft *w, const char *suffix, char path[PATH_SIZE])
 {
-    struct stored_files now = {0};
-    char part[PATH_SIZE], whole[PATH_SIZE], name[64];
+    snprintf(path, PATH_SIZE, "%.900s/%s%" PRId64 "%s", w->dir, w->kind, w->id, suffix);
+}
+
+bool checkpoint_write(const struct checkpoint_draft *w, struct stored_files *now, char *why)
+{
+    char part[PATH_SIZE], name[64];
     struct bytes meta = {0};
-    if (strlen(dir) + 64 > sizeof part) {
+    if (strlen(w->dir) > 900) {
         snprintf(why, WHY_SIZE, "the name of the checkpoint directory is too long");
         return false;
     }
-    snprintf(whole, sizeof whole, "%.900s/%s%" PRId64, dir, kind, id);
-    snprintf(part, sizeof part, "%.900s/%s%" PRId64 ".part", dir, kind, id);
+    name_of(w, ".part", part);
     files_remove_tree(part);
-    bool ok = files_make_folders(dir, why) && files_make_folders(part, why);
+    bool ok = files_make_folders(w->dir, why) && files_make_folders(part, why);
     bytes_put(&meta, META_MAGIC, 8);
     bytes_i64(&meta, VERSION);
-    bytes_i64(&meta, id);
-    bytes_i64(&meta, max_parallelism);
+    bytes_i64(&meta, w->id);
+    bytes_i64(&meta, w->max_parallelism);
     size_t count_at = bytes_reserve_i64(&meta);
-    for (uint32_t t = 0; t < count && ok; t++) {
+    for (uint32_t t = 0; t < w->count && ok; t++) {
+        const struct bytes *task = w->tasks[t];
         snprintf(name, sizeof name, "task-%u", t);
-        ok = write_file(part, name, tasks[t], why);
+        ok = write_file(w, part, name, task, why);
         bytes_text(&meta, name);
-        bytes_i64(&meta, (int64_t)tasks[t]->size);
-        bytes_i64(&meta, files_crc(0, tasks[t]->data, tasks[t]->size));
-        ok = ok && stored_files_add(&now, stored, tasks[t]->attached, part, why);
+        bytes_i64(&meta, (int64_t)task->size);
+        bytes_i64(&meta, files_crc(0, task->data, task->size));
+        ok = ok && stored_files_add(now, w->stored, task->attached, part, why);
     }
-    for (uint32_t f = 0; f < now.count; f++) {
-        bytes_text(&meta, now.files[f].name);
-        bytes_i64(&meta, now.files[f].size);
-        bytes_i64(&meta, now.files[f].crc);
+    for (uint32_t f = 0; f < now->count; f++) {
+        bytes_text(&meta, now->files[f].name);
+        bytes_i64(&meta, now->files[f].size);
+        bytes_i64(&meta, now->files[f].crc);
     }
-    bytes_set_i64(&meta, count_at, (int64_t)count + now.count);
+    bytes_set_i64(&meta, count_at, (int64_t)w->count + now->count);
     bytes_i64(&meta, files_crc(0, meta.data, meta.size));
-    ok = ok && write_file(part, "_metadata", &meta, why);
+    ok = ok && write_file(w, part, "_metadata", &meta, why) &&
+         (files_sync_folder(part) || files_fail(why, "cannot complete", part));
     bytes_free(&meta);
-    ok = ok && ((files_sync_folder(part) && rename(part, whole) == 0 && files_sync_folder(dir)) ||
-                files_fail(why, "cannot complete", whole));
-    stored_files_take(stored, &now, ok ? whole : NULL);
     return ok;
+}
+
+bool checkpoint_complete(const struct checkpoint_draft *w, struct stored_files *now, char *why)
+{
+    char part[PATH_SIZE], whole[PATH_SIZE];
+    name_of(w, ".part", part);
+    name_of(w, "", whole);
+    bool ok = (rename(part, whole) == 0 && files_sync_folder(w->dir)) ||
+              files_fail(why, "cannot complete", whole);
+    stored_files_take(w->stored, now, ok ? whole : NULL);
+    return ok;
+}
+
+void checkpoint_discard(const struct checkpoint_draft *w, struct stored_files *now)
+{
+    char part[PATH_SIZE];
+    name_of(w, ".part", part);
+    files_remove_tree(part);
+    stored_files_free(now);
 }
 
 /* ------------------------------------------------------------------------------------- Reading */

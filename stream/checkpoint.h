@@ -47,13 +47,25 @@ size_t section_begin(struct bytes *b, const char *uid, uint32_t subtask, uint32_
                      int64_t watermark);
 void section_end(struct bytes *b, size_t began);
 
-/* Writes and completes checkpoint `id` of `count` tasks; kind: CHECKPOINT or SAVEPOINT. stored: the
- * databases' files of the last checkpoint, then of this one; NULL: nothing is attached to the
- * tasks. Returns false with `why` filled (256 bytes): the disk refused; there is then no such
- * checkpoint. */
-bool checkpoint_write(const char *dir, const char *kind, int64_t id, uint32_t max_parallelism,
-                      const struct bytes *const *tasks, uint32_t count, struct stored_files *stored,
-                      char *why);
+/* A checkpoint to be written. All is borrowed. */
+struct checkpoint_draft {
+    const char *dir, *kind; /* CHECKPOINT or SAVEPOINT */
+    int64_t id;
+    uint32_t max_parallelism;
+    const struct bytes *const *tasks; /* [count] */
+    uint32_t count;
+    struct stored_files *stored; /* databases' files of the last checkpoint, once complete of this
+                                  * one; NULL: nothing is attached to the tasks */
+    const _Atomic int *stop;     /* not 0: it is wanted no more; NULL: it will be */
+};
+/* Writes it as DIR/chk-N.part, all synced, with the databases' files that it has into *now (zeros
+ * at first). Returns false with `why` filled (256 bytes): the disk refused, or it was stopped. Then
+ * one of the two below is to follow. */
+bool checkpoint_write(const struct checkpoint_draft *w, struct stored_files *now, char *why);
+/* Gives it its name: from here on it is there. False, as above: it is not. */
+bool checkpoint_complete(const struct checkpoint_draft *w, struct stored_files *now, char *why);
+/* Removes what was written. */
+void checkpoint_discard(const struct checkpoint_draft *w, struct stored_files *now);
 /* Reads DIR/chk-N or DIR/savepoint-N, or the newest whole one of both in DIR: what a job has
  * committed with a savepoint is not to come again. Returns owned, with `why`
  * (256 bytes) empty, or telling of one that is damaged and was passed over; NULL with `why`: there

@@ -11,9 +11,9 @@
  *
  * Some checkpoints may be under way at a time (execution.checkpointing.max-concurrent-checkpoints),
  * see pending.h; they complete in order. One that takes too long or cannot be written is given up,
- * of which operators are told as well. The thread that runs the job does the writing, so that the
- * stream does not wait for the disk. A task that is done hands in a last part, which counts for
- * every later checkpoint.
+ * of which operators are told as well. A thread of its own does the writing (persist.h), so that
+ * neither the stream nor a question waits for the disk. A task that is done hands in a last part,
+ * which counts for every later checkpoint.
  *
  * Threads: parts and flags are guarded by job->lock; wanted and completed are atomic.
  */
@@ -22,14 +22,15 @@
 #include <string.h>
 
 #include "stream/control.h"
-#include "stream/kept.h"
 #include "stream/pending.h"
+#include "stream/persist.h"
 #include "stream/stored_files.h"
 #include "stream/task.h"
 
 struct coordinator {
     struct job *job;
     struct pendings pending;
+    struct persist *persist; /* of the oldest, or of one that was given up; NULL: none is written */
     _Atomic int64_t wanted, oldest, completed; /* oldest: under way, or the next one */
     int64_t *aborted;                          /* [aborted_count] in order; guarded by job->lock */
     _Atomic uint32_t aborted_count;
@@ -42,7 +43,7 @@ struct coordinator {
     int64_t next_ms;
     bool begins;                /* what was asked for, as soon as there is room */
     uint32_t failures;          /* of checkpoints, since the last one that was completed */
-    struct stored_files stored; /* of the last checkpoint that had any */
+    struct stored_files stored; /* of the last checkpoint that had any; of whoever writes one */
     _Atomic int64_t canonical;  /* the last savepoint that was begun */
 };
 
@@ -159,12 +160,15 @@ static void wake_all(struct coordinator *c)
     }
 }
 
-/* It is no longer under way. */
+/* It is no longer under way. Whoever still writes it is the last to have it. */
 static void drop(struct coordinator *c, struct pending *one)
 {
     pthread_mutex_lock(&c->job->lock);
-    pendings_drop(&c->pending, one);
+    pendings_unlink(&c->pending, one);
     atomic_store(&c->oldest, c->pending.oldest != NULL ? c->pending.oldest->id : c->newest + 1);
+    if (c->persist == NULL || persist_of(c->persist) != one) {
+        pending_free(one, c->job->task_count);
+    }
     pthread_mutex_unlock(&c->job->lock);
 }
 
@@ -214,66 +218,6 @@ static void notify_done_tasks(struct coordinator *c)
     }
 }
 
-/* Frozen tables of the checkpoint may thaw: their rows have been copied. What is attached goes on
- * with the copies. */
-static void release_parts(struct coordinator *c, struct pending *one, struct bytes *whole)
-{
-    pthread_mutex_lock(&c->job->lock);
-    for (uint32_t t = 0; t < c->job->task_count; t++) {
-        struct bytes *part = &one->parts[t];
-        if (part->hole_count > 0) {
-            whole[t].attached = part->attached;
-            part->attached = NULL;
-            bytes_free(part);
-        }
-    }
-    pthread_mutex_unlock(&c->job->lock);
-}
-
-/* Files of databases that the checkpoint has taken, or will not take. */
-static void release_attached(struct coordinator *c, struct pending *one)
-{
-    for (uint32_t t = 0; t < c->job->task_count; t++) {
-        pthread_mutex_lock(&c->job->lock);
-        struct attached *attached = one->parts[t].attached;
-        one->parts[t].attached = NULL;
-        pthread_mutex_unlock(&c->job->lock);
-        attached_free(attached);
-    }
-}
-
-/* Writes the checkpoint, part by part, each whole only while it is written. dir NULL: in memory. */
-static bool write_parts(struct coordinator *c, struct pending *one, const char *dir,
-                        const char *kind, const struct bytes *const *parts, char *why)
-{
-    st_env *env = c->job->env;
-    uint32_t count = c->job->task_count;
-    struct bytes *whole = must_calloc(count, sizeof *whole);
-    const struct bytes **all = must_calloc(count, sizeof *all);
-    bool ok = true;
-    for (uint32_t t = 0; t < count; t++) {
-        all[t] = parts[t];
-        if (parts[t]->hole_count > 0) {
-            ok = ok && bytes_materialise(parts[t], &whole[t], why);
-            all[t] = &whole[t];
-        }
-    }
-    release_parts(c, one, whole);
-    if (ok && dir != NULL) {
-        ok =
-            checkpoint_write(dir, kind, one->id, env->max_parallelism, all, count, &c->stored, why);
-    } else if (ok) {
-        kept_write(&env->kept, one->id, all, count);
-    }
-    release_attached(c, one);
-    for (uint32_t t = 0; t < count; t++) {
-        bytes_free(&whole[t]);
-    }
-    free(whole);
-    free(all);
-    return ok;
-}
-
 static bool is_savepoint(enum question why)
 {
     return why == ASK_SAVEPOINT || why == ASK_STOP || why == ASK_DRAIN;
@@ -296,25 +240,24 @@ static void give_up(struct coordinator *c, const char *why)
     wake_all(c);
 }
 
-/* Returns whether it was written. */
-static bool complete_savepoint(struct coordinator *c, struct pending *one,
-                               const struct bytes *const *parts)
+static void savepoint_failed(struct coordinator *c, const struct pending *one, const char *why)
 {
-    char why[256], path[CONTROL_LINE + 64];
-    struct control *control = c->job->env->control;
-    if (!write_parts(c, one, c->target, SAVEPOINT, parts, why)) {
-        if (one->why == ASK_DRAIN) {
-            job_note_failure(c->job, ST_ERR_IO, "checkpoint: %s", why);
-            job_cancel(c->job); /* its input has ended: it cannot go on */
-        } else {
-            give_up(c, why);
-        }
-        return false;
+    if (one->why == ASK_DRAIN) {
+        job_note_failure(c->job, ST_ERR_IO, "checkpoint: %s", why);
+        job_cancel(c->job); /* its input has ended: it cannot go on */
+    } else {
+        give_up(c, why);
     }
+}
+
+static void complete_savepoint(struct coordinator *c, const struct pending *one)
+{
+    char path[CONTROL_LINE + 64];
+    struct control *control = c->job->env->control;
     snprintf(path, sizeof path, "%s/" SAVEPOINT "%lld", c->target, (long long)one->id);
     if (one->why == ASK_SAVEPOINT) {
         control_answer(control, true, path);
-        return true;
+        return;
     }
     snprintf(c->saved, sizeof c->saved, "%s", path); /* answered when all is committed */
     tell_completed(c, one);
@@ -322,27 +265,29 @@ static bool complete_savepoint(struct coordinator *c, struct pending *one,
         c->job->stopped = true;
         job_cancel(c->job);
     }
-    return true;
 }
 
-static bool complete_checkpoint(struct coordinator *c, struct pending *one,
-                                const struct bytes *const *parts)
+/* Where checkpoints that nobody has asked for go, and are kept; NULL: in memory. */
+static const char *folder_of_checkpoints(const st_env *env)
 {
-    char why[256];
+    return env->storage_in_memory ? NULL : env->checkpoint_dir;
+}
+
+/* Without an interval the last one only says that the input has ended. */
+static bool is_kept(const st_env *env, const struct pending *one)
+{
+    return is_savepoint(one->why) ||
+           ((env->checkpoint_dir != NULL || env->storage_in_memory) &&
+            (env->checkpoint_interval_ms > 0 || one->why == ASK_CHECKPOINT));
+}
+
+static void complete_checkpoint(struct coordinator *c, const struct pending *one)
+{
     const st_env *env = c->job->env;
-    bool kept = (env->checkpoint_dir != NULL || env->storage_in_memory) &&
-                (env->checkpoint_interval_ms > 0 || one->why == ASK_CHECKPOINT);
-    const char *dir = env->storage_in_memory ? NULL : env->checkpoint_dir;
-    if (kept && !write_parts(c, one, dir, CHECKPOINT, parts, why)) {
-        if (one->why == ASK_CHECKPOINT) {
-            control_answer(env->control, false, why);
-        }
-        checkpoint_failed(c, one->id, ST_ERR_IO, why);
-        return false;
-    }
+    const char *dir = folder_of_checkpoints(env);
     c->failures = 0;
     tell_completed(c, one);
-    if (kept && dir != NULL) {
+    if (dir != NULL && is_kept(env, one)) {
         checkpoint_prune(dir, env->claims_before ? 0 : env->before, env->retained);
     }
     if (one->why == ASK_CHECKPOINT) {
@@ -350,19 +295,86 @@ static bool complete_checkpoint(struct coordinator *c, struct pending *one,
         snprintf(text, sizeof text, "checkpoint %lld", (long long)one->id);
         control_answer(env->control, true, text);
     }
-    return true;
 }
 
-static void complete(struct coordinator *c, struct pending *one, const struct bytes *const *parts)
+/* It is there. */
+static void complete(struct coordinator *c, struct pending *one)
 {
-    bool written = is_savepoint(one->why) ? complete_savepoint(c, one, parts)
-                                          : complete_checkpoint(c, one, parts);
-    c->asked = one->why == c->asked ? ASK_NOTHING : c->asked;
-    if (written) {
-        drop(c, one);
+    if (is_savepoint(one->why)) {
+        complete_savepoint(c, one);
     } else {
-        abandon(c, one);
+        complete_checkpoint(c, one);
     }
+    c->asked = one->why == c->asked ? ASK_NOTHING : c->asked;
+    drop(c, one);
+    int64_t pause = job_now(c->job) + c->job->env->checkpoint_pause_ms;
+    c->next_ms = c->next_ms > pause ? c->next_ms : pause;
+}
+
+/* It could not be written. */
+static void fail(struct coordinator *c, struct pending *one, const char *why)
+{
+    if (is_savepoint(one->why)) {
+        savepoint_failed(c, one, why);
+    } else {
+        if (one->why == ASK_CHECKPOINT) {
+            control_answer(c->job->env->control, false, why);
+        }
+        checkpoint_failed(c, one->id, ST_ERR_IO, why);
+    }
+    c->asked = one->why == c->asked ? ASK_NOTHING : c->asked;
+    abandon(c, one);
+}
+
+static void begin_writing(struct coordinator *c, struct pending *one,
+                          const struct bytes *const *parts)
+{
+    const st_env *env = c->job->env;
+    bool saves = is_savepoint(one->why);
+    struct checkpoint_draft what = {.dir = saves ? c->target : folder_of_checkpoints(env),
+                                    .kind = saves ? SAVEPOINT : CHECKPOINT,
+                                    .id = one->id,
+                                    .max_parallelism = env->max_parallelism,
+                                    .stored = &c->stored};
+    c->persist = persist_begin(c->job, one, what, parts);
+}
+
+/* Of the one that is written, once it is done. */
+static void end_writing(struct coordinator *c)
+{
+    char why[256];
+    struct pending *one = persist_of(c->persist);
+    bool ok = persist_finish(c->persist, why);
+    c->persist = NULL;
+    if (pendings_find(&c->pending, one->id) == NULL) { /* given up in the meantime */
+        pending_free(one, c->job->task_count);
+    } else if (ok) {
+        complete(c, one);
+    } else {
+        fail(c, one, why);
+    }
+}
+
+/* Completes what is whole, from the oldest on, as far as the writing has come. */
+static void look_at_whole(struct coordinator *c)
+{
+    const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
+    for (bool goes_on = true; goes_on;) {
+        struct pending *oldest = c->pending.oldest;
+        goes_on = false;
+        if (c->persist != NULL && persist_is_done(c->persist)) {
+            end_writing(c);
+            goes_on = true;
+        } else if (c->persist == NULL && oldest != NULL && gather(c, oldest, parts)) {
+            if (is_kept(c->job->env, oldest)) {
+                begin_writing(c, oldest, parts);
+            } else {
+                complete(c, oldest);
+            }
+            goes_on = true;
+        }
+    }
+    free(parts);
 }
 
 /* The folder of a savepoint: what was asked for, else what is configured. */
@@ -452,30 +464,28 @@ static void begin(struct coordinator *c, enum question why)
     wake_all(c);
 }
 
-/* Completes what is whole, from the oldest on, and gives up what takes too long. */
-static void look_at_pending(struct coordinator *c, int64_t now)
+/* Gives up what takes too long; what is about to be complete is not. */
+static void look_at_late(struct coordinator *c, int64_t now)
 {
     const st_env *env = c->job->env;
-    const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
-    while (c->pending.oldest != NULL && gather(c, c->pending.oldest, parts)) {
-        complete(c, c->pending.oldest, parts);
-        int64_t pause = job_now(c->job) + env->checkpoint_pause_ms;
-        c->next_ms = c->next_ms > pause ? c->next_ms : pause;
-    }
-    free(parts);
-    while (c->pending.oldest != NULL && !c->job->in_steps &&
-           now >= c->pending.oldest->began_ms + env->checkpoint_timeout_ms) {
-        time_out(c, c->pending.oldest);
+    for (struct pending *one; !c->job->in_steps && (one = c->pending.oldest) != NULL &&
+                              now >= one->began_ms + env->checkpoint_timeout_ms;) {
+        bool is_written = c->persist != NULL && persist_of(c->persist) == one;
+        if (is_written && !persist_give_up(c->persist)) {
+            break;
+        }
+        time_out(c, one);
     }
 }
 
 /* May one more be under way? Behind one that drains the job there is none. A pause between
- * checkpoints leaves room for one at a time. Source: Flink CheckpointCoordinatorConfiguration. */
-static bool has_room(const struct coordinator *c)
+ * checkpoints leaves room for one at a time. Savepoints need no room. Source: Flink
+ * CheckpointCoordinatorConfiguration, CheckpointRequestDecider. */
+static bool has_room_for(const struct coordinator *c, enum question why)
 {
     const st_env *env = c->job->env;
     uint32_t most = env->checkpoint_pause_ms > 0 ? 1 : env->checkpoints_at_once;
-    return c->pending.count < most && atomic_load(&c->drains) == 0;
+    return (c->pending.count < most || is_savepoint(why)) && atomic_load(&c->drains) == 0;
 }
 
 int64_t coordinator_step(struct coordinator *c)
@@ -486,13 +496,14 @@ int64_t coordinator_step(struct coordinator *c)
         c->next_ms =
             env->checkpoint_interval_ms > 0 ? now + env->checkpoint_interval_ms : ST_TIME_MAX;
     }
-    look_at_pending(c, now);
+    look_at_whole(c);
+    look_at_late(c, now);
     notify_done_tasks(c);
     c->begins |= take_question(c); /* to cancel needs no room */
-    if (has_room(c) && c->begins) {
+    if (c->begins && has_room_for(c, c->asked)) {
         c->begins = false;
         begin(c, c->asked);
-    } else if (has_room(c) && c->asked != ASK_STOP && now >= c->next_ms) {
+    } else if (has_room_for(c, ASK_NOTHING) && c->asked != ASK_STOP && now >= c->next_ms) {
         begin(c, ASK_NOTHING);
         c->next_ms = now + env->checkpoint_interval_ms;
     }
@@ -501,22 +512,39 @@ int64_t coordinator_step(struct coordinator *c)
         return ST_TIME_MAX;
     }
     int64_t deadline = oldest != NULL ? oldest->began_ms + env->checkpoint_timeout_ms : ST_TIME_MAX;
-    int64_t next = has_room(c) ? c->next_ms : ST_TIME_MAX;
+    deadline = deadline > now ? deadline : ST_TIME_MAX; /* it is about to be complete */
+    int64_t next = has_room_for(c, ASK_NOTHING) ? c->next_ms : ST_TIME_MAX;
     return next < deadline ? next : deadline;
+}
+
+/* Waits for the disk as often as it takes. */
+static void complete_all(struct coordinator *c)
+{
+    for (look_at_whole(c); c->persist != NULL; look_at_whole(c)) {
+        end_writing(c);
+    }
 }
 
 void coordinator_finish(struct coordinator *c)
 {
-    const struct bytes **parts = must_calloc(c->job->task_count, sizeof *parts);
-    while (c->pending.oldest != NULL && !c->job->stopped && gather(c, c->pending.oldest, parts)) {
-        complete(c, c->pending.oldest, parts); /* all parts are last ones */
-    }
+    complete_all(c);        /* all parts are last ones */
     if (!c->job->stopped) { /* savepoints have committed nothing */
-        struct pending *one = add_pending(c, c->asked == ASK_DRAIN ? ASK_DRAIN : ASK_NOTHING);
-        if (gather(c, one, parts)) {
-            complete(c, one, parts);
+        (void)add_pending(c, c->asked == ASK_DRAIN ? ASK_DRAIN : ASK_NOTHING);
+        complete_all(c);
+    }
+    notify_done_tasks(c);
+}
+
+void coordinator_give_up(struct coordinator *c)
+{
+    char why[256];
+    if (c->persist != NULL) {
+        struct pending *one = persist_of(c->persist);
+        (void)persist_give_up(c->persist);
+        (void)persist_finish(c->persist, why);
+        c->persist = NULL;
+        if (pendings_find(&c->pending, one->id) == NULL) {
+            pending_free(one, c->job->task_count);
         }
     }
-    free(parts);
-    notify_done_tasks(c);
 }

@@ -14,20 +14,23 @@ void pendings_init(struct pendings *p, uint32_t task_count)
                            .is_last = must_calloc(task_count, sizeof(bool))};
 }
 
-static void free_one(struct pending *one, uint32_t task_count)
+void pending_free(struct pending *one, uint32_t task_count)
 {
-    for (uint32_t t = 0; t < task_count; t++) {
+    for (uint32_t t = 0; one != NULL && t < task_count; t++) {
         bytes_free(&one->parts[t]);
     }
-    free(one->parts);
-    free(one->is_in);
-    free(one);
+    if (one != NULL) {
+        free(one->parts);
+        free(one->is_in);
+        free(one);
+    }
 }
 
 void pendings_free(struct pendings *p)
 {
-    while (p->oldest != NULL) {
-        pendings_drop(p, p->oldest);
+    for (struct pending *one; (one = p->oldest) != NULL;) {
+        pendings_unlink(p, one);
+        pending_free(one, p->task_count);
     }
     for (uint32_t t = 0; t < p->task_count; t++) {
         bytes_free(&p->last[t]);
@@ -88,7 +91,7 @@ bool pendings_gather(const struct pendings *p, const struct pending *one,
     return all;
 }
 
-void pendings_drop(struct pendings *p, struct pending *one)
+void pendings_unlink(struct pendings *p, struct pending *one)
 {
     struct pending **at = &p->oldest;
     while (*at != one) {
@@ -96,5 +99,4 @@ void pendings_drop(struct pendings *p, struct pending *one)
     }
     *at = one->next;
     p->count--;
-    free_one(one, p->task_count);
 }

@@ -43,7 +43,9 @@ void pendings_take(struct pendings *p, uint32_t task, int64_t id, struct bytes *
 /* The part of each task that counts for this one; false if one is missing yet. */
 bool pendings_gather(const struct pendings *p, const struct pending *one,
                      const struct bytes **parts);
-/* Takes it off the list, with its parts. */
-void pendings_drop(struct pendings *p, struct pending *one);
+/* Takes it off the list; its parts stay until it is freed. */
+void pendings_unlink(struct pendings *p, struct pending *one);
+/* One that is off the list, or NULL. */
+void pending_free(struct pending *one, uint32_t task_count);
 
 #endif

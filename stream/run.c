@@ -59,8 +59,10 @@ void job_set_finished(struct task *task)
  */
 static enum st_err end_job(struct job *job, bool all_done)
 {
-    if ((all_done || job->stopped) && job->coordinator != NULL) {
+    if (job->coordinator != NULL && (all_done || job->stopped)) {
         coordinator_finish(job->coordinator);
+    } else if (job->coordinator != NULL) {
+        coordinator_give_up(job->coordinator);
     }
     for (uint32_t t = 0; all_done && job->coordinator == NULL && t < job->task_count; t++) {
         (void)task_notify(job->tasks[t], INT64_MAX); /* a failure is noted in the job */

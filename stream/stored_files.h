@@ -11,7 +11,7 @@
  *
  * New files are linked from the database's folder; copied, if that is on another file system.
  *
- * Threads: the coordinator's.
+ * Threads: that of whoever writes the checkpoint; one at a time.
  */
 #ifndef STREAM_STORED_FILES_H
 #define STREAM_STORED_FILES_H

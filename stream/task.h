@@ -275,6 +275,8 @@ int64_t coordinator_step(struct coordinator *c);
 /* The last one, when all tasks are done: what is still to be committed. After a stop, whose
  * savepoint was the last: tells all tasks of it. */
 void coordinator_finish(struct coordinator *c);
+/* The job does not end well: what is still being written is not completed. */
+void coordinator_give_up(struct coordinator *c);
 /* The checkpoint that a source is to begin behind `barrier`, its last one; 0: none. The last one
  * that is complete. The one that was given up behind `seen` others; 0: none. Any thread. */
 int64_t coordinator_next(struct coordinator *c, int64_t barrier);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stream/stored_files.h"
 #include "stream/checkpoint.h"
 
 static char dir[64];
@@ -39,7 +40,11 @@ static void write_one(const char *kind, int64_t id)
     bytes_text(&b, "some state");
     section_end(&b, began);
     const struct bytes *parts[] = {&a, &b};
-    ck_assert_msg(checkpoint_write(dir, kind, id, 128, parts, 2, NULL, why), "%s", why);
+    struct stored_files none = {0};
+    struct checkpoint_draft what = {
+        .dir = dir, .kind = kind, .id = id, .max_parallelism = 128, .tasks = parts, .count = 2};
+    ck_assert_msg(checkpoint_write(&what, &none, why) && checkpoint_complete(&what, &none, why),
+                  "%s", why);
     bytes_free(&a);
     bytes_free(&b);
 }

@@ -281,6 +281,107 @@ START_TEST(a_pause_leaves_room_for_one)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------ On a slow disk */
+
+static _Atomic int is_slow; /* the disk takes until the gate is open */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    if (is_slow) {
+        wait_at_gate();
+    }
+    return __real_fsync(fd);
+}
+
+static st_stream *from(st_env *env, const st_function *source)
+{
+    is_slow = 1;
+    return st_from_source_at(env, source,
+                             &(st_options){.self_size = sizeof(struct sender), NOTES(source_arg)});
+}
+
+/* What is being written is given up after its time. Nothing of it is left; later ones complete. */
+START_TEST(a_timeout_ends_the_writing)
+{
+    char folder[FOLDER_SIZE], path[FOLDER_SIZE + 64];
+    folder_make(folder);
+    at_once = _i;
+    st_env *env = env_at_once();
+    st_env_set(env, "execution.checkpointing.dir", folder);
+    st_env_set(env, "execution.checkpointing.timeout", "1s");
+    st_env_set(env, "execution.checkpointing.tolerable-failed-checkpoints", "1000000");
+    st_env_set(env, "state.checkpoints.num-retained", "1000000");
+    st_discard(from(env, &until_another));
+    ck_assert_msg(st_execute(env, "slow") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    ck_assert_int_ge(of_source.aborted_count, 1);
+    ck_assert_int_gt(of_source.completed, of_source.aborted[0]);
+    for (int i = 0; i < of_source.aborted_count; i++) {
+        for (int part = 0; part < 2; part++) {
+            snprintf(path, sizeof path, "%s/chk-%lld%s", folder, (long long)of_source.aborted[i],
+                     part == 1 ? ".part" : "");
+            ck_assert_msg(access(path, F_OK) != 0, "%s is there", path);
+        }
+    }
+    snprintf(path, sizeof path, "%s/chk-%lld", folder, (long long)of_source.completed);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    folder_remove(folder);
+}
+END_TEST
+
+START_TEST(what_is_being_written_is_under_way)
+{
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
+    at_once = _i;
+    st_env *env = env_at_once();
+    st_discard(from(env, &until_complete));
+    run(env, folder);
+    ck_assert_int_eq(of_source.aborted_count, 0);
+}
+END_TEST
+
+/* The disk takes longer than the pause. */
+#define PAUSE_MS 200
+static int64_t opened_ms, began_again_ms;
+
+static void note_second(st_context *ctx, int64_t id)
+{
+    if (id == 2) {
+        began_again_ms = st_now(ctx);
+    }
+}
+
+ST_SOURCE(until_the_second, int64_t)
+{
+    int64_t *opens_ms = ctx->self;
+    *opens_ms = *opens_ms == 0 ? st_now(ctx) + 2 * PAUSE_MS : *opens_ms;
+    if (opened_ms == 0 && st_now(ctx) >= *opens_ms) {
+        opened_ms = st_now(ctx);
+        open_gate();
+    }
+    return began_again_ms != 0 ? ST_END : ST_IDLE;
+}
+
+START_TEST(the_pause_begins_when_one_is_written)
+{
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
+    at_once = 1;
+    st_env *env = env_at_once();
+    st_env_set(env, "execution.checkpointing.min-pause", "200ms");
+    is_slow = 1;
+    st_stream *s =
+        st_from_source(env, until_the_second, .self_size = sizeof(int64_t),
+                       .operator_states = ST_STATES(&none), .snapshot_state = note_second);
+    st_discard(s);
+    run(env, folder);
+    ck_assert_int_ge(began_again_ms, opened_ms + PAUSE_MS);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------------ In memory */
 
 ST_LIST_STATE(position, int64_t);
@@ -438,6 +539,9 @@ int main(void)
     tcase_add_loop_test(tc, operators_are_told_of_what_is_given_up, 1, 4);
     tcase_add_loop_test(tc, the_pause_is_longer_than_the_interval, 0, 2);
     tcase_add_test(tc, a_pause_leaves_room_for_one);
+    tcase_add_loop_test(tc, a_timeout_ends_the_writing, 1, 3);
+    tcase_add_loop_test(tc, what_is_being_written_is_under_way, 1, 4);
+    tcase_add_test(tc, the_pause_begins_when_one_is_written);
     tcase_add_test(tc, a_checkpoint_in_memory_outlives_a_failure);
     tcase_add_test(tc, an_ended_input_is_restored_as_ended);
     suite_add_tcase(suite, tc);

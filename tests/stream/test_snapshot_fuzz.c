@@ -20,6 +20,7 @@
 
 #include "stream/checkpoint.h"
 #include "stream/graph.h"
+#include "stream/stored_files.h"
 #include "stream/stream.h"
 
 #define TASKS_MAX 16
@@ -295,8 +296,14 @@ static bool round_of(const char *folder, uint64_t seed)
     }
     snprintf(dir, sizeof dir, "%s/damaged", folder);
     snprintf(one, sizeof one, "%s/damaged/chk-7", folder);
-    bool ok =
-        checkpoint_write(dir, CHECKPOINT, 7, MAX_PARALLELISM_DEFAULT, all, sample_count, NULL, why);
+    struct stored_files none = {0};
+    struct checkpoint_draft what = {.dir = dir,
+                           .kind = CHECKPOINT,
+                           .id = 7,
+                           .max_parallelism = MAX_PARALLELISM_DEFAULT,
+                           .tasks = all,
+                           .count = sample_count};
+    bool ok = checkpoint_write(&what, &none, why) && checkpoint_complete(&what, &none, why);
     for (uint32_t t = 0; t < sample_count; t++) {
         bytes_free(&parts[t]);
     }
