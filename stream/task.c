@@ -709,7 +709,7 @@ static void restore_op(struct op *op, const struct checkpoint *from)
         }
         section.state = (struct reader){state, state + size, false};
         if (size > 0 && op->class->restore == NULL) {
-            restore_fail(op, "the checkpoint has state of another kind of operator");
+            restore_without(op, &section, "state of another kind of operator");
         }
         if (op->class->restore != NULL &&
             (op->class->all_sections || !is_of_another(&section, op))) {
