@@ -45,6 +45,7 @@ struct control {
     bool is_taken, is_answered, ok, is_cancelled;
     char target[CONTROL_LINE], answer[CONTROL_LINE];
     int64_t completed, duration_ms; /* the last checkpoint */
+    struct checkpoint_size size;
     int64_t completed_count, failed_count, attach_count;
     int64_t since_ms;    /* the job runs, or waits to begin again */
     int64_t restored_ms; /* it began with a checkpoint; -1: never */
@@ -166,9 +167,11 @@ enum question control_next(struct control *c, char target[CONTROL_LINE])
     return asked;
 }
 
-void control_completed(struct control *c, int64_t id, int64_t duration_ms)
+void control_completed(struct control *c, int64_t id, int64_t duration_ms,
+                       struct checkpoint_size size)
 {
     pthread_mutex_lock(&c->lock);
+    c->size = size;
     c->completed = id;
     c->duration_ms = duration_ms;
     c->completed_count++;
@@ -278,6 +281,8 @@ static struct job_figures figures_of(const struct control *c)
         .failed = (double)c->failed_count,
         .last_id = ever ? (double)c->completed : -1,
         .last_duration_ms = ever ? (double)c->duration_ms : -1,
+        .last_size = ever ? (double)c->size.written : -1,
+        .last_full_size = ever ? (double)c->size.full : -1,
         .restored_ms = (double)c->restored_ms,
     };
 }

@@ -235,7 +235,8 @@ static void tell_completed(struct coordinator *c, const struct pending *one)
 {
     atomic_store(&c->completed, one->id);
     if (c->job->env->control != NULL) {
-        control_completed(c->job->env->control, one->id, job_now(c->job) - one->began_ms);
+        control_completed(c->job->env->control, one->id, job_now(c->job) - one->began_ms,
+                          one->size);
     }
     wake_all(c);
 }

@@ -99,6 +99,8 @@ for line in "flink_taskmanager_job_task_operator_numRecordsIn{$of_task,$sum,oper
     "flink_taskmanager_job_task_currentInputWatermark{$of_task,$sum} -9.2233720368547758e+18" \
     "flink_jobmanager_job_numberOfCompletedCheckpoints{$of_job} [1-9][0-9]*" \
     "flink_jobmanager_job_numberOfFailedCheckpoints{$of_job} 0" \
+    "flink_jobmanager_job_lastCheckpointSize{$of_job} [1-9][0-9]*" \
+    "flink_jobmanager_job_lastCheckpointFullSize{$of_job} [1-9][0-9]*" \
     "flink_jobmanager_job_lastCheckpointRestoreTimestamp{$of_job} [1-9][0-9]\{12\}" \
     "flink_jobmanager_job_numRestarts{$of_job} 0" \
     'flink_jobmanager_taskSlotsTotal{host="[A-Za-z0-9_]*"} 3' \
