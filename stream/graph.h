@@ -32,6 +32,7 @@ enum node_kind {
     NODE_WINDOW,
     NODE_SINK,
     NODE_PRINT,
+    NODE_COLLECT,
     NODE_DISCARD,
     NODE_TWO_PHASE,
     NODE_SOCKET_SINK,
@@ -65,10 +66,13 @@ struct node {
     bool event_time; /* timestamps and watermarks reach it */
     const void *array;
     uint64_t count;
+    uint64_t first; /* of a generator: the number before which there is none */
+    bool in_splits; /* each subtask begins with its part of the numbers; else they are dealt out */
     const char *path; /* owned */
     const st_two_phase *two_phase;
-    const st_socket *socket; /* owned, with what it refers to */
-    enum st_watch watch;     /* of a folder */
+    struct st_collection *collection; /* owned */
+    const st_socket *socket;          /* owned, with what it refers to */
+    enum st_watch watch;              /* of a folder */
     int64_t watch_interval_ms;
     char *uid; /* owned: what a checkpoint knows it by */
     /* Set by the plan. */
