@@ -12,6 +12,7 @@
 
 #include "stream/record.h"
 #include "stream/restart.h"
+#include "stream/retention.h"
 
 #define MAX_PARALLELISM_DEFAULT 128
 #define GENERATOR_SELF_MAX      256 /* bytes */
@@ -124,10 +125,9 @@ struct st_env {
     bool storage_in_memory;
     struct kept *kept;    /* owned: the newest checkpoint in memory, or NULL */
     char *checkpoint_dir; /* owned */
-    int64_t before;       /* the newest checkpoint in it when the job began */
-    bool claims_before;   /* those up to it are the job's now: it goes on from one of them */
-    char *savepoint_dir;  /* owned; NULL: the checkpoints' */
-    char *restore_path;   /* owned */
+    struct retention retention;
+    char *savepoint_dir; /* owned; NULL: the checkpoints' */
+    char *restore_path;  /* owned */
     bool listens, shows_progress;
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
@@ -135,7 +135,6 @@ struct st_env {
     struct control *control;        /* while it runs, if it listens */
     int signal;                     /* that came meanwhile; 0: none */
     bool allow_non_restored;
-    uint32_t retained;
     struct restart_strategy restart;
     int64_t checkpoint_timeout_ms;
     uint32_t tolerable_failures; /* of checkpoints, one behind the other */

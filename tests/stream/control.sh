@@ -201,6 +201,32 @@ done
 [ "$("$program" stream cancel "$job")" = cancelled ] || complain "a job that waits is not cancelled"
 ended 130
 
+# under POLICY CODE HOW...: a job with a checkpoint that ends so; prints what is left of the checkpoints
+under() {
+    policy=$1 code=$2
+    shift 2
+    rm -rf "$folder/kept"
+    start -D execution.checkpointing.dir="$folder/kept" \
+        -D execution.checkpointing.externalized-checkpoint-retention="$policy"
+    "$program" stream checkpoint counter >/dev/null || complain "no checkpoint of $policy"
+    [ -e "$folder/kept/chk-1/_metadata" ] || complain "$policy: the checkpoint is not there"
+    "$@" >/dev/null || complain "no $*"
+    ended "$code"
+    left=$(find "$folder/kept" -mindepth 1 -maxdepth 1 -name '[a-z]*' -printf '%f ' | sort)
+}
+under RETAIN_ON_CANCELLATION 130 "$program" stream cancel counter
+[ "$left" = "chk-1 " ] || complain "RETAIN_ON_CANCELLATION, cancelled: '$left' is left"
+under DELETE_ON_CANCELLATION 130 "$program" stream cancel counter
+[ "$left" = "" ] || complain "DELETE_ON_CANCELLATION, cancelled: '$left' is left"
+under NO_EXTERNALIZED_CHECKPOINTS 130 "$program" stream cancel counter
+[ "$left" = "" ] || complain "NO_EXTERNALIZED_CHECKPOINTS, cancelled: '$left' is left"
+under DELETE_ON_CANCELLATION 0 "$program" stream stop counter
+[ "$left" = "savepoint-2 " ] || complain "DELETE_ON_CANCELLATION, stopped: '$left' is left"
+
+stop_hard() { kill "$job"; }
+under DELETE_ON_CANCELLATION 143 stop_hard
+[ "$left" = "chk-1 " ] || complain "DELETE_ON_CANCELLATION, SIGTERM: '$left' is left"
+
 start
 kill -9 "$job"
 wait "$job" 2>/dev/null
