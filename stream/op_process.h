@@ -23,7 +23,8 @@
 #include "stream/rocks_rows.h"
 #include "stream/timers.h"
 
-#define STATES_MAX 32
+#define STATES_MAX         32
+#define SWEPT_FOR_A_RECORD 2 /* rows: the walk is round when as many records have come */
 
 struct row_head {
     uint32_t present; /* bits, by state */

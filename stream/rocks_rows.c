@@ -27,9 +27,9 @@ static uint32_t count_sharers(const st_env *env)
     uint32_t count = 0;
     for (uint32_t n = 0; n < env->node_count; n++) {
         const struct node *node = env->nodes[n];
-        bool may_have = node->kind == NODE_FOLD || node->kind == NODE_WINDOW ||
-                        node->options.states != NULL || node->options.on_timer != NULL;
-        count += node->keyed && may_have ? 1 : 0;
+        bool folds = node->kind == NODE_FOLD || node->kind == NODE_WINDOW;
+        bool has_states = node->options.states != NULL || node->options.on_timer != NULL;
+        count += node->keyed ? (folds ? 1 : 0) + (has_states ? 1 : 0) : 0;
     }
     return count > 0 ? count : 1;
 }
@@ -512,11 +512,11 @@ static void attach_files(struct rocks_rows *rows, struct rows_image *image, stru
     const struct op *op = rows->op;
     uint32_t groups = op->task->job->env->max_parallelism, first = 0, o = 0;
     char prefix[64], path[FILES_PATH_MAX + 32];
-    while (op->task->ops[o] != op) {
+    while (op->task->ops[o] != op && op->task->ops[o]->states != op) {
         o++;
     }
-    snprintf(prefix, sizeof prefix, STORED_FILE "%u-%u-%u-", op->task->vertex, op->task->subtask,
-             o);
+    snprintf(prefix, sizeof prefix, STORED_FILE "%u-%u-%u%s-", op->task->vertex, op->task->subtask,
+             o, op->task->ops[o] != op ? "s" : "");
     while (first < groups && !group_is_own(rows, first)) {
         first++;
     }
@@ -621,9 +621,15 @@ static void empty_table(struct rocks_rows *rows)
     }
 }
 
+bool rows_are_full(const struct rocks_rows *rows)
+{
+    return rows->op != NULL &&
+           (rows->table->live >= rows->rows_max || rows->held >= rows->held_max);
+}
+
 void rows_make_room(struct rocks_rows *rows)
 {
-    if (rows->op != NULL && (rows->table->live >= rows->rows_max || rows->held >= rows->held_max)) {
+    if (rows_are_full(rows)) {
         empty_table(rows);
     }
 }

@@ -99,6 +99,8 @@ void rows_close(struct rocks_rows *rows);
 /* Before a batch, with no row at hand: afterwards a key that has no row is new. */
 void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const void *records,
                uint32_t stride, uint32_t count);
+/* Will rows_load, or rows_make_room, empty the table? */
+bool rows_are_full(const struct rocks_rows *rows);
 /* Between rows that are restored: makes room if there are too many. The table is then empty. */
 void rows_make_room(struct rocks_rows *rows);
 /* Before timers fire, with no row at hand: loads rows that have timers until then, of which those

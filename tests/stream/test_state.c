@@ -12,8 +12,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "folder.h"
 #include "mix.h"
 #include "stream/stream.h"
 
@@ -463,10 +463,8 @@ static void run_segment(const char *folder, enum mix mix, int segment, uint32_t 
 
 START_TEST(states_are_what_a_naive_model_has)
 {
-    char folder[64], command[96];
-    bool in_memory = access("/dev/shm", W_OK) == 0; /* databases wait for the disk at each file */
-    snprintf(folder, sizeof folder, "%s/kcsim-state-XXXXXX", in_memory ? "/dev/shm" : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char folder[FOLDER_SIZE];
+    folder_make_in_memory(folder);
     seed = (uint64_t)_i / MIX_END;
     memset(model, 0, sizeof model);
     gap_ms = _i % MIX_END == ON_ROCKSDB_INCREMENTAL ? 100000 : 0; /* its last checkpoint is late */
@@ -480,8 +478,7 @@ START_TEST(states_are_what_a_naive_model_has)
                           "seed %d, operation %" PRId64 " (%" PRId64 ")", _i, i, o.what);
         }
     }
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 END_TEST
 
