@@ -182,6 +182,7 @@ void keyed_state_expire(struct process *p, int64_t now_ms)
 
 void keyed_state_sweep(struct process *p, uint32_t count)
 {
+    rows_pass_time(&p->rows, p->now_ms);
     for (; count > 0 && p->table.row_end > 0; count--) {
         p->swept = p->swept + 1 < p->table.row_end ? p->swept + 1 : 0;
         p->row = p->swept;

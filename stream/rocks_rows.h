@@ -84,7 +84,9 @@ struct rocks_rows {
     const struct key_reader *behind_time; /* reads the key behind a time (int64) that keys begin
                                              with; borrowed; NULL: they do not */
     struct bytes over;                    /* times whose rows are to be deleted */
-    struct rocks_walk *walk;              /* the task's */
+    bool expires;            /* values begin with the time (int64) when they are over */
+    int64_t now_ms;          /* where they do: of rows_pass_time */
+    struct rocks_walk *walk; /* the task's */
 };
 
 /* Does the backend of the job keep rows in databases? */
@@ -95,6 +97,11 @@ void rows_open(struct rocks_rows *rows, struct op *op, struct table *table,
 /* The database is there from now on; after the restoring. */
 void rows_ready(struct rocks_rows *rows);
 void rows_close(struct rocks_rows *rows);
+
+/* Of rows that expire (who has such sets rows->expires behind rows_open): what is over at now_ms
+ * may go from the database, but for what a checkpoint under way may still want of it. Values begin
+ * with their time in the database and its files, not where a section has the rows itself. */
+void rows_pass_time(struct rocks_rows *rows, int64_t now_ms);
 
 /* Before a batch, with no row at hand: afterwards a key that has no row is new. */
 void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const void *records,

@@ -409,6 +409,12 @@ static inline void op_at(struct op *op, const struct batch *batch)
     op->ctx.index = 0;
 }
 
+/* a + b, not above ST_TIME_MAX, for b >= 0 */
+static inline int64_t time_plus(int64_t a, int64_t b)
+{
+    return a > ST_TIME_MAX - b ? ST_TIME_MAX : a + b;
+}
+
 /* A writer for an edge; rings and receivers are filled in by the caller. Returns owned. */
 struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t ring_count);
 void writer_free(struct writer *w);

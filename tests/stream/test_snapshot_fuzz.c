@@ -320,11 +320,11 @@ static bool round_of(const char *folder, uint64_t seed)
     snprintf(one, sizeof one, "%s/damaged/chk-7", folder);
     struct stored_files none = {0};
     struct checkpoint_draft what = {.dir = dir,
-                           .kind = CHECKPOINT,
-                           .id = 7,
-                           .max_parallelism = MAX_PARALLELISM_DEFAULT,
-                           .tasks = all,
-                           .count = sample_count};
+                                    .kind = CHECKPOINT,
+                                    .id = 7,
+                                    .max_parallelism = MAX_PARALLELISM_DEFAULT,
+                                    .tasks = all,
+                                    .count = sample_count};
     bool ok = checkpoint_write(&what, &none, why) && checkpoint_complete(&what, &none, why);
     for (uint32_t t = 0; t < sample_count; t++) {
         bytes_free(&parts[t]);
