@@ -297,7 +297,7 @@ static const struct argp_option options[] = {
     {.name = "define", .key = 'D', .arg = "KEY=VALUE", .doc = "configuration, under Flink's names"},
     {.name = "parallelism", .key = 'p', .arg = "N", .doc = "where the job does not say"},
     {.name = "fromSavepoint", .key = 's', .arg = "PATH", .doc = "savepoint, checkpoint, folder"},
-    {.name = "allowNonRestoredState", .key = 'n', .doc = "drop state of operators that are gone"},
+    {.name = "allowNonRestoredState", .key = 'n', .doc = "drop state that the job has no more"},
     {.name = "steps", .key = KEY_STEPS, .doc = "on one thread and virtual time: always alike"},
     {.name = "progress", .key = KEY_PROGRESS, .doc = "tell each second how far it is"},
     {.doc = "info, list, status:", .group = 2},

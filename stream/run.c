@@ -217,25 +217,49 @@ enum st_err job_run(struct job *job)
 
 /* ----------------------------------------------------------------------------------- Executing */
 
-/* Is there state of an operator that the job does not have? */
-static bool claims_all(st_env *env, const struct checkpoint *from)
+static bool has_operator(const st_env *env, st_str uid)
 {
-    for (uint32_t s = 0; s < from->section_count && !env->allow_non_restored; s++) {
-        st_str uid = from->sections[s].uid;
-        uint32_t n = 0;
-        while (n < env->node_count && !st_str_equal(st_str_of(env->nodes[n]->uid), uid)) {
-            n++;
+    for (uint32_t n = 0; n < env->node_count; n++) {
+        if (st_str_equal(st_str_of(env->nodes[n]->uid), uid)) {
+            return true;
         }
+    }
+    return false;
+}
+
+/* Has the section state, and is it the first of its operator that has? */
+static bool is_first_with_state(const struct checkpoint *from, uint32_t section)
+{
+    for (uint32_t s = 0; s <= section; s++) {
         struct reader state = from->sections[s].state;
         bool empty = read_i64(&state) == 0 && read_u32(&state) == 0;
-        if (n == env->node_count && !empty) {
+        if (!empty && st_str_equal(from->sections[s].uid, from->sections[section].uid)) {
+            return s == section;
+        }
+    }
+    return false;
+}
+
+/* State of an operator that the job does not have is dropped, if that was asked for. Is there none
+ * else? */
+static bool claims_all(st_env *env, const struct checkpoint *from)
+{
+    for (uint32_t s = 0; s < from->section_count; s++) {
+        st_str uid = from->sections[s].uid;
+        if (has_operator(env, uid) || !is_first_with_state(from, s)) {
+            continue;
+        }
+        if (!env->allow_non_restored) {
             env_mistake(
                 env, NULL, 0,
                 "the checkpoint has state of operator %.*s, which the job does not have; to "
-                "drop it, set execution.savepoint.ignore-unclaimed-state",
+                "drop it, set execution.savepoint.ignore-unclaimed-state (-n)",
                 (int)uid.size, uid.data);
             return false;
         }
+        fprintf(stderr,
+                "the checkpoint has state of operator %.*s, which the job does not have: dropped\n",
+                (int)uid.size, uid.data);
     }
     return true;
 }

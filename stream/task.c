@@ -708,9 +708,8 @@ static void read_section(struct op *op, struct section *section)
     op->class->restore(op, section);
     if (op->states != NULL) {
         op->states->class->restore(op->states, section);
-    } else if (op->node->kind == NODE_WINDOW && section->state.at < section->state.end &&
-               !op->task->job->env->allow_non_restored) {
-        restore_fail(op, "the checkpoint has state of its function, which has no .states");
+    } else if (op->node->kind == NODE_WINDOW && section->state.at < section->state.end) {
+        restore_without(op, section, "state of its function");
     }
 }
 
@@ -733,7 +732,7 @@ static void restore_op(struct op *op, const struct checkpoint *from)
         }
         section.state = (struct reader){state, state + size, false};
         if (size > 0 && op->class->restore == NULL) {
-            restore_fail(op, "the checkpoint has state of another kind of operator");
+            restore_without(op, &section, "state of another kind of operator");
         }
         if (op->class->restore != NULL &&
             (op->class->all_sections || !is_of_another(&section, op))) {

@@ -333,6 +333,10 @@ struct broadcast *operator_broadcast(struct op *op, const st_state *state);
 bool op_owns(const struct op *op, const struct key_reader *reader, const void *key);
 /* Ends the restoring with a message; does not return. */
 _Noreturn void restore_fail(struct op *op, const char *format, ...) ST_PRINTF(2, 3);
+/* The section has something (what: "timers") that the operator has not. It is dropped, which is
+ * told once, or ends the restoring: execution.savepoint.ignore-unclaimed-state. */
+void restore_without(struct op *op, const struct section *section, const char *what, ...)
+    ST_PRINTF(3, 4);
 /* Reads a type that has to be `type`; fails the restoring if it is another. */
 void restore_type(struct op *op, struct reader *r, const st_type *type);
 
