@@ -437,14 +437,16 @@ int64_t checkpoint_newest(const char *dir, const char *kind)
     return newest;
 }
 
-void checkpoint_prune(const char *dir, int64_t above, uint32_t retained)
+void checkpoint_prune(const char *dir, int64_t above, int64_t below)
 {
     size_t count;
     int64_t *ids = list(dir, CHECKPOINT, &count, true);
-    for (size_t i = retained; i < count && ids[i] > above; i++) {
+    while (count-- > 0) { /* the newest last, in case that the process is killed meanwhile */
         char path[PATH_SIZE];
-        snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[i]);
-        files_remove_tree(path);
+        snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[count]);
+        if (ids[count] > above && ids[count] < below) {
+            files_remove_tree(path);
+        }
     }
     free(ids);
 }

@@ -74,9 +74,8 @@ struct checkpoint *checkpoint_load(const char *path, char *why);
 void checkpoint_free(struct checkpoint *c);
 /* Adds the sections of a task, copied from its part; false if the part is damaged. */
 bool checkpoint_add_task(struct checkpoint *c, const struct bytes *part);
-/* Removes the checkpoints of DIR with numbers above `above` but the newest `retained`, and what a
- * killed process left. */
-void checkpoint_prune(const char *dir, int64_t above, uint32_t retained);
+/* Removes the checkpoints of DIR with numbers between the two, and what a killed process left. */
+void checkpoint_prune(const char *dir, int64_t above, int64_t below);
 /* The largest number of a checkpoint, or of a savepoint, in DIR; 0 if there is none. */
 int64_t checkpoint_newest(const char *dir, const char *kind);
 

@@ -283,12 +283,11 @@ static bool is_kept(const st_env *env, const struct pending *one)
 
 static void complete_checkpoint(struct coordinator *c, const struct pending *one)
 {
-    const st_env *env = c->job->env;
-    const char *dir = folder_of_checkpoints(env);
+    st_env *env = c->job->env;
     c->failures = 0;
     tell_completed(c, one);
-    if (dir != NULL && is_kept(env, one)) {
-        checkpoint_prune(dir, env->claims_before ? 0 : env->before, env->retained);
+    if (folder_of_checkpoints(env) != NULL && is_kept(env, one)) {
+        retention_completed(&env->retention, one->id);
     }
     if (one->why == ASK_CHECKPOINT) {
         char text[64];

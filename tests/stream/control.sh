@@ -127,6 +127,29 @@ ended 0
 start -p 2
 "$program" stream cancel "$job" >/dev/null || complain "no cancel"
 ended 130
+
+# under POLICY CODE HOW...: a job with a checkpoint that ends so; prints what is left of the checkpoints
+under() {
+    policy=$1 code=$2
+    shift 2
+    rm -rf "$folder/kept"
+    start -D execution.checkpointing.dir="$folder/kept" \
+        -D execution.checkpointing.externalized-checkpoint-retention="$policy"
+    "$program" stream checkpoint counter >/dev/null || complain "no checkpoint of $policy"
+    [ -e "$folder/kept/chk-1/_metadata" ] || complain "$policy: the checkpoint is not there"
+    "$program" stream "$@" counter >/dev/null || complain "no $1"
+    ended "$code"
+    left=$(find "$folder/kept" -mindepth 1 -maxdepth 1 -name '[a-z]*' -printf '%f ' | sort)
+}
+under RETAIN_ON_CANCELLATION 130 cancel
+[ "$left" = "chk-1 " ] || complain "RETAIN_ON_CANCELLATION, cancelled: '$left' is left"
+under DELETE_ON_CANCELLATION 130 cancel
+[ "$left" = "" ] || complain "DELETE_ON_CANCELLATION, cancelled: '$left' is left"
+under NO_EXTERNALIZED_CHECKPOINTS 130 cancel
+[ "$left" = "" ] || complain "NO_EXTERNALIZED_CHECKPOINTS, cancelled: '$left' is left"
+under DELETE_ON_CANCELLATION 0 stop
+[ "$left" = "savepoint-2 " ] || complain "DELETE_ON_CANCELLATION, stopped: '$left' is left"
+
 start
 kill -9 "$job"
 wait "$job" 2>/dev/null
