@@ -80,6 +80,7 @@ void op_emit_watermark(struct op *op, int64_t watermark)
 
 void op_watermark(struct op *op, int64_t watermark)
 {
+    op->input_watermark = watermark;
     if (op->class->own_watermarks && watermark != ST_TIME_MAX) {
         return;
     }
@@ -719,6 +720,7 @@ static void restore_op(struct op *op, const struct checkpoint *from)
     st_str uid = st_str_of(op->node->uid);
     uint32_t dealt = 0;
     op->watermark = watermark_in(from, op);
+    op->input_watermark = op->class->own_watermarks ? ST_TIME_MIN : op->watermark;
     for (uint32_t s = 0; s < from->section_count; s++) {
         struct section section = from->sections[s];
         if (!st_str_equal(section.uid, uid)) {
