@@ -59,9 +59,11 @@ const struct op_class *op_class_of(const struct node *node)
     case NODE_WINDOW:
         return window_class(node);
     case NODE_SINK:
-        return &op_sink;
+        return has_state ? &op_process : &op_sink;
     case NODE_PRINT:
         return &op_print;
+    case NODE_COLLECT:
+        return &op_collect;
     case NODE_DISCARD:
         return &op_discard;
     case NODE_TWO_PHASE:

@@ -1,21 +1,25 @@
 /*
  * Rows of process functions in a snapshot.
  *
- *     key's type | states: name, kind, type, map key's type, has a time to live | are there timers
+ *     key's type | states: name, kind, type, map key's type, time to live | are there timers
  *     | count of rows | rows
  *     row:    key | present | state | state …      those that are present
  *             | count of timers of event time | timers | the same of processing time
  *     timer:  time | place in the order in which they were set
  *
- * Rows in a database (rocks_rows.h) are written in the same way. They may be whole in the section,
- * or files whose rows have the states that the section says.
+ * Rows in a database (rocks_rows.h) are written in the same way; where there is a time to live,
+ * what is behind the key begins with the time when all of it is over, so that the database may drop
+ * it unasked. They may be whole in the section, or files whose rows have the states that the
+ * section says.
  *
  * What is over is not written. All of it is written beside the flow, by a view of the operator
  * (frozen.h): what writes here changes nothing. A state whose time to live has been taken away
- * since is read without; one that has been given one begins to live at the restore.
+ * since is read without; one that has been given one begins to live at the restore. A state that
+ * the operator has no more is read by what is written of its types, and left (-n).
  */
 #include <stdlib.h>
 
+#include "stream/gone.h"
 #include "stream/op_process.h"
 
 static const st_state *state_of(const struct process *p, uint32_t s)
@@ -84,39 +88,39 @@ static void write_state(struct process *p, uint32_t s, struct bytes *to)
     }
 }
 
-/* Does a state that is present hold something that is not over? */
-static bool holds(struct process *p, uint32_t s)
+/* When a state that is present was touched the last time; of one with a time to live. */
+static int64_t last_touched(struct process *p, uint32_t s)
 {
-    const st_state *state = state_of(p, s);
-    if (state->ttl_ms == 0) {
-        return true;
-    }
-    switch (state->kind) {
+    int64_t last = ST_TIME_MIN;
+    switch (state_of(p, s)->kind) {
     case ST_STATE_LIST_OF: {
         const struct list *list = slot_of(p, s);
         for (uint32_t e = 0; e < list->count; e++) {
-            if (!keyed_state_is_over(state, list->times[e], p->now_ms)) {
-                return true;
-            }
+            last = list->times[e] > last ? list->times[e] : last;
         }
-        return false;
+        return last;
     }
     case ST_STATE_MAP_OF: {
         const struct map *map = &p->maps[s];
         const struct map_head *head = slot_of(p, s);
         for (uint32_t entry = head->first; entry != 0; entry = map_behind(map, head, entry)) {
-            if (!keyed_state_is_over(state, map_touched(map, entry), p->now_ms)) {
-                return true;
-            }
+            last = map_touched(map, entry) > last ? map_touched(map, entry) : last;
         }
-        return false;
+        return last;
     }
     case ST_STATE_VALUE_OF:
     case ST_STATE_UNION_OF:
     case ST_STATE_BROADCAST_OF:
         break;
     }
-    return !keyed_state_is_over(state, *touched_of(p, s), p->now_ms);
+    return *touched_of(p, s);
+}
+
+/* Does a state that is present hold something that is not over? */
+static bool holds(struct process *p, uint32_t s)
+{
+    const st_state *state = state_of(p, s);
+    return state->ttl_ms == 0 || !keyed_state_is_over(state, last_touched(p, s), p->now_ms);
 }
 
 /* The present states of a row that hold something at now_ms: bits, by state. */
@@ -135,6 +139,21 @@ static uint32_t states_that_hold(struct process *p)
 static bool row_is_full(struct process *p)
 {
     return head_of(p)->timers > 0 || states_that_hold(p) != 0;
+}
+
+/* When all of the row will be over, if nobody touches it; ST_TIME_MAX: never, or who knows. */
+static int64_t over_at(struct process *p)
+{
+    const struct row_head *head = head_of(p);
+    int64_t last = head->timers > 0 ? ST_TIME_MAX : ST_TIME_MIN;
+    for (uint32_t s = 0; s < p->state_count && last < ST_TIME_MAX; s++) {
+        const int64_t ttl_ms = state_of(p, s)->ttl_ms;
+        if ((head->present >> s & 1) != 0) {
+            int64_t over = ttl_ms > 0 ? time_plus(last_touched(p, s), ttl_ms) : ST_TIME_MAX;
+            last = over > last ? over : last;
+        }
+    }
+    return last;
 }
 
 static bool has_timers(const struct process *p)
@@ -182,7 +201,7 @@ static void write_states(struct process *p, struct bytes *to)
         if (state->kind == ST_STATE_MAP_OF) {
             bytes_type(to, state->key_type);
         }
-        bytes_u32(to, state->ttl_ms > 0 ? 1 : 0);
+        bytes_i64(to, state->ttl_ms);
     }
     bytes_u32(to, has_timers(p) ? 1 : 0);
 }
@@ -226,6 +245,7 @@ static const struct table *freeze(struct op *op, struct frozen *f)
 void keyed_rows_snapshot(struct process *p, struct bytes *to)
 {
     p->now_ms = p->has_ttl ? job_now(p->op.task->job) : 0;
+    rows_pass_time(&p->rows, p->now_ms);
     bytes_type(to, &p->readers[0].type);
     write_states(p, to);
     if (p->rows.op != NULL) {
@@ -239,28 +259,46 @@ void keyed_rows_snapshot(struct process *p, struct bytes *to)
 
 /* ----------------------------------------------------------------------------------- Restoring */
 
-/* What the section says of its states: which of ours each is, and whether it has times. */
+#define STATE_GONE UINT32_MAX
+
+/* What the section says of its states: which of ours each is (STATE_GONE: none), and its time to
+ * live, 0: none. */
 struct states_said {
     uint32_t count;
     uint32_t ours[STATES_MAX];
-    bool ttl[STATES_MAX];
+    struct gone gone[STATES_MAX];
+    int64_t ttl_ms[STATES_MAX];
+    bool expires; /* one of them has one */
     bool timers;
     int64_t now_ms;     /* for those that have none */
     void *record, *key; /* room for one of any type */
 };
 
-static uint32_t find_state(struct process *p, st_str name)
+static uint32_t find_state(const struct process *p, st_str name)
 {
     for (uint32_t s = 0; s < p->state_count; s++) {
         if (st_str_equal(name, st_str_of(state_of(p, s)->name))) {
             return s;
         }
     }
-    restore_fail(&p->op, "the checkpoint has state %.*s, the operator has none of this name",
-                 (int)name.size, name.data);
+    return STATE_GONE;
 }
 
-static void read_states(struct process *p, struct reader *from, struct states_said *said)
+/* Are the kind and types that are written those of our state? */
+static void check_state(struct process *p, const st_state *state, uint32_t kind,
+                        struct reader *from)
+{
+    if (kind != (uint32_t)state->kind) {
+        restore_fail(&p->op, "state %s was of another kind", state->name);
+    }
+    restore_type(&p->op, from, state->type);
+    if (state->kind == ST_STATE_MAP_OF) {
+        restore_type(&p->op, from, state->key_type);
+    }
+}
+
+static void read_states(struct process *p, const struct section *section, struct reader *from,
+                        struct states_said *said)
 {
     said->count = read_u32(from);
     from->bad |= said->count > STATES_MAX;
@@ -270,27 +308,26 @@ static void read_states(struct process *p, struct reader *from, struct states_sa
         if (from->bad) {
             break;
         }
-        uint32_t s = find_state(p, name);
-        if (kind != (uint32_t)state_of(p, s)->kind) {
-            restore_fail(&p->op, "state %s was of another kind", state_of(p, s)->name);
+        said->ours[i] = find_state(p, name);
+        if (said->ours[i] == STATE_GONE) {
+            restore_without(&p->op, section, "state %.*s", (int)name.size, name.data);
+            gone_read(&said->gone[i], kind, from);
+        } else {
+            check_state(p, state_of(p, said->ours[i]), kind, from);
         }
-        restore_type(&p->op, from, state_of(p, s)->type);
-        if (state_of(p, s)->kind == ST_STATE_MAP_OF) {
-            restore_type(&p->op, from, state_of(p, s)->key_type);
-        }
-        said->ours[i] = s;
-        said->ttl[i] = read_u32(from) != 0;
+        said->ttl_ms[i] = read_i64(from);
+        said->expires |= said->ttl_ms[i] != 0;
     }
     said->timers = read_u32(from) != 0;
     said->count = from->bad ? 0 : said->count;
     if (said->timers && !has_timers(p) && !from->bad) {
-        restore_fail(&p->op, "the checkpoint has timers, the operator has no .on_timer");
+        restore_without(&p->op, section, "timers");
     }
 }
 
 static int64_t read_touched(const struct states_said *said, uint32_t i, struct reader *from)
 {
-    return said->ttl[i] ? read_i64(from) : said->now_ms;
+    return said->ttl_ms[i] != 0 ? read_i64(from) : said->now_ms;
 }
 
 static bool read_value(struct process *p, uint32_t s, bool own, const struct states_said *said,
@@ -353,6 +390,25 @@ static bool read_map(struct process *p, uint32_t s, bool own, const struct state
     return true;
 }
 
+static bool read_state(struct process *p, uint32_t s, bool own, const struct states_said *said,
+                       uint32_t i, struct reader *from)
+{
+    if (own) {
+        head_of(p)->present |= 1u << s; /* what a damaged one has before its end is freed too */
+    }
+    switch (state_of(p, s)->kind) {
+    case ST_STATE_LIST_OF:
+        return read_list(p, s, own, said, i, from);
+    case ST_STATE_MAP_OF:
+        return read_map(p, s, own, said, i, from);
+    case ST_STATE_VALUE_OF:
+    case ST_STATE_UNION_OF:
+    case ST_STATE_BROADCAST_OF:
+        break;
+    }
+    return read_value(p, s, own, said, i, from);
+}
+
 /* The states and timers of a row; of a row that is not ours they are read and left. */
 static bool read_row(struct process *p, bool own, const struct states_said *said,
                      struct reader *from)
@@ -360,33 +416,18 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
     uint32_t present = read_u32(from);
     for (uint32_t i = 0; i < said->count; i++) {
         uint32_t s = said->ours[i];
-        bool ok = true;
         if ((present >> i & 1) == 0) {
             continue;
         }
-        if (own) {
-            head_of(p)->present |= 1u << s; /* what a damaged one has before its end is freed too */
-        }
-        switch (state_of(p, s)->kind) {
-        case ST_STATE_LIST_OF:
-            ok = read_list(p, s, own, said, i, from);
-            break;
-        case ST_STATE_MAP_OF:
-            ok = read_map(p, s, own, said, i, from);
-            break;
-        case ST_STATE_VALUE_OF:
-        case ST_STATE_UNION_OF:
-        case ST_STATE_BROADCAST_OF:
-            ok = read_value(p, s, own, said, i, from);
-            break;
-        }
-        if (!ok) {
+        if (!(s == STATE_GONE ? gone_skip(&said->gone[i], said->ttl_ms[i] != 0, said->record, from)
+                              : read_state(p, s, own, said, i, from))) {
             return false;
         }
     }
+    bool sets = own && has_timers(p);
     for (int kind = 0; kind < DUE_KINDS && said->timers; kind++) {
-        uint32_t added = timers_read(&p->timers[kind], own ? p->row : ROW_NONE, from);
-        if (own) {
+        uint32_t added = timers_read(&p->timers[kind], sets ? p->row : ROW_NONE, from);
+        if (sets) {
             head_of(p)->timers += added;
         }
     }
@@ -413,8 +454,12 @@ static bool is_full(struct op *op, uint32_t row)
 
 static void row_write(struct op *op, uint32_t row, struct bytes *to)
 {
-    process_of(op)->row = row;
-    write_body(process_of(op), to);
+    struct process *p = process_of(op);
+    p->row = row;
+    if (p->written->expires) {
+        bytes_i64(to, over_at(p));
+    }
+    write_body(p, to);
 }
 
 static int64_t row_due(struct op *op, uint32_t row, enum due_kind kind)
@@ -425,8 +470,22 @@ static int64_t row_due(struct op *op, uint32_t row, enum due_kind kind)
 
 static bool row_read(struct op *op, uint32_t row, struct reader *from)
 {
-    process_of(op)->row = row;
-    return read_row(process_of(op), true, process_of(op)->said, from);
+    struct process *p = process_of(op);
+    p->row = row;
+    if (p->said->expires) {
+        (void)read_i64(from);
+    }
+    return read_row(p, true, p->said, from);
+}
+
+/* One that all of what it had has been dropped of is none. */
+static bool row_restore(struct op *op, uint32_t row, struct reader *from)
+{
+    bool ok = row_read(op, row, from);
+    if (ok) {
+        drop_row_if_empty(process_of(op));
+    }
+    return ok;
 }
 
 static void row_drop(struct op *op, uint32_t row)
@@ -460,15 +519,17 @@ void keyed_rows_open(struct process *p)
     struct states_said *own = must_calloc(1, sizeof *own);
     own->count = p->state_count;
     own->timers = has_timers(p);
+    own->expires = p->has_ttl;
     own->record = must_calloc(1, ST_RECORD_SIZE_MAX);
     own->key = must_calloc(1, ST_RECORD_SIZE_MAX);
     for (uint32_t s = 0; s < p->state_count; s++) {
         own->ours[s] = s;
-        own->ttl[s] = state_of(p, s)->ttl_ms > 0;
+        own->ttl_ms[s] = state_of(p, s)->ttl_ms;
         varies |= state_of(p, s)->kind != ST_STATE_VALUE_OF || p->layouts[s].text_count > 0;
     }
     p->written = p->said = own;
     rows_open(&p->rows, &p->op, &p->table, &p->readers[0], &codec, varies);
+    p->rows.expires = own->expires;
 }
 
 void keyed_rows_close(struct process *p)
@@ -488,7 +549,7 @@ static bool is_as_written(const struct process *p, const struct states_said *sai
 {
     bool same = p->written != NULL && said->timers == p->written->timers;
     for (uint32_t i = 0; i < said->count && same; i++) {
-        same = said->ours[i] == i && said->ttl[i] == p->written->ttl[i];
+        same = said->ours[i] == i && said->ttl_ms[i] == p->written->ttl_ms[i];
     }
     return same;
 }
@@ -499,7 +560,7 @@ static void restore_files(struct process *p, struct states_said *said, struct re
     struct rows_said files;
     if (rows_read_said(&files, from)) {
         p->said = said;
-        rows_restore(&p->rows, &files, &p->op, is_as_written(p, said), row_read);
+        rows_restore(&p->rows, &files, &p->op, is_as_written(p, said), row_restore);
         p->said = p->written;
     }
 }
@@ -518,16 +579,18 @@ static bool read_rows(struct process *p, const struct states_said *said, int64_t
         bool own = ok && op_owns(op, &p->readers[0], key);
         p->row = own ? table_find_or_insert_key(&p->table, key, &is_new) : ROW_NONE;
         ok = ok && read_row(p, own, said, from);
-        if (own) {
+        if (own && ok) {
+            drop_row_if_empty(p);
             rows_make_room(&p->rows);
         }
     }
     return ok;
 }
 
-void keyed_rows_restore(struct process *p, struct reader *from)
+void keyed_rows_restore(struct process *p, struct section *section)
 {
     struct op *op = &p->op;
+    struct reader *from = &section->state;
     p->now_ms = p->has_ttl ? job_now(op->task->job) : 0;
     struct states_said said = {.now_ms = p->now_ms,
                                .record = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX),
@@ -536,7 +599,7 @@ void keyed_rows_restore(struct process *p, struct reader *from)
         return; /* it had none then */
     }
     restore_type(op, from, &p->readers[0].type);
-    read_states(p, from, &said);
+    read_states(p, section, from, &said);
     int64_t row_count = read_i64(from);
     if (row_count == ROWS_IN_FILES && !from->bad) {
         restore_files(p, &said, from);

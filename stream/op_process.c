@@ -8,8 +8,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SWEPT_FOR_A_RECORD 2 /* rows: the walk is round when as many records have come */
-
 static void process_open(struct op *op)
 {
     struct process *p = process_of(op);
@@ -167,6 +165,10 @@ static void call_function(struct op *op, const st_function *fn, const void *reco
         fn->call.flat_map(&op->ctx, record, 1, out);
         return;
     }
+    if (fn->kind == ST_FN_SINK) {
+        fn->call.sink(&op->ctx, record, 1);
+        return;
+    }
     if (out->count == out->capacity) {
         st_flush(out);
     }
@@ -271,10 +273,10 @@ static void process_snapshot(struct op *op, struct bytes *to)
 static void process_restore(struct op *op, struct section *section)
 {
     if (process_of(op)->has_rows) {
-        keyed_rows_restore(process_of(op), &section->state);
+        keyed_rows_restore(process_of(op), section);
         update_wakeup(process_of(op));
     } else if (section->state.at < section->state.end) {
-        restore_fail(op, "the checkpoint has state, the operator has none");
+        restore_without(op, section, "keyed state");
     }
 }
 

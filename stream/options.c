@@ -4,19 +4,23 @@
  */
 #include "stream/graph.h"
 
-enum { STATES = 1, ON_TIMER = 2, END = 4, PARALLEL = 8, MERGE = 16, RATE = 32 };
+enum { STATES = 1, ON_TIMER = 2, END = 4, PARALLEL = 8, MERGE = 16, RATE = 32, COLLECTED = 64 };
 
 static const struct {
     uint32_t option;
     const char *name, *whose;
 } options[] = {
-    {STATES, ".states", "keyed state is for st_map, st_filter, st_process and their kin"},
+    {STATES, ".states",
+     "keyed state is for st_map, st_filter, st_process and their kin, st_sink, and the functions "
+     "of "
+     "keyed windows, st_process_window and st_aggregate"},
     {ON_TIMER, ".on_timer", "timers are for st_map, st_filter, st_process and their kin"},
     {END, ".end",
      "it is for ST_FLAT_MAP and ST_PROCESS; ST_MAP and ST_FILTER with state or timers"},
     {PARALLEL, ".parallelism above 1", "it is one subtask"},
     {MERGE, ".merge", "it is for folds of windows"},
-    {RATE, ".rate_per_s", "it is for st_generate"},
+    {RATE, ".rate_per_s", "it is for st_generate and st_from_sequence"},
+    {COLLECTED, ".collected_max", "it is for st_collect"},
 };
 
 static bool has_state(const struct node *node)
@@ -33,6 +37,8 @@ static uint32_t taken(const struct node *node)
     case NODE_FOLDER:
     case NODE_PRINT:
         return 0;
+    case NODE_COLLECT:
+        return COLLECTED;
     case NODE_GENERATOR:
         return PARALLEL | RATE;
     case NODE_MAP: /* with state it is run as a process function is */
@@ -40,12 +46,13 @@ static uint32_t taken(const struct node *node)
         return STATES | ON_TIMER | PARALLEL | (has_state(node) ? END : 0);
     case NODE_FLAT_MAP:
         return STATES | ON_TIMER | PARALLEL | END;
+    case NODE_SINK:
+        return STATES | PARALLEL;
     case NODE_WINDOW: /* without a key all records together */
-        return MERGE | (node->keyed ? PARALLEL : 0);
+        return MERGE | (node->keyed ? PARALLEL | STATES : 0);
     case NODE_SOURCE:
     case NODE_TIMESTAMPS:
     case NODE_FOLD:
-    case NODE_SINK:
     case NODE_DISCARD:
     case NODE_TWO_PHASE:
     case NODE_SOCKET_SINK:
@@ -64,7 +71,8 @@ static uint32_t given(const st_options *o)
 {
     return (o->states != NULL ? STATES : 0) | (o->on_timer != NULL ? ON_TIMER : 0) |
            (o->end != NULL ? END : 0) | (o->parallelism > 1 ? PARALLEL : 0) |
-           (o->merge != NULL ? MERGE : 0) | (o->rate_per_s != 0 ? RATE : 0);
+           (o->merge != NULL ? MERGE : 0) | (o->rate_per_s != 0 ? RATE : 0) |
+           (o->collected_max != 0 ? COLLECTED : 0);
 }
 
 /* The name of the first of the states that stands in the list again, or NULL. A checkpoint knows
@@ -199,7 +207,7 @@ static void check_key(st_env *env, const struct node *node)
     if (o->states != NULL) {
         env_mistake(env, o->file, o->line, "state %s needs a key: put st_key_by before",
                     o->states[0]->name);
-    } else if (o->on_timer != NULL) {
+    } else if ((taken(node) & ON_TIMER) != 0 && o->on_timer != NULL) {
         env_mistake(env, o->file, o->line, "timers need a key: put st_key_by before");
     }
 }

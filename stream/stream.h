@@ -51,10 +51,11 @@
 #define ST_PRINTF(fmt, arg)
 #endif
 
-typedef struct st_env st_env;         /* one job being built, then run */
-typedef struct st_stream st_stream;   /* a stream of one type; lives as long as its env */
-typedef struct st_context st_context; /* what a function may ask: see "Inside a function" */
-typedef struct st_out st_out;         /* where a function puts records */
+typedef struct st_env st_env;               /* one job being built, then run */
+typedef struct st_stream st_stream;         /* a stream of one type; lives as long as its env */
+typedef struct st_context st_context;       /* what a function may ask: see "Inside a function" */
+typedef struct st_out st_out;               /* where a function puts records */
+typedef struct st_collection st_collection; /* what st_collect collects; lives as long as its env */
 
 /* What a call that can fail returns; st_env_error has the words. */
 enum st_err {
@@ -303,7 +304,8 @@ void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, 
 #define st_emit_side(ctx, tag, record)                                                             \
     st_emit_side_bytes((ctx), &(tag), (record), (uint32_t)sizeof *(record))
 
-/* Keyed state, one value (list, map) a key. A state is declared at file scope and given to the
+/* Keyed state, one value (list, map) a key, of functions on a keyed stream and of those that its
+ * windows call when they fire: see .states. A state is declared at file scope and given to the
  * operator in .states; its name is what a checkpoint knows it by. */
 enum st_state_kind {
     ST_STATE_VALUE_OF = 1,
@@ -642,7 +644,11 @@ typedef struct st_options {
     /* st_map, st_process and their kin on a keyed stream: a timer of st_set_event_timer or
      * st_set_processing_timer has come; st_key is its key. */
     void (*on_timer)(st_context *ctx, int64_t time_ms, st_out *out);
-    const st_state *const *states;          /* keyed, of those too: ST_STATES(&a, &b) */
+    /* Keyed: ST_STATES(&a, &b); of st_map, st_process and their kin and of st_sink on a keyed
+     * stream; of st_process_window and st_aggregate, whose function (the result function) is called
+     * when a window fires: of the key at hand, over all of its windows. Source: Flink
+     * ProcessWindowFunction.Context.globalState. */
+    const st_state *const *states;
     const st_state *const *operator_states; /* of the subtask, no key; of any operator */
     /* After operator state has been restored, before open. */
     void (*initialize_state)(st_context *ctx);
@@ -654,7 +660,9 @@ typedef struct st_options {
      */
     void (*notify_checkpoint_aborted)(st_context *ctx, int64_t checkpoint_id);
     const st_function *merge; /* folds of windows: ST_FOLD(merge, Acc, Acc), see st_aggregate */
-    uint64_t rate_per_s; /* st_generate: records a second, all subtasks together; 0: no limit */
+    /* st_generate, st_from_sequence: records a second, all subtasks together; 0: no limit */
+    uint64_t rate_per_s;
+    uint64_t collected_max; /* st_collect: bytes, see there; 0: ST_COLLECTED_MAX */
 } st_options;
 
 /* Named arguments, with the place in the source. */
@@ -680,9 +688,14 @@ void st_env_set_parallelism(st_env *env, uint32_t parallelism);
  * CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
 /* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's
- * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at
- * a stop). */
+ * runtime folder; SIGINT and SIGTERM cancel it as `kcsim stream cancel` does, and a second one ends
+ * the process. A signal that the program handles or ignores when st_execute is called stays the
+ * program's; behind st_execute all are again what they were. Source: Flink CliFrontend; FLIP-34,
+ * FLIP-203 (a savepoint commits nothing but at a stop). */
 void st_env_listen(st_env *env);
+/* The signal that came while the last st_execute of a job that listens ran, 0: none. For the exit
+ * code of one that was cancelled: 128 + the signal. */
+int st_env_signal(const st_env *env);
 /* While the job runs, tells each second on the standard error what it does: records a second,
  * watermark, what is back-pressured, the last checkpoint. On a terminal one line is written over.
  * It also listens, as st_env_listen. Not in steps. */
@@ -697,7 +710,7 @@ const char *st_env_error(const st_env *env);
  * Returns ST_OK, also after a stop with a savepoint; ST_ERR_GRAPH before anything has run;
  * ST_ERR_FAILED when a function failed and no restart is left; ST_ERR_RESTORE, ST_ERR_IO,
  * ST_ERR_CANCELLED; then st_env_error tells why. The name, borrowed for the call, is what
- * commands know the job by. Blocks the calling thread, which does the checkpoints; the
+ * commands know the job by; NULL: that of pipeline.name, else "stream job". Blocks the calling thread, which does the checkpoints; the
  * threads of the subtasks end before it returns. Of the process it changes one thing: glibc's
  * malloc is told to keep no fastbins (M_MXFAST 0), so that no free takes long. */
 enum st_err st_execute(st_env *env, const char *job_name);
@@ -718,6 +731,14 @@ st_stream *st_from_source_at(st_env *, const st_function *, const st_options *);
  * restored from a drained savepoint, whose input had ended, it has nothing. Source: FLIP-27. */
 st_stream *st_generate_at(st_env *, const st_function *, uint64_t count, const st_options *);
 #define st_generate(env, fn, count, ...) st_generate_at((env), &(fn), (count), ST_WITH(__VA_ARGS__))
+/* The numbers from … to, both included, as int64_t; `from` above INT64_MIN, `to` not below it.
+ * Subtask i begins with the i-th part of as many equal ones as there are subtasks, and puts it out
+ * in order
+ * (.rate_per_s: as st_generate). Restored it goes on with what was left of the parts, each of which
+ * stays whole. Source: Flink StreamExecutionEnvironment.fromSequence. */
+st_stream *st_from_sequence_at(st_env *, int64_t from, int64_t to, const st_options *);
+#define st_from_sequence(env, from, to, ...)                                                       \
+    st_from_sequence_at((env), (from), (to), ST_WITH(__VA_ARGS__))
 /* `count` records of an array, borrowed until the job has ended. */
 st_stream *st_from_array_at(st_env *, const st_type *, const void *, uint32_t, const st_options *);
 #define st_from_array(env, T, array, count, ...)                                                   \
@@ -981,6 +1002,19 @@ void st_sink_at(st_stream *, const st_function *, const st_options *);
 void st_print_at(st_stream *, const char *path, const st_options *);
 #define st_print(s, ...)            st_print_at((s), NULL, ST_WITH(__VA_ARGS__))
 #define st_write_text(s, path, ...) st_print_at((s), (path), ST_WITH(__VA_ARGS__))
+/* Into memory, for the program that built the env; at parallelism 1, without timestamps. Exactly
+ * once: records come out when a checkpoint that has them is complete, those of a job that has come
+ * to its end, or was stopped with a savepoint, all. A checkpoint has what was collected, so a job
+ * that goes on with it gives the records of earlier runs too. More than .collected_max bytes of
+ * records with their text (ST_COLLECTED_MAX) fail the job. NULL after a mistake in the graph.
+ * Source: Flink DataStream.executeAndCollect. */
+#define ST_COLLECTED_MAX (UINT64_C(1) << 28)
+st_collection *st_collect_at(st_stream *, const st_options *);
+#define st_collect(s, ...) st_collect_at((s), ST_WITH(__VA_ARGS__))
+/* The records that have come out, [*count] of the stream's type in the order in which they came;
+ * behind st_execute, by its thread. Aliases, text too; valid until the env is executed again or
+ * freed. */
+const void *st_collected(const st_collection *, uint64_t *count);
 /* Exactly once into something that can commit later. A transaction is a record of the type
  * `transaction` (a handle: a file's name, an id), kept in the state from its beginning until it is
  * committed. Each checkpoint ends the current one:
