@@ -210,7 +210,11 @@ void record_out_of_time(struct op *op, const void *record, int64_t time)
         task_fail(op->task, "a record without a timestamp has come to windows of event time; "
                             "st_assign_timestamps gives it one");
     }
-    late_record(op, record, time);
+    if (time > ST_TIME_MAX - op->node->windows.lateness_ms || time < 0) {
+        late_record(op, record, time);
+    } else {
+        op->late_records++;
+    }
 }
 
 uint32_t window_set_place(int64_t start, int64_t end)

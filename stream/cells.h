@@ -69,9 +69,11 @@ static inline bool time_is_within(int64_t time, int64_t margin)
     return time >= ST_TIME_MIN + margin && time <= ST_TIME_MAX - margin;
 }
 
-/* A record so near to an end of time that its windows would lie beyond is late, one without a
- * timestamp a failure. Source: Flink TumblingEventTimeWindows.assignWindows; there the former's
- * windows end in the past, for the sum wraps around. */
+/* A record so near to an end of time that its windows would lie beyond: one without a timestamp is
+ * a failure, any other belongs to none. It is late where its time, the lateness added, lies beyond
+ * as well; else it is only counted. Source: Flink TumblingEventTimeWindows.assignWindows,
+ * WindowOperator .isWindowLate, isElementLate: such windows end in the past, for the sum wraps
+ * around, and so does the time with its lateness. */
 void record_out_of_time(struct op *op, const void *record, int64_t time);
 
 /* By the clock a window that ends at a millisecond still takes the records of that millisecond: the

@@ -257,7 +257,7 @@ static void add_record(struct sessions *s, const char *record, int64_t time)
     struct op *op = &s->op;
     struct session own = {.start = time, .end = time_plus(time, s->gap)};
     if (own.end == ST_TIME_MAX) {
-        late_record(op, record, time); /* as record_out_of_time; one without a timestamp is early */
+        record_out_of_time(op, record, time);
         return;
     }
     uint32_t row = table_find_or_insert(&s->table, &s->reader, record, &is_new);

@@ -111,7 +111,7 @@ void sessions_add(struct triggered *t, const char *record, int64_t time)
     int64_t start = t->op.node->windows.processing_time ? job_now(t->op.task->job) : time;
     int64_t end = time_plus(start, t->gap);
     if (end == ST_TIME_MAX) {
-        late_record(&t->op, record, time); /* as record_out_of_time */
+        record_out_of_time(&t->op, record, time);
         return;
     }
     uint32_t key_row = table_find_or_insert(&t->keys, &t->reader, record, &is_new);

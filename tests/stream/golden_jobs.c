@@ -247,14 +247,18 @@ ST_WINDOW(all_values, event, st_str)
     st_emit(out, &line);
 }
 
-static void windows(st_env *env, const char *in, const char *out, int64_t bound_ms, st_windows w)
+static void windows_of(st_stream *keyed, const char *out, st_windows w)
 {
-    st_stream *s = timed_by_key(env, in, "input", bound_ms);
-    s = st_process_window(st_window(s, w), all_values);
+    st_stream *s = st_process_window(st_window(keyed, w), all_values);
     write(s, out, "expected");
     if (w.late != NULL) {
         write(st_map(st_side_output(s, late), as_line), out, "expected_late");
     }
+}
+
+static void windows(st_env *env, const char *in, const char *out, int64_t bound_ms, st_windows w)
+{
+    windows_of(timed_by_key(env, in, "input", bound_ms), out, w);
 }
 
 static void job_12(st_env *env, const char *in, const char *out)
@@ -473,6 +477,228 @@ static void job_31(st_env *env, const char *in, const char *out)
           out, "expected");
 }
 
+/* ---------------------------------------------------------------------------- 60 … 69, 72 … 74 */
+
+static void job_60(st_env *env, const char *in, const char *out)
+{
+    windows(env, in, out, 1500, ST_SLIDING(1000, 250, .late = &late));
+}
+
+static void job_61(st_env *env, const char *in, const char *out)
+{
+    windows(env, in, out, 0, ST_TUMBLING(5000, .lateness_ms = 2000, .late = &late));
+}
+
+static void job_62(st_env *env, const char *in, const char *out)
+{
+    windows(env, in, out, 500,
+            ST_SLIDING(4000, 1500, .offset_ms = -100, .lateness_ms = 1000, .late = &late));
+}
+
+static void job_63(st_env *env, const char *in, const char *out)
+{
+    windows(env, in, out, 0, ST_SESSION(2000, .lateness_ms = 3000, .late = &late));
+}
+
+static void job_64(st_env *env, const char *in, const char *out)
+{
+    windows_of(by_key(env, in), out, ST_COUNT_WINDOW(4, .slide_count = 2));
+}
+
+static void job_65(st_env *env, const char *in, const char *out)
+{
+    windows(env, in, out, 0,
+            ST_TUMBLING(2000, .trigger = ST_ON_COUNT(2, .purging = true), .late = &late));
+}
+
+static void job_66(st_env *env, const char *in, const char *out)
+{
+    windows(env, in, out, 500, ST_SESSION(2000, .trigger = ST_ON_INTERVAL(1000)));
+}
+
+static void job_67(st_env *env, const char *in, const char *out)
+{
+    st_stream *s = st_window(timed_by_key(env, in, "input", 1000), ST_TUMBLING(3000));
+    write(st_min(s, ST_FIELD(event, value)), out, "expected_min");
+    write(st_min_by(s, ST_FIELD(event, value)), out, "expected_min_by");
+    write(st_max_by(s, ST_FIELD(event, value)), out, "expected_max_by");
+}
+
+/* The sums of windows, keyed again; their timestamps are those that the windows gave them. */
+static st_stream *sums_by_key(st_env *env, const char *in, st_windows w)
+{
+    st_stream *s = st_window(timed_by_key(env, in, "input", 0), w);
+    return st_key_by(st_sum(s, ST_FIELD(event, value)), ST_KEY(event, key));
+}
+
+static void job_68(st_env *env, const char *in, const char *out)
+{
+    windows_of(sums_by_key(env, in, ST_COUNT_WINDOW(2)), out,
+               ST_SESSION(1000, .lateness_ms = 500, .late = &late));
+}
+
+static void job_69(st_env *env, const char *in, const char *out)
+{
+    windows_of(sums_by_key(env, in, ST_TUMBLING(1000)), out, ST_TUMBLING(3000));
+}
+
+ST_MAP(count_line, average, st_str)
+{
+    const st_str *key = st_key(ctx);
+    *out = st_format(ctx, "%.*s %" PRId64 " n=%" PRId64 " sum=%" PRId64, (int)key->size, key->data,
+                     st_window_end(ctx), in->count, in->sum);
+}
+
+static void job_72(st_env *env, const char *in, const char *out)
+{
+    st_stream *s = st_assign_timestamps(st_map(file(env, in, "input"), parse, .parallelism = 1),
+                                        time_of, .every_record = true);
+    st_stream *t = st_assign_timestamps(st_map(file(env, in, "input2"), parse, .parallelism = 1),
+                                        time_of, .bound_ms = 1000, .every_record = true);
+    s = st_window(st_key_by(st_union(s, t), ST_KEY(event, key)), ST_TUMBLING(2000));
+    write(st_aggregate(s, average_add, count_line), out, "expected");
+}
+
+static void job_73(st_env *env, const char *in, const char *out)
+{
+    st_stream *s =
+        st_assign_timestamps(st_map(file(env, in, "input"), parse, .parallelism = 1), time_of,
+                             .bound_ms = 1000, .every_record = true, .without_the_ms = true);
+    windows_of(st_key_by(s, ST_KEY(event, key)), out, ST_TUMBLING(3000, .late = &late));
+}
+
+static int64_t at_multiples_of_3(void *self, const void *record, int64_t time_ms)
+{
+    const event *e = record;
+    (void)self;
+    return e->value % 3 == 0 ? time_ms - 500 : ST_TIME_MIN;
+}
+
+static const st_watermark_generator punctuated = {.on_event = at_multiples_of_3};
+
+static void job_74(st_env *env, const char *in, const char *out)
+{
+    st_stream *s = st_assign_timestamps(st_map(file(env, in, "input"), parse, .parallelism = 1),
+                                        time_of, .generator = &punctuated);
+    windows_of(st_key_by(s, ST_KEY(event, key)), out, ST_TUMBLING(2000, .late = &late));
+}
+
+/* -------------------------------------------------------------------------------------- 70, 71 */
+
+ST_PROCESS(set_and_delete, event, st_str)
+{
+    int64_t time = (in->time - (in->time % 1000 + 1000) % 1000) + 2000;
+    if (in->value % 3 == 0) {
+        st_delete_event_timer(ctx, time);
+    } else {
+        st_set_event_timer(ctx, time);
+    }
+    if (in->value % 5 == 0) {
+        st_set_event_timer(ctx, in->time - 5000);
+    }
+}
+
+static void set_another(st_context *ctx, int64_t time_ms, st_out *out)
+{
+    const st_str *key = st_key(ctx);
+    st_str watermark = time_text(ctx, st_watermark(ctx));
+    st_str line = st_format(ctx, "timer %.*s at=%" PRId64 " wm=%.*s", (int)key->size, key->data,
+                            time_ms, (int)watermark.size, watermark.data);
+    st_emit(out, &line);
+    if (time_ms % 3000 == 0) {
+        st_delete_event_timer(ctx, time_ms + 1000);
+        st_set_event_timer(ctx, time_ms + 500);
+    }
+}
+
+static void job_70(st_env *env, const char *in, const char *out)
+{
+    write(st_process(timed_by_key(env, in, "input", 500), set_and_delete, .on_timer = set_another),
+          out, "expected");
+}
+
+ST_REDUCE(larger, int64_t)
+{
+    *acc = *in > *acc ? *in : *acc;
+}
+
+ST_FOLD(mean_add, int64_t, average)
+{
+    acc->sum += *in;
+    acc->count++;
+}
+
+ST_LIST_STATE(all_of, int64_t);
+ST_MAP_STATE(by_rest, int64_t, int64_t);
+ST_REDUCING_STATE(largest, larger, int64_t);
+ST_AGGREGATING_STATE(mean, mean_add, average);
+
+static void keep_number(st_context *ctx, int64_t value)
+{
+    int64_t rest = value % 3;
+    const int64_t *had = st_map_get(ctx, &by_rest, &rest);
+    int64_t sum = (had != NULL ? *had : 0) + value;
+    st_map_put(ctx, &by_rest, &rest, &sum);
+    st_list_add(ctx, &all_of, &value);
+    st_state_add(ctx, largest, int64_t, &value);
+    st_state_add(ctx, mean, int64_t, &value);
+}
+
+static void forget_all(st_context *ctx)
+{
+    st_state_clear(ctx, &all_of);
+    st_state_clear(ctx, &by_rest);
+    st_state_clear(ctx, &largest);
+    st_state_clear(ctx, &mean);
+}
+
+/* `line`, and behind it a number, or "null". */
+static st_str with_number(st_context *ctx, st_str line, const int64_t *number)
+{
+    return number != NULL ? st_format(ctx, "%.*s %" PRId64, (int)line.size, line.data, *number)
+                          : st_format(ctx, "%.*s null", (int)line.size, line.data);
+}
+
+static st_str all_states(st_context *ctx)
+{
+    const st_str *key = st_key(ctx);
+    uint32_t count;
+    st_str line = st_format(ctx, "%.*s list", (int)key->size, key->data);
+    const int64_t *all = st_list_get(ctx, &all_of, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        line = with_number(ctx, line, &all[i]);
+    }
+    line = st_format(ctx, "%.*s map", (int)line.size, line.data);
+    for (int64_t rest = 0; rest < 3; rest++) {
+        line = with_number(ctx, line, st_map_get(ctx, &by_rest, &rest));
+    }
+    line = st_format(ctx, "%.*s max", (int)line.size, line.data);
+    line = with_number(ctx, line, st_value_get(ctx, &largest));
+    line = st_format(ctx, "%.*s mean100", (int)line.size, line.data);
+    const average *of = st_value_get(ctx, &mean);
+    return with_number(ctx, line, of != NULL ? &(int64_t){of->sum * 100 / of->count} : NULL);
+}
+
+ST_MAP(keep_and_tell, event, st_str)
+{
+    int64_t rest = -in->value % 3;
+    if (in->value > 0) {
+        keep_number(ctx, in->value);
+    } else if (in->value < 0) {
+        st_map_remove(ctx, &by_rest, &rest);
+    } else {
+        forget_all(ctx);
+    }
+    *out = all_states(ctx);
+}
+
+static void job_71(st_env *env, const char *in, const char *out)
+{
+    write(st_map(by_key(env, in), keep_and_tell,
+                 .states = ST_STATES(&all_of, &by_rest, &largest, &mean)),
+          out, "expected");
+}
+
 /* ------------------------------------------------------------------------------------------ 50 */
 
 ST_MAP(where, st_str, st_str)
@@ -511,5 +737,23 @@ const struct golden_job golden_jobs[] = {
     {"31_two_inputs_min_watermark", job_31, false, {"expected"}},
     {"33_window_all_aggregate_avg", job_33, true, {"expected"}},
     {"50_key_groups", job_50, true, {"expected"}},
+    {"60_sliding_out_of_order", job_60, false, {"expected", "expected_late"}},
+    {"61_lateness_fires_again", job_61, false, {"expected", "expected_late"}},
+    {"62_sliding_lateness", job_62, false, {"expected", "expected_late"}},
+    {"63_session_lateness", job_63, false, {"expected", "expected_late"}},
+    {"64_sliding_count_4_2", job_64, true, {"expected"}},
+    {"65_count_trigger_purging", job_65, false, {"expected", "expected_late"}},
+    {"66_session_fires_on_its_way", job_66, false, {"expected"}},
+    {"67_window_min_max_ties",
+     job_67,
+     false,
+     {"expected_min", "expected_min_by", "expected_max_by"}},
+    {"68_session_behind_count", job_68, false, {"expected", "expected_late"}},
+    {"69_window_behind_window", job_69, false, {"expected"}},
+    {"70_timers_deleted_and_past", job_70, false, {"expected"}},
+    {"71_list_map_reducing_aggregating", job_71, true, {"expected"}},
+    {"72_union_least_watermark", job_72, false, {"expected"}},
+    {"73_bound_without_the_ms", job_73, false, {"expected", "expected_late"}},
+    {"74_punctuated", job_74, false, {"expected", "expected_late"}},
 };
 const unsigned golden_job_count = sizeof golden_jobs / sizeof golden_jobs[0];
