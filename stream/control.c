@@ -25,6 +25,15 @@
 #include "stream/task.h"
 
 #define CLIENT_TIMEOUT_S 5
+#define CLIENTS_MAX      16
+
+/* One who asks. */
+struct client {
+    struct control *control;
+    pthread_t thread;
+    bool has_thread; /* which is to be joined */
+    int fd;          /* -1: it has gone; guarded by the control's lock */
+};
 
 struct control {
     const char *job_name;
@@ -33,17 +42,19 @@ struct control {
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     int listener, ending; /* ending: an eventfd, readable when the thread is to end */
     pthread_t thread;
+    struct client clients[CLIENTS_MAX]; /* the thread's that listens */
     int64_t began_ms;
     struct monitor *monitor;
     struct prom_http *http;  /* NULL: none */
     struct signals *signals; /* NULL: they are not ours */
     bool shows_progress, on_terminal;
     pthread_mutex_t lock;   /* guards what follows */
-    pthread_cond_t changed; /* a question is answered, the job cancelled */
+    pthread_cond_t changed; /* a question is answered, the job cancelled or gone */
     struct job *job;        /* NULL: none runs just now */
     enum question asked;
     bool is_taken, is_answered, ok, is_cancelled;
-    char target[CONTROL_LINE], answer[CONTROL_LINE];
+    bool has_met_cancel; /* the job that ran last ended because of it; else `ended` says how */
+    char target[CONTROL_LINE], answer[CONTROL_LINE], ended[CONTROL_LINE];
     int64_t completed, duration_ms; /* the last checkpoint */
     struct checkpoint_size size;
     int64_t completed_count, failed_count, attach_count;
@@ -152,8 +163,11 @@ void control_detach(struct control *c, bool is_cancelled, bool is_done, const ch
     pthread_mutex_lock(&c->lock);
     c->job = NULL;
     c->since_ms = wall_ms();
+    c->has_met_cancel = is_cancelled;
+    snprintf(c->ended, sizeof c->ended, "%s", text);
     monitor_detach(c->monitor);
-    answer(c, c->asked == ASK_CANCEL ? is_cancelled : is_done, text);
+    answer(c, is_done, text);
+    pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -194,35 +208,44 @@ static void show_question(struct control *c)
     pthread_mutex_unlock(&c->job->lock);
 }
 
-/* Puts a question to the job, which runs, and waits for the answer: when it is cancelled, for its
- * end. With the lock held. */
-static void ask_job(struct control *c, enum question question, const char *target)
+/* Puts a question to the job behind those of others, and waits for the answer. */
+static void ask(struct control *c, enum question question, const char *target, FILE *to)
 {
-    c->asked = question;
-    c->is_taken = question == ASK_CANCEL;
-    c->is_answered = false;
-    snprintf(c->target, sizeof c->target, "%s", target);
-    if (question != ASK_CANCEL) {
-        show_question(c);
+    pthread_mutex_lock(&c->lock);
+    while (c->job != NULL && c->asked != ASK_NOTHING) {
+        pthread_cond_wait(&c->changed, &c->lock);
     }
+    if (c->job == NULL) {
+        fputs("error the job does not run just now\n", to);
+        pthread_mutex_unlock(&c->lock);
+        return;
+    }
+    c->asked = question;
+    c->is_taken = c->is_answered = false;
+    snprintf(c->target, sizeof c->target, "%s", target);
+    show_question(c);
     while (!c->is_answered) {
         pthread_cond_wait(&c->changed, &c->lock);
     }
     c->asked = ASK_NOTHING;
+    fprintf(to, "%s %s\n", c->ok ? "ok" : "error", c->answer);
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
 }
 
-static void ask(struct control *c, enum question question, const char *target, FILE *to)
+/* Past all questions; waits for the end of the job. */
+static void ask_to_cancel(struct control *c, FILE *to)
 {
-    if (question == ASK_CANCEL) {
-        cancel(c);
-    }
+    cancel(c);
     pthread_mutex_lock(&c->lock);
-    if (c->job != NULL) {
-        ask_job(c, question, target);
-        fprintf(to, "%s %s\n", c->ok ? "ok" : "error", c->answer);
+    bool ran = c->job != NULL;
+    while (c->job != NULL) {
+        pthread_cond_wait(&c->changed, &c->lock);
+    }
+    if (!ran || c->has_met_cancel) {
+        fputs("ok cancelled\n", to);
     } else {
-        fputs(question == ASK_CANCEL ? "ok cancelled\n" : "error the job does not run just now\n",
-              to);
+        fprintf(to, "error %s\n", c->ended);
     }
     pthread_mutex_unlock(&c->lock);
 }
@@ -330,8 +353,7 @@ static void serve(struct control *c, const char *line, FILE *to)
     } words[] = {{"checkpoint", ASK_CHECKPOINT},
                  {"savepoint", ASK_SAVEPOINT},
                  {"stop", ASK_STOP},
-                 {"drain", ASK_DRAIN},
-                 {"cancel", ASK_CANCEL}};
+                 {"drain", ASK_DRAIN}};
     static const struct {
         const char *line, *head;
         void (*write)(const struct status *s, FILE *to);
@@ -339,6 +361,10 @@ static void serve(struct control *c, const char *line, FILE *to)
                  {"status text", "ok status\n", status_write_text},
                  {"status json", "ok status\n", status_write_json}};
     size_t word = strcspn(line, " ");
+    if (strncmp(line, "cancel", word) == 0 && word == strlen("cancel")) {
+        ask_to_cancel(c, to);
+        return;
+    }
     if (strcmp(line, "metrics") == 0) {
         fputs("ok metrics\n", to);
         tell_metrics(c, to);
@@ -389,6 +415,66 @@ static void serve_client(struct control *c, int fd)
     }
 }
 
+static void *client_main(void *arg)
+{
+    struct client *one = arg;
+    serve_client(one->control, one->fd);
+    pthread_mutex_lock(&one->control->lock);
+    close(one->fd);
+    one->fd = -1;
+    pthread_mutex_unlock(&one->control->lock);
+    return NULL;
+}
+
+/* Waits for its thread, if it has one. */
+static void join_client(struct client *one)
+{
+    if (one->has_thread) {
+        pthread_join(one->thread, NULL);
+        one->has_thread = false;
+    }
+}
+
+/* Each has a thread of its own, for an answer may take as long as a savepoint. */
+static void begin_client(struct control *c, int fd)
+{
+    struct client *one = NULL;
+    pthread_mutex_lock(&c->lock);
+    for (uint32_t i = 0; i < CLIENTS_MAX && one == NULL; i++) {
+        one = c->clients[i].fd < 0 ? &c->clients[i] : NULL;
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (one != NULL) {
+        join_client(one);
+        one->control = c;
+        one->fd = fd;
+        one->has_thread = pthread_create(&one->thread, NULL, client_main, one) == 0;
+    }
+    if (one == NULL || !one->has_thread) {
+        static const char refusal[] = "error too many ask at once\n";
+        (void)send(fd, refusal, strlen(refusal), MSG_NOSIGNAL);
+        close(fd);
+    }
+    if (one != NULL && !one->has_thread) {
+        one->fd = -1;
+    }
+}
+
+/* None comes any more: those that have not said what they want are not waited for. */
+static void end_clients(struct control *c)
+{
+    pthread_mutex_lock(&c->lock);
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        if (c->clients[i].fd >= 0) {
+            (void)shutdown(c->clients[i].fd, SHUT_RD);
+        }
+    }
+    pthread_mutex_unlock(&c->lock);
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        join_client(&c->clients[i]);
+    }
+}
+
 static void *listen_main(void *arg)
 {
     struct control *c = arg;
@@ -400,10 +486,10 @@ static void *listen_main(void *arg)
         }
         int fd = on[0].revents != 0 ? accept4(c->listener, NULL, NULL, SOCK_CLOEXEC) : -1;
         if (fd >= 0) {
-            serve_client(c, fd);
-            close(fd);
+            begin_client(c, fd);
         }
     }
+    end_clients(c);
     return NULL;
 }
 
@@ -473,6 +559,9 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
     c->labels = metrics_of(job_name, env->filters_labels);
     c->began_ms = c->since_ms = wall_ms();
     c->restored_ms = -1;
+    for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+        c->clients[i].fd = -1;
+    }
     c->shows_progress = env->shows_progress;
     c->on_terminal = isatty(STDERR_FILENO) == 1;
     pthread_mutex_init(&c->lock, NULL);

@@ -331,13 +331,24 @@ static int ask(pid_t job, const char *question)
     return fd;
 }
 
+static void await_running(pid_t job)
+{
+    char answer[256];
+    do {
+        int asked = ask(job, "status\n");
+        memset(answer, 0, sizeof answer);
+        ck_assert_int_gt(read(asked, answer, sizeof answer - 1), 0);
+        close(asked);
+    } while (strstr(answer, ", running for ") == NULL);
+}
+
 START_TEST(a_savepoint_that_a_signal_overtakes_is_not_called_done)
 {
     char question[FOLDER_SIZE + 16], answer[64] = "";
     ck_assert_int_eq(pipe(gate), 0);
     pid_t job = start(run_gated);
     close(gate[0]);
-    await_catching(job, SIGTERM, true);
+    await_running(job);
     snprintf(question, sizeof question, "savepoint %s\n", folder);
     int asked = ask(job, question);
     usleep(100000); /* mostly it has been taken up by then: it waits for the sink */
@@ -353,6 +364,39 @@ START_TEST(a_savepoint_that_a_signal_overtakes_is_not_called_done)
 }
 END_TEST
 
+static void expect_answer(int asked, const char *begin)
+{
+    char answer[256] = "";
+    ck_assert_int_gt(read(asked, answer, sizeof answer - 1), 0);
+    ck_assert_msg(strncmp(answer, begin, strlen(begin)) == 0, "%s", answer);
+    close(asked);
+}
+
+/* A savepoint that waits for a sink keeps nobody from asking, and none from ending the job. */
+START_TEST(questions_do_not_wait_for_a_savepoint_that_is_open)
+{
+    char question[FOLDER_SIZE + 16];
+    ck_assert_int_eq(pipe(gate), 0);
+    pid_t job = start(run_gated);
+    close(gate[0]);
+    await_running(job);
+    snprintf(question, sizeof question, "savepoint %s\n", folder);
+    int first = ask(job, question), second = ask(job, question);
+    usleep(100000); /* mostly it has been taken up by then */
+    for (int i = 0; i < 3; i++) {
+        expect_answer(ask(job, "status\n"), "ok ");
+    }
+    int cancel = ask(job, "cancel\n");
+    usleep(100000); /* likewise: then all of it is over when the sink returns */
+    close(gate[1]);
+    expect_answer(cancel, "ok cancelled\n");
+    expect_answer(first, "error ");
+    expect_answer(second, "error ");
+    ck_assert_int_eq(WEXITSTATUS(await_end(job)), 1); /* ended(): cancelled by no signal */
+    folder_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("signals");
@@ -363,6 +407,7 @@ int main(void)
     tcase_add_test(tc, a_handler_of_the_programs_own_stays);
     tcase_add_test(tc, a_signal_that_is_ignored_stays_so);
     tcase_add_test(tc, a_job_that_waits_to_begin_again_is_cancelled);
+    tcase_add_test(tc, questions_do_not_wait_for_a_savepoint_that_is_open);
     tcase_add_test(tc, a_savepoint_that_a_signal_overtakes_is_not_called_done);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
