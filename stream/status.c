@@ -308,6 +308,12 @@ static void write_json_vertices(const struct status *s, FILE *to)
     }
 }
 
+/* Source: Flink JobStatus. */
+static const char *state_of(const struct status *s)
+{
+    return s->is_cancelled ? "CANCELLING" : s->job != NULL ? "RUNNING" : "RESTARTING";
+}
+
 void status_write_json(const struct status *s, FILE *to)
 {
     struct sum sum = {0};
@@ -316,8 +322,8 @@ void status_write_json(const struct status *s, FILE *to)
     fprintf(to,
             ", \"pid\": %ld, \"jid\": \"%s\", \"state\": \"%s\", \"start-time\": %" PRId64
             ", \"now\": %" PRId64 ", \"duration\": %" PRId64 ", \"numRestarts\": %" PRId64 ",\n",
-            (long)getpid(), s->id, s->job != NULL ? "RUNNING" : "RESTARTING", s->began_ms,
-            s->now_ms, s->now_ms - s->began_ms, s->restarts);
+            (long)getpid(), s->id, state_of(s), s->began_ms, s->now_ms, s->now_ms - s->began_ms,
+            s->restarts);
     if (s->job != NULL) {
         sum = sum_up(s);
     }
