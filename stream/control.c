@@ -353,7 +353,7 @@ static void serve(struct control *c, const char *line, FILE *to)
         tell_metrics(c, to);
         return;
     }
-    if (strcmp(line, "cancel") == 0) {
+    if (word == strlen("cancel") && strncmp(line, "cancel", word) == 0) {
         ask_to_cancel(c, to);
         return;
     }
