@@ -62,6 +62,8 @@ const struct op_class *op_class_of(const struct node *node)
         return &op_sink;
     case NODE_PRINT:
         return &op_print;
+    case NODE_COLLECT:
+        return &op_collect;
     case NODE_DISCARD:
         return &op_discard;
     case NODE_TWO_PHASE:

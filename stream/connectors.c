@@ -3,7 +3,8 @@
  */
 #include <stdlib.h>
 
-#include "stream/graph.h"
+#include "stream/op_collect.h"
+#include "stream/sources.h"
 
 #define RETRY_DELAY_MS 500
 
@@ -50,6 +51,7 @@ void connector_free(struct node *node)
         free(socket.owned);
         node->socket = NULL;
     }
+    collection_free(node->collection);
 }
 
 st_stream *st_read_socket_at(st_env *env, st_socket socket, const st_options *o)
@@ -90,4 +92,32 @@ st_stream *st_read_folder_at(st_env *env, const char *path, enum st_watch watch,
     node->watch = watch;
     node->watch_interval_ms = interval_ms;
     return s;
+}
+
+st_stream *st_from_sequence_at(st_env *env, int64_t from, int64_t to, const st_options *o)
+{
+    struct node *node;
+    const char *wrong = from > to ? "a sequence goes up: its last number is not below its first"
+                        : from == INT64_MIN ? "a sequence begins above INT64_MIN"
+                                            : NULL;
+    if (wrong != NULL) {
+        env_mistake(env, o->file, o->line, "%s", wrong);
+        return graph_none(env);
+    }
+    st_stream *s = graph_source(env, NODE_GENERATOR, "sequence", &st_type_int64_t, o, &node);
+    node->fn = &sequence_function;
+    node->first = sequence_place(from);
+    node->count = sequence_place(to) + 1;
+    node->in_splits = true;
+    return s;
+}
+
+st_collection *st_collect_at(st_stream *s, const st_options *o)
+{
+    struct node *node = graph_sink(s, NODE_COLLECT, "collect", o);
+    if (node == NULL) {
+        return NULL;
+    }
+    node->collection = collection_new(s->type, o->collected_max);
+    return node->collection;
 }

@@ -49,6 +49,7 @@ struct control {
     bool is_cancelled, ended_cancelled; /* somebody wants it; the last attempt has ended so */
     char ending[CONTROL_LINE];          /* how that has ended */
     int64_t completed, duration_ms;     /* the last checkpoint */
+    struct checkpoint_size size;
     int64_t completed_count, failed_count, attach_count;
     int64_t since_ms;    /* the job runs, or waits to begin again */
     int64_t restored_ms; /* it began with a checkpoint; -1: never */
@@ -173,9 +174,11 @@ enum question control_next(struct control *c, char target[CONTROL_LINE])
     return asked;
 }
 
-void control_completed(struct control *c, int64_t id, int64_t duration_ms)
+void control_completed(struct control *c, int64_t id, int64_t duration_ms,
+                       struct checkpoint_size size)
 {
     pthread_mutex_lock(&c->lock);
+    c->size = size;
     c->completed = id;
     c->duration_ms = duration_ms;
     c->completed_count++;
@@ -251,6 +254,7 @@ static struct status status_of(const struct control *c)
         .name = c->job_name,
         .id = c->labels.job_id,
         .job = c->job,
+        .has_run = c->attach_count > 0,
         .monitor = c->monitor,
         .began_ms = c->began_ms,
         .now_ms = wall_ms(),
@@ -285,7 +289,7 @@ static struct job_figures figures_of(const struct control *c)
         .slots_total = c->task_slots > 0 ? (double)c->task_slots : slots_used,
         .slots_available = c->task_slots > 0 ? (double)c->task_slots - slots_used : 0,
         .running_ms = runs ? since_ms : 0,
-        .restarting_ms = runs ? 0 : since_ms,
+        .restarting_ms = runs || c->attach_count == 0 ? 0 : since_ms,
         .restarts = (double)restarts_of(c),
         .checkpoints = (double)(c->completed_count + c->failed_count + pending),
         .in_progress = pending,
@@ -293,6 +297,8 @@ static struct job_figures figures_of(const struct control *c)
         .failed = (double)c->failed_count,
         .last_id = ever ? (double)c->completed : -1,
         .last_duration_ms = ever ? (double)c->duration_ms : -1,
+        .last_size = ever ? (double)c->size.written : -1,
+        .last_full_size = ever ? (double)c->size.full : -1,
         .restored_ms = (double)c->restored_ms,
     };
 }

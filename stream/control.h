@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stream/checkpoint.h"
+
 struct job;
 struct control;
 struct st_env;
@@ -59,9 +61,10 @@ void control_detach(struct control *c, bool is_cancelled, bool is_done, const ch
 enum question control_next(struct control *c, char target[CONTROL_LINE]);
 /* Answers it. */
 void control_answer(struct control *c, bool ok, const char *text);
-/* The last completed checkpoint, and how long it took; one more that failed: for the status and the
- * metrics. */
-void control_completed(struct control *c, int64_t id, int64_t duration_ms);
+/* The last completed checkpoint, how long it took, its size; one more that failed: for the status
+ * and the metrics. */
+void control_completed(struct control *c, int64_t id, int64_t duration_ms,
+                       struct checkpoint_size size);
 void control_failed(struct control *c);
 
 #endif

@@ -235,7 +235,8 @@ static void tell_completed(struct coordinator *c, const struct pending *one)
 {
     atomic_store(&c->completed, one->id);
     if (c->job->env->control != NULL) {
-        control_completed(c->job->env->control, one->id, job_now(c->job) - one->began_ms);
+        control_completed(c->job->env->control, one->id, job_now(c->job) - one->began_ms,
+                          one->size);
     }
     wake_all(c);
 }
@@ -291,12 +292,11 @@ static bool is_kept(const st_env *env, const struct pending *one)
 
 static void complete_checkpoint(struct coordinator *c, const struct pending *one)
 {
-    const st_env *env = c->job->env;
-    const char *dir = folder_of_checkpoints(env);
+    st_env *env = c->job->env;
     c->failures = 0;
     tell_completed(c, one);
-    if (dir != NULL && is_kept(env, one)) {
-        checkpoint_prune(dir, env->claims_before ? 0 : env->before, env->retained);
+    if (folder_of_checkpoints(env) != NULL && is_kept(env, one)) {
+        retention_completed(&env->retention, one->id);
     }
     if (one->why == ASK_CHECKPOINT) {
         char text[64];

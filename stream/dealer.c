@@ -70,6 +70,11 @@ void hand_free(struct hand *h)
     free(h->claims.all);
 }
 
+void hand_begin(struct hand *h, struct range one)
+{
+    ranges_add(&h->begun, one);
+}
+
 void hand_know(struct hand *h, uint64_t next)
 {
     h->known = next;

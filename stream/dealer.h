@@ -60,6 +60,8 @@ static inline uint64_t dealer_next(struct dealer *d)
     return atomic_load_explicit(&d->next, memory_order_acquire);
 }
 
+/* A range, not empty, that the subtask has without having claimed it. */
+void hand_begin(struct hand *h, struct range one);
 /* `next`, read before it was seen that no checkpoint is asked for that the subtask has not taken.
  */
 void hand_know(struct hand *h, uint64_t next);

@@ -63,7 +63,7 @@ st_env *st_env_new(void)
     env->buffer_timeout_ms = 100;
     env->chaining = true;
     env->filters_labels = true;
-    env->retained = 1;
+    env->retention.most = 1;
     env->checkpoints_at_once = 1;
     env->restart = restart_default();
     env->checkpoint_timeout_ms = 600000;
@@ -361,8 +361,23 @@ static bool set_retained(st_env *env, const char *value)
 {
     int64_t number = 0;
     bool ok = read_count(value, 1000000, &number);
-    env->retained = ok ? (uint32_t)number : env->retained;
+    env->retention.most = ok ? (uint32_t)number : env->retention.most;
     return ok;
+}
+
+static bool set_externalized(st_env *env, const char *value)
+{
+    static const char *const names[] = {
+        [RETENTION_RETAIN_ON_CANCELLATION] = "RETAIN_ON_CANCELLATION",
+        [RETENTION_DELETE_ON_CANCELLATION] = "DELETE_ON_CANCELLATION",
+        [RETENTION_NO_EXTERNALIZED] = "NO_EXTERNALIZED_CHECKPOINTS"};
+    for (int p = RETENTION_RETAIN_ON_CANCELLATION; p <= RETENTION_NO_EXTERNALIZED; p++) {
+        if (strcmp(value, names[p]) == 0) {
+            env->retention.policy = (enum retention_policy)p;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool set_restart(st_env *env, const char *value)
@@ -532,6 +547,8 @@ static const struct {
 } keys[] = {
     {"execution.buffer-timeout", set_buffer_timeout, "a duration (100ms)"},
     {"execution.checkpointing.dir", set_dir, "a folder"},
+    {"execution.checkpointing.externalized-checkpoint-retention", set_externalized,
+     "RETAIN_ON_CANCELLATION, DELETE_ON_CANCELLATION or NO_EXTERNALIZED_CHECKPOINTS"},
     {"execution.checkpointing.interval", set_interval, "a duration (1s)"},
     {"execution.checkpointing.max-concurrent-checkpoints", set_at_once, "a number above 0"},
     {"execution.checkpointing.min-pause", set_pause, "a duration (0s)"},

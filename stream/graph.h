@@ -12,6 +12,7 @@
 
 #include "stream/record.h"
 #include "stream/restart.h"
+#include "stream/retention.h"
 
 #define MAX_PARALLELISM_DEFAULT 128
 #define GENERATOR_SELF_MAX      256 /* bytes */
@@ -31,6 +32,7 @@ enum node_kind {
     NODE_WINDOW,
     NODE_SINK,
     NODE_PRINT,
+    NODE_COLLECT,
     NODE_DISCARD,
     NODE_TWO_PHASE,
     NODE_SOCKET_SINK,
@@ -64,10 +66,13 @@ struct node {
     bool event_time; /* timestamps and watermarks reach it */
     const void *array;
     uint64_t count;
+    uint64_t first; /* of a generator: the number before which there is none */
+    bool in_splits; /* each subtask begins with its part of the numbers; else they are dealt out */
     const char *path; /* owned */
     const st_two_phase *two_phase;
-    const st_socket *socket; /* owned, with what it refers to */
-    enum st_watch watch;     /* of a folder */
+    struct st_collection *collection; /* owned */
+    const st_socket *socket;          /* owned, with what it refers to */
+    enum st_watch watch;              /* of a folder */
     int64_t watch_interval_ms;
     char *uid; /* owned: what a checkpoint knows it by */
     /* Set by the plan. */
@@ -120,10 +125,9 @@ struct st_env {
     bool storage_in_memory;
     struct kept *kept;    /* owned: the newest checkpoint in memory, or NULL */
     char *checkpoint_dir; /* owned */
-    int64_t before;       /* the newest checkpoint in it when the job began */
-    bool claims_before;   /* those up to it are the job's now: it goes on from one of them */
-    char *savepoint_dir;  /* owned; NULL: the checkpoints' */
-    char *restore_path;   /* owned */
+    struct retention retention;
+    char *savepoint_dir; /* owned; NULL: the checkpoints' */
+    char *restore_path;  /* owned */
     bool listens, shows_progress;
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
@@ -131,7 +135,6 @@ struct st_env {
     struct control *control;        /* while it runs, if it listens */
     int signal;                     /* that came meanwhile; 0: none */
     bool allow_non_restored;
-    uint32_t retained;
     struct restart_strategy restart;
     int64_t checkpoint_timeout_ms;
     uint32_t tolerable_failures; /* of checkpoints, one behind the other */

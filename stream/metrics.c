@@ -50,6 +50,8 @@ static const struct metric job_metrics[] = {
     {"numberOfFailedCheckpoints", offsetof(struct job_figures, failed)},
     {"lastCompletedCheckpointId", offsetof(struct job_figures, last_id)},
     {"lastCheckpointDuration", offsetof(struct job_figures, last_duration_ms)},
+    {"lastCheckpointSize", offsetof(struct job_figures, last_size)},
+    {"lastCheckpointFullSize", offsetof(struct job_figures, last_full_size)},
     {"lastCheckpointRestoreTimestamp", offsetof(struct job_figures, restored_ms)},
 };
 

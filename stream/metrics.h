@@ -39,6 +39,7 @@ struct job_figures {
     double restarts;
     double checkpoints, in_progress, completed, failed; /* and savepoints */
     double last_id, last_duration_ms;                   /* of the last completed one; -1: none */
+    double last_size, last_full_size;                   /* bytes, see struct checkpoint_size */
     double restored_ms; /* when a checkpoint was restored last; -1: never */
 };
 

@@ -1,6 +1,10 @@
 /*
  * Records made from their numbers. All subtasks claim numbers of one dealer, see dealer.h: that of
  * subtask 0.
+ *
+ * A sequence's numbers are not dealt out: subtask i begins with the i-th of as many equal parts as
+ * there are subtasks, so that few numbers are work for all of them. Source: Flink
+ * NumberSequenceSource, NumberSequenceIterator.split.
  */
 #include <stdlib.h>
 
@@ -19,6 +23,7 @@ struct generator {
     struct dealer own;     /* for others: no more than its count */
     struct hand hand;
     uint32_t dealt; /* while it is restored */
+    bool is_restored;
     uint64_t made;
     int64_t began_ms;
 };
@@ -47,8 +52,26 @@ static void generator_open(struct op *op)
 {
     struct generator *g = generator_of(op);
     g->began_ms = job_now(op->task->job);
-    g->own.count = op->node->count;
+    g->own.count = op->node->in_splits ? 0 : op->node->count;
     g->dealer = &first_of(op)->own;
+}
+
+/* Part i of `parts`; the first ones have one number more. */
+static struct range split(struct range all, uint64_t i, uint64_t parts)
+{
+    uint64_t size = (all.to - all.from) / parts, larger = (all.to - all.from) % parts;
+    uint64_t from = all.from + i * size + (i < larger ? i : larger);
+    return (struct range){from, from + size + (i < larger ? 1 : 0)};
+}
+
+static void generator_ready(struct op *op)
+{
+    struct generator *g = generator_of(op);
+    struct range all = {op->node->first, op->node->count};
+    struct range own = split(all, op->ctx.subtask, op->ctx.parallelism);
+    if (op->node->in_splits && !g->is_restored && own.from < own.to) {
+        hand_begin(&g->hand, own);
+    }
 }
 
 static void generator_close(struct op *op)
@@ -73,8 +96,9 @@ static void generator_restore(struct op *op, struct section *section)
         parallelism = section->subtask == subtask ? 1 : 0;
         subtask = 0;
     }
-    hand_read(&g->hand, is_first(g) ? &g->own : NULL, &section->state, op->node->count, subtask,
-              parallelism, &g->dealt);
+    hand_read(&g->hand, is_first(g) ? &g->own : NULL, &section->state,
+              op->node->in_splits ? UINT64_MAX : op->node->count, subtask, parallelism, &g->dealt);
+    g->is_restored = true;
 }
 
 /* How many records are due by now, at the rate that is asked for. If none, it is woken when one is.
@@ -150,6 +174,7 @@ static enum st_poll generator_poll(struct op *op)
 const struct op_class op_generator = {
     .size = sizeof(struct generator),
     .open = generator_open,
+    .ready = generator_ready,
     .close = generator_close,
     .snapshot = generator_snapshot,
     .restore = generator_restore,
@@ -157,3 +182,24 @@ const struct op_class op_generator = {
     .poll = generator_poll,
     .wake = source_wake,
 };
+
+/* ----------------------------------------------------------------------------------- Sequences */
+
+uint64_t sequence_place(int64_t number)
+{
+    return (uint64_t)number + (uint64_t)INT64_MAX;
+}
+
+static void numbers_at(st_context *ctx, uint64_t first, void *out, uint32_t count)
+{
+    int64_t *numbers = out;
+    (void)ctx;
+    for (uint32_t k = 0; k < count; k++) {
+        numbers[k] = (int64_t)(first + k - (uint64_t)INT64_MAX);
+    }
+}
+
+const st_function sequence_function = {.name = "sequence",
+                                       .out = &st_type_int64_t,
+                                       .kind = ST_FN_GENERATOR,
+                                       .call.generator = numbers_at};

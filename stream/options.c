@@ -4,7 +4,7 @@
  */
 #include "stream/graph.h"
 
-enum { STATES = 1, ON_TIMER = 2, END = 4, PARALLEL = 8, MERGE = 16, RATE = 32 };
+enum { STATES = 1, ON_TIMER = 2, END = 4, PARALLEL = 8, MERGE = 16, RATE = 32, COLLECTED = 64 };
 
 static const struct {
     uint32_t option;
@@ -16,7 +16,8 @@ static const struct {
      "it is for ST_FLAT_MAP and ST_PROCESS; ST_MAP and ST_FILTER with state or timers"},
     {PARALLEL, ".parallelism above 1", "it is one subtask"},
     {MERGE, ".merge", "it is for folds of windows"},
-    {RATE, ".rate_per_s", "it is for st_generate"},
+    {RATE, ".rate_per_s", "it is for st_generate and st_from_sequence"},
+    {COLLECTED, ".collected_max", "it is for st_collect"},
 };
 
 static bool has_state(const struct node *node)
@@ -33,6 +34,8 @@ static uint32_t taken(const struct node *node)
     case NODE_FOLDER:
     case NODE_PRINT:
         return 0;
+    case NODE_COLLECT:
+        return COLLECTED;
     case NODE_GENERATOR:
         return PARALLEL | RATE;
     case NODE_MAP: /* with state it is run as a process function is */
@@ -64,7 +67,8 @@ static uint32_t given(const st_options *o)
 {
     return (o->states != NULL ? STATES : 0) | (o->on_timer != NULL ? ON_TIMER : 0) |
            (o->end != NULL ? END : 0) | (o->parallelism > 1 ? PARALLEL : 0) |
-           (o->merge != NULL ? MERGE : 0) | (o->rate_per_s != 0 ? RATE : 0);
+           (o->merge != NULL ? MERGE : 0) | (o->rate_per_s != 0 ? RATE : 0) |
+           (o->collected_max != 0 ? COLLECTED : 0);
 }
 
 /* The name of the first of the states that stands in the list again, or NULL. A checkpoint knows

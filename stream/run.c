@@ -8,7 +8,6 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -264,15 +263,6 @@ static bool claims_all(st_env *env, const struct checkpoint *from)
     return true;
 }
 
-static bool lies_in(const char *path, const char *folder)
-{
-    char above[FILES_PATH_MAX + 8];
-    struct stat a, b;
-    snprintf(above, sizeof above, "%s/..", path);
-    return stat(above, &a) == 0 && stat(folder, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 /* The checkpoint to begin with: after a failure the newest of this job, else the one that was
  * named. NULL with ST_OK: none, begin from the start. */
 static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *err)
@@ -284,8 +274,7 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
     if (again && env->kept != NULL) {
         from = kept_load(env->kept, env->max_parallelism);
         path = NULL;
-    } else if (again && env->checkpoint_dir != NULL &&
-               checkpoint_newest(env->checkpoint_dir, CHECKPOINT) > env->before) {
+    } else if (again && retention_has_own(&env->retention)) {
         path = env->checkpoint_dir;
     }
     if (path != NULL) {
@@ -302,9 +291,6 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
             *err = ST_ERR_RESTORE;
         } else if (!claims_all(env, from)) {
             *err = ST_ERR_RESTORE;
-        } else if (!again && env->checkpoint_dir != NULL &&
-                   lies_in(from->path, env->checkpoint_dir)) {
-            env->claims_before = true;
         }
     }
     return from;
@@ -317,6 +303,9 @@ static enum st_err run_once(st_env *env, bool again, char *failure, size_t failu
     if (err == ST_OK) {
         struct job *job = job_new(env);
         job->restored = from;
+        if (from != NULL) {
+            retention_go_on_from(&env->retention, from, again);
+        }
         if (env->checkpoint_interval_ms > 0 || env->control != NULL) {
             job->coordinator = coordinator_new(job);
         }
@@ -417,9 +406,8 @@ enum st_err st_execute(st_env *env, const char *job_name)
             env_mistake(env, NULL, 0, "execution.checkpointing.dir: %s", why);
             return ST_ERR_IO;
         }
-        env->before = checkpoint_newest(env->checkpoint_dir, CHECKPOINT);
-        env->claims_before = false;
     }
+    retention_begin(&env->retention, folder >= 0 ? env->checkpoint_dir : NULL);
     bool tells = (env->listens || env->serves_metrics || env->shows_progress) && !env->in_steps;
     env->control = tells ? control_new(env, name_of_job(env, job_name), why) : NULL;
     if (tells && env->control == NULL) {
@@ -441,6 +429,7 @@ enum st_err st_execute(st_env *env, const char *job_name)
     }
     env->signal = control_free(env->control);
     env->control = NULL;
+    retention_end(&env->retention, err, err == ST_ERR_CANCELLED && env->signal != 0);
     if (folder >= 0) {
         close(folder);
     }

@@ -21,6 +21,11 @@ void poller_free(struct poller *poller);
 /* A class's .wake that has nothing to do: to be polled is enough. */
 void source_wake(struct op *op, int64_t now_ms);
 
+/* A number's place among all but INT64_MIN, in order from 0 on: so the end behind the last of them
+ * has a place too. What makes numbers of places. */
+uint64_t sequence_place(int64_t number);
+extern const st_function sequence_function;
+
 extern const struct op_class op_socket, op_folder, op_socket_sink;
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "stream/status.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -104,10 +105,19 @@ static void write_rate(double rate, FILE *to)
     }
 }
 
+/* In small letters. Source: Flink JobStatus. */
+static const char *state_of(const struct status *s)
+{
+    return s->is_cancelled  ? "cancelling"
+           : s->job != NULL ? "running"
+           : s->has_run     ? "restarting"
+                            : STATUS_CREATED;
+}
+
 void status_write_line(const struct status *s, FILE *to)
 {
-    fprintf(to, "%ld %s, %s for %" PRId64 " s, ", (long)getpid(), s->name,
-            s->job != NULL ? "running" : "restarting", (s->now_ms - s->began_ms) / 1000);
+    fprintf(to, "%ld %s, %s for %" PRId64 " s, ", (long)getpid(), s->name, state_of(s),
+            (s->now_ms - s->began_ms) / 1000);
     if (s->job != NULL) {
         struct sum sum = sum_up(s);
         fprintf(to, "%.0f records/s in, %.0f/s out, ", sum.in, sum.out);
@@ -123,7 +133,7 @@ void status_write_progress(const struct status *s, FILE *to)
 {
     fprintf(to, "%s %" PRId64 " s: ", s->name, (s->now_ms - s->began_ms) / 1000);
     if (s->job == NULL) {
-        fputs("restarting", to);
+        fputs(state_of(s), to);
         return;
     }
     struct sum sum = sum_up(s);
@@ -200,8 +210,7 @@ static void write_row(const struct status *s, const struct walk *w, FILE *to)
 void status_write_text(const struct status *s, FILE *to)
 {
     fprintf(to, "%s: process %ld, %s for %" PRId64 " s, %" PRId64 " restarts\n", s->name,
-            (long)getpid(), s->job != NULL ? "running" : "restarting",
-            (s->now_ms - s->began_ms) / 1000, s->restarts);
+            (long)getpid(), state_of(s), (s->now_ms - s->began_ms) / 1000, s->restarts);
     fprintf(to, "checkpoints: %" PRId64 " completed, %" PRId64 " failed", s->completed_count,
             s->failed_count);
     if (s->completed > 0) {
@@ -308,22 +317,19 @@ static void write_json_vertices(const struct status *s, FILE *to)
     }
 }
 
-/* Source: Flink JobStatus. */
-static const char *state_of(const struct status *s)
-{
-    return s->is_cancelled ? "CANCELLING" : s->job != NULL ? "RUNNING" : "RESTARTING";
-}
-
 void status_write_json(const struct status *s, FILE *to)
 {
     struct sum sum = {0};
     fputs("{\"name\": ", to);
     status_write_quoted(s->name, to);
+    fprintf(to, ", \"pid\": %ld, \"jid\": \"%s\", \"state\": \"", (long)getpid(), s->id);
+    for (const char *at = state_of(s); *at != '\0'; at++) {
+        fputc(toupper((unsigned char)*at), to);
+    }
     fprintf(to,
-            ", \"pid\": %ld, \"jid\": \"%s\", \"state\": \"%s\", \"start-time\": %" PRId64
-            ", \"now\": %" PRId64 ", \"duration\": %" PRId64 ", \"numRestarts\": %" PRId64 ",\n",
-            (long)getpid(), s->id, state_of(s), s->began_ms, s->now_ms, s->now_ms - s->began_ms,
-            s->restarts);
+            "\", \"start-time\": %" PRId64 ", \"now\": %" PRId64 ", \"duration\": %" PRId64
+            ", \"numRestarts\": %" PRId64 ",\n",
+            s->began_ms, s->now_ms, s->now_ms - s->began_ms, s->restarts);
     if (s->job != NULL) {
         sum = sum_up(s);
     }

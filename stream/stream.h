@@ -51,10 +51,11 @@
 #define ST_PRINTF(fmt, arg)
 #endif
 
-typedef struct st_env st_env;         /* one job being built, then run */
-typedef struct st_stream st_stream;   /* a stream of one type; lives as long as its env */
-typedef struct st_context st_context; /* what a function may ask: see "Inside a function" */
-typedef struct st_out st_out;         /* where a function puts records */
+typedef struct st_env st_env;               /* one job being built, then run */
+typedef struct st_stream st_stream;         /* a stream of one type; lives as long as its env */
+typedef struct st_context st_context;       /* what a function may ask: see "Inside a function" */
+typedef struct st_out st_out;               /* where a function puts records */
+typedef struct st_collection st_collection; /* what st_collect collects; lives as long as its env */
 
 /* What a call that can fail returns; st_env_error has the words. */
 enum st_err {
@@ -651,7 +652,9 @@ typedef struct st_options {
      */
     void (*notify_checkpoint_aborted)(st_context *ctx, int64_t checkpoint_id);
     const st_function *merge; /* folds of windows: ST_FOLD(merge, Acc, Acc), see st_aggregate */
-    uint64_t rate_per_s; /* st_generate: records a second, all subtasks together; 0: no limit */
+    /* st_generate, st_from_sequence: records a second, all subtasks together; 0: no limit */
+    uint64_t rate_per_s;
+    uint64_t collected_max; /* st_collect: bytes, see there; 0: ST_COLLECTED_MAX */
 } st_options;
 
 /* Named arguments, with the place in the source. */
@@ -720,6 +723,14 @@ st_stream *st_from_source_at(st_env *, const st_function *, const st_options *);
  * restored from a drained savepoint, whose input had ended, it has nothing. Source: FLIP-27. */
 st_stream *st_generate_at(st_env *, const st_function *, uint64_t count, const st_options *);
 #define st_generate(env, fn, count, ...) st_generate_at((env), &(fn), (count), ST_WITH(__VA_ARGS__))
+/* The numbers from … to, both included, as int64_t; `from` above INT64_MIN, `to` not below it.
+ * Subtask i begins with the i-th part of as many equal ones as there are subtasks, and puts it out
+ * in order
+ * (.rate_per_s: as st_generate). Restored it goes on with what was left of the parts, each of which
+ * stays whole. Source: Flink StreamExecutionEnvironment.fromSequence. */
+st_stream *st_from_sequence_at(st_env *, int64_t from, int64_t to, const st_options *);
+#define st_from_sequence(env, from, to, ...)                                                       \
+    st_from_sequence_at((env), (from), (to), ST_WITH(__VA_ARGS__))
 /* `count` records of an array, borrowed until the job has ended. */
 st_stream *st_from_array_at(st_env *, const st_type *, const void *, uint32_t, const st_options *);
 #define st_from_array(env, T, array, count, ...)                                                   \
@@ -983,6 +994,19 @@ void st_sink_at(st_stream *, const st_function *, const st_options *);
 void st_print_at(st_stream *, const char *path, const st_options *);
 #define st_print(s, ...)            st_print_at((s), NULL, ST_WITH(__VA_ARGS__))
 #define st_write_text(s, path, ...) st_print_at((s), (path), ST_WITH(__VA_ARGS__))
+/* Into memory, for the program that built the env; at parallelism 1, without timestamps. Exactly
+ * once: records come out when a checkpoint that has them is complete, those of a job that has come
+ * to its end, or was stopped with a savepoint, all. A checkpoint has what was collected, so a job
+ * that goes on with it gives the records of earlier runs too. More than .collected_max bytes of
+ * records with their text (ST_COLLECTED_MAX) fail the job. NULL after a mistake in the graph.
+ * Source: Flink DataStream.executeAndCollect. */
+#define ST_COLLECTED_MAX (UINT64_C(1) << 28)
+st_collection *st_collect_at(st_stream *, const st_options *);
+#define st_collect(s, ...) st_collect_at((s), ST_WITH(__VA_ARGS__))
+/* The records that have come out, [*count] of the stream's type in the order in which they came;
+ * behind st_execute, by its thread. Aliases, text too; valid until the env is executed again or
+ * freed. */
+const void *st_collected(const st_collection *, uint64_t *count);
 /* Exactly once into something that can commit later. A transaction is a record of the type
  * `transaction` (a handle: a file's name, an id), kept in the state from its beginning until it is
  * committed. Each checkpoint ends the current one:

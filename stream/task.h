@@ -456,7 +456,7 @@ void arena_free(struct arena *arena);
 extern const struct op_class op_source, op_generator, op_array, op_text_file;
 extern const struct op_class op_map, op_filter, op_process, op_timestamps;
 extern const struct op_class op_fold, op_slices, op_sessions, op_counts, op_triggered;
-extern const struct op_class op_sink, op_print, op_discard, op_two_phase;
+extern const struct op_class op_sink, op_print, op_discard, op_two_phase, op_collect;
 const struct op_class *op_class_of(const struct node *node);
 
 #endif

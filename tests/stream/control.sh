@@ -99,6 +99,8 @@ for line in "flink_taskmanager_job_task_operator_numRecordsIn{$of_task,$sum,oper
     "flink_taskmanager_job_task_currentInputWatermark{$of_task,$sum} -9.2233720368547758e+18" \
     "flink_jobmanager_job_numberOfCompletedCheckpoints{$of_job} [1-9][0-9]*" \
     "flink_jobmanager_job_numberOfFailedCheckpoints{$of_job} 0" \
+    "flink_jobmanager_job_lastCheckpointSize{$of_job} [1-9][0-9]*" \
+    "flink_jobmanager_job_lastCheckpointFullSize{$of_job} [1-9][0-9]*" \
     "flink_jobmanager_job_lastCheckpointRestoreTimestamp{$of_job} [1-9][0-9]\{12\}" \
     "flink_jobmanager_job_numRestarts{$of_job} 0" \
     'flink_jobmanager_taskSlotsTotal{host="[A-Za-z0-9_]*"} 3' \
@@ -114,6 +116,13 @@ grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of t
     complain "no status as JSON"
 "$program" stream list --format=json | grep -q '^  {"name": "counter", "pid": '"$job," ||
     complain "no list as JSON"
+for flags in "" -r --running -a --all "-r -s" "--scheduled -r counter"; do
+    # shellcheck disable=SC2086 # flags
+    "$program" stream list $flags | grep -q "^$job counter, running" || complain "list $flags does not show it"
+done
+for flag in -s --scheduled; do
+    "$program" stream list $flag 2>/dev/null | grep -q . && complain "list $flag shows one that runs"
+done
 "$program" stream list | grep -q ' records/s in, .*/s out, last checkpoint ' ||
     complain "the list has no rates"
 for word in list status "status counter"; do
@@ -191,6 +200,32 @@ until "$program" stream list checkpointed 2>/dev/null | grep -q " restarting for
 done
 [ "$("$program" stream cancel "$job")" = cancelled ] || complain "a job that waits is not cancelled"
 ended 130
+
+# under POLICY CODE HOW...: a job with a checkpoint that ends so; prints what is left of the checkpoints
+under() {
+    policy=$1 code=$2
+    shift 2
+    rm -rf "$folder/kept"
+    start -D execution.checkpointing.dir="$folder/kept" \
+        -D execution.checkpointing.externalized-checkpoint-retention="$policy"
+    "$program" stream checkpoint counter >/dev/null || complain "no checkpoint of $policy"
+    [ -e "$folder/kept/chk-1/_metadata" ] || complain "$policy: the checkpoint is not there"
+    "$@" >/dev/null || complain "no $*"
+    ended "$code"
+    left=$(find "$folder/kept" -mindepth 1 -maxdepth 1 -name '[a-z]*' -printf '%f ' | sort)
+}
+under RETAIN_ON_CANCELLATION 130 "$program" stream cancel counter
+[ "$left" = "chk-1 " ] || complain "RETAIN_ON_CANCELLATION, cancelled: '$left' is left"
+under DELETE_ON_CANCELLATION 130 "$program" stream cancel counter
+[ "$left" = "" ] || complain "DELETE_ON_CANCELLATION, cancelled: '$left' is left"
+under NO_EXTERNALIZED_CHECKPOINTS 130 "$program" stream cancel counter
+[ "$left" = "" ] || complain "NO_EXTERNALIZED_CHECKPOINTS, cancelled: '$left' is left"
+under DELETE_ON_CANCELLATION 0 "$program" stream stop counter
+[ "$left" = "savepoint-2 " ] || complain "DELETE_ON_CANCELLATION, stopped: '$left' is left"
+
+stop_hard() { kill "$job"; }
+under DELETE_ON_CANCELLATION 143 stop_hard
+[ "$left" = "chk-1 " ] || complain "DELETE_ON_CANCELLATION, SIGTERM: '$left' is left"
 
 start
 kill -9 "$job"

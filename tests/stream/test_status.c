@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "stream/status.h"
 #include "stream/stream.h"
 
 /* A gate that a sink waits at. */
@@ -432,6 +433,27 @@ START_TEST(questions_do_not_wait_for_each_other)
 }
 END_TEST
 
+START_TEST(before_it_has_run_a_job_is_created)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct status s = {.name = "early", .id = "0", .now_ms = 2000};
+    FILE *to = open_memstream(&text, &size);
+    status_write_line(&s, to);
+    status_write_json(&s, to);
+    s.has_run = true;
+    status_write_line(&s, to);
+    status_write_json(&s, to);
+    fclose(to);
+    const char *created = strstr(text, " early, created for 2 s, no checkpoint yet\n");
+    const char *restarting = strstr(text, " early, restarting for 2 s, no checkpoint yet\n");
+    ck_assert(created != NULL && restarting != NULL && created < restarting);
+    ck_assert_ptr_nonnull(strstr(created, "\"state\": \"CREATED\""));
+    ck_assert_ptr_nonnull(strstr(restarting, "\"state\": \"RESTARTING\""));
+    free(text);
+}
+END_TEST
+
 START_TEST(a_port_is_a_port)
 {
     static const char *const bad[] = {"", "-1", "65536", "9260-9250", "here", "1-2-3"};
@@ -453,6 +475,7 @@ int main(void)
     tcase_add_test(tcase, watermarks_are_told_of_each_input_and_records_of_tasks);
     tcase_add_test(tcase, a_job_that_waits_to_begin_again_says_for_how_long);
     tcase_add_test(tcase, questions_do_not_wait_for_each_other);
+    tcase_add_test(tcase, before_it_has_run_a_job_is_created);
     tcase_add_test(tcase, a_port_is_a_port);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -11,8 +11,9 @@
  * parts of the snapshot, its rename, the commit and the next checkpoint that forgets. The job runs
  * in steps on virtual time: a run is the same each time.
  *
- * Two sinks: the files that come with us, and one of a user's own, a journal in which a transaction
- * is lines "B id", "W id number", "P id", "C id", "A id", each appended by one write.
+ * Three sinks: the files that come with us; one of a user's own, a journal in which a transaction
+ * is lines "B id", "W id number", "P id", "C id", "A id", each appended by one write; and that of
+ * examples/ledger.c, with the job that it is in.
  */
 #include <check.h>
 #include <fcntl.h>
@@ -99,6 +100,14 @@ int __wrap_fsync(int fd)
     (void)fd;
     step("sync", "");
     return 0;
+}
+
+int __real_truncate(const char *path, off_t size);
+int __wrap_truncate(const char *path, off_t size);
+int __wrap_truncate(const char *path, off_t size)
+{
+    step("truncate", base(path));
+    return __real_truncate(path, size);
 }
 
 int __real_rename(const char *from, const char *to);
@@ -377,22 +386,25 @@ ST_SOURCE(numbers_by_the_clock, int64_t)
     return self->next < NUMBERS ? ST_IDLE : ST_END;
 }
 
-enum sink { SINK_FILES, SINK_JOURNAL };
-static const char *const sink_names[] = {"files", "journal"};
+enum sink { SINK_FILES, SINK_JOURNAL, SINK_LEDGER };
+static const char *const sink_names[] = {"files", "journal", "ledger"};
 
-static int run_job(enum sink sink, const char *folder)
+int st_job(st_env *env, int argc, char **argv); /* of examples/ledger.c */
+
+static void build_ledger(st_env *env, const char *folder)
 {
-    char dir[128], out[128];
-    snprintf(dir, sizeof dir, "%s/ck", folder);
+    static char output[128], count[16];
+    snprintf(output, sizeof output, "%s/ledger", folder);
+    snprintf(count, sizeof count, "%d", NUMBERS);
+    char name[] = "ledger", output_flag[] = "--output", count_flag[] = "--count";
+    char *argv[] = {name, output_flag, output, count_flag, count, NULL};
+    must(st_job(env, 5, argv) == 0, "the ledger's job");
+}
+
+static void build_job(st_env *env, enum sink sink, const char *folder)
+{
+    static char out[128];
     snprintf(out, sizeof out, "%s/out", folder);
-    counting = true;
-    steps->count = 0;
-    st_env *env = st_env_new();
-    st_env_set(env, "execution.checkpointing.interval", "10ms");
-    st_env_set(env, "execution.checkpointing.dir", dir);
-    if (checkpoint_newest(dir, CHECKPOINT) > 0) {
-        st_env_set(env, "execution.savepoint.path", dir);
-    }
     st_stream *s = st_from_source(
         env, numbers_by_the_clock, .self_size = sizeof(struct source),
         .operator_states = ST_STATES(&position), .initialize_state = restore_position,
@@ -403,6 +415,25 @@ static int run_job(enum sink sink, const char *folder)
     } else {
         st_two_phase_sink(s, journal_sink, .parallelism = 2, .self_size = sizeof(struct journal),
                           .close = journal_close);
+    }
+}
+
+static int run_job(enum sink sink, const char *folder)
+{
+    char dir[128];
+    snprintf(dir, sizeof dir, sink == SINK_LEDGER ? "%s/ledger.checkpoints" : "%s/ck", folder);
+    counting = true;
+    steps->count = 0;
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "10ms");
+    st_env_set(env, "execution.checkpointing.dir", dir);
+    if (checkpoint_newest(dir, CHECKPOINT) > 0) {
+        st_env_set(env, "execution.savepoint.path", dir);
+    }
+    if (sink == SINK_LEDGER) {
+        build_ledger(env, folder);
+    } else {
+        build_job(env, sink, folder);
     }
     st_env_run_in_steps(env);
     enum st_err err = st_execute(env, "two phases");
@@ -431,6 +462,26 @@ static bool run(enum sink sink, const char *folder, int64_t kill_before)
     return killed;
 }
 
+/* Pages 1, 2, 3 … each with its numbers before it. */
+static void read_ledger(struct once_numbers *numbers, const char *folder)
+{
+    char path[128], line[64];
+    int64_t number, page = 0;
+    snprintf(path, sizeof path, "%s/ledger", folder);
+    FILE *file = __real_fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "= %" SCNd64, &number) == 1) {
+            ck_assert_int_eq(number, ++page);
+        } else {
+            ck_assert_int_eq(sscanf(line, "%" SCNd64, &number), 1);
+            once_add(numbers, number);
+        }
+    }
+    fclose(file);
+    ck_assert_int_gt(page, 3);
+}
+
 static void check_once(enum sink sink, const char *folder, int64_t n, int64_t m, const char *where)
 {
     char out[128];
@@ -438,8 +489,10 @@ static void check_once(enum sink sink, const char *folder, int64_t n, int64_t m,
     if (sink == SINK_FILES) {
         snprintf(out, sizeof out, "%s/out", folder);
         once_add_folder(&numbers, out, "part-");
-    } else {
+    } else if (sink == SINK_JOURNAL) {
         numbers = read_journal();
+    } else {
+        read_ledger(&numbers, folder);
     }
     struct once once = once_count(&numbers, NUMBERS);
     ck_assert_msg(once_exactly(&once),
@@ -544,8 +597,8 @@ int main(void)
     TCase *tc = tcase_create("two phases");
     tcase_set_timeout(tc, 200);
     tcase_add_test(tc, the_steps_are_those_of_two_phases);
-    tcase_add_loop_test(tc, killed_between_every_two_steps, SINK_FILES, SINK_JOURNAL + 1);
-    tcase_add_loop_test(tc, killed_again_in_the_recovery, SINK_FILES, SINK_JOURNAL + 1);
+    tcase_add_loop_test(tc, killed_between_every_two_steps, SINK_FILES, SINK_LEDGER + 1);
+    tcase_add_loop_test(tc, killed_again_in_the_recovery, SINK_FILES, SINK_LEDGER + 1);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
