@@ -6,10 +6,10 @@
  *
  * The socket, RUNTIME/kcsim/stream-PID.sock, is for its owner alone (0600 in a folder of 0700). A
  * client sends one line and gets lines: a first one that begins with "ok" or "error", then the end.
- * One question to the coordinator is under way at a time; others wait behind it. It is answered
- * when what it asks for has been done, or the job has ended. What is only looked at waits for
- * nobody. Nor does who cancels: the job is made to stop at once, also while it waits to begin
- * again; SIGINT and SIGTERM do the same (signals.h).
+ * The coordinator has one question at a time; others wait. It is answered when what it asks for has
+ * been done, or the job has ended. What the job does (status, metrics) is told at once. To cancel
+ * is not for the coordinator: the job is made to stop at once, also while it waits to begin again;
+ * SIGINT and SIGTERM do the same (signals.h).
  *
  * Threads: one of its own listens, one serves each client, one looks at the job (monitor.h), one
  * waits for signals, and one serves metrics if they are to be had over HTTP (prom_http.h);
@@ -54,8 +54,8 @@ void control_await_restart(struct control *c, int64_t delay_ms);
 
 /* The job that runs now: questions go to it. */
 void control_attach(struct control *c, struct job *job);
-/* It runs no longer, perhaps because it was cancelled. The question that is still open is answered
- * with `text`, as one that has been met or not (`is_done`). */
+/* It runs no longer, which `text` tells of: to those who cancel, who have got it if that is why
+ * (`is_cancelled`), and to a question that is still open, which has been met if `is_done`. */
 void control_detach(struct control *c, bool is_cancelled, bool is_done, const char *text);
 /* The question that waits, once; its target ("": none) is copied. By the coordinator. */
 enum question control_next(struct control *c, char target[CONTROL_LINE]);
