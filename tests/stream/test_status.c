@@ -21,7 +21,6 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool is_open;
-static _Atomic bool is_held; /* somebody waits at it */
 
 static void open_gate(void)
 {
@@ -36,9 +35,11 @@ ST_GENERATOR(numbers, int64_t)
     *out = (int64_t)index;
 }
 
+static _Atomic int is_held; /* the sink, with a record */
+
 ST_SINK(held, int64_t)
 {
-    is_held = true;
+    is_held = 1;
     pthread_mutex_lock(&lock);
     while (!is_open) {
         pthread_cond_wait(&changed, &lock);
@@ -466,8 +467,8 @@ START_TEST(questions_do_not_wait_for_each_other)
     st_sink(s, held, .slot_sharing_group = "apart");
     pthread_t thread;
     pthread_create(&thread, NULL, execute, env);
-    while (!is_held) { /* a barrier before the first record would pass */
-        usleep(10000);
+    while (is_held == 0) { /* or a barrier may come before all records */
+        usleep(1000);
     }
     pthread_t savepoint = begin_to_ask("savepoint\n"), other = begin_to_ask("savepoint\n");
     for (int i = 0; i < 40; i++) { /* more than are served at a time, were one not served */
