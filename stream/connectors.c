@@ -2,11 +2,17 @@
  * Nodes of the connectors: what their authors say, checked.
  */
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "stream/op_collect.h"
+#include "stream/op_files.h"
 #include "stream/sources.h"
 
 #define RETRY_DELAY_MS 500
+/* Source: Flink DefaultRollingPolicy. */
+#define PART_SIZE     (INT64_C(128) << 20)
+#define ROLLOVER_MS   60000
+#define INACTIVITY_MS 60000
 
 /* What is wrong with a socket, or NULL. */
 static const char *socket_wrong(const st_socket *socket)
@@ -120,4 +126,33 @@ st_collection *st_collect_at(st_stream *s, const st_options *o)
     }
     node->collection = collection_new(s->type, o->collected_max);
     return node->collection;
+}
+
+/* Of the limits none is given, or all are. */
+static void complete_limits(st_options *o)
+{
+    if (rolls_by_limits(o)) {
+        o->max_part_size = o->max_part_size != 0 ? o->max_part_size : PART_SIZE;
+        o->rollover_ms = o->rollover_ms != 0 ? o->rollover_ms : ROLLOVER_MS;
+        o->inactivity_ms = o->inactivity_ms != 0 ? o->inactivity_ms : INACTIVITY_MS;
+    }
+}
+
+void st_write_files_at(st_stream *s, const char *folder, const st_options *o)
+{
+    st_options own = *o;
+    own.self_size = files_self_size;
+    complete_limits(&own);
+    if (o->max_part_size < 0 || o->rollover_ms < 0 || o->inactivity_ms < 0) {
+        env_mistake(s->env, o->file, o->line, "the limits of a file are not negative");
+        return;
+    }
+    struct node *node = graph_two_phase(s, NODE_FILES, &files_two_phase, "files", &own);
+    if (node != NULL) {
+        node->path = must_strdup(folder);
+        node->long_transactions = &files_long_transactions;
+        if (getrandom(&node->owner, sizeof node->owner, 0) != sizeof node->owner) {
+            abort(); /* it does not fail for so few bytes */
+        }
+    }
 }

@@ -249,6 +249,18 @@ static bool lies_in(const char *path, const char *folder)
            a.st_ino == b.st_ino;
 }
 
+/* Was it written by this job, or by one that went before and had the folder for itself as this one
+ * has? A savepoint may be another's. */
+static bool is_own(const st_env *env, const struct checkpoint *from)
+{
+    const char *name = from->path != NULL ? strrchr(from->path, '/') : NULL;
+    bool in_memory = from->path == NULL;
+    bool in_folder = !env->storage_in_memory && env->checkpoint_dir != NULL && name != NULL &&
+                     strncmp(name + 1, CHECKPOINT, strlen(CHECKPOINT)) == 0 &&
+                     lies_in(from->path, env->checkpoint_dir);
+    return in_memory || in_folder;
+}
+
 /* The checkpoint to begin with: after a failure the newest of this job, else the one that was
  * named. NULL with ST_OK: none, begin from the start. */
 static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *err)
@@ -283,6 +295,7 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
             env->claims_before = true;
         }
     }
+    env->restores_own = from != NULL && is_own(env, from);
     return from;
 }
 

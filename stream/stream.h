@@ -655,6 +655,9 @@ typedef struct st_options {
     /* st_generate, st_from_sequence: records a second, all subtasks together; 0: no limit */
     uint64_t rate_per_s;
     uint64_t collected_max; /* st_collect: bytes, see there; 0: ST_COLLECTED_MAX */
+    int64_t max_part_size;  /* st_write_files: when a file is rolled, see there; bytes */
+    int64_t rollover_ms;    /* likewise: how long it is written to */
+    int64_t inactivity_ms;  /* likewise: how long nothing came */
 } st_options;
 
 /* Named arguments, with the place in the source. */
@@ -1027,9 +1030,21 @@ typedef struct st_two_phase {
 } st_two_phase;
 void st_two_phase_sink_at(st_stream *, const st_two_phase *, const st_options *);
 #define st_two_phase_sink(s, spec, ...) st_two_phase_sink_at((s), &(spec), ST_WITH(__VA_ARGS__))
-/* Lines as st_print has them, exactly once, into files part-SUBTASK-NUMBER of a folder (made if
- * need be), a new one at each checkpoint: hidden (.part-….inprogress) until the checkpoint is
- * complete. A file without lines is not made. */
+/* Lines as st_print has them, exactly once, into files of a folder, which is made if need be. A
+ * file is written to under the name .part-SUBTASK-NUMBER.inprogress.OWNER; when it is rolled it
+ * becomes .part-SUBTASK-NUMBER.pending.OWNER, and when the next checkpoint is complete
+ * part-SUBTASK-NUMBER. Numbers rise, whoever else writes into the folder; a file without lines is
+ * not made.
+ *
+ * It is rolled at each checkpoint. Or, if one of the limits is given, not at checkpoints, but when
+ * it is larger than .max_part_size (128 MiB) and another record comes, .rollover_ms (a minute)
+ * after it was begun, or .inactivity_ms (a minute) after its last record; the others are then what
+ * is in brackets. Its lines are to be seen when it is committed, so later than they are safe. At a
+ * savepoint, and at the end, it is rolled in any case.
+ *
+ * A job that goes on with a checkpoint of its own folder (execution.checkpointing.dir) removes the
+ * hidden files that were made behind it; other hidden files stay.
+ * Source: Flink FileSink, DefaultRollingPolicy, OnCheckpointRollingPolicy. */
 void st_write_files_at(st_stream *, const char *folder, const st_options *);
 #define st_write_files(s, folder, ...) st_write_files_at((s), (folder), ST_WITH(__VA_ARGS__))
 /* Lines as st_print has them into a socket, each subtask over a connection of its own; at least
