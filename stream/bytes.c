@@ -222,17 +222,63 @@ static void describe(const st_type *type, char *to, size_t size)
     }
 }
 
+#define WORDS_MAX 4096 /* bytes, with the zero behind */
+
 void bytes_type(struct bytes *b, const st_type *type)
 {
-    char words[4096];
+    char words[WORDS_MAX];
     describe(type, words, sizeof words);
     bytes_text(b, words);
 }
 
 bool read_type(struct reader *r, const st_type *type, st_str *words)
 {
-    char expected[4096];
+    char expected[WORDS_MAX];
     describe(type, expected, sizeof expected);
     *words = read_text(r);
     return !r->bad && st_str_equal(*words, st_str_of(expected));
+}
+
+/* One field of the words, "text str 16 16" and what is behind it; false: it is none. */
+static bool add_field(struct layout *layout, const char **at, char *behind)
+{
+    char kind[6];
+    unsigned offset, size;
+    int length;
+    if (sscanf(*at, "%*[^ ] %5[a-z0-9] %5u %5u%c%n", kind, &offset, &size, behind, &length) != 4 ||
+        offset > layout->size || size > layout->size - offset) {
+        return false;
+    }
+    *at += length;
+    if (strcmp(kind, "str") == 0) {
+        bool fits = size == sizeof(st_str) && layout->text_count < ST_FIELDS_MAX;
+        layout->text[fits ? layout->text_count++ : 0] = (uint16_t)offset;
+        return fits;
+    }
+    return true;
+}
+
+/* As `describe` writes it. */
+static bool parse_layout(const char *words, struct layout *layout)
+{
+    char behind = ',';
+    int length = 0;
+    *layout = (struct layout){0};
+    bool ok = sscanf(words, "%*[^ ] %5u{%n", &layout->size, &length) == 1 && length > 0 &&
+              layout->size > 0 && layout->size <= ST_RECORD_SIZE_MAX;
+    for (const char *at = words + length; ok && behind == ',';) {
+        ok = add_field(layout, &at, &behind);
+    }
+    return ok && behind == '}';
+}
+
+bool read_layout(struct reader *r, struct layout *layout)
+{
+    char words[WORDS_MAX] = "";
+    st_str text = read_text(r);
+    if (text.size < sizeof words) {
+        memcpy(words, text.data, text.size);
+    }
+    r->bad |= !parse_layout(words, layout);
+    return !r->bad;
 }

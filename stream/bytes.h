@@ -80,5 +80,8 @@ bool read_record(struct reader *r, const struct layout *layout, void *record);
 void bytes_type(struct bytes *b, const st_type *type);
 /* Reads such words and compares them; false if they are others. *words is what was read. */
 bool read_type(struct reader *r, const st_type *type, st_str *words);
+/* Reads such words of a type that nobody has any more, to read its records and leave them. Returns
+ * false, and `r` is bad, if they are no type's. */
+bool read_layout(struct reader *r, struct layout *layout);
 
 #endif

@@ -91,6 +91,21 @@ static void name_of(const struct checkpoint_draft *w, const char *suffix, char p
     snprintf(path, PATH_SIZE, "%.900s/%s%" PRId64 "%s", w->dir, w->kind, w->id, suffix);
 }
 
+struct checkpoint_size checkpoint_size(const struct checkpoint_draft *w,
+                                       const struct stored_files *now)
+{
+    struct checkpoint_size size = {0};
+    for (uint32_t t = 0; t < w->count; t++) {
+        size.written += (int64_t)w->tasks[t]->size;
+    }
+    size.full = size.written;
+    for (uint32_t f = 0; f < now->count; f++) {
+        size.full += now->files[f].size;
+        size.written += now->files[f].shared ? 0 : now->files[f].size;
+    }
+    return size;
+}
+
 bool checkpoint_write(const struct checkpoint_draft *w, struct stored_files *now, char *why)
 {
     char part[PATH_SIZE], name[64];
@@ -437,14 +452,16 @@ int64_t checkpoint_newest(const char *dir, const char *kind)
     return newest;
 }
 
-void checkpoint_prune(const char *dir, int64_t above, uint32_t retained)
+void checkpoint_prune(const char *dir, int64_t above, int64_t below)
 {
     size_t count;
     int64_t *ids = list(dir, CHECKPOINT, &count, true);
-    for (size_t i = retained; i < count && ids[i] > above; i++) {
+    while (count-- > 0) { /* the newest last, in case that the process is killed meanwhile */
         char path[PATH_SIZE];
-        snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[i]);
-        files_remove_tree(path);
+        snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[count]);
+        if (ids[count] > above && ids[count] < below) {
+            files_remove_tree(path);
+        }
     }
     free(ids);
 }

@@ -58,6 +58,12 @@ struct checkpoint_draft {
                                   * one; NULL: nothing is attached to the tasks */
     const _Atomic int *stop;     /* not 0: it is wanted no more; NULL: it will be */
 };
+/* Bytes of state: what was written, and with the files that are shared with the one before. */
+struct checkpoint_size {
+    int64_t written, full;
+};
+struct checkpoint_size checkpoint_size(const struct checkpoint_draft *w,
+                                       const struct stored_files *now);
 /* Writes it as DIR/chk-N.part, all synced, with the databases' files that it has into *now (zeros
  * at first). Returns false with `why` filled (256 bytes): the disk refused, or it was stopped. Then
  * one of the two below is to follow. */
@@ -74,9 +80,8 @@ struct checkpoint *checkpoint_load(const char *path, char *why);
 void checkpoint_free(struct checkpoint *c);
 /* Adds the sections of a task, copied from its part; false if the part is damaged. */
 bool checkpoint_add_task(struct checkpoint *c, const struct bytes *part);
-/* Removes the checkpoints of DIR with numbers above `above` but the newest `retained`, and what a
- * killed process left. */
-void checkpoint_prune(const char *dir, int64_t above, uint32_t retained);
+/* Removes the checkpoints of DIR with numbers between the two, and what a killed process left. */
+void checkpoint_prune(const char *dir, int64_t above, int64_t below);
 /* The largest number of a checkpoint, or of a savepoint, in DIR; 0 if there is none. */
 int64_t checkpoint_newest(const char *dir, const char *kind);
 

@@ -75,6 +75,15 @@ bool files_sync_folder(const char *path)
     return close(fd) == 0 && synced;
 }
 
+bool files_lie_in(const char *path, const char *folder)
+{
+    char above[FILES_PATH_MAX + 8];
+    struct stat a, b;
+    snprintf(above, sizeof above, "%s/..", path);
+    return stat(above, &a) == 0 && stat(folder, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 /* ------------------------------------------------------------------------------ Copies and sums */
 
 static bool write_all(int fd, const char *data, size_t size)

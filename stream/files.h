@@ -24,6 +24,8 @@ void files_remove_tree(const char *path);
 bool files_link_or_copy(const char *from, const char *to, char *why);
 bool files_copy(const char *from, const char *to, char *why);
 bool files_sync_folder(const char *path);
+/* Is the folder `path` one of those in `folder`? By whatever names. */
+bool files_lie_in(const char *path, const char *folder);
 
 /* CRC-32C, begun with 0: of what came before, and `size` bytes more. */
 uint32_t files_crc(uint32_t crc, const void *data, size_t size);

@@ -12,6 +12,7 @@
 
 #include "stream/record.h"
 #include "stream/restart.h"
+#include "stream/retention.h"
 
 #define MAX_PARALLELISM_DEFAULT 128
 #define GENERATOR_SELF_MAX      256 /* bytes */
@@ -114,6 +115,8 @@ struct st_env {
     uint32_t parallelism_client;  /* -p on the command line; 0: not given */
     uint32_t parallelism_default; /* the configuration's */
     uint32_t max_parallelism;
+    int64_t task_slots; /* that the job may take; 0: as many as it does */
+    char *name;         /* owned; what a job is called that st_execute gives no name; or NULL */
     int64_t watermark_interval_ms;
     int64_t buffer_timeout_ms;
     bool chaining;
@@ -125,18 +128,17 @@ struct st_env {
     bool storage_in_memory;
     struct kept *kept;    /* owned: the newest checkpoint in memory, or NULL */
     char *checkpoint_dir; /* owned */
-    int64_t before;       /* the newest checkpoint in it when the job began */
-    bool restores_own;    /* a checkpoint that nobody else can go on with, for it is in the job's
-                             folder */
-    bool claims_before;   /* those up to it are the job's now: it goes on from one of them */
-    char *savepoint_dir;  /* owned; NULL: the checkpoints' */
-    char *restore_path;   /* owned */
+    bool restores_own;    /* from a checkpoint that nobody else can go on with */
+    struct retention retention;
+    char *savepoint_dir; /* owned; NULL: the checkpoints' */
+    char *restore_path;  /* owned */
     bool listens, shows_progress;
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
+    bool filters_labels;            /* of the metrics */
     struct control *control;        /* while it runs, if it listens */
+    int signal;                     /* that came meanwhile; 0: none */
     bool allow_non_restored;
-    uint32_t retained;
     struct restart_strategy restart;
     int64_t checkpoint_timeout_ms;
     uint32_t tolerable_failures; /* of checkpoints, one behind the other */

@@ -12,10 +12,12 @@
  *
  * What is over is not written. All of it is written beside the flow, by a view of the operator
  * (frozen.h): what writes here changes nothing. A state whose time to live has been taken away
- * since is read without; one that has been given one begins to live at the restore.
+ * since is read without; one that has been given one begins to live at the restore. A state that
+ * the operator has no more is read by what is written of its types, and left (-n).
  */
 #include <stdlib.h>
 
+#include "stream/gone.h"
 #include "stream/op_process.h"
 
 static const st_state *state_of(const struct process *p, uint32_t s)
@@ -239,28 +241,45 @@ void keyed_rows_snapshot(struct process *p, struct bytes *to)
 
 /* ----------------------------------------------------------------------------------- Restoring */
 
-/* What the section says of its states: which of ours each is, and whether it has times. */
+#define STATE_GONE UINT32_MAX
+
+/* What the section says of its states: which of ours each is (STATE_GONE: none), and whether it has
+ * times. */
 struct states_said {
     uint32_t count;
     uint32_t ours[STATES_MAX];
+    struct gone gone[STATES_MAX];
     bool ttl[STATES_MAX];
     bool timers;
     int64_t now_ms;     /* for those that have none */
     void *record, *key; /* room for one of any type */
 };
 
-static uint32_t find_state(struct process *p, st_str name)
+static uint32_t find_state(const struct process *p, st_str name)
 {
     for (uint32_t s = 0; s < p->state_count; s++) {
         if (st_str_equal(name, st_str_of(state_of(p, s)->name))) {
             return s;
         }
     }
-    restore_fail(&p->op, "the checkpoint has state %.*s, the operator has none of this name",
-                 (int)name.size, name.data);
+    return STATE_GONE;
 }
 
-static void read_states(struct process *p, struct reader *from, struct states_said *said)
+/* Are the kind and types that are written those of our state? */
+static void check_state(struct process *p, const st_state *state, uint32_t kind,
+                        struct reader *from)
+{
+    if (kind != (uint32_t)state->kind) {
+        restore_fail(&p->op, "state %s was of another kind", state->name);
+    }
+    restore_type(&p->op, from, state->type);
+    if (state->kind == ST_STATE_MAP_OF) {
+        restore_type(&p->op, from, state->key_type);
+    }
+}
+
+static void read_states(struct process *p, const struct section *section, struct reader *from,
+                        struct states_said *said)
 {
     said->count = read_u32(from);
     from->bad |= said->count > STATES_MAX;
@@ -270,21 +289,19 @@ static void read_states(struct process *p, struct reader *from, struct states_sa
         if (from->bad) {
             break;
         }
-        uint32_t s = find_state(p, name);
-        if (kind != (uint32_t)state_of(p, s)->kind) {
-            restore_fail(&p->op, "state %s was of another kind", state_of(p, s)->name);
+        said->ours[i] = find_state(p, name);
+        if (said->ours[i] == STATE_GONE) {
+            restore_without(&p->op, section, "state %.*s", (int)name.size, name.data);
+            gone_read(&said->gone[i], kind, from);
+        } else {
+            check_state(p, state_of(p, said->ours[i]), kind, from);
         }
-        restore_type(&p->op, from, state_of(p, s)->type);
-        if (state_of(p, s)->kind == ST_STATE_MAP_OF) {
-            restore_type(&p->op, from, state_of(p, s)->key_type);
-        }
-        said->ours[i] = s;
         said->ttl[i] = read_u32(from) != 0;
     }
     said->timers = read_u32(from) != 0;
     said->count = from->bad ? 0 : said->count;
     if (said->timers && !has_timers(p) && !from->bad) {
-        restore_fail(&p->op, "the checkpoint has timers, the operator has no .on_timer");
+        restore_without(&p->op, section, "timers");
     }
 }
 
@@ -353,6 +370,25 @@ static bool read_map(struct process *p, uint32_t s, bool own, const struct state
     return true;
 }
 
+static bool read_state(struct process *p, uint32_t s, bool own, const struct states_said *said,
+                       uint32_t i, struct reader *from)
+{
+    if (own) {
+        head_of(p)->present |= 1u << s; /* what a damaged one has before its end is freed too */
+    }
+    switch (state_of(p, s)->kind) {
+    case ST_STATE_LIST_OF:
+        return read_list(p, s, own, said, i, from);
+    case ST_STATE_MAP_OF:
+        return read_map(p, s, own, said, i, from);
+    case ST_STATE_VALUE_OF:
+    case ST_STATE_UNION_OF:
+    case ST_STATE_BROADCAST_OF:
+        break;
+    }
+    return read_value(p, s, own, said, i, from);
+}
+
 /* The states and timers of a row; of a row that is not ours they are read and left. */
 static bool read_row(struct process *p, bool own, const struct states_said *said,
                      struct reader *from)
@@ -360,33 +396,18 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
     uint32_t present = read_u32(from);
     for (uint32_t i = 0; i < said->count; i++) {
         uint32_t s = said->ours[i];
-        bool ok = true;
         if ((present >> i & 1) == 0) {
             continue;
         }
-        if (own) {
-            head_of(p)->present |= 1u << s; /* what a damaged one has before its end is freed too */
-        }
-        switch (state_of(p, s)->kind) {
-        case ST_STATE_LIST_OF:
-            ok = read_list(p, s, own, said, i, from);
-            break;
-        case ST_STATE_MAP_OF:
-            ok = read_map(p, s, own, said, i, from);
-            break;
-        case ST_STATE_VALUE_OF:
-        case ST_STATE_UNION_OF:
-        case ST_STATE_BROADCAST_OF:
-            ok = read_value(p, s, own, said, i, from);
-            break;
-        }
-        if (!ok) {
+        if (!(s == STATE_GONE ? gone_skip(&said->gone[i], said->ttl[i], said->record, from)
+                              : read_state(p, s, own, said, i, from))) {
             return false;
         }
     }
+    bool sets = own && has_timers(p);
     for (int kind = 0; kind < DUE_KINDS && said->timers; kind++) {
-        uint32_t added = timers_read(&p->timers[kind], own ? p->row : ROW_NONE, from);
-        if (own) {
+        uint32_t added = timers_read(&p->timers[kind], sets ? p->row : ROW_NONE, from);
+        if (sets) {
             head_of(p)->timers += added;
         }
     }
@@ -427,6 +448,16 @@ static bool row_read(struct op *op, uint32_t row, struct reader *from)
 {
     process_of(op)->row = row;
     return read_row(process_of(op), true, process_of(op)->said, from);
+}
+
+/* One that all of what it had has been dropped of is none. */
+static bool row_restore(struct op *op, uint32_t row, struct reader *from)
+{
+    bool ok = row_read(op, row, from);
+    if (ok) {
+        drop_row_if_empty(process_of(op));
+    }
+    return ok;
 }
 
 static void row_drop(struct op *op, uint32_t row)
@@ -499,7 +530,7 @@ static void restore_files(struct process *p, struct states_said *said, struct re
     struct rows_said files;
     if (rows_read_said(&files, from)) {
         p->said = said;
-        rows_restore(&p->rows, &files, &p->op, is_as_written(p, said), row_read);
+        rows_restore(&p->rows, &files, &p->op, is_as_written(p, said), row_restore);
         p->said = p->written;
     }
 }
@@ -518,16 +549,18 @@ static bool read_rows(struct process *p, const struct states_said *said, int64_t
         bool own = ok && op_owns(op, &p->readers[0], key);
         p->row = own ? table_find_or_insert_key(&p->table, key, &is_new) : ROW_NONE;
         ok = ok && read_row(p, own, said, from);
-        if (own) {
+        if (own && ok) {
+            drop_row_if_empty(p);
             rows_make_room(&p->rows);
         }
     }
     return ok;
 }
 
-void keyed_rows_restore(struct process *p, struct reader *from)
+void keyed_rows_restore(struct process *p, struct section *section)
 {
     struct op *op = &p->op;
+    struct reader *from = &section->state;
     p->now_ms = p->has_ttl ? job_now(op->task->job) : 0;
     struct states_said said = {.now_ms = p->now_ms,
                                .record = arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX),
@@ -536,7 +569,7 @@ void keyed_rows_restore(struct process *p, struct reader *from)
         return; /* it had none then */
     }
     restore_type(op, from, &p->readers[0].type);
-    read_states(p, from, &said);
+    read_states(p, section, from, &said);
     int64_t row_count = read_i64(from);
     if (row_count == ROWS_IN_FILES && !from->bad) {
         restore_files(p, &said, from);

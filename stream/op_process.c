@@ -262,10 +262,10 @@ static void process_snapshot(struct op *op, struct bytes *to)
 static void process_restore(struct op *op, struct section *section)
 {
     if (process_of(op)->has_rows) {
-        keyed_rows_restore(process_of(op), &section->state);
+        keyed_rows_restore(process_of(op), section);
         update_wakeup(process_of(op));
     } else if (section->state.at < section->state.end) {
-        restore_fail(op, "the checkpoint has state, the operator has none");
+        restore_without(op, section, "keyed state");
     }
 }
 

@@ -109,6 +109,6 @@ void keyed_rows_open(struct process *p);
 void keyed_rows_close(struct process *p);
 /* All rows and timers into a snapshot, and those that this subtask owns out of one. */
 void keyed_rows_snapshot(struct process *p, struct bytes *to);
-void keyed_rows_restore(struct process *p, struct reader *from);
+void keyed_rows_restore(struct process *p, struct section *section);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/gone.h"
 #include "stream/map.h"
 
 void list_add(struct task *task, struct list *list, const struct layout *layout,
@@ -205,6 +206,16 @@ static bool is_mine(const struct op *op, const st_state *state, const struct sec
     return (*dealt)++ % op->ctx.parallelism == op->ctx.subtask;
 }
 
+static uint32_t number_of_name(const struct op *op, st_str name)
+{
+    for (uint32_t s = 0; s < count_states(op); s++) {
+        if (st_str_equal(st_str_of(op->node->options.operator_states[s]->name), name)) {
+            return s;
+        }
+    }
+    return UINT32_MAX;
+}
+
 static void read_elements(struct op *op, uint32_t s, const struct section *section,
                           struct reader *from, uint32_t *dealt)
 {
@@ -236,30 +247,43 @@ static void read_entries(struct op *op, uint32_t s, const struct section *sectio
     }
 }
 
+/* What is behind the kind of a state that the operator has. */
+static void read_state(struct op *op, uint32_t s, const struct section *section,
+                       struct reader *from, uint32_t *dealt)
+{
+    const st_state *state = op->node->options.operator_states[s];
+    restore_type(op, from, state->type);
+    if (is_broadcast(state)) {
+        read_entries(op, s, section, from);
+    } else {
+        read_elements(op, s, section, from, dealt);
+    }
+}
+
+static void skip_state(struct op *op, uint32_t kind, struct reader *from)
+{
+    struct gone gone = {0};
+    gone_read(&gone, kind, from);
+    (void)gone_skip(&gone, false, arena_alloc(&op->task->arena, ST_RECORD_SIZE_MAX), from);
+}
+
 void operator_state_read(struct op *op, const struct section *section, struct reader *from,
                          uint32_t *dealt)
 {
     const st_state *const *states = op->node->options.operator_states;
     for (uint32_t left = read_u32(from); left > 0 && !from->bad; left--) {
         st_str name = read_text(from);
-        uint32_t s = 0;
-        while (states != NULL && states[s] != NULL &&
-               !st_str_equal(st_str_of(states[s]->name), name)) {
-            s++;
+        uint32_t kind = read_u32(from), s = number_of_name(op, name);
+        if (from->bad) {
+            return;
         }
-        if (states == NULL || states[s] == NULL) {
-            restore_fail(op, "the checkpoint has state %.*s, the operator has none of this name",
-                         (int)name.size, name.data);
-        }
-        uint32_t kind = read_u32(from);
-        if (!from->bad && kind != (uint32_t)states[s]->kind) {
+        if (s == UINT32_MAX) {
+            restore_without(op, section, "state %.*s", (int)name.size, name.data);
+            skip_state(op, kind, from);
+        } else if (kind != (uint32_t)states[s]->kind) {
             restore_fail(op, "state %s was of another kind", states[s]->name);
-        }
-        restore_type(op, from, states[s]->type);
-        if (is_broadcast(states[s])) {
-            read_entries(op, s, section, from);
         } else {
-            read_elements(op, s, section, from, dealt);
+            read_state(op, s, section, from, dealt);
         }
     }
 }
@@ -283,6 +307,25 @@ void restore_fail(struct op *op, const char *format, ...)
     va_end(arguments);
     op->task->job->error = ST_ERR_RESTORE;
     task_fail(op->task, "%s cannot be restored: %s", op->node->name, text);
+}
+
+void restore_without(struct op *op, const struct section *section, const char *what, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, what);
+    vsnprintf(text, sizeof text, what, arguments);
+    va_end(arguments);
+    if (!op->task->job->env->allow_non_restored) {
+        restore_fail(op,
+                     "the checkpoint has %s, the operator has none; to drop it, set "
+                     "execution.savepoint.ignore-unclaimed-state (-n)",
+                     text);
+    }
+    if (op->ctx.subtask == 0 && section->subtask == 0) { /* the first reads the first, always */
+        fprintf(stderr, "%s: the checkpoint has %s, the operator has none: dropped\n",
+                op->node->name, text);
+    }
 }
 
 void restore_type(struct op *op, struct reader *r, const st_type *type)

@@ -63,6 +63,27 @@ static const char *group_of(const st_env *env, const struct node *node)
     return group != NULL ? group : "default";
 }
 
+/* The greatest parallelism before a node in its slot sharing group. */
+static uint32_t greatest_before(const st_env *env, uint32_t node)
+{
+    uint32_t most = 0;
+    for (uint32_t n = 0; n < node; n++) {
+        bool shares = strcmp(env->nodes[n]->group, env->nodes[node]->group) == 0;
+        most = shares && env->nodes[n]->parallelism > most ? env->nodes[n]->parallelism : most;
+    }
+    return most;
+}
+
+uint32_t plan_slots(const st_env *env)
+{
+    uint32_t slots = 0;
+    for (uint32_t n = 0; n < env->node_count; n++) {
+        uint32_t before = greatest_before(env, n), takes = env->nodes[n]->parallelism;
+        slots += takes > before ? takes - before : 0;
+    }
+    return slots;
+}
+
 void plan_nodes(st_env *env)
 {
     for (uint32_t n = 0; n < env->node_count; n++) {
@@ -221,7 +242,7 @@ static void make_op(const struct planner *p, const struct node *node, uint32_t s
     op->class = class;
     op->node = node;
     op->task = task_of(p, node->index, subtask);
-    op->watermark = ST_TIME_MIN;
+    op->watermark = op->input_watermark = ST_TIME_MIN;
     op->wakeup_ms = ST_TIME_MAX;
     op->ctx.subtask = subtask;
     op->ctx.parallelism = node->parallelism;
@@ -294,7 +315,7 @@ static bool is_connected(enum st_partitioning partitioning, uint32_t from, uint3
         return from == to;
     }
     if (partitioning == ST_PART_RESCALE) {
-        return m <= n ? to * m / n == from : from * n / m == to;
+        return m <= n ? to * m / n == from : to * m / n <= from && from < (to + 1) * m / n;
     }
     return true;
 }

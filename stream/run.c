@@ -8,7 +8,6 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -217,48 +216,62 @@ enum st_err job_run(struct job *job)
 
 /* ----------------------------------------------------------------------------------- Executing */
 
-/* Is there state of an operator that the job does not have? */
-static bool claims_all(st_env *env, const struct checkpoint *from)
+static bool has_operator(const st_env *env, st_str uid)
 {
-    for (uint32_t s = 0; s < from->section_count && !env->allow_non_restored; s++) {
-        st_str uid = from->sections[s].uid;
-        uint32_t n = 0;
-        while (n < env->node_count && !st_str_equal(st_str_of(env->nodes[n]->uid), uid)) {
-            n++;
+    for (uint32_t n = 0; n < env->node_count; n++) {
+        if (st_str_equal(st_str_of(env->nodes[n]->uid), uid)) {
+            return true;
         }
+    }
+    return false;
+}
+
+/* Has the section state, and is it the first of its operator that has? */
+static bool is_first_with_state(const struct checkpoint *from, uint32_t section)
+{
+    for (uint32_t s = 0; s <= section; s++) {
         struct reader state = from->sections[s].state;
         bool empty = read_i64(&state) == 0 && read_u32(&state) == 0;
-        if (n == env->node_count && !empty) {
+        if (!empty && st_str_equal(from->sections[s].uid, from->sections[section].uid)) {
+            return s == section;
+        }
+    }
+    return false;
+}
+
+/* State of an operator that the job does not have is dropped, if that was asked for. Is there none
+ * else? */
+static bool claims_all(st_env *env, const struct checkpoint *from)
+{
+    for (uint32_t s = 0; s < from->section_count; s++) {
+        st_str uid = from->sections[s].uid;
+        if (has_operator(env, uid) || !is_first_with_state(from, s)) {
+            continue;
+        }
+        if (!env->allow_non_restored) {
             env_mistake(
                 env, NULL, 0,
                 "the checkpoint has state of operator %.*s, which the job does not have; to "
-                "drop it, set execution.savepoint.ignore-unclaimed-state",
+                "drop it, set execution.savepoint.ignore-unclaimed-state (-n)",
                 (int)uid.size, uid.data);
             return false;
         }
+        fprintf(stderr,
+                "the checkpoint has state of operator %.*s, which the job does not have: dropped\n",
+                (int)uid.size, uid.data);
     }
     return true;
-}
-
-static bool lies_in(const char *path, const char *folder)
-{
-    char above[FILES_PATH_MAX + 8];
-    struct stat a, b;
-    snprintf(above, sizeof above, "%s/..", path);
-    return stat(above, &a) == 0 && stat(folder, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
 }
 
 /* Was it written by this job, or by one that went before and had the folder for itself as this one
  * has? A savepoint may be another's. */
 static bool is_own(const st_env *env, const struct checkpoint *from)
 {
+    const char *dir = env->retention.dir;
     const char *name = from->path != NULL ? strrchr(from->path, '/') : NULL;
-    bool in_memory = from->path == NULL;
-    bool in_folder = !env->storage_in_memory && env->checkpoint_dir != NULL && name != NULL &&
-                     strncmp(name + 1, CHECKPOINT, strlen(CHECKPOINT)) == 0 &&
-                     lies_in(from->path, env->checkpoint_dir);
-    return in_memory || in_folder;
+    bool is_in_memory = from->path == NULL;
+    return is_in_memory || (dir != NULL && name != NULL && files_lie_in(from->path, dir) &&
+                            strncmp(name + 1, CHECKPOINT, strlen(CHECKPOINT)) == 0);
 }
 
 /* The checkpoint to begin with: after a failure the newest of this job, else the one that was
@@ -272,8 +285,7 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
     if (again && env->kept != NULL) {
         from = kept_load(env->kept, env->max_parallelism);
         path = NULL;
-    } else if (again && env->checkpoint_dir != NULL &&
-               checkpoint_newest(env->checkpoint_dir, CHECKPOINT) > env->before) {
+    } else if (again && retention_has_own(&env->retention)) {
         path = env->checkpoint_dir;
     }
     if (path != NULL) {
@@ -290,9 +302,6 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
             *err = ST_ERR_RESTORE;
         } else if (!claims_all(env, from)) {
             *err = ST_ERR_RESTORE;
-        } else if (!again && env->checkpoint_dir != NULL &&
-                   lies_in(from->path, env->checkpoint_dir)) {
-            env->claims_before = true;
         }
     }
     env->restores_own = from != NULL && is_own(env, from);
@@ -306,6 +315,9 @@ static enum st_err run_once(st_env *env, bool again, char *failure, size_t failu
     if (err == ST_OK) {
         struct job *job = job_new(env);
         job->restored = from;
+        if (from != NULL) {
+            retention_go_on_from(&env->retention, from, again);
+        }
         if (env->checkpoint_interval_ms > 0 || env->control != NULL) {
             job->coordinator = coordinator_new(job);
         }
@@ -315,9 +327,9 @@ static enum st_err run_once(st_env *env, bool again, char *failure, size_t failu
         err = job_run(job);
         snprintf(failure, failure_size, "%s", job->failure);
         if (env->control != NULL) {
-            bool met = err == ST_OK && coordinator_saved(job->coordinator)[0] != '\0';
-            control_detach(env->control, met || err == ST_ERR_CANCELLED,
-                           met                       ? coordinator_saved(job->coordinator)
+            bool is_done = err == ST_OK && coordinator_saved(job->coordinator)[0] != '\0';
+            control_detach(env->control, err == ST_ERR_CANCELLED, is_done,
+                           is_done                   ? coordinator_saved(job->coordinator)
                            : err == ST_ERR_CANCELLED ? "cancelled"
                            : err == ST_OK            ? "the job has ended before that"
                                                      : failure);
@@ -334,9 +346,42 @@ static void sleep_ms(int64_t ms)
     nanosleep(&pause, NULL);
 }
 
+static bool is_cancelled(const st_env *env)
+{
+    return env->control != NULL && control_is_cancelled(env->control);
+}
+
+/* Waits before the job begins again; false if it is cancelled. */
+static bool await_restart(const st_env *env, int64_t delay_ms)
+{
+    if (env->control != NULL) {
+        control_await_restart(env->control, delay_ms);
+    } else {
+        sleep_ms(delay_ms);
+    }
+    return !is_cancelled(env);
+}
+
 static int64_t clock_ms(const st_env *env)
 {
     return env->in_steps ? 0 : monotonic_ns() / 1000000;
+}
+
+/* Source: Flink SlotManager; there the job waits for slots before it fails. */
+static void check_slots(st_env *env)
+{
+    uint32_t takes = plan_slots(env);
+    if (env->task_slots > 0 && takes > env->task_slots) {
+        env_mistake(env, NULL, 0,
+                    "the job takes %u slots (its greatest parallelism, of each slot sharing "
+                    "group), and taskmanager.numberOfTaskSlots is %lld",
+                    takes, (long long)env->task_slots);
+    }
+}
+
+static const char *name_of_job(const st_env *env, const char *given)
+{
+    return given != NULL ? given : env->name != NULL ? env->name : "stream job";
 }
 
 enum st_err st_execute(st_env *env, const char *job_name)
@@ -355,8 +400,13 @@ enum st_err st_execute(st_env *env, const char *job_name)
                     "state.backend.incremental: a database's files are not kept in memory "
                     "(execution.checkpointing.storage: filesystem)");
     }
+    if (env->restart.kind == RESTART_EXPONENTIAL && env->restart.initial_ms > env->restart.max_ms) {
+        env_mistake(env, NULL, 0,
+                    "restart-strategy.exponential-delay.initial-backoff is above .max-backoff");
+    }
     if (env->errors == NULL) {
         plan_nodes(env);
+        check_slots(env);
     }
     if (env->errors != NULL) {
         return ST_ERR_GRAPH;
@@ -368,28 +418,30 @@ enum st_err st_execute(st_env *env, const char *job_name)
             env_mistake(env, NULL, 0, "execution.checkpointing.dir: %s", why);
             return ST_ERR_IO;
         }
-        env->before = checkpoint_newest(env->checkpoint_dir, CHECKPOINT);
-        env->claims_before = false;
     }
+    retention_begin(&env->retention, folder >= 0 ? env->checkpoint_dir : NULL);
     bool tells = (env->listens || env->serves_metrics || env->shows_progress) && !env->in_steps;
-    env->control = tells ? control_new(env, job_name, why) : NULL;
+    env->control = tells ? control_new(env, name_of_job(env, job_name), why) : NULL;
     if (tells && env->control == NULL) {
         fprintf(stderr, "%s; the job runs without\n", why);
     }
     enum st_err err = run_once(env, false, failure, sizeof failure);
-    struct restart_state restarts = {0};
+    struct restart_state restarts = {.random = env->in_steps ? 0 : (uint64_t)monotonic_ns()};
     int64_t delay_ms = 0, waited_ms = 0;
     while ((err == ST_ERR_FAILED || err == ST_ERR_IO) &&
            restart_after(&env->restart, &restarts, clock_ms(env) + waited_ms, &delay_ms)) {
-        if (env->in_steps) {
-            waited_ms += delay_ms; /* time is virtual */
-        } else {
-            sleep_ms(delay_ms);
+        waited_ms += env->in_steps ? delay_ms : 0; /* time is virtual */
+        if (!env->in_steps && !await_restart(env, delay_ms)) {
+            break;
         }
         err = run_once(env, true, failure, sizeof failure);
     }
-    control_free(env->control);
+    if (err != ST_OK && is_cancelled(env)) {
+        err = ST_ERR_CANCELLED; /* perhaps with what had failed before */
+    }
+    env->signal = control_free(env->control);
     env->control = NULL;
+    retention_end(&env->retention, err, err == ST_ERR_CANCELLED && env->signal != 0);
     if (folder >= 0) {
         close(folder);
     }

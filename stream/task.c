@@ -76,6 +76,7 @@ void op_emit_watermark(struct op *op, int64_t watermark)
 
 void op_watermark(struct op *op, int64_t watermark)
 {
+    op->input_watermark = watermark;
     if (op->class->own_watermarks && watermark != ST_TIME_MAX) {
         return;
     }
@@ -696,6 +697,7 @@ static void restore_op(struct op *op, const struct checkpoint *from)
     st_str uid = st_str_of(op->node->uid);
     uint32_t dealt = 0;
     op->watermark = watermark_in(from, op);
+    op->input_watermark = op->class->own_watermarks ? ST_TIME_MIN : op->watermark;
     for (uint32_t s = 0; s < from->section_count; s++) {
         struct section section = from->sections[s];
         if (!st_str_equal(section.uid, uid)) {
@@ -709,7 +711,7 @@ static void restore_op(struct op *op, const struct checkpoint *from)
         }
         section.state = (struct reader){state, state + size, false};
         if (size > 0 && op->class->restore == NULL) {
-            restore_fail(op, "the checkpoint has state of another kind of operator");
+            restore_without(op, &section, "state of another kind of operator");
         }
         if (op->class->restore != NULL &&
             (op->class->all_sections || !is_of_another(&section, op))) {

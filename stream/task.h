@@ -121,9 +121,9 @@ struct op {
     struct task *task;
     struct output *outputs; /* [output_count], 0 is the main one */
     uint32_t output_count;
-    int64_t watermark;
-    int64_t wakeup_ms; /* ST_TIME_MAX: none */
-    int64_t poll_ms;   /* of an idle source of the user's: when to ask it again; 0: soon */
+    int64_t watermark, input_watermark; /* the last one that it put out, that came to it */
+    int64_t wakeup_ms;                  /* ST_TIME_MAX: none */
+    int64_t poll_ms; /* of an idle source of the user's: when to ask it again; 0: soon */
     int64_t window_start, window_end;
     const void *key;              /* at hand */
     struct list *lists;           /* one for each of the node's operator states */
@@ -132,7 +132,7 @@ struct op {
     bool is_open;
     uint64_t records_in, records_out, late_records;
     _Atomic uint64_t shown_in, shown_out, shown_late; /* see metrics.h */
-    _Atomic int64_t shown_watermark;
+    _Atomic int64_t shown_watermark, shown_input_watermark;
 };
 
 struct channel {
@@ -193,10 +193,11 @@ struct task {
     struct frozen *frozen; /* tables that a snapshot still reads */
     int64_t watermark;     /* the least of the inputs', never going back */
     struct valve valves[2];
-    int64_t barrier;   /* the last checkpoint that it took part in */
-    int64_t notified;  /* the last completed one that its operators know of */
-    uint32_t aborted;  /* how many have been given up that they know of */
-    _Atomic int state; /* enum task_state */
+    _Atomic int64_t shown_inputs[2]; /* the valves' watermarks, see metrics.h */
+    int64_t barrier;                 /* the last checkpoint that it took part in */
+    int64_t notified;                /* the last completed one that its operators know of */
+    uint32_t aborted;                /* how many have been given up that they know of */
+    _Atomic int state;               /* enum task_state */
     /* Threads: until when inputs are read in turn, at the latest and when one is silent. */
     int64_t turns_until_ms, turns_quiet_ms;
     _Atomic int woken; /* its source is to be polled: see source.c */
@@ -282,6 +283,8 @@ void coordinator_give_up(struct coordinator *c);
 int64_t coordinator_next(struct coordinator *c, int64_t barrier);
 int64_t coordinator_aborted(struct coordinator *c, uint32_t seen);
 int64_t coordinator_completed(struct coordinator *c);
+/* How many checkpoints and savepoints are under way. Any thread. */
+uint32_t coordinator_pending(struct coordinator *c);
 /* Is checkpoint `id`, which has begun, a savepoint? Any thread. */
 bool coordinator_is_savepoint(struct coordinator *c, int64_t id);
 /* Are sources to put out nothing behind barrier `id`? Are they to end? Any thread. */
@@ -332,11 +335,17 @@ struct broadcast *operator_broadcast(struct op *op, const st_state *state);
 bool op_owns(const struct op *op, const struct key_reader *reader, const void *key);
 /* Ends the restoring with a message; does not return. */
 _Noreturn void restore_fail(struct op *op, const char *format, ...) ST_PRINTF(2, 3);
+/* The section has something (what: "timers") that the operator has not. It is dropped, which is
+ * told once, or ends the restoring: execution.savepoint.ignore-unclaimed-state. */
+void restore_without(struct op *op, const struct section *section, const char *what, ...)
+    ST_PRINTF(3, 4);
 /* Reads a type that has to be `type`; fails the restoring if it is another. */
 void restore_type(struct op *op, struct reader *r, const st_type *type);
 
 /* Sets parallelism and chained of all nodes. */
 void plan_nodes(st_env *env);
+/* How many slots the job takes; behind plan_nodes. */
+uint32_t plan_slots(const st_env *env);
 
 static inline void task_show_state(struct task *task, enum task_state state)
 {

@@ -75,7 +75,7 @@ START_TEST(what_was_written_is_read)
     struct checkpoint *c = checkpoint_load(dir, why);
     expect(c, 12);
     checkpoint_free(c);
-    checkpoint_prune(dir, 0, 1);
+    checkpoint_prune(dir, 0, 12);
     ck_assert_int_eq(checkpoint_newest(dir, CHECKPOINT), 12);
     char one[128];
     snprintf(one, sizeof one, "%s/chk-3", dir);
@@ -151,7 +151,7 @@ START_TEST(a_half_written_checkpoint_is_none)
     struct checkpoint *c = checkpoint_load(dir, why);
     expect(c, 1);
     checkpoint_free(c);
-    checkpoint_prune(dir, 0, 5);
+    checkpoint_prune(dir, 0, 0);
     ck_assert_int_ne(access(to, F_OK), 0);
     remove_dir();
 }
@@ -199,7 +199,7 @@ START_TEST(checkpoints_of_runs_before_are_not_removed)
     for (int64_t id = 1; id <= 6; id++) {
         write_checkpoint(id);
     }
-    checkpoint_prune(dir, 3, 1);
+    checkpoint_prune(dir, 3, 6);
     for (int id = 1; id <= 6; id++) {
         snprintf(path, sizeof path, "%s/chk-%d", dir, id);
         ck_assert_int_eq(access(path, F_OK) == 0, id <= 3 || id == 6);

@@ -104,6 +104,12 @@ ST_PROCESS(with_state, event, total)
     st_emit(out, &((total){before != NULL ? before->key : 0, count}));
 }
 
+ST_PROCESS(with_last, event, total)
+{
+    st_value_set(ctx, &last, in);
+    st_emit(out, &((total){in->key, in->value}));
+}
+
 static void on_timer(st_context *ctx, int64_t time_ms, st_out *out)
 {
     uint64_t cursor = 0;
@@ -118,6 +124,11 @@ ST_PROCESS(learn, event, event)
     st_map_put(ctx, &same, &in->text, in);
 }
 
+ST_PROCESS(forget, event, event)
+{
+    (void)ctx;
+}
+
 /* All at once, then nothing until the clock has come to 30 ms: checkpoints before that have all
  * that is open. */
 ST_SOURCE(events_and_pause, event)
@@ -130,15 +141,18 @@ ST_SOURCE(events_and_pause, event)
     return st_now(ctx) < 30 ? ST_IDLE : ST_END;
 }
 
-static void build(st_env *env, const char *folder)
+/* `fewer`: one of which some states are gone. */
+static void build(st_env *env, const char *folder, bool fewer)
 {
     static char in[128], out[128];
     snprintf(in, sizeof in, "%s/in", folder);
     snprintf(out, sizeof out, "%s/out", folder);
     st_stream *s =
         st_from_source(env, events_and_pause, .self_size = sizeof(bool), .uid = "source");
+    st_stream *to_all = st_broadcast(s);
     st_discard(
-        st_process(st_broadcast(s), learn, .operator_states = ST_STATES(&same), .uid = "learn"));
+        fewer ? st_process(to_all, forget, .uid = "learn")
+              : st_process(to_all, learn, .operator_states = ST_STATES(&same), .uid = "learn"));
     s = st_key_by(st_assign_timestamps(s, time_of, .bound_ms = 50), ST_KEY(event, key));
     st_discard(st_sum(s, ST_FIELD(event, value), .uid = "sum"));
     st_discard(st_max_by(s, ST_FIELD(event, value), .uid = "max"));
@@ -154,11 +168,13 @@ static void build(st_env *env, const char *folder)
                                  .uid = "global"));
     st_discard(st_aggregate(st_window(s, ST_TUMBLING(2000, .trigger = ST_ON_INTERVAL(700))), add,
                             result, .uid = "interval"));
-    st_write_files(st_process(s, with_state, .on_timer = on_timer, .uid = "state",
-                              .states = ST_STATES(&last, &some, &by_text, &short_lived),
-                              .operator_states = ST_STATES(&of_subtask, &of_all),
-                              .snapshot_state = keep),
-                   out, .uid = "files");
+    s = fewer ? st_process(s, with_last, .uid = "state", .states = ST_STATES(&last),
+                           .operator_states = ST_STATES(&of_all))
+              : st_process(s, with_state, .on_timer = on_timer, .uid = "state",
+                           .states = ST_STATES(&last, &some, &by_text, &short_lived),
+                           .operator_states = ST_STATES(&of_subtask, &of_all),
+                           .snapshot_state = keep);
+    st_write_files(s, out, .uid = "files");
     st_discard(st_read_folder(env, in, ST_PROCESS_ONCE, 0, .uid = "folder"));
 }
 
@@ -166,8 +182,8 @@ static const char *const backends[] = {"hashmap", "rocksdb"};
 enum { BACKENDS = sizeof backends / sizeof *backends };
 
 /* With `restore`: from there. Otherwise checkpoints go to the backend's own folder. */
-static enum st_err run(const char *folder, const char *restore, uint32_t backend, char *error,
-                       size_t size)
+static enum st_err run(const char *folder, const char *restore, uint32_t backend, bool fewer,
+                       char *error, size_t size)
 {
     char dir[128];
     st_env *env = st_env_new();
@@ -182,7 +198,7 @@ static enum st_err run(const char *folder, const char *restore, uint32_t backend
     if (restore != NULL) {
         st_env_set(env, "execution.savepoint.path", restore);
     }
-    build(env, folder);
+    build(env, folder, fewer);
     st_env_run_in_steps(env);
     enum st_err err = st_execute(env, "fuzz");
     snprintf(error, size, "%s", st_env_error(env));
@@ -308,14 +324,14 @@ static bool round_of(const char *folder, uint64_t seed)
         bytes_free(&parts[t]);
     }
     alarm(20);
-    enum st_err err = run(folder, one, read_by, error, sizeof error);
+    enum st_err err = run(folder, one, read_by, draw(2) == 0, error, sizeof error);
     alarm(0);
     ok = ok && (err == ST_OK || error[0] != '\0');
     if (!ok) {
         fprintf(stderr, "seed %" PRIu64 ": %d without a message, or %s\n", seed, (int)err, why);
     }
     snprintf(why, sizeof why, "%s/damaged", folder);
-    checkpoint_prune(why, 0, 0);
+    checkpoint_prune(why, 0, INT64_MAX);
     return ok;
 }
 
@@ -388,7 +404,7 @@ int main(int argc, char **argv)
     bool ok = file != NULL && fputs("one\ntwo\n", file) >= 0 && fclose(file) == 0;
     make_events();
     for (uint32_t backend = 0; ok && backend < BACKENDS; backend++) {
-        ok = run(folder, NULL, backend, error, sizeof error) == ST_OK;
+        ok = run(folder, NULL, backend, false, error, sizeof error) == ST_OK;
         if (!ok) {
             fprintf(stderr, "the job itself: %s\n", error);
         }
