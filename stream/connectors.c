@@ -79,11 +79,13 @@ void st_write_socket_at(st_stream *s, st_socket socket, const st_options *o)
     }
 }
 
-st_stream *st_read_folder_at(st_env *env, const char *path, enum st_watch watch,
-                             int64_t interval_ms, const st_options *o)
+/* The new source, and the stream of it; NULL after a mistake. */
+static struct node *read_folder(st_env *env, const char *path, enum st_watch watch,
+                                int64_t interval_ms, const st_type *type, const st_options *o,
+                                st_stream **s)
 {
     struct node *node;
-    const char *wrong = path == NULL || path[0] == '\0' ? "st_read_folder needs a path"
+    const char *wrong = path == NULL || path[0] == '\0' ? "a folder needs a path"
                         : watch != ST_PROCESS_ONCE && watch != ST_PROCESS_CONTINUOUSLY
                             ? "a folder is read ST_PROCESS_ONCE or ST_PROCESS_CONTINUOUSLY"
                         : watch == ST_PROCESS_CONTINUOUSLY && interval_ms < 1
@@ -91,12 +93,32 @@ st_stream *st_read_folder_at(st_env *env, const char *path, enum st_watch watch,
                             : NULL;
     if (wrong != NULL) {
         env_mistake(env, o->file, o->line, "%s", wrong);
-        return graph_none(env);
+        *s = graph_none(env);
+        return NULL;
     }
-    st_stream *s = graph_source(env, NODE_FOLDER, "folder", &st_type_st_str, o, &node);
+    *s = graph_source(env, NODE_FOLDER, "folder", type, o, &node);
     node->path = must_strdup(path);
     node->watch = watch;
     node->watch_interval_ms = interval_ms;
+    return node;
+}
+
+st_stream *st_read_folder_at(st_env *env, const char *path, enum st_watch watch,
+                             int64_t interval_ms, const st_options *o)
+{
+    st_stream *s;
+    (void)read_folder(env, path, watch, interval_ms, &st_type_st_str, o, &s);
+    return s;
+}
+
+st_stream *st_read_whole_files_at(st_env *env, const char *path, enum st_watch watch,
+                                  int64_t interval_ms, const st_options *o)
+{
+    st_stream *s;
+    struct node *node = read_folder(env, path, watch, interval_ms, &st_type_st_file, o, &s);
+    if (node != NULL) {
+        node->whole_files = true;
+    }
     return s;
 }
 

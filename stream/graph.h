@@ -77,7 +77,8 @@ struct node {
     const st_socket *socket;          /* owned, with what it refers to */
     enum st_watch watch;              /* of a folder */
     int64_t watch_interval_ms;
-    char *uid; /* owned: what a checkpoint knows it by */
+    bool whole_files; /* a record each, not each line */
+    char *uid;        /* owned: what a checkpoint knows it by */
     /* Set by the plan. */
     uint32_t parallelism;
     const char *group; /* slot sharing */

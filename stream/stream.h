@@ -705,9 +705,10 @@ const char *st_env_error(const st_env *env);
  * Returns ST_OK, also after a stop with a savepoint; ST_ERR_GRAPH before anything has run;
  * ST_ERR_FAILED when a function failed and no restart is left; ST_ERR_RESTORE, ST_ERR_IO,
  * ST_ERR_CANCELLED; then st_env_error tells why. The name, borrowed for the call, is what
- * commands know the job by; NULL: that of pipeline.name, else "stream job". Blocks the calling thread, which does the checkpoints; the
- * threads of the subtasks end before it returns. Of the process it changes one thing: glibc's
- * malloc is told to keep no fastbins (M_MXFAST 0), so that no free takes long. */
+ * commands know the job by; NULL: that of pipeline.name, else "stream job". Blocks the calling
+ * thread, which does the checkpoints; the threads of the subtasks end before it returns. Of the
+ * process it changes one thing: glibc's malloc is told to keep no fastbins (M_MXFAST 0), so that no
+ * free takes long. */
 enum st_err st_execute(st_env *env, const char *job_name);
 /* The graph of the job in one of "text", "dot", "json"; owned by the caller (free). NULL with
  * st_env_error set if the job is not well formed. */
@@ -754,6 +755,19 @@ st_stream *st_read_folder_at(st_env *, const char *path, enum st_watch, int64_t 
                              const st_options *);
 #define st_read_folder(env, path, watch, interval_ms, ...)                                         \
     st_read_folder_at((env), (path), (watch), (interval_ms), ST_WITH(__VA_ARGS__))
+/* The same files, each as one record of any bytes; the name is that in its folder. A file of more
+ * than ST_FILE_SIZE_MAX bytes fails the job. Exactly once, as the lines: a file that was being read
+ * is read again. Source: Flink FileSource, with a format that reads a file at once. */
+#define ST_FILE_SIZE_MAX (UINT32_C(32) << 20)
+typedef struct st_file {
+    st_str name;
+    st_str content;
+} st_file;
+extern const st_type st_type_st_file;
+st_stream *st_read_whole_files_at(st_env *, const char *path, enum st_watch, int64_t interval_ms,
+                                  const st_options *);
+#define st_read_whole_files(env, path, watch, interval_ms, ...)                                    \
+    st_read_whole_files_at((env), (path), (watch), (interval_ms), ST_WITH(__VA_ARGS__))
 /* A host and port that lines come from or go to: ST_SOCKET("localhost", 9999, .retries = -1). What
  * it points to is copied. */
 typedef struct st_socket {
