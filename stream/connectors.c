@@ -8,7 +8,8 @@
 #include "stream/op_files.h"
 #include "stream/sources.h"
 
-#define RETRY_DELAY_MS 500
+#define RETRY_DELAY_MS  500
+#define FOLDER_NAME_MAX 900
 /* Source: Flink DefaultRollingPolicy. */
 #define PART_SIZE     (INT64_C(128) << 20)
 #define ROLLOVER_MS   60000
@@ -165,8 +166,13 @@ void st_write_files_at(st_stream *s, const char *folder, const st_options *o)
     st_options own = *o;
     own.self_size = files_self_size;
     complete_limits(&own);
-    if (o->max_part_size < 0 || o->rollover_ms < 0 || o->inactivity_ms < 0) {
-        env_mistake(s->env, o->file, o->line, "the limits of a file are not negative");
+    const char *wrong = folder == NULL || folder[0] == '\0' || strlen(folder) > FOLDER_NAME_MAX
+                            ? "files need a folder, whose name has at most 900 bytes"
+                        : o->max_part_size < 0 || o->rollover_ms < 0 || o->inactivity_ms < 0
+                            ? "the limits of a file are not negative"
+                            : NULL;
+    if (wrong != NULL) {
+        env_mistake(s->env, o->file, o->line, "%s", wrong);
         return;
     }
     struct node *node = graph_two_phase(s, NODE_FILES, &files_two_phase, "files", &own);

@@ -343,9 +343,12 @@ static bool files_resume(st_context *ctx, void *txn)
     if (ftruncate(fileno(files->file), part->length) != 0) {
         fail(ctx, in_progress);
     }
+    int64_t now_ms = st_now(ctx);
     part->sink = files->sink;
+    part->created_ms =
+        part->created_ms <= now_ms ? part->created_ms : now_ms; /* the clock went back */
     files->size = part->length;
-    files->updated_ms = st_now(ctx);
+    files->updated_ms = now_ms;
     if (rolls_by_limits(&node_of(ctx)->options)) {
         set_alarm(ctx, part);
     }
@@ -356,8 +359,10 @@ static bool files_resume(st_context *ctx, void *txn)
 static bool read_name(const char *name, file_part *part)
 {
     char place[16];
-    return sscanf(name, ".part-%" SCNd64 "-%" SCNd64 ".%15[a-z].%" SCNx64, &part->subtask,
-                  &part->number, place, &part->owner) == 4 &&
+    int size = 0;
+    return sscanf(name, ".part-%" SCNd64 "-%" SCNd64 ".%15[a-z].%16" SCNx64 "%n", &part->subtask,
+                  &part->number, place, &part->owner, &size) == 4 &&
+           name[size] == '\0' &&
            (strcmp(place, "pending") == 0 || strcmp(place, "inprogress") == 0);
 }
 
@@ -386,7 +391,7 @@ static void files_clean(st_context *ctx, const void *const *txns, uint32_t count
         file_part part;
         if (read_name(entry->d_name, &part) && part.subtask % ctx->parallelism == ctx->subtask &&
             (part.owner == own || part.owner == files->sink) && !is_of(&part, txns, count)) {
-            snprintf(path, sizeof path, "%.700s/%.300s", folder, entry->d_name);
+            snprintf(path, sizeof path, "%.900s/%.100s", folder, entry->d_name);
             unlink(path);
         }
     }
