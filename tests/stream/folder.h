@@ -7,14 +7,26 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { FOLDER_SIZE = 32 };
+
+static inline void folder_make_in(const char *parent, char folder[FOLDER_SIZE])
+{
+    snprintf(folder, FOLDER_SIZE, "%s/kcsim-test-XXXXXX", parent);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
 
 /* A new one; its path into `folder`. */
 static inline void folder_make(char folder[FOLDER_SIZE])
 {
-    snprintf(folder, FOLDER_SIZE, "/tmp/kcsim-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make_in("/tmp", folder);
+}
+
+/* The same where nothing waits for a disk, for thousands of small files. */
+static inline void folder_make_in_memory(char folder[FOLDER_SIZE])
+{
+    folder_make_in(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", folder);
 }
 
 /* With all that is in it. */

@@ -25,7 +25,7 @@ static char base[FOLDER_SIZE], output[FOLDER_SIZE + 8];
 
 static void begin_test(void)
 {
-    folder_make(base);
+    folder_make_in_memory(base);
     snprintf(output, sizeof output, "%s/out", base);
 }
 

@@ -529,7 +529,7 @@ static void check_nothing_is_hidden(enum sink sink, const char *folder, const ch
 static bool round_of(enum sink sink, int64_t n, int64_t m, bool *recovered)
 {
     char folder[FOLDER_SIZE], journal[64], where[96] = "";
-    folder_make(folder);
+    folder_make_in_memory(folder);
     snprintf(journal, sizeof journal, "%s/journal", folder);
     journal_path = journal;
     steps->runs_anew = 0;
