@@ -22,7 +22,7 @@
 #include "stream/graph.h"
 #include "stream/stored_files.h"
 
-#define VERSION       6
+#define VERSION       7
 #define META_MAGIC    "KCSTMETA"
 #define TASK_MAGIC    "KCSTTASK"
 #define WHY_SIZE      FILES_WHY

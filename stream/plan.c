@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/function_state.h"
 #include "stream/sources.h"
 #include "stream/status.h"
 #include "stream/task.h"
@@ -250,6 +251,8 @@ static void make_op(const struct planner *p, const struct node *node, uint32_t s
     if (node->options.self_size > 0) {
         op->ctx.self = calloc_apart(node->options.self_size);
     }
+    op->states =
+        node->kind == NODE_WINDOW && node->options.states != NULL ? function_state_new(op) : NULL;
     op->outputs = calloc_apart(sizeof *op->outputs);
     op->output_count = 1;
     output_init(&op->outputs[0], op, NULL, node->out);
@@ -418,6 +421,7 @@ static void op_free(struct op *op)
         free(op->outputs[o].targets);
     }
     free(op->outputs);
+    free(op->states);
     free(op->ctx.self);
     free(op);
 }

@@ -304,7 +304,8 @@ void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, 
 #define st_emit_side(ctx, tag, record)                                                             \
     st_emit_side_bytes((ctx), &(tag), (record), (uint32_t)sizeof *(record))
 
-/* Keyed state, one value (list, map) a key. A state is declared at file scope and given to the
+/* Keyed state, one value (list, map) a key, of functions on a keyed stream and of those that its
+ * windows call when they fire: see .states. A state is declared at file scope and given to the
  * operator in .states; its name is what a checkpoint knows it by. */
 enum st_state_kind {
     ST_STATE_VALUE_OF = 1,
@@ -640,7 +641,11 @@ typedef struct st_options {
     /* st_map, st_process and their kin on a keyed stream: a timer of st_set_event_timer or
      * st_set_processing_timer has come; st_key is its key. */
     void (*on_timer)(st_context *ctx, int64_t time_ms, st_out *out);
-    const st_state *const *states;          /* keyed, of those too: ST_STATES(&a, &b) */
+    /* Keyed: ST_STATES(&a, &b); of st_map, st_process and their kin and of st_sink on a keyed
+     * stream; of st_process_window and st_aggregate, whose function (the result function) is called
+     * when a window fires: of the key at hand, over all of its windows. Source: Flink
+     * ProcessWindowFunction.Context.globalState. */
+    const st_state *const *states;
     const st_state *const *operator_states; /* of the subtask, no key; of any operator */
     /* After operator state has been restored, before open. */
     void (*initialize_state)(st_context *ctx);

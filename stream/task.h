@@ -125,8 +125,9 @@ struct op {
     int64_t wakeup_ms;                  /* ST_TIME_MAX: none */
     int64_t poll_ms; /* of an idle source of the user's: when to ask it again; 0: soon */
     int64_t window_start, window_end;
-    const void *key;              /* at hand */
-    struct list *lists;           /* one for each of the node's operator states */
+    const void *key;    /* at hand */
+    struct list *lists; /* one for each of the node's operator states */
+    struct op *states;  /* of a window's function: what its .states lie in; owned, or NULL */
     struct broadcast *broadcasts; /* likewise, of those that are broadcast state */
     bool reads_only; /* broadcast state: what is at hand did not come by st_broadcast */
     bool is_open;
@@ -415,6 +416,12 @@ static inline void op_at(struct op *op, const struct batch *batch)
 {
     op->ctx.times = batch->times;
     op->ctx.index = 0;
+}
+
+/* a + b, not above ST_TIME_MAX, for b >= 0 */
+static inline int64_t time_plus(int64_t a, int64_t b)
+{
+    return a > ST_TIME_MAX - b ? ST_TIME_MAX : a + b;
 }
 
 /* A writer for an edge; rings and receivers are filled in by the caller. Returns owned. */

@@ -5,28 +5,26 @@
 #define TESTS_STREAM_FOLDER_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { FOLDER_SIZE = 32 };
 
-static inline void folder_make_in(const char *parent, char folder[FOLDER_SIZE])
-{
-    snprintf(folder, FOLDER_SIZE, "%s/kcsim-test-XXXXXX", parent);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
 /* A new one; its path into `folder`. */
 static inline void folder_make(char folder[FOLDER_SIZE])
 {
-    folder_make_in("/tmp", folder);
+    snprintf(folder, FOLDER_SIZE, "/tmp/kcsim-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
-/* The same where nothing waits for a disk, for thousands of small files. */
+/* The same in memory, where there is such a place: databases wait for the disk at each file. */
 static inline void folder_make_in_memory(char folder[FOLDER_SIZE])
 {
-    folder_make_in(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", folder);
+    bool has_memory = access("/dev/shm", W_OK) == 0;
+    snprintf(folder, FOLDER_SIZE, "%s/kcsim-test-XXXXXX", has_memory ? "/dev/shm" : "/tmp");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
 /* With all that is in it. */
