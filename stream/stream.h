@@ -765,8 +765,8 @@ st_stream *st_read_folder_at(st_env *, const char *path, enum st_watch, int64_t 
  * is read again. Source: Flink FileSource, with a format that reads a file at once. */
 #define ST_FILE_SIZE_MAX (UINT32_C(32) << 20)
 typedef struct st_file {
-    st_str name;
-    st_str content;
+    st_str name;    /* in its folder */
+    st_str content; /* its bytes; may be empty */
 } st_file;
 extern const st_type st_type_st_file;
 st_stream *st_read_whole_files_at(st_env *, const char *path, enum st_watch, int64_t interval_ms,
