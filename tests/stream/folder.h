@@ -7,6 +7,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { FOLDER_SIZE = 32 };
 
@@ -14,6 +15,14 @@ enum { FOLDER_SIZE = 32 };
 static inline void folder_make(char folder[FOLDER_SIZE])
 {
     snprintf(folder, FOLDER_SIZE, "/tmp/kcsim-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+/* In memory where there is such a folder: for a test that writes some thousand small files. */
+static inline void folder_make_in_memory(char folder[FOLDER_SIZE])
+{
+    snprintf(folder, FOLDER_SIZE, "%s/kcsim-test-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 

@@ -1,6 +1,8 @@
 /*
- * What of a checkpoint a job goes on with: state that its operators have no more is refused by
- * name, or dropped where that was asked for, and the rest is as it was.
+ * What a job goes on with. State that its operators have no more is refused by name, or dropped
+ * where that was asked for, and the rest is as it was; the clock of steps goes on; of two
+ * checkpoints the newer one is used unless any of its bytes is damaged. And what stays in its
+ * folder.
  */
 #include <check.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 
 #include "folder.h"
 #include "position.h"
-#include "stream/bytes.h"
+#include "stream/checkpoint.h"
 #include "stream/stream.h"
 
 /* ------------------------------------------------------------------- A job and what became of it
@@ -273,7 +275,7 @@ static enum st_err run(struct settings settings)
 
 static void make_folder(void)
 {
-    folder_make(folder);
+    folder_make_in_memory(folder);
     snprintf(checkpoints, sizeof checkpoints, "%s/ck", folder);
     snprintf(first, sizeof first, "%s/chk-1", checkpoints);
 }
@@ -533,7 +535,7 @@ static enum st_err run_clock(const char *from, const char *storage)
         env, each_5_ms, .self_size = 2 * sizeof(int64_t), .operator_states = ST_STATES(&position),
         .open = tell_begin, .initialize_state = restore_position, .snapshot_state = save_position);
     st_discard(st_process(st_key_by(s, ST_KEY(total, key)), set_timer, .on_timer = tell_timer,
-                          .states = ST_STATES(&when_set)));
+                          .states = ST_STATES(&when_set), .parallelism = 2));
     st_sink(st_aggregate(st_window_all(s, ST_TUMBLING(20, .processing_time = true)), add_up, same),
             tell_window);
     lines[0] = '\0';
@@ -583,6 +585,65 @@ START_TEST(so_it_does_behind_a_failure)
     ck_assert_str_eq(behind(again, 28), behind(undisturbed, 28));
     *again = '\0';
     ck_assert_int_eq(strncmp(lines, undisturbed, strlen(lines)), 0);
+    folder_remove(folder);
+}
+END_TEST
+
+/* ----------------------------------------------------------------------- Damage at every byte
+ */
+
+enum { FILE_MAX = 4096 };
+
+static void write_file(const char *path, const char *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(data, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* A file of the second checkpoint that is cut off, or has one bit changed, at each of its bytes in
+ * turn: each time the job goes on from the first, and what happens then is `expected`. Returns how
+ * often. */
+static size_t damage_each_byte(const char *path, bool is_cut, const char *expected)
+{
+    char whole[FILE_MAX], damaged[FILE_MAX];
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t size = fread(whole, 1, sizeof whole, file);
+    ck_assert_uint_lt(size, sizeof whole);
+    fclose(file);
+    for (size_t at = 0; at < size; at++) {
+        memcpy(damaged, whole, size);
+        damaged[at] = (char)(whole[at] ^ 1 << at % 8);
+        write_file(path, damaged, is_cut ? at : size);
+        ck_assert_msg(run_clock(checkpoints, "jobmanager") == ST_OK, "%s", error);
+        ck_assert_msg(strcmp(lines, expected) == 0, "%s, byte %zu:\n%s", path, at, lines);
+        expect_told("; going on from ");
+    }
+    write_file(path, whole, size);
+    return size;
+}
+
+START_TEST(a_checkpoint_that_is_damaged_at_any_byte_gives_way_to_the_one_before)
+{
+    static char expected[sizeof lines];
+    static const char *const files[] = {"_metadata", "task-0", "task-1", "task-2"};
+    char path[FOLDER_SIZE + 64];
+    make_folder();
+    ck_assert_msg(run_clock(NULL, "filesystem") == ST_OK, "%s", error);
+    checkpoint_prune(checkpoints, 2, INT64_MAX);
+    ck_assert_str_eq(there(), "1 2 ");
+    ck_assert_msg(run_clock(first, "jobmanager") == ST_OK, "%s", error);
+    memcpy(expected, lines, sizeof lines);
+    size_t bytes = 0;
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        snprintf(path, sizeof path, "%s/chk-2/%s", checkpoints, files[f]);
+        bytes += damage_each_byte(path, _i == 0, expected);
+    }
+    ck_assert_uint_gt(bytes, 500);
+    ck_assert_msg(run_clock(checkpoints, "jobmanager") == ST_OK, "%s", error);
+    ck_assert_str_ne(lines, expected); /* whole again, it is the one */
     folder_remove(folder);
 }
 END_TEST
@@ -658,6 +719,8 @@ int main(void)
     tcase_add_test(tc, those_of_earlier_runs_stay_unless_the_job_goes_on_from_them);
     tcase_add_test(tc, in_steps_the_clock_goes_on_where_the_checkpoint_was_taken);
     tcase_add_loop_test(tc, so_it_does_behind_a_failure, 0, 2);
+    tcase_add_loop_test(tc, a_checkpoint_that_is_damaged_at_any_byte_gives_way_to_the_one_before, 0,
+                        2);
     tcase_add_test(tc, a_type_that_is_written_is_read_back_as_where_its_text_lies);
     tcase_add_test(tc, words_that_are_no_type_are_told);
     suite_add_tcase(suite, tc);
