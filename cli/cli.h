@@ -31,6 +31,8 @@ struct cli_command {
     const char *about;     /* paragraphs behind the options, or NULL */
     const struct argp_option *options;
     argp_parser_t parse;
+    const struct cli_command
+        *pages; /* of its words ("stream run"), NULL: none; ends like the table */
     /* argv[0] is "kcsim NAME". Returns an enum sim_exit. */
     int (*run)(const struct cli_command *command, int argc, char **argv);
 };
@@ -43,8 +45,11 @@ extern const struct cli_command *const cli_commands[];
    returns only where all is well. */
 void cli_parse(const struct cli_command *command, int argc, char **argv, void *input);
 
-/* Prints the help of a command: examples, usage, options. */
+/* Prints the help of a command: examples, usage, words, options. */
 void cli_help(const struct cli_command *command, FILE *out);
+/* The word that a page is of: "run" of "stream run". The page of a word, NULL: there is none. */
+const char *cli_word(const struct cli_command *page);
+const struct cli_command *cli_page(const struct cli_command *command, const char *word);
 
 /* Prints "kcsim: …" and a newline to stderr. */
 __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);

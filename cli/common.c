@@ -39,6 +39,30 @@ static struct argp argp_of(const struct cli_command *command)
         .options = command->options, .parser = command->parse, .args_doc = command->arguments};
 }
 
+const char *cli_word(const struct cli_command *page)
+{
+    return strrchr(page->name, ' ') + 1;
+}
+
+const struct cli_command *cli_page(const struct cli_command *command, const char *word)
+{
+    const struct cli_command *page = command->pages;
+    while (page != NULL && page->name != NULL && strcmp(cli_word(page), word) != 0) {
+        page++;
+    }
+    return page != NULL && page->name != NULL ? page : NULL;
+}
+
+static void print_pages(const struct cli_command *pages, FILE *out)
+{
+    if (pages != NULL) {
+        fputs("\nWords:\n", out);
+    }
+    for (; pages != NULL && pages->name != NULL; pages++) {
+        fprintf(out, "  %-10s %s\n", cli_word(pages), pages->line);
+    }
+}
+
 void cli_help(const struct cli_command *command, FILE *out)
 {
     char name[64];
@@ -49,6 +73,7 @@ void cli_help(const struct cli_command *command, FILE *out)
     struct argp argp = argp_of(command);
     setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* the note would say what everybody knows */
     argp_help(&argp, out, ARGP_HELP_SHORT_USAGE, name);
+    print_pages(command->pages, out);
     if (command->options != NULL) {
         fputs("\nOptions:\n", out);
         argp_help(&argp, out, ARGP_HELP_LONG, name);

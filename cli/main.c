@@ -18,8 +18,9 @@ static const struct cli_command help = {
     .name = "help",
     .group = "About",
     .line = "this list, or the help of one command",
-    .arguments = "[COMMAND]",
-    .examples = "kcsim help run\n",
+    .arguments = "[COMMAND [WORD]]",
+    .examples = "kcsim help run\n"
+                "kcsim help stream savepoint\n",
     .run = print_help,
 };
 
@@ -113,10 +114,6 @@ static int unknown(const char *name)
 static int print_help(const struct cli_command *command, int argc, char **argv)
 {
     (void)command;
-    if (argc > 2) {
-        cli_error("help takes one command");
-        return SIM_EXIT_USAGE;
-    }
     if (argc == 1) {
         print_commands(stdout);
         return SIM_EXIT_MET;
@@ -124,7 +121,12 @@ static int print_help(const struct cli_command *command, int argc, char **argv)
     const struct cli_command *asked = find(argv[1]);
     if (asked == NULL)
         return unknown(argv[1]);
-    cli_help(asked, stdout);
+    const struct cli_command *page = argc == 3 ? cli_page(asked, argv[2]) : asked;
+    if (argc > 3 || page == NULL) {
+        cli_error("help takes one command, and perhaps one of its words");
+        return SIM_EXIT_USAGE;
+    }
+    cli_help(page, stdout);
     return SIM_EXIT_MET;
 }
 

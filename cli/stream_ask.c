@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "stream/arguments.h"
 #include "stream/control.h"
+#include "stream/status.h"
 
 #define FOLDER_SIZE 80
 
@@ -22,6 +23,7 @@ struct request {
     const char *job;    /* process or name; NULL: the only one */
     const char *target; /* folder of a savepoint, or NULL */
     bool json;
+    bool running, scheduled; /* list: none of both means both */
 };
 
 /* Sends a line to a socket; returns a descriptor to read the answer from, -1: nobody listens. */
@@ -93,10 +95,20 @@ static bool print_answer(const char *path, const char *question, const char *ind
     return count > 0;
 }
 
+/* Is this one of the jobs that are meant? Source: Flink CliFrontend.listJobs; a job that ended has
+ * no process any more, so all are those that run and those that are made ready. */
+static bool fits(const struct request *request, const char *status)
+{
+    bool created = strstr(status, ", " STATUS_CREATED " for ") != NULL;
+    return (request->job == NULL || is_job(status, request->job)) &&
+           (request->running == request->scheduled || request->scheduled == created);
+}
+
 /* Goes through the jobs: prints those that fit, if `each` is given, and stores the socket of the
  * last one. Returns how many fit. */
-static int find_jobs(const char *job, void (*each)(int number, const char *path, const char *line),
-                     char *path, size_t path_size)
+static int find_jobs(const struct request *request,
+                     void (*each)(int number, const char *path, const char *line), char *path,
+                     size_t path_size)
 {
     char folder[FOLDER_SIZE], status[CONTROL_LINE], one[FOLDER_SIZE + 256];
     DIR *dir = control_folder(folder, sizeof folder) ? opendir(folder) : NULL;
@@ -104,7 +116,7 @@ static int find_jobs(const char *job, void (*each)(int number, const char *path,
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         snprintf(one, sizeof one, "%s/%s", folder, entry->d_name);
         if (strncmp(entry->d_name, "stream-", 7) == 0 && exchange(one, "status\n", status) &&
-            strncmp(status, "ok ", 3) == 0 && (job == NULL || is_job(status, job))) {
+            strncmp(status, "ok ", 3) == 0 && fits(request, status)) {
             snprintf(path, path_size, "%s", one);
             if (each != NULL) {
                 each(count, one, status + 3);
@@ -138,8 +150,7 @@ static int list_jobs(const struct request *request)
     if (request->json) {
         fputs("{\"jobs\": [", stdout);
     }
-    int count =
-        find_jobs(request->job, request->json ? print_object : print_line, path, sizeof path);
+    int count = find_jobs(request, request->json ? print_object : print_line, path, sizeof path);
     if (request->json) {
         puts("]}");
     } else if (count == 0) {
@@ -171,7 +182,7 @@ static const char *question_of(const struct request *request)
 static int send_request(const struct request *request)
 {
     char path[FOLDER_SIZE + 256], target[CONTROL_LINE], line[CONTROL_LINE], answer[CONTROL_LINE];
-    int count = find_jobs(request->job, NULL, path, sizeof path);
+    int count = find_jobs(request, NULL, path, sizeof path);
     if (count != 1) {
         cli_error(count == 0 ? "stream %s: no such job runs; kcsim stream list shows them"
                              : "stream %s: more than one job; name its process, see kcsim stream "
@@ -221,12 +232,24 @@ static bool read_form(const char *word, const char *form, struct request *reques
     return known;
 }
 
+/* Takes a flag that says which jobs to list; false if it is none. */
+static bool take_which(const char *word, struct request *request)
+{
+    bool all = strcmp(word, "-a") == 0 || strcmp(word, "--all") == 0;
+    bool running = all || strcmp(word, "-r") == 0 || strcmp(word, "--running") == 0;
+    bool scheduled = all || strcmp(word, "-s") == 0 || strcmp(word, "--scheduled") == 0;
+    request->running |= running;
+    request->scheduled |= scheduled;
+    return running || scheduled;
+}
+
 /* The words behind the command; false with a message said. Source: Flink CliFrontendParser. */
 static bool read_request(int argc, char **argv, struct request *request)
 {
     *request = (struct request){.word = argv[0]};
     bool stop = strcmp(argv[0], "stop") == 0, savepoint = strcmp(argv[0], "savepoint") == 0;
-    bool shows = strcmp(argv[0], "list") == 0 || strcmp(argv[0], "status") == 0;
+    bool list = strcmp(argv[0], "list") == 0;
+    bool shows = list || strcmp(argv[0], "status") == 0;
     for (int i = 1; i < argc; i++) {
         const char *joined;
         if (stop && (strcmp(argv[i], "-d") == 0 || strcmp(argv[i], "--drain") == 0)) {
@@ -240,6 +263,8 @@ static bool read_request(int argc, char **argv, struct request *request)
             if (!read_form(argv[0], value_at(argc, argv, &i, joined), request)) {
                 return false;
             }
+        } else if (list && take_which(argv[i], request)) {
+            continue;
         } else if (argv[i][0] != '-' && request->job == NULL) {
             request->job = argv[i];
         } else if (argv[i][0] != '-' && savepoint && request->target == NULL) {

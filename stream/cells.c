@@ -2,6 +2,7 @@
  * Cells of windows, see cells.h.
  */
 #include "stream/cells.h"
+#include "stream/function_state.h"
 
 #include <stdlib.h>
 
@@ -82,6 +83,9 @@ void cells_emit(const struct cells *cells, char *cell, int64_t time)
 {
     struct op *op = cells->op;
     const st_function *result = op->node->fn2;
+    if (op->states != NULL) {
+        function_state_enter(op);
+    }
     op->ctx.times = &time;
     op->ctx.index = 0;
     op->outputs[0].out.time = time;
@@ -94,6 +98,9 @@ void cells_emit(const struct cells *cells, char *cell, int64_t time)
         emit_one(op, result, cell, time);
     }
     op->ctx.times = NULL;
+    if (op->states != NULL) {
+        function_state_leave(op);
+    }
 }
 
 void cells_drop(const struct cells *cells, char *cell)

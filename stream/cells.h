@@ -57,12 +57,6 @@ static inline int64_t floor_to(int64_t a, int64_t b)
     return a - (rest < 0 ? rest + b : rest);
 }
 
-/* a + b, not above ST_TIME_MAX, for b >= 0 */
-static inline int64_t time_plus(int64_t a, int64_t b)
-{
-    return a > ST_TIME_MAX - b ? ST_TIME_MAX : a + b;
-}
-
 /* How far from both ends of time a record must be for all arithmetic of its windows. */
 static inline int64_t windows_margin(int64_t size, int64_t slide)
 {

@@ -92,6 +92,21 @@ static void name_of(const struct checkpoint_draft *w, const char *suffix, char p
     snprintf(path, PATH_SIZE, "%.900s/%s%" PRId64 "%s", w->dir, w->kind, w->id, suffix);
 }
 
+struct checkpoint_size checkpoint_size(const struct checkpoint_draft *w,
+                                       const struct stored_files *now)
+{
+    struct checkpoint_size size = {0};
+    for (uint32_t t = 0; t < w->count; t++) {
+        size.written += (int64_t)w->tasks[t]->size;
+    }
+    size.full = size.written;
+    for (uint32_t f = 0; f < now->count; f++) {
+        size.full += now->files[f].size;
+        size.written += now->files[f].shared ? 0 : now->files[f].size;
+    }
+    return size;
+}
+
 bool checkpoint_write(const struct checkpoint_draft *w, struct stored_files *now, char *why)
 {
     char part[PATH_SIZE], name[64];

@@ -59,6 +59,12 @@ struct checkpoint_draft {
                                   * one; NULL: nothing is attached to the tasks */
     const _Atomic int *stop;     /* not 0: it is wanted no more; NULL: it will be */
 };
+/* Bytes of state: what was written, and with the files that are shared with the one before. */
+struct checkpoint_size {
+    int64_t written, full;
+};
+struct checkpoint_size checkpoint_size(const struct checkpoint_draft *w,
+                                       const struct stored_files *now);
 /* Writes it as DIR/chk-N.part, all synced, with the databases' files that it has into *now (zeros
  * at first). Returns false with `why` filled (256 bytes): the disk refused, or it was stopped. Then
  * one of the two below is to follow. */

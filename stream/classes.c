@@ -59,7 +59,7 @@ const struct op_class *op_class_of(const struct node *node)
     case NODE_WINDOW:
         return window_class(node);
     case NODE_SINK:
-        return &op_sink;
+        return has_state ? &op_process : &op_sink;
     case NODE_PRINT:
         return &op_print;
     case NODE_COLLECT:

@@ -20,6 +20,7 @@
 #include "stream/metrics.h"
 #include "stream/monitor.h"
 #include "stream/prom_http.h"
+#include "stream/signals.h"
 #include "stream/status.h"
 #include "stream/task.h"
 
@@ -27,21 +28,27 @@
 
 struct control {
     const char *job_name;
+    struct metrics_of labels;
+    int64_t task_slots; /* that are configured, 0: none are */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     int listener, ending; /* ending: an eventfd, readable when the thread is to end */
     pthread_t thread;
     int64_t began_ms;
     struct monitor *monitor;
-    struct prom_http *http; /* NULL: none */
+    struct prom_http *http;  /* NULL: none */
+    struct signals *signals; /* NULL: they are not ours */
     bool shows_progress, on_terminal;
-    pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t answered;
-    struct job *job; /* NULL: none runs just now */
+    pthread_mutex_t lock;   /* guards what follows */
+    pthread_cond_t changed; /* a question is answered, the job cancelled */
+    struct job *job;        /* NULL: none runs just now */
     enum question asked;
-    bool is_taken, is_answered, ok;
+    bool is_taken, is_answered, ok, is_cancelled;
     char target[CONTROL_LINE], answer[CONTROL_LINE];
     int64_t completed, duration_ms; /* the last checkpoint */
+    struct checkpoint_size size;
     int64_t completed_count, failed_count, attach_count;
+    int64_t since_ms;    /* the job runs, or waits to begin again */
+    int64_t restored_ms; /* it began with a checkpoint; -1: never */
 };
 
 bool control_folder(char *path, size_t size)
@@ -62,14 +69,64 @@ bool control_folder(char *path, size_t size)
     return S_ISDIR(of.st_mode) && of.st_uid == getuid() && (of.st_mode & 077) == 0;
 }
 
+static int64_t wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* ----------------------------------------------------------------------------------- Questions */
+
+/* With the lock held. */
+static void stop_job(struct control *c)
+{
+    if (c->job != NULL && c->is_cancelled) {
+        job_note_failure(c->job, ST_ERR_CANCELLED, "cancelled");
+        job_cancel(c->job);
+    }
+}
+
+static void cancel(void *context)
+{
+    struct control *c = context;
+    pthread_mutex_lock(&c->lock);
+    c->is_cancelled = true;
+    stop_job(c);
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+}
+
+bool control_is_cancelled(struct control *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool is_cancelled = c->is_cancelled;
+    pthread_mutex_unlock(&c->lock);
+    return is_cancelled;
+}
+
+void control_await_restart(struct control *c, int64_t delay_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ms = until.tv_nsec / 1000000 + delay_ms;
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec = (long)(ms % 1000) * 1000000;
+    pthread_mutex_lock(&c->lock);
+    while (!c->is_cancelled && pthread_cond_timedwait(&c->changed, &c->lock, &until) == 0) {
+    }
+    pthread_mutex_unlock(&c->lock);
+}
 
 void control_attach(struct control *c, struct job *job)
 {
     pthread_mutex_lock(&c->lock);
     c->job = job;
     c->attach_count++;
+    c->since_ms = wall_ms();
+    c->restored_ms = job->restored != NULL ? c->since_ms : c->restored_ms;
     monitor_attach(c->monitor, job);
+    stop_job(c);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -79,7 +136,7 @@ static void answer(struct control *c, bool ok, const char *text)
         c->ok = ok;
         c->is_answered = true;
         snprintf(c->answer, sizeof c->answer, "%s", text);
-        pthread_cond_broadcast(&c->answered);
+        pthread_cond_broadcast(&c->changed);
     }
 }
 
@@ -90,12 +147,13 @@ void control_answer(struct control *c, bool ok, const char *text)
     pthread_mutex_unlock(&c->lock);
 }
 
-void control_detach(struct control *c, bool met, const char *why)
+void control_detach(struct control *c, bool is_cancelled, bool is_done, const char *text)
 {
     pthread_mutex_lock(&c->lock);
     c->job = NULL;
+    c->since_ms = wall_ms();
     monitor_detach(c->monitor);
-    answer(c, met, why);
+    answer(c, c->asked == ASK_CANCEL ? is_cancelled : is_done, text);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -109,9 +167,11 @@ enum question control_next(struct control *c, char target[CONTROL_LINE])
     return asked;
 }
 
-void control_completed(struct control *c, int64_t id, int64_t duration_ms)
+void control_completed(struct control *c, int64_t id, int64_t duration_ms,
+                       struct checkpoint_size size)
 {
     pthread_mutex_lock(&c->lock);
+    c->size = size;
     c->completed = id;
     c->duration_ms = duration_ms;
     c->completed_count++;
@@ -125,35 +185,51 @@ void control_failed(struct control *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Puts a question to the job and waits for the answer. */
-static void ask(struct control *c, enum question question, const char *target, FILE *to)
+/* Wakes the coordinator. With the lock held. */
+static void show_question(struct control *c)
 {
-    pthread_mutex_lock(&c->lock);
-    if (c->job == NULL) {
-        fputs("error the job does not run just now\n", to);
-        pthread_mutex_unlock(&c->lock);
-        return;
-    }
-    c->asked = question;
-    c->is_taken = c->is_answered = false;
-    snprintf(c->target, sizeof c->target, "%s", target);
     pthread_mutex_lock(&c->job->lock);
     c->job->changes++;
     pthread_cond_broadcast(&c->job->changed);
     pthread_mutex_unlock(&c->job->lock);
+}
+
+/* Puts a question to the job, which runs, and waits for the answer: when it is cancelled, for its
+ * end. With the lock held. */
+static void ask_job(struct control *c, enum question question, const char *target)
+{
+    c->asked = question;
+    c->is_taken = question == ASK_CANCEL;
+    c->is_answered = false;
+    snprintf(c->target, sizeof c->target, "%s", target);
+    if (question != ASK_CANCEL) {
+        show_question(c);
+    }
     while (!c->is_answered) {
-        pthread_cond_wait(&c->answered, &c->lock);
+        pthread_cond_wait(&c->changed, &c->lock);
     }
     c->asked = ASK_NOTHING;
-    fprintf(to, "%s %s\n", c->ok ? "ok" : "error", c->answer);
+}
+
+static void ask(struct control *c, enum question question, const char *target, FILE *to)
+{
+    if (question == ASK_CANCEL) {
+        cancel(c);
+    }
+    pthread_mutex_lock(&c->lock);
+    if (c->job != NULL) {
+        ask_job(c, question, target);
+        fprintf(to, "%s %s\n", c->ok ? "ok" : "error", c->answer);
+    } else {
+        fputs(question == ASK_CANCEL ? "ok cancelled\n" : "error the job does not run just now\n",
+              to);
+    }
     pthread_mutex_unlock(&c->lock);
 }
 
-static int64_t wall_ms(void)
+static int64_t restarts_of(const struct control *c)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return c->attach_count > 0 ? c->attach_count - 1 : 0;
 }
 
 /* With the lock held. */
@@ -161,11 +237,13 @@ static struct status status_of(const struct control *c)
 {
     return (struct status){
         .name = c->job_name,
+        .id = c->labels.job_id,
         .job = c->job,
+        .has_run = c->attach_count > 0,
         .monitor = c->monitor,
         .began_ms = c->began_ms,
         .now_ms = wall_ms(),
-        .restarts = c->attach_count > 0 ? c->attach_count - 1 : 0,
+        .restarts = restarts_of(c),
         .completed = c->completed,
         .duration_ms = c->duration_ms,
         .completed_count = c->completed_count,
@@ -183,27 +261,39 @@ static void tell(struct control *c, void (*write)(const struct status *s, FILE *
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Source: Flink MetricNames, CheckpointStatsTracker. */
+/* With the lock held. Source: Flink UpTimeGauge, DownTimeGauge, CheckpointStatsTracker. */
+static struct job_figures figures_of(const struct control *c)
+{
+    bool runs = c->job != NULL, ever = c->completed_count > 0;
+    double since_ms = (double)(wall_ms() - c->since_ms);
+    uint32_t pending = runs ? coordinator_pending(c->job->coordinator) : 0;
+    double slots_used = runs ? c->job->slot_count : 0;
+    return (struct job_figures){
+        .running_jobs = runs ? 1 : 0,
+        .slots_total = c->task_slots > 0 ? (double)c->task_slots : slots_used,
+        .slots_available = c->task_slots > 0 ? (double)c->task_slots - slots_used : 0,
+        .running_ms = runs ? since_ms : 0,
+        .restarting_ms = runs || c->attach_count == 0 ? 0 : since_ms,
+        .restarts = (double)restarts_of(c),
+        .checkpoints = (double)(c->completed_count + c->failed_count + pending),
+        .in_progress = pending,
+        .completed = (double)c->completed_count,
+        .failed = (double)c->failed_count,
+        .last_id = ever ? (double)c->completed : -1,
+        .last_duration_ms = ever ? (double)c->duration_ms : -1,
+        .last_size = ever ? (double)c->size.written : -1,
+        .last_full_size = ever ? (double)c->size.full : -1,
+        .restored_ms = (double)c->restored_ms,
+    };
+}
+
 static void tell_metrics(void *context, FILE *to)
 {
     struct control *c = context;
     pthread_mutex_lock(&c->lock);
-    struct status s = status_of(c);
-    const struct {
-        const char *name;
-        long long value;
-    } own[] = {{"uptime", (long long)(s.now_ms - s.began_ms)},
-               {"numRestarts", (long long)s.restarts},
-               {"numberOfCompletedCheckpoints", (long long)s.completed_count},
-               {"numberOfFailedCheckpoints", (long long)s.failed_count},
-               {"lastCompletedCheckpointId", (long long)s.completed},
-               {"lastCheckpointDuration", (long long)s.duration_ms}};
-    for (size_t m = 0; m < sizeof own / sizeof own[0]; m++) {
-        metrics_write_job(own[m].name, c->job_name, own[m].value, to);
-    }
-    if (c->job != NULL) {
-        metrics_write(c->job, c->monitor, c->job_name, to);
-    }
+    struct job_figures figures = figures_of(c);
+    c->labels.attempt = restarts_of(c);
+    metrics_write(&c->labels, &figures, c->job, c->monitor, to);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -356,7 +446,7 @@ static void control_close(struct control *c)
         close(c->ending);
     }
     pthread_mutex_destroy(&c->lock);
-    pthread_cond_destroy(&c->answered);
+    pthread_cond_destroy(&c->changed);
     free(c);
 }
 
@@ -377,12 +467,19 @@ static bool begin_telling(struct control *c, const struct st_env *env, char *why
 struct control *control_new(const struct st_env *env, const char *job_name, char *why)
 {
     struct control *c = must_calloc(1, sizeof *c);
+    pthread_condattr_t monotonic;
     c->job_name = job_name;
-    c->began_ms = wall_ms();
+    c->task_slots = env->task_slots;
+    c->labels = metrics_of(job_name, env->filters_labels);
+    c->began_ms = c->since_ms = wall_ms();
+    c->restored_ms = -1;
     c->shows_progress = env->shows_progress;
     c->on_terminal = isatty(STDERR_FILENO) == 1;
     pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->answered, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     c->listener = open_listener(c);
     c->ending = c->listener >= 0 ? eventfd(0, EFD_CLOEXEC) : -1;
     if (c->ending < 0) {
@@ -392,6 +489,7 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
                  c->path, strerror(errno));
     } else if (begin_telling(c, env, why)) {
         if (pthread_create(&c->thread, NULL, listen_main, c) == 0) {
+            c->signals = signals_take(cancel, c);
             return c;
         }
         snprintf(why, 256, "no thread for the control socket");
@@ -402,11 +500,12 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
     return NULL;
 }
 
-void control_free(struct control *c)
+int control_free(struct control *c)
 {
     if (c == NULL) {
-        return;
+        return 0;
     }
+    int signal = signals_give_back(c->signals);
     uint64_t one = 1;
     if (write(c->ending, &one, sizeof one) != (ssize_t)sizeof one) {
         abort(); /* an eventfd takes a 1 */
@@ -418,4 +517,5 @@ void control_free(struct control *c)
         fputs("\r\033[K", stderr);
     }
     control_close(c);
+    return signal;
 }

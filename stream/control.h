@@ -7,11 +7,12 @@
  * The socket, RUNTIME/kcsim/stream-PID.sock, is for its owner alone (0600 in a folder of 0700). A
  * client sends one line and gets lines: a first one that begins with "ok" or "error", then the end.
  * One question is under way at a time. It is answered when what it asks for has been done, or the
- * job has ended.
+ * job has ended. To cancel is not for the coordinator: the job is made to stop at once, also while
+ * it waits to begin again; SIGINT and SIGTERM do the same (signals.h).
  *
- * Threads: one of its own listens, one looks at the job (monitor.h), and one serves metrics if they
- * are to be had over HTTP (prom_http.h); questions and answers are guarded by its lock. Locks are
- * taken in the order control, job or monitor.
+ * Threads: one of its own listens, one looks at the job (monitor.h), one waits for signals, and one
+ * serves metrics if they are to be had over HTTP (prom_http.h); questions and answers are guarded
+ * by its lock. Locks are taken in the order control, job or monitor.
  */
 #ifndef STREAM_CONTROL_H
 #define STREAM_CONTROL_H
@@ -19,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "stream/checkpoint.h"
 
 struct job;
 struct control;
@@ -41,19 +44,27 @@ bool control_folder(char *path, size_t size);
 /* Listens, serves metrics and shows progress, as the env has it; NULL with `why` (256 bytes) if
  * that cannot be. The name is borrowed. */
 struct control *control_new(const struct st_env *env, const char *job_name, char *why);
-void control_free(struct control *c);
+/* Returns the signal that came to cancel the job (signals.h); 0: none. NULL: nothing, 0. */
+int control_free(struct control *c);
+/* Has somebody cancelled the job, by a question or a signal? */
+bool control_is_cancelled(struct control *c);
+/* Waits so long before the job begins again; not if it is cancelled. */
+void control_await_restart(struct control *c, int64_t delay_ms);
 
 /* The job that runs now: questions go to it. */
 void control_attach(struct control *c, struct job *job);
-/* It runs no longer. A question that is still open has been met (`met`) or has not (`why`). */
-void control_detach(struct control *c, bool met, const char *why);
-/* The question that waits, once; its target ("": none) is copied. By the coordinator. */
+/* It runs no longer. A question that is still open is answered with `text`: it has been met if it
+ * was to cancel and that is why (`is_cancelled`), or another one and that is done (`is_done`). */
+void control_detach(struct control *c, bool is_cancelled, bool is_done, const char *text);
+/* The question that waits, once; its target ("": none) is copied. By the coordinator, which is not
+ * asked to cancel. */
 enum question control_next(struct control *c, char target[CONTROL_LINE]);
 /* Answers it. */
 void control_answer(struct control *c, bool ok, const char *text);
-/* The last completed checkpoint, and how long it took; one more that failed: for the status and the
- * metrics. */
-void control_completed(struct control *c, int64_t id, int64_t duration_ms);
+/* The last completed checkpoint, how long it took, its size; one more that failed: for the status
+ * and the metrics. */
+void control_completed(struct control *c, int64_t id, int64_t duration_ms,
+                       struct checkpoint_size size);
 void control_failed(struct control *c);
 
 #endif

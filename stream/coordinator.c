@@ -103,6 +103,14 @@ int64_t coordinator_completed(struct coordinator *c)
     return atomic_load_explicit(&c->completed, memory_order_acquire);
 }
 
+uint32_t coordinator_pending(struct coordinator *c)
+{
+    pthread_mutex_lock(&c->job->lock);
+    uint32_t count = c->pending.count;
+    pthread_mutex_unlock(&c->job->lock);
+    return count;
+}
+
 bool coordinator_stops(struct coordinator *c, int64_t id)
 {
     int64_t at = atomic_load_explicit(&c->stops_at, memory_order_acquire);
@@ -227,7 +235,8 @@ static void tell_completed(struct coordinator *c, const struct pending *one)
 {
     atomic_store(&c->completed, one->id);
     if (c->job->env->control != NULL) {
-        control_completed(c->job->env->control, one->id, job_now(c->job) - one->began_ms);
+        control_completed(c->job->env->control, one->id, job_now(c->job) - one->began_ms,
+                          one->size);
     }
     wake_all(c);
 }
@@ -402,11 +411,6 @@ static bool take_question(struct coordinator *c)
         return false;
     }
     c->asked = control_next(control, c->target);
-    if (c->asked == ASK_CANCEL) {
-        job_note_failure(c->job, ST_ERR_CANCELLED, "cancelled");
-        job_cancel(c->job);
-        return false;
-    }
     if (c->asked == ASK_CHECKPOINT && env->checkpoint_dir == NULL && !env->storage_in_memory) {
         control_answer(control, false, "execution.checkpointing.dir is not set");
         c->asked = ASK_NOTHING;
@@ -499,7 +503,7 @@ int64_t coordinator_step(struct coordinator *c)
     look_at_whole(c);
     look_at_late(c, now);
     notify_done_tasks(c);
-    c->begins |= take_question(c); /* to cancel needs no room */
+    c->begins |= take_question(c);
     if (c->begins && has_room_for(c, c->asked)) {
         c->begins = false;
         begin(c, c->asked);

@@ -62,6 +62,7 @@ st_env *st_env_new(void)
     env->watermark_interval_ms = 200;
     env->buffer_timeout_ms = 100;
     env->chaining = true;
+    env->filters_labels = true;
     env->retention.most = 1;
     env->checkpoints_at_once = 1;
     env->restart = restart_default();
@@ -110,6 +111,7 @@ void st_env_free(st_env *env)
     free(env->savepoint_dir);
     free(env->restore_path);
     free(env->rocksdb_dir);
+    free(env->name);
     free(env->errors);
     free(env);
 }
@@ -153,6 +155,11 @@ void st_env_set_parallelism(st_env *env, uint32_t parallelism)
 void st_env_listen(st_env *env)
 {
     env->listens = true;
+}
+
+int st_env_signal(const st_env *env)
+{
+    return env->signal;
 }
 
 bool env_prints(const st_env *env)
@@ -208,6 +215,24 @@ static bool read_duration(const char *value, int64_t *ms)
         }
     }
     return false;
+}
+
+static bool read_duration_above_0(const char *value, int64_t *ms)
+{
+    int64_t read;
+    bool ok = read_duration(value, &read) && read > 0;
+    *ms = ok ? read : *ms;
+    return ok;
+}
+
+/* A number from 0 to `max`. */
+static bool read_factor(const char *value, double max, double *factor)
+{
+    char *end;
+    double read = strtod(value, &end);
+    bool ok = end != value && *end == '\0' && read >= 0.0 && read <= max;
+    *factor = ok ? read : *factor;
+    return ok;
 }
 
 /* A size as Flink writes it: "64mb", "1 g"; a bare number is bytes. */
@@ -357,13 +382,21 @@ static bool set_externalized(st_env *env, const char *value)
 
 static bool set_restart(st_env *env, const char *value)
 {
-    static const char *const names[] = {[RESTART_NONE] = "none",
-                                        [RESTART_FIXED] = "fixed-delay",
-                                        [RESTART_RATE] = "failure-rate",
-                                        [RESTART_EXPONENTIAL] = "exponential-delay"};
-    for (uint32_t n = 0; n < sizeof names / sizeof names[0]; n++) {
-        if (strcmp(value, names[n]) == 0) {
-            env->restart.kind = (enum restart_kind)n;
+    static const struct {
+        const char *name;
+        enum restart_kind kind;
+    } names[] = {{"none", RESTART_NONE},
+                 {"off", RESTART_NONE},
+                 {"disable", RESTART_NONE},
+                 {"fixed-delay", RESTART_FIXED},
+                 {"fixeddelay", RESTART_FIXED},
+                 {"failure-rate", RESTART_RATE},
+                 {"failurerate", RESTART_RATE},
+                 {"exponential-delay", RESTART_EXPONENTIAL},
+                 {"exponentialdelay", RESTART_EXPONENTIAL}};
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        if (strcmp(value, names[n].name) == 0) {
+            env->restart.kind = names[n].kind;
             return true;
         }
     }
@@ -387,7 +420,7 @@ static bool set_rate_failures(st_env *env, const char *value)
 
 static bool set_rate_interval(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart.rate_interval_ms);
+    return read_duration_above_0(value, &env->restart.rate_interval_ms);
 }
 
 static bool set_rate_delay(st_env *env, const char *value)
@@ -397,32 +430,35 @@ static bool set_rate_delay(st_env *env, const char *value)
 
 static bool set_initial_backoff(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart.initial_ms);
+    return read_duration_above_0(value, &env->restart.initial_ms);
 }
 
 static bool set_max_backoff(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart.max_ms);
+    return read_duration_above_0(value, &env->restart.max_ms);
 }
 
 static bool set_reset_backoff(st_env *env, const char *value)
 {
-    return read_duration(value, &env->restart.reset_after_ms);
+    return read_duration_above_0(value, &env->restart.reset_after_ms);
 }
 
 static bool set_multiplier(st_env *env, const char *value)
 {
-    char *end;
-    double factor = strtod(value, &end);
-    bool ok = end != value && *end == '\0' && factor >= 1.0 && factor <= 1000.0;
-    env->restart.multiplier_percent =
-        ok ? (int64_t)(factor * 100.0 + 0.5) : env->restart.multiplier_percent;
+    double factor;
+    bool ok = read_factor(value, 1000.0, &factor) && factor > 1.0;
+    env->restart.multiplier = ok ? factor : env->restart.multiplier;
     return ok;
+}
+
+static bool set_jitter(st_env *env, const char *value)
+{
+    return read_factor(value, 1.0, &env->restart.jitter);
 }
 
 static bool set_timeout(st_env *env, const char *value)
 {
-    return read_duration(value, &env->checkpoint_timeout_ms) && env->checkpoint_timeout_ms > 0;
+    return read_duration_above_0(value, &env->checkpoint_timeout_ms);
 }
 
 static bool set_tolerable(st_env *env, const char *value)
@@ -473,6 +509,36 @@ static bool set_prom_port(st_env *env, const char *value)
     return true;
 }
 
+static bool set_label_filter(st_env *env, const char *value)
+{
+    return read_truth(value, &env->filters_labels);
+}
+
+static bool set_name(st_env *env, const char *value)
+{
+    free(env->name);
+    env->name = must_strdup(value);
+    return *value != '\0';
+}
+
+static bool set_slots(st_env *env, const char *value)
+{
+    return read_count(value, UINT32_MAX, &env->task_slots);
+}
+
+static bool set_runtime_mode(st_env *env, const char *value)
+{
+    (void)env;
+    return strcmp(value, "STREAMING") == 0;
+}
+
+static bool set_unaligned(st_env *env, const char *value)
+{
+    bool unaligned;
+    (void)env;
+    return read_truth(value, &unaligned) && !unaligned;
+}
+
 /* The keys, sorted; where Flink has renamed one (1.17, 1.20), both. */
 static const struct {
     const char *key;
@@ -492,23 +558,33 @@ static const struct {
     {"execution.checkpointing.storage", set_storage, "filesystem or jobmanager"},
     {"execution.checkpointing.timeout", set_timeout, "a duration above 0 (10min)"},
     {"execution.checkpointing.tolerable-failed-checkpoints", set_tolerable, "a number from 0"},
+    {"execution.checkpointing.unaligned", set_unaligned,
+     "false: checkpoints hold no records that are under way"},
+    {"execution.runtime-mode", set_runtime_mode,
+     "STREAMING: a bounded input is run as a stream, to its end"},
     {"execution.savepoint.ignore-unclaimed-state", set_ignore, "true or false"},
     {"execution.savepoint.path", set_restore, "a checkpoint, or the folder of several"},
+    {"metrics.reporter.prom.filterLabelValueCharacters", set_label_filter, "true or false"},
     {"metrics.reporter.prom.port", set_prom_port,
      "a port or a range of them (9249, 9250-9260; 0: any)"},
     {"parallelism.default", set_parallelism_default, "a number from 1 to 32768"},
     {"pipeline.auto-watermark-interval", set_watermark_interval, "a duration (200ms)"},
     {"pipeline.max-parallelism", set_max_parallelism, "a number from 1 to 32768"},
+    {"pipeline.name", set_name, "a name"},
     {"pipeline.operator-chaining", set_chaining, "true or false"},
     {"restart-strategy", set_restart, "none, fixed-delay, failure-rate or exponential-delay"},
     {"restart-strategy.exponential-delay.backoff-multiplier", set_multiplier,
-     "a number from 1 to 1000 (2.0)"},
-    {"restart-strategy.exponential-delay.initial-backoff", set_initial_backoff, "a duration (1s)"},
-    {"restart-strategy.exponential-delay.max-backoff", set_max_backoff, "a duration (5min)"},
+     "a number above 1, to 1000 (2.0)"},
+    {"restart-strategy.exponential-delay.initial-backoff", set_initial_backoff,
+     "a duration above 0 (1s)"},
+    {"restart-strategy.exponential-delay.jitter-factor", set_jitter, "a number from 0 to 1 (0.1)"},
+    {"restart-strategy.exponential-delay.max-backoff", set_max_backoff,
+     "a duration above 0 (5min)"},
     {"restart-strategy.exponential-delay.reset-backoff-threshold", set_reset_backoff,
-     "a duration (1h)"},
+     "a duration above 0 (1h)"},
     {"restart-strategy.failure-rate.delay", set_rate_delay, "a duration (1s)"},
-    {"restart-strategy.failure-rate.failure-rate-interval", set_rate_interval, "a duration (1min)"},
+    {"restart-strategy.failure-rate.failure-rate-interval", set_rate_interval,
+     "a duration above 0 (1min)"},
     {"restart-strategy.failure-rate.max-failures-per-interval", set_rate_failures,
      "a number from 1 to 1000"},
     {"restart-strategy.fixed-delay.attempts", set_attempts, "a number above 0"},
@@ -523,6 +599,7 @@ static const struct {
     {"state.checkpoints.dir", set_dir, "a folder"},
     {"state.checkpoints.num-retained", set_retained, "a number above 0"},
     {"state.savepoints.dir", set_savepoint_dir, "a folder"},
+    {"taskmanager.numberOfTaskSlots", set_slots, "a number above 0"},
 };
 
 /* Levenshtein's distance, of short words. */

@@ -461,6 +461,13 @@ static st_stream *fold_on(st_stream *s, const char *name, const st_options *o, s
         return NULL;
     }
     enum node_kind kind = s->windows.kind == ST_WINDOW_NONE ? NODE_FOLD : NODE_WINDOW;
+    if (kind == NODE_WINDOW && o->states != NULL) {
+        env_mistake(s->env, o->file, o->line,
+                    "%s does not take .states: it is not called when a window fires; say "
+                    "st_aggregate or st_process_window",
+                    name);
+        return NULL;
+    }
     *node = node_on(s, kind, name, o);
     return stream_of(s->env, *node, s->type);
 }

@@ -112,6 +112,8 @@ struct st_env {
     uint32_t parallelism_client;  /* -p on the command line; 0: not given */
     uint32_t parallelism_default; /* the configuration's */
     uint32_t max_parallelism;
+    int64_t task_slots; /* that the job may take; 0: as many as it does */
+    char *name;         /* owned; what a job is called that st_execute gives no name; or NULL */
     int64_t watermark_interval_ms;
     int64_t buffer_timeout_ms;
     bool chaining;
@@ -129,7 +131,9 @@ struct st_env {
     bool listens, shows_progress;
     bool serves_metrics;            /* over HTTP, at the first free port of a range */
     uint16_t prom_first, prom_last; /* 0: any */
+    bool filters_labels;            /* of the metrics */
     struct control *control;        /* while it runs, if it listens */
+    int signal;                     /* that came meanwhile; 0: none */
     bool allow_non_restored;
     struct restart_strategy restart;
     int64_t checkpoint_timeout_ms;

@@ -1,14 +1,16 @@
 /*
  * Rows of process functions in a snapshot.
  *
- *     key's type | states: name, kind, type, map key's type, has a time to live | are there timers
+ *     key's type | states: name, kind, type, map key's type, time to live | are there timers
  *     | count of rows | rows
  *     row:    key | present | state | state …      those that are present
  *             | count of timers of event time | timers | the same of processing time
  *     timer:  time | place in the order in which they were set
  *
- * Rows in a database (rocks_rows.h) are written in the same way. They may be whole in the section,
- * or files whose rows have the states that the section says.
+ * Rows in a database (rocks_rows.h) are written in the same way; where there is a time to live,
+ * what is behind the key begins with the time when all of it is over, so that the database may drop
+ * it unasked. They may be whole in the section, or files whose rows have the states that the
+ * section says.
  *
  * What is over is not written. All of it is written beside the flow, by a view of the operator
  * (frozen.h): what writes here changes nothing. A state whose time to live has been taken away
@@ -86,39 +88,39 @@ static void write_state(struct process *p, uint32_t s, struct bytes *to)
     }
 }
 
-/* Does a state that is present hold something that is not over? */
-static bool holds(struct process *p, uint32_t s)
+/* When a state that is present was touched the last time; of one with a time to live. */
+static int64_t last_touched(struct process *p, uint32_t s)
 {
-    const st_state *state = state_of(p, s);
-    if (state->ttl_ms == 0) {
-        return true;
-    }
-    switch (state->kind) {
+    int64_t last = ST_TIME_MIN;
+    switch (state_of(p, s)->kind) {
     case ST_STATE_LIST_OF: {
         const struct list *list = slot_of(p, s);
         for (uint32_t e = 0; e < list->count; e++) {
-            if (!keyed_state_is_over(state, list->times[e], p->now_ms)) {
-                return true;
-            }
+            last = list->times[e] > last ? list->times[e] : last;
         }
-        return false;
+        return last;
     }
     case ST_STATE_MAP_OF: {
         const struct map *map = &p->maps[s];
         const struct map_head *head = slot_of(p, s);
         for (uint32_t entry = head->first; entry != 0; entry = map_behind(map, head, entry)) {
-            if (!keyed_state_is_over(state, map_touched(map, entry), p->now_ms)) {
-                return true;
-            }
+            last = map_touched(map, entry) > last ? map_touched(map, entry) : last;
         }
-        return false;
+        return last;
     }
     case ST_STATE_VALUE_OF:
     case ST_STATE_UNION_OF:
     case ST_STATE_BROADCAST_OF:
         break;
     }
-    return !keyed_state_is_over(state, *touched_of(p, s), p->now_ms);
+    return *touched_of(p, s);
+}
+
+/* Does a state that is present hold something that is not over? */
+static bool holds(struct process *p, uint32_t s)
+{
+    const st_state *state = state_of(p, s);
+    return state->ttl_ms == 0 || !keyed_state_is_over(state, last_touched(p, s), p->now_ms);
 }
 
 /* The present states of a row that hold something at now_ms: bits, by state. */
@@ -137,6 +139,21 @@ static uint32_t states_that_hold(struct process *p)
 static bool row_is_full(struct process *p)
 {
     return head_of(p)->timers > 0 || states_that_hold(p) != 0;
+}
+
+/* When all of the row will be over, if nobody touches it; ST_TIME_MAX: never, or who knows. */
+static int64_t over_at(struct process *p)
+{
+    const struct row_head *head = head_of(p);
+    int64_t last = head->timers > 0 ? ST_TIME_MAX : ST_TIME_MIN;
+    for (uint32_t s = 0; s < p->state_count && last < ST_TIME_MAX; s++) {
+        const int64_t ttl_ms = state_of(p, s)->ttl_ms;
+        if ((head->present >> s & 1) != 0) {
+            int64_t over = ttl_ms > 0 ? time_plus(last_touched(p, s), ttl_ms) : ST_TIME_MAX;
+            last = over > last ? over : last;
+        }
+    }
+    return last;
 }
 
 static bool has_timers(const struct process *p)
@@ -184,7 +201,7 @@ static void write_states(struct process *p, struct bytes *to)
         if (state->kind == ST_STATE_MAP_OF) {
             bytes_type(to, state->key_type);
         }
-        bytes_u32(to, state->ttl_ms > 0 ? 1 : 0);
+        bytes_i64(to, state->ttl_ms);
     }
     bytes_u32(to, has_timers(p) ? 1 : 0);
 }
@@ -228,6 +245,7 @@ static const struct table *freeze(struct op *op, struct frozen *f)
 void keyed_rows_snapshot(struct process *p, struct bytes *to)
 {
     p->now_ms = p->has_ttl ? job_now(p->op.task->job) : 0;
+    rows_pass_time(&p->rows, p->now_ms);
     bytes_type(to, &p->readers[0].type);
     write_states(p, to);
     if (p->rows.op != NULL) {
@@ -243,13 +261,14 @@ void keyed_rows_snapshot(struct process *p, struct bytes *to)
 
 #define STATE_GONE UINT32_MAX
 
-/* What the section says of its states: which of ours each is (STATE_GONE: none), and whether it has
- * times. */
+/* What the section says of its states: which of ours each is (STATE_GONE: none), and its time to
+ * live, 0: none. */
 struct states_said {
     uint32_t count;
     uint32_t ours[STATES_MAX];
     struct gone gone[STATES_MAX];
-    bool ttl[STATES_MAX];
+    int64_t ttl_ms[STATES_MAX];
+    bool expires; /* one of them has one */
     bool timers;
     int64_t now_ms;     /* for those that have none */
     void *record, *key; /* room for one of any type */
@@ -296,7 +315,8 @@ static void read_states(struct process *p, const struct section *section, struct
         } else {
             check_state(p, state_of(p, said->ours[i]), kind, from);
         }
-        said->ttl[i] = read_u32(from) != 0;
+        said->ttl_ms[i] = read_i64(from);
+        said->expires |= said->ttl_ms[i] != 0;
     }
     said->timers = read_u32(from) != 0;
     said->count = from->bad ? 0 : said->count;
@@ -307,7 +327,7 @@ static void read_states(struct process *p, const struct section *section, struct
 
 static int64_t read_touched(const struct states_said *said, uint32_t i, struct reader *from)
 {
-    return said->ttl[i] ? read_i64(from) : said->now_ms;
+    return said->ttl_ms[i] != 0 ? read_i64(from) : said->now_ms;
 }
 
 static bool read_value(struct process *p, uint32_t s, bool own, const struct states_said *said,
@@ -399,7 +419,7 @@ static bool read_row(struct process *p, bool own, const struct states_said *said
         if ((present >> i & 1) == 0) {
             continue;
         }
-        if (!(s == STATE_GONE ? gone_skip(&said->gone[i], said->ttl[i], said->record, from)
+        if (!(s == STATE_GONE ? gone_skip(&said->gone[i], said->ttl_ms[i] != 0, said->record, from)
                               : read_state(p, s, own, said, i, from))) {
             return false;
         }
@@ -434,8 +454,12 @@ static bool is_full(struct op *op, uint32_t row)
 
 static void row_write(struct op *op, uint32_t row, struct bytes *to)
 {
-    process_of(op)->row = row;
-    write_body(process_of(op), to);
+    struct process *p = process_of(op);
+    p->row = row;
+    if (p->written->expires) {
+        bytes_i64(to, over_at(p));
+    }
+    write_body(p, to);
 }
 
 static int64_t row_due(struct op *op, uint32_t row, enum due_kind kind)
@@ -446,8 +470,12 @@ static int64_t row_due(struct op *op, uint32_t row, enum due_kind kind)
 
 static bool row_read(struct op *op, uint32_t row, struct reader *from)
 {
-    process_of(op)->row = row;
-    return read_row(process_of(op), true, process_of(op)->said, from);
+    struct process *p = process_of(op);
+    p->row = row;
+    if (p->said->expires) {
+        (void)read_i64(from);
+    }
+    return read_row(p, true, p->said, from);
 }
 
 /* One that all of what it had has been dropped of is none. */
@@ -491,15 +519,17 @@ void keyed_rows_open(struct process *p)
     struct states_said *own = must_calloc(1, sizeof *own);
     own->count = p->state_count;
     own->timers = has_timers(p);
+    own->expires = p->has_ttl;
     own->record = must_calloc(1, ST_RECORD_SIZE_MAX);
     own->key = must_calloc(1, ST_RECORD_SIZE_MAX);
     for (uint32_t s = 0; s < p->state_count; s++) {
         own->ours[s] = s;
-        own->ttl[s] = state_of(p, s)->ttl_ms > 0;
+        own->ttl_ms[s] = state_of(p, s)->ttl_ms;
         varies |= state_of(p, s)->kind != ST_STATE_VALUE_OF || p->layouts[s].text_count > 0;
     }
     p->written = p->said = own;
     rows_open(&p->rows, &p->op, &p->table, &p->readers[0], &codec, varies);
+    p->rows.expires = own->expires;
 }
 
 void keyed_rows_close(struct process *p)
@@ -519,7 +549,7 @@ static bool is_as_written(const struct process *p, const struct states_said *sai
 {
     bool same = p->written != NULL && said->timers == p->written->timers;
     for (uint32_t i = 0; i < said->count && same; i++) {
-        same = said->ours[i] == i && said->ttl[i] == p->written->ttl[i];
+        same = said->ours[i] == i && said->ttl_ms[i] == p->written->ttl_ms[i];
     }
     return same;
 }

@@ -182,6 +182,7 @@ void keyed_state_expire(struct process *p, int64_t now_ms)
 
 void keyed_state_sweep(struct process *p, uint32_t count)
 {
+    rows_pass_time(&p->rows, p->now_ms);
     for (; count > 0 && p->table.row_end > 0; count--) {
         p->swept = p->swept + 1 < p->table.row_end ? p->swept + 1 : 0;
         p->row = p->swept;
@@ -205,10 +206,22 @@ static void own_text(st_context *ctx, const struct layout *layout, void *record)
     }
 }
 
+/* What the states of the function lie in. */
+static struct op *states_of(st_context *ctx)
+{
+    struct op *op = (struct op *)(void *)ctx;
+    return op->states != NULL ? op->states : op;
+}
+
+static struct process *process_at(st_context *ctx)
+{
+    return process_of(states_of(ctx));
+}
+
 /* The number of a state of the operator whose key is at hand; kind 0: any. */
 static uint32_t state_index(st_context *ctx, const st_state *state, uint32_t kind)
 {
-    struct op *op = (struct op *)(void *)ctx;
+    struct op *op = states_of(ctx);
     if (kind != 0 && (uint32_t)state->kind != kind) {
         st_fail(ctx, "state %s is not of the kind that was asked for", state->name);
     }
@@ -222,11 +235,6 @@ static uint32_t state_index(st_context *ctx, const st_state *state, uint32_t kin
         }
     }
     st_fail(ctx, "state %s is not in the operator's .states", state->name);
-}
-
-static struct process *process_at(st_context *ctx)
-{
-    return process_of((struct op *)(void *)ctx);
 }
 
 /* Is something there under the key at hand, and not over? */
@@ -308,8 +316,8 @@ static struct list *list_of(st_context *ctx, const st_state *state, uint32_t *s)
     *s = STATES_MAX;
     if (list == NULL) {
         *s = state_index(ctx, state, ST_STATE_LIST_OF);
-        (void)is_there(process_of(op), *s); /* what is over goes */
-        list = slot_of(process_of(op), *s);
+        (void)is_there(process_at(ctx), *s); /* what is over goes */
+        list = slot_of(process_at(ctx), *s);
     }
     return list;
 }
@@ -512,6 +520,6 @@ void st_state_clear(st_context *ctx, const st_state *state)
         map_clear(at.map, at.head);
     } else {
         uint32_t s = state_index(ctx, state, 0);
-        clear_slot(process_of(op), s);
+        clear_slot(process_at(ctx), s);
     }
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "stream/metrics.h"
 #include "stream/task.h"
 
 #define LOOK_MS   10
@@ -21,8 +22,9 @@
 struct second {
     int64_t end_ms;
     uint32_t looks;
-    uint32_t *busy, *full; /* [task_count] looks */
-    uint64_t *in, *out;    /* [op_count] records since the job began */
+    uint32_t *busy, *full;   /* [task_count] looks */
+    uint64_t *in, *out;      /* [op_count] records since the job began */
+    struct traffic *traffic; /* [task_count] likewise */
 };
 
 struct monitor {
@@ -69,6 +71,7 @@ static void note_counters(const struct monitor *m, struct second *s)
     uint32_t n = 0;
     for (uint32_t t = 0; t < m->task_count; t++) {
         const struct task *task = m->job->tasks[t];
+        s->traffic[t] = metrics_traffic(task);
         for (uint32_t o = 0; o < task->op_count; o++, n++) {
             s->in[n] = atomic_load_explicit(&task->ops[o]->shown_in, memory_order_relaxed);
             s->out[n] = atomic_load_explicit(&task->ops[o]->shown_out, memory_order_relaxed);
@@ -137,6 +140,7 @@ static void free_seconds(struct monitor *m)
         free(m->seconds[s].full);
         free(m->seconds[s].in);
         free(m->seconds[s].out);
+        free(m->seconds[s].traffic);
         m->seconds[s] = (struct second){0};
     }
 }
@@ -193,6 +197,7 @@ void monitor_attach(struct monitor *m, struct job *job)
             .full = must_calloc(m->task_count, sizeof(uint32_t)),
             .in = must_calloc(m->op_count, sizeof(uint64_t)),
             .out = must_calloc(m->op_count, sizeof(uint64_t)),
+            .traffic = must_calloc(m->task_count, sizeof(struct traffic)),
         };
     }
     note_counters(m, &m->seconds[0]);
@@ -233,16 +238,45 @@ struct task_times monitor_task(struct monitor *m, uint32_t task)
     return times;
 }
 
+/* What lies between two seconds' ends, with the lock held; seconds 0: nothing is known yet. */
+struct span {
+    const struct second *oldest, *newest;
+    double seconds;
+};
+
+static struct span last_seconds(const struct monitor *m)
+{
+    struct span span = {.newest = &m->seconds[(m->at + KEPT - 1) % KEPT],
+                        .oldest = &m->seconds[(m->at + KEPT - 1 - m->over_count) % KEPT]};
+    span.seconds = m->job != NULL && m->over_count > 0
+                       ? (double)(span.newest->end_ms - span.oldest->end_ms) / SECOND_MS
+                       : 0;
+    return span;
+}
+
 struct op_rates monitor_op(struct monitor *m, uint32_t op)
 {
     struct op_rates rates = {0};
     pthread_mutex_lock(&m->lock);
-    if (m->job != NULL && m->over_count > 0) {
-        const struct second *newest = &m->seconds[(m->at + KEPT - 1) % KEPT];
-        const struct second *oldest = &m->seconds[(m->at + KEPT - 1 - m->over_count) % KEPT];
-        double seconds = (double)(newest->end_ms - oldest->end_ms) / SECOND_MS;
-        rates.in = (double)(newest->in[op] - oldest->in[op]) / seconds;
-        rates.out = (double)(newest->out[op] - oldest->out[op]) / seconds;
+    struct span last = last_seconds(m);
+    if (last.seconds > 0) {
+        rates.in = (double)(last.newest->in[op] - last.oldest->in[op]) / last.seconds;
+        rates.out = (double)(last.newest->out[op] - last.oldest->out[op]) / last.seconds;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return rates;
+}
+
+struct task_rates monitor_traffic(struct monitor *m, uint32_t task)
+{
+    struct task_rates rates = {0};
+    pthread_mutex_lock(&m->lock);
+    struct span last = last_seconds(m);
+    if (last.seconds > 0) {
+        const struct traffic *old = &last.oldest->traffic[task], *new = &last.newest->traffic[task];
+        rates.bytes_in = (double)(new->bytes_in - old->bytes_in) / last.seconds;
+        rates.bytes_out = (double)(new->bytes_out - old->bytes_out) / last.seconds;
+        rates.packets_out = (double)(new->packets_out - old->packets_out) / last.seconds;
     }
     pthread_mutex_unlock(&m->lock);
     return rates;

@@ -29,6 +29,9 @@ struct task_times {
 struct op_rates {
     double in, out; /* records a second */
 };
+struct task_rates {
+    double bytes_in, bytes_out, packets_out; /* a second */
+};
 
 /* Begins to look; returns owned, NULL if there is no thread. `each_second` is called by its thread,
  * with no lock held, or is NULL. */
@@ -41,6 +44,7 @@ void monitor_detach(struct monitor *m);
 /* Of a task and of an operator of the job at hand, by their places: `task` as in job->tasks, `op`
  * counted over all tasks. Zero where nothing is known yet. Any thread. */
 struct task_times monitor_task(struct monitor *m, uint32_t task);
+struct task_rates monitor_traffic(struct monitor *m, uint32_t task);
 struct op_rates monitor_op(struct monitor *m, uint32_t op);
 
 #endif

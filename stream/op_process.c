@@ -8,8 +8,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SWEPT_FOR_A_RECORD 2 /* rows: the walk is round when as many records have come */
-
 static void process_open(struct op *op)
 {
     struct process *p = process_of(op);
@@ -156,6 +154,10 @@ static void call_function(struct op *op, const st_function *fn, const void *reco
     struct st_out *out = &op->outputs[0].out;
     if (fn->kind == ST_FN_FLAT_MAP) {
         fn->call.flat_map(&op->ctx, record, 1, out);
+        return;
+    }
+    if (fn->kind == ST_FN_SINK) {
+        fn->call.sink(&op->ctx, record, 1);
         return;
     }
     if (out->count == out->capacity) {

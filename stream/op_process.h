@@ -13,8 +13,9 @@
  * it has neither state nor timers, so what a job has forgotten costs nothing.
  *
  * Time to live is of processing time. What is over is not given to a function, and not written; it
- * goes when it is asked for, and by a walk over the rows that goes on by some of them with each
- * batch. Source: Flink TtlStateFactory, TtlUtils.expired, TtlIncrementalCleanup.
+ * goes when it is asked for, by a walk over the rows in memory that goes on by some of them with
+ * each batch, and from a database when that rewrites its files. Source: Flink TtlStateFactory,
+ * TtlUtils.expired, TtlIncrementalCleanup, RocksDbTtlCompactFiltersManager.
  */
 #ifndef STREAM_OP_PROCESS_H
 #define STREAM_OP_PROCESS_H
@@ -23,7 +24,8 @@
 #include "stream/rocks_rows.h"
 #include "stream/timers.h"
 
-#define STATES_MAX 32
+#define STATES_MAX         32
+#define SWEPT_FOR_A_RECORD 2 /* rows: the walk is round when as many records have come */
 
 struct row_head {
     uint32_t present; /* bits, by state */
@@ -98,8 +100,8 @@ static inline bool keyed_state_is_over(const st_state *state, int64_t touched, i
 {
     return state->ttl_ms > 0 && touched <= now_ms - state->ttl_ms;
 }
-/* Goes on by `count` rows with the walk that takes away what is over at now_ms. No key is at hand.
- */
+/* Goes on by `count` rows with the walk that takes away what is over at now_ms, and lets the
+ * database go on with its own. No key is at hand. */
 void keyed_state_sweep(struct process *p, uint32_t count);
 /* Takes the row at hand away if it has neither state nor timers. */
 void drop_row_if_empty(struct process *p);

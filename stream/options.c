@@ -10,7 +10,10 @@ static const struct {
     uint32_t option;
     const char *name, *whose;
 } options[] = {
-    {STATES, ".states", "keyed state is for st_map, st_filter, st_process and their kin"},
+    {STATES, ".states",
+     "keyed state is for st_map, st_filter, st_process and their kin, st_sink, and the functions "
+     "of "
+     "keyed windows, st_process_window and st_aggregate"},
     {ON_TIMER, ".on_timer", "timers are for st_map, st_filter, st_process and their kin"},
     {END, ".end",
      "it is for ST_FLAT_MAP and ST_PROCESS; ST_MAP and ST_FILTER with state or timers"},
@@ -43,12 +46,13 @@ static uint32_t taken(const struct node *node)
         return STATES | ON_TIMER | PARALLEL | (has_state(node) ? END : 0);
     case NODE_FLAT_MAP:
         return STATES | ON_TIMER | PARALLEL | END;
+    case NODE_SINK:
+        return STATES | PARALLEL;
     case NODE_WINDOW: /* without a key all records together */
-        return MERGE | (node->keyed ? PARALLEL : 0);
+        return MERGE | (node->keyed ? PARALLEL | STATES : 0);
     case NODE_SOURCE:
     case NODE_TIMESTAMPS:
     case NODE_FOLD:
-    case NODE_SINK:
     case NODE_DISCARD:
     case NODE_TWO_PHASE:
     case NODE_SOCKET_SINK:
@@ -203,7 +207,7 @@ static void check_key(st_env *env, const struct node *node)
     if (o->states != NULL) {
         env_mistake(env, o->file, o->line, "state %s needs a key: put st_key_by before",
                     o->states[0]->name);
-    } else if (o->on_timer != NULL) {
+    } else if ((taken(node) & ON_TIMER) != 0 && o->on_timer != NULL) {
         env_mistake(env, o->file, o->line, "timers need a key: put st_key_by before");
     }
 }

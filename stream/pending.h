@@ -12,15 +12,16 @@
 #ifndef STREAM_PENDING_H
 #define STREAM_PENDING_H
 
-#include "stream/bytes.h"
+#include "stream/checkpoint.h"
 #include "stream/control.h"
 
 struct pending {
     int64_t id;
     enum question why; /* ASK_NOTHING: by itself */
     int64_t began_ms;
-    struct bytes *parts; /* [task] */
-    bool *is_in;         /* [task] */
+    struct checkpoint_size size; /* once it is there */
+    struct bytes *parts;         /* [task] */
+    bool *is_in;                 /* [task] */
     struct pending *next;
 };
 

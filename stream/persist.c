@@ -21,6 +21,7 @@ struct persist {
     pthread_t thread;
     bool is_completing, is_done; /* guarded by job->lock */
     bool ok;                     /* when it is done */
+    struct checkpoint_size size;
     char why[256];
 };
 
@@ -65,6 +66,7 @@ static bool write_to_disk(struct persist *p)
 {
     struct stored_files now = {0};
     if (checkpoint_write(&p->what, &now, p->why) && may_complete(p)) {
+        p->size = checkpoint_size(&p->what, &now);
         return checkpoint_complete(&p->what, &now, p->why);
     }
     checkpoint_discard(&p->what, &now);
@@ -75,6 +77,7 @@ static bool keep_in_memory(struct persist *p)
 {
     if (may_complete(p)) {
         kept_write(&p->job->env->kept, &p->what);
+        p->size = checkpoint_size(&p->what, &(struct stored_files){0});
     }
     return p->is_completing;
 }
@@ -171,6 +174,9 @@ bool persist_finish(struct persist *p, char why[256])
         pthread_join(p->thread, NULL);
     }
     bool ok = p->ok;
+    if (ok) {
+        p->one->size = p->size;
+    }
     snprintf(why, 256, "%s", p->why);
     free(p->parts);
     free(p);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream/function_state.h"
 #include "stream/sources.h"
 #include "stream/status.h"
 #include "stream/task.h"
@@ -61,6 +62,27 @@ static const char *group_of(const st_env *env, const struct node *node)
         group = other;
     }
     return group != NULL ? group : "default";
+}
+
+/* The greatest parallelism before a node in its slot sharing group. */
+static uint32_t greatest_before(const st_env *env, uint32_t node)
+{
+    uint32_t most = 0;
+    for (uint32_t n = 0; n < node; n++) {
+        bool shares = strcmp(env->nodes[n]->group, env->nodes[node]->group) == 0;
+        most = shares && env->nodes[n]->parallelism > most ? env->nodes[n]->parallelism : most;
+    }
+    return most;
+}
+
+uint32_t plan_slots(const st_env *env)
+{
+    uint32_t slots = 0;
+    for (uint32_t n = 0; n < env->node_count; n++) {
+        uint32_t before = greatest_before(env, n), takes = env->nodes[n]->parallelism;
+        slots += takes > before ? takes - before : 0;
+    }
+    return slots;
 }
 
 void plan_nodes(st_env *env)
@@ -221,7 +243,7 @@ static void make_op(const struct planner *p, const struct node *node, uint32_t s
     op->class = class;
     op->node = node;
     op->task = task_of(p, node->index, subtask);
-    op->watermark = ST_TIME_MIN;
+    op->watermark = op->input_watermark = ST_TIME_MIN;
     op->wakeup_ms = ST_TIME_MAX;
     op->ctx.subtask = subtask;
     op->ctx.parallelism = node->parallelism;
@@ -229,6 +251,8 @@ static void make_op(const struct planner *p, const struct node *node, uint32_t s
     if (node->options.self_size > 0) {
         op->ctx.self = calloc_apart(node->options.self_size);
     }
+    op->states =
+        node->kind == NODE_WINDOW && node->options.states != NULL ? function_state_new(op) : NULL;
     op->outputs = calloc_apart(sizeof *op->outputs);
     op->output_count = 1;
     output_init(&op->outputs[0], op, NULL, node->out);
@@ -294,7 +318,7 @@ static bool is_connected(enum st_partitioning partitioning, uint32_t from, uint3
         return from == to;
     }
     if (partitioning == ST_PART_RESCALE) {
-        return m <= n ? to * m / n == from : from * n / m == to;
+        return m <= n ? to * m / n == from : to * m / n <= from && from < (to + 1) * m / n;
     }
     return true;
 }
@@ -397,6 +421,7 @@ static void op_free(struct op *op)
         free(op->outputs[o].targets);
     }
     free(op->outputs);
+    free(op->states);
     free(op->ctx.self);
     free(op);
 }

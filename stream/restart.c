@@ -13,7 +13,8 @@ struct restart_strategy restart_default(void)
                                      .initial_ms = 1000,
                                      .max_ms = 300000,
                                      .reset_after_ms = 3600000,
-                                     .multiplier_percent = 200};
+                                     .multiplier = 2.0,
+                                     .jitter = 0.1};
 }
 
 /* Is the oldest of the last failures that are allowed out of the interval? */
@@ -26,19 +27,27 @@ static bool rate_allows(const struct restart_strategy *s, struct restart_state *
     return allowed;
 }
 
-/* Doubles from failure to failure; a long time without one begins anew. */
+/* From -most to most, each as likely (splitmix64). */
+static int64_t jitter(struct restart_state *state, int64_t most)
+{
+    state->random += UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t z = (state->random ^ state->random >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return (int64_t)((z ^ z >> 31) % (2 * (uint64_t)most + 1)) - most;
+}
+
+/* Multiplied from failure to failure; a long time without one begins anew. */
 static int64_t backoff(const struct restart_strategy *s, struct restart_state *state,
                        int64_t now_ms)
 {
     bool anew =
-        state->failures == 1 || now_ms - state->last_ms >= s->reset_after_ms + state->next_ms;
-    int64_t delay = anew ? s->initial_ms : state->next_ms;
-    int64_t next = delay > s->max_ms * 100 / s->multiplier_percent
-                       ? s->max_ms
-                       : delay * s->multiplier_percent / 100;
-    state->next_ms = next < s->max_ms ? next : s->max_ms;
+        state->failures == 1 || now_ms - state->last_ms >= s->reset_after_ms + state->current_ms;
+    double more = (double)state->current_ms * s->multiplier;
+    state->current_ms = anew ? s->initial_ms : more < (double)s->max_ms ? (int64_t)more : s->max_ms;
     state->last_ms = now_ms;
-    return delay;
+    int64_t delay =
+        state->current_ms + jitter(state, (int64_t)((double)state->current_ms * s->jitter));
+    return delay < s->max_ms ? delay : s->max_ms;
 }
 
 bool restart_after(const struct restart_strategy *strategy, struct restart_state *state,

@@ -77,9 +77,9 @@ static bool removes_all(enum retention_policy policy, enum st_err err)
     return false;
 }
 
-void retention_end(struct retention *r, enum st_err err)
+void retention_end(struct retention *r, enum st_err err, bool is_suspended)
 {
-    if (r->dir != NULL && removes_all(r->policy, err)) {
+    if (r->dir != NULL && !is_suspended && removes_all(r->policy, err)) {
         checkpoint_prune(r->dir, others(r), INT64_MAX);
     }
     free(r->counted);

@@ -266,11 +266,30 @@ bool ring_drain(struct ring *r)
     return r->spilled == NULL;
 }
 
+/* Counters that one thread writes and others look at. */
+static void count_bytes(_Atomic uint64_t *bytes, const struct ring *r, const struct packet *p)
+{
+    uint64_t more = (uint64_t)p->count * (r->layout.size + (p->timed != 0 ? sizeof *p->times : 0)) +
+                    p->text_size;
+    atomic_store_explicit(bytes, atomic_load_explicit(bytes, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+struct ring_traffic ring_traffic(struct ring *r)
+{
+    return (struct ring_traffic){
+        .bytes_written = atomic_load_explicit(&r->written, memory_order_relaxed),
+        .packets_written = atomic_load_explicit(&r->head, memory_order_relaxed),
+        .bytes_read = atomic_load_explicit(&r->read, memory_order_relaxed),
+    };
+}
+
 bool ring_publish(struct ring *r)
 {
     if (r->open == NULL) {
         return false;
     }
+    count_bytes(&r->written, r, r->open);
     if (r->open_spills) {
         struct spilled *one = (struct spilled *)(void *)r->open;
         *(r->spilled == NULL ? &r->spilled : &r->spilled_last->next) = one;
@@ -301,6 +320,7 @@ void ring_pop(struct ring *r)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
     const struct packet *p = ring_block(r, r->read_block);
+    count_bytes(&r->read, r, p);
     r->times_used = p->timed != 0 ? BATCH_SIZE * sizeof(int64_t) : 0;
     r->text_used = p->text_size <= PACKET_TEXT_SIZE ? p->text_size : 0;
     r->read_record = r->read_mark = 0;

@@ -106,6 +106,7 @@ struct ring {
     bool is_near;                           /* the consumer is: its packets are not staged */
     uint32_t looks, near_looks; /* at what the consumer wrote; how many of them took little time */
     uint32_t next;              /* block of the next packet */
+    _Atomic uint64_t written;   /* bytes of records, timestamps and text, for the metrics */
     struct of_heap of_heap[RING_PACKETS_MAX];
     /* The consumer's: */
     _Alignas(64) _Atomic uint64_t tail; /* packets read */
@@ -118,6 +119,7 @@ struct ring {
     uint64_t ahead;
     size_t ahead_at;
     size_t times_used, text_used; /* bytes of the packet read last */
+    _Atomic uint64_t read;        /* bytes, as in written */
     struct ring *next_into;       /* of those between threads into the same slot, in a circle */
 };
 
@@ -194,6 +196,13 @@ static inline uint32_t ring_packets(struct ring *r)
 {
     return (uint32_t)(atomic_load(&r->head) - atomic_load(&r->tail));
 }
+
+/* All that it has ever had: bytes and packets that were written, and those that were read. Any
+ * thread. */
+struct ring_traffic {
+    uint64_t bytes_written, packets_written, bytes_read;
+};
+struct ring_traffic ring_traffic(struct ring *r);
 
 /* Nothing under way, to the producer's knowledge: no packet open, spilled, or not yet read. For who
  * is producer and consumer in one. */

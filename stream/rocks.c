@@ -41,6 +41,10 @@
     X(block_based_options_set_block_cache)                                                         \
     X(block_based_options_set_filter_policy)                                                       \
     X(block_based_options_set_format_version)                                                      \
+    X(options_set_compaction_filter)                                                               \
+    X(compactionfilter_create)                                                                     \
+    X(compactionfilter_destroy)                                                                    \
+    X(compactionfilter_set_ignore_snapshots)                                                       \
     X(cache_create_lru)                                                                            \
     X(cache_destroy)                                                                               \
     X(filterpolicy_create_bloom_full)                                                              \
@@ -91,7 +95,9 @@ struct rocks {
     rocksdb_writeoptions_t *write;
     rocksdb_writebatch_t *batch;
     rocksdb_cache_t *cache;
-    size_t batch_size; /* bytes in the batch at hand */
+    rocksdb_compactionfilter_t *filter; /* NULL: values are never over */
+    _Atomic int64_t now_ms;             /* for it */
+    size_t batch_size;                  /* bytes in the batch at hand */
     _Atomic uint32_t references;
 };
 
@@ -183,7 +189,48 @@ static void set_options(struct rocks *r, size_t memory)
     set_by_name(r);
 }
 
-static struct rocks *open_in(const char *folder, size_t memory, bool to_read, char *why)
+static void keep_filter(void *r)
+{
+    (void)r;
+}
+
+static const char *filter_name(void *r)
+{
+    (void)r;
+    return "time to live";
+}
+
+/* Asked of each value of the files that are rewritten, by RocksDB's threads. */
+static unsigned char is_over(void *state, int level, const char *key, size_t key_size,
+                             const char *value, size_t value_size, char **new_value,
+                             size_t *new_size, unsigned char *is_changed)
+{
+    struct rocks *r = state;
+    int64_t over_at;
+    (void)level, (void)key, (void)key_size, (void)new_value, (void)new_size, (void)is_changed;
+    if (value_size < sizeof over_at) {
+        return 0;
+    }
+    memcpy(&over_at, value, sizeof over_at);
+    return over_at <= atomic_load_explicit(&r->now_ms, memory_order_relaxed) ? 1 : 0;
+}
+
+/* Source: Flink RocksDbTtlCompactFiltersManager. */
+static void set_filter(struct rocks *r)
+{
+    r->filter = db.compactionfilter_create(r, keep_filter, is_over, filter_name);
+    db.compactionfilter_set_ignore_snapshots(r->filter, 1); /* another is not supported */
+    db.options_set_compaction_filter(r->options, r->filter);
+}
+
+void rocks_pass_time(struct rocks *r, int64_t now_ms)
+{
+    atomic_store_explicit(&r->now_ms, now_ms, memory_order_relaxed);
+}
+
+enum use { TO_READ, TO_WRITE, TO_WRITE_WHAT_EXPIRES };
+
+static struct rocks *open_in(const char *folder, size_t memory, enum use use, char *why)
 {
     if (!is_loaded(why)) {
         return NULL;
@@ -191,13 +238,17 @@ static struct rocks *open_in(const char *folder, size_t memory, bool to_read, ch
     struct rocks *r = must_calloc(1, sizeof *r);
     char *error = NULL;
     set_options(r, memory);
+    atomic_init(&r->now_ms, INT64_MIN);
+    if (use == TO_WRITE_WHAT_EXPIRES) {
+        set_filter(r);
+    }
     r->read = db.readoptions_create();
     r->write = db.writeoptions_create();
     db.writeoptions_disable_WAL(r->write, 1);
     r->batch = db.writebatch_create();
     atomic_init(&r->references, 1);
-    r->db = to_read ? db.open_for_read_only(r->options, folder, 0, &error)
-                    : db.open(r->options, folder, &error);
+    r->db = use == TO_READ ? db.open_for_read_only(r->options, folder, 0, &error)
+                           : db.open(r->options, folder, &error);
     if (!went_well(error, why)) {
         rocks_close(r);
         return NULL;
@@ -205,14 +256,14 @@ static struct rocks *open_in(const char *folder, size_t memory, bool to_read, ch
     return r;
 }
 
-struct rocks *rocks_open(const char *folder, size_t memory, char *why)
+struct rocks *rocks_open(const char *folder, size_t memory, bool expires, char *why)
 {
-    return open_in(folder, memory, false, why);
+    return open_in(folder, memory, expires ? TO_WRITE_WHAT_EXPIRES : TO_WRITE, why);
 }
 
 struct rocks *rocks_open_to_read(const char *folder, char *why)
 {
-    return open_in(folder, (size_t)1 << 20, true, why);
+    return open_in(folder, (size_t)1 << 20, TO_READ, why);
 }
 
 void rocks_close(struct rocks *r)
@@ -228,6 +279,9 @@ void rocks_close(struct rocks *r)
     db.writeoptions_destroy(r->write);
     db.options_destroy(r->options);
     db.cache_destroy(r->cache);
+    if (r->filter != NULL) {
+        db.compactionfilter_destroy(r->filter);
+    }
     free(r);
 }
 

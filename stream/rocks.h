@@ -27,12 +27,18 @@ struct rocks;
 struct rocks_walk;
 
 /* Opens the database in `folder`, made if it is not there. `memory`: bytes that it may use, about:
- * half for blocks read, half for what is not yet in files. Returns a counted reference. */
-struct rocks *rocks_open(const char *folder, size_t memory, char *why);
+ * half for blocks read, half for what is not yet in files. `expires`: values of 8 bytes and more
+ * begin with the time (int64_t) at which they are over, see rocks_pass_time. Returns a counted
+ * reference. */
+struct rocks *rocks_open(const char *folder, size_t memory, bool expires, char *why);
 /* Opens one that is not written to. */
 struct rocks *rocks_open_to_read(const char *folder, char *why);
 /* Gives the reference up. The database is closed with the last one: each walk has one. */
 void rocks_close(struct rocks *r);
+
+/* What is over at now_ms may go from now on, whenever RocksDB rewrites the files that have it; a
+ * walk that has begun may then miss it. At first nothing is over. */
+void rocks_pass_time(struct rocks *r, int64_t now_ms);
 
 /* What is under `count` <= ROCKS_MANY_MAX keys: values[k] is NULL where there is nothing, otherwise
  * owned by the caller, who gives it to rocks_free. */

@@ -27,9 +27,9 @@ static uint32_t count_sharers(const st_env *env)
     uint32_t count = 0;
     for (uint32_t n = 0; n < env->node_count; n++) {
         const struct node *node = env->nodes[n];
-        bool may_have = node->kind == NODE_FOLD || node->kind == NODE_WINDOW ||
-                        node->options.states != NULL || node->options.on_timer != NULL;
-        count += node->keyed && may_have ? 1 : 0;
+        bool folds = node->kind == NODE_FOLD || node->kind == NODE_WINDOW;
+        bool has_states = node->options.states != NULL || node->options.on_timer != NULL;
+        count += node->keyed ? (folds ? 1 : 0) + (has_states ? 1 : 0) : 0;
     }
     return count > 0 ? count : 1;
 }
@@ -51,8 +51,13 @@ void rows_open(struct rocks_rows *rows, struct op *op, struct table *table,
     char why[FILES_WHY];
     const char *parent = op->task->job->env->rocksdb_dir;
     const char *temporary = getenv("TMPDIR");
-    *rows = (struct rocks_rows){
-        .op = op, .codec = codec, .table = table, .reader = reader, .varies = varies, .lock = -1};
+    *rows = (struct rocks_rows){.op = op,
+                                .codec = codec,
+                                .table = table,
+                                .reader = reader,
+                                .varies = varies,
+                                .lock = -1,
+                                .now_ms = ST_TIME_MIN};
     due_init(rows->due);
     if (parent == NULL) {
         parent = temporary != NULL && temporary[0] != '\0' ? temporary : "/tmp";
@@ -71,7 +76,7 @@ static void open_database(struct rocks_rows *rows)
 {
     char why[ROCKS_WHY], path[FILES_PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/db", rows->folder);
-    rows->db = rocks_open(path, memory_of(rows) / 2, why);
+    rows->db = rocks_open(path, memory_of(rows) / 2, rows->expires, why);
     if (rows->db == NULL) {
         fail(rows, why);
     }
@@ -306,6 +311,7 @@ struct rows_image {
     struct bytes over;
     char *folder;         /* that the snapshot wants the files in; owned; NULL: rows are walked */
     char *files;          /* where they are until it takes them; owned; NULL: it has */
+    int64_t now_ms;       /* at the barrier; of rows that expire */
     bool settled;         /* the task's: the table's marks are told by ours */
     pthread_mutex_t lock; /* of what follows, until it is complete */
     bool is_complete, ok;
@@ -338,6 +344,19 @@ static bool image_complete(struct rows_image *image)
     return image->ok;
 }
 
+/* A value without the time at which it is over; false: it was over at the barrier. */
+static bool take_time(const struct rows_image *image, const char **value, size_t *value_size)
+{
+    int64_t over_at;
+    if (!image->writing.rows->expires || *value_size < sizeof over_at) {
+        return true;
+    }
+    memcpy(&over_at, *value, sizeof over_at);
+    *value += sizeof over_at;
+    *value_size -= sizeof over_at;
+    return over_at > image->now_ms;
+}
+
 /* The database's rows. */
 static bool write_walked(struct rows_image *image, struct bytes *to, char *why)
 {
@@ -353,11 +372,15 @@ static bool write_walked(struct rows_image *image, struct bytes *to, char *why)
     rocks_walk_seek(image->walk, "", 0);
     for (; rocks_walk_entry(image->walk, &key, &key_size, &value, &value_size) &&
            !(has_due && due_read(key, key_size, &time, &row_key, &row_key_size));
-         rocks_walk_next(image->walk), count++) {
+         rocks_walk_next(image->walk)) {
+        if (!take_time(image, &value, &value_size)) {
+            continue;
+        }
         if (with_key) {
             bytes_put(to, key + head, key_size - head);
         }
         bytes_put(to, value, value_size);
+        count++;
     }
     bytes_set_i64(to, count_at, count);
     return !rocks_walk_failed(image->walk, why);
@@ -474,6 +497,17 @@ static void settle(struct rocks_rows *rows, struct rows_image *image)
     }
 }
 
+void rows_pass_time(struct rocks_rows *rows, int64_t now_ms)
+{
+    rows->now_ms = now_ms;
+    for (const struct rows_image *image = rows->images; image != NULL; image = image->next) {
+        now_ms = image->now_ms < now_ms ? image->now_ms : now_ms;
+    }
+    if (rows->db != NULL) {
+        rocks_pass_time(rows->db, now_ms);
+    }
+}
+
 void rows_image_thaw(struct rows_image *image)
 {
     struct rocks_rows *rows = image->writing.rows;
@@ -512,11 +546,11 @@ static void attach_files(struct rocks_rows *rows, struct rows_image *image, stru
     const struct op *op = rows->op;
     uint32_t groups = op->task->job->env->max_parallelism, first = 0, o = 0;
     char prefix[64], path[FILES_PATH_MAX + 32];
-    while (op->task->ops[o] != op) {
+    while (op->task->ops[o] != op && op->task->ops[o]->states != op) {
         o++;
     }
-    snprintf(prefix, sizeof prefix, STORED_FILE "%u-%u-%u-", op->task->vertex, op->task->subtask,
-             o);
+    snprintf(prefix, sizeof prefix, STORED_FILE "%u-%u-%u%s-", op->task->vertex, op->task->subtask,
+             o, op->task->ops[o] != op ? "s" : "");
     while (first < groups && !group_is_own(rows, first)) {
         first++;
     }
@@ -548,6 +582,7 @@ static struct rows_image *image_of(struct rocks_rows *rows)
                                       .marks = must_calloc((size_t)t->row_end + 1, 1),
                                       .due = image->due,
                                       .over = &image->over};
+    image->now_ms = rows->now_ms;
     image->over = rows->over;
     rows->over = (struct bytes){0};
     due_copy(image->due, rows->due);
@@ -621,9 +656,15 @@ static void empty_table(struct rocks_rows *rows)
     }
 }
 
+bool rows_are_full(const struct rocks_rows *rows)
+{
+    return rows->op != NULL &&
+           (rows->table->live >= rows->rows_max || rows->held >= rows->held_max);
+}
+
 void rows_make_room(struct rocks_rows *rows)
 {
-    if (rows->op != NULL && (rows->table->live >= rows->rows_max || rows->held >= rows->held_max)) {
+    if (rows_are_full(rows)) {
         empty_table(rows);
     }
 }

@@ -84,7 +84,9 @@ struct rocks_rows {
     const struct key_reader *behind_time; /* reads the key behind a time (int64) that keys begin
                                              with; borrowed; NULL: they do not */
     struct bytes over;                    /* times whose rows are to be deleted */
-    struct rocks_walk *walk;              /* the task's */
+    bool expires;            /* values begin with the time (int64) when they are over */
+    int64_t now_ms;          /* where they do: of rows_pass_time */
+    struct rocks_walk *walk; /* the task's */
 };
 
 /* Does the backend of the job keep rows in databases? */
@@ -96,9 +98,16 @@ void rows_open(struct rocks_rows *rows, struct op *op, struct table *table,
 void rows_ready(struct rocks_rows *rows);
 void rows_close(struct rocks_rows *rows);
 
+/* Of rows that expire (who has such sets rows->expires behind rows_open): what is over at now_ms
+ * may go from the database, but for what a checkpoint under way may still want of it. Values begin
+ * with their time in the database and its files, not where a section has the rows itself. */
+void rows_pass_time(struct rocks_rows *rows, int64_t now_ms);
+
 /* Before a batch, with no row at hand: afterwards a key that has no row is new. */
 void rows_load(struct rocks_rows *rows, const struct key_reader *reader, const void *records,
                uint32_t stride, uint32_t count);
+/* Will rows_load, or rows_make_room, empty the table? */
+bool rows_are_full(const struct rocks_rows *rows);
 /* Between rows that are restored: makes room if there are too many. The table is then empty. */
 void rows_make_room(struct rocks_rows *rows);
 /* Before timers fire, with no row at hand: loads rows that have timers until then, of which those

@@ -317,9 +317,9 @@ static enum st_err run_once(st_env *env, bool again, char *failure, size_t failu
         err = job_run(job);
         snprintf(failure, failure_size, "%s", job->failure);
         if (env->control != NULL) {
-            bool met = err == ST_OK && coordinator_saved(job->coordinator)[0] != '\0';
-            control_detach(env->control, met || err == ST_ERR_CANCELLED,
-                           met                       ? coordinator_saved(job->coordinator)
+            bool is_done = err == ST_OK && coordinator_saved(job->coordinator)[0] != '\0';
+            control_detach(env->control, err == ST_ERR_CANCELLED, is_done,
+                           is_done                   ? coordinator_saved(job->coordinator)
                            : err == ST_ERR_CANCELLED ? "cancelled"
                            : err == ST_OK            ? "the job has ended before that"
                                                      : failure);
@@ -336,9 +336,42 @@ static void sleep_ms(int64_t ms)
     nanosleep(&pause, NULL);
 }
 
+static bool is_cancelled(const st_env *env)
+{
+    return env->control != NULL && control_is_cancelled(env->control);
+}
+
+/* Waits before the job begins again; false if it is cancelled. */
+static bool await_restart(const st_env *env, int64_t delay_ms)
+{
+    if (env->control != NULL) {
+        control_await_restart(env->control, delay_ms);
+    } else {
+        sleep_ms(delay_ms);
+    }
+    return !is_cancelled(env);
+}
+
 static int64_t clock_ms(const st_env *env)
 {
     return env->in_steps ? 0 : monotonic_ns() / 1000000;
+}
+
+/* Source: Flink SlotManager; there the job waits for slots before it fails. */
+static void check_slots(st_env *env)
+{
+    uint32_t takes = plan_slots(env);
+    if (env->task_slots > 0 && takes > env->task_slots) {
+        env_mistake(env, NULL, 0,
+                    "the job takes %u slots (its greatest parallelism, of each slot sharing "
+                    "group), and taskmanager.numberOfTaskSlots is %lld",
+                    takes, (long long)env->task_slots);
+    }
+}
+
+static const char *name_of_job(const st_env *env, const char *given)
+{
+    return given != NULL ? given : env->name != NULL ? env->name : "stream job";
 }
 
 enum st_err st_execute(st_env *env, const char *job_name)
@@ -357,8 +390,13 @@ enum st_err st_execute(st_env *env, const char *job_name)
                     "state.backend.incremental: a database's files are not kept in memory "
                     "(execution.checkpointing.storage: filesystem)");
     }
+    if (env->restart.kind == RESTART_EXPONENTIAL && env->restart.initial_ms > env->restart.max_ms) {
+        env_mistake(env, NULL, 0,
+                    "restart-strategy.exponential-delay.initial-backoff is above .max-backoff");
+    }
     if (env->errors == NULL) {
         plan_nodes(env);
+        check_slots(env);
     }
     if (env->errors != NULL) {
         return ST_ERR_GRAPH;
@@ -373,25 +411,27 @@ enum st_err st_execute(st_env *env, const char *job_name)
     }
     retention_begin(&env->retention, folder >= 0 ? env->checkpoint_dir : NULL);
     bool tells = (env->listens || env->serves_metrics || env->shows_progress) && !env->in_steps;
-    env->control = tells ? control_new(env, job_name, why) : NULL;
+    env->control = tells ? control_new(env, name_of_job(env, job_name), why) : NULL;
     if (tells && env->control == NULL) {
         fprintf(stderr, "%s; the job runs without\n", why);
     }
     enum st_err err = run_once(env, false, failure, sizeof failure);
-    struct restart_state restarts = {0};
+    struct restart_state restarts = {.random = env->in_steps ? 0 : (uint64_t)monotonic_ns()};
     int64_t delay_ms = 0, waited_ms = 0;
     while ((err == ST_ERR_FAILED || err == ST_ERR_IO) &&
            restart_after(&env->restart, &restarts, clock_ms(env) + waited_ms, &delay_ms)) {
-        if (env->in_steps) {
-            waited_ms += delay_ms; /* time is virtual */
-        } else {
-            sleep_ms(delay_ms);
+        waited_ms += env->in_steps ? delay_ms : 0; /* time is virtual */
+        if (!env->in_steps && !await_restart(env, delay_ms)) {
+            break;
         }
         err = run_once(env, true, failure, sizeof failure);
     }
-    control_free(env->control);
+    if (err != ST_OK && is_cancelled(env)) {
+        err = ST_ERR_CANCELLED; /* perhaps with what had failed before */
+    }
+    env->signal = control_free(env->control);
     env->control = NULL;
-    retention_end(&env->retention, err);
+    retention_end(&env->retention, err, err == ST_ERR_CANCELLED && env->signal != 0);
     if (folder >= 0) {
         close(folder);
     }

@@ -260,6 +260,7 @@ static void slot_run(struct slot *slot)
     for (uint32_t t = 0; t < slot->task_count; t++) {
         begin_in_turn(slot->tasks[t]);
     }
+    slot->flushed_ms = job_now(slot->job);
     for (uint32_t turns = 1; !slot_done(slot) && atomic_load(&slot->job->cancelled) == 0; turns++) {
         if (!slot_turn(slot)) {
             slot_flush(slot);

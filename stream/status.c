@@ -104,10 +104,15 @@ static void write_rate(double rate, FILE *to)
     }
 }
 
+static const char *state_of(const struct status *s)
+{
+    return s->job != NULL ? "running" : s->has_run ? "restarting" : STATUS_CREATED;
+}
+
 void status_write_line(const struct status *s, FILE *to)
 {
-    fprintf(to, "%ld %s, %s for %" PRId64 " s, ", (long)getpid(), s->name,
-            s->job != NULL ? "running" : "restarting", (s->now_ms - s->began_ms) / 1000);
+    fprintf(to, "%ld %s, %s for %" PRId64 " s, ", (long)getpid(), s->name, state_of(s),
+            (s->now_ms - s->began_ms) / 1000);
     if (s->job != NULL) {
         struct sum sum = sum_up(s);
         fprintf(to, "%.0f records/s in, %.0f/s out, ", sum.in, sum.out);
@@ -123,7 +128,7 @@ void status_write_progress(const struct status *s, FILE *to)
 {
     fprintf(to, "%s %" PRId64 " s: ", s->name, (s->now_ms - s->began_ms) / 1000);
     if (s->job == NULL) {
-        fputs("restarting", to);
+        fputs(state_of(s), to);
         return;
     }
     struct sum sum = sum_up(s);
@@ -200,8 +205,7 @@ static void write_row(const struct status *s, const struct walk *w, FILE *to)
 void status_write_text(const struct status *s, FILE *to)
 {
     fprintf(to, "%s: process %ld, %s for %" PRId64 " s, %" PRId64 " restarts\n", s->name,
-            (long)getpid(), s->job != NULL ? "running" : "restarting",
-            (s->now_ms - s->began_ms) / 1000, s->restarts);
+            (long)getpid(), state_of(s), (s->now_ms - s->began_ms) / 1000, s->restarts);
     fprintf(to, "checkpoints: %" PRId64 " completed, %" PRId64 " failed", s->completed_count,
             s->failed_count);
     if (s->completed > 0) {
@@ -314,10 +318,13 @@ void status_write_json(const struct status *s, FILE *to)
     fputs("{\"name\": ", to);
     status_write_quoted(s->name, to);
     fprintf(to,
-            ", \"pid\": %ld, \"state\": \"%s\", \"start-time\": %" PRId64 ", \"now\": %" PRId64
-            ", \"duration\": %" PRId64 ", \"numRestarts\": %" PRId64 ",\n",
-            (long)getpid(), s->job != NULL ? "RUNNING" : "RESTARTING", s->began_ms, s->now_ms,
-            s->now_ms - s->began_ms, s->restarts);
+            ", \"pid\": %ld, \"jid\": \"%s\", \"state\": \"%s\", \"start-time\": %" PRId64
+            ", \"now\": %" PRId64 ", \"duration\": %" PRId64 ", \"numRestarts\": %" PRId64 ",\n",
+            (long)getpid(), s->id,
+            s->job != NULL ? "RUNNING"
+            : s->has_run   ? "RESTARTING"
+                           : "CREATED",
+            s->began_ms, s->now_ms, s->now_ms - s->began_ms, s->restarts);
     if (s->job != NULL) {
         sum = sum_up(s);
     }

@@ -8,6 +8,7 @@
 #ifndef STREAM_STATUS_H
 #define STREAM_STATUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,8 +17,9 @@ struct monitor;
 
 /* All borrowed. Times in milliseconds since the epoch. */
 struct status {
-    const char *name;
-    const struct job *job; /* NULL: it waits to begin again */
+    const char *name, *id;
+    const struct job *job; /* NULL: it waits to begin again, or (has_run false) is made ready */
+    bool has_run;
     struct monitor *monitor;
     int64_t began_ms, now_ms;
     int64_t restarts;
@@ -25,6 +27,8 @@ struct status {
     int64_t completed_count, failed_count;
     int port; /* of the metrics over HTTP; 0: none */
 };
+
+#define STATUS_CREATED "created" /* what stands in place of "running" before a job has run */
 
 /* PID NAME, running for 12 s, 5000 records/s in, 5000/s out, last checkpoint 7 */
 void status_write_line(const struct status *s, FILE *to);

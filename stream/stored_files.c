@@ -69,6 +69,7 @@ static bool add_file(struct stored_files *now, const struct stored_files *before
     const struct stored_file *had = is_sst(name) ? find(before, one) : NULL;
     if (had != NULL && share(before, from, name, to)) {
         one->crc = had->crc;
+        one->shared = true;
         return true;
     }
     return (is_sst(name) ? files_link_or_copy(from, to, why) : files_copy(from, to, why)) &&

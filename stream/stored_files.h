@@ -21,6 +21,7 @@
 struct stored_file {
     char *name; /* in the checkpoint; owned */
     int64_t size;
+    bool shared; /* the checkpoint before has it, too */
     uint32_t crc;
     uint64_t inode; /* of the database's own file, and when it was last written to */
     int64_t modified_ns;

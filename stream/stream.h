@@ -304,7 +304,8 @@ void st_emit_side_bytes(st_context *ctx, const st_tag *tag, const void *record, 
 #define st_emit_side(ctx, tag, record)                                                             \
     st_emit_side_bytes((ctx), &(tag), (record), (uint32_t)sizeof *(record))
 
-/* Keyed state, one value (list, map) a key. A state is declared at file scope and given to the
+/* Keyed state, one value (list, map) a key, of functions on a keyed stream and of those that its
+ * windows call when they fire: see .states. A state is declared at file scope and given to the
  * operator in .states; its name is what a checkpoint knows it by. */
 enum st_state_kind {
     ST_STATE_VALUE_OF = 1,
@@ -640,7 +641,11 @@ typedef struct st_options {
     /* st_map, st_process and their kin on a keyed stream: a timer of st_set_event_timer or
      * st_set_processing_timer has come; st_key is its key. */
     void (*on_timer)(st_context *ctx, int64_t time_ms, st_out *out);
-    const st_state *const *states;          /* keyed, of those too: ST_STATES(&a, &b) */
+    /* Keyed: ST_STATES(&a, &b); of st_map, st_process and their kin and of st_sink on a keyed
+     * stream; of st_process_window and st_aggregate, whose function (the result function) is called
+     * when a window fires: of the key at hand, over all of its windows. Source: Flink
+     * ProcessWindowFunction.Context.globalState. */
+    const st_state *const *states;
     const st_state *const *operator_states; /* of the subtask, no key; of any operator */
     /* After operator state has been restored, before open. */
     void (*initialize_state)(st_context *ctx);
@@ -680,9 +685,14 @@ void st_env_set_parallelism(st_env *env, uint32_t parallelism);
  * CliFrontendParser. */
 enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
 /* While the job runs, `kcsim stream list`, savepoint, stop … find it by a socket of the user's
- * runtime folder. Source: Flink CliFrontend; FLIP-34, FLIP-203 (a savepoint commits nothing but at
- * a stop). */
+ * runtime folder; SIGINT and SIGTERM cancel it as `kcsim stream cancel` does, and a second one ends
+ * the process. A signal that the program handles or ignores when st_execute is called stays the
+ * program's; behind st_execute all are again what they were. Source: Flink CliFrontend; FLIP-34,
+ * FLIP-203 (a savepoint commits nothing but at a stop). */
 void st_env_listen(st_env *env);
+/* The signal that came while the last st_execute of a job that listens ran, 0: none. For the exit
+ * code of one that was cancelled: 128 + the signal. */
+int st_env_signal(const st_env *env);
 /* While the job runs, tells each second on the standard error what it does: records a second,
  * watermark, what is back-pressured, the last checkpoint. On a terminal one line is written over.
  * It also listens, as st_env_listen. Not in steps. */
@@ -698,7 +708,7 @@ const char *st_env_error(const st_env *env);
  * Returns ST_OK, also after a stop with a savepoint; ST_ERR_GRAPH before anything has run;
  * ST_ERR_FAILED when a function failed and no restart is left; ST_ERR_RESTORE, ST_ERR_IO,
  * ST_ERR_CANCELLED; then st_env_error tells why. The name, borrowed for the call, is what
- * commands know the job by. Blocks the calling thread, which does the checkpoints; the
+ * commands know the job by; NULL: that of pipeline.name, else "stream job". Blocks the calling thread, which does the checkpoints; the
  * threads of the subtasks end before it returns. Of the process it changes one thing: glibc's
  * malloc is told to keep no fastbins (M_MXFAST 0), so that no free takes long. */
 enum st_err st_execute(st_env *env, const char *job_name);

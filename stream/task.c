@@ -1,6 +1,7 @@
 /*
  * One step of a task, and what travels through its chain besides records. See task.h.
  */
+#include "stream/function_state.h"
 #include "stream/metrics.h"
 #include "stream/task.h"
 
@@ -56,6 +57,9 @@ void op_flush(struct op *op)
 void op_batch(struct op *op, uint32_t input, const struct batch *batch)
 {
     op->records_in += batch->count;
+    if (op->states != NULL) {
+        function_state_sweep(op, batch->count);
+    }
     op->class->batch(op, input, batch);
 }
 
@@ -76,6 +80,7 @@ void op_emit_watermark(struct op *op, int64_t watermark)
 
 void op_watermark(struct op *op, int64_t watermark)
 {
+    op->input_watermark = watermark;
     if (op->class->own_watermarks && watermark != ST_TIME_MAX) {
         return;
     }
@@ -138,6 +143,16 @@ static enum step finish(struct task *task)
 
 /* --------------------------------------------------------------------------------- Checkpoints */
 
+/* The operator, and behind it what the states of its function lie in. */
+static void write_op(struct op *op, struct bytes *to)
+{
+    for (; op != NULL; op = op->states) {
+        if (op->class->snapshot != NULL) {
+            op->class->snapshot(op, to);
+        }
+    }
+}
+
 void task_snapshot(struct task *task, int64_t id, struct bytes *to)
 {
     for (uint32_t o = 0; o < task->op_count; o++) {
@@ -152,9 +167,7 @@ void task_snapshot(struct task *task, int64_t id, struct bytes *to)
             section_begin(to, op->node->uid, op->ctx.subtask, op->ctx.parallelism, op->watermark);
         size_t size_at = bytes_reserve_i64(to);
         uint32_t hole = to->hole_count;
-        if (op->class->snapshot != NULL) {
-            op->class->snapshot(op, to);
-        }
+        write_op(op, to);
         for (; hole < to->hole_count; hole++) {
             to->holes[hole].sizes[0] = began;
             to->holes[hole].sizes[1] = size_at;
@@ -690,12 +703,24 @@ static void restore_channels(struct task *task, const struct checkpoint *from)
     }
 }
 
+/* As write_op wrote it. */
+static void read_section(struct op *op, struct section *section)
+{
+    op->class->restore(op, section);
+    if (op->states != NULL) {
+        op->states->class->restore(op->states, section);
+    } else if (op->node->kind == NODE_WINDOW && section->state.at < section->state.end) {
+        restore_without(op, section, "state of its function");
+    }
+}
+
 /* What the subtasks of this operator had when the checkpoint was taken. */
 static void restore_op(struct op *op, const struct checkpoint *from)
 {
     st_str uid = st_str_of(op->node->uid);
     uint32_t dealt = 0;
     op->watermark = watermark_in(from, op);
+    op->input_watermark = op->class->own_watermarks ? ST_TIME_MIN : op->watermark;
     for (uint32_t s = 0; s < from->section_count; s++) {
         struct section section = from->sections[s];
         if (!st_str_equal(section.uid, uid)) {
@@ -713,7 +738,7 @@ static void restore_op(struct op *op, const struct checkpoint *from)
         }
         if (op->class->restore != NULL &&
             (op->class->all_sections || !is_of_another(&section, op))) {
-            op->class->restore(op, &section);
+            read_section(op, &section);
         }
         operator_state_read(op, &section, &lists, &dealt);
         if (section.state.bad || lists.bad) {
@@ -721,6 +746,14 @@ static void restore_op(struct op *op, const struct checkpoint *from)
         }
     }
 }
+
+/* Of the operator, and then of what the states of its function lie in. */
+#define CALL_EACH(op, what)                                                                        \
+    for (struct op *each = (op); each != NULL; each = each->states) {                              \
+        if (each->class->what != NULL) {                                                           \
+            each->class->what(each);                                                               \
+        }                                                                                          \
+    }
 
 bool task_open(struct task *task)
 {
@@ -735,9 +768,7 @@ bool task_open(struct task *task)
         struct op *op = task->ops[o];
         op->is_open = true;
         operator_state_open(op);
-        if (op->class->open != NULL) {
-            op->class->open(op);
-        }
+        CALL_EACH(op, open)
         if (task->job->restored != NULL) {
             restore_op(op, task->job->restored);
         }
@@ -747,9 +778,7 @@ bool task_open(struct task *task)
         if (op->node->options.open != NULL) {
             op->node->options.open(&op->ctx);
         }
-        if (op->class->ready != NULL) {
-            op->class->ready(op);
-        }
+        CALL_EACH(op, ready)
     }
     task->watermark = task->ops[0]->watermark;
     task->is_open = true;
@@ -770,9 +799,7 @@ void task_close(struct task *task)
             if (op->node->options.close != NULL) {
                 op->node->options.close(&op->ctx);
             }
-            if (op->class->close != NULL) {
-                op->class->close(op);
-            }
+            CALL_EACH(op, close)
             operator_state_close(op);
         }
     }

@@ -121,18 +121,19 @@ struct op {
     struct task *task;
     struct output *outputs; /* [output_count], 0 is the main one */
     uint32_t output_count;
-    int64_t watermark;
-    int64_t wakeup_ms; /* ST_TIME_MAX: none */
-    int64_t poll_ms;   /* of an idle source of the user's: when to ask it again; 0: soon */
+    int64_t watermark, input_watermark; /* the last one that it put out, that came to it */
+    int64_t wakeup_ms;                  /* ST_TIME_MAX: none */
+    int64_t poll_ms; /* of an idle source of the user's: when to ask it again; 0: soon */
     int64_t window_start, window_end;
-    const void *key;              /* at hand */
-    struct list *lists;           /* one for each of the node's operator states */
+    const void *key;    /* at hand */
+    struct list *lists; /* one for each of the node's operator states */
+    struct op *states;  /* of a window's function: what its .states lie in; owned, or NULL */
     struct broadcast *broadcasts; /* likewise, of those that are broadcast state */
     bool reads_only; /* broadcast state: what is at hand did not come by st_broadcast */
     bool is_open;
     uint64_t records_in, records_out, late_records;
     _Atomic uint64_t shown_in, shown_out, shown_late; /* see metrics.h */
-    _Atomic int64_t shown_watermark;
+    _Atomic int64_t shown_watermark, shown_input_watermark;
 };
 
 struct channel {
@@ -193,10 +194,11 @@ struct task {
     struct frozen *frozen; /* tables that a snapshot still reads */
     int64_t watermark;     /* the least of the inputs', never going back */
     struct valve valves[2];
-    int64_t barrier;   /* the last checkpoint that it took part in */
-    int64_t notified;  /* the last completed one that its operators know of */
-    uint32_t aborted;  /* how many have been given up that they know of */
-    _Atomic int state; /* enum task_state */
+    _Atomic int64_t shown_inputs[2]; /* the valves' watermarks, see metrics.h */
+    int64_t barrier;                 /* the last checkpoint that it took part in */
+    int64_t notified;                /* the last completed one that its operators know of */
+    uint32_t aborted;                /* how many have been given up that they know of */
+    _Atomic int state;               /* enum task_state */
     /* Threads: until when inputs are read in turn, at the latest and when one is silent. */
     int64_t turns_until_ms, turns_quiet_ms;
     _Atomic int woken; /* its source is to be polled: see source.c */
@@ -282,6 +284,8 @@ void coordinator_give_up(struct coordinator *c);
 int64_t coordinator_next(struct coordinator *c, int64_t barrier);
 int64_t coordinator_aborted(struct coordinator *c, uint32_t seen);
 int64_t coordinator_completed(struct coordinator *c);
+/* How many checkpoints and savepoints are under way. Any thread. */
+uint32_t coordinator_pending(struct coordinator *c);
 /* Is checkpoint `id`, which has begun, a savepoint? Any thread. */
 bool coordinator_is_savepoint(struct coordinator *c, int64_t id);
 /* Are sources to put out nothing behind barrier `id`? Are they to end? Any thread. */
@@ -341,6 +345,8 @@ void restore_type(struct op *op, struct reader *r, const st_type *type);
 
 /* Sets parallelism and chained of all nodes. */
 void plan_nodes(st_env *env);
+/* How many slots the job takes; behind plan_nodes. */
+uint32_t plan_slots(const st_env *env);
 
 static inline void task_show_state(struct task *task, enum task_state state)
 {
@@ -410,6 +416,12 @@ static inline void op_at(struct op *op, const struct batch *batch)
 {
     op->ctx.times = batch->times;
     op->ctx.index = 0;
+}
+
+/* a + b, not above ST_TIME_MAX, for b >= 0 */
+static inline int64_t time_plus(int64_t a, int64_t b)
+{
+    return a > ST_TIME_MAX - b ? ST_TIME_MAX : a + b;
 }
 
 /* A writer for an edge; rings and receivers are filled in by the caller. Returns owned. */

@@ -18,7 +18,8 @@ struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t r
     w->ring_count = ring_count;
     w->rings = must_calloc(ring_count, sizeof(struct ring *));
     w->receivers = must_calloc(ring_count, sizeof(struct task *));
-    w->turn = task->subtask % ring_count; /* subtasks begin at different receivers */
+    /* Subtasks begin at different receivers; to rescale, each at the first of its own. */
+    w->turn = w->partitioning == ST_PART_RESCALE ? 0 : task->subtask % ring_count;
     w->random = UINT64_C(0x9E3779B97F4A7C15) * (task->subtask + 1);
     w->own = OWN_NONE;
     if (w->partitioning == ST_PART_HASH) {

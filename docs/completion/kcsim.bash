@@ -3,12 +3,11 @@
 # The first word is a command; behind it options (asked from the program itself), scenario files, or
 # the names that `kcsim explain` knows.
 
-# The options in the help of a command; where they stand under the words that take them ("info, list:"),
-# those of the word $2.
+# The options in the help of a command, or of its word $2, if it has words.
 _kcsim_options() {
-    "${COMP_WORDS[0]}" help "$1" 2>/dev/null | awk -v word="$2" '
-        /^ [a-z, ]+:$/ { is_others = !index(" " $0, " " word ",") && !index(" " $0, " " word ":") }
-        /^ +-/ && !is_others && match($0, /--[A-Za-z-]+/) { print substr($0, RSTART, RLENGTH) }'
+    local help
+    help=$("${COMP_WORDS[0]}" help "$1" "$2" 2>/dev/null) || help=$("${COMP_WORDS[0]}" help "$1" 2>/dev/null)
+    awk '/^ +-/ && match($0, /--[A-Za-z-]+/) { print substr($0, RSTART, RLENGTH) }' <<<"$help"
 }
 
 _kcsim() {

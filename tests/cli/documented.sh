@@ -31,6 +31,19 @@ for command in $commands; do
     long=$(printf '%s\n' "$help" | awk 'length($0) > 100')
     [ -z "$long" ] || complain "$command: help is wider than 100 columns: $long"
 done
+for word in $("$program" help stream | sed -n '/^Words:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+    help=$("$program" stream "$word" --help) || complain "kcsim stream $word --help fails"
+    [ "$help" = "$("$program" help stream "$word")" ] || complain "kcsim help stream $word is another page"
+    [ "$(printf '%s\n' "$help" | sed -n 3p)" = Examples: ] || complain "stream $word: no examples first"
+    long=$(printf '%s\n' "$help" | awk 'length($0) > 100')
+    [ -z "$long" ] || complain "stream $word: help is wider than 100 columns: $long"
+    grep -q "^\.B stream.*$word" "$root/docs/man/kcsim.1" || complain "kcsim.1: no stream $word"
+    grep -q "[' ]${word}[' ]" "$root/docs/completion/kcsim.bash" || complain "completion: no stream $word"
+    for option in $(printf '%s\n' "$help" | awk '/^Options:/ { on = 1; next } /^$/ { on = 0 }
+        on && match($0, /--[A-Za-z]+/) { print substr($0, RSTART + 2, RLENGTH - 2) }'); do
+        grep -q '^\..*\\-\\-'"$option" "$root/docs/man/kcsim.1" || complain "kcsim.1: no --$option of stream $word"
+    done
+done
 for topic in $("$program" explain | awk '/^  [A-Za-z]/ { print $1 }'); do
     "$program" explain "$topic" >/dev/null || complain "kcsim explain $topic fails"
     grep -q "[' ]${topic}\$\|[' ]${topic}[' ]" "$root/docs/completion/kcsim.bash" ||
@@ -38,11 +51,11 @@ for topic in $("$program" explain | awk '/^  [A-Za-z]/ { print $1 }'); do
 done
 completes 'stream st' 'status stop'
 completes 'stream stop --' '--drain --savepointPath'
-completes 'stream list --' '--format'
+completes 'stream list --' '--all --format --running --scheduled'
 completes 'stream cancel --' ''
 completes 'stream run --' \
     '--define --allowNonRestoredState --progress --parallelism --steps --fromSavepoint'
-completes 'stream info examples/x --f' '--fromSavepoint --format'
+completes 'stream info examples/x --f' '--format --fromSavepoint'
 completes 'run --tr' '--trace'
 for page in "$root"/docs/*.md; do
     page=${page##*/}

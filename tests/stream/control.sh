@@ -3,9 +3,10 @@
 # with a savepoint and begun with it again, twice and at other parallelisms, gives each line once; from
 # state in memory to RocksDB, and back.
 #
-# usage: control.sh PROGRAM
+# usage: control.sh PROGRAM SOURCE_ROOT
 set -u
 program=$1
+root=$2
 folder=$(mktemp -d)
 job=
 trap '[ -z "$job" ] || kill "$job" 2>/dev/null; rm -rf "$folder"' EXIT
@@ -27,6 +28,25 @@ start() {
         sleep 0.05
     done
     sleep 0.2
+}
+
+# The names in the table of docs/stream.md, with what stands before those of a scope.
+documented_metrics() {
+    awk -F'|' '
+        BEGIN {
+            prefix["cluster"] = "flink_jobmanager_"
+            prefix["job"] = "flink_jobmanager_job_"
+            prefix["task"] = "flink_taskmanager_job_task_"
+            prefix["operator"] = "flink_taskmanager_job_task_operator_"
+        }
+        /^\| metric \| of \|/ { is_table = 1; next }
+        !/^\|/ { is_table = 0 }
+        is_table && !/^\|---/ {
+            gsub(/[` ]/, "")
+            names = split($2, name, ",")
+            scopes = split($3, scope, ",")
+            for (n = 1; n <= names; n++) for (s = 1; s <= scopes; s++) print prefix[scope[s]] name[n]
+        }' "$root/docs/stream.md" | sort
 }
 
 # ended CODE
@@ -65,13 +85,30 @@ for _ in $(seq 200); do # until records have come to the sums
     grep -q 'numRecordsIn{.*"sums",.*} [1-9]' "$folder/metrics" && break
     sleep 0.05
 done
-for line in 'flink_taskmanager_job_task_operator_numRecordsIn{job_name="counter",operator_name="sum",operator_id="sums",subtask_index="[0-2]"} [1-9][0-9]*' \
-    'flink_taskmanager_job_task_operator_numRecordsOut{job_name="counter",operator_name="next_number",operator_id="numbers",subtask_index="[0-2]"} [1-9][0-9]*' \
-    'flink_jobmanager_job_numberOfCompletedCheckpoints{job_name="counter"} [1-9][0-9]*' \
-    'flink_jobmanager_job_numberOfFailedCheckpoints{job_name="counter"} 0' \
+of_job='host="[A-Za-z0-9_]*",job_id="[0-9a-f]\{32\}",job_name="counter"'
+of_task='host="[A-Za-z0-9_]*",tm_id="[A-Za-z0-9_]*:'$job'",job_id="[0-9a-f]\{32\}",job_name="counter"'
+sum='task_id="sums",task_name="sum____[A-Za-z_]*",task_attempt_num="0",subtask_index="[0-2]"'
+numbers='task_id="numbers",task_name="next_number",task_attempt_num="0",subtask_index="[0-2]"'
+for line in "flink_taskmanager_job_task_operator_numRecordsIn{$of_task,$sum,operator_id=\"sums\",operator_name=\"sum\"} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_operator_numRecordsOut{$of_task,$numbers,operator_id=\"numbers\",operator_name=\"next_number\"} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_numRecordsIn{$of_task,$sum} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_numBytesIn{$of_task,$sum} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_numBytesOut{$of_task,$numbers} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_numBuffersOut{$of_task,$numbers} [1-9][0-9]*" \
+    "flink_taskmanager_job_task_buffers_inPoolUsage{$of_task,$sum} [0-9.]*" \
+    "flink_taskmanager_job_task_currentInputWatermark{$of_task,$sum} -9.2233720368547758e+18" \
+    "flink_jobmanager_job_numberOfCompletedCheckpoints{$of_job} [1-9][0-9]*" \
+    "flink_jobmanager_job_numberOfFailedCheckpoints{$of_job} 0" \
+    "flink_jobmanager_job_lastCheckpointSize{$of_job} [1-9][0-9]*" \
+    "flink_jobmanager_job_lastCheckpointFullSize{$of_job} [1-9][0-9]*" \
+    "flink_jobmanager_job_lastCheckpointRestoreTimestamp{$of_job} [1-9][0-9]\{12\}" \
+    "flink_jobmanager_job_numRestarts{$of_job} 0" \
+    'flink_jobmanager_taskSlotsTotal{host="[A-Za-z0-9_]*"} 3' \
     '# TYPE flink_taskmanager_job_task_operator_currentOutputWatermark gauge'; do
     grep -qx "$line" "$folder/metrics" || complain "not among the metrics: $line"
 done
+[ "$(sed -n 's/^# TYPE \([^ ]*\) gauge$/\1/p' "$folder/metrics" | sort)" = "$(documented_metrics)" ] ||
+    complain "the metrics are not those of docs/stream.md"
 "$program" stream status >"$folder/status" || complain "no status"
 grep -q '^counter: process .*, running for ' "$folder/status" || complain "the status has no head"
 grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of the sum"
@@ -79,6 +116,13 @@ grep -q '^sum  *3  ' "$folder/status" || complain "the status does not tell of t
     complain "no status as JSON"
 "$program" stream list --format=json | grep -q '^  {"name": "counter", "pid": '"$job," ||
     complain "no list as JSON"
+for flags in "" -r --running -a --all "-r -s" "--scheduled -r counter"; do
+    # shellcheck disable=SC2086 # flags
+    "$program" stream list $flags | grep -q "^$job counter, running" || complain "list $flags does not show it"
+done
+for flag in -s --scheduled; do
+    "$program" stream list $flag 2>/dev/null | grep -q . && complain "list $flag shows one that runs"
+done
 "$program" stream list | grep -q ' records/s in, .*/s out, last checkpoint ' ||
     complain "the list has no rates"
 for word in list status "status counter"; do
@@ -124,8 +168,37 @@ start
 ended 0
 [ -n "$(find "$folder/named" -name _metadata)" ] || complain "--savepointPath=DIR is not where the savepoint is"
 
+"$program" stream run examples/counter --output "$folder/other" -D pipeline.name="another name" 2>/dev/null &
+job=$!
+until "$program" stream list "another name" 2>/dev/null | grep -q "^$job another name, running"; do
+    kill -0 "$job" 2>/dev/null || { complain "no job of another name"; break; }
+    sleep 0.05
+done
+"$program" stream cancel "another name" >/dev/null || complain "no cancel by pipeline.name"
+ended 130
 start -p 2
 "$program" stream cancel "$job" >/dev/null || complain "no cancel"
+ended 130
+# A signal cancels as well: nothing is left but what has been committed. (A shell's background command
+# ignores SIGINT, so env makes it what it is on a terminal.)
+for signal in INT TERM; do
+    env --default-signal=INT "$program" stream run examples/counter --output "$folder/$signal" &
+    job=$!
+    until "$program" stream list counter 2>/dev/null | grep -q "records/s"; do sleep 0.05; done
+    kill -s $signal "$job"
+    ended "$([ $signal = INT ] && echo 130 || echo 143)"
+    [ -z "$(ls "$folder/kcsim")" ] || complain "$signal leaves the socket"
+    [ -z "$(ls -A "$folder/$signal")" ] || complain "$signal leaves $(ls -A "$folder/$signal")"
+done
+# So is one that waits to begin again.
+"$program" stream run examples/checkpointed --output "$folder/again" --checkpoints "$folder/again-ck" --fail-at 1 \
+    -D restart-strategy.fixed-delay.delay=1h 2>/dev/null &
+job=$!
+until "$program" stream list checkpointed 2>/dev/null | grep -q " restarting for "; do
+    kill -0 "$job" 2>/dev/null || { complain "the job ended, and did not wait"; break; }
+    sleep 0.05
+done
+[ "$("$program" stream cancel "$job")" = cancelled ] || complain "a job that waits is not cancelled"
 ended 130
 
 # under POLICY CODE HOW...: a job with a checkpoint that ends so; prints what is left of the checkpoints
@@ -137,18 +210,22 @@ under() {
         -D execution.checkpointing.externalized-checkpoint-retention="$policy"
     "$program" stream checkpoint counter >/dev/null || complain "no checkpoint of $policy"
     [ -e "$folder/kept/chk-1/_metadata" ] || complain "$policy: the checkpoint is not there"
-    "$program" stream "$@" counter >/dev/null || complain "no $1"
+    "$@" >/dev/null || complain "no $*"
     ended "$code"
     left=$(find "$folder/kept" -mindepth 1 -maxdepth 1 -name '[a-z]*' -printf '%f ' | sort)
 }
-under RETAIN_ON_CANCELLATION 130 cancel
+under RETAIN_ON_CANCELLATION 130 "$program" stream cancel counter
 [ "$left" = "chk-1 " ] || complain "RETAIN_ON_CANCELLATION, cancelled: '$left' is left"
-under DELETE_ON_CANCELLATION 130 cancel
+under DELETE_ON_CANCELLATION 130 "$program" stream cancel counter
 [ "$left" = "" ] || complain "DELETE_ON_CANCELLATION, cancelled: '$left' is left"
-under NO_EXTERNALIZED_CHECKPOINTS 130 cancel
+under NO_EXTERNALIZED_CHECKPOINTS 130 "$program" stream cancel counter
 [ "$left" = "" ] || complain "NO_EXTERNALIZED_CHECKPOINTS, cancelled: '$left' is left"
-under DELETE_ON_CANCELLATION 0 stop
+under DELETE_ON_CANCELLATION 0 "$program" stream stop counter
 [ "$left" = "savepoint-2 " ] || complain "DELETE_ON_CANCELLATION, stopped: '$left' is left"
+
+stop_hard() { kill "$job"; }
+under DELETE_ON_CANCELLATION 143 stop_hard
+[ "$left" = "chk-1 " ] || complain "DELETE_ON_CANCELLATION, SIGTERM: '$left' is left"
 
 start
 kill -9 "$job"

@@ -5,6 +5,7 @@
 #define TESTS_STREAM_FOLDER_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,11 +19,11 @@ static inline void folder_make(char folder[FOLDER_SIZE])
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
-/* In memory where there is such a folder: for a test that writes some thousand small files. */
+/* The same in memory, where there is such a place: databases wait for the disk at each file. */
 static inline void folder_make_in_memory(char folder[FOLDER_SIZE])
 {
-    snprintf(folder, FOLDER_SIZE, "%s/kcsim-test-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    bool has_memory = access("/dev/shm", W_OK) == 0;
+    snprintf(folder, FOLDER_SIZE, "%s/kcsim-test-XXXXXX", has_memory ? "/dev/shm" : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 

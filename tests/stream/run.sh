@@ -39,7 +39,18 @@ stream -Dparallelism.default=2 -D pipeline.operator-chaining=false --input "$fol
 "$program" stream run --define pipeline.max-parallelism=16 -p2 examples/word_count -p=3 \
     --input "$folder/text" | LC_ALL=C sort | cmp "$folder/expected" - ||
     complain "with values joined to flags it counts otherwise"
-"$program" stream run --help | grep -q '^Usage: kcsim stream ' || complain "no help behind a word"
+for word in run info list status metrics checkpoint savepoint stop cancel; do
+    "$program" stream $word --help | grep -q "^Usage: kcsim stream $word " || complain "no page of $word"
+    "$program" stream --help | grep -q "^  $word " || complain "the help does not list $word"
+done
+"$program" stream stop -h | grep -q -e --drain || complain "the page of stop has not its flags"
+"$program" stream cancel --help | grep -q -e --drain && complain "the page of cancel has flags of stop"
+refuses_help() {
+    "$program" help stream "$@" >/dev/null 2>&1
+    [ $? = 64 ] || complain "help stream $*: no refusal"
+}
+refuses_help nix
+refuses_help run more
 
 set -- -D execution.checkpointing.interval=10s -D execution.checkpointing.dir="$folder/ck"
 stream --input "$folder/text" "$@" >/dev/null

@@ -12,8 +12,7 @@
 
 #include "folder.h"
 #include "stream/files.h"
-#include "stream/restart.h"
-#include "stream/stream.h"
+#include "stream/graph.h"
 
 /* ---------------------------------------------------------------------------- Restart strategies
  */
@@ -62,9 +61,175 @@ START_TEST(an_exponential_delay_grows_and_begins_anew)
     s.initial_ms = 10;
     s.max_ms = 70;
     s.reset_after_ms = 1000;
+    s.jitter = 0;
     expect_delays(&s, (int64_t[]){0, 20, 50, 100, 200, 1269, 2289}, /* 1269: 1069 after the last */
                   (int64_t[]){10, 20, 40, 70, 70, 70, 70}, 7);
     expect_delays(&s, (int64_t[]){0, 20, 2000}, (int64_t[]){10, 20, 10}, 3);
+}
+END_TEST
+
+START_TEST(a_name_of_a_strategy_has_the_forms_that_flink_has)
+{
+    static const struct {
+        const char *name;
+        enum restart_kind kind;
+    } names[] = {{"none", RESTART_NONE},
+                 {"off", RESTART_NONE},
+                 {"disable", RESTART_NONE},
+                 {"fixeddelay", RESTART_FIXED},
+                 {"fixed-delay", RESTART_FIXED},
+                 {"failurerate", RESTART_RATE},
+                 {"failure-rate", RESTART_RATE},
+                 {"exponentialdelay", RESTART_EXPONENTIAL},
+                 {"exponential-delay", RESTART_EXPONENTIAL}};
+    st_env *env = st_env_new();
+    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
+        env->restart.kind = names[n].kind == RESTART_FIXED ? RESTART_NONE : RESTART_FIXED;
+        ck_assert_int_eq(st_env_set(env, n % 2 == 0 ? "restart-strategy" : "restart-strategy.type",
+                                    names[n].name),
+                         ST_OK);
+        ck_assert_int_eq(env->restart.kind, names[n].kind);
+    }
+    ck_assert_int_eq(st_env_set(env, "restart-strategy", "never"), ST_ERR_CONFIG);
+    st_env_free(env);
+}
+END_TEST
+
+/* KEY=VALUE of a strategy, and the delays that follow. */
+struct setting {
+    const char *strategy, *key, *value;
+    int64_t delays[5]; /* behind failures at the moments below */
+};
+
+static const int64_t moments[] = {1000000, 1001000, 1002000, 1003000, 2000000};
+
+START_TEST(each_key_of_a_strategy_has_its_effect)
+{
+    static const struct setting settings[] = {
+        {"fixed-delay", "delay", "1s", {1000, -1, -1, -1, -1}},
+        {"fixed-delay", "attempts", "2", {1000, 1000, -1, -1, -1}},
+        {"fixed-delay", "delay", "7s", {7000, -1, -1, -1, -1}},
+        {"failure-rate", "delay", "1s", {1000, -1, -1, -1, 1000}},
+        {"failure-rate", "delay", "3ms", {3, -1, -1, -1, 3}},
+        {"failure-rate", "max-failures-per-interval", "2", {1000, 1000, -1, -1, 1000}},
+        {"failure-rate", "failure-rate-interval", "999ms", {1000, 1000, 1000, 1000, 1000}},
+        {"failure-rate", "failure-rate-interval", "1s", {1000, -1, -1, -1, 1000}},
+        {"exponential-delay", "jitter-factor", "0", {1000, 2000, 4000, 8000, 16000}},
+        {"exponential-delay", "initial-backoff", "10 s", {10000, 20000, 40000, 80000, 160000}},
+        {"exponential-delay", "max-backoff", "3s", {1000, 2000, 3000, 3000, 3000}},
+        {"exponential-delay", "backoff-multiplier", "1.5", {1000, 1500, 2250, 3375, 5062}},
+        /* 997 s after the fourth failure, whose delay was 8 s */
+        {"exponential-delay", "reset-backoff-threshold", "989s", {1000, 2000, 4000, 8000, 1000}},
+        {"exponential-delay", "reset-backoff-threshold", "990s", {1000, 2000, 4000, 8000, 16000}},
+    };
+    for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {
+        char key[128];
+        st_env *env = st_env_new();
+        st_env_set(env, "restart-strategy", settings[s].strategy);
+        st_env_set(env, "restart-strategy.exponential-delay.jitter-factor", "0.0");
+        snprintf(key, sizeof key, "restart-strategy.%s.%s", settings[s].strategy, settings[s].key);
+        ck_assert_int_eq(st_env_set(env, key, settings[s].value), ST_OK);
+        expect_delays(&env->restart, moments, settings[s].delays, 5);
+        st_env_free(env);
+    }
+}
+END_TEST
+
+START_TEST(jitter_is_a_part_of_the_delay_and_follows_its_seed)
+{
+    enum { FAILURES = 200 };
+    int64_t delays[3][FAILURES], least = INT64_MAX, most = 0;
+    st_env *env = st_env_new();
+    st_env_set(env, "restart-strategy", "exponential-delay"); /* by default a tenth */
+    st_env_set(env, "restart-strategy.exponential-delay.initial-backoff", "60s");
+    for (int seed = 0; seed < 3; seed++) {
+        struct restart_state *state = calloc(1, sizeof *state);
+        state->random = seed == 2 ? 1 : 0;
+        for (int64_t f = 0; f < FAILURES; f++) { /* with each the delay begins anew */
+            ck_assert(restart_after(&env->restart, state, (f + 1) * 10000000, &delays[seed][f]));
+            least = delays[seed][f] < least ? delays[seed][f] : least;
+            most = delays[seed][f] > most ? delays[seed][f] : most;
+        }
+        free(state);
+    }
+    ck_assert_int_ge(least, 54000);
+    ck_assert_int_le(least, 54500);
+    ck_assert_int_le(most, 66000);
+    ck_assert_int_ge(most, 65500);
+    ck_assert_mem_eq(delays[0], delays[1], sizeof delays[0]);
+    ck_assert_mem_ne(delays[0], delays[2], sizeof delays[0]);
+    st_env_set(env, "restart-strategy.exponential-delay.max-backoff", "60s");
+    st_env_set(env, "restart-strategy.exponential-delay.jitter-factor", "1");
+    struct restart_state *state = calloc(1, sizeof *state);
+    for (int64_t f = 0, delay; f < FAILURES; f++) {
+        restart_after(&env->restart, state, (f + 1) * 10000000, &delay);
+        ck_assert_int_le(delay, 60000);
+        ck_assert_int_ge(delay, 0);
+    }
+    free(state);
+    st_env_free(env);
+}
+END_TEST
+
+START_TEST(a_strategy_that_cannot_be_is_refused)
+{
+    static const struct setting bad[] = {{.key = "backoff-multiplier", .value = "1"},
+                                         {.key = "backoff-multiplier", .value = "two"},
+                                         {.key = "jitter-factor", .value = "1.1"},
+                                         {.key = "jitter-factor", .value = "-0.1"},
+                                         {.key = "initial-backoff", .value = "0"},
+                                         {.key = "reset-backoff-threshold", .value = "0s"}};
+    for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++) {
+        char key[128];
+        st_env *env = st_env_new();
+        snprintf(key, sizeof key, "restart-strategy.exponential-delay.%s", bad[b].key);
+        ck_assert_int_eq(st_env_set(env, key, bad[b].value), ST_ERR_CONFIG);
+        st_env_free(env);
+    }
+    st_env *env = st_env_new();
+    st_env_set(env, "restart-strategy", "exponential-delay");
+    st_env_set(env, "restart-strategy.exponential-delay.initial-backoff", "6min");
+    st_discard(st_from_array(env, int64_t, &(int64_t){1}, 1));
+    ck_assert_int_eq(st_execute(env, "refused"), ST_ERR_GRAPH);
+    ck_assert_ptr_nonnull(strstr(st_env_error(env), "initial-backoff is above .max-backoff"));
+    st_env_free(env);
+}
+END_TEST
+
+/* Fails in its first attempts. */
+static int attempts, failing_attempts;
+
+ST_SINK(fail_some_times, int64_t)
+{
+    if (++attempts <= failing_attempts) {
+        st_fail(ctx, "attempt %d", attempts);
+    }
+}
+
+static enum st_err run_failing(int times, const char *interval)
+{
+    static const int64_t one = 1;
+    st_env *env = st_env_new();
+    st_env_run_in_steps(env); /* an hour of waiting costs nothing */
+    st_env_set(env, "restart-strategy", "failure-rate");
+    st_env_set(env, "restart-strategy.failure-rate.max-failures-per-interval", "3");
+    st_env_set(env, "restart-strategy.failure-rate.failure-rate-interval", interval);
+    st_env_set(env, "restart-strategy.failure-rate.delay", "1h");
+    attempts = 0;
+    failing_attempts = times;
+    st_sink(st_from_array(env, int64_t, &one, 1), fail_some_times);
+    enum st_err err = st_execute(env, "failing");
+    st_env_free(env);
+    return err;
+}
+
+START_TEST(in_steps_delays_are_virtual_and_count)
+{
+    ck_assert_int_eq(run_failing(100, "179min"), ST_OK);
+    ck_assert_int_eq(attempts, 101);
+    ck_assert_int_eq(run_failing(3, "180min"), ST_OK);
+    ck_assert_int_eq(run_failing(4, "180min"), ST_ERR_FAILED);
+    ck_assert_int_eq(attempts, 4);
 }
 END_TEST
 
@@ -359,6 +524,11 @@ int main(void)
     tcase_add_test(tc, a_fixed_delay_has_its_attempts);
     tcase_add_test(tc, a_rate_of_failures_is_of_the_last_interval);
     tcase_add_test(tc, an_exponential_delay_grows_and_begins_anew);
+    tcase_add_test(tc, a_name_of_a_strategy_has_the_forms_that_flink_has);
+    tcase_add_test(tc, each_key_of_a_strategy_has_its_effect);
+    tcase_add_test(tc, jitter_is_a_part_of_the_delay_and_follows_its_seed);
+    tcase_add_test(tc, a_strategy_that_cannot_be_is_refused);
+    tcase_add_test(tc, in_steps_delays_are_virtual_and_count);
     tcase_add_test(tc, a_checkpoint_that_takes_too_long_fails_the_job_or_is_passed_over);
     tcase_add_loop_test(tc, with_alignment_nothing_behind_a_barrier_is_in_the_checkpoint, 0, 2);
     tcase_add_test(tc, a_restart_begins_with_what_this_run_has_completed);

@@ -442,7 +442,7 @@ static void add_windows_of_all(st_env *env, const st_options *o)
 
 static void add_sink(st_env *env, const st_options *o)
 {
-    st_sink_at(events(env), &look, o);
+    st_sink_at(by_its_key(events(env)), &look, o);
 }
 
 static void add_print(st_env *env, const st_options *o)
@@ -469,9 +469,9 @@ static const struct {
     {add_sum, PARALLEL},
     {add_reduced_windows, PARALLEL | MERGE},
     {add_summed_windows, PARALLEL | MERGE},
-    {add_windows, PARALLEL},
+    {add_windows, STATES | PARALLEL},
     {add_windows_of_all, 0},
-    {add_sink, PARALLEL},
+    {add_sink, STATES | PARALLEL},
     {add_print, 0},
     {add_discard, PARALLEL},
 };
@@ -504,6 +504,23 @@ START_TEST(an_option_that_an_operator_has_no_use_for_is_told)
             expect_mistake(env, options[o].words);
         }
     }
+}
+END_TEST
+
+START_TEST(windows_that_fold_have_no_function_for_state)
+{
+    st_env *env = st_env_new();
+    st_discard(st_reduce(in_windows(env), latest, .states = ST_STATES(&last)));
+    expect_mistake(env, "latest does not take .states: it is not called when a window fires; say "
+                        "st_aggregate or st_process_window");
+}
+END_TEST
+
+START_TEST(a_sink_with_state_needs_a_key)
+{
+    st_env *env = st_env_new();
+    st_sink(events(env), look, .states = ST_STATES(&last));
+    expect_mistake(env, "state last needs a key: put st_key_by before");
 }
 END_TEST
 
@@ -620,6 +637,8 @@ int main(void)
     tcase_add_test(tc, broadcast_state_needs_what_is_broadcast);
     tcase_add_loop_test(tc, an_option_that_an_operator_has_no_use_for_is_told, 0,
                         sizeof operators / sizeof *operators);
+    tcase_add_test(tc, windows_that_fold_have_no_function_for_state);
+    tcase_add_test(tc, a_sink_with_state_needs_a_key);
     tcase_add_test(tc, a_map_with_state_takes_an_end);
     tcase_add_test(tc, forward_is_from_a_parallelism_to_the_same);
     tcase_add_test(tc, a_keyed_operator_has_a_key_group_for_each_subtask);

@@ -493,6 +493,134 @@ START_TEST(a_file_cut_short_or_missing_is_passed_over)
 }
 END_TEST
 
+/* -------------------------------------------------------------------------------- Time to live */
+
+#define VISIT_SIZE 200 /* bytes */
+
+typedef struct {
+    char noise[VISIT_SIZE];
+} visit;
+ST_TYPE(visit, noise);
+
+ST_VALUE_STATE(last_visit, visit, .ttl_ms = 1000);
+
+static uint64_t visits, visits_at_once, again_after;
+static int64_t size_at_end;
+
+/* Visitor 0 comes all the time, the others again when they are forgotten. */
+ST_PROCESS(remember, event, event)
+{
+    const visit *before = st_value_get(ctx, &last_visit);
+    ck_assert(in->key == 0 ? (before != NULL) == (in->index > 0) : before == NULL);
+    visit now;
+    for (uint64_t i = 0; i < VISIT_SIZE; i++) {
+        now.noise[i] = (char)('!' + mix((uint64_t)in->index * VISIT_SIZE + i) % 90);
+    }
+    st_value_set(ctx, &last_visit, &now);
+}
+
+/* Bytes of all that a pattern finds below the folder. */
+static int64_t size_of(const char *below)
+{
+    char pattern[128];
+    glob_t found;
+    struct stat stat_of;
+    int64_t size = 0;
+    snprintf(pattern, sizeof pattern, "%s/%s", folder, below);
+    int err = glob(pattern, 0, NULL, &found);
+    for (size_t f = 0; err == 0 && f < found.gl_pathc; f++) {
+        size += stat(found.gl_pathv[f], &stat_of) == 0 ? stat_of.st_size : 0;
+    }
+    globfree(&found);
+    return size;
+}
+
+#define WAITS_MAX 6000 /* of 10 ms */
+
+struct visiting {
+    uint64_t next;
+    int waits;
+};
+
+/* Some at once each 100 ms. Then RocksDB has time to merge its files. */
+ST_SOURCE(visitors, event)
+{
+    struct visiting *v = ctx->self;
+    for (uint64_t left = visits_at_once; left > 0 && v->next < visits; left--, v->next++) {
+        bool is_first = left == visits_at_once;
+        event e = {is_first ? 0 : (int64_t)(1 + v->next % again_after), 0, (int64_t)v->next};
+        st_emit(out, &e);
+    }
+    st_poll_at(ctx, st_now(ctx) + 100);
+    if (v->next < visits) {
+        return ST_IDLE;
+    }
+    size_at_end = size_of("kcsim-rocksdb-*/db/*.sst");
+    if (size_at_end > (int64_t)visits * VISIT_SIZE / 5 && v->waits++ < WAITS_MAX) {
+        usleep(10000);
+        return ST_IDLE;
+    }
+    return ST_END;
+}
+
+START_TEST(rows_that_nobody_touches_leave_the_database)
+{
+    with_folder();
+    visits = 100000;
+    visits_at_once = 500;
+    again_after = 50000;
+    st_env *env = st_env_new();
+    st_env_run_in_steps(env);
+    configure(env, "rocksdb", "1mb");
+    st_stream *s = st_from_source(env, visitors, .self_size = sizeof(struct visiting));
+    st_discard(
+        st_process(st_key_by(s, ST_KEY(event, key)), remember, .states = ST_STATES(&last_visit)));
+    ck_assert_msg(st_execute(env, "visits") == ST_OK, "%s", st_env_error(env));
+    ck_assert_int_gt(size_at_end, 0);
+    ck_assert_int_le(size_at_end, (int64_t)visits * VISIT_SIZE / 5);
+    st_env_free(env);
+    without_folder();
+}
+END_TEST
+
+#define FEW 5000 /* more than the table has room for */
+
+/* These, and ten seconds later one more. */
+ST_SOURCE(few_visitors, event)
+{
+    int64_t *next = ctx->self;
+    for (; *next < FEW; (*next)++) {
+        event e = {*next, 0, *next};
+        st_emit(out, &e);
+    }
+    if ((*next)++ == FEW) {
+        st_poll_at(ctx, st_now(ctx) + 10000);
+        return ST_IDLE;
+    }
+    st_emit(out, &((event){FEW, 0, FEW}));
+    return ST_END;
+}
+
+/* The database has them all, for it had no reason to merge files. */
+START_TEST(a_savepoint_has_nothing_that_is_over)
+{
+    with_folder();
+    st_env *env = st_env_new();
+    st_env_run_in_steps(env);
+    configure(env, "rocksdb", "1mb");
+    st_env_set(env, "state.backend.incremental", "false");
+    st_env_set(env, "execution.checkpointing.interval", "1h");
+    st_stream *s = st_from_source(env, few_visitors, .self_size = sizeof(int64_t));
+    st_discard(
+        st_process(st_key_by(s, ST_KEY(event, key)), remember, .states = ST_STATES(&last_visit)));
+    ck_assert_msg(st_execute(env, "visits") == ST_OK, "%s", st_env_error(env));
+    st_env_free(env);
+    ck_assert_int_gt(size_of("ck/chk-*/*"), VISIT_SIZE);
+    ck_assert_int_lt(size_of("ck/chk-*/*"), 100 * VISIT_SIZE);
+    without_folder();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream on rocksdb");
@@ -505,6 +633,8 @@ int main(void)
     tcase_add_test(tc, hashmap_refuses_files_of_a_database);
     tcase_add_test(tc, a_flipped_byte_is_told);
     tcase_add_test(tc, a_file_cut_short_or_missing_is_passed_over);
+    tcase_add_test(tc, rows_that_nobody_touches_leave_the_database);
+    tcase_add_test(tc, a_savepoint_has_nothing_that_is_over);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

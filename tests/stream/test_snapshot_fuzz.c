@@ -71,9 +71,28 @@ ST_MAP(result, total, total)
     *out = *in;
 }
 
+ST_VALUE_STATE(fired, int64_t);
+ST_MAP_STATE(firings, int64_t, event);
+
 ST_WINDOW(all_of, event, total)
 {
     st_emit(out, &((total){in[0].key, count}));
+}
+
+/* With state of the key. */
+ST_WINDOW(all_so_far, event, total)
+{
+    const int64_t *before = st_value_get(ctx, &fired);
+    int64_t now = (before != NULL ? *before : 0) + count;
+    st_value_set(ctx, &fired, &now);
+    st_map_put(ctx, &firings, &now, in);
+    st_emit(out, &((total){in[0].key, st_map_count(ctx, &firings)}));
+}
+
+ST_SINK(sum_up, total)
+{
+    const int64_t *before = st_value_get(ctx, &fired);
+    st_value_set(ctx, &fired, &((int64_t){(before != NULL ? *before : 0) ^ in->count}));
 }
 
 ST_VALUE_STATE(last, event);
@@ -158,12 +177,15 @@ static void build(st_env *env, const char *folder, bool fewer)
     st_discard(st_max_by(s, ST_FIELD(event, value), .uid = "max"));
     st_discard(st_aggregate(st_window(s, ST_SLIDING(1000, 250)), add, result, .merge = &merge,
                             .uid = "panes"));
-    st_discard(st_process_window(st_window(s, ST_SLIDING(1000, 300, .lateness_ms = 500)), all_of,
+    st_discard(st_process_window(st_window(s, ST_SLIDING(1000, 300, .lateness_ms = 500)),
+                                 all_so_far, .states = ST_STATES(&fired, &firings),
                                  .uid = "lists"));
     st_discard(st_aggregate(st_window(s, ST_SESSION(5000)), add, result, .merge = &merge,
                             .uid = "sessions"));
-    st_discard(st_process_window(st_window(s, ST_COUNT_WINDOW(7, .slide_count = 3)), all_of,
-                                 .uid = "counts"));
+    st_stream *counts = st_process_window(st_window(s, ST_COUNT_WINDOW(7, .slide_count = 3)),
+                                          all_of, .uid = "counts");
+    st_sink(st_key_by(counts, ST_KEY(total, key)), sum_up, .states = ST_STATES(&fired),
+            .uid = "sink");
     st_discard(st_process_window(st_window(s, ST_GLOBAL(.trigger = ST_ON_COUNT(5))), all_of,
                                  .uid = "global"));
     st_discard(st_aggregate(st_window(s, ST_TUMBLING(2000, .trigger = ST_ON_INTERVAL(700))), add,
@@ -314,11 +336,11 @@ static bool round_of(const char *folder, uint64_t seed)
     snprintf(one, sizeof one, "%s/damaged/chk-7", folder);
     struct stored_files none = {0};
     struct checkpoint_draft what = {.dir = dir,
-                           .kind = CHECKPOINT,
-                           .id = 7,
-                           .max_parallelism = MAX_PARALLELISM_DEFAULT,
-                           .tasks = all,
-                           .count = sample_count};
+                                    .kind = CHECKPOINT,
+                                    .id = 7,
+                                    .max_parallelism = MAX_PARALLELISM_DEFAULT,
+                                    .tasks = all,
+                                    .count = sample_count};
     bool ok = checkpoint_write(&what, &none, why) && checkpoint_complete(&what, &none, why);
     for (uint32_t t = 0; t < sample_count; t++) {
         bytes_free(&parts[t]);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "stream/status.h"
 #include "stream/stream.h"
 
 /* A gate that a sink waits at. */
@@ -106,6 +107,20 @@ static char *fetch_metrics(const char *url)
                sizeof address, "GET /metrics HTTP/1.0\r\n\r\n");
 }
 
+/* The value of the first metric whose name ends so, and that has the label. */
+static double metric_of(const char *metrics, const char *name, const char *label)
+{
+    char begin[128];
+    snprintf(begin, sizeof begin, "_%s{", name);
+    for (const char *at = strstr(metrics, begin); at != NULL; at = strstr(at + 1, begin)) {
+        const char *line_end = strchr(at, '\n'), *found = strstr(at, label);
+        if (found != NULL && found < line_end) {
+            return strtod(strstr(at, "} ") + 2, NULL);
+        }
+    }
+    ck_abort_msg("no metric %s of %s in %s", name, label, metrics);
+}
+
 /* The status, once the job answers. */
 static json_t *status(void)
 {
@@ -149,6 +164,9 @@ START_TEST(a_job_that_is_held_up_says_where)
     begin();
     st_env *env = st_env_new();
     ck_assert_int_eq(st_env_set(env, "metrics.reporter.prom.port", "0"), ST_OK);
+    st_env_set(env, "metrics.reporter.prom.filterLabelValueCharacters", "false");
+    st_env_set(env, "execution.checkpointing.interval", "50ms");
+    st_env_set(env, "execution.checkpointing.storage", "jobmanager");
     st_stream *s = st_generate(env, numbers, UINT64_C(1) << 40, .uid = "numbers");
     st_sink(s, held, .uid = "held", .slot_sharing_group = "apart");
     pthread_t thread;
@@ -169,14 +187,21 @@ START_TEST(a_job_that_is_held_up_says_where)
     ck_assert_ptr_nonnull(url);
     char *metrics = fetch_metrics(url);
     ck_assert_ptr_nonnull(metrics);
-    ck_assert_ptr_nonnull(strstr(
-        metrics, "flink_taskmanager_job_task_isBackPressured{job_name=\"held job\",task_name="
-                 "\"numbers\",task_id=\"numbers\",subtask_index=\"0\"} 1\n"));
-    ck_assert_ptr_nonnull(strstr(
-        metrics, "flink_taskmanager_job_task_isBackPressured{job_name=\"held job\",task_name="
-                 "\"held\",task_id=\"held\",subtask_index=\"0\"} 0\n"));
-    ck_assert_ptr_nonnull(
-        strstr(metrics, "flink_jobmanager_job_numRestarts{job_name=\"held job\"} 0"));
+    ck_assert_double_eq(metric_of(metrics, "job_task_isBackPressured", "task_id=\"numbers\""), 1);
+    ck_assert_double_eq(metric_of(metrics, "job_task_isBackPressured", "task_id=\"held\""), 0);
+    ck_assert_double_gt(metric_of(metrics, "job_task_buffers_outPoolUsage", "task_id=\"numbers\""),
+                        0.9);
+    ck_assert_double_gt(metric_of(metrics, "job_task_buffers_inputQueueLength", "task_id=\"held\""),
+                        60);
+    ck_assert_double_eq(metric_of(metrics, "job_task_buffers_inPoolUsage", "task_id=\"numbers\""),
+                        0);
+    ck_assert_double_eq(metric_of(metrics, "jobmanager_job_numRestarts", "job_name=\"held job\""),
+                        0);
+    ck_assert_double_eq(metric_of(metrics, "job_lastCompletedCheckpointId", "host"), -1);
+    ck_assert_double_eq(metric_of(metrics, "job_lastCheckpointDuration", "host"), -1);
+    ck_assert_double_eq(metric_of(metrics, "job_lastCheckpointRestoreTimestamp", "host"), -1);
+    ck_assert_double_eq(metric_of(metrics, "job_numberOfInProgressCheckpoints", "host"), 1);
+    ck_assert_double_eq(metric_of(metrics, "job_totalNumberOfCheckpoints", "host"), 1);
     free(metrics);
 
     open_gate();
@@ -235,6 +260,145 @@ START_TEST(a_job_with_nothing_to_do_is_idle_and_says_so_each_second)
 }
 END_TEST
 
+/* The metrics, once one of them is what it will be. */
+static char *await_metric(const char *name, const char *label, double value)
+{
+    for (;;) {
+        char *metrics = ask_job("metrics\n");
+        if (metrics != NULL && strstr(metrics, label) != NULL &&
+            metric_of(metrics, name, label) == value) {
+            return metrics;
+        }
+        free(metrics);
+        usleep(10000);
+    }
+}
+
+/* Says its time, and no more. */
+ST_SOURCE(one_time, int64_t)
+{
+    int *calls = ctx->self;
+    if ((*calls)++ == 0) {
+        st_emit(out, (const int64_t *)ctx->arg);
+        return ST_MORE;
+    }
+    st_poll_at(ctx, st_now(ctx) + 3600000);
+    return ST_IDLE;
+}
+
+ST_TIMESTAMP(itself, int64_t)
+{
+    return *in;
+}
+
+ST_MAP(pass, int64_t, int64_t)
+{
+    *out = *in;
+}
+
+static st_stream *time_stream(st_env *env, const int64_t *time)
+{
+    st_stream *s = st_from_source(env, one_time, .arg = time, .self_size = sizeof(int));
+    return st_assign_timestamps(s, itself, .every_record = true);
+}
+
+START_TEST(watermarks_are_told_of_each_input_and_records_of_tasks)
+{
+    static const int64_t later = 20, sooner = 5;
+    const char *both = "operator_id=\"both\"", *task = "task_id=\"both\"";
+    begin();
+    st_env *env = st_env_new();
+    st_env_listen(env);
+    st_env_set(env, "pipeline.operator-chaining", "false");
+    st_stream *s = st_connect(time_stream(env, &later), time_stream(env, &sooner));
+    s = st_co_map(s, pass, pass, .uid = "both", .slot_sharing_group = "apart");
+    st_discard(s, .uid = "end");
+    pthread_t thread;
+    pthread_create(&thread, NULL, execute, env);
+
+    free(await_metric("operator_currentInput1Watermark", both, 19));
+    free(await_metric("operator_currentInput2Watermark", both, 4));
+    free(await_metric("operator_currentInputWatermark", "operator_id=\"end\"", 4));
+    char *metrics = await_metric("job_task_numRecordsIn", "task_id=\"end\"", 2);
+    ck_assert_double_eq(metric_of(metrics, "operator_currentInputWatermark", both), 4);
+    ck_assert_double_eq(metric_of(metrics, "operator_currentOutputWatermark", both), 4);
+    ck_assert_double_eq(metric_of(metrics, "job_task_currentInputWatermark", task), 4);
+    ck_assert_double_eq(metric_of(metrics, "job_task_numRecordsIn", task), 2);
+    ck_assert_double_eq(metric_of(metrics, "job_task_numRecordsOut", task), 2);
+    ck_assert_double_eq(metric_of(metrics, "job_task_numRecordsOut", "task_id=\"end\""), 0);
+    ck_assert_double_eq(metric_of(metrics, "job_task_numBytesIn", task), 2 * (8 + 8));
+    ck_assert_double_eq(metric_of(metrics, "jobmanager_taskSlotsTotal", "host"), 2);
+    free(metrics);
+
+    free(ask_job("cancel\n"));
+    pthread_join(thread, NULL);
+    st_env_free(env);
+    end();
+}
+END_TEST
+
+static _Atomic bool has_failed;
+
+ST_SINK(failing, int64_t)
+{
+    has_failed = true;
+    st_fail(ctx, "as it has to");
+}
+
+START_TEST(a_job_that_waits_to_begin_again_says_for_how_long)
+{
+    begin();
+    st_env *env = st_env_new();
+    st_env_listen(env);
+    st_env_set(env, "restart-strategy.type", "fixed-delay");
+    st_env_set(env, "restart-strategy.fixed-delay.delay", "1h");
+    st_sink(st_generate(env, numbers, 1), failing);
+    pthread_t thread;
+    pthread_create(&thread, NULL, execute, env);
+    while (!has_failed) {
+        usleep(10000); /* before it runs it is not said to run either */
+    }
+    char *metrics = await_metric("jobmanager_numRunningJobs", "host", 0);
+    ck_assert_double_eq(metric_of(metrics, "job_runningTime", "host"), 0);
+    ck_assert_double_eq(metric_of(metrics, "job_uptime", "host"), 0);
+    double waited = metric_of(metrics, "job_restartingTime", "host");
+    free(metrics);
+    do {
+        metrics = ask_job("metrics\n");
+        ck_assert_ptr_nonnull(metrics);
+        ck_assert_ptr_null(strstr(metrics, "numRecordsIn{"));
+        ck_assert_double_ge(metric_of(metrics, "job_downtime", "host"), waited);
+        waited = metric_of(metrics, "job_restartingTime", "host");
+        free(metrics);
+    } while (waited < 20);
+    free(ask_job("cancel\n"));
+    pthread_join(thread, NULL);
+    st_env_free(env);
+    end();
+}
+END_TEST
+
+START_TEST(before_it_has_run_a_job_is_created)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct status s = {.name = "early", .id = "0", .now_ms = 2000};
+    FILE *to = open_memstream(&text, &size);
+    status_write_line(&s, to);
+    status_write_json(&s, to);
+    s.has_run = true;
+    status_write_line(&s, to);
+    status_write_json(&s, to);
+    fclose(to);
+    const char *created = strstr(text, " early, created for 2 s, no checkpoint yet\n");
+    const char *restarting = strstr(text, " early, restarting for 2 s, no checkpoint yet\n");
+    ck_assert(created != NULL && restarting != NULL && created < restarting);
+    ck_assert_ptr_nonnull(strstr(created, "\"state\": \"CREATED\""));
+    ck_assert_ptr_nonnull(strstr(restarting, "\"state\": \"RESTARTING\""));
+    free(text);
+}
+END_TEST
+
 START_TEST(a_port_is_a_port)
 {
     static const char *const bad[] = {"", "-1", "65536", "9260-9250", "here", "1-2-3"};
@@ -253,6 +417,9 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, a_job_that_is_held_up_says_where);
     tcase_add_test(tcase, a_job_with_nothing_to_do_is_idle_and_says_so_each_second);
+    tcase_add_test(tcase, watermarks_are_told_of_each_input_and_records_of_tasks);
+    tcase_add_test(tcase, a_job_that_waits_to_begin_again_says_for_how_long);
+    tcase_add_test(tcase, before_it_has_run_a_job_is_created);
     tcase_add_test(tcase, a_port_is_a_port);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
