@@ -3,6 +3,7 @@
  * try checkpoints and savepoints with.
  *
  *     kcsim stream run examples/counter --output FOLDER [--count N] [--rate N] [-p 2]
+ *         [--part-size BYTES: of files that go on over checkpoints]
  *     kcsim stream stop counter -p FOLDER-OF-SAVEPOINTS
  *
  * The output, lines (digit,its first number,how many so far), is exact: over any number of stops
@@ -43,6 +44,7 @@ int st_job(st_env *env, int argc, char **argv)
     st_stream *numbers = st_generate(env, next_number, count, .rate_per_s = rate, .uid = "numbers");
     st_stream *sums =
         st_sum(st_key_by(numbers, ST_KEY(counted, digit)), ST_FIELD(counted, count), .uid = "sums");
-    st_write_files(sums, value_of("--output", argc, argv, "counted"), .uid = "files");
+    st_write_files(sums, value_of("--output", argc, argv, "counted"), .uid = "files",
+                   .max_part_size = strtoll(value_of("--part-size", argc, argv, "0"), NULL, 10));
     return 0;
 }

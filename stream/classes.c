@@ -67,6 +67,7 @@ const struct op_class *op_class_of(const struct node *node)
     case NODE_DISCARD:
         return &op_discard;
     case NODE_TWO_PHASE:
+    case NODE_FILES:
         return &op_two_phase;
     case NODE_KIND_END:
         break;

@@ -25,14 +25,16 @@
 #include "stream/task.h"
 
 #define CLIENT_TIMEOUT_S 5
+#define CLIENTS_MAX      32
 
 struct control {
     const char *job_name;
     struct metrics_of labels;
     int64_t task_slots; /* that are configured, 0: none are */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
-    int listener, ending; /* ending: an eventfd, readable when the thread is to end */
+    int listener, ends; /* ends: an eventfd, readable when the thread is to end */
     pthread_t thread;
+    struct client *clients; /* that are being served; of the thread */
     int64_t began_ms;
     struct monitor *monitor;
     struct prom_http *http;  /* NULL: none */
@@ -42,9 +44,11 @@ struct control {
     pthread_cond_t changed; /* a question is answered, the job cancelled */
     struct job *job;        /* NULL: none runs just now */
     enum question asked;
-    bool is_taken, is_answered, ok, is_cancelled;
+    bool is_taken, is_answered, ok;
     char target[CONTROL_LINE], answer[CONTROL_LINE];
-    int64_t completed, duration_ms; /* the last checkpoint */
+    bool is_cancelled, ended_cancelled; /* somebody wants it; the last attempt has ended so */
+    char ending[CONTROL_LINE];          /* how that has ended */
+    int64_t completed, duration_ms;     /* the last checkpoint */
     struct checkpoint_size size;
     int64_t completed_count, failed_count, attach_count;
     int64_t since_ms;    /* the job runs, or waits to begin again */
@@ -153,7 +157,10 @@ void control_detach(struct control *c, bool is_cancelled, bool is_done, const ch
     c->job = NULL;
     c->since_ms = wall_ms();
     monitor_detach(c->monitor);
-    answer(c, c->asked == ASK_CANCEL ? is_cancelled : is_done, text);
+    c->ended_cancelled = is_cancelled;
+    snprintf(c->ending, sizeof c->ending, "%s", text);
+    answer(c, is_done, text);
+    pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -194,35 +201,43 @@ static void show_question(struct control *c)
     pthread_mutex_unlock(&c->job->lock);
 }
 
-/* Puts a question to the job, which runs, and waits for the answer: when it is cancelled, for its
- * end. With the lock held. */
-static void ask_job(struct control *c, enum question question, const char *target)
-{
-    c->asked = question;
-    c->is_taken = question == ASK_CANCEL;
-    c->is_answered = false;
-    snprintf(c->target, sizeof c->target, "%s", target);
-    if (question != ASK_CANCEL) {
-        show_question(c);
-    }
-    while (!c->is_answered) {
-        pthread_cond_wait(&c->changed, &c->lock);
-    }
-    c->asked = ASK_NOTHING;
-}
-
+/* Puts a question to the job and waits for the answer; before, for those of others. */
 static void ask(struct control *c, enum question question, const char *target, FILE *to)
 {
-    if (question == ASK_CANCEL) {
-        cancel(c);
-    }
     pthread_mutex_lock(&c->lock);
+    while (c->asked != ASK_NOTHING) {
+        pthread_cond_wait(&c->changed, &c->lock);
+    }
     if (c->job != NULL) {
-        ask_job(c, question, target);
+        c->asked = question;
+        c->is_taken = c->is_answered = false;
+        snprintf(c->target, sizeof c->target, "%s", target);
+        show_question(c);
+        while (!c->is_answered) {
+            pthread_cond_wait(&c->changed, &c->lock);
+        }
         fprintf(to, "%s %s\n", c->ok ? "ok" : "error", c->answer);
+        c->asked = ASK_NOTHING;
+        pthread_cond_broadcast(&c->changed);
     } else {
-        fputs(question == ASK_CANCEL ? "ok cancelled\n" : "error the job does not run just now\n",
-              to);
+        fprintf(to, "error %s\n", c->is_cancelled ? "cancelled" : "the job does not run just now");
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Cancels the job and waits for its end. */
+static void ask_to_cancel(struct control *c, FILE *to)
+{
+    cancel(c);
+    pthread_mutex_lock(&c->lock);
+    bool waits_to_begin_again = c->job == NULL;
+    while (c->job != NULL) {
+        pthread_cond_wait(&c->changed, &c->lock);
+    }
+    if (waits_to_begin_again) {
+        fputs("ok cancelled\n", to);
+    } else {
+        fprintf(to, "%s %s\n", c->ended_cancelled ? "ok" : "error", c->ending);
     }
     pthread_mutex_unlock(&c->lock);
 }
@@ -244,6 +259,7 @@ static struct status status_of(const struct control *c)
         .began_ms = c->began_ms,
         .now_ms = wall_ms(),
         .restarts = restarts_of(c),
+        .is_cancelled = c->is_cancelled,
         .completed = c->completed,
         .duration_ms = c->duration_ms,
         .completed_count = c->completed_count,
@@ -330,8 +346,7 @@ static void serve(struct control *c, const char *line, FILE *to)
     } words[] = {{"checkpoint", ASK_CHECKPOINT},
                  {"savepoint", ASK_SAVEPOINT},
                  {"stop", ASK_STOP},
-                 {"drain", ASK_DRAIN},
-                 {"cancel", ASK_CANCEL}};
+                 {"drain", ASK_DRAIN}};
     static const struct {
         const char *line, *head;
         void (*write)(const struct status *s, FILE *to);
@@ -342,6 +357,10 @@ static void serve(struct control *c, const char *line, FILE *to)
     if (strcmp(line, "metrics") == 0) {
         fputs("ok metrics\n", to);
         tell_metrics(c, to);
+        return;
+    }
+    if (word == strlen("cancel") && strncmp(line, "cancel", word) == 0) {
+        ask_to_cancel(c, to);
         return;
     }
     for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
@@ -362,48 +381,103 @@ static void serve(struct control *c, const char *line, FILE *to)
 
 /* ---------------------------------------------------------------------------------- The socket */
 
-static void serve_client(struct control *c, int fd)
+/* One who asks: each is served by a thread of its own, for an answer may take as long as a
+ * savepoint.
+ */
+struct client {
+    struct control *control;
+    int fd;
+    pthread_t thread;
+    _Atomic int is_served;
+    struct client *next;
+};
+
+/* Reads a line, without its end; false if none comes. */
+static bool read_line(int fd, char line[CONTROL_LINE])
 {
-    char line[CONTROL_LINE], *reply = NULL;
-    size_t size = 0, reply_size = 0;
-    struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_S};
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-    while (size < sizeof line && (size == 0 || line[size - 1] != '\n')) {
-        ssize_t got = recv(fd, line + size, sizeof line - size, 0);
+    size_t size = 0;
+    while (size < CONTROL_LINE && (size == 0 || line[size - 1] != '\n')) {
+        ssize_t got = recv(fd, line + size, CONTROL_LINE - size, 0);
         if (got <= 0) {
-            return;
+            return false;
         }
         size += (size_t)got;
     }
-    if (line[size - 1] != '\n' || memchr(line, '\0', size) != NULL) {
-        return;
-    }
+    bool whole = line[size - 1] == '\n' && memchr(line, '\0', size) == NULL;
     line[size - 1] = '\0';
-    FILE *to = open_memstream(&reply, &reply_size);
+    return whole;
+}
+
+static void *client_main(void *arg)
+{
+    struct client *client = arg;
+    char line[CONTROL_LINE], *reply = NULL;
+    size_t reply_size = 0;
+    FILE *to = read_line(client->fd, line) ? open_memstream(&reply, &reply_size) : NULL;
     if (to != NULL) {
-        serve(c, line, to);
+        serve(client->control, line, to);
         fclose(to);
-        (void)send(fd, reply, reply_size, MSG_NOSIGNAL); /* a client that has gone: its loss */
+        (void)send(client->fd, reply, reply_size, MSG_NOSIGNAL); /* one that has gone: its loss */
         free(reply);
     }
+    (void)shutdown(client->fd, SHUT_RDWR);
+    client->is_served = 1;
+    return NULL;
+}
+
+/* Takes leave of clients: of those that are served, or of all, for which it waits. */
+static void end_clients(struct control *c, bool all)
+{
+    for (struct client **at = &c->clients, *client; (client = *at) != NULL;) {
+        if (!all && client->is_served == 0) {
+            at = &client->next;
+            continue;
+        }
+        (void)shutdown(client->fd, SHUT_RD); /* it waits for no question any longer */
+        pthread_join(client->thread, NULL);
+        *at = client->next;
+        close(client->fd);
+        free(client);
+    }
+}
+
+static void begin_client(struct control *c, int fd)
+{
+    uint32_t count = 0;
+    for (const struct client *client = c->clients; client != NULL; client = client->next) {
+        count++;
+    }
+    struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_S};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    struct client *client = must_calloc(1, sizeof *client);
+    *client = (struct client){.control = c, .fd = fd, .next = c->clients};
+    if (count < CLIENTS_MAX && pthread_create(&client->thread, NULL, client_main, client) == 0) {
+        c->clients = client;
+        return;
+    }
+    static const char refusal[] = "error too many ask at a time\n";
+    (void)send(fd, refusal, sizeof refusal - 1, MSG_NOSIGNAL);
+    close(fd);
+    free(client);
 }
 
 static void *listen_main(void *arg)
 {
     struct control *c = arg;
     struct pollfd on[2] = {{.fd = c->listener, .events = POLLIN},
-                           {.fd = c->ending, .events = POLLIN}};
+                           {.fd = c->ends, .events = POLLIN}};
     while (poll(on, 2, -1) >= 0 || errno == EINTR) {
         if (on[1].revents != 0) {
             break;
         }
         int fd = on[0].revents != 0 ? accept4(c->listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+        end_clients(c, false);
         if (fd >= 0) {
-            serve_client(c, fd);
-            close(fd);
+            begin_client(c, fd);
         }
     }
+    end_clients(c, true);
     return NULL;
 }
 
@@ -442,8 +516,8 @@ static void control_close(struct control *c)
         close(c->listener);
         (void)unlink(c->path);
     }
-    if (c->ending >= 0) {
-        close(c->ending);
+    if (c->ends >= 0) {
+        close(c->ends);
     }
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->changed);
@@ -481,8 +555,8 @@ struct control *control_new(const struct st_env *env, const char *job_name, char
     pthread_cond_init(&c->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     c->listener = open_listener(c);
-    c->ending = c->listener >= 0 ? eventfd(0, EFD_CLOEXEC) : -1;
-    if (c->ending < 0) {
+    c->ends = c->listener >= 0 ? eventfd(0, EFD_CLOEXEC) : -1;
+    if (c->ends < 0) {
         snprintf(why, 256,
                  "no control socket %s: %s (its folder is to be yours alone, 0700; see "
                  "XDG_RUNTIME_DIR)",
@@ -507,7 +581,7 @@ int control_free(struct control *c)
     }
     int signal = signals_give_back(c->signals);
     uint64_t one = 1;
-    if (write(c->ending, &one, sizeof one) != (ssize_t)sizeof one) {
+    if (write(c->ends, &one, sizeof one) != (ssize_t)sizeof one) {
         abort(); /* an eventfd takes a 1 */
     }
     pthread_join(c->thread, NULL);

@@ -6,13 +6,15 @@
  *
  * The socket, RUNTIME/kcsim/stream-PID.sock, is for its owner alone (0600 in a folder of 0700). A
  * client sends one line and gets lines: a first one that begins with "ok" or "error", then the end.
- * One question is under way at a time. It is answered when what it asks for has been done, or the
- * job has ended. To cancel is not for the coordinator: the job is made to stop at once, also while
- * it waits to begin again; SIGINT and SIGTERM do the same (signals.h).
+ * The coordinator has one question at a time; others wait. It is answered when what it asks for has
+ * been done, or the job has ended. What the job does (status, metrics) is told at once. To cancel
+ * is not for the coordinator: the job is made to stop at once, also while it waits to begin again;
+ * SIGINT and SIGTERM do the same (signals.h).
  *
- * Threads: one of its own listens, one looks at the job (monitor.h), one waits for signals, and one
- * serves metrics if they are to be had over HTTP (prom_http.h); questions and answers are guarded
- * by its lock. Locks are taken in the order control, job or monitor.
+ * Threads: one of its own listens, one serves each client, one looks at the job (monitor.h), one
+ * waits for signals, and one serves metrics if they are to be had over HTTP (prom_http.h);
+ * questions and answers are guarded by its lock. Locks are taken in the order control, job or
+ * monitor.
  */
 #ifndef STREAM_CONTROL_H
 #define STREAM_CONTROL_H
@@ -31,9 +33,8 @@ enum question {
     ASK_NOTHING = 0,
     ASK_CHECKPOINT,
     ASK_SAVEPOINT,
-    ASK_STOP,  /* a savepoint, and no record behind it */
-    ASK_DRAIN, /* as if the input had ended; what is left goes into a savepoint */
-    ASK_CANCEL
+    ASK_STOP, /* a savepoint, and no record behind it */
+    ASK_DRAIN /* as if the input had ended; what is left goes into a savepoint */
 };
 
 #define CONTROL_LINE 2048 /* bytes of a question or of an answer's line */
@@ -53,11 +54,10 @@ void control_await_restart(struct control *c, int64_t delay_ms);
 
 /* The job that runs now: questions go to it. */
 void control_attach(struct control *c, struct job *job);
-/* It runs no longer. A question that is still open is answered with `text`: it has been met if it
- * was to cancel and that is why (`is_cancelled`), or another one and that is done (`is_done`). */
+/* It runs no longer, which `text` tells of: to those who cancel, who have got it if that is why
+ * (`is_cancelled`), and to a question that is still open, which has been met if `is_done`. */
 void control_detach(struct control *c, bool is_cancelled, bool is_done, const char *text);
-/* The question that waits, once; its target ("": none) is copied. By the coordinator, which is not
- * asked to cancel. */
+/* The question that waits, once; its target ("": none) is copied. By the coordinator. */
 enum question control_next(struct control *c, char target[CONTROL_LINE]);
 /* Answers it. */
 void control_answer(struct control *c, bool ok, const char *text);

@@ -5,7 +5,6 @@
  * accepted silently, so that one mistake is one line.
  */
 #include "stream/graph.h"
-#include "stream/op_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -709,8 +708,8 @@ void st_print_at(st_stream *s, const char *path, const st_options *o)
     }
 }
 
-static struct node *two_phase_node(st_stream *s, const st_two_phase *spec, const char *name,
-                                   const st_options *o)
+struct node *graph_two_phase(st_stream *s, enum node_kind kind, const st_two_phase *spec,
+                             const char *name, const st_options *o)
 {
     if (!is_plain(s, name, o)) {
         return NULL;
@@ -721,24 +720,14 @@ static struct node *two_phase_node(st_stream *s, const st_two_phase *spec, const
                     s->type->name);
         return NULL;
     }
-    struct node *node = node_on(s, NODE_TWO_PHASE, name, o);
+    struct node *node = node_on(s, kind, name, o);
     node->two_phase = spec;
     return node;
 }
 
 void st_two_phase_sink_at(st_stream *s, const st_two_phase *spec, const st_options *o)
 {
-    two_phase_node(s, spec, "two-phase sink", o);
-}
-
-void st_write_files_at(st_stream *s, const char *folder, const st_options *o)
-{
-    st_options own = *o;
-    own.self_size = files_self_size;
-    struct node *node = two_phase_node(s, &files_two_phase, "files", &own);
-    if (node != NULL) {
-        node->path = must_strdup(folder);
-    }
+    graph_two_phase(s, NODE_TWO_PHASE, spec, "two-phase sink", o);
 }
 
 void st_discard_at(st_stream *s, const st_options *o)

@@ -35,6 +35,7 @@ enum node_kind {
     NODE_COLLECT,
     NODE_DISCARD,
     NODE_TWO_PHASE,
+    NODE_FILES,
     NODE_SOCKET_SINK,
     NODE_KIND_END
 };
@@ -70,11 +71,14 @@ struct node {
     bool in_splits; /* each subtask begins with its part of the numbers; else they are dealt out */
     const char *path; /* owned */
     const st_two_phase *two_phase;
+    const struct long_transactions *long_transactions; /* NULL: none outlives a checkpoint */
+    uint64_t owner; /* name of a sink of files that begins anew: no other has it */
     struct st_collection *collection; /* owned */
     const st_socket *socket;          /* owned, with what it refers to */
     enum st_watch watch;              /* of a folder */
     int64_t watch_interval_ms;
-    char *uid; /* owned: what a checkpoint knows it by */
+    bool whole_files; /* a record each, not each line */
+    char *uid;        /* owned: what a checkpoint knows it by */
     /* Set by the plan. */
     uint32_t parallelism;
     const char *group; /* slot sharing */
@@ -125,6 +129,7 @@ struct st_env {
     bool storage_in_memory;
     struct kept *kept;    /* owned: the newest checkpoint in memory, or NULL */
     char *checkpoint_dir; /* owned */
+    bool restores_own;    /* from a checkpoint that nobody else can go on with */
     struct retention retention;
     char *savepoint_dir; /* owned; NULL: the checkpoints' */
     char *restore_path;  /* owned */
@@ -160,6 +165,8 @@ char *must_strdup(const char *text);
 void check_options(st_env *env, const struct node *node);
 /* Does all that comes to this input of it come by st_broadcast? False if it has no such input. */
 bool node_input_is_broadcast(const struct node *node, uint32_t input);
+/* Is one of the limits by which files are rolled given? */
+bool rolls_by_limits(const st_options *o);
 /* May it have more than one subtask? */
 bool node_is_parallel(const struct node *node);
 /* A new source, and the stream of it; *node is the source. */
@@ -168,6 +175,9 @@ st_stream *graph_source(st_env *env, enum node_kind kind, const char *name, cons
 /* A new sink that reads `s`; NULL, and the mistake is noted, if it cannot. */
 struct node *graph_sink(st_stream *s, enum node_kind kind, const char *name,
                         const st_options *options);
+/* One that commits in two phases; NODE_TWO_PHASE or NODE_FILES. */
+struct node *graph_two_phase(st_stream *s, enum node_kind kind, const st_two_phase *spec,
+                             const char *name, const st_options *options);
 /* What a mistake in a source returns. */
 st_stream *graph_none(st_env *env);
 /* Frees what connectors.c put into a node. */

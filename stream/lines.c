@@ -90,3 +90,8 @@ bool lines_next(struct lines *l, bool at_end, st_str *line)
     *line = (st_str){from, (uint32_t)size, 0};
     return true;
 }
+
+st_str lines_rest(const struct lines *l)
+{
+    return (st_str){l->buffer + l->at, (uint32_t)(l->filled - l->at), 0};
+}

@@ -30,5 +30,7 @@ char *lines_room(struct lines *l, size_t *room);
 void lines_filled(struct lines *l, size_t size);
 /* The next line that is whole; at the end of the input also what is left, if it is not empty. */
 bool lines_next(struct lines *l, bool at_end, st_str *line);
+/* All that is there, as a view. */
+st_str lines_rest(const struct lines *l);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Lines of the files of a folder, once or as long as the job runs.
+ * Lines of the files of a folder, or the files themselves, once or as long as the job runs.
  *
  *     the folder ──► (time, name) of each file that is new ──► pending, in that order
  *                                                          ──► the first of them is read: at byte n
@@ -202,19 +202,46 @@ static void fill(struct folder *f)
     lines_filled(&f->lines, got);
 }
 
+/* Of the file that has been read to its end. */
+static void put_whole(struct folder *f)
+{
+    st_file file = {st_str_of(f->files.all[f->next].name), lines_rest(&f->lines)};
+    output_push(op_output(&f->op), &(struct batch){&file, NULL, 1});
+}
+
+static void check_size(const struct folder *f)
+{
+    if (lines_rest(&f->lines).size > ST_FILE_SIZE_MAX) {
+        task_fail(f->op.task, "%s/%s: a file of more than %u bytes is no record (ST_FILE_SIZE_MAX)",
+                  f->op.node->path, f->files.all[f->next].name, ST_FILE_SIZE_MAX);
+    }
+}
+
+static void end_file(struct folder *f)
+{
+    fclose(f->file);
+    f->file = NULL;
+    f->next++;
+}
+
 /* A step of reading the first pending file. */
 static void read_on(struct folder *f)
 {
+    bool whole = f->op.node->whole_files;
     if (f->file == NULL) {
         open_next(f);
-    } else if (!source_put_lines(&f->op, &f->lines, f->at_end)) {
-        if (f->at_end) {
-            fclose(f->file);
-            f->file = NULL;
-            f->next++;
-        } else {
-            fill(f);
+    } else if (!whole && source_put_lines(&f->op, &f->lines, f->at_end)) {
+        return;
+    } else if (!f->at_end) {
+        fill(f);
+        if (whole) {
+            check_size(f);
         }
+    } else {
+        if (whole) {
+            put_whole(f);
+        }
+        end_file(f);
     }
 }
 

@@ -4,7 +4,16 @@
  */
 #include "stream/graph.h"
 
-enum { STATES = 1, ON_TIMER = 2, END = 4, PARALLEL = 8, MERGE = 16, RATE = 32, COLLECTED = 64 };
+enum {
+    STATES = 1,
+    ON_TIMER = 2,
+    END = 4,
+    PARALLEL = 8,
+    MERGE = 16,
+    RATE = 32,
+    COLLECTED = 64,
+    ROLLING = 128
+};
 
 static const struct {
     uint32_t option;
@@ -21,6 +30,7 @@ static const struct {
     {MERGE, ".merge", "it is for folds of windows"},
     {RATE, ".rate_per_s", "it is for st_generate and st_from_sequence"},
     {COLLECTED, ".collected_max", "it is for st_collect"},
+    {ROLLING, ".max_part_size, .rollover_ms or .inactivity_ms", "they are for st_write_files"},
 };
 
 static bool has_state(const struct node *node)
@@ -39,6 +49,8 @@ static uint32_t taken(const struct node *node)
         return 0;
     case NODE_COLLECT:
         return COLLECTED;
+    case NODE_FILES:
+        return PARALLEL | ROLLING;
     case NODE_GENERATOR:
         return PARALLEL | RATE;
     case NODE_MAP: /* with state it is run as a process function is */
@@ -67,12 +79,17 @@ bool node_is_parallel(const struct node *node)
     return (taken(node) & PARALLEL) != 0;
 }
 
+bool rolls_by_limits(const st_options *o)
+{
+    return o->max_part_size != 0 || o->rollover_ms != 0 || o->inactivity_ms != 0;
+}
+
 static uint32_t given(const st_options *o)
 {
     return (o->states != NULL ? STATES : 0) | (o->on_timer != NULL ? ON_TIMER : 0) |
            (o->end != NULL ? END : 0) | (o->parallelism > 1 ? PARALLEL : 0) |
            (o->merge != NULL ? MERGE : 0) | (o->rate_per_s != 0 ? RATE : 0) |
-           (o->collected_max != 0 ? COLLECTED : 0);
+           (o->collected_max != 0 ? COLLECTED : 0) | (rolls_by_limits(o) ? ROLLING : 0);
 }
 
 /* The name of the first of the states that stands in the list again, or NULL. A checkpoint knows

@@ -21,6 +21,9 @@ ONE_VALUE(int64_t, ST_KIND_I64);
 ONE_VALUE(uint64_t, ST_KIND_U64);
 ONE_VALUE(double, ST_KIND_F64);
 
+const st_type st_type_st_file = {
+    "st_file", (uint32_t)sizeof(st_file), 2, {ST_EACH(ST_FIELD_ROW, st_file, name, content)}};
+
 struct layout layout_of(const st_type *type)
 {
     struct layout layout = {.size = type->size};

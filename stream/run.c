@@ -264,6 +264,17 @@ static bool claims_all(st_env *env, const struct checkpoint *from)
     return true;
 }
 
+/* Was it written by this job, or by one that went before and had the folder for itself as this one
+ * has? A savepoint may be another's. */
+static bool is_own(const st_env *env, const struct checkpoint *from)
+{
+    const char *dir = env->retention.dir;
+    const char *name = from->path != NULL ? strrchr(from->path, '/') : NULL;
+    bool is_in_memory = from->path == NULL;
+    return is_in_memory || (dir != NULL && name != NULL && files_lie_in(from->path, dir) &&
+                            strncmp(name + 1, CHECKPOINT, strlen(CHECKPOINT)) == 0);
+}
+
 /* The checkpoint to begin with: after a failure the newest of this job, else the one that was
  * named. NULL with ST_OK: none, begin from the start. */
 static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *err)
@@ -294,6 +305,7 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
             *err = ST_ERR_RESTORE;
         }
     }
+    env->restores_own = from != NULL && is_own(env, from);
     return from;
 }
 

@@ -3,6 +3,7 @@
  */
 #include "stream/status.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -104,9 +105,13 @@ static void write_rate(double rate, FILE *to)
     }
 }
 
+/* In small letters. Source: Flink JobStatus. */
 static const char *state_of(const struct status *s)
 {
-    return s->job != NULL ? "running" : s->has_run ? "restarting" : STATUS_CREATED;
+    return s->is_cancelled  ? "cancelling"
+           : s->job != NULL ? "running"
+           : s->has_run     ? "restarting"
+                            : STATUS_CREATED;
 }
 
 void status_write_line(const struct status *s, FILE *to)
@@ -317,13 +322,13 @@ void status_write_json(const struct status *s, FILE *to)
     struct sum sum = {0};
     fputs("{\"name\": ", to);
     status_write_quoted(s->name, to);
+    fprintf(to, ", \"pid\": %ld, \"jid\": \"%s\", \"state\": \"", (long)getpid(), s->id);
+    for (const char *at = state_of(s); *at != '\0'; at++) {
+        fputc(toupper((unsigned char)*at), to);
+    }
     fprintf(to,
-            ", \"pid\": %ld, \"jid\": \"%s\", \"state\": \"%s\", \"start-time\": %" PRId64
-            ", \"now\": %" PRId64 ", \"duration\": %" PRId64 ", \"numRestarts\": %" PRId64 ",\n",
-            (long)getpid(), s->id,
-            s->job != NULL ? "RUNNING"
-            : s->has_run   ? "RESTARTING"
-                           : "CREATED",
+            "\", \"start-time\": %" PRId64 ", \"now\": %" PRId64 ", \"duration\": %" PRId64
+            ", \"numRestarts\": %" PRId64 ",\n",
             s->began_ms, s->now_ms, s->now_ms - s->began_ms, s->restarts);
     if (s->job != NULL) {
         sum = sum_up(s);

@@ -23,6 +23,7 @@ struct status {
     struct monitor *monitor;
     int64_t began_ms, now_ms;
     int64_t restarts;
+    bool is_cancelled;
     int64_t completed, duration_ms; /* the last checkpoint, 0: none; how long it took */
     int64_t completed_count, failed_count;
     int port; /* of the metrics over HTTP; 0: none */

@@ -660,6 +660,9 @@ typedef struct st_options {
     /* st_generate, st_from_sequence: records a second, all subtasks together; 0: no limit */
     uint64_t rate_per_s;
     uint64_t collected_max; /* st_collect: bytes, see there; 0: ST_COLLECTED_MAX */
+    int64_t max_part_size;  /* st_write_files: when a file is rolled, see there; bytes */
+    int64_t rollover_ms;    /* likewise: how long it is written to */
+    int64_t inactivity_ms;  /* likewise: how long nothing came */
 } st_options;
 
 /* Named arguments, with the place in the source. */
@@ -708,9 +711,10 @@ const char *st_env_error(const st_env *env);
  * Returns ST_OK, also after a stop with a savepoint; ST_ERR_GRAPH before anything has run;
  * ST_ERR_FAILED when a function failed and no restart is left; ST_ERR_RESTORE, ST_ERR_IO,
  * ST_ERR_CANCELLED; then st_env_error tells why. The name, borrowed for the call, is what
- * commands know the job by; NULL: that of pipeline.name, else "stream job". Blocks the calling thread, which does the checkpoints; the
- * threads of the subtasks end before it returns. Of the process it changes one thing: glibc's
- * malloc is told to keep no fastbins (M_MXFAST 0), so that no free takes long. */
+ * commands know the job by; NULL: that of pipeline.name, else "stream job". Blocks the calling
+ * thread, which does the checkpoints; the threads of the subtasks end before it returns. Of the
+ * process it changes one thing: glibc's malloc is told to keep no fastbins (M_MXFAST 0), so that no
+ * free takes long. */
 enum st_err st_execute(st_env *env, const char *job_name);
 /* The graph of the job in one of "text", "dot", "json"; owned by the caller (free). NULL with
  * st_env_error set if the job is not well formed. */
@@ -757,6 +761,19 @@ st_stream *st_read_folder_at(st_env *, const char *path, enum st_watch, int64_t 
                              const st_options *);
 #define st_read_folder(env, path, watch, interval_ms, ...)                                         \
     st_read_folder_at((env), (path), (watch), (interval_ms), ST_WITH(__VA_ARGS__))
+/* The same files, each as one record of any bytes; the name is that in its folder. A file of more
+ * than ST_FILE_SIZE_MAX bytes fails the job. Exactly once, as the lines: a file that was being read
+ * is read again. Source: Flink FileSource, with a format that reads a file at once. */
+#define ST_FILE_SIZE_MAX (UINT32_C(32) << 20)
+typedef struct st_file {
+    st_str name;    /* in its folder */
+    st_str content; /* its bytes; may be empty */
+} st_file;
+extern const st_type st_type_st_file;
+st_stream *st_read_whole_files_at(st_env *, const char *path, enum st_watch, int64_t interval_ms,
+                                  const st_options *);
+#define st_read_whole_files(env, path, watch, interval_ms, ...)                                    \
+    st_read_whole_files_at((env), (path), (watch), (interval_ms), ST_WITH(__VA_ARGS__))
 /* A host and port that lines come from or go to: ST_SOCKET("localhost", 9999, .retries = -1). What
  * it points to is copied. */
 typedef struct st_socket {
@@ -1038,9 +1055,21 @@ typedef struct st_two_phase {
 } st_two_phase;
 void st_two_phase_sink_at(st_stream *, const st_two_phase *, const st_options *);
 #define st_two_phase_sink(s, spec, ...) st_two_phase_sink_at((s), &(spec), ST_WITH(__VA_ARGS__))
-/* Lines as st_print has them, exactly once, into files part-SUBTASK-NUMBER of a folder (made if
- * need be), a new one at each checkpoint: hidden (.part-….inprogress) until the checkpoint is
- * complete. A file without lines is not made. */
+/* Lines as st_print has them, exactly once, into files of a folder, which is made if need be. A
+ * file is written to under the name .part-SUBTASK-NUMBER.inprogress.OWNER; when it is rolled it
+ * becomes .part-SUBTASK-NUMBER.pending.OWNER, and when the next checkpoint is complete
+ * part-SUBTASK-NUMBER. Numbers rise, whoever else writes into the folder; a file without lines is
+ * not made.
+ *
+ * It is rolled at each checkpoint. Or, if one of the limits is given, not at checkpoints, but when
+ * it is larger than .max_part_size (128 MiB) and another record comes, .rollover_ms (a minute)
+ * after it was begun, or .inactivity_ms (a minute) after its last record; the others are then what
+ * is in brackets. Its lines are to be seen when it is committed, so later than they are safe. At a
+ * savepoint, and at the end, it is rolled in any case.
+ *
+ * A job that goes on with a checkpoint of its own folder (execution.checkpointing.dir) removes the
+ * hidden files that were made behind it; other hidden files stay.
+ * Source: Flink FileSink, DefaultRollingPolicy, OnCheckpointRollingPolicy. */
 void st_write_files_at(st_stream *, const char *folder, const st_options *);
 #define st_write_files(s, folder, ...) st_write_files_at((s), (folder), ST_WITH(__VA_ARGS__))
 /* Lines as st_print has them into a socket, each subtask over a connection of its own; at least

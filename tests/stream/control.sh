@@ -58,10 +58,11 @@ ended() {
     job=
 }
 
-start -p 2
+start -p 2 --part-size 100000000
 [ "$(stat -c %a "$folder/kcsim/stream-$job.sock")" = 600 ] || complain "the socket is open to others"
 [ "$("$program" stream savepoint counter "$folder/save")" = "$folder/save/savepoint-1" ] ||
     complain "no savepoint"
+[ -n "$(find "$folder/out" -name '.part-0-0.pending.*')" ] || complain "a file goes on over a savepoint"
 [ -e "$folder/save/savepoint-1/_metadata" ] || complain "the savepoint is not there"
 "$program" stream savepoint counter 2>/dev/null && complain "a savepoint without a folder"
 "$program" stream checkpoint counter 2>/dev/null && complain "a checkpoint without a folder"
@@ -155,7 +156,7 @@ cat "$folder"/out/part-* | tr -d '()' | awk -F, '
         if (digits != 10) { print digits + 0 " digits"; bad = 1 }
         exit bad
     }' >&2 || complain "the output is not exact"
-[ -z "$(find "$folder/out" -name '.*inprogress')" ] || complain "something is left uncommitted"
+[ -z "$(find "$folder/out" -name '.part-*')" ] || complain "something is left uncommitted"
 
 # A drained savepoint is one whose input had ended.
 lines=$(cat "$folder"/out/part-* | wc -l)

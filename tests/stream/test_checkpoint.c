@@ -234,12 +234,79 @@ START_TEST(checkpoints_of_runs_before_are_not_removed)
 }
 END_TEST
 
+static void make_file(const char *path, const char *text)
+{
+    FILE *to = fopen(path, "w");
+    ck_assert_ptr_nonnull(to);
+    fputs(text, to);
+    fclose(to);
+}
+
+/* A database of the files one.sst (7 bytes) and CURRENT (4), and behind the first checkpoint of
+ * two.sst (3). Returns the size of checkpoint `id`. */
+static struct checkpoint_size write_with_files(struct stored_files *stored, int64_t id)
+{
+    char path[128], why[256];
+    struct bytes part = {0};
+    struct stored_files now = {0};
+    const struct bytes *parts[] = {&part};
+    struct checkpoint_draft what = {.dir = dir,
+                                    .kind = CHECKPOINT,
+                                    .id = id,
+                                    .max_parallelism = 128,
+                                    .tasks = parts,
+                                    .count = 1,
+                                    .stored = stored};
+    bytes_put(&part, "state", 5);
+    snprintf(path, sizeof path, "%s/attached-%ld", dir, (long)id);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    bytes_attach(&part, path, "db-");
+    static const char *const names[] = {"one.sst", "two.sst"};
+    for (int64_t f = 0; f < id; f++) {
+        char from[128], to[160];
+        snprintf(from, sizeof from, "%s/database/%s", dir, names[f]);
+        snprintf(to, sizeof to, "%s/%s", path, names[f]);
+        ck_assert_int_eq(link(from, to), 0);
+    }
+    char current[160];
+    snprintf(current, sizeof current, "%s/CURRENT", path);
+    make_file(current, "here");
+    ck_assert_msg(checkpoint_write(&what, &now, why), "%s", why);
+    struct checkpoint_size size = checkpoint_size(&what, &now);
+    ck_assert_msg(checkpoint_complete(&what, &now, why), "%s", why);
+    bytes_free(&part);
+    return size;
+}
+
+START_TEST(its_size_is_what_was_written_and_what_it_shares)
+{
+    char path[128];
+    struct stored_files stored = {0};
+    make_dir();
+    snprintf(path, sizeof path, "%s/database", dir);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/database/one.sst", dir);
+    make_file(path, "sorted!");
+    snprintf(path, sizeof path, "%s/database/two.sst", dir);
+    make_file(path, "too");
+    struct checkpoint_size size = write_with_files(&stored, 1);
+    ck_assert_int_eq(size.written, 5 + 7 + 4);
+    ck_assert_int_eq(size.full, 5 + 7 + 4);
+    size = write_with_files(&stored, 2);
+    ck_assert_int_eq(size.written, 5 + 3 + 4); /* one.sst is there */
+    ck_assert_int_eq(size.full, 5 + 7 + 3 + 4);
+    stored_files_free(&stored);
+    remove_dir();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("checkpoints");
     TCase *tc = tcase_create("directory");
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, what_was_written_is_read);
+    tcase_add_test(tc, its_size_is_what_was_written_and_what_it_shares);
     tcase_add_test(tc, a_flipped_bit_is_found_and_the_checkpoint_before_used);
     tcase_add_test(tc, a_file_cut_anywhere_is_found_and_the_checkpoint_before_used);
     tcase_add_test(tc, a_half_written_checkpoint_is_none);

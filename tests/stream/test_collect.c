@@ -157,7 +157,7 @@ START_TEST(a_restored_job_has_collected_all)
     uint64_t most = 0;
     for (fail_at = 0; fail_at < NUMBERS; fail_at += ways[_i].in_steps != 0 ? 4 : 19) {
         char folder[FOLDER_SIZE];
-        folder_make(folder);
+        folder_make_in_memory(folder);
         st_env *env = st_env_new();
         run_as(env, ways[_i].in_steps);
         st_collection *to = build(env, folder, ways[_i].before);

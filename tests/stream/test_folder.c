@@ -137,6 +137,144 @@ START_TEST(files_come_in_the_order_of_their_times)
 }
 END_TEST
 
+struct numbers {
+    int64_t last;
+    int64_t complete; /* checkpoints since the last number */
+};
+
+/* ---------------------------------------------------------------------------------- Whole files */
+
+ST_SINK(tell_file, st_file)
+{
+    size_t had = strlen(story);
+    snprintf(story + had, sizeof story - had, "%.*s[%.*s] ", (int)in->name.size, in->name.data,
+             (int)in->content.size, in->content.data);
+}
+
+static st_env *read_whole(void)
+{
+    char path[128];
+    st_env *env = st_env_new();
+    snprintf(path, sizeof path, "%s/in", base);
+    st_sink(st_rebalance(st_read_whole_files(env, path, ST_PROCESS_ONCE, 0)), tell_file,
+            .parallelism = 1);
+    story[0] = '\0';
+    return env;
+}
+
+START_TEST(a_file_is_one_record)
+{
+    make_base();
+    put_file("b", "b1\nb2\n", 5000);
+    put_file("a", "a1\r\na2", 7000);
+    put_file("empty", "", 1000);
+    put_file(".hidden", "h\n", 1000);
+    st_env *env = read_whole();
+    ck_assert_msg(st_execute(env, "whole") == ST_OK, "%s", st_env_error(env));
+    ck_assert_str_eq(story, "empty[] b[b1\nb2\n] a[a1\r\na2] ");
+    st_env_free(env);
+    remove_base();
+}
+END_TEST
+
+static uint32_t size_seen;
+
+ST_SINK(measure, st_file)
+{
+    size_seen = in->content.size;
+    for (uint32_t k = 0; k < in->content.size; k++) {
+        if (in->content.data[k] != '\0') {
+            st_fail(ctx, "byte %u", k);
+        }
+    }
+}
+
+START_TEST(a_file_has_a_bound)
+{
+    for (uint32_t more = 0; more < 2; more++) {
+        char path[128];
+        make_base();
+        put_file("zeros", "", 1000);
+        snprintf(path, sizeof path, "%s/in/zeros", base);
+        ck_assert_int_eq(truncate(path, (off_t)ST_FILE_SIZE_MAX + more), 0);
+        snprintf(path, sizeof path, "%s/in", base);
+        st_env *env = st_env_new();
+        st_sink(st_rebalance(st_read_whole_files(env, path, ST_PROCESS_ONCE, 0)), measure);
+        size_seen = 0;
+        ck_assert_int_eq(st_execute(env, "whole"), more == 0 ? ST_OK : ST_ERR_FAILED);
+        ck_assert_uint_eq(size_seen, more == 0 ? ST_FILE_SIZE_MAX : 0);
+        ck_assert(more == 0 || strstr(st_env_error(env), "ST_FILE_SIZE_MAX") != NULL);
+        st_env_free(env);
+        remove_base();
+    }
+}
+END_TEST
+
+/* Each file brings the next one. The job fails at one of them and begins again; and when a
+ * checkpoint has all, for good. */
+#define FILES 10
+static int64_t fail_at_file; /* -1: none */
+
+static void put_number(int64_t number)
+{
+    char name[24];
+    snprintf(name, sizeof name, "%" PRId64, number);
+    put_file(name, name, 1000 + number);
+}
+
+ST_MAP(number_of, st_file, int64_t)
+{
+    if (!st_parse_int64(in->content, out)) {
+        abort();
+    }
+    if (*out == fail_at_file) {
+        fail_at_file = -1;
+        st_fail(ctx, "asked to");
+    }
+    ((struct numbers *)ctx->self)->last = *out;
+    if (*out + 1 < FILES) {
+        put_number(*out + 1);
+    }
+}
+
+/* At the second one: of the first all have been told. */
+static void fail_when_all(st_context *ctx, int64_t checkpoint_id)
+{
+    struct numbers *self = ctx->self;
+    (void)checkpoint_id;
+    if (self->last == FILES - 1 && ++self->complete == 2) {
+        st_fail(ctx, "all are there");
+    }
+}
+
+START_TEST(each_file_once_though_the_job_fails)
+{
+    char path[128];
+    make_base();
+    put_number(0);
+    fail_at_file = _i - 1;
+    st_env *env = st_env_new();
+    st_env_run_in_steps(env);
+    st_env_set(env, "restart-strategy.type", _i > 0 ? "fixed-delay" : "none");
+    st_env_set(env, "execution.checkpointing.storage", "jobmanager");
+    st_env_set(env, "execution.checkpointing.interval", "3ms");
+    snprintf(path, sizeof path, "%s/in", base);
+    st_stream *files = st_read_whole_files(env, path, ST_PROCESS_CONTINUOUSLY, 2);
+    st_collection *to = st_collect(st_map(files, number_of, .self_size = sizeof(struct numbers),
+                                          .notify_checkpoint_complete = fail_when_all));
+    ck_assert_int_eq(st_execute(env, "whole"), ST_ERR_FAILED);
+    ck_assert_ptr_nonnull(strstr(st_env_error(env), "all are there"));
+    uint64_t count;
+    const int64_t *all = st_collected(to, &count);
+    ck_assert_uint_eq(count, FILES);
+    for (int64_t n = 0; n < FILES; n++) {
+        ck_assert_int_eq(all[n], n);
+    }
+    st_env_free(env);
+    remove_base();
+}
+END_TEST
+
 START_TEST(what_is_wrong_is_told)
 {
     st_env *env = st_env_new();
@@ -180,11 +318,6 @@ static void bring(int64_t number)
         put_numbers("old", 0, 5, 500);
     }
 }
-
-struct numbers {
-    int64_t last;
-    int64_t complete; /* checkpoints since the last number */
-};
 
 ST_MAP(pass, st_str, int64_t)
 {
@@ -305,6 +438,9 @@ int main(void)
     tcase_add_test(tc, lines_come_out_of_any_pieces);
     tcase_add_test(tc, a_line_is_as_long_as_text_may_be);
     tcase_add_test(tc, files_come_in_the_order_of_their_times);
+    tcase_add_test(tc, a_file_is_one_record);
+    tcase_add_test(tc, a_file_has_a_bound);
+    tcase_add_loop_test(tc, each_file_once_though_the_job_fails, 0, FILES + 1);
     tcase_add_test(tc, what_is_wrong_is_told);
     tcase_add_loop_test(tc, each_line_once_though_the_job_is_killed, 0, NUMBERS + 1);
     tcase_add_test(tc, a_changed_file_is_read_again);

@@ -35,8 +35,11 @@ ST_GENERATOR(numbers, int64_t)
     *out = (int64_t)index;
 }
 
+static _Atomic int is_held; /* the sink, with a record */
+
 ST_SINK(held, int64_t)
 {
+    is_held = 1;
     pthread_mutex_lock(&lock);
     while (!is_open) {
         pthread_cond_wait(&changed, &lock);
@@ -378,6 +381,63 @@ START_TEST(a_job_that_waits_to_begin_again_says_for_how_long)
 }
 END_TEST
 
+/* A savepoint that waits for a sink holds up neither who asks for the status nor who cancels. */
+static void *ask_aside(void *question)
+{
+    return ask_job(question);
+}
+
+static pthread_t begin_to_ask(const char *question)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, ask_aside, (void *)(uintptr_t)question), 0);
+    return thread;
+}
+
+static void check_answer(pthread_t thread, const char *expected)
+{
+    void *answer;
+    pthread_join(thread, &answer);
+    ck_assert_str_eq(answer, expected);
+    free(answer);
+}
+
+START_TEST(questions_do_not_wait_for_each_other)
+{
+    begin();
+    st_env *env = st_env_new();
+    st_env_listen(env);
+    st_env_set(env, "execution.checkpointing.savepoint-dir", runtime);
+    st_stream *s = st_generate(env, numbers, UINT64_C(1) << 40);
+    st_sink(s, held, .slot_sharing_group = "apart");
+    pthread_t thread;
+    pthread_create(&thread, NULL, execute, env);
+    while (is_held == 0) { /* or a barrier may come before all records */
+        usleep(1000);
+    }
+    pthread_t savepoint = begin_to_ask("savepoint\n"), other = begin_to_ask("savepoint\n");
+    for (int i = 0; i < 40; i++) { /* more than are served at a time, were one not served */
+        json_decref(status());
+    }
+    pthread_t cancel = begin_to_ask("cancel\n");
+    const char *state = "";
+    while (strcmp(state, "CANCELLING") != 0) {
+        json_t *root = status();
+        state = json_string_value(json_object_get(root, "state"));
+        ck_assert_ptr_nonnull(state);
+        state = strcmp(state, "CANCELLING") == 0 ? "CANCELLING" : "";
+        json_decref(root);
+    }
+    open_gate();
+    check_answer(cancel, "ok cancelled\n");
+    check_answer(savepoint, "error cancelled\n");
+    check_answer(other, "error cancelled\n");
+    pthread_join(thread, NULL);
+    st_env_free(env);
+    end();
+}
+END_TEST
+
 START_TEST(before_it_has_run_a_job_is_created)
 {
     char *text = NULL;
@@ -419,6 +479,7 @@ int main(void)
     tcase_add_test(tcase, a_job_with_nothing_to_do_is_idle_and_says_so_each_second);
     tcase_add_test(tcase, watermarks_are_told_of_each_input_and_records_of_tasks);
     tcase_add_test(tcase, a_job_that_waits_to_begin_again_says_for_how_long);
+    tcase_add_test(tcase, questions_do_not_wait_for_each_other);
     tcase_add_test(tcase, before_it_has_run_a_job_is_created);
     tcase_add_test(tcase, a_port_is_a_port);
     suite_add_tcase(suite, tcase);

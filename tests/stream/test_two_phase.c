@@ -11,9 +11,9 @@
  * parts of the snapshot, its rename, the commit and the next checkpoint that forgets. The job runs
  * in steps on virtual time: a run is the same each time.
  *
- * Three sinks: the files that come with us; one of a user's own, a journal in which a transaction
- * is lines "B id", "W id number", "P id", "C id", "A id", each appended by one write; and that of
- * examples/ledger.c, with the job that it is in.
+ * Three sinks: the files that come with us, rolled at each checkpoint or by their limits; one of a
+ * user's own, a journal in which a transaction is lines "B id", "W id number", "P id", "C id", "A
+ * id", each appended by one write; and that of examples/ledger.c, with the job that it is in.
  */
 #include <check.h>
 #include <fcntl.h>
@@ -42,6 +42,7 @@ struct steps {
     int64_t kill_before; /* the step that is not done any more; 0: none */
     int64_t count;
     int64_t recovered_commits, recovered_aborts;
+    int64_t runs_anew; /* of one folder: that had no checkpoint to go on with */
     char names[STEPS_MAX][40];
 };
 static struct steps *steps; /* shared with the job's process */
@@ -100,6 +101,14 @@ int __wrap_fsync(int fd)
     (void)fd;
     step("sync", "");
     return 0;
+}
+
+int __real_ftruncate(int fd, off_t size);
+int __wrap_ftruncate(int fd, off_t size);
+int __wrap_ftruncate(int fd, off_t size)
+{
+    step("truncate", "");
+    return __real_ftruncate(fd, size);
 }
 
 int __real_truncate(const char *path, off_t size);
@@ -386,8 +395,8 @@ ST_SOURCE(numbers_by_the_clock, int64_t)
     return self->next < NUMBERS ? ST_IDLE : ST_END;
 }
 
-enum sink { SINK_FILES, SINK_JOURNAL, SINK_LEDGER };
-static const char *const sink_names[] = {"files", "journal", "ledger"};
+enum sink { SINK_FILES, SINK_ROLLED, SINK_JOURNAL, SINK_LEDGER };
+static const char *const sink_names[] = {"files", "rolled files", "journal", "ledger"};
 
 int st_job(st_env *env, int argc, char **argv); /* of examples/ledger.c */
 
@@ -412,6 +421,8 @@ static void build_job(st_env *env, enum sink sink, const char *folder)
     s = st_rebalance(s);
     if (sink == SINK_FILES) {
         st_write_files(s, out, .parallelism = 2);
+    } else if (sink == SINK_ROLLED) { /* over checkpoints, and twice between two of them */
+        st_write_files(s, out, .parallelism = 2, .max_part_size = 8, .rollover_ms = 23);
     } else {
         st_two_phase_sink(s, journal_sink, .parallelism = 2, .self_size = sizeof(struct journal),
                           .close = journal_close);
@@ -429,6 +440,8 @@ static int run_job(enum sink sink, const char *folder)
     st_env_set(env, "execution.checkpointing.dir", dir);
     if (checkpoint_newest(dir, CHECKPOINT) > 0) {
         st_env_set(env, "execution.savepoint.path", dir);
+    } else {
+        steps->runs_anew++;
     }
     if (sink == SINK_LEDGER) {
         build_ledger(env, folder);
@@ -486,7 +499,7 @@ static void check_once(enum sink sink, const char *folder, int64_t n, int64_t m,
 {
     char out[128];
     struct once_numbers numbers = {0};
-    if (sink == SINK_FILES) {
+    if (sink == SINK_FILES || sink == SINK_ROLLED) {
         snprintf(out, sizeof out, "%s/out", folder);
         once_add_folder(&numbers, out, "part-");
     } else if (sink == SINK_JOURNAL) {
@@ -501,14 +514,25 @@ static void check_once(enum sink sink, const char *folder, int64_t n, int64_t m,
     once_free(&numbers);
 }
 
+/* What nobody will ask for is gone, if each run could know of it. */
+static void check_nothing_is_hidden(enum sink sink, const char *folder, const char *where)
+{
+    char command[160];
+    snprintf(command, sizeof command, "! ls -A %s/out | grep '^\\.part-'", folder);
+    if ((sink == SINK_FILES || sink == SINK_ROLLED) && steps->runs_anew == 1) {
+        ck_assert_msg(system(command) == 0, "left by one that was killed at %s", where);
+    }
+}
+
 /* Killed before step n, its recovery before step m. Returns whether there is a step n; *recovered:
  * whether the recovery has a step m. */
 static bool round_of(enum sink sink, int64_t n, int64_t m, bool *recovered)
 {
     char folder[FOLDER_SIZE], journal[64], where[96] = "";
-    folder_make(folder);
+    folder_make_in_memory(folder);
     snprintf(journal, sizeof journal, "%s/journal", folder);
     journal_path = journal;
+    steps->runs_anew = 0;
     bool killed = run(sink, folder, n);
     *recovered = false;
     if (killed) {
@@ -521,6 +545,7 @@ static bool round_of(enum sink sink, int64_t n, int64_t m, bool *recovered)
         }
     }
     check_once(sink, folder, n, m, where);
+    check_nothing_is_hidden(sink, folder, where);
     folder_remove(folder);
     return killed;
 }
@@ -546,14 +571,40 @@ START_TEST(the_steps_are_those_of_two_phases)
                                           "rename chk-",  "commit ",       "commit done",
                                           "write",        "pre-committed", "rename chk-",
                                           "unlink task-", "rmdir chk-",    NULL};
-    static const char *const files[] = {
-        "make .part-0-",  "fwrite",         "flush", "sync",        "make task-0", "rename chk-",
-        "rename part-0-", "make .part-0-1", "sync",  "rename chk-", "unlink",      NULL};
+    static const char *const files[] = {"make .part-0-0.inprogress.",
+                                        "fwrite",
+                                        "flush",
+                                        "sync",
+                                        "rename .part-0-0.pending.",
+                                        "sync",
+                                        "make task-0",
+                                        "rename chk-",
+                                        "rename part-0-0",
+                                        "make .part-0-1.",
+                                        "sync",
+                                        "rename chk-",
+                                        "unlink",
+                                        NULL};
+    static const char *const rolled[] = {"make .part-0-0.inprogress.",
+                                         "fwrite",
+                                         "flush",
+                                         "sync",
+                                         "make task-0",
+                                         "rename chk-",
+                                         "flush",
+                                         "sync",
+                                         "rename .part-0-0.pending.",
+                                         "make .part-0-1.inprogress.",
+                                         "rename chk-",
+                                         "rename part-0-0",
+                                         NULL};
     bool recovered;
     ck_assert(!round_of(SINK_JOURNAL, 0, 0, &recovered));
     expect_in_order(journal);
     ck_assert(!round_of(SINK_FILES, 0, 0, &recovered));
     expect_in_order(files);
+    ck_assert(!round_of(SINK_ROLLED, 0, 0, &recovered));
+    expect_in_order(rolled);
 }
 END_TEST
 
@@ -595,7 +646,7 @@ int main(void)
     }
     Suite *suite = suite_create("two phases");
     TCase *tc = tcase_create("two phases");
-    tcase_set_timeout(tc, 200);
+    tcase_set_timeout(tc, 400);
     tcase_add_test(tc, the_steps_are_those_of_two_phases);
     tcase_add_loop_test(tc, killed_between_every_two_steps, SINK_FILES, SINK_LEDGER + 1);
     tcase_add_loop_test(tc, killed_again_in_the_recovery, SINK_FILES, SINK_LEDGER + 1);
