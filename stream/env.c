@@ -4,10 +4,12 @@
 #include "stream/kept.h"
 #include "stream/graph.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 void *must_calloc(size_t count, size_t size)
@@ -183,6 +185,8 @@ void st_env_run_in_steps(st_env *env)
 }
 
 /* ------------------------------------------------------------------------------- Configuration */
+/* Values of a few words, true and false, and units may be in large or small letters. Source: Flink
+ * ConfigurationUtils. */
 
 static bool read_count(const char *value, int64_t max, int64_t *number)
 {
@@ -194,27 +198,82 @@ static bool read_count(const char *value, int64_t max, int64_t *number)
     return true;
 }
 
-/* A duration as Flink writes it: "200ms", "1 s", "2min"; a bare number is milliseconds. */
+struct unit {
+    const char *name;
+    int64_t size;
+};
+
+static bool is_of_unit(const char *text, const struct unit *unit)
+{
+    size_t size = strlen(unit->name);
+    return strncasecmp(text, unit->name, size) == 0 &&
+           text[size + strspn(text + size, " ")] == '\0';
+}
+
+/* A whole number from 0 and a unit of the table, which ends with a row without a name; around both
+ * may be spaces. Letters may be large or small. */
+static bool read_quantity(const char *value, const struct unit *units, int64_t *quantity)
+{
+    char *end;
+    value += strspn(value, " ");
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (*value < '0' || *value > '9' || errno != 0) {
+        return false;
+    }
+    end += strspn(end, " ");
+    while (units->name != NULL && !is_of_unit(end, units)) {
+        units++;
+    }
+    if (units->name == NULL || number > INT64_MAX / units->size) {
+        return false;
+    }
+    *quantity = number * units->size;
+    return true;
+}
+
+/* As Flink writes it: "200ms", "1 s", "2min"; a bare number is milliseconds, and what is less than
+ * one is left out. Source: Flink TimeUtils. */
 static bool read_duration(const char *value, int64_t *ms)
 {
-    static const struct {
-        const char *unit;
-        int64_t ms;
-    } units[] = {{"", 1},        {"ms", 1},    {"s", 1000},    {"sec", 1000},
-                 {"min", 60000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-    char *end;
-    long long number = strtoll(value, &end, 10);
-    while (*end == ' ') {
-        end++;
-    }
-    for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
-        if (strcmp(end, units[u].unit) == 0 && end != value && number >= 0 &&
-            number <= INT64_MAX / units[u].ms) {
-            *ms = number * units[u].ms;
-            return true;
-        }
-    }
-    return false;
+    const int64_t micro = 1000, milli = 1000000, second = 1000 * milli;
+    const int64_t minute = 60 * second, hour = 60 * minute, day = 24 * hour;
+    const struct unit units[] = {{"", milli},
+                                 {"ns", 1},
+                                 {"nano", 1},
+                                 {"nanos", 1},
+                                 {"nanosecond", 1},
+                                 {"nanoseconds", 1},
+                                 {"µs", micro},
+                                 {"micro", micro},
+                                 {"micros", micro},
+                                 {"microsecond", micro},
+                                 {"microseconds", micro},
+                                 {"ms", milli},
+                                 {"milli", milli},
+                                 {"millis", milli},
+                                 {"millisecond", milli},
+                                 {"milliseconds", milli},
+                                 {"s", second},
+                                 {"sec", second},
+                                 {"secs", second},
+                                 {"second", second},
+                                 {"seconds", second},
+                                 {"m", minute},
+                                 {"min", minute},
+                                 {"minute", minute},
+                                 {"minutes", minute},
+                                 {"h", hour},
+                                 {"hour", hour},
+                                 {"hours", hour},
+                                 {"d", day},
+                                 {"day", day},
+                                 {"days", day},
+                                 {NULL, 0}};
+    int64_t ns;
+    bool ok = read_quantity(value, units, &ns);
+    *ms = ok ? ns / milli : *ms;
+    return ok;
 }
 
 static bool read_duration_above_0(const char *value, int64_t *ms)
@@ -235,33 +294,24 @@ static bool read_factor(const char *value, double max, double *factor)
     return ok;
 }
 
-/* A size as Flink writes it: "64mb", "1 g"; a bare number is bytes. */
+/* A size as Flink writes it: "64mb", "1 g"; a bare number is bytes. Source: Flink MemorySize. */
 static bool read_memory(const char *value, int64_t *bytes)
 {
-    static const struct {
-        const char *unit;
-        int shift;
-    } units[] = {{"", 0},    {"b", 0},  {"bytes", 0}, {"k", 10}, {"kb", 10}, {"m", 20},
-                 {"mb", 20}, {"g", 30}, {"gb", 30},   {"t", 40}, {"tb", 40}};
-    char *end;
-    long long number = strtoll(value, &end, 10);
-    while (*end == ' ') {
-        end++;
-    }
-    for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
-        if (strcmp(end, units[u].unit) == 0 && end != value && number > 0 &&
-            number <= INT64_MAX >> units[u].shift) {
-            *bytes = number << units[u].shift;
-            return true;
-        }
-    }
-    return false;
+    const int64_t k = 1 << 10, m = 1 << 20, g = 1 << 30, t = (int64_t)1 << 40;
+    const struct unit units[] = {
+        {"", 1},  {"b", 1},  {"bytes", 1},     {"k", k}, {"kb", k}, {"kibibytes", k},
+        {"m", m}, {"mb", m}, {"mebibytes", m}, {"g", g}, {"gb", g}, {"gibibytes", g},
+        {"t", t}, {"tb", t}, {"tebibytes", t}, {NULL, 0}};
+    int64_t read;
+    bool ok = read_quantity(value, units, &read) && read > 0;
+    *bytes = ok ? read : *bytes;
+    return ok;
 }
 
 static bool read_truth(const char *value, bool *truth)
 {
-    *truth = strcmp(value, "true") == 0;
-    return *truth || strcmp(value, "false") == 0;
+    *truth = strcasecmp(value, "true") == 0;
+    return *truth || strcasecmp(value, "false") == 0;
 }
 
 static bool set_parallelism_default(st_env *env, const char *value)
@@ -315,8 +365,8 @@ static bool set_at_once(st_env *env, const char *value)
 
 static bool set_storage(st_env *env, const char *value)
 {
-    env->storage_in_memory = strcmp(value, "jobmanager") == 0;
-    return env->storage_in_memory || strcmp(value, "filesystem") == 0;
+    env->storage_in_memory = strcasecmp(value, "jobmanager") == 0;
+    return env->storage_in_memory || strcasecmp(value, "filesystem") == 0;
 }
 
 /* Flink has URIs of files where we have paths as well. */
@@ -348,8 +398,8 @@ static bool set_restore(st_env *env, const char *value)
 
 static bool set_mode(st_env *env, const char *value)
 {
-    env->at_least_once = strcmp(value, "AT_LEAST_ONCE") == 0;
-    return env->at_least_once || strcmp(value, "EXACTLY_ONCE") == 0;
+    env->at_least_once = strcasecmp(value, "AT_LEAST_ONCE") == 0;
+    return env->at_least_once || strcasecmp(value, "EXACTLY_ONCE") == 0;
 }
 
 static bool set_ignore(st_env *env, const char *value)
@@ -372,7 +422,7 @@ static bool set_externalized(st_env *env, const char *value)
         [RETENTION_DELETE_ON_CANCELLATION] = "DELETE_ON_CANCELLATION",
         [RETENTION_NO_EXTERNALIZED] = "NO_EXTERNALIZED_CHECKPOINTS"};
     for (int p = RETENTION_RETAIN_ON_CANCELLATION; p <= RETENTION_NO_EXTERNALIZED; p++) {
-        if (strcmp(value, names[p]) == 0) {
+        if (strcasecmp(value, names[p]) == 0) {
             env->retention.policy = (enum retention_policy)p;
             return true;
         }
@@ -395,7 +445,7 @@ static bool set_restart(st_env *env, const char *value)
                  {"exponential-delay", RESTART_EXPONENTIAL},
                  {"exponentialdelay", RESTART_EXPONENTIAL}};
     for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
-        if (strcmp(value, names[n].name) == 0) {
+        if (strcasecmp(value, names[n].name) == 0) {
             env->restart.kind = names[n].kind;
             return true;
         }
@@ -471,8 +521,8 @@ static bool set_tolerable(st_env *env, const char *value)
 
 static bool set_backend(st_env *env, const char *value)
 {
-    env->backend = strcmp(value, "rocksdb") == 0 ? BACKEND_ROCKSDB : BACKEND_HASHMAP;
-    return env->backend == BACKEND_ROCKSDB || strcmp(value, "hashmap") == 0;
+    env->backend = strcasecmp(value, "rocksdb") == 0 ? BACKEND_ROCKSDB : BACKEND_HASHMAP;
+    return env->backend == BACKEND_ROCKSDB || strcasecmp(value, "hashmap") == 0;
 }
 
 static bool set_incremental(st_env *env, const char *value)
@@ -529,7 +579,7 @@ static bool set_slots(st_env *env, const char *value)
 static bool set_runtime_mode(st_env *env, const char *value)
 {
     (void)env;
-    return strcmp(value, "STREAMING") == 0;
+    return strcasecmp(value, "STREAMING") == 0;
 }
 
 static bool set_unaligned(st_env *env, const char *value)

@@ -66,7 +66,7 @@ struct task_figures {
     double bytes_in_per_s, bytes_out_per_s, packets_out_per_s;
     struct queue before, behind;
     double busy_ms, full_ms, idle_ms, is_full;
-    double input_watermark;
+    double input_watermark, alignment_ns;
 };
 
 static const struct metric task_metrics[] = {
@@ -89,6 +89,7 @@ static const struct metric task_metrics[] = {
     {"idleTimeMsPerSecond", offsetof(struct task_figures, idle_ms)},
     {"isBackPressured", offsetof(struct task_figures, is_full)},
     {"currentInputWatermark", offsetof(struct task_figures, input_watermark)},
+    {"checkpointAlignmentTime", offsetof(struct task_figures, alignment_ns)},
 };
 
 struct op_figures {
@@ -197,9 +198,16 @@ static bool ends_chain(const struct op *op)
     return true;
 }
 
+/* How long the last alignment took, or the one under way has taken. */
+static double alignment_ns(struct task *task)
+{
+    int64_t since_ns = atomic_load_explicit(&task->aligns_since_ns, memory_order_relaxed);
+    return since_ns != 0 ? (double)(monotonic_ns() - since_ns) : shown_time(&task->aligned_ns);
+}
+
 /* Task `number` of the job, whose head is operator `first_op` of all. */
-static struct task_figures look_at_task(const struct task *task, struct monitor *monitor,
-                                        uint32_t number, uint32_t first_op)
+static struct task_figures look_at_task(struct task *task, struct monitor *monitor, uint32_t number,
+                                        uint32_t first_op)
 {
     struct task_times times = monitor_task(monitor, number);
     struct task_rates rates = monitor_traffic(monitor, number);
@@ -221,6 +229,7 @@ static struct task_figures look_at_task(const struct task *task, struct monitor 
         .idle_ms = times.idle_ms,
         .is_full = times.full_now ? 1 : 0,
         .input_watermark = task->channel_count > 0 ? shown_time(&head->shown_input_watermark) : NAN,
+        .alignment_ns = task->channel_count > 0 ? alignment_ns(task) : NAN,
     };
     for (uint32_t o = 0; o < task->op_count; o++) {
         if (ends_chain(task->ops[o])) {
@@ -255,6 +264,15 @@ void metrics_show(struct task *task)
     }
     show_time(&task->shown_inputs[0], task->valves[0].watermark);
     show_time(&task->shown_inputs[1], task->valves[1].watermark);
+}
+
+void metrics_show_alignment(struct task *task, bool waits, bool is_aligned)
+{
+    int64_t since_ns = atomic_load_explicit(&task->aligns_since_ns, memory_order_relaxed);
+    if (is_aligned && since_ns != 0) {
+        show_time(&task->aligned_ns, monotonic_ns() - since_ns);
+    }
+    show_time(&task->aligns_since_ns, !waits ? 0 : since_ns != 0 ? since_ns : monotonic_ns());
 }
 
 /* -------------------------------------------------------------------------------------- Writing */
@@ -376,7 +394,7 @@ static void write_tasks(const struct metrics_of *of, const struct metric *metric
                         const struct job *job, struct monitor *monitor, FILE *to)
 {
     for (uint32_t t = 0, first_op = 0; t < job->task_count; t++) {
-        const struct task *task = job->tasks[t];
+        struct task *task = job->tasks[t];
         struct task_figures f = look_at_task(task, monitor, t, first_op);
         double value = figure(&f, metric);
         if (!isnan(value)) {

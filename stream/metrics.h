@@ -53,6 +53,9 @@ struct traffic metrics_traffic(const struct task *task);
 struct metrics_of metrics_of(const char *job_name, bool filters);
 /* Shows the counters; by the task's thread. */
 void metrics_show(struct task *task);
+/* Likewise, that a channel waits behind a barrier, or that none does any more: all have come
+ * (`is_aligned`), or the checkpoint is given up. */
+void metrics_show_alignment(struct task *task, bool waits, bool is_aligned);
 /* Writes those of the job, and of all its operators and tasks (job NULL: it does not run just now);
  * any thread, while the job is not freed. */
 void metrics_write(const struct metrics_of *of, const struct job_figures *figures,

@@ -202,6 +202,7 @@ static void align(struct task *task, int64_t id)
     for (uint32_t c = 0; c < task->channel_count; c++) {
         task->channels[c].blocked = false;
     }
+    metrics_show_alignment(task, false, true);
     if (id > task->barrier) {
         take_part(task, id);
     }
@@ -233,9 +234,12 @@ bool task_notify_aborted(struct task *task, int64_t id)
     if (setjmp(task->failure) != 0) {
         return false;
     }
+    bool waits = false;
     for (uint32_t c = 0; c < task->channel_count; c++) {
         task->channels[c].blocked = task->channels[c].blocked && task->channels[c].barrier > id;
+        waits |= task->channels[c].blocked;
     }
+    metrics_show_alignment(task, waits, false);
     for (uint32_t o = 0; o < task->op_count; o++) {
         struct op *op = task->ops[o];
         if (op->node->options.notify_checkpoint_aborted != NULL) {
@@ -427,7 +431,7 @@ static void align_rest(struct task *task)
  * later one is nothing. */
 static void take_barrier(struct task *task, struct channel *channel, int64_t id)
 {
-    bool given_up = false;
+    bool given_up = false, waits = false;
     channel->barrier = id;
     if (task->job->env->at_least_once) {
         take_passed(task);
@@ -437,9 +441,12 @@ static void take_barrier(struct task *task, struct channel *channel, int64_t id)
         struct channel *other = &task->channels[c];
         other->blocked = other->blocked && other->barrier >= id;
         given_up |= other->barrier > id;
+        waits |= other->blocked;
     }
+    metrics_show_alignment(task, waits, false);
     if (!given_up) {
         channel->blocked = true;
+        metrics_show_alignment(task, true, false);
         align(task, id);
     }
 }

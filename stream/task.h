@@ -195,6 +195,8 @@ struct task {
     int64_t watermark;     /* the least of the inputs', never going back */
     struct valve valves[2];
     _Atomic int64_t shown_inputs[2]; /* the valves' watermarks, see metrics.h */
+    _Atomic int64_t aligns_since_ns; /* the first barrier of a checkpoint came; 0: none waits */
+    _Atomic int64_t aligned_ns;      /* how long it waited for the others, the last time */
     int64_t barrier;                 /* the last checkpoint that it took part in */
     int64_t notified;                /* the last completed one that its operators know of */
     uint32_t aborted;                /* how many have been given up that they know of */

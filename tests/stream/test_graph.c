@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stream/stream.h"
+#include "stream/graph.h"
 
 #define SENT         8 /* records of a subtask */
 #define SUBTASKS_MAX 4
@@ -299,6 +299,63 @@ START_TEST(what_there_is_not_is_refused_with_the_reason)
 }
 END_TEST
 
+START_TEST(durations_sizes_and_words_are_read_as_flink_reads_them)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } durations[] = {{"7", 7},           {"200ms", 200},        {" 3 s ", 3000},
+                     {"2min", 120000},   {"2 m", 120000},       {"1 minutes", 60000},
+                     {"10 SEC", 10000},  {"5 secs", 5000},      {"4 Hours", 14400000},
+                     {"1d", 86400000},   {"2 days", 172800000}, {"9 milliseconds", 9},
+                     {"1500 micros", 1}, {"2000000ns", 2},      {"0", 0}};
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } sizes[] = {{"10", 10},
+                 {"1b", 1},
+                 {"3 bytes", 3},
+                 {"2kb", 2048},
+                 {"1 KibiBytes", 1024},
+                 {"64MB", 64 << 20},
+                 {"1 mebibytes", 1 << 20},
+                 {"1g", 1 << 30}};
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "ms",
+                                      "-1",
+                                      "+1",
+                                      "1.5s",
+                                      "1 fortnight",
+                                      "1 s 2",
+                                      "99999999999999999999",
+                                      "9223372036854775807 d"};
+    st_env *env = st_env_new();
+    for (size_t d = 0; d < sizeof durations / sizeof durations[0]; d++) {
+        ck_assert_int_eq(st_env_set(env, "execution.buffer-timeout", durations[d].text), ST_OK);
+        ck_assert_int_eq(env->buffer_timeout_ms, durations[d].ms);
+    }
+    for (size_t z = 0; z < sizeof sizes / sizeof sizes[0]; z++) {
+        st_env_set(env, "state.backend.rocksdb.memory.fixed-per-slot", sizes[z].text);
+        ck_assert_int_eq(env->rocksdb_memory, sizes[z].bytes);
+    }
+    ck_assert_int_eq(st_env_set(env, "execution.checkpointing.mode", "at_least_once"), ST_OK);
+    ck_assert(env->at_least_once);
+    ck_assert_int_eq(st_env_set(env, "state.backend.type", "RocksDB"), ST_OK);
+    ck_assert_int_eq(env->backend, BACKEND_ROCKSDB);
+    ck_assert_int_eq(st_env_set(env, "pipeline.operator-chaining", "FALSE"), ST_OK);
+    ck_assert(!env->chaining);
+    ck_assert_int_eq(st_env_set(env, "restart-strategy", "Fixed-Delay"), ST_OK);
+    ck_assert_int_eq(env->restart.kind, RESTART_FIXED);
+    for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++) {
+        ck_assert_int_eq(st_env_set(env, "execution.buffer-timeout", bad[b]), ST_ERR_CONFIG);
+        ck_assert_int_eq(st_env_set(env, "state.backend.rocksdb.memory.fixed-per-slot", bad[b]),
+                         ST_ERR_CONFIG);
+    }
+    st_env_free(env);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ Two inputs, minima, text out
  */
 
@@ -487,6 +544,7 @@ int main(void)
     tcase_add_test(tc, the_parallelism_of_the_operator_goes_before_env_client_and_system);
     tcase_add_test(tc, a_job_that_takes_more_slots_than_there_are_is_refused);
     tcase_add_test(tc, what_there_is_not_is_refused_with_the_reason);
+    tcase_add_test(tc, durations_sizes_and_words_are_read_as_flink_reads_them);
     tcase_add_test(tc, co_flat_map_puts_out_any_number_for_each_input);
     tcase_add_test(tc, min_lowers_its_field_and_keeps_the_others);
     tcase_add_test(tc, a_watermark_is_a_millisecond_less_unless_it_is_without_it);

@@ -336,13 +336,24 @@ static int ask(pid_t job, const char *question)
     return fd;
 }
 
+static void await_running(pid_t job)
+{
+    char answer[256];
+    do {
+        int asked = ask(job, "status\n");
+        memset(answer, 0, sizeof answer);
+        ck_assert_int_gt(read(asked, answer, sizeof answer - 1), 0);
+        close(asked);
+    } while (strstr(answer, ", running for ") == NULL);
+}
+
 START_TEST(a_savepoint_that_a_signal_overtakes_is_not_called_done)
 {
     char question[FOLDER_SIZE + 16], answer[64] = "";
     ck_assert_int_eq(pipe(gate), 0);
     pid_t job = start(run_gated);
     close(gate[0]);
-    await_catching(job, SIGTERM, true);
+    await_running(job);
     snprintf(question, sizeof question, "savepoint %s\n", folder);
     int asked = ask(job, question);
     usleep(100000); /* mostly it has been taken up by then: it waits for the sink */

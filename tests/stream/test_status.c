@@ -35,8 +35,11 @@ ST_GENERATOR(numbers, int64_t)
     *out = (int64_t)index;
 }
 
+static _Atomic int is_held; /* the sink, with a record */
+
 ST_SINK(held, int64_t)
 {
+    is_held = 1;
     pthread_mutex_lock(&lock);
     while (!is_open) {
         pthread_cond_wait(&changed, &lock);
@@ -378,6 +381,61 @@ START_TEST(a_job_that_waits_to_begin_again_says_for_how_long)
 }
 END_TEST
 
+ST_MAP(gated, int64_t, int64_t)
+{
+    pthread_mutex_lock(&lock);
+    while (!is_open) {
+        pthread_cond_wait(&changed, &lock);
+    }
+    pthread_mutex_unlock(&lock);
+    *out = *in;
+}
+
+/* The value of a metric. */
+static double look_at(const char *name, const char *label)
+{
+    char *metrics = ask_job("metrics\n");
+    ck_assert_ptr_nonnull(metrics);
+    double value = metric_of(metrics, name, label);
+    free(metrics);
+    return value;
+}
+
+/* The barrier of the first input comes, that of the second waits at the gate. */
+START_TEST(an_alignment_is_told_while_it_lasts_and_when_it_is_over)
+{
+    static const int64_t one = 1;
+    const char *task = "task_id=\"both\"";
+    begin();
+    st_env *env = st_env_new();
+    st_env_listen(env);
+    st_env_set(env, "execution.checkpointing.interval", "50ms");
+    st_env_set(env, "execution.checkpointing.storage", "jobmanager");
+    st_env_set(env, "execution.buffer-timeout", "1ms");
+    st_stream *free_one = st_from_source(env, one_time, .arg = &one, .self_size = sizeof(int));
+    st_stream *held_one =
+        st_map(st_generate(env, numbers, 1), gated, .slot_sharing_group = "apart");
+    st_stream *s = st_co_map(st_connect(free_one, held_one), pass, pass, .uid = "both");
+    st_discard(s);
+    pthread_t thread;
+    pthread_create(&thread, NULL, execute, env);
+    free(await_metric("job_numberOfInProgressCheckpoints", "host", 1));
+    while (look_at("job_task_checkpointAlignmentTime", task) < 3e7) {
+        usleep(10000);
+    }
+    ck_assert_double_eq(look_at("job_numberOfCompletedCheckpoints", "host"), 0);
+    open_gate();
+    while (look_at("job_numberOfCompletedCheckpoints", "host") < 1) {
+        usleep(10000);
+    }
+    ck_assert_double_gt(look_at("job_task_checkpointAlignmentTime", task), 0);
+    free(ask_job("cancel\n"));
+    pthread_join(thread, NULL);
+    st_env_free(env);
+    end();
+}
+END_TEST
+
 /* A savepoint that waits for a sink holds up neither who asks for the status nor who cancels. */
 static void *ask_aside(void *question)
 {
@@ -409,7 +467,9 @@ START_TEST(questions_do_not_wait_for_each_other)
     st_sink(s, held, .slot_sharing_group = "apart");
     pthread_t thread;
     pthread_create(&thread, NULL, execute, env);
-    json_decref(status());
+    while (is_held == 0) { /* or a barrier may come before all records */
+        usleep(1000);
+    }
     pthread_t savepoint = begin_to_ask("savepoint\n"), other = begin_to_ask("savepoint\n");
     for (int i = 0; i < 40; i++) { /* more than are served at a time, were one not served */
         json_decref(status());
@@ -474,6 +534,7 @@ int main(void)
     tcase_add_test(tcase, a_job_with_nothing_to_do_is_idle_and_says_so_each_second);
     tcase_add_test(tcase, watermarks_are_told_of_each_input_and_records_of_tasks);
     tcase_add_test(tcase, a_job_that_waits_to_begin_again_says_for_how_long);
+    tcase_add_test(tcase, an_alignment_is_told_while_it_lasts_and_when_it_is_over);
     tcase_add_test(tcase, questions_do_not_wait_for_each_other);
     tcase_add_test(tcase, before_it_has_run_a_job_is_created);
     tcase_add_test(tcase, a_port_is_a_port);
