@@ -1,7 +1,7 @@
 /*
  * Checkpoints in a directory, see checkpoint.h.
  *
- *     _metadata:  "KCSTMETA" version id max-parallelism count { name size crc } crc
+ *     _metadata:  "KCSTMETA" version id time max-parallelism count { name size crc } crc
  *     task-N:     "KCSTTASK" { section }                              all integers i64
  *     section:    size { uid subtask parallelism watermark state }
  *     rocks-…:    a file of a database, as RocksDB wrote it
@@ -28,6 +28,7 @@
 #define WHY_SIZE      FILES_WHY
 #define PATH_SIZE     FILES_PATH_MAX
 #define FILE_SIZE_MAX ((int64_t)1 << 40)
+#define TIME_MS_MAX   (ST_TIME_MAX / 2) /* so that a clock which begins there goes on */
 
 size_t section_begin(struct bytes *b, const char *uid, uint32_t subtask, uint32_t parallelism,
                      int64_t watermark)
@@ -120,6 +121,7 @@ bool checkpoint_write(const struct checkpoint_draft *w, struct stored_files *now
     bytes_put(&meta, META_MAGIC, 8);
     bytes_i64(&meta, VERSION);
     bytes_i64(&meta, w->id);
+    bytes_i64(&meta, w->time_ms);
     bytes_i64(&meta, w->max_parallelism);
     size_t count_at = bytes_reserve_i64(&meta);
     for (uint32_t t = 0; t < w->count && ok; t++) {
@@ -340,7 +342,12 @@ static struct checkpoint *load_one(const char *path, char *why)
     c->path = must_strdup(path);
     if (ok) {
         c->id = read_i64(&meta);
+        c->time_ms = read_i64(&meta);
         c->max_parallelism = (uint32_t)read_i64(&meta);
+        ok = c->time_ms >= 0 && c->time_ms <= TIME_MS_MAX;
+        if (!ok) {
+            snprintf(why, WHY_SIZE, "%.150s: _metadata is damaged", path);
+        }
         for (int64_t left = read_i64(&meta); ok && left > 0; left--) {
             ok = read_task(c, path, &meta, why);
         }

@@ -31,6 +31,7 @@ struct section {
 
 struct checkpoint {
     int64_t id;
+    int64_t time_ms; /* when it was begun, by the job's clock: in steps that of its state */
     uint32_t max_parallelism;
     struct section *sections; /* [section_count] */
     uint32_t section_count;
@@ -50,7 +51,7 @@ void section_end(struct bytes *b, size_t began);
 /* A checkpoint to be written. All is borrowed. */
 struct checkpoint_draft {
     const char *dir, *kind; /* CHECKPOINT or SAVEPOINT */
-    int64_t id;
+    int64_t id, time_ms;
     uint32_t max_parallelism;
     const struct bytes *const *tasks; /* [count] */
     uint32_t count;

@@ -342,6 +342,7 @@ static void begin_writing(struct coordinator *c, struct pending *one,
     struct checkpoint_draft what = {.dir = saves ? c->target : folder_of_checkpoints(env),
                                     .kind = saves ? SAVEPOINT : CHECKPOINT,
                                     .id = one->id,
+                                    .time_ms = one->began_ms,
                                     .max_parallelism = env->max_parallelism,
                                     .stored = &c->stored};
     c->persist = persist_begin(c->job, one, what, parts);

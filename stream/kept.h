@@ -9,11 +9,11 @@
 
 struct kept;
 
-/* Copies the parts of a checkpoint, which have no files attached, in place of what *kept has (NULL:
+/* Copies a checkpoint, whose tasks have no files attached, in place of what *kept has (NULL:
  * nothing). */
-void kept_write(struct kept **kept, int64_t id, const struct bytes *const *parts, uint32_t count);
+void kept_write(struct kept **kept, const struct checkpoint_draft *w);
 void kept_free(struct kept *kept);
 /* As if it had been read from files; owned by the caller. */
-struct checkpoint *kept_load(const struct kept *kept, uint32_t max_parallelism);
+struct checkpoint *kept_load(const struct kept *kept);
 
 #endif

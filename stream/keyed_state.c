@@ -388,11 +388,19 @@ struct map_at {
     uint32_t s;        /* the number of its state */
 };
 
-static struct map_at map_of(st_context *ctx, const st_state *state)
+static struct map_at broadcast_at(st_context *ctx, const st_state *state)
 {
     struct broadcast *b = operator_broadcast((struct op *)(void *)ctx, state);
-    if (b != NULL) {
-        return (struct map_at){.map = &b->map, .head = &b->head};
+    if (b == NULL) {
+        st_fail(ctx, "state %s is not in the operator's .operator_states", state->name);
+    }
+    return (struct map_at){.map = &b->map, .head = &b->head};
+}
+
+static inline struct map_at map_of(st_context *ctx, const st_state *state)
+{
+    if (__builtin_expect(state->kind == ST_STATE_BROADCAST_OF, 0)) {
+        return broadcast_at(ctx, state);
     }
     uint32_t s = state_index(ctx, state, ST_STATE_MAP_OF);
     struct process *p = process_at(ctx);
@@ -400,7 +408,7 @@ static struct map_at map_of(st_context *ctx, const st_state *state)
 }
 
 /* The same, to be changed. */
-static struct map_at map_to_change(st_context *ctx, const st_state *state)
+static inline struct map_at map_to_change(st_context *ctx, const st_state *state)
 {
     struct map_at at = map_of(ctx, state);
     if (at.p == NULL && ((struct op *)(void *)ctx)->reads_only) {

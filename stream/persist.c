@@ -76,7 +76,7 @@ static bool write_to_disk(struct persist *p)
 static bool keep_in_memory(struct persist *p)
 {
     if (may_complete(p)) {
-        kept_write(&p->job->env->kept, p->what.id, p->what.tasks, p->what.count);
+        kept_write(&p->job->env->kept, &p->what);
         p->size = checkpoint_size(&p->what, &(struct stored_files){0});
     }
     return p->is_completing;

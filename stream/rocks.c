@@ -3,6 +3,7 @@
  */
 #include "stream/rocks.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <rocksdb/c.h>
@@ -41,9 +42,9 @@
     X(block_based_options_set_block_cache)                                                         \
     X(block_based_options_set_filter_policy)                                                       \
     X(block_based_options_set_format_version)                                                      \
-    X(options_set_compaction_filter)                                                               \
+    X(options_set_compaction_filter_factory)                                                       \
+    X(compactionfilterfactory_create)                                                              \
     X(compactionfilter_create)                                                                     \
-    X(compactionfilter_destroy)                                                                    \
     X(compactionfilter_set_ignore_snapshots)                                                       \
     X(cache_create_lru)                                                                            \
     X(cache_destroy)                                                                               \
@@ -95,9 +96,9 @@ struct rocks {
     rocksdb_writeoptions_t *write;
     rocksdb_writebatch_t *batch;
     rocksdb_cache_t *cache;
-    rocksdb_compactionfilter_t *filter; /* NULL: values are never over */
-    _Atomic int64_t now_ms;             /* for it */
-    size_t batch_size;                  /* bytes in the batch at hand */
+    _Atomic int64_t now_ms;   /* what is over by then may go */
+    _Atomic uint32_t filters; /* that RocksDB's threads have */
+    size_t batch_size;        /* bytes in the batch at hand */
     _Atomic uint32_t references;
 };
 
@@ -189,38 +190,62 @@ static void set_options(struct rocks *r, size_t memory)
     set_by_name(r);
 }
 
-static void keep_filter(void *r)
-{
-    (void)r;
-}
+/* Of one merging of files: of those that it rewrites it is asked for each value. By RocksDB's
+ * threads. Source: Flink RocksDbTtlCompactFiltersManager. */
+struct filter {
+    struct rocks *rocks;
+    int64_t now_ms; /* when it began */
+};
 
-static const char *filter_name(void *r)
-{
-    (void)r;
-    return "time to live";
-}
-
-/* Asked of each value of the files that are rewritten, by RocksDB's threads. */
-static unsigned char is_over(void *state, int level, const char *key, size_t key_size,
+static unsigned char is_over(void *filter, int level, const char *key, size_t key_size,
                              const char *value, size_t value_size, char **new_value,
                              size_t *new_size, unsigned char *is_changed)
 {
-    struct rocks *r = state;
     int64_t over_at;
     (void)level, (void)key, (void)key_size, (void)new_value, (void)new_size, (void)is_changed;
     if (value_size < sizeof over_at) {
         return 0;
     }
     memcpy(&over_at, value, sizeof over_at);
-    return over_at <= atomic_load_explicit(&r->now_ms, memory_order_relaxed) ? 1 : 0;
+    return over_at <= ((const struct filter *)filter)->now_ms ? 1 : 0;
 }
 
-/* Source: Flink RocksDbTtlCompactFiltersManager. */
-static void set_filter(struct rocks *r)
+static void filter_end(void *filter)
 {
-    r->filter = db.compactionfilter_create(r, keep_filter, is_over, filter_name);
-    db.compactionfilter_set_ignore_snapshots(r->filter, 1); /* another is not supported */
-    db.options_set_compaction_filter(r->options, r->filter);
+    struct rocks *r = ((struct filter *)filter)->rocks;
+    free(filter);
+    atomic_fetch_sub_explicit(&r->filters, 1, memory_order_release); /* no look at r behind it */
+}
+
+static const char *filter_name(void *unused)
+{
+    (void)unused;
+    return "time to live";
+}
+
+static rocksdb_compactionfilter_t *filter_begin(void *rocks,
+                                                rocksdb_compactionfiltercontext_t *context)
+{
+    struct rocks *r = rocks;
+    struct filter *f = must_calloc(1, sizeof *f);
+    (void)context;
+    atomic_fetch_add_explicit(&r->filters, 1, memory_order_relaxed);
+    *f = (struct filter){r, atomic_load_explicit(&r->now_ms, memory_order_relaxed)};
+    rocksdb_compactionfilter_t *filter =
+        db.compactionfilter_create(f, filter_end, is_over, filter_name);
+    db.compactionfilter_set_ignore_snapshots(filter, 1); /* another is not supported */
+    return filter;
+}
+
+static void factory_end(void *rocks)
+{
+    (void)rocks;
+}
+
+static void set_filters(struct rocks *r)
+{
+    db.options_set_compaction_filter_factory(
+        r->options, db.compactionfilterfactory_create(r, factory_end, filter_begin, filter_name));
 }
 
 void rocks_pass_time(struct rocks *r, int64_t now_ms)
@@ -240,7 +265,7 @@ static struct rocks *open_in(const char *folder, size_t memory, enum use use, ch
     set_options(r, memory);
     atomic_init(&r->now_ms, INT64_MIN);
     if (use == TO_WRITE_WHAT_EXPIRES) {
-        set_filter(r);
+        set_filters(r);
     }
     r->read = db.readoptions_create();
     r->write = db.writeoptions_create();
@@ -279,9 +304,8 @@ void rocks_close(struct rocks *r)
     db.writeoptions_destroy(r->write);
     db.options_destroy(r->options);
     db.cache_destroy(r->cache);
-    if (r->filter != NULL) {
-        db.compactionfilter_destroy(r->filter);
-    }
+    bool in_use = atomic_load_explicit(&r->filters, memory_order_acquire) > 0;
+    assert(!in_use);
     free(r);
 }
 

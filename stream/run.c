@@ -1,8 +1,9 @@
 /*
  * Running a job: a thread a slot (slot.c), or all tasks in turn on one.
  *
- * In steps time is virtual. It stands still while any task has something to do, and then jumps to
- * the earliest moment at which one wants to be woken; so a job is a function of its inputs. A
+ * In steps time is virtual. It begins at 0, or where the checkpoint was taken with which the job
+ * begins. It stands still while any task has something to do, and then jumps to the earliest moment
+ * at which one wants to be woken; so a job is a function of its inputs. A
  * source of the user's may look at the clock: while there is one, time goes on by a millisecond.
  */
 #include <malloc.h>
@@ -283,7 +284,7 @@ static struct checkpoint *find_checkpoint(st_env *env, bool again, enum st_err *
     struct checkpoint *from = NULL;
     *err = ST_OK;
     if (again && env->kept != NULL) {
-        from = kept_load(env->kept, env->max_parallelism);
+        from = kept_load(env->kept);
         path = NULL;
     } else if (again && retention_has_own(&env->retention)) {
         path = env->checkpoint_dir;
@@ -316,6 +317,7 @@ static enum st_err run_once(st_env *env, bool again, char *failure, size_t failu
         struct job *job = job_new(env);
         job->restored = from;
         if (from != NULL) {
+            job->clock.virtual_ms = from->time_ms;
             retention_go_on_from(&env->retention, from, again);
         }
         if (env->checkpoint_interval_ms > 0 || env->control != NULL) {

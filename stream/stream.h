@@ -701,7 +701,8 @@ int st_env_signal(const st_env *env);
  * It also listens, as st_env_listen. Not in steps. */
 void st_env_show_progress(st_env *env);
 /* Runs the job on the calling thread, one step of one subtask at a time, always in the same order,
- * on virtual time: it starts at 0 and jumps to the next timer when nothing else is left to do. */
+ * on virtual time: it starts at 0, or where the checkpoint was taken that the job begins with, and
+ * jumps to the next timer when nothing else is left to do. */
 void st_env_run_in_steps(st_env *env);
 /* What was wrong, a line each ("" if nothing was), with file:line of your source where there is
  * one. Aliases; valid until the next call on the env. */

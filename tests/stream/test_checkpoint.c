@@ -29,7 +29,7 @@ static void remove_dir(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static void write_one(const char *kind, int64_t id)
+static void write_at(const char *kind, int64_t id, int64_t time_ms)
 {
     char why[256];
     struct bytes a = {0}, b = {0};
@@ -41,12 +41,22 @@ static void write_one(const char *kind, int64_t id)
     section_end(&b, began);
     const struct bytes *parts[] = {&a, &b};
     struct stored_files none = {0};
-    struct checkpoint_draft what = {
-        .dir = dir, .kind = kind, .id = id, .max_parallelism = 128, .tasks = parts, .count = 2};
+    struct checkpoint_draft what = {.dir = dir,
+                                    .kind = kind,
+                                    .id = id,
+                                    .time_ms = time_ms,
+                                    .max_parallelism = 128,
+                                    .tasks = parts,
+                                    .count = 2};
     ck_assert_msg(checkpoint_write(&what, &none, why) && checkpoint_complete(&what, &none, why),
                   "%s", why);
     bytes_free(&a);
     bytes_free(&b);
+}
+
+static void write_one(const char *kind, int64_t id)
+{
+    write_at(kind, id, id * 1000);
 }
 
 static void write_checkpoint(int64_t id)
@@ -58,6 +68,7 @@ static void expect(const struct checkpoint *c, int64_t id)
 {
     ck_assert_ptr_nonnull(c);
     ck_assert_int_eq(c->id, id);
+    ck_assert_int_eq(c->time_ms, id * 1000);
     ck_assert_uint_eq(c->section_count, 2);
     ck_assert(st_str_equal(c->sections[0].uid, ST_STR("0:source")));
     ck_assert_int_eq(c->sections[0].watermark, 17);
@@ -192,6 +203,21 @@ START_TEST(the_newest_of_checkpoints_and_savepoints_is_used)
 }
 END_TEST
 
+START_TEST(a_time_that_no_clock_can_go_on_from_is_damage)
+{
+    char why[256];
+    make_dir();
+    write_checkpoint(1);
+    write_at(CHECKPOINT, 2, -1);
+    write_at(CHECKPOINT, 3, INT64_MAX);
+    struct checkpoint *c = checkpoint_load(dir, why);
+    expect(c, 1);
+    ck_assert_ptr_nonnull(strstr(why, "chk-2: _metadata is damaged"));
+    checkpoint_free(c);
+    remove_dir();
+}
+END_TEST
+
 START_TEST(checkpoints_of_runs_before_are_not_removed)
 {
     char path[256];
@@ -285,6 +311,7 @@ int main(void)
     tcase_add_test(tc, a_file_cut_anywhere_is_found_and_the_checkpoint_before_used);
     tcase_add_test(tc, a_half_written_checkpoint_is_none);
     tcase_add_test(tc, the_newest_of_checkpoints_and_savepoints_is_used);
+    tcase_add_test(tc, a_time_that_no_clock_can_go_on_from_is_damage);
     tcase_add_test(tc, checkpoints_of_runs_before_are_not_removed);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -1,6 +1,8 @@
 /*
- * What of a checkpoint a job goes on with: state that its operators have no more is refused by
- * name, or dropped where that was asked for, and the rest is as it was.
+ * What a job goes on with. State that its operators have no more is refused by name, or dropped
+ * where that was asked for, and the rest is as it was; the clock of steps goes on; of two
+ * checkpoints the newer one is used unless any of its bytes is damaged. And what stays in its
+ * folder.
  */
 #include <check.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 
 #include "folder.h"
 #include "position.h"
-#include "stream/bytes.h"
+#include "stream/checkpoint.h"
 #include "stream/stream.h"
 
 /* ------------------------------------------------------------------- A job and what became of it
@@ -273,7 +275,7 @@ static enum st_err run(struct settings settings)
 
 static void make_folder(void)
 {
-    folder_make(folder);
+    folder_make_in_memory(folder);
     snprintf(checkpoints, sizeof checkpoints, "%s/ck", folder);
     snprintf(first, sizeof first, "%s/chk-1", checkpoints);
 }
@@ -458,6 +460,194 @@ START_TEST(those_of_earlier_runs_stay_unless_the_job_goes_on_from_them)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------------------- The clock
+ */
+
+/* What happened when, a line each. */
+static char lines[8192];
+static bool fails; /* at 33 ms, once */
+ST_LIST_STATE(when_set, int64_t);
+
+static void note_line(st_context *ctx, const char *what, int64_t number)
+{
+    size_t at = strlen(lines);
+    snprintf(lines + at, sizeof lines - at, "%ld: %s %ld\n", (long)st_now(ctx), what, (long)number);
+}
+
+/* A number each 5 ms, by the clock as it is found. */
+ST_SOURCE(each_5_ms, total)
+{
+    int64_t *sent = ctx->self, *next = sent + 1, now = st_now(ctx);
+    if (now == 33 && fails) {
+        fails = false;
+        st_fail(ctx, "as asked for");
+    }
+    if (*next == 0) {
+        *next = now - now % 5 + 5;
+    } else if (now >= *next) {
+        st_emit(out, &((total){*sent % 2, *sent}));
+        ++*sent;
+        *next = now - now % 5 + 5;
+    }
+    return *sent < 12 ? ST_IDLE : ST_END;
+}
+
+ST_PROCESS(set_timer, total, total)
+{
+    int64_t now = st_now(ctx);
+    st_list_add(ctx, &when_set, &now);
+    st_set_processing_timer(ctx, now + 12);
+    (void)in;
+}
+
+static void tell_timer(st_context *ctx, int64_t time_ms, st_out *out)
+{
+    uint32_t count;
+    (void)st_list_get(ctx, &when_set, &count);
+    note_line(ctx, "timer of", time_ms);
+    note_line(ctx, "timers", count);
+    (void)out;
+}
+
+ST_FOLD(add_up, total, total)
+{
+    acc->sum += in->sum;
+}
+
+ST_SINK(tell_window, total)
+{
+    note_line(ctx, "window", in->sum);
+}
+
+static void tell_begin(st_context *ctx)
+{
+    note_line(ctx, "begins behind", *(int64_t *)ctx->self);
+}
+
+static enum st_err run_clock(const char *from, const char *storage)
+{
+    struct settings settings = {.from = from, .interval = "7ms", .retained = "20"};
+    st_env *env = st_env_new();
+    configure(env, &settings);
+    st_env_set(env, "execution.checkpointing.storage", storage);
+    st_env_set(env, "restart-strategy.type", "fixed-delay");
+    st_stream *s = st_from_source(
+        env, each_5_ms, .self_size = 2 * sizeof(int64_t), .operator_states = ST_STATES(&position),
+        .open = tell_begin, .initialize_state = restore_position, .snapshot_state = save_position);
+    st_discard(st_process(st_key_by(s, ST_KEY(total, key)), set_timer, .on_timer = tell_timer,
+                          .states = ST_STATES(&when_set), .parallelism = 2));
+    st_sink(st_aggregate(st_window_all(s, ST_TUMBLING(20, .processing_time = true)), add_up, same),
+            tell_window);
+    lines[0] = '\0';
+    return execute(env);
+}
+
+/* The first of these lines that is of a moment behind that one. */
+static const char *behind(const char *all, int64_t moment)
+{
+    while (*all != '\0' && strtoll(all, NULL, 10) <= moment) {
+        all = strchr(all, '\n') + 1;
+    }
+    return all;
+}
+
+/* Each number at the time at which it came without the failure, each timer once and at its time. */
+START_TEST(in_steps_the_clock_goes_on_where_the_checkpoint_was_taken)
+{
+    static char undisturbed[sizeof lines];
+    char from[FOLDER_SIZE + 32];
+    make_folder();
+    ck_assert_msg(run_clock(NULL, "filesystem") == ST_OK, "%s", error);
+    memcpy(undisturbed, lines, sizeof lines);
+    ck_assert_ptr_nonnull(strstr(lines, "27: timer of 27\n"));
+    for (int id = 1; id <= 8; id++) { /* at 7 ms, 14 ms … 56 ms */
+        snprintf(from, sizeof from, "%s/chk-%d", checkpoints, id);
+        ck_assert_msg(run_clock(from, "filesystem") == ST_OK, "%s", error);
+        ck_assert_int_eq(strtoll(lines, NULL, 10), 7 * id);
+        ck_assert_str_eq(behind(lines, 7 * id), behind(undisturbed, 7 * id));
+    }
+    folder_remove(folder);
+}
+END_TEST
+
+START_TEST(so_it_does_behind_a_failure)
+{
+    static char undisturbed[sizeof lines];
+    char *again;
+    make_folder();
+    ck_assert_msg(run_clock(NULL, "filesystem") == ST_OK, "%s", error);
+    memcpy(undisturbed, lines, sizeof lines);
+    fails = true;
+    ck_assert_msg(run_clock(NULL, _i == 0 ? "filesystem" : "jobmanager") == ST_OK, "%s", error);
+    ck_assert(!fails);
+    again = strstr(lines, "28: begins behind 5\n");
+    ck_assert_msg(again != NULL, "%s", lines);
+    ck_assert_str_eq(behind(again, 28), behind(undisturbed, 28));
+    *again = '\0';
+    ck_assert_int_eq(strncmp(lines, undisturbed, strlen(lines)), 0);
+    folder_remove(folder);
+}
+END_TEST
+
+/* ----------------------------------------------------------------------- Damage at every byte
+ */
+
+enum { FILE_MAX = 4096 };
+
+static void write_file(const char *path, const char *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(data, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* A file of the second checkpoint that is cut off, or has one bit changed, at each of its bytes in
+ * turn: each time the job goes on from the first, and what happens then is `expected`. Returns how
+ * often. */
+static size_t damage_each_byte(const char *path, bool is_cut, const char *expected)
+{
+    char whole[FILE_MAX], damaged[FILE_MAX];
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t size = fread(whole, 1, sizeof whole, file);
+    ck_assert_uint_lt(size, sizeof whole);
+    fclose(file);
+    for (size_t at = 0; at < size; at++) {
+        memcpy(damaged, whole, size);
+        damaged[at] = (char)(whole[at] ^ 1 << at % 8);
+        write_file(path, damaged, is_cut ? at : size);
+        ck_assert_msg(run_clock(checkpoints, "jobmanager") == ST_OK, "%s", error);
+        ck_assert_msg(strcmp(lines, expected) == 0, "%s, byte %zu:\n%s", path, at, lines);
+        expect_told("; going on from ");
+    }
+    write_file(path, whole, size);
+    return size;
+}
+
+START_TEST(a_checkpoint_that_is_damaged_at_any_byte_gives_way_to_the_one_before)
+{
+    static char expected[sizeof lines];
+    static const char *const files[] = {"_metadata", "task-0", "task-1", "task-2"};
+    char path[FOLDER_SIZE + 64];
+    make_folder();
+    ck_assert_msg(run_clock(NULL, "filesystem") == ST_OK, "%s", error);
+    checkpoint_prune(checkpoints, 2, INT64_MAX);
+    ck_assert_str_eq(there(), "1 2 ");
+    ck_assert_msg(run_clock(first, "jobmanager") == ST_OK, "%s", error);
+    memcpy(expected, lines, sizeof lines);
+    size_t bytes = 0;
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        snprintf(path, sizeof path, "%s/chk-2/%s", checkpoints, files[f]);
+        bytes += damage_each_byte(path, _i == 0, expected);
+    }
+    ck_assert_uint_gt(bytes, 500);
+    ck_assert_msg(run_clock(checkpoints, "jobmanager") == ST_OK, "%s", error);
+    ck_assert_str_ne(lines, expected); /* whole again, it is the one */
+    folder_remove(folder);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------- Types of nobody
  */
 
@@ -527,6 +717,10 @@ int main(void)
     tcase_add_loop_test(tc, when_the_job_has_ended_checkpoints_stay_or_go_as_the_policy_says, 0,
                         POLICIES);
     tcase_add_test(tc, those_of_earlier_runs_stay_unless_the_job_goes_on_from_them);
+    tcase_add_test(tc, in_steps_the_clock_goes_on_where_the_checkpoint_was_taken);
+    tcase_add_loop_test(tc, so_it_does_behind_a_failure, 0, 2);
+    tcase_add_loop_test(tc, a_checkpoint_that_is_damaged_at_any_byte_gives_way_to_the_one_before, 0,
+                        2);
     tcase_add_test(tc, a_type_that_is_written_is_read_back_as_where_its_text_lies);
     tcase_add_test(tc, words_that_are_no_type_are_told);
     suite_add_tcase(suite, tc);
