@@ -1,9 +1,11 @@
 /*
  * One step of a task, and what travels through its chain besides records. See task.h.
  */
+#include "stream/barriers.h"
 #include "stream/function_state.h"
 #include "stream/metrics.h"
 #include "stream/task.h"
+#include "stream/valves.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -141,114 +143,6 @@ static enum step finish(struct task *task)
     return task->done ? STEP_DONE : STEP_WORKED;
 }
 
-/* --------------------------------------------------------------------------------- Checkpoints */
-
-/* The operator, and behind it what the states of its function lie in. */
-static void write_op(struct op *op, struct bytes *to)
-{
-    for (; op != NULL; op = op->states) {
-        if (op->class->snapshot != NULL) {
-            op->class->snapshot(op, to);
-        }
-    }
-}
-
-void task_snapshot(struct task *task, int64_t id, struct bytes *to)
-{
-    for (uint32_t o = 0; o < task->op_count; o++) {
-        struct op *op = task->ops[o];
-        if (op->class->barrier != NULL) {
-            op->class->barrier(op, id);
-        }
-        if (op->node->options.snapshot_state != NULL) {
-            op->node->options.snapshot_state(&op->ctx, id);
-        }
-        size_t began =
-            section_begin(to, op->node->uid, op->ctx.subtask, op->ctx.parallelism, op->watermark);
-        size_t size_at = bytes_reserve_i64(to);
-        uint32_t hole = to->hole_count;
-        write_op(op, to);
-        for (; hole < to->hole_count; hole++) {
-            to->holes[hole].sizes[0] = began;
-            to->holes[hole].sizes[1] = size_at;
-        }
-        bytes_set_i64(to, size_at, (int64_t)(to->size - size_at - 8));
-        operator_state_write(op, to);
-        section_end(to, began);
-    }
-}
-
-/* At the barrier: what the chain has, and the barrier on its way. */
-static void take_part(struct task *task, int64_t id)
-{
-    struct bytes part = {.canonical = coordinator_is_savepoint(task->job->coordinator, id)};
-    task_snapshot(task, id, &part);
-    for (uint32_t w = 0; w < task->writer_count; w++) {
-        writer_mark(task->writers[w], MARK_BARRIER, id);
-        writer_flush(task->writers[w]);
-    }
-    task->barrier = id;
-    coordinator_take(task->job->coordinator, task, id, &part, false);
-}
-
-/* Once the barrier has come on every channel that is still open. */
-static void align(struct task *task, int64_t id)
-{
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        if (!task->channels[c].ended && task->channels[c].barrier < id) {
-            return;
-        }
-    }
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        task->channels[c].blocked = false;
-    }
-    metrics_show_alignment(task, false, true);
-    if (id > task->barrier) {
-        take_part(task, id);
-    }
-}
-
-bool task_notify(struct task *task, int64_t id)
-{
-    task->notified = id;
-    task->escape = &task->failure;
-    if (setjmp(task->failure) != 0) {
-        return false;
-    }
-    for (uint32_t o = 0; o < task->op_count; o++) {
-        struct op *op = task->ops[o];
-        if (op->class->completed != NULL) {
-            op->class->completed(op, id);
-        }
-        if (op->node->options.notify_checkpoint_complete != NULL) {
-            op->node->options.notify_checkpoint_complete(&op->ctx, id);
-        }
-    }
-    return true;
-}
-
-bool task_notify_aborted(struct task *task, int64_t id)
-{
-    task->aborted++;
-    task->escape = &task->failure;
-    if (setjmp(task->failure) != 0) {
-        return false;
-    }
-    bool waits = false;
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        task->channels[c].blocked = task->channels[c].blocked && task->channels[c].barrier > id;
-        waits |= task->channels[c].blocked;
-    }
-    metrics_show_alignment(task, waits, false);
-    for (uint32_t o = 0; o < task->op_count; o++) {
-        struct op *op = task->ops[o];
-        if (op->node->options.notify_checkpoint_aborted != NULL) {
-            op->node->options.notify_checkpoint_aborted(&op->ctx, id);
-        }
-    }
-    return true;
-}
-
 /* What the coordinator has to say; false if an operator failed. */
 static bool hear(struct task *task, struct coordinator *c)
 {
@@ -308,83 +202,7 @@ static enum step step_source(struct task *task)
     return finish(task);
 }
 
-/* The least watermark of an input's channels that are aligned, if it rises. */
-static void raise_least(struct task *task, uint32_t input)
-{
-    int64_t least = ST_TIME_MAX;
-    bool some = false;
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        const struct channel *channel = &task->channels[c];
-        if (channel->input == input && channel->aligned) {
-            some = true;
-            least = channel->watermark < least ? channel->watermark : least;
-        }
-    }
-    struct valve *valve = &task->valves[input];
-    valve->watermark = some && least > valve->watermark ? least : valve->watermark;
-}
-
-/* The task's watermark is the least of its inputs'; idle ones are left out. */
-static void merge_inputs(struct task *task)
-{
-    int64_t least = ST_TIME_MAX;
-    bool active = false;
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        const struct valve *valve = &task->valves[task->channels[c].input];
-        if (!valve->idle) {
-            active = true;
-            least = valve->watermark < least ? valve->watermark : least;
-        }
-    }
-    if (!active) {
-        op_idle(task->ops[0]);
-    } else if (least > task->watermark) {
-        task->watermark = least;
-        op_watermark(task->ops[0], least);
-    }
-}
-
-/* None goes back. A channel that was idle and is behind what has been put out meanwhile holds up
- * nobody until it has caught up. Source: Flink StatusWatermarkValve.inputWatermark. */
-static void take_watermark(struct task *task, struct channel *channel, int64_t watermark)
-{
-    struct valve *valve = &task->valves[channel->input];
-    channel->idle = valve->idle = false;
-    channel->watermark = watermark > channel->watermark ? watermark : channel->watermark;
-    channel->aligned |= channel->watermark >= valve->watermark;
-    raise_least(task, channel->input);
-    merge_inputs(task);
-}
-
-/* If it was the one that held the others up, they go on; and if all are idle now, to the latest
- * watermark of all. Source: Flink StatusWatermarkValve.inputWatermarkStatus. */
-static void take_idle(struct task *task, struct channel *channel)
-{
-    struct valve *valve = &task->valves[channel->input];
-    int64_t most = ST_TIME_MIN;
-    bool active = false, held_up = channel->watermark == valve->watermark;
-    channel->idle = true;
-    channel->aligned = false;
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        const struct channel *other = &task->channels[c];
-        if (other->input == channel->input) {
-            active |= !other->idle;
-            most = other->watermark > most ? other->watermark : most;
-        }
-    }
-    if (active && held_up) {
-        raise_least(task, channel->input);
-    } else if (held_up) {
-        valve->watermark = most;
-    }
-    merge_inputs(task);
-    if (!active) {
-        valve->idle = true;
-        merge_inputs(task);
-    }
-}
-
-static bool all_ended(const struct task *task)
+bool task_all_ended(const struct task *task)
 {
     for (uint32_t c = 0; c < task->channel_count; c++) {
         if (!task->channels[c].ended) {
@@ -394,78 +212,21 @@ static bool all_ended(const struct task *task)
     return true;
 }
 
-/* Without alignment: takes part in all checkpoints whose barriers have come on every open channel;
- * barriers of later ones may have come before. Source: Flink CheckpointBarrierTracker. */
-static void take_passed(struct task *task)
-{
-    int64_t passed = ST_TIME_MAX;
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        const struct channel *channel = &task->channels[c];
-        passed = !channel->ended && channel->barrier < passed ? channel->barrier : passed;
-    }
-    for (int64_t id; passed != ST_TIME_MAX &&
-                     (id = coordinator_next(task->job->coordinator, task->barrier)) != 0 &&
-                     id <= passed;) {
-        take_part(task, id);
-    }
-}
-
-/* A channel that has ended keeps no barrier waiting. */
-static void align_rest(struct task *task)
-{
-    int64_t id = task->barrier;
-    if (task->job->env->at_least_once) {
-        take_passed(task);
-        return;
-    }
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        id = task->channels[c].barrier > id ? task->channels[c].barrier : id;
-    }
-    if (id > task->barrier && !all_ended(task)) {
-        align(task, id);
-    }
-}
-
-/* A checkpoint that takes too long is given up, and a source that never saw it begins with a later
- * one: so a barrier sets those free that wait behind an earlier one, and one that comes behind a
- * later one is nothing. */
-static void take_barrier(struct task *task, struct channel *channel, int64_t id)
-{
-    bool given_up = false, waits = false;
-    channel->barrier = id;
-    if (task->job->env->at_least_once) {
-        take_passed(task);
-        return;
-    }
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        struct channel *other = &task->channels[c];
-        other->blocked = other->blocked && other->barrier >= id;
-        given_up |= other->barrier > id;
-        waits |= other->blocked;
-    }
-    metrics_show_alignment(task, waits, false);
-    if (!given_up) {
-        channel->blocked = true;
-        metrics_show_alignment(task, true, false);
-        align(task, id);
-    }
-}
-
 void task_take_mark(struct task *task, struct channel *channel, const struct mark *mark)
 {
     switch (mark->kind) {
     case MARK_WATERMARK:
-        take_watermark(task, channel, mark->value);
+        valve_take_watermark(task, channel, mark->value);
         break;
     case MARK_IDLE:
-        take_idle(task, channel);
+        valve_take_idle(task, channel);
         break;
     case MARK_BARRIER:
-        take_barrier(task, channel, mark->value);
+        barrier_take(task, channel, mark->value);
         break;
     case MARK_END:
         channel->ended = true;
-        align_rest(task);
+        barrier_channel_ended(task);
         break;
     }
 }
@@ -544,14 +305,14 @@ static enum step step_input(struct task *task)
     if (!read_next(task)) {
         return STEP_NOTHING;
     }
-    while (!all_ended(task) && goes_on(task, &runs, RUNS_IN_STEP) && task_has_room(task)) {
+    while (!task_all_ended(task) && goes_on(task, &runs, RUNS_IN_STEP) && task_has_room(task)) {
         task_end_step(task);
         slot_foresee(task->slot);
         if (!read_next(task)) {
             break;
         }
     }
-    return all_ended(task) ? finish(task) : STEP_WORKED;
+    return task_all_ended(task) ? finish(task) : STEP_WORKED;
 }
 
 static bool wake_operators(struct task *task)
@@ -602,7 +363,7 @@ static enum step step(struct task *task)
                          ? coordinator_next(coordinator, task->barrier)
                          : 0;
     if (wanted != 0) {
-        take_part(task, wanted);
+        barrier_take_part(task, wanted);
     }
     if (!task_has_room(task)) {
         return STEP_FULL;
@@ -673,144 +434,7 @@ bool task_flush(struct task *task)
     return some;
 }
 
-/* ---------------------------------------------------------------------------- Opening, failing */
-
-/* Another subtask's, while each still has its own. */
-static bool is_of_another(const struct section *section, const struct op *op)
-{
-    return section->parallelism == op->ctx.parallelism && section->subtask != op->ctx.subtask;
-}
-
-/* How far the operator was when the checkpoint was taken; at another parallelism, the least of its
- * subtasks. */
-static int64_t watermark_in(const struct checkpoint *from, const struct op *op)
-{
-    st_str uid = st_str_of(op->node->uid);
-    int64_t least = ST_TIME_MAX;
-    bool any = false;
-    for (uint32_t s = 0; s < from->section_count; s++) {
-        const struct section *section = &from->sections[s];
-        if (st_str_equal(section->uid, uid) && !is_of_another(section, op)) {
-            least = section->watermark < least ? section->watermark : least;
-            any = true;
-        }
-    }
-    return any ? least : ST_TIME_MIN;
-}
-
-/* A channel begins at the beginning of time, as Flink's does after a restore, unless its sender was
- * at the end of time: that is not told again by a task that knew it. */
-static void restore_channels(struct task *task, const struct checkpoint *from)
-{
-    for (uint32_t c = 0; c < task->channel_count; c++) {
-        if (watermark_in(from, task->channels[c].from) == ST_TIME_MAX) {
-            task->channels[c].watermark = ST_TIME_MAX;
-            raise_least(task, task->channels[c].input);
-        }
-    }
-}
-
-/* As write_op wrote it. */
-static void read_section(struct op *op, struct section *section)
-{
-    op->class->restore(op, section);
-    if (op->states != NULL) {
-        op->states->class->restore(op->states, section);
-    } else if (op->node->kind == NODE_WINDOW && section->state.at < section->state.end) {
-        restore_without(op, section, "state of its function");
-    }
-}
-
-/* What the subtasks of this operator had when the checkpoint was taken. */
-static void restore_op(struct op *op, const struct checkpoint *from)
-{
-    st_str uid = st_str_of(op->node->uid);
-    uint32_t dealt = 0;
-    op->watermark = watermark_in(from, op);
-    op->input_watermark = op->class->own_watermarks ? ST_TIME_MIN : op->watermark;
-    for (uint32_t s = 0; s < from->section_count; s++) {
-        struct section section = from->sections[s];
-        if (!st_str_equal(section.uid, uid)) {
-            continue;
-        }
-        int64_t size = read_i64(&section.state);
-        const char *state = size >= 0 ? read_bytes(&section.state, (size_t)size) : NULL;
-        struct reader lists = section.state;
-        if (state == NULL) {
-            restore_fail(op, "its section is damaged");
-        }
-        section.state = (struct reader){state, state + size, false};
-        if (size > 0 && op->class->restore == NULL) {
-            restore_without(op, &section, "state of another kind of operator");
-        }
-        if (op->class->restore != NULL &&
-            (op->class->all_sections || !is_of_another(&section, op))) {
-            read_section(op, &section);
-        }
-        operator_state_read(op, &section, &lists, &dealt);
-        if (section.state.bad || lists.bad) {
-            restore_fail(op, "its section is damaged");
-        }
-    }
-}
-
-/* Of the operator, and then of what the states of its function lie in. */
-#define CALL_EACH(op, what)                                                                        \
-    for (struct op *each = (op); each != NULL; each = each->states) {                              \
-        if (each->class->what != NULL) {                                                           \
-            each->class->what(each);                                                               \
-        }                                                                                          \
-    }
-
-bool task_open(struct task *task)
-{
-    task->escape = &task->failure;
-    if (setjmp(task->failure) != 0) {
-        return false;
-    }
-    if (task->job->restored != NULL) {
-        restore_channels(task, task->job->restored);
-    }
-    for (uint32_t o = task->op_count; o-- > 0;) {
-        struct op *op = task->ops[o];
-        op->is_open = true;
-        operator_state_open(op);
-        CALL_EACH(op, open)
-        if (task->job->restored != NULL) {
-            restore_op(op, task->job->restored);
-        }
-        if (op->node->options.initialize_state != NULL) {
-            op->node->options.initialize_state(&op->ctx);
-        }
-        if (op->node->options.open != NULL) {
-            op->node->options.open(&op->ctx);
-        }
-        CALL_EACH(op, ready)
-    }
-    task->watermark = task->ops[0]->watermark;
-    task->is_open = true;
-    metrics_show(task);
-    return true;
-}
-
-void task_close(struct task *task)
-{
-    task->escape = &task->failure;
-    if (setjmp(task->failure) != 0) {
-        return; /* a close that fails: what is left is not closed, the job has failed anyway */
-    }
-    for (uint32_t o = 0; o < task->op_count; o++) {
-        struct op *op = task->ops[o];
-        if (op->is_open) {
-            op->is_open = false;
-            if (op->node->options.close != NULL) {
-                op->node->options.close(&op->ctx);
-            }
-            CALL_EACH(op, close)
-            operator_state_close(op);
-        }
-    }
-}
+/* ------------------------------------------------------------------------------------- Failing */
 
 void job_note_failure(struct job *job, enum st_err err, const char *format, ...)
 {
@@ -882,58 +506,4 @@ bool task_has_input(struct task *task)
 void task_free_text(struct task *task, const struct layout *layout, void *record)
 {
     limbo_take_text(&task->memory.limbo, layout, record);
-}
-
-struct arena_block {
-    struct arena_block *next;
-    size_t size;
-    _Alignas(16) char bytes[];
-};
-
-#define ARENA_BLOCK ((size_t)64 * 1024)
-
-void *arena_alloc(struct arena *arena, size_t size)
-{
-    size = (size + 15) & ~(size_t)15;
-    if (arena->blocks == NULL || (size_t)(arena->end - arena->at) < size) {
-        size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
-        struct arena_block *block = must_calloc(1, sizeof *block + room);
-        block->size = room;
-        block->next = arena->blocks;
-        arena->blocks = block;
-        arena->at = block->bytes;
-        arena->end = block->bytes + room;
-    }
-    void *memory = arena->at;
-    arena->at += size;
-    return memory;
-}
-
-/* Keeps one ordinary block. */
-void arena_reset(struct arena *arena)
-{
-    if (arena->blocks == NULL || arena->at == arena->blocks->bytes) {
-        return;
-    }
-    while (arena->blocks->next != NULL || arena->blocks->size > ARENA_BLOCK) {
-        struct arena_block *next = arena->blocks->next;
-        free(arena->blocks);
-        arena->blocks = next;
-        if (next == NULL) {
-            *arena = (struct arena){0};
-            return;
-        }
-    }
-    arena->at = arena->blocks->bytes;
-    arena->end = arena->at + arena->blocks->size;
-}
-
-void arena_free(struct arena *arena)
-{
-    while (arena->blocks != NULL) {
-        struct arena_block *next = arena->blocks->next;
-        free(arena->blocks);
-        arena->blocks = next;
-    }
-    *arena = (struct arena){0};
 }

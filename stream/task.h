@@ -28,6 +28,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 
+#include "stream/arena.h"
 #include "stream/checkpoint.h"
 #include "stream/frozen.h"
 #include "stream/graph.h"
@@ -151,12 +152,6 @@ struct channel {
 struct valve {
     int64_t watermark; /* never going back */
     bool idle;         /* all of them are */
-};
-
-/* Memory that is given back all at once. */
-struct arena {
-    struct arena_block *blocks;
-    char *at, *end;
 };
 
 /* What a task does, for those who look from outside (monitor.h): a plain store by its thread. */
@@ -369,6 +364,8 @@ bool task_has_room(struct task *task);
 int64_t task_wakeup(const struct task *task);
 /* Is there a packet to read, or a checkpoint to take or to know of? */
 bool task_has_input(struct task *task);
+/* Have all of its channels? */
+bool task_all_ended(const struct task *task);
 /* In the middle of a step: runs the other tasks of the slot until the ring has room. Within that,
  * and in steps, it returns at once: then packets spill. Leaves the step if the job is cancelled. */
 void task_await_room(struct task *task, struct ring *ring);
@@ -455,11 +452,6 @@ void task_end_step(struct task *task);
 
 /* Frees the text of a record that state held, when the step ends; clears the views. */
 void task_free_text(struct task *task, const struct layout *layout, void *record);
-
-/* Memory that lives to the end of the step; aligned to 16 bytes, never NULL. */
-void *arena_alloc(struct arena *arena, size_t size);
-void arena_reset(struct arena *arena);
-void arena_free(struct arena *arena);
 
 /* One class a node kind; operators are in files op_*.c. */
 extern const struct op_class op_source, op_generator, op_array, op_text_file;
