@@ -170,16 +170,18 @@ int files_lock_folder(const char *path, char *why)
     if (!files_make_folders(path, why)) {
         return -1;
     }
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 || access(path, W_OK) != 0) {
+    char name[FILES_PATH_MAX + 16];
+    snprintf(name, sizeof name, "%s/.lock", path);
+    int lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (lock < 0 || access(path, W_OK) != 0) {
         (void)files_fail(why, "cannot write to", path);
-    } else if (flock(folder, LOCK_EX | LOCK_NB) != 0) {
+    } else if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         snprintf(why, FILES_WHY, "another job writes to %.150s", path);
     } else {
-        return folder;
+        return lock;
     }
-    if (folder >= 0) {
-        close(folder);
+    if (lock >= 0) {
+        close(lock);
     }
     return -1;
 }

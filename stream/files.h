@@ -34,7 +34,8 @@ bool files_sum(const char *path, bool sync, int64_t *size, uint32_t *crc, char *
 
 /* A folder, made if it is not there, that is written to by nobody else who asks in this way as long
  * as the descriptor it returns is open; -1 with `why`: it cannot be made or written to, or it is
- * somebody else's. */
+ * somebody else's. A file of it, .lock, is locked, and stays: the folder itself is locked by those
+ * who put files of their own there (op_files.c). */
 int files_lock_folder(const char *path, char *why);
 
 /* A new folder PARENT/PREFIX-xxxxxx that is this process's as long as *lock is open. What processes

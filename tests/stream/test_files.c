@@ -402,6 +402,19 @@ START_TEST(two_sinks_may_share_a_folder)
 }
 END_TEST
 
+START_TEST(checkpoints_may_lie_among_the_files)
+{
+    begin_test();
+    struct way way = {.parallelism = 1, .checkpoints = "out"};
+    run_to_death(&way, NUMBERS / 2);
+    way.from = "out";
+    ck_assert_int_eq(run(&way, NUMBERS - 5), ST_OK);
+    expect_each_once();
+    ck_assert_int_eq(count_names(".part-"), 0);
+    end_test();
+}
+END_TEST
+
 /* What later checkpoints have committed comes again; nothing is lost. */
 START_TEST(an_older_checkpoint_may_be_gone_on_from)
 {
@@ -471,6 +484,7 @@ int main(void)
     tcase_add_test(tc, what_an_earlier_run_left_stays_when_a_job_begins_anew);
     tcase_add_test(tc, what_another_job_left_stays);
     tcase_add_test(tc, two_sinks_may_share_a_folder);
+    tcase_add_test(tc, checkpoints_may_lie_among_the_files);
     tcase_add_test(tc, an_older_checkpoint_may_be_gone_on_from);
     tcase_add_test(tc, a_file_that_is_written_to_is_not_taken_from_its_writer);
     tcase_add_test(tc, a_file_that_has_lost_something_is_told);
