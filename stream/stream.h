@@ -715,9 +715,9 @@ const char *st_env_error(const st_env *env);
  * ST_ERR_FAILED when a function failed and no restart is left; ST_ERR_RESTORE, ST_ERR_IO,
  * ST_ERR_CANCELLED; then st_env_error tells why. The name, borrowed for the call, is what
  * commands know the job by; NULL: that of pipeline.name, else "stream job". Blocks the calling
- * thread, which does the checkpoints; the threads of the subtasks end before it returns. Of the
- * process it changes one thing: glibc's malloc is told to keep no fastbins (M_MXFAST 0), so that no
- * free takes long. */
+ * thread, which takes care of checkpoints; the threads of the subtasks, and that which writes a
+ * checkpoint, end before it returns. Of the process it changes one thing: glibc's malloc is told to
+ * keep no fastbins (M_MXFAST 0), so that no free takes long. */
 enum st_err st_execute(st_env *env, const char *job_name);
 /* The graph of the job in one of "text", "dot", "json"; owned by the caller (free). NULL with
  * st_env_error set if the job is not well formed. */
