@@ -163,6 +163,9 @@ static int list_jobs(const struct request *request)
 static bool absolute(const char *target, char *path, size_t size)
 {
     char here[CONTROL_LINE];
+    if (target != NULL && strncmp(target, "file://", 7) == 0) {
+        target += 7; /* Flink has URIs of files where we have paths as well */
+    }
     if (target == NULL || target[0] == '/') {
         return snprintf(path, size, "%s", target != NULL ? target : "") < (int)size;
     }
@@ -273,6 +276,10 @@ static bool read_request(int argc, char **argv, struct request *request)
             cli_error("stream %s: '%s' is not expected", argv[0], argv[i]);
             return false;
         }
+    }
+    if (request->target != NULL && request->target[0] == '\0') {
+        cli_error("stream %s: the folder has no name", argv[0]);
+        return false;
     }
     return true;
 }

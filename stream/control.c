@@ -25,7 +25,8 @@
 #include "stream/task.h"
 
 #define CLIENT_TIMEOUT_S 5
-#define CLIENTS_MAX      32
+#define CLIENTS_MAX      64
+#define QUESTIONS_MAX    16 /* that wait, so that there is room for who cancels or only looks */
 
 struct control {
     const char *job_name;
@@ -45,6 +46,7 @@ struct control {
     struct job *job;        /* NULL: none runs just now */
     enum question asked;
     bool is_taken, is_answered, ok;
+    int waiting; /* questions, with that which is asked */
     char target[CONTROL_LINE], answer[CONTROL_LINE];
     bool is_cancelled, ended_cancelled; /* somebody wants it; the last attempt has ended so */
     char ending[CONTROL_LINE];          /* how that has ended */
@@ -160,6 +162,7 @@ void control_detach(struct control *c, bool is_cancelled, bool is_done, const ch
     c->ended_cancelled = is_cancelled;
     snprintf(c->ending, sizeof c->ending, "%s", text);
     answer(c, is_done, text);
+    c->is_taken = true; /* or the next attempt finds it */
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
 }
@@ -205,6 +208,12 @@ static void show_question(struct control *c)
 static void ask(struct control *c, enum question question, const char *target, FILE *to)
 {
     pthread_mutex_lock(&c->lock);
+    if (c->waiting == QUESTIONS_MAX) {
+        fprintf(to, "error %d questions wait for their answers\n", QUESTIONS_MAX);
+        pthread_mutex_unlock(&c->lock);
+        return;
+    }
+    c->waiting++;
     while (c->asked != ASK_NOTHING) {
         pthread_cond_wait(&c->changed, &c->lock);
     }
@@ -222,6 +231,7 @@ static void ask(struct control *c, enum question question, const char *target, F
     } else {
         fprintf(to, "error %s\n", c->is_cancelled ? "cancelled" : "the job does not run just now");
     }
+    c->waiting--;
     pthread_mutex_unlock(&c->lock);
 }
 

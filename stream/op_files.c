@@ -18,8 +18,8 @@
  * folder, has a new name: who wrote that may still run, and other checkpoints of it may ask for
  * their files.
  *
- * To commit again finds the file renamed, which is well; none of the three there is lost data, and
- * said so.
+ * To commit again finds the file renamed, which is well. The checkpoint has the sum of what is
+ * safe, so that what another run has written into a file since is not taken for its own.
  *
  * Source: Flink FileSink, FileWriterBucket, DefaultRollingPolicy, OnCheckpointRollingPolicy.
  * Differs: times are kept to the millisecond, there they are looked at each minute.
@@ -36,6 +36,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stream/files.h"
 #include "stream/op_two_phase.h"
 #include "stream/task.h"
 
@@ -47,15 +48,17 @@ typedef struct {
     uint64_t owner; /* who made the file */
     uint64_t sink;  /* whose transaction it is: another one's only once that is restored */
     int64_t length; /* bytes that are safe, at the last barrier or at the end */
+    int64_t crc;    /* of those, CRC-32C */
     int64_t created_ms;
 } file_part;
-ST_TYPE(file_part, subtask, number, owner, sink, length, created_ms);
+ST_TYPE(file_part, subtask, number, owner, sink, length, crc, created_ms);
 
 enum place { IN_PROGRESS, PENDING, COMMITTED };
 
 struct files {
     FILE *file; /* of the open transaction; NULL: no line yet */
     int64_t size;
+    uint32_t crc; /* of them */
     int64_t updated_ms;
     uint64_t sink;
     char line[1024];
@@ -120,7 +123,7 @@ static void files_begin(st_context *ctx, void *txn)
         fail(ctx, path);
     }
     const struct files *files = ctx->self;
-    *(file_part *)txn = (file_part){ctx->subtask, NO_NUMBER, files->sink, files->sink, 0, 0};
+    *(file_part *)txn = (file_part){ctx->subtask, NO_NUMBER, files->sink, files->sink, 0, 0, 0};
 }
 
 /* The first number of the subtask that is free, and all above it. */
@@ -185,6 +188,7 @@ static void begin_file(st_context *ctx, file_part *part)
     make_file(ctx, part);
     part->created_ms = files->updated_ms = st_now(ctx);
     files->size = 0;
+    files->crc = 0;
     if (rolls_by_limits(&node_of(ctx)->options)) {
         set_alarm(ctx, part);
     }
@@ -205,6 +209,7 @@ static void write_line(st_context *ctx, const char *record)
         fail(ctx, node_of(ctx)->path);
     }
     files->size += (int64_t)size + 1;
+    files->crc = files_crc(files->crc, line, size + 1);
 }
 
 static void files_write(st_context *ctx, void *txn, const void *records, uint32_t count)
@@ -242,6 +247,7 @@ static void files_wake(st_context *ctx, void *txn, int64_t now_ms)
 static bool save(const struct files *files, file_part *part)
 {
     part->length = files->size;
+    part->crc = files->crc;
     return fflush(files->file) == 0 && fsync(fileno(files->file)) == 0;
 }
 
@@ -315,6 +321,47 @@ static void files_abort(st_context *ctx, const void *txn)
 
 /* ----------------------------------------------------------------------------------- Recovering */
 
+/* Does the file begin with what was written, or (`whole`) is it that? Who went on from an older
+ * checkpoint may have put something else behind an earlier barrier. */
+static bool is_as_it_was(const char *path, const file_part *part, bool whole)
+{
+    char piece[1 << 14];
+    int64_t left = part->length;
+    uint32_t crc = 0;
+    FILE *file = fopen(path, "r");
+    for (size_t some = 1; file != NULL && left > 0 && some > 0; left -= (int64_t)some) {
+        size_t most = left < (int64_t)sizeof piece ? (size_t)left : sizeof piece;
+        some = fread(piece, 1, most, file);
+        crc = files_crc(crc, piece, some);
+    }
+    bool same = file != NULL && left == 0 && crc == part->crc && (!whole || fgetc(file) == EOF);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return same;
+}
+
+/* A file that is not there any more has been committed since, and somebody has taken it away, or
+ * the job writes into another folder now: told, and passed over. Source: Flink
+ * LocalRecoverableFsDataOutputStream.LocalCommitter.commitAfterRecovery. */
+static void files_recover_and_commit(st_context *ctx, const void *txn)
+{
+    char pending[PATH_SIZE], committed[PATH_SIZE];
+    path_of(ctx, txn, PENDING, pending);
+    path_of(ctx, txn, COMMITTED, committed);
+    bool is_pending = is_there(pending);
+    if (!is_pending && !is_there(committed)) {
+        fprintf(stderr,
+                "%s: %s is not there: it was committed, and taken away since, or lies elsewhere\n",
+                node_of(ctx)->name, committed);
+        return;
+    }
+    if (!is_as_it_was(is_pending ? pending : committed, txn, true)) {
+        fail_lost(ctx, is_pending ? pending : committed);
+    }
+    files_commit(ctx, txn);
+}
+
 /* As it was at the barrier: one that was rolled since is in progress again. One that a later
  * checkpoint has committed stays as it is: what came behind the barrier comes again, in other
  * files. */
@@ -323,7 +370,6 @@ static bool files_resume(st_context *ctx, void *txn)
     struct files *files = ctx->self;
     file_part *part = txn;
     char in_progress[PATH_SIZE], other[PATH_SIZE];
-    struct stat status;
     if (part->number == NO_NUMBER) {
         return false;
     }
@@ -332,7 +378,7 @@ static bool files_resume(st_context *ctx, void *txn)
         is_there(path_of(ctx, part, COMMITTED, other))) {
         return false;
     }
-    if (stat(in_progress, &status) != 0 || status.st_size < part->length) {
+    if (!is_as_it_was(in_progress, part, false)) {
         fail_lost(ctx, in_progress);
     }
     files->file = fopen(in_progress, "a");
@@ -348,6 +394,7 @@ static bool files_resume(st_context *ctx, void *txn)
     part->created_ms =
         part->created_ms <= now_ms ? part->created_ms : now_ms; /* the clock went back */
     files->size = part->length;
+    files->crc = (uint32_t)part->crc;
     files->updated_ms = now_ms;
     if (rolls_by_limits(&node_of(ctx)->options)) {
         set_alarm(ctx, part);
@@ -407,6 +454,7 @@ const st_two_phase files_two_phase = {
     .pre_commit = files_pre_commit,
     .commit = files_commit,
     .abort = files_abort,
+    .recover_and_commit = files_recover_and_commit,
 };
 
 const struct long_transactions files_long_transactions = {

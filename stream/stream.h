@@ -143,7 +143,8 @@ typedef struct st_type {
 #define ST_OFFSET_ROW(T, f) (uint16_t) offsetof(T, f),
 
 /* Names the fields of a typedef'd struct, in the order in which they print. A field of a kind that
- * is not in enum st_kind (a pointer, a struct) does not compile. */
+ * is not in enum st_kind (a pointer, a struct) does not compile. The macros that define functions
+ * have names of their own, which a type is not to have: acc, count, ctx, in, index, out. */
 #define ST_TYPE(T, ...)                                                                            \
     static const st_type st_type_##T ST_UNUSED = {                                                 \
         #T, (uint32_t)sizeof(T), ST_COUNT(__VA_ARGS__), {ST_EACH(ST_FIELD_ROW, T, __VA_ARGS__)}};  \
@@ -694,7 +695,8 @@ enum st_err st_env_take_arguments(st_env *env, int *argc, char **argv);
  * runtime folder; SIGINT and SIGTERM cancel it as `kcsim stream cancel` does, and a second one ends
  * the process. A signal that the program handles or ignores when st_execute is called stays the
  * program's; behind st_execute all are again what they were. Source: Flink CliFrontend; FLIP-34,
- * FLIP-203 (a savepoint commits nothing but at a stop). */
+ * FLIP-203 (a savepoint commits nothing but at a stop). Of jobs that run at a time in a process one
+ * listens. */
 void st_env_listen(st_env *env);
 /* The signal that came while the last st_execute of a job that listens ran, 0: none. For the exit
  * code of one that was cancelled: 128 + the signal. */

@@ -117,7 +117,7 @@ static size_t compare(const char *scenario)
 {
     struct sim_trace *played = play(scenario);
     struct sim_import_input inputs[NODES_MAX];
-    char *texts[NODES_MAX], names[NODES_MAX][16], error[400];
+    char *texts[NODES_MAX], names[NODES_MAX][24], error[400];
     size_t count = 0, all = 0;
     static struct sim_import_report report;
     for (int32_t node = 1; node < NODES_MAX; node++) {

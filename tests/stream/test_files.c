@@ -454,16 +454,37 @@ START_TEST(a_file_that_is_written_to_is_not_taken_from_its_writer)
 }
 END_TEST
 
+/* Or has got something else: who went on from an older checkpoint may have put it there. */
 START_TEST(a_file_that_has_lost_something_is_told)
 {
+    static const char *const how[] = {"truncate -s 5 %s/.part-0-0.inprogress.*",
+                                      "sed -i 's/^1$/7/' %s/.part-0-0.inprogress.*"};
     begin_test();
     struct way way = {.parallelism = 1, .limits = {.max_part_size = 1000}, .checkpoints = "ck"};
     run_to_death(&way, 27);
     char command[128];
-    snprintf(command, sizeof command, "truncate -s 5 %s/.part-0-0.inprogress.*", output);
+    snprintf(command, sizeof command, how[_i], output);
     ck_assert_int_eq(system(command), 0);
     way.from = "ck";
     ck_assert_int_eq(run(&way, NEVER), ST_ERR_FAILED);
+    end_test();
+}
+END_TEST
+
+/* What reads the files may take them away, at any time. */
+START_TEST(committed_files_may_be_taken_away)
+{
+    begin_test();
+    struct way way = {.parallelism = 1, .checkpoints = "ck"};
+    run_to_death(&way, 40);
+    char command[128];
+    snprintf(command, sizeof command, "rm %s/part-*", output);
+    ck_assert_int_eq(system(command), 0);
+    way.from = "ck";
+    ck_assert_int_eq(run(&way, NEVER), ST_OK);
+    struct once once = count_once();
+    ck_assert_int_eq(once.repeated + once.foreign, 0);
+    ck_assert_int_ge(NUMBERS - once.lost, NUMBERS - 40);
     end_test();
 }
 END_TEST
@@ -487,7 +508,8 @@ int main(void)
     tcase_add_test(tc, checkpoints_may_lie_among_the_files);
     tcase_add_test(tc, an_older_checkpoint_may_be_gone_on_from);
     tcase_add_test(tc, a_file_that_is_written_to_is_not_taken_from_its_writer);
-    tcase_add_test(tc, a_file_that_has_lost_something_is_told);
+    tcase_add_loop_test(tc, a_file_that_has_lost_something_is_told, 0, 2);
+    tcase_add_test(tc, committed_files_may_be_taken_away);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

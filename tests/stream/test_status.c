@@ -471,6 +471,10 @@ START_TEST(questions_do_not_wait_for_each_other)
         usleep(1000);
     }
     pthread_t savepoint = begin_to_ask("savepoint\n"), other = begin_to_ask("savepoint\n");
+    pthread_t many[50];
+    for (size_t i = 0; i < 50; i++) {
+        many[i] = begin_to_ask("checkpoint\n");
+    }
     for (int i = 0; i < 40; i++) { /* more than are served at a time, were one not served */
         json_decref(status());
     }
@@ -487,6 +491,11 @@ START_TEST(questions_do_not_wait_for_each_other)
     check_answer(cancel, "ok cancelled\n");
     check_answer(savepoint, "error cancelled\n");
     check_answer(other, "error cancelled\n");
+    for (size_t i = 0; i < 50; i++) {
+        void *answer;
+        pthread_join(many[i], &answer);
+        free(answer);
+    }
     pthread_join(thread, NULL);
     st_env_free(env);
     end();
