@@ -348,18 +348,28 @@ static void begin_writing(struct coordinator *c, struct pending *one,
     c->persist = persist_begin(c->job, one, what, parts);
 }
 
+/* Waits for the one that is written; NULL: it has been given up in the meantime. */
+static struct pending *await_writing(struct coordinator *c, bool *ok, char why[256])
+{
+    struct pending *one = persist_of(c->persist);
+    *ok = persist_finish(c->persist, why);
+    c->persist = NULL;
+    if (pendings_find(&c->pending, one->id) == NULL) {
+        pending_free(one, c->job->task_count);
+        return NULL;
+    }
+    return one;
+}
+
 /* Of the one that is written, once it is done. */
 static void end_writing(struct coordinator *c)
 {
     char why[256];
-    struct pending *one = persist_of(c->persist);
-    bool ok = persist_finish(c->persist, why);
-    c->persist = NULL;
-    if (pendings_find(&c->pending, one->id) == NULL) { /* given up in the meantime */
-        pending_free(one, c->job->task_count);
-    } else if (ok) {
+    bool ok;
+    struct pending *one = await_writing(c, &ok, why);
+    if (one != NULL && ok) {
         complete(c, one);
-    } else {
+    } else if (one != NULL) {
         fail(c, one, why);
     }
 }
@@ -542,13 +552,9 @@ void coordinator_finish(struct coordinator *c)
 void coordinator_give_up(struct coordinator *c)
 {
     char why[256];
+    bool ok;
     if (c->persist != NULL) {
-        struct pending *one = persist_of(c->persist);
         (void)persist_give_up(c->persist);
-        (void)persist_finish(c->persist, why);
-        c->persist = NULL;
-        if (pendings_find(&c->pending, one->id) == NULL) {
-            pending_free(one, c->job->task_count);
-        }
+        (void)await_writing(c, &ok, why);
     }
 }
