@@ -470,10 +470,11 @@ START_TEST(questions_do_not_wait_for_each_other)
     while (is_held == 0) { /* or a barrier may come before all records */
         usleep(1000);
     }
-    pthread_t savepoint = begin_to_ask("savepoint\n"), other = begin_to_ask("savepoint\n");
+    pthread_t savepoint = begin_to_ask("savepoint\n");
+    free(await_metric("job_numberOfInProgressCheckpoints", "host", 1)); /* or the many are first */
     pthread_t many[50];
     for (size_t i = 0; i < 50; i++) {
-        many[i] = begin_to_ask("checkpoint\n");
+        many[i] = begin_to_ask(i % 2 == 0 ? "savepoint\n" : "checkpoint\n");
     }
     for (int i = 0; i < 40; i++) { /* more than are served at a time, were one not served */
         json_decref(status());
@@ -490,7 +491,6 @@ START_TEST(questions_do_not_wait_for_each_other)
     open_gate();
     check_answer(cancel, "ok cancelled\n");
     check_answer(savepoint, "error cancelled\n");
-    check_answer(other, "error cancelled\n");
     for (size_t i = 0; i < 50; i++) {
         void *answer;
         pthread_join(many[i], &answer);
