@@ -107,14 +107,14 @@ static uint64_t due(struct generator *g)
 {
     uint64_t rate = g->op.node->options.rate_per_s;
     if (rate == 0) {
-        return BATCH_SIZE;
+        return g->op.task->pace;
     }
     uint64_t in_a_second = (uint64_t)g->op.ctx.parallelism * 1000; /* a record each / rate ms */
     int64_t since = job_now(g->op.task->job) - g->began_ms;
     uint64_t all = (uint64_t)(since > 0 ? since : 0) * rate / in_a_second + 1;
     if (all > g->made) {
         uint64_t more = all - g->made;
-        return more < BATCH_SIZE ? more : BATCH_SIZE;
+        return more < g->op.task->pace ? more : g->op.task->pace;
     }
     g->op.wakeup_ms = g->began_ms + (int64_t)((g->made * in_a_second + rate - 1) / rate);
     return 0;

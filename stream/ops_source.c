@@ -24,7 +24,7 @@ static enum st_poll array_poll(struct op *op)
     if (left == 0) {
         return ST_END;
     }
-    uint32_t count = left < BATCH_SIZE ? (uint32_t)left : BATCH_SIZE;
+    uint32_t count = left < op->task->pace ? (uint32_t)left : op->task->pace;
     const char *from = (const char *)op->node->array + a->next * op->node->out->size;
     a->next += count;
     output_push(op_output(op), &(struct batch){from, NULL, count});
@@ -113,7 +113,7 @@ bool source_put_lines(struct op *op, struct lines *lines, bool at_end)
 {
     st_str batch[BATCH_SIZE];
     uint32_t count = 0;
-    while (count < BATCH_SIZE && lines_next(lines, at_end, &batch[count])) {
+    while (count < op->task->pace && lines_next(lines, at_end, &batch[count])) {
         count++;
     }
     output_push(op_output(op), &(struct batch){batch, NULL, count});

@@ -23,10 +23,9 @@
 
 #include "stream/task.h"
 
-#define TURN_SILENT_MS        50
-#define TURNS_MS              1000
-#define TURNS_MAX             4096
-#define TURNS_BETWEEN_FLUSHES 64 /* how often a busy slot looks at the clock */
+#define TURN_SILENT_MS 50
+#define TURNS_MS       1000
+#define TURNS_MAX      4096
 
 /* ------------------------------------------------------------------------------------ Sleeping */
 
@@ -260,17 +259,17 @@ static void slot_run(struct slot *slot)
     for (uint32_t t = 0; t < slot->task_count; t++) {
         begin_in_turn(slot->tasks[t]);
     }
-    slot->flushed_ms = job_now(slot->job);
-    for (uint32_t turns = 1; !slot_done(slot) && atomic_load(&slot->job->cancelled) == 0; turns++) {
+    slot->flushed_ms = ticks_ms();
+    while (!slot_done(slot) && atomic_load(&slot->job->cancelled) == 0) {
         if (!slot_turn(slot)) {
             slot_flush(slot);
             slot_sleep(slot);
-        } else if (turns % TURNS_BETWEEN_FLUSHES == 0) {
-            int64_t now = job_now(slot->job);
-            if (now - slot->flushed_ms >= slot->job->env->buffer_timeout_ms) {
-                slot->flushed_ms = now;
-                slot_flush(slot);
-            }
+            continue;
+        }
+        int64_t now = ticks_ms();
+        if (now - slot->flushed_ms >= slot->job->env->buffer_timeout_ms) {
+            slot->flushed_ms = now;
+            slot_flush(slot);
         }
     }
 }

@@ -25,6 +25,9 @@ void output_push(struct output *output, const struct batch *batch)
     if (batch->count == 0) {
         return;
     }
+    if (atomic_load_explicit(&output->op->task->job->cancelled, memory_order_relaxed) != 0) {
+        longjmp(*output->op->task->escape, 1);
+    }
     output->op->records_out += batch->count;
     for (uint32_t t = 0; t < output->target_count; t++) {
         const struct target *target = &output->targets[t];
@@ -160,7 +163,7 @@ static bool hear(struct task *task, struct coordinator *c)
 /* Some more in the same step? Step by step, where they are told apart from outside, no. */
 static bool goes_on(const struct task *task, uint32_t *runs, uint32_t limit)
 {
-    return ++*runs < limit && !task->job->in_steps && !task->in_turn;
+    return ++*runs < limit && !task->job->in_steps && !task->in_turn && !pace_is_over(task);
 }
 
 /* May a source go on without a look at what a step begins with? */
@@ -169,6 +172,15 @@ static bool source_goes_on(struct task *task, uint32_t *runs)
     struct coordinator *c = task->job->coordinator;
     return goes_on(task, runs, POLLS_IN_STEP) && atomic_load(&task->job->cancelled) == 0 &&
            (c == NULL || coordinator_next(c, task->barrier) == 0) && task_has_room(task);
+}
+
+static enum st_poll poll_source(struct op *source)
+{
+    uint64_t before = source->records_out;
+    enum st_poll poll = source->class->poll(source);
+    op_flush(source);
+    pace_keep(source->task, (uint32_t)(source->records_out - before));
+    return poll;
 }
 
 static enum step step_source(struct task *task)
@@ -182,13 +194,11 @@ static enum step step_source(struct task *task)
     uint32_t runs = 0;
     bool drains = c != NULL && coordinator_drains(c);
     slot_foresee(task->slot);
-    enum st_poll poll = drains ? ST_END : source->class->poll(source);
-    op_flush(source);
+    enum st_poll poll = drains ? ST_END : poll_source(source);
     while (poll == ST_MORE && source_goes_on(task, &runs)) {
         task_end_step(task);
         slot_foresee(task->slot);
-        poll = source->class->poll(source);
-        op_flush(source);
+        poll = poll_source(source);
     }
     switch (poll) {
     case ST_MORE:
@@ -241,10 +251,12 @@ static bool read_run(struct task *task, struct channel *channel, struct packet *
     bool some = to > from;
     if (some) {
         to = task->in_turn ? from + 1 : to;
+        to = to - from < task->pace ? to : from + task->pace;
         ring->read_record = to;
         op_batch(task->ops[0], channel->input,
                  &(struct batch){p->records + (size_t)from * ring->layout.size,
                                  p->timed != 0 ? p->times + from : no_times, to - from});
+        pace_keep(task, to - from);
     }
     while (!(some && task->in_turn) && ring->read_mark < p->mark_count &&
            p->marks[ring->read_mark].before == to) {
@@ -368,6 +380,7 @@ static enum step step(struct task *task)
     if (!task_has_room(task)) {
         return STEP_FULL;
     }
+    pace_begin(task);
     bool woken = wake_operators(task);
     enum step step = task->channel_count == 0 ? step_source(task) : step_input(task);
     metrics_show(task);

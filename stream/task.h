@@ -199,6 +199,9 @@ struct task {
     /* Threads: until when inputs are read in turn, at the latest and when one is silent. */
     int64_t turns_until_ms, turns_quiet_ms;
     _Atomic int woken; /* its source is to be polled: see source.c */
+    /* Records that enter it at a time, and the clock of that: see pace.c. */
+    uint32_t pace; /* 1 … BATCH_SIZE; 0: has not run yet */
+    int64_t step_began_ms, paced_ms;
     jmp_buf failure;
     jmp_buf *escape; /* where a failure jumps to: `failure`, or that of who runs it by call */
 };
@@ -294,6 +297,12 @@ const char *coordinator_saved(const struct coordinator *c);
  * of all later ones as well. */
 void coordinator_take(struct coordinator *c, struct task *task, int64_t id, struct bytes *part,
                       bool is_last);
+
+/* How many records enter a task at a time (task->pace). At the beginning of a step; when `count`
+ * of them have been handled, which makes it more or fewer; has the step lasted long enough? */
+void pace_begin(struct task *task);
+void pace_keep(struct task *task, uint32_t count);
+bool pace_is_over(const struct task *task);
 
 /* Gives up memory of malloc that a frozen row may point to. */
 static inline void task_free_shared(struct task *task, void *memory)
