@@ -11,13 +11,13 @@ set_tests_properties(equal_through_adapter PROPERTIES ENVIRONMENT "${tsan}")
 set_tests_properties(equal_through_adapter_below_chroot PROPERTIES
   ENVIRONMENT "KC_CHROOT=1;${tsan}")
 set_tests_properties(equal_through_adapter equal_through_adapter_below_chroot PROPERTIES
-  LABELS zookeeper TIMEOUT 600 SKIP_RETURN_CODE 77 RUN_SERIAL ON)
+  LABELS zookeeper TIMEOUT 600 SKIP_RETURN_CODE 77 RESOURCE_LOCK zookeeper)
 
 # Loss, expiry, order, bulk reads, the end: node/session.c over the adapter over a proxy.
 add_executable(test_zookeeper test_zookeeper.c zookeeper_desk.c proxy.c ${equal}/server.c)
 target_link_libraries(test_zookeeper PRIVATE kc_live kc_flags)
 add_test(NAME test_zookeeper_adapter COMMAND test_zookeeper)
 set_tests_properties(test_zookeeper_adapter PROPERTIES ENVIRONMENT "${tsan}"
-  LABELS "live;zookeeper" TIMEOUT 600 SKIP_RETURN_CODE 77 RUN_SERIAL ON)
+  LABELS "live;zookeeper" TIMEOUT 600 SKIP_RETURN_CODE 77 RESOURCE_LOCK zookeeper)
 
 kc_test(test_bulk_codec SOURCES test_bulk_codec.c USES live LABELS unit fuzz)
