@@ -204,6 +204,15 @@ void late_record(struct op *op, const void *record, int64_t time)
     op_emit_side(op, late, record, op->node->in->size, time);
 }
 
+void record_is_over(struct op *op, const void *record, int64_t time)
+{
+    if (time_wrap(time, op->node->windows.lateness_ms) <= op->watermark) {
+        late_record(op, record, time);
+    } else if (time == ST_TIME_MAX) {
+        op->late_records++;
+    }
+}
+
 void record_out_of_time(struct op *op, const void *record, int64_t time)
 {
     if (time == ST_TIME_MIN) {

@@ -69,11 +69,42 @@ static inline bool time_is_within(int64_t time, int64_t margin)
     return time >= ST_TIME_MIN + margin && time <= ST_TIME_MAX - margin;
 }
 
-/* A record so near to an end of time that its windows would lie beyond: one without a timestamp is
- * a failure, any other belongs to none. It is late where its time, the lateness added, lies beyond
- * as well; else it is only counted. Source: Flink TumblingEventTimeWindows.assignWindows,
- * WindowOperator .isWindowLate, isElementLate: such windows end in the past, for the sum wraps
- * around, and so does the time with its lateness. */
+/* Has it windows? What count and global windows put out has the last time there is (ST_TIME_MAX),
+ * and its windows end in the past, for the sum wraps around: they fire at the first watermark, and
+ * are over behind it. Other times as near to an end of time have none.
+ * Source: Flink TimeWindow.maxTimestamp, TumblingEventTimeWindows.assignWindows, WindowOperator
+ * .isWindowLate. */
+static inline bool time_has_windows(int64_t time, int64_t margin)
+{
+    return time == ST_TIME_MAX || time_is_within(time, margin);
+}
+
+/* The start of the last window that begins at or before `time`. */
+static inline int64_t window_start(int64_t time, int64_t offset, int64_t slide)
+{
+    int64_t rest = time_wrap(time, -offset) % slide;
+    return time - (rest < 0 ? rest + slide : rest);
+}
+
+/* Has a session an end? As time_has_windows. */
+static inline bool session_has_end(int64_t start, int64_t end)
+{
+    return start == ST_TIME_MAX || (end > start && end != ST_TIME_MAX);
+}
+
+/* Are two sessions one? One at the end of time, which ends before it begins, touches its like only.
+ * Source: Flink TimeWindow.intersects. */
+static inline bool sessions_touch(int64_t a_start, int64_t a_end, int64_t b_start, int64_t b_end)
+{
+    return (a_start <= b_end && a_end >= b_start) || (a_start == b_start && a_end == b_end);
+}
+
+/* A record whose windows are all over: late, if its time is too. Nothing is said of one that lies
+ * between windows; one at the end of time is counted.
+ * Source: Flink WindowOperator.isElementLate. */
+void record_is_over(struct op *op, const void *record, int64_t time);
+/* A record whose time has no windows: one without a timestamp is a failure, any other is late where
+ * its time, the lateness added, wraps around; else it is only counted. */
 void record_out_of_time(struct op *op, const void *record, int64_t time);
 
 /* By the clock a window that ends at a millisecond still takes the records of that millisecond: the

@@ -113,12 +113,12 @@ static void remove_empty(struct sessions *s, uint32_t row)
 
 static int64_t fires_at(const struct session *session)
 {
-    return session->end - 1;
+    return time_wrap(session->end, -1);
 }
 
 static int64_t goes_at(const struct sessions *s, const struct session *session)
 {
-    return time_plus(session->end - 1, s->lateness);
+    return time_plus(fires_at(session), s->lateness);
 }
 
 static void set_timers(struct sessions *s, uint32_t row, const struct session *session)
@@ -137,7 +137,7 @@ static void fire(struct sessions *s, uint32_t row, struct session *session)
     op->key = op->node->keyed ? table_row(&s->table, row) : NULL;
     op->window_start = session->start;
     op->window_end = session->end;
-    cells_emit(&s->cells, session->cell, session->end - 1);
+    cells_emit(&s->cells, session->cell, fires_at(session));
     session->fired = true;
 }
 
@@ -208,7 +208,7 @@ static uint32_t merge_touching(struct sessions *s, struct session_list *list,
     uint32_t target = list->count;
     for (uint32_t i = 0; i < list->count; i++) {
         const struct session *one = &list->items[i];
-        if (one->start > with->end || one->end < with->start) {
+        if (!sessions_touch(one->start, one->end, with->start, with->end)) {
             continue;
         }
         if (target == list->count) {
@@ -255,8 +255,8 @@ static void add_record(struct sessions *s, const char *record, int64_t time)
 {
     bool is_new;
     struct op *op = &s->op;
-    struct session own = {.start = time, .end = time_plus(time, s->gap)};
-    if (own.end == ST_TIME_MAX) {
+    struct session own = {.start = time, .end = time_wrap(time, s->gap)};
+    if (!session_has_end(own.start, own.end)) {
         record_out_of_time(op, record, time);
         return;
     }
@@ -268,7 +268,7 @@ static void add_record(struct sessions *s, const char *record, int64_t time)
         if (list->items == NULL) {
             remove_empty(s, row);
         }
-        late_record(op, record, time);
+        record_is_over(op, record, time);
         return;
     }
     if (fresh != 0) {

@@ -141,7 +141,8 @@ static struct slice *slice_for(struct windows *w, int64_t start)
     *slot = slice;
     w->slice_count++;
     int64_t first = w->panes ? start - w->size + w->slide : start;
-    for (int64_t window = first; window <= start; window += w->slide) {
+    for (int64_t i = 0; i <= (start - first) / w->slide; i++) {
+        int64_t window = first + i * w->slide;
         if (window_last(w, window) > w->op.watermark) {
             agenda_add(w, (struct agenda_item){window_last(w, window), window, AGENDA_FIRE});
         }
@@ -232,7 +233,7 @@ void slices_fire_cell(struct windows *w, int64_t start, const void *key, char *c
 {
     struct op *op = &w->op;
     op->window_start = start;
-    op->window_end = start + w->size;
+    op->window_end = time_wrap(start, w->size);
     op->key = op->node->keyed ? key : NULL;
     cells_emit(&w->cells, cell, window_last(w, start));
 }
@@ -271,8 +272,8 @@ static void merge_pane(struct windows *w, const struct table *pane)
 
 static void fire_panes(struct windows *w, int64_t start)
 {
-    for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
-        const struct slice *slice = *slot_of(w, pane);
+    for (int64_t i = 0; i < w->size / w->slide; i++) {
+        const struct slice *slice = *slot_of(w, pane_of(w, start, i));
         if (slice != NULL) {
             merge_pane(w, &slice->table);
         }
@@ -308,8 +309,8 @@ static void fire_panes_of_key(struct windows *w, int64_t start, const char *reco
     char *key = arena_alloc(&w->op.task->arena, w->reader.layout.size);
     bool fresh = true;
     key_read(&w->reader, record, key);
-    for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
-        const char *had = find_cell(w, pane, record, key);
+    for (int64_t i = 0; i < w->size / w->slide; i++) {
+        const char *had = find_cell(w, pane_of(w, start, i), record, key);
         if (had != NULL) {
             slices_merge_cell(w, cell, fresh, had);
             fresh = false;
@@ -397,11 +398,11 @@ static void add_to_slice(struct windows *w, struct slice *slice, const char *rec
 static void add_record(struct windows *w, const char *record, int64_t time)
 {
     bool taken = false;
-    if (!time_is_within(time, w->margin)) {
+    if (!time_has_windows(time, w->margin)) {
         record_out_of_time(&w->op, record, time);
         return;
     }
-    int64_t last_start = time - (time - w->offset - floor_to(time - w->offset, w->slide));
+    int64_t last_start = window_start(time, w->offset, w->slide);
     for (int64_t start = last_start; start > time - w->size; start -= w->slide) {
         if (window_drop_at(w, start) <= w->op.watermark) {
             continue;
@@ -420,8 +421,8 @@ static void add_record(struct windows *w, const char *record, int64_t time)
         taken = true;
         add_to_slice(w, slice_for(w, start), record, window_last(w, start) <= w->op.watermark);
     }
-    if (!taken && time_plus(time, w->lateness) <= w->op.watermark) {
-        late_record(&w->op, record, time);
+    if (!taken) {
+        record_is_over(&w->op, record, time);
     }
 }
 

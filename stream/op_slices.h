@@ -64,7 +64,13 @@ static inline struct windows *windows_of(struct op *op)
 
 static inline int64_t window_last(const struct windows *w, int64_t start)
 {
-    return time_plus(start, w->size - 1);
+    return time_wrap(start, w->size - 1);
+}
+
+/* The window's pane of that number, of size / slide. */
+static inline int64_t pane_of(const struct windows *w, int64_t start, int64_t number)
+{
+    return time_wrap(start, number * w->slide);
 }
 
 static inline int64_t window_drop_at(const struct windows *w, int64_t start)

@@ -172,12 +172,12 @@ void triggered_enter(struct triggered *t)
                                       : key->start;
     t->op.window_end = t->global    ? ST_TIME_MAX
                        : t->gap > 0 ? window_head_of(t)->end
-                                    : key->start + t->size;
+                                    : time_wrap(key->start, t->size);
 }
 
 static int64_t last_of(const struct triggered *t)
 {
-    return t->global ? ST_TIME_MAX : t->op.window_end - 1;
+    return t->global ? ST_TIME_MAX : time_wrap(t->op.window_end, -1);
 }
 
 int64_t triggered_cleanup_time(const struct triggered *t)
@@ -336,13 +336,14 @@ static void add_record(struct triggered *t, const char *record, int64_t time)
 {
     bool is_new, taken = false;
     int64_t stamp = t->op.node->windows.processing_time ? job_now(t->op.task->job) : time;
-    if (!t->by_clock && !time_is_within(time, t->margin)) {
+    if (!t->by_clock && !time_has_windows(time, t->margin)) {
         record_out_of_time(&t->op, record, time);
         return;
     }
-    int64_t first = t->global ? 0 : floor_to(stamp - t->offset, t->slide) + t->offset;
+    int64_t first = t->global ? 0 : window_start(stamp, t->offset, t->slide);
     for (int64_t start = first; t->global ? !taken : start > stamp - t->size; start -= t->slide) {
-        int64_t over = t->global ? ST_TIME_MAX : time_plus(start + t->size - 1, t->lateness);
+        int64_t over =
+            t->global ? ST_TIME_MAX : time_plus(time_wrap(start, t->size - 1), t->lateness);
         if (!t->by_clock && over <= t->op.watermark) {
             continue;
         }
@@ -350,8 +351,8 @@ static void add_record(struct triggered *t, const char *record, int64_t time)
         uint32_t key_row = table_find_or_insert(&t->keys, &t->reader, record, &is_new);
         add_to_window(t, key_row, start, record, time);
     }
-    if (!taken && !t->by_clock && time_plus(time, t->lateness) <= t->op.watermark) {
-        late_record(&t->op, record, time);
+    if (!taken && !t->by_clock) {
+        record_is_over(&t->op, record, time);
     }
 }
 

@@ -46,8 +46,8 @@ bool retention_has_own(const struct retention *r);
 void retention_go_on_from(struct retention *r, const struct checkpoint *from, bool again);
 /* This one has been completed: removes what is older than the oldest that counts. */
 void retention_completed(struct retention *r, int64_t id);
-/* The job has ended so, and nothing is left to commit: removes all, if that is the policy. Not if it
- * is suspended: it was cancelled because the process is to end, and may be gone on with. */
+/* The job has ended so, and nothing is left to commit: removes all, if that is the policy. Not if
+ * it is suspended: it was cancelled because the process is to end, and may be gone on with. */
 void retention_end(struct retention *r, enum st_err err, bool is_suspended);
 
 #endif

@@ -251,7 +251,8 @@ static void merge_walked(struct windows *w, int64_t start, uint32_t group)
     struct stored_slices *s = &w->stored;
     char *packed = arena_alloc(&w->op.task->arena, s->packed.layout.size);
     char *cell = arena_alloc(&w->op.task->arena, w->cells.layout.size);
-    for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
+    for (int64_t i = 0; i < w->size / w->slide; i++) {
+        int64_t pane = pane_of(w, start, i);
         rows_walk_seek(&s->rows, pane, group);
         for (uint32_t count; (count = walk(w, pane, group, group + 1)) > 0;) {
             struct reader from = {s->walked.data, s->walked.data + s->walked.size, false};
@@ -281,8 +282,8 @@ void stored_slices_fire_panes(struct windows *w, int64_t start)
         rows_walk_end(&s->rows);
         return;
     }
-    for (int64_t pane = start; pane < start + w->size; pane += w->slide) {
-        for (EACH_ROW(w, pane, row)) {
+    for (int64_t i = 0; i < w->size / w->slide; i++) {
+        for (EACH_ROW(w, pane_of(w, start, i), row)) {
             char *bytes = table_row(&s->table, row);
             merge(w, bytes, cell_of(w, bytes));
         }

@@ -432,6 +432,12 @@ static inline int64_t time_plus(int64_t a, int64_t b)
     return a > ST_TIME_MAX - b ? ST_TIME_MAX : a + b;
 }
 
+/* a + b as Java has it: what would lie behind the end of time wraps around to its beginning. */
+static inline int64_t time_wrap(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 /* A writer for an edge; rings and receivers are filled in by the caller. Returns owned. */
 struct writer *writer_new(struct task *task, const struct edge *edge, uint32_t ring_count);
 void writer_free(struct writer *w);

@@ -40,7 +40,7 @@ static struct touched find_touched(struct triggered *t, uint32_t key_row, int64_
     for (uint32_t row = first_window_of(t, key_row); row != ROW_NONE;
          row = window_head_at(t, row)->next) {
         const struct window_head *one = window_head_at(t, row);
-        if (one->start <= end && one->end >= start && found.count < TOUCHED_MAX) {
+        if (sessions_touch(one->start, one->end, start, end) && found.count < TOUCHED_MAX) {
             found.rows[found.count++] = row;
             found.start = one->start < found.start ? one->start : found.start;
             found.end = one->end > found.end ? one->end : found.end;
@@ -109,16 +109,17 @@ void sessions_add(struct triggered *t, const char *record, int64_t time)
 {
     bool is_new;
     int64_t start = t->op.node->windows.processing_time ? job_now(t->op.task->job) : time;
-    int64_t end = time_plus(start, t->gap);
-    if (end == ST_TIME_MAX) {
+    int64_t end = time_wrap(start, t->gap);
+    if (!session_has_end(start, end)) {
         record_out_of_time(&t->op, record, time);
         return;
     }
     uint32_t key_row = table_find_or_insert(&t->keys, &t->reader, record, &is_new);
     struct touched all = find_touched(t, key_row, start, end);
-    if (all.count == 0 && !t->by_clock && time_plus(end - 1, t->lateness) <= t->op.watermark) {
+    if (all.count == 0 && !t->by_clock &&
+        time_plus(time_wrap(end, -1), t->lateness) <= t->op.watermark) {
         triggered_drop_key(t, key_row);
-        late_record(&t->op, record, time);
+        record_is_over(&t->op, record, time);
         return;
     }
     if (all.count == 0) {

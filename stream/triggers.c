@@ -47,7 +47,7 @@ const st_trigger_functions st_count_trigger = {.name = "count",
 static int64_t last_of(const st_context *ctx)
 {
     int64_t end = st_window_end(ctx);
-    return end == ST_TIME_MAX ? ST_TIME_MAX : end - 1;
+    return end == ST_TIME_MAX ? ST_TIME_MAX : (int64_t)((uint64_t)end - 1); /* see cells.h */
 }
 
 static enum st_trigger_result event_element(st_context *ctx, void *state, int64_t argument,

@@ -531,8 +531,11 @@ static st_stream *sums_by_key(st_env *env, const char *in, st_windows w)
     return st_key_by(st_sum(s, ST_FIELD(event, value)), ST_KEY(event, key));
 }
 
+/* Of several count windows' subtasks, one's record may come before another's first watermark, and
+ * is not late then. */
 static void job_68(st_env *env, const char *in, const char *out)
 {
+    st_env_set_parallelism(env, 1);
     windows_of(sums_by_key(env, in, ST_COUNT_WINDOW(2)), out,
                ST_SESSION(1000, .lateness_ms = 500, .late = &late));
 }
@@ -581,6 +584,38 @@ static void job_74(st_env *env, const char *in, const char *out)
     st_stream *s = st_assign_timestamps(st_map(file(env, in, "input"), parse, .parallelism = 1),
                                         time_of, .generator = &punctuated);
     windows_of(st_key_by(s, ST_KEY(event, key)), out, ST_TUMBLING(2000, .late = &late));
+}
+
+static int64_t never(void *self, const void *record, int64_t time_ms)
+{
+    (void)self, (void)record, (void)time_ms;
+    return ST_TIME_MIN;
+}
+
+static const st_watermark_generator silent = {.on_event = never};
+
+static st_stream *sums_without_watermarks(st_env *env, const char *in)
+{
+    st_stream *s = st_assign_timestamps(st_map(file(env, in, "input"), parse, .parallelism = 1),
+                                        time_of, .generator = &silent);
+    s = st_window(st_key_by(s, ST_KEY(event, key)), ST_COUNT_WINDOW(2));
+    return st_key_by(st_sum(s, ST_FIELD(event, value)), ST_KEY(event, key));
+}
+
+static void job_75(st_env *env, const char *in, const char *out)
+{
+    windows_of(sums_without_watermarks(env, in), out, ST_TUMBLING(1000, .late = &late));
+}
+
+static void job_76(st_env *env, const char *in, const char *out)
+{
+    windows_of(sums_without_watermarks(env, in), out, ST_SLIDING(1000, 500, .late = &late));
+}
+
+static void job_77(st_env *env, const char *in, const char *out)
+{
+    windows_of(sums_without_watermarks(env, in), out,
+               ST_SESSION(1000, .trigger = ST_ON_COUNT(1), .late = &late));
 }
 
 /* -------------------------------------------------------------------------------------- 70, 71 */
@@ -755,5 +790,8 @@ const struct golden_job golden_jobs[] = {
     {"72_union_least_watermark", job_72, false, {"expected"}},
     {"73_bound_without_the_ms", job_73, false, {"expected", "expected_late"}},
     {"74_punctuated", job_74, false, {"expected", "expected_late"}},
+    {"75_tumbling_behind_count", job_75, false, {"expected", "expected_late"}},
+    {"76_sliding_behind_count", job_76, false, {"expected", "expected_late"}},
+    {"77_session_behind_count_fires_at_once", job_77, false, {"expected", "expected_late"}},
 };
 const unsigned golden_job_count = sizeof golden_jobs / sizeof golden_jobs[0];
