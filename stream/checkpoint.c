@@ -89,7 +89,45 @@ static bool write_file(const struct checkpoint_draft *w, const char *dir, const 
 /* The name of a checkpoint, with `suffix`. */
 static void name_of(const struct checkpoint_draft *w, const char *suffix, char path[PATH_SIZE])
 {
-    snprintf(path, PATH_SIZE, "%.900s/%s%" PRId64 "%s", w->dir, w->kind, w->id, suffix);
+    snprintf(path, PATH_SIZE, "%.900s/%s%" PRId64 "%s", w->dir, w->kind, w->number, suffix);
+}
+
+/* Its name is free once the folder of what is unfinished is ours: nobody can complete one of this
+ * name from then on, so it is looked for behind that. */
+static bool claim_free_name(struct checkpoint_draft *w, char *why)
+{
+    char part[PATH_SIZE], whole[PATH_SIZE];
+    struct stat stat;
+    for (w->number = w->id;; w->number++) {
+        name_of(w, ".part", part);
+        name_of(w, "", whole);
+        if (mkdir(part, 0755) == 0) {
+            if (lstat(whole, &stat) != 0) {
+                return true;
+            }
+            rmdir(part);
+        } else if (errno != EEXIST) {
+            w->number = 0; /* nothing to be discarded */
+            return files_fail(why, "cannot make", part);
+        }
+    }
+}
+
+/* Makes the folder that it is written to. A checkpoint has its number for itself: what is there was
+ * left by a run before. */
+static bool make_part(struct checkpoint_draft *w, char *why)
+{
+    char part[PATH_SIZE];
+    if (!files_make_folders(w->dir, why)) {
+        return false;
+    }
+    if (strcmp(w->kind, SAVEPOINT) == 0) {
+        return claim_free_name(w, why);
+    }
+    w->number = w->id;
+    name_of(w, ".part", part);
+    files_remove_tree(part);
+    return files_make_folders(part, why);
 }
 
 struct checkpoint_size checkpoint_size(const struct checkpoint_draft *w,
@@ -107,7 +145,7 @@ struct checkpoint_size checkpoint_size(const struct checkpoint_draft *w,
     return size;
 }
 
-bool checkpoint_write(const struct checkpoint_draft *w, struct stored_files *now, char *why)
+bool checkpoint_write(struct checkpoint_draft *w, struct stored_files *now, char *why)
 {
     char part[PATH_SIZE], name[64];
     struct bytes meta = {0};
@@ -115,9 +153,8 @@ bool checkpoint_write(const struct checkpoint_draft *w, struct stored_files *now
         snprintf(why, WHY_SIZE, "the name of the checkpoint directory is too long");
         return false;
     }
+    bool ok = make_part(w, why);
     name_of(w, ".part", part);
-    files_remove_tree(part);
-    bool ok = files_make_folders(w->dir, why) && files_make_folders(part, why);
     bytes_put(&meta, META_MAGIC, 8);
     bytes_i64(&meta, VERSION);
     bytes_i64(&meta, w->id);
@@ -159,9 +196,11 @@ bool checkpoint_complete(const struct checkpoint_draft *w, struct stored_files *
 
 void checkpoint_discard(const struct checkpoint_draft *w, struct stored_files *now)
 {
-    char part[PATH_SIZE];
-    name_of(w, ".part", part);
-    files_remove_tree(part);
+    if (w->number != 0) {
+        char part[PATH_SIZE];
+        name_of(w, ".part", part);
+        files_remove_tree(part);
+    }
     stored_files_free(now);
 }
 
@@ -385,9 +424,11 @@ static int newest_first(const void *a, const void *b)
     return *x > *y ? -1 : *x < *y;
 }
 
-/* The numbers of DIR's checkpoints, newest first; owned by the caller. With `remove_parts` what is
- * half written goes. */
-static int64_t *list(const char *path, const char *kind, size_t *count, bool remove_parts)
+enum parts { PARTS_PASSED_OVER, PARTS_LISTED, PARTS_REMOVED };
+
+/* The numbers of DIR's checkpoints, newest first; owned by the caller. `parts` says what is done
+ * with those that are half written. */
+static int64_t *list(const char *path, const char *kind, size_t *count, enum parts parts)
 {
     int64_t *ids = NULL;
     DIR *dir = opendir(path);
@@ -399,13 +440,14 @@ static int64_t *list(const char *path, const char *kind, size_t *count, bool rem
         }
         const char *number = entry->d_name + strlen(kind);
         long long id = strtoll(number, &end, 10);
-        if (*end == '\0' && end != number) {
+        bool is_part = strcmp(end, ".part") == 0;
+        if (end != number && (*end == '\0' || (is_part && parts == PARTS_LISTED))) {
             ids = realloc(ids, (*count + 1) * sizeof *ids);
             if (ids == NULL) {
                 abort();
             }
             ids[(*count)++] = id;
-        } else if (remove_parts && strcmp(end, ".part") == 0 &&
+        } else if (is_part && parts == PARTS_REMOVED &&
                    snprintf(part, sizeof part, "%s/%s", path, entry->d_name) < (int)sizeof part) {
             files_remove_tree(part);
         }
@@ -433,7 +475,7 @@ struct checkpoint *checkpoint_load(const char *path, char *why)
         return load_one(path, why);
     }
     for (int k = 0; k < KINDS; k++) {
-        ids[k] = list(path, kinds[k], &count[k], false);
+        ids[k] = list(path, kinds[k], &count[k], PARTS_PASSED_OVER);
     }
     struct checkpoint *c = NULL;
     if (count[0] + count[1] == 0) {
@@ -450,19 +492,29 @@ struct checkpoint *checkpoint_load(const char *path, char *why)
     return c;
 }
 
-int64_t checkpoint_newest(const char *dir, const char *kind)
+static int64_t newest_of(const char *dir, const char *kind, enum parts parts)
 {
     size_t count;
-    int64_t *ids = list(dir, kind, &count, false);
+    int64_t *ids = list(dir, kind, &count, parts);
     int64_t newest = count > 0 ? ids[0] : 0;
     free(ids);
     return newest;
 }
 
+int64_t checkpoint_newest(const char *dir, const char *kind)
+{
+    return newest_of(dir, kind, PARTS_PASSED_OVER);
+}
+
+int64_t checkpoint_newest_taken(const char *dir, const char *kind)
+{
+    return newest_of(dir, kind, PARTS_LISTED);
+}
+
 void checkpoint_prune(const char *dir, int64_t above, int64_t below)
 {
     size_t count;
-    int64_t *ids = list(dir, CHECKPOINT, &count, true);
+    int64_t *ids = list(dir, CHECKPOINT, &count, PARTS_REMOVED);
     while (count-- > 0) { /* the newest last, in case that the process is killed meanwhile */
         char path[PATH_SIZE];
         snprintf(path, sizeof path, "%.900s/chk-%" PRId64, dir, ids[count]);

@@ -9,6 +9,11 @@
  * A checkpoint is written as DIR/chk-7.part, every file synced to the disk, and then renamed: under
  * its own name it is whole. A damaged one is told by its sums (CRC-32C of each file), and the one
  * before it is used.
+ *
+ * Checkpoints have the folder of one job, which is locked; savepoints of several jobs may meet in a
+ * folder. Who made savepoint-8.part has the name savepoint-8, if there is none yet; else the next
+ * number is tried, so that a savepoint's name may be above its id. What a killed process left
+ * unfinished stays: nobody can tell it from what another job is about to finish.
  */
 #ifndef STREAM_CHECKPOINT_H
 #define STREAM_CHECKPOINT_H
@@ -58,6 +63,7 @@ struct checkpoint_draft {
     struct stored_files *stored; /* databases' files of the last checkpoint, once complete of this
                                   * one; NULL: nothing is attached to the tasks */
     const _Atomic int *stop;     /* not 0: it is wanted no more; NULL: it will be */
+    int64_t number;              /* of its name, by checkpoint_write; 0: it has none */
 };
 /* Bytes of state: what was written, and with the files that are shared with the one before. */
 struct checkpoint_size {
@@ -68,7 +74,7 @@ struct checkpoint_size checkpoint_size(const struct checkpoint_draft *w,
 /* Writes it as DIR/chk-N.part, all synced, with the databases' files that it has into *now (zeros
  * at first). Returns false with `why` filled (256 bytes): the disk refused, or it was stopped. Then
  * one of the two below is to follow. */
-bool checkpoint_write(const struct checkpoint_draft *w, struct stored_files *now, char *why);
+bool checkpoint_write(struct checkpoint_draft *w, struct stored_files *now, char *why);
 /* Gives it its name: from here on it is there. False, as above: it is not. */
 bool checkpoint_complete(const struct checkpoint_draft *w, struct stored_files *now, char *why);
 /* Removes what was written. */
@@ -85,5 +91,7 @@ bool checkpoint_add_task(struct checkpoint *c, const struct bytes *part);
 void checkpoint_prune(const char *dir, int64_t above, int64_t below);
 /* The largest number of a checkpoint, or of a savepoint, in DIR; 0 if there is none. */
 int64_t checkpoint_newest(const char *dir, const char *kind);
+/* The same with those that are not whole, whose names are taken as well. */
+int64_t checkpoint_newest_taken(const char *dir, const char *kind);
 
 #endif

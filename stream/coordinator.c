@@ -55,7 +55,7 @@ struct coordinator *coordinator_new(struct job *job)
     pendings_init(&c->pending, job->task_count);
     if (env->checkpoint_dir != NULL) { /* both kinds are told apart by their age, if asked for */
         int64_t checkpoint = checkpoint_newest(env->checkpoint_dir, CHECKPOINT);
-        int64_t savepoint = checkpoint_newest(env->checkpoint_dir, SAVEPOINT);
+        int64_t savepoint = checkpoint_newest_taken(env->checkpoint_dir, SAVEPOINT);
         c->newest = checkpoint > savepoint ? checkpoint : savepoint;
     }
     if (job->restored != NULL && job->restored->id > c->newest) {
@@ -263,7 +263,8 @@ static void complete_savepoint(struct coordinator *c, const struct pending *one)
 {
     char path[CONTROL_LINE + 64];
     struct control *control = c->job->env->control;
-    snprintf(path, sizeof path, "%s/" SAVEPOINT "%lld", c->target, (long long)one->id);
+    snprintf(path, sizeof path, "%s/" SAVEPOINT "%lld", c->target, (long long)one->number);
+    c->newest = one->number > c->newest ? one->number : c->newest; /* what follows is newer */
     if (one->why == ASK_SAVEPOINT) {
         control_answer(control, true, path);
         return;
@@ -407,7 +408,7 @@ static bool find_target(struct coordinator *c)
         return false;
     }
     memmove(c->target, dir, strlen(dir) + 1);
-    int64_t newest = checkpoint_newest(c->target, SAVEPOINT);
+    int64_t newest = checkpoint_newest_taken(c->target, SAVEPOINT);
     c->newest = newest > c->newest ? newest : c->newest;
     return true;
 }

@@ -20,6 +20,7 @@ struct pending {
     enum question why; /* ASK_NOTHING: by itself */
     int64_t began_ms;
     struct checkpoint_size size; /* once it is there */
+    int64_t number;              /* of its name, once it is there */
     struct bytes *parts;         /* [task] */
     bool *is_in;                 /* [task] */
     struct pending *next;

@@ -176,6 +176,7 @@ bool persist_finish(struct persist *p, char why[256])
     bool ok = p->ok;
     if (ok) {
         p->one->size = p->size;
+        p->one->number = p->what.number;
     }
     snprintf(why, 256, "%s", p->why);
     free(p->parts);

@@ -30,8 +30,8 @@ struct pending *persist_of(const struct persist *p);
 bool persist_is_done(struct persist *p);
 /* Returns false if it is too late: it is complete, or about to be. */
 bool persist_give_up(struct persist *p);
-/* Waits for its end and frees it. Returns whether the checkpoint is there, with its size in what it
- * was begun with; else with `why`. */
+/* Waits for its end and frees it. Returns whether the checkpoint is there, with its size and its
+ * name's number in what it was begun with; else with `why`. */
 bool persist_finish(struct persist *p, char why[256]);
 
 #endif

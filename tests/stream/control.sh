@@ -229,6 +229,29 @@ stop_hard() { kill "$job"; }
 under DELETE_ON_CANCELLATION 143 stop_hard
 [ "$left" = "chk-1 " ] || complain "DELETE_ON_CANCELLATION, SIGTERM: '$left' is left"
 
+# Two jobs save into one folder at once: what each is told of is there, whole, and its own.
+start
+other=$job
+start
+for one in "$job" "$other"; do
+    for _ in $(seq 20); do
+        "$program" stream savepoint "$one" "$folder/shared" || complain "no savepoint beside another job's"
+    done >"$folder/saved-$one" &
+    eval "asks_$one=$!"
+done
+eval "wait \$asks_$job \$asks_$other"
+"$program" stream cancel "$other" >/dev/null && "$program" stream cancel "$job" >/dev/null || complain "no cancel"
+wait "$other"
+ended 130
+[ "$(cat "$folder"/saved-* | sort -u | wc -l)" = 40 ] ||
+    complain "two jobs share savepoints: $(cat "$folder"/saved-* | sort | uniq -d)"
+[ "$(find "$folder/shared" -mindepth 1 -maxdepth 1 | sort)" = "$(cat "$folder"/saved-* | sort)" ] ||
+    complain "there are other savepoints than were told of: $(ls "$folder/shared")"
+for one in $(cat "$folder"/saved-*); do
+    timeout 60 "$program" stream run examples/counter --output "$folder/begun" --count 1 -s "$one" \
+        2>"$folder/refused" || complain "$one is not one to begin with: $(tail -n 1 "$folder/refused")"
+done
+
 start
 kill -9 "$job"
 wait "$job" 2>/dev/null

@@ -1,12 +1,14 @@
 /*
  * Checkpoint directories: a damaged checkpoint, whatever byte is damaged, is told and the one
- * before it is used; what a reader is given never makes it read beyond the end.
+ * before it is used; what a reader is given never makes it read beyond the end; savepoints of
+ * several jobs in one folder.
  */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "stream/stored_files.h"
@@ -29,7 +31,8 @@ static void remove_dir(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static void write_at(const char *kind, int64_t id, int64_t time_ms)
+/* Returns the number of its name. */
+static int64_t write_at(const char *kind, int64_t id, int64_t time_ms)
 {
     char why[256];
     struct bytes a = {0}, b = {0};
@@ -52,6 +55,7 @@ static void write_at(const char *kind, int64_t id, int64_t time_ms)
                   "%s", why);
     bytes_free(&a);
     bytes_free(&b);
+    return what.number;
 }
 
 static void write_one(const char *kind, int64_t id)
@@ -300,6 +304,85 @@ START_TEST(its_size_is_what_was_written_and_what_it_shares)
 }
 END_TEST
 
+/* ------------------------------------------------------------ Savepoints of several jobs at once */
+
+enum { JOBS = 4, SAVEPOINTS = 50 };
+
+/* A job's savepoints, whose times say whose they are; their names' numbers into `to`. */
+static void save_often(int64_t job, int to)
+{
+    for (int64_t id = 1; id <= SAVEPOINTS; id++) {
+        int64_t number = write_at(SAVEPOINT, id, job * 1000 + id);
+        ck_assert_int_ge(number, id);
+        ck_assert_int_eq(write(to, &number, sizeof number), sizeof number);
+    }
+}
+
+static void expect_saved(int64_t number, int64_t job, int64_t id)
+{
+    char path[128], why[256];
+    snprintf(path, sizeof path, "%s/savepoint-%ld", dir, (long)number);
+    struct checkpoint *c = checkpoint_load(path, why);
+    ck_assert_msg(c != NULL, "%s", why);
+    ck_assert_int_eq(c->id, id);
+    ck_assert_int_eq(c->time_ms, job * 1000 + id);
+    checkpoint_free(c);
+}
+
+START_TEST(savepoints_of_several_jobs_in_one_folder_are_all_there)
+{
+    int pipes[JOBS][2];
+    make_dir();
+    for (int job = 0; job < JOBS; job++) {
+        ck_assert_int_eq(pipe(pipes[job]), 0);
+        if (check_fork() == 0) {
+            save_often(job, pipes[job][1]);
+            _exit(0);
+        }
+        close(pipes[job][1]);
+    }
+    for (int status; wait(&status) > 0;) {
+        ck_assert_int_eq(status, 0);
+    }
+    for (int job = 0; job < JOBS; job++) {
+        for (int64_t id = 1, number; id <= SAVEPOINTS; id++) {
+            ck_assert_int_eq(read(pipes[job][0], &number, sizeof number), sizeof number);
+            expect_saved(number, job, id);
+        }
+        close(pipes[job][0]);
+    }
+    remove_dir();
+}
+END_TEST
+
+/* What another job has begun there, or has left, is neither written to nor removed. */
+START_TEST(an_unfinished_savepoint_of_another_job_is_let_be)
+{
+    char theirs[128], path[160], why[256];
+    make_dir();
+    snprintf(theirs, sizeof theirs, "%s/savepoint-2.part", dir);
+    snprintf(path, sizeof path, "%s/task-0", theirs);
+    ck_assert_int_eq(mkdir(theirs, 0700), 0);
+    make_file(path, "theirs");
+    ck_assert_int_eq(write_at(SAVEPOINT, 1, 1), 1);
+    ck_assert_int_eq(write_at(SAVEPOINT, 1, 1), 3);
+    ck_assert_int_eq(checkpoint_newest(dir, SAVEPOINT), 3);
+    struct stored_files none = {0};
+    struct checkpoint_draft what = {.dir = dir, .kind = SAVEPOINT, .id = 2};
+    checkpoint_discard(&what, &none); /* not begun */
+    ck_assert_msg(checkpoint_write(&what, &none, why), "%s", why);
+    ck_assert_int_eq(checkpoint_newest_taken(dir, SAVEPOINT), 4);
+    checkpoint_discard(&what, &none);
+    ck_assert_int_eq(checkpoint_newest_taken(dir, SAVEPOINT), 3);
+    struct stat stat_of;
+    ck_assert_int_eq(stat(path, &stat_of), 0);
+    ck_assert_int_eq(stat_of.st_size, 6);
+    snprintf(path, sizeof path, "%s/_metadata", theirs);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    remove_dir();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("checkpoints");
@@ -313,6 +396,8 @@ int main(void)
     tcase_add_test(tc, the_newest_of_checkpoints_and_savepoints_is_used);
     tcase_add_test(tc, a_time_that_no_clock_can_go_on_from_is_damage);
     tcase_add_test(tc, checkpoints_of_runs_before_are_not_removed);
+    tcase_add_test(tc, savepoints_of_several_jobs_in_one_folder_are_all_there);
+    tcase_add_test(tc, an_unfinished_savepoint_of_another_job_is_let_be);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
