@@ -304,7 +304,7 @@ START_TEST(its_size_is_what_was_written_and_what_it_shares)
 }
 END_TEST
 
-/* ------------------------------------------------------------ Savepoints of several jobs at once */
+/* --------------------------------------------------------- Savepoints of several jobs at once */
 
 enum { JOBS = 4, SAVEPOINTS = 50 };
 
