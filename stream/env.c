@@ -12,14 +12,18 @@
 #include <strings.h>
 #include <time.h>
 
-void *must_calloc(size_t count, size_t size)
+void *must_have(void *memory)
 {
-    void *memory = calloc(count, size);
     if (memory == NULL) {
         fputs("kcsim stream: out of memory\n", stderr);
         abort();
     }
     return memory;
+}
+
+void *must_calloc(size_t count, size_t size)
+{
+    return must_have(calloc(count, size));
 }
 
 void *must_grow(void *list, size_t size, uint32_t count, uint32_t *capacity, uint32_t more)
@@ -36,11 +40,7 @@ void *must_grow(void *list, size_t size, uint32_t count, uint32_t *capacity, uin
 void *calloc_apart(size_t size)
 {
     size = (size + 63) / 64 * 64;
-    void *memory = aligned_alloc(64, size);
-    if (memory == NULL) {
-        abort();
-    }
-    return memset(memory, 0, size);
+    return memset(must_have(aligned_alloc(64, size)), 0, size);
 }
 
 int64_t monotonic_ns(void)
