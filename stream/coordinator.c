@@ -42,6 +42,7 @@ struct coordinator {
     int64_t newest;                /* the last number given */
     int64_t next_ms;
     bool begins;                /* what was asked for, as soon as there is room */
+    bool is_last;               /* all tasks are done */
     uint32_t failures;          /* of checkpoints, since the last one that was completed */
     struct stored_files stored; /* of the last checkpoint that had any; of whoever writes one */
     _Atomic int64_t canonical;  /* the last savepoint that was begun */
@@ -200,6 +201,7 @@ static void abandon(struct coordinator *c, struct pending *one)
 
 /* A checkpoint that could not be completed. The job goes on as long as its author tolerates that;
  * a barrier that is still on its way is passed over, for a part counts for its own checkpoint only.
+ * The last one is not tolerated: no other would commit what sinks have put out since.
  * Source: Flink CheckpointFailureManager. */
 static void checkpoint_failed(struct coordinator *c, int64_t id, enum st_err err, const char *why)
 {
@@ -207,7 +209,7 @@ static void checkpoint_failed(struct coordinator *c, int64_t id, enum st_err err
     if (job->env->control != NULL) {
         control_failed(job->env->control);
     }
-    if (++c->failures <= job->env->tolerable_failures) {
+    if (++c->failures <= job->env->tolerable_failures && !c->is_last) {
         return;
     }
     job_note_failure(job, err, "checkpoint %lld: %s", (long long)id, why);
@@ -543,6 +545,7 @@ void coordinator_finish(struct coordinator *c)
 {
     complete_all(c);        /* all parts are last ones */
     if (!c->job->stopped) { /* savepoints have committed nothing */
+        c->is_last = true;
         (void)add_pending(c, c->asked == ASK_DRAIN ? ASK_DRAIN : ASK_NOTHING);
         complete_all(c);
     }

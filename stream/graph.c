@@ -574,6 +574,9 @@ st_stream *st_assign_ingestion_time_at(st_stream *s, const st_options *o)
     return stream_of(s->env, node, s->type);
 }
 
+/* Some 36 million years: what is added up of several sizes is a time still. */
+#define WINDOW_MS_MAX (INT64_C(1) << 60)
+
 /* What is wrong with the windows, or NULL. */
 static const char *windows_wrong(const st_stream *s, const st_windows *w)
 {
@@ -587,6 +590,9 @@ static const char *windows_wrong(const st_stream *s, const st_windows *w)
     case ST_WINDOW_SLIDING:
         if (w->size_ms <= 0 || (sliding && w->slide_ms <= 0)) {
             return "the size of a window (and its slide) is above 0 ms";
+        }
+        if (w->size_ms > WINDOW_MS_MAX || w->slide_ms > WINDOW_MS_MAX) {
+            return "the size of a window (and its slide) is at most 2^60 ms";
         }
         if (llabs((long long)w->offset_ms) >= (sliding ? w->slide_ms : w->size_ms)) {
             return "the offset of windows is smaller than their size (slide)";

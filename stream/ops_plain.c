@@ -54,7 +54,7 @@ struct timestamps {
 static int64_t watermark_for(const struct timestamps *t, int64_t max)
 {
     const st_watermarks *w = &t->op.node->watermarks;
-    int64_t less = w->bound_ms + (w->without_the_ms ? 0 : 1);
+    int64_t less = time_plus(w->bound_ms, w->without_the_ms ? 0 : 1);
     return max < ST_TIME_MIN + less ? ST_TIME_MIN : max - less;
 }
 

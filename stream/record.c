@@ -7,7 +7,9 @@
 #include "stream/record.h"
 
 #include <assert.h>
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
@@ -143,6 +145,57 @@ static size_t print_text(const char *data, size_t text_size, char *to, size_t si
         return (size_t)snprintf(to, size, format, (as)number);                                     \
     } while (0)
 
+/* The digits of a number, the fewest that are read as it again, but of two those that are nearest
+ * (4.9E-324, where one would do); returns how many, and the exponent of ten of the first. */
+static int digits_of(double value, bool is_float, char digits[DBL_DECIMAL_DIG], int *exponent)
+{
+    char text[40];
+    int count = 1, most = is_float ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
+    for (bool same = false; !same && count < most; count++) {
+        snprintf(text, sizeof text, "%.*e", count, value);
+        same = (is_float ? (double)strtof(text, NULL) : strtod(text, NULL)) == value;
+    }
+    const char *at = text;
+    for (int i = 0; i < count; at++) { /* the point is that of the locale */
+        if (*at >= '0' && *at <= '9') {
+            digits[i++] = *at;
+        }
+    }
+    *exponent = (int)strtol(strchr(at, 'e') + 1, NULL, 10);
+    while (count > 1 && digits[count - 1] == '0') {
+        count--;
+    }
+    return count;
+}
+
+/* As Java writes it: 0.5, 100.0, 1.0E7. Source: java.lang.Double.toString (of JDK 19 on, which
+ * gives the fewest digits). */
+static size_t print_real(double value, bool is_float, char *to, size_t size)
+{
+    char digits[DBL_DECIMAL_DIG], text[48], *at = text;
+    int exponent;
+    if (!isfinite(value)) {
+        const char *name = isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity";
+        return print_text(name, strlen(name), to, size);
+    }
+    int count = digits_of(fabs(value), is_float, digits, &exponent);
+    bool is_plain = exponent >= -3 && exponent < 7;
+    int point = is_plain ? exponent + 1 : 1; /* behind so many digits; zeros stand around them */
+    if (signbit(value)) {
+        *at++ = '-';
+    }
+    for (int i = point < 1 ? point - 1 : 0; i < count || i <= point; i++) {
+        if (i == point) {
+            *at++ = '.';
+        }
+        *at++ = (char)(i >= 0 && i < count ? digits[i] : '0');
+    }
+    if (!is_plain) {
+        at += snprintf(at, sizeof text - (size_t)(at - text), "E%d", exponent);
+    }
+    return print_text(text, (size_t)(at - text), to, size);
+}
+
 static size_t print_field(const st_field *field, const char *value, char *to, size_t size)
 {
     switch (field->kind) {
@@ -167,10 +220,16 @@ static size_t print_field(const st_field *field, const char *value, char *to, si
         PRINT_NUMBER(uint32_t, "%" PRIu32, uint32_t);
     case ST_KIND_U64:
         PRINT_NUMBER(uint64_t, "%" PRIu64, uint64_t);
-    case ST_KIND_F32:
-        PRINT_NUMBER(float, "%.9g", double);
-    case ST_KIND_F64:
-        PRINT_NUMBER(double, "%.17g", double);
+    case ST_KIND_F32: {
+        float number;
+        memcpy(&number, value, sizeof number);
+        return print_real((double)number, true, to, size);
+    }
+    case ST_KIND_F64: {
+        double number;
+        memcpy(&number, value, sizeof number);
+        return print_real(number, false, to, size);
+    }
     case ST_KIND_STR: {
         st_str text;
         memcpy(&text, value, sizeof text);

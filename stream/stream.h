@@ -1016,7 +1016,7 @@ st_stream *st_process_window_at(st_stream *, const st_function *, const st_optio
 /* Each record to a function of one's own (ST_SINK): at least once. */
 void st_sink_at(st_stream *, const st_function *, const st_options *);
 #define st_sink(s, fn, ...) st_sink_at((s), &(fn), ST_WITH(__VA_ARGS__))
-/* Prints each record as Flink prints a Tuple, (a,1,5), or the value alone if the type has one
+/* Prints each record as Flink prints a Tuple, (a,1,0.5), or the value alone if the type has one
  * field; to the standard output, or to a new file, a line each; at parallelism 1. A path is copied.
  */
 void st_print_at(st_stream *, const char *path, const st_options *);

@@ -124,21 +124,36 @@ bool task_open(struct task *task)
     return true;
 }
 
+static void close_function(struct op *op)
+{
+    if (op->node->options.close != NULL) {
+        op->node->options.close(&op->ctx);
+    }
+}
+
+static void close_own(struct op *op)
+{
+    CALL_EACH(op, close)
+    operator_state_close(op);
+}
+
+/* A close that fails leaves what others have to close to them. */
+static void close_part(struct op *op, void (*part)(struct op *op))
+{
+    op->task->escape = &op->task->failure;
+    if (setjmp(op->task->failure) == 0) {
+        part(op);
+    }
+}
+
 void task_close(struct task *task)
 {
-    task->escape = &task->failure;
-    if (setjmp(task->failure) != 0) {
-        return; /* a close that fails: what is left is not closed, the job has failed anyway */
-    }
     for (uint32_t o = 0; o < task->op_count; o++) {
         struct op *op = task->ops[o];
         if (op->is_open) {
             op->is_open = false;
-            if (op->node->options.close != NULL) {
-                op->node->options.close(&op->ctx);
-            }
-            CALL_EACH(op, close)
-            operator_state_close(op);
+            close_part(op, close_function);
+            close_part(op, close_own);
         }
     }
 }

@@ -456,6 +456,50 @@ START_TEST(a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind)
 }
 END_TEST
 
+/* What is to be committed with it would be lost. */
+START_TEST(the_last_checkpoint_has_to_be_written)
+{
+    folder_make(unwritable);
+    st_env *env = st_env_new();
+    st_env_set(env, "execution.checkpointing.interval", "1h");
+    st_env_set(env, "execution.checkpointing.dir", unwritable);
+    st_env_set(env, "execution.checkpointing.tolerable-failed-checkpoints", "100");
+    attempts = 0; /* so it is broken */
+    st_sink(st_from_sequence(env, 1, 3), count_arrived, .open = break_or_mend);
+    ck_assert_int_eq(st_execute(env, "last"), ST_ERR_IO);
+    ck_assert_msg(strstr(st_env_error(env), unwritable) != NULL, "%s", st_env_error(env));
+    st_env_free(env);
+    folder_remove(unwritable);
+}
+END_TEST
+
+static int closed;
+
+static void fail_to_close(st_context *ctx)
+{
+    closed++;
+    st_fail(ctx, "as it has to");
+}
+
+static void close_well(st_context *ctx)
+{
+    (void)ctx;
+    closed++;
+}
+
+START_TEST(a_close_that_fails_fails_the_job_and_no_other_close)
+{
+    st_env *env = st_env_new();
+    st_stream *s = st_from_sequence(env, 1, 3, .close = close_well);
+    s = st_filter(s, is_none, .close = fail_to_close);
+    st_sink(s, count_arrived, .close = close_well);
+    ck_assert_int_eq(st_execute(env, "closes"), ST_ERR_FAILED);
+    ck_assert_msg(strstr(st_env_error(env), "as it has to") != NULL, "%s", st_env_error(env));
+    ck_assert_int_eq(closed, 3);
+    st_env_free(env);
+}
+END_TEST
+
 static _Atomic int ends;
 
 /* Fails when its first checkpoint is complete, ends when its second is. */
@@ -533,6 +577,8 @@ int main(void)
     tcase_add_loop_test(tc, with_alignment_nothing_behind_a_barrier_is_in_the_checkpoint, 0, 2);
     tcase_add_test(tc, a_restart_begins_with_what_this_run_has_completed);
     tcase_add_test(tc, a_checkpoint_that_cannot_be_written_is_a_failure_to_restart_behind);
+    tcase_add_test(tc, a_close_that_fails_fails_the_job_and_no_other_close);
+    tcase_add_test(tc, the_last_checkpoint_has_to_be_written);
     tcase_add_test(tc, a_restart_does_not_make_others_checkpoints_its_own);
     tcase_add_test(tc, two_jobs_do_not_share_a_folder);
     suite_add_tcase(suite, tc);

@@ -573,6 +573,8 @@ START_TEST(windows_of_a_wrong_size_are_told)
         {ST_TUMBLING(-1000), "the size of a window (and its slide) is above 0 ms"},
         {ST_SLIDING(0, 100), "the size of a window (and its slide) is above 0 ms"},
         {ST_SLIDING(1000, 0), "the size of a window (and its slide) is above 0 ms"},
+        {ST_TUMBLING(INT64_MAX), "the size of a window (and its slide) is at most 2^60 ms"},
+        {ST_SLIDING(1000, INT64_MAX), "the size of a window (and its slide) is at most 2^60 ms"},
         {ST_TUMBLING(1000, .offset_ms = 1000), "the offset of windows is smaller than their size"},
         {ST_SLIDING(1000, 10, .offset_ms = -10), "the offset of windows is smaller than their"},
         {ST_SESSION(0), "the gap between sessions is above 0 ms"},
