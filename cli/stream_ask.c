@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "stream/arguments.h"
 #include "stream/control.h"
+#include "stream/files.h"
 #include "stream/status.h"
 
 #define FOLDER_SIZE 80
@@ -163,9 +164,6 @@ static int list_jobs(const struct request *request)
 static bool absolute(const char *target, char *path, size_t size)
 {
     char here[CONTROL_LINE];
-    if (target != NULL && strncmp(target, "file://", 7) == 0) {
-        target += 7; /* Flink has URIs of files where we have paths as well */
-    }
     if (target == NULL || target[0] == '/') {
         return snprintf(path, size, "%s", target != NULL ? target : "") < (int)size;
     }
@@ -196,7 +194,13 @@ static int send_request(const struct request *request)
     if (question_of(request) != NULL) {
         return print_answer(path, question_of(request), "") ? SIM_EXIT_MET : SIM_EXIT_FAILED;
     }
-    if (!absolute(request->target, target, sizeof target) || strchr(target, '\n') != NULL ||
+    const char *folder = request->target != NULL ? files_path_of(request->target) : NULL;
+    if (request->target != NULL && folder == NULL) {
+        cli_error("stream %s: a folder is a path, or file:// and an absolute one: %s",
+                  request->word, request->target);
+        return SIM_EXIT_USAGE;
+    }
+    if (!absolute(folder, target, sizeof target) || strchr(target, '\n') != NULL ||
         snprintf(line, sizeof line, "%s %s\n", request->word, target) >= (int)sizeof line) {
         cli_error("stream %s: the folder's name is too long", request->word);
         return SIM_EXIT_USAGE;

@@ -1,6 +1,7 @@
 /*
  * The environment: configuration under Flink's names, and the list of mistakes.
  */
+#include "stream/files.h"
 #include "stream/kept.h"
 #include "stream/graph.h"
 
@@ -12,14 +13,18 @@
 #include <strings.h>
 #include <time.h>
 
-void *must_calloc(size_t count, size_t size)
+void *must_have(void *memory)
 {
-    void *memory = calloc(count, size);
     if (memory == NULL) {
         fputs("kcsim stream: out of memory\n", stderr);
         abort();
     }
     return memory;
+}
+
+void *must_calloc(size_t count, size_t size)
+{
+    return must_have(calloc(count, size));
 }
 
 void *must_grow(void *list, size_t size, uint32_t count, uint32_t *capacity, uint32_t more)
@@ -36,11 +41,7 @@ void *must_grow(void *list, size_t size, uint32_t count, uint32_t *capacity, uin
 void *calloc_apart(size_t size)
 {
     size = (size + 63) / 64 * 64;
-    void *memory = aligned_alloc(64, size);
-    if (memory == NULL) {
-        abort();
-    }
-    return memset(memory, 0, size);
+    return memset(must_have(aligned_alloc(64, size)), 0, size);
 }
 
 int64_t monotonic_ns(void)
@@ -376,31 +377,28 @@ static bool set_storage(st_env *env, const char *value)
     return env->storage_in_memory || strcasecmp(value, "filesystem") == 0;
 }
 
-/* Flink has URIs of files where we have paths as well. */
-static const char *path_of(const char *value)
+/* Takes a path, or the URI of a file. */
+static bool set_path(char **path, const char *value)
 {
-    return strncmp(value, "file://", 7) == 0 ? value + 7 : value;
+    const char *plain = files_path_of(value);
+    free(*path);
+    *path = plain != NULL ? must_strdup(plain) : NULL;
+    return plain != NULL && *plain != '\0';
 }
 
 static bool set_dir(st_env *env, const char *value)
 {
-    free(env->checkpoint_dir);
-    env->checkpoint_dir = must_strdup(path_of(value));
-    return *value != '\0';
+    return set_path(&env->checkpoint_dir, value);
 }
 
 static bool set_savepoint_dir(st_env *env, const char *value)
 {
-    free(env->savepoint_dir);
-    env->savepoint_dir = must_strdup(path_of(value));
-    return *value != '\0';
+    return set_path(&env->savepoint_dir, value);
 }
 
 static bool set_restore(st_env *env, const char *value)
 {
-    free(env->restore_path);
-    env->restore_path = must_strdup(path_of(value));
-    return *value != '\0';
+    return set_path(&env->restore_path, value);
 }
 
 static bool set_mode(st_env *env, const char *value)
@@ -603,7 +601,7 @@ static const struct {
     const char *what;
 } keys[] = {
     {"execution.buffer-timeout", set_buffer_timeout, "a duration (100ms)"},
-    {"execution.checkpointing.dir", set_dir, "a folder"},
+    {"execution.checkpointing.dir", set_dir, "a folder: a path, or file:// and an absolute one"},
     {"execution.checkpointing.externalized-checkpoint-retention", set_externalized,
      "RETAIN_ON_CANCELLATION, DELETE_ON_CANCELLATION or NO_EXTERNALIZED_CHECKPOINTS"},
     {"execution.checkpointing.interval", set_interval, "a duration (1s)"},
@@ -611,7 +609,8 @@ static const struct {
     {"execution.checkpointing.min-pause", set_pause, "a duration (0s)"},
     {"execution.checkpointing.mode", set_mode, "EXACTLY_ONCE or AT_LEAST_ONCE"},
     {"execution.checkpointing.num-retained", set_retained, "a number above 0"},
-    {"execution.checkpointing.savepoint-dir", set_savepoint_dir, "a folder"},
+    {"execution.checkpointing.savepoint-dir", set_savepoint_dir,
+     "a folder: a path, or file:// and an absolute one"},
     {"execution.checkpointing.storage", set_storage, "filesystem or jobmanager"},
     {"execution.checkpointing.timeout", set_timeout, "a duration above 0 (10min)"},
     {"execution.checkpointing.tolerable-failed-checkpoints", set_tolerable, "a number from 0"},
@@ -649,13 +648,14 @@ static const struct {
     {"restart-strategy.type", set_restart, "none, fixed-delay, failure-rate or exponential-delay"},
     {"state.backend", set_backend, "hashmap or rocksdb"},
     {"state.backend.incremental", set_incremental, "true or false"},
-    {"state.backend.rocksdb.localdir", set_rocksdb_dir, "a folder"},
+    {"state.backend.rocksdb.localdir", set_rocksdb_dir,
+     "a folder: a path, or file:// and an absolute one"},
     {"state.backend.rocksdb.memory.fixed-per-slot", set_rocksdb_memory, "a size (128mb)"},
     {"state.backend.type", set_backend, "hashmap or rocksdb"},
     {"state.checkpoint-storage", set_storage, "filesystem or jobmanager"},
-    {"state.checkpoints.dir", set_dir, "a folder"},
+    {"state.checkpoints.dir", set_dir, "a folder: a path, or file:// and an absolute one"},
     {"state.checkpoints.num-retained", set_retained, "a number above 0"},
-    {"state.savepoints.dir", set_savepoint_dir, "a folder"},
+    {"state.savepoints.dir", set_savepoint_dir, "a folder: a path, or file:// and an absolute one"},
     {"taskmanager.numberOfTaskSlots", set_slots, "a number above 0"},
 };
 

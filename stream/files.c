@@ -7,6 +7,7 @@
  */
 #include "stream/files.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -122,6 +123,18 @@ bool files_copy(const char *from, const char *to, char *why)
 bool files_link_or_copy(const char *from, const char *to, char *why)
 {
     return link(from, to) == 0 || files_copy(from, to, why);
+}
+
+const char *files_path_of(const char *path_or_uri)
+{
+    const char *at = path_or_uri;
+    while (isalnum((unsigned char)*at) || (at > path_or_uri && strchr("+-.", *at) && *at != '\0')) {
+        at++;
+    }
+    if (at == path_or_uri || strncmp(at, "://", 3) != 0) {
+        return path_or_uri;
+    }
+    return strncmp(path_or_uri, "file:///", 8) == 0 ? at + 3 : NULL;
 }
 
 uint32_t files_crc(uint32_t crc, const void *data, size_t size)

@@ -27,6 +27,8 @@ bool files_sync_folder(const char *path);
 /* Is the folder `path` one of those in `folder`? By whatever names. */
 bool files_lie_in(const char *path, const char *folder);
 
+/* The path that is meant: itself, or what is behind file:// and absolute. NULL: another URI. */
+const char *files_path_of(const char *path_or_uri);
 /* CRC-32C, begun with 0: of what came before, and `size` bytes more. */
 uint32_t files_crc(uint32_t crc, const void *data, size_t size);
 /* Size and sum of a file, read piece by piece; with `sync` it is on the disk afterwards. */

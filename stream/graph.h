@@ -149,7 +149,8 @@ struct st_env {
     int64_t rocksdb_memory; /* bytes, of a slot */
 };
 
-/* Memory that the process cannot do without; ends the process if there is none. */
+/* Memory that the process cannot do without; ends the process, and says so, if there is none. */
+void *must_have(void *memory); /* returns it if it is not NULL */
 void *must_calloc(size_t count, size_t size);
 /* A list of `count` elements of `size` bytes with room for twice as many and `more`, *capacity in
  * all; `list` (NULL: none) is freed. */

@@ -3,22 +3,22 @@
  */
 #include "stream/memory.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "stream/graph.h"
 
+static void *map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return must_have(memory != MAP_FAILED ? memory : NULL);
+}
+
 /* Zeroed memory, aligned to a chunk: mapped with a chunk to spare, whose ends are given back. */
 static void *map_aligned(size_t size)
 {
-    char *all = mmap(NULL, size + CHUNK_SIZE_BYTES, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (all == MAP_FAILED) {
-        fputs("kcsim stream: out of memory\n", stderr);
-        abort();
-    }
+    char *all = map(size + CHUNK_SIZE_BYTES);
     size_t before = (size_t)(-(uintptr_t)all & (CHUNK_SIZE_BYTES - 1));
     if (before > 0) {
         munmap(all, before);
@@ -82,6 +82,20 @@ void large_free(void *memory, size_t size)
         free(memory);
     } else if (memory != NULL) {
         munmap(memory, rounded(size));
+    }
+}
+
+void *sparse_calloc(size_t size)
+{
+    void *memory = map(size);
+    (void)madvise(memory, size, MADV_NOHUGEPAGE); /* some systems give huge ones unasked */
+    return memory;
+}
+
+void sparse_free(void *memory, size_t size)
+{
+    if (memory != NULL) {
+        munmap(memory, size);
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * Memory of tables: pages of one size cut out of large chunks that the kernel may back by huge
  * pages, and large arrays. A fault of a small page costs as much as a thousand records (18 us on
- * some virtual machines), so state asks for huge ones.
+ * some virtual machines), so state asks for huge ones. And arrays that are mostly left unused.
  *
  * Threads: a pool belongs to one task.
  */
@@ -44,5 +44,8 @@ void limbo_empty(struct limbo *limbo, uint32_t most);
 /* A zeroed array; owned by the caller, who gives the same size to large_free. Never NULL. */
 void *large_calloc(size_t size);
 void large_free(void *memory, size_t size);
+/* The same in small pages, each of them there once it is used: for much that is hardly used. */
+void *sparse_calloc(size_t size);
+void sparse_free(void *memory, size_t size);
 
 #endif

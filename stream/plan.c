@@ -297,17 +297,16 @@ static void add_into(struct slot *slot, struct ring *ring)
     slot->into = ring;
 }
 
-static struct ring *make_ring(struct job *job, const st_type *type, size_t round_size)
+static struct ring *make_ring(struct job *job, const st_type *type, size_t round_size,
+                              bool is_one_of_many)
 {
-    struct ring **rings = must_calloc(job->ring_count + 1, sizeof(struct ring *));
-    if (job->ring_count > 0) {
-        memcpy(rings, job->rings, job->ring_count * sizeof(struct ring *));
+    if (job->ring_count == job->ring_capacity) {
+        job->rings =
+            must_grow(job->rings, sizeof *job->rings, job->ring_count, &job->ring_capacity, 8);
     }
-    free(job->rings);
-    job->rings = rings;
     struct ring *ring = calloc_apart(sizeof *ring);
-    ring_init(ring, type, round_size);
-    return rings[job->ring_count++] = ring;
+    ring_init(ring, type, round_size, is_one_of_many);
+    return job->rings[job->ring_count++] = ring;
 }
 
 /* Does subtask `from` of `m` send to subtask `to` of `n` on this edge? */
@@ -355,13 +354,14 @@ static void connect_edge(const struct planner *p, const struct node *node, const
         }
         struct writer *writer = writer_new(sender->task, edge, count);
         const uint32_t others = count > 1 ? count - 1 : 1;
+        const bool many = (uint64_t)m * count > RINGS_FEW;
         bool by_call = may_hand_over(p->env, node, edge);
         count = 0;
         for (uint32_t to = 0; to < n; to++) {
             if (is_connected(edge->partitioning, from, m, to, n)) {
                 struct task *receiver = task_of(p, node->index, to);
                 size_t size = receiver->slot == sender->task->slot ? 0 : RING_ROUND_SIZE / others;
-                writer->rings[count] = make_ring(p->job, type, size);
+                writer->rings[count] = make_ring(p->job, type, size, many);
                 writer->receivers[count] = receiver;
                 add_channel(receiver, writer->rings[count], sender, edge->input);
                 if (receiver->slot != sender->task->slot) {

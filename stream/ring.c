@@ -58,11 +58,7 @@ static void stream(void *to, const void *from, size_t size)
 
 static void *take(size_t size)
 {
-    void *memory = aligned_alloc(LINE, lines(size));
-    if (memory == NULL) {
-        abort();
-    }
-    return memory;
+    return must_have(aligned_alloc(LINE, lines(size)));
 }
 
 static size_t at_least_chunk(size_t size)
@@ -70,15 +66,20 @@ static size_t at_least_chunk(size_t size)
     return size < CHUNK_SIZE_BYTES ? CHUNK_SIZE_BYTES : size;
 }
 
-/* A large one in huge pages. */
-static void *blocks_take(size_t size)
+/* Few rings' in huge pages, if they are large. */
+static void *blocks_take(bool is_one_of_many, size_t size)
 {
+    if (is_one_of_many) {
+        return sparse_calloc(size);
+    }
     return size > CHUNK_SIZE_BYTES / 2 ? large_calloc(at_least_chunk(size)) : take(size);
 }
 
-static void blocks_free(void *blocks, size_t size)
+static void blocks_free(bool is_one_of_many, void *blocks, size_t size)
 {
-    if (size > CHUNK_SIZE_BYTES / 2) {
+    if (is_one_of_many) {
+        sparse_free(blocks, size);
+    } else if (size > CHUNK_SIZE_BYTES / 2) {
         large_free(blocks, at_least_chunk(size));
     } else {
         free(blocks);
@@ -90,16 +91,17 @@ static size_t records_size(const struct ring *r)
     return (size_t)BATCH_SIZE * r->layout.size;
 }
 
-void ring_init(struct ring *r, const st_type *type, size_t round_size)
+void ring_init(struct ring *r, const st_type *type, size_t round_size, bool is_one_of_many)
 {
     r->layout = layout_of(type);
     r->times_at = lines(sizeof(struct packet)) + lines(records_size(r));
     r->text_at = r->times_at + TIMES_SIZE;
     r->block_size = r->text_at + (r->layout.text_count > 0 ? PACKET_TEXT_SIZE : 0);
-    r->limit = round_size > 0 ? RING_PACKETS_MAX : RING_PACKETS;
+    r->is_one_of_many = is_one_of_many;
+    r->limit = round_size > 0 && !is_one_of_many ? RING_PACKETS_MAX : RING_PACKETS;
     size_t packets = round_size / r->block_size;
     r->round = packets > r->limit ? (uint32_t)packets : r->limit;
-    r->blocks = blocks_take(r->round * r->block_size);
+    r->blocks = blocks_take(is_one_of_many, r->round * r->block_size);
     if (round_size > 0) {
         r->stage = take(r->block_size);
     }
@@ -135,7 +137,7 @@ void ring_free(struct ring *r)
     }
     free(r->text_own);
     free(r->stage);
-    blocks_free(r->blocks, r->round * r->block_size);
+    blocks_free(r->is_one_of_many, r->blocks, r->round * r->block_size);
     *r = (struct ring){0};
 }
 

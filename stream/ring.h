@@ -42,10 +42,16 @@
 #endif
 
 #define RING_PACKETS_MAX 64 /* under way between threads, one of which may stop for a moment */
-#define RING_PACKETS     16 /* within a thread */
+#define RING_PACKETS     16 /* within a thread, or in one of many rings */
 /* Bytes for the blocks of all rings between threads into which a task writes by one writer. Few
  * packets are under way, but they go round in a memory that is larger than the second cache. */
-#define RING_ROUND_SIZE  ((size_t)2 << 20)
+#define RING_ROUND_SIZE ((size_t)2 << 20)
+/* An exchange of more rings than this, which is one between more than 8 and 8 subtasks, has many.
+ * Their number is the square of the parallelism: at 64 it is 4096, and the first record in each
+ * would take a huge page, 2 MB, where in small ones it takes some of 4 KB. As each ring goes round
+ * all its blocks, however few packets are under way, they have fewer: 16 in each of many rings are
+ * enough for a writer. */
+#define RINGS_FEW        64
 #define WAKE_PACKETS     8 /* so many are worth to wake who reads them */
 #define ROOM_LEFT        4 /* free packets that a producer needs to be run */
 #define PACKET_MARKS     64
@@ -92,6 +98,7 @@ struct ring {
     size_t block_size, times_at, text_at; /* in a block; the records are behind the packet */
     uint32_t round;                       /* >= limit */
     uint32_t limit;                       /* packets under way, a power of two */
+    bool is_one_of_many;                  /* see RINGS_FEW */
     struct packet *stage;                 /* NULL: one thread has both sides */
     /* The producer's; the consumer asks for `head` again and again. */
     _Alignas(64) _Atomic uint64_t head; /* packets published */
@@ -123,8 +130,9 @@ struct ring {
     struct ring *next_into;       /* of those between threads into the same slot, in a circle */
 };
 
-/* `type` outlives the ring; round_size: see RING_ROUND_SIZE, 0 if one thread has both sides. */
-void ring_init(struct ring *r, const st_type *type, size_t round_size);
+/* `type` outlives the ring; round_size: see RING_ROUND_SIZE, 0 if one thread has both sides;
+ * is_one_of_many: see RINGS_FEW. */
+void ring_init(struct ring *r, const st_type *type, size_t round_size, bool is_one_of_many);
 void ring_free(struct ring *r);
 /* The packet being filled; never NULL. */
 struct packet *ring_open(struct ring *r);

@@ -234,7 +234,7 @@ struct job {
     uint32_t slot_count;
     uint32_t processors; /* that this process may use */
     struct ring **rings;
-    uint32_t ring_count;
+    uint32_t ring_count, ring_capacity;
     struct job_clock clock;
     struct poller *poller; /* NULL: no source waits for a descriptor; guarded by lock */
     bool in_steps;

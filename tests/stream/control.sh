@@ -61,6 +61,7 @@ ended() {
 start -p 2 --part-size 100000000
 [ "$(stat -c %a "$folder/kcsim/stream-$job.sock")" = 600 ] || complain "the socket is open to others"
 "$program" stream savepoint counter "" 2>/dev/null && complain "a savepoint in a folder without a name"
+"$program" stream savepoint counter hdfs://save 2>/dev/null && complain "a savepoint in a folder of hdfs"
 [ "$("$program" stream savepoint counter "file://$folder/save")" = "$folder/save/savepoint-1" ] ||
     complain "no savepoint"
 [ -n "$(find "$folder/out" -name '.part-0-0.pending.*')" ] || complain "a file goes on over a savepoint"

@@ -356,6 +356,23 @@ START_TEST(durations_sizes_and_words_are_read_as_flink_reads_them)
 }
 END_TEST
 
+START_TEST(a_folder_is_a_path_or_the_uri_of_a_file)
+{
+    static const char *const bad[] = {"",         "hdfs:///a", "s3://bucket/a",
+                                      "file://a", "file://",   "s3a://"};
+    st_env *env = st_env_new();
+    for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++) {
+        ck_assert_int_eq(st_env_set(env, "execution.checkpointing.dir", bad[b]), ST_ERR_CONFIG);
+        ck_assert_int_eq(st_env_set(env, "state.savepoints.dir", bad[b]), ST_ERR_CONFIG);
+    }
+    ck_assert_int_eq(st_env_set(env, "execution.checkpointing.dir", "file:///a/b"), ST_OK);
+    ck_assert_str_eq(env->checkpoint_dir, "/a/b");
+    ck_assert_int_eq(st_env_set(env, "execution.checkpointing.dir", "a:b/c"), ST_OK);
+    ck_assert_str_eq(env->checkpoint_dir, "a:b/c");
+    st_env_free(env);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ Two inputs, minima, text out
  */
 
@@ -545,6 +562,7 @@ int main(void)
     tcase_add_test(tc, a_job_that_takes_more_slots_than_there_are_is_refused);
     tcase_add_test(tc, what_there_is_not_is_refused_with_the_reason);
     tcase_add_test(tc, durations_sizes_and_words_are_read_as_flink_reads_them);
+    tcase_add_test(tc, a_folder_is_a_path_or_the_uri_of_a_file);
     tcase_add_test(tc, co_flat_map_puts_out_any_number_for_each_input);
     tcase_add_test(tc, min_lowers_its_field_and_keeps_the_others);
     tcase_add_test(tc, a_watermark_is_a_millisecond_less_unless_it_is_without_it);

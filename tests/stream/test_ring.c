@@ -1,6 +1,6 @@
 /*
  * One channel between two threads, whose packets are staged or not as it comes: all records, their
- * timestamps, texts and marks arrive, in order.
+ * timestamps, texts and marks arrive, in order; in a ring of its own and in one of many.
  */
 #include <check.h>
 #include <pthread.h>
@@ -115,11 +115,11 @@ static void check_packet(const struct packet *p, int64_t *number)
 START_TEST(all_arrives_staged_or_not)
 {
     pthread_t producer;
-    with_text = _i == 1;
+    with_text = _i % 2 == 1;
     random_state = 1;
     ring = aligned_alloc(64, (sizeof *ring + 63) / 64 * 64);
     memset(ring, 0, sizeof *ring);
-    ring_init(ring, with_text ? &st_type_numbered : &st_type_plain, RING_ROUND_SIZE);
+    ring_init(ring, with_text ? &st_type_numbered : &st_type_plain, RING_ROUND_SIZE, _i >= 2);
     ck_assert(pthread_create(&producer, NULL, produce, NULL) == 0);
     for (int64_t number = 0; number < RECORDS;) {
         const struct packet *p = ring_peek(ring);
@@ -143,7 +143,7 @@ int main(void)
     Suite *suite = suite_create("ring");
     TCase *tc = tcase_create("ring");
     tcase_set_timeout(tc, 300);
-    tcase_add_loop_test(tc, all_arrives_staged_or_not, 0, 2);
+    tcase_add_loop_test(tc, all_arrives_staged_or_not, 0, 4);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

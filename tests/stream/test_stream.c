@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "folder.h"
@@ -30,6 +32,11 @@ ST_GENERATOR(make, event)
     uint64_t z = mix(index);
     *out = (event){(int64_t)(z % 7), (int64_t)(z >> 50),
                    (int64_t)(index * 10) - (int64_t)((z >> 20) % 3000)};
+}
+
+ST_GENERATOR(make_keys, event)
+{
+    *out = (event){(int64_t)index, 1, 0};
 }
 
 ST_TIMESTAMP(time_of, event)
@@ -770,6 +777,31 @@ START_TEST(a_job_is_restarted_as_often_as_its_strategy_says)
 }
 END_TEST
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they take memory as well */
+#define PARALLELISM 32
+
+/* Each of its 1024 channels may get a few records; a huge page for each would be 2 GB. */
+START_TEST(channels_that_are_hardly_used_take_little_memory)
+{
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        st_env *env = st_env_new();
+        st_env_set_parallelism(env, PARALLELISM);
+        st_stream *keyed = st_key_by(st_generate(env, make_keys, 10 * PARALLELISM * PARALLELISM),
+                                     ST_KEY(event, key));
+        st_discard(st_sum(keyed, ST_FIELD(event, value)));
+        _exit(st_execute(env, "many channels") == ST_OK ? 0 : 1);
+    }
+    int status;
+    struct rusage used;
+    ck_assert_int_eq(wait4(pid, &status, 0, &used), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    ck_assert_int_lt(used.ru_maxrss, 512 * 1024); /* KB */
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *suite = suite_create("stream");
@@ -797,6 +829,9 @@ int main(void)
     tcase_add_loop_test(tc, a_table_finds_what_a_naive_one_finds, 0, 5);
     tcase_add_test(tc, a_function_that_fails_ends_the_job_with_its_words);
     tcase_add_test(tc, a_job_is_restarted_as_often_as_its_strategy_says);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    tcase_add_test(tc, channels_that_are_hardly_used_take_little_memory);
+#endif
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
