@@ -194,8 +194,8 @@ static int send_request(const struct request *request)
     if (question_of(request) != NULL) {
         return print_answer(path, question_of(request), "") ? SIM_EXIT_MET : SIM_EXIT_FAILED;
     }
-    const char *folder = request->target != NULL ? files_path_of(request->target) : NULL;
-    if (request->target != NULL && folder == NULL) {
+    const char *folder = request->target;
+    if (folder != NULL && (folder = files_path_of(folder)) == NULL) {
         cli_error("stream %s: a folder is a path, or file:// and an absolute one: %s",
                   request->word, request->target);
         return SIM_EXIT_USAGE;

@@ -594,6 +594,8 @@ static bool set_unaligned(st_env *env, const char *value)
     return read_truth(value, &unaligned) && !unaligned;
 }
 
+#define A_FOLDER "a folder: a path, or file:// and an absolute one"
+
 /* The keys, sorted; where Flink has renamed one (1.17, 1.20), both. */
 static const struct {
     const char *key;
@@ -601,7 +603,7 @@ static const struct {
     const char *what;
 } keys[] = {
     {"execution.buffer-timeout", set_buffer_timeout, "a duration (100ms)"},
-    {"execution.checkpointing.dir", set_dir, "a folder: a path, or file:// and an absolute one"},
+    {"execution.checkpointing.dir", set_dir, A_FOLDER},
     {"execution.checkpointing.externalized-checkpoint-retention", set_externalized,
      "RETAIN_ON_CANCELLATION, DELETE_ON_CANCELLATION or NO_EXTERNALIZED_CHECKPOINTS"},
     {"execution.checkpointing.interval", set_interval, "a duration (1s)"},
@@ -609,8 +611,7 @@ static const struct {
     {"execution.checkpointing.min-pause", set_pause, "a duration (0s)"},
     {"execution.checkpointing.mode", set_mode, "EXACTLY_ONCE or AT_LEAST_ONCE"},
     {"execution.checkpointing.num-retained", set_retained, "a number above 0"},
-    {"execution.checkpointing.savepoint-dir", set_savepoint_dir,
-     "a folder: a path, or file:// and an absolute one"},
+    {"execution.checkpointing.savepoint-dir", set_savepoint_dir, A_FOLDER},
     {"execution.checkpointing.storage", set_storage, "filesystem or jobmanager"},
     {"execution.checkpointing.timeout", set_timeout, "a duration above 0 (10min)"},
     {"execution.checkpointing.tolerable-failed-checkpoints", set_tolerable, "a number from 0"},
@@ -652,9 +653,9 @@ static const struct {
     {"state.backend.rocksdb.memory.fixed-per-slot", set_rocksdb_memory, "a size (128mb)"},
     {"state.backend.type", set_backend, "hashmap or rocksdb"},
     {"state.checkpoint-storage", set_storage, "filesystem or jobmanager"},
-    {"state.checkpoints.dir", set_dir, "a folder: a path, or file:// and an absolute one"},
+    {"state.checkpoints.dir", set_dir, A_FOLDER},
     {"state.checkpoints.num-retained", set_retained, "a number above 0"},
-    {"state.savepoints.dir", set_savepoint_dir, "a folder: a path, or file:// and an absolute one"},
+    {"state.savepoints.dir", set_savepoint_dir, A_FOLDER},
     {"taskmanager.numberOfTaskSlots", set_slots, "a number above 0"},
 };
 
